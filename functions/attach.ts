@@ -1,0 +1,35 @@
+/** IPD's own upload route for small files, in IPD's own answer shape. */
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import {
+  answerProblems,
+  callerOf,
+  check,
+  idempotencyKey,
+  json,
+  pathParameter,
+  readBytes,
+} from '../lib/http.ts';
+import type { HttpEvent, HttpResult } from '../lib/http.ts';
+import { attachRequest } from '../lib/requests.ts';
+import { toIpdAnswer } from '../lib/resource.ts';
+import { services } from '../lib/services.ts';
+import { readUploadForm } from '../lib/upload-form.ts';
+
+/** The gateway gives up after 30 s; until then the caller may have an answer. */
+const WAIT_MS = 25_000;
+const MARGIN_MS = 3_000;
+
+export const handler = middy<HttpEvent, HttpResult>()
+  .use(answerProblems(() => services().telemetry))
+  .handler(async (event: HttpEvent, context: Context): Promise<HttpResult> => {
+    const { attach, config, clock } = services();
+    const until = clock.now() + Math.min(WAIT_MS, context.getRemainingTimeInMillis() - MARGIN_MS);
+    const caller = callerOf(event, config);
+    const form = await readUploadForm(readBytes(event), event.headers['content-type'] ?? '');
+    const item = { projectId: pathParameter(event, 'project_id'), issueId: pathParameter(event, 'issue_id') };
+    const request = check({ ...item, ...form }, attachRequest, (path) => `form:${path.join('/')}`);
+    const upload = await attach.attach(caller, request, { key: idempotencyKey(event), until });
+    const { statusCode, body } = toIpdAnswer(upload);
+    return json(statusCode, body, { location: `/v1/uploads/${upload.id}` });
+  });

@@ -1,0 +1,13 @@
+/** Every minute: does what is due. */
+import middy from '@middy/core';
+import type { Context, ScheduledEvent } from 'aws-lambda';
+import { services } from '../lib/services.ts';
+
+/** Time to finish what was begun when the work has to stop. */
+const MARGIN_MS = 10_000;
+
+export const handler = middy<ScheduledEvent, unknown>().handler(
+  async (_event: ScheduledEvent, context: Context) => {
+    await services().sweep.run(AbortSignal.timeout(context.getRemainingTimeInMillis() - MARGIN_MS));
+  },
+);

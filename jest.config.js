@@ -1,0 +1,8 @@
+/** Node strips the types itself, so there is nothing to transform. */
+export default {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/tests/**/*.test.ts'],
+  transform: {},
+  extensionsToTreatAsEsm: ['.ts'],
+  testTimeout: 20_000,
+};

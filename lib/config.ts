@@ -1,0 +1,151 @@
+/**
+ * The settings of every function, read from the environment in one place and checked all at once.
+ * Pure: nothing is fetched here; secrets come as references, or inline where no Lambda runs.
+ */
+import { z } from 'zod';
+
+const HOUR = 3_600_000;
+
+const count = (standard: number, { min, max }: { min: number; max: number }) =>
+  z.coerce.number().int().min(min).max(max).default(standard);
+
+/** Credentials must not be sent anywhere else: https://support.huaweicloud.com/api-projectman/projectman_03_0003.html */
+const IPD_HOST = /^https:\/\/projectman-ext\.[a-z]+(-[a-z0-9]+)+\.myhuaweicloud\.(com|cn)$/;
+const IAM_HOST = /^https:\/\/iam(\.[a-z]+(-[a-z0-9]+)+)?\.myhuaweicloud\.(com|cn)$/;
+const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
+
+const settings = z.object({
+  STAGING_BUCKET: z.string(),
+  UPLOADS_TABLE: z.string(),
+  DELIVERY_QUEUE_URL: z.url(),
+  MAX_FILE_BYTES: count(52_428_800, { min: 1, max: 5 * 1024 ** 3 }),
+  STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 3600 }),
+  UPLOAD_DEADLINE_HOURS: count(72, { min: 1, max: 720 }),
+  RETRY_WINDOW_HOURS: count(24, { min: 1, max: 720 }),
+  FAILED_RETENTION_DAYS: count(7, { min: 1, max: 90 }),
+  PREFLIGHT: z.enum(['on', 'off']).default('on'),
+  PROJECTS_CLAIM: z.string().optional(),
+  IPD_PROJECTS: z.string().optional(),
+  IPD_RATE: count(60, { min: 1, max: 12_000 }),
+  IPD_REGION: z
+    .string()
+    .regex(/^[a-z]+(-[a-z0-9]+)+$/, 'must look like cn-north-4')
+    .default('cn-north-4'),
+  IPD_ENDPOINT: z.string().optional(),
+  IPD_IAM_ENDPOINT: z.string().optional(),
+  IPD_AUTH: z.enum(['auto', 'aksk', 'token']).default('auto'),
+  IPD_CREDENTIALS: z.string().optional(),
+});
+
+const inlineCredentials = z
+  .object({
+    accessKey: z.string().min(1),
+    secretKey: z.string().min(1),
+    securityToken: z.string().min(1),
+    domain: z.string().min(1),
+    username: z.string().min(1),
+    password: z.string().min(1),
+  })
+  .partial()
+  .refine((keys) => (keys.accessKey === undefined) === (keys.secretKey === undefined), {
+    message: 'accessKey and secretKey go together',
+  })
+  .refine(
+    (keys) =>
+      [keys.domain, keys.username, keys.password].every(
+        (part) => (part === undefined) === (keys.domain === undefined),
+      ),
+    { message: 'domain, username and password go together' },
+  )
+  .refine((keys) => keys.accessKey !== undefined || keys.domain !== undefined, {
+    message: 'give accessKey and secretKey, or domain, username and password, or all of them',
+  });
+
+export type Config = ReturnType<typeof readConfig>;
+
+/** Where the IPD credentials are: in a secret, in a parameter, or (never on Lambda) in the setting itself. */
+export type CredentialsSource =
+  { kind: 'secretsmanager'; name: string } | { kind: 'ssm'; name: string } | { kind: 'inline'; json: string };
+
+/** Checks the environment. Throws one Error that names every setting at fault. An empty value counts as missing. */
+export function readConfig(env: Record<string, string | undefined> = process.env) {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = settings.safeParse(given);
+  if (!parsed.success) {
+    throw new Error(
+      `settings: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`,
+    );
+  }
+  const values = parsed.data;
+  const onLambda = env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined;
+  const problems: string[] = [];
+
+  const endpoint = values.IPD_ENDPOINT ?? `https://projectman-ext.${values.IPD_REGION}.myhuaweicloud.com`;
+  const iamEndpoint = values.IPD_IAM_ENDPOINT ?? `https://iam.${values.IPD_REGION}.myhuaweicloud.com`;
+  const allowed = (url: string, host: RegExp): boolean => host.test(url) || (!onLambda && LOOPBACK.test(url));
+  if (!allowed(endpoint, IPD_HOST)) {
+    problems.push('IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path');
+  }
+  if (!allowed(iamEndpoint, IAM_HOST)) {
+    problems.push('IPD_IAM_ENDPOINT: must be https://iam.<region>.myhuaweicloud.com without a path');
+  }
+  const source = values.IPD_CREDENTIALS === undefined ? undefined : credentialsSource(values.IPD_CREDENTIALS);
+  if (source?.kind === 'inline' && onLambda) {
+    problems.push('IPD_CREDENTIALS: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>');
+  }
+  if (values.PROJECTS_CLAIM === undefined && values.IPD_PROJECTS === undefined) {
+    problems.push(
+      'PROJECTS_CLAIM or IPD_PROJECTS: one is needed; IPD_PROJECTS=* lets every user into every project',
+    );
+  }
+  if (problems.length > 0) throw new Error(`settings: ${problems.join('; ')}`);
+
+  return {
+    bucket: values.STAGING_BUCKET,
+    table: values.UPLOADS_TABLE,
+    queueUrl: values.DELIVERY_QUEUE_URL,
+    maxFileBytes: values.MAX_FILE_BYTES,
+    stagingUrlTtlSeconds: values.STAGING_URL_TTL_SECONDS,
+    policy: {
+      uploadDeadlineMs: values.UPLOAD_DEADLINE_HOURS * HOUR,
+      retryWindowMs: values.RETRY_WINDOW_HOURS * HOUR,
+      failedRetentionMs: values.FAILED_RETENTION_DAYS * 24 * HOUR,
+    },
+    preflight: values.PREFLIGHT === 'on',
+    projectsClaim: values.PROJECTS_CLAIM,
+    projects: values.IPD_PROJECTS?.split(/[\s,]+/).filter(Boolean),
+    deliveriesPerMinute: values.IPD_RATE,
+    ipd: { endpoint, iamEndpoint, region: values.IPD_REGION, auth: values.IPD_AUTH, credentials: source },
+  };
+}
+
+/** Reads the JSON of a secret. Throws an Error that names what is wrong with its keys, never their values. */
+export function readCredentials(json: string) {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new Error('IPD_CREDENTIALS: not JSON');
+  }
+  const parsed = inlineCredentials.safeParse(value);
+  if (!parsed.success) {
+    const words = parsed.error.issues.map((issue) =>
+      [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
+    );
+    throw new Error(`IPD_CREDENTIALS: ${words.join('; ')}`);
+  }
+  const { accessKey, secretKey, securityToken, domain, username, password } = parsed.data;
+  return {
+    accessKey: accessKey && secretKey ? { accessKey, secretKey, securityToken } : undefined,
+    user: domain && username && password ? { domain, username, password } : undefined,
+  };
+}
+
+function credentialsSource(value: string): CredentialsSource {
+  const [, kind, name] = /^(secretsmanager|ssm):(.+)$/.exec(value) ?? [];
+  if (kind === 'secretsmanager' && name !== undefined) return { kind, name };
+  if (kind === 'ssm' && name !== undefined) return { kind, name };
+  return { kind: 'inline', json: value };
+}

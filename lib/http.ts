@@ -1,0 +1,152 @@
+/**
+ * HTTP as API Gateway speaks it (payload format 2.0): who calls, what the body says, what is answered.
+ * Every error leaves here as problem+json (RFC 9457); nothing of a 5xx's cause reaches the caller.
+ */
+import type { MiddlewareObj, Request } from '@middy/core';
+import type {
+  APIGatewayProxyEventV2WithJWTAuthorizer as HttpEvent,
+  APIGatewayProxyStructuredResultV2 as HttpResult,
+} from 'aws-lambda';
+import type { z } from 'zod';
+import { AppError, isProblemCode, problems } from './errors.ts';
+import type { ProblemCode, ProblemPlace } from './errors.ts';
+import type { Caller } from './intake.ts';
+import type { Telemetry } from './telemetry.ts';
+
+export type { HttpEvent, HttpResult };
+
+/** Turns what a handler throws into a problem document; logs what is our fault, once. */
+export function answerProblems(telemetry: () => Telemetry): MiddlewareObj<HttpEvent, HttpResult> {
+  return {
+    onError: function answerProblem(request: Request<HttpEvent, HttpResult>): void {
+      const { error, event } = request;
+      const code = codeOf(error);
+      const traceId = event.requestContext.requestId;
+      if (problems[code].status >= 500)
+        telemetry().error('request failed', error, { traceId, route: event.routeKey });
+      request.response = problem(code, { error, path: event.rawPath, traceId });
+    },
+  };
+}
+
+/** A JSON answer; members that are undefined are left out. Answers carry signed URLs, so nobody may store them. */
+export function json(statusCode: number, body: unknown, headers: Record<string, string> = {}): HttpResult {
+  return {
+    statusCode,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+    body: JSON.stringify(body),
+  };
+}
+
+/** Who the gateway's authorizer says is calling. Throws `no_subject`. */
+export function callerOf(
+  event: HttpEvent,
+  { projectsClaim, projects }: { projectsClaim?: string | undefined; projects?: string[] | undefined },
+): Caller {
+  const claims = event.requestContext.authorizer?.jwt.claims ?? {};
+  const owner = claims['sub'];
+  if (typeof owner !== 'string' || owner === '')
+    throw new AppError('no_subject', 'the token has no `sub` claim');
+  if (projectsClaim !== undefined) return { owner, projects: readListClaim(claims[projectsClaim]) };
+  return { owner, projects: projects?.includes('*') ? '*' : (projects ?? []) };
+}
+
+/** The JSON body, checked. Throws `unsupported_media_type`, `invalid_json`, or `invalid_request` naming every place. */
+export function readBody<T>(event: HttpEvent, schema: z.ZodType<T>): T {
+  const type = event.headers['content-type'] ?? '';
+  if (!/^application\/json\s*(;|$)/i.test(type)) {
+    throw new AppError('unsupported_media_type', 'send the body as application/json');
+  }
+  const text = event.isBase64Encoded
+    ? Buffer.from(event.body ?? '', 'base64').toString('utf8')
+    : (event.body ?? '');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('invalid_json', 'the body is not valid JSON', { cause });
+  }
+  return check(value, schema, (path) => `/${path.map(escapePointer).join('/')}`);
+}
+
+/** The body as it was sent. */
+export function readBytes(event: HttpEvent): Buffer {
+  return Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
+}
+
+/** Checks anything against a schema; `toPointer` says where in the request a path of the value is. */
+export function check<T>(
+  value: unknown,
+  schema: z.ZodType<T>,
+  toPointer: (path: PropertyKey[]) => string,
+): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const places = parsed.error.issues.flatMap((issue): ProblemPlace[] =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ pointer: toPointer([...issue.path, key]), detail: 'is not known here' }))
+      : [{ pointer: toPointer(issue.path), detail: issue.message }],
+  );
+  throw new AppError('invalid_request', 'the request is not valid; see errors', { places });
+}
+
+/** The Idempotency-Key header, if sent. Throws `invalid_request` when it is unusable. */
+export function idempotencyKey(event: HttpEvent): string | undefined {
+  const key = event.headers['idempotency-key'];
+  if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  throw new AppError('invalid_request', 'the request is not valid; see errors', {
+    places: [{ pointer: 'header:Idempotency-Key', detail: 'must be 1 to 255 visible ASCII characters' }],
+  });
+}
+
+/** A path parameter that the route has. */
+export function pathParameter(event: HttpEvent, name: string): string {
+  return event.pathParameters?.[name] ?? '';
+}
+
+/** True when the caller's copy, by its ETag, is still right. */
+export function isUnchanged(event: HttpEvent, etag: string): boolean {
+  const tags = (event.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes(etag);
+}
+
+function problem(
+  code: ProblemCode,
+  { error, path, traceId }: { error: unknown; path: string; traceId: string },
+): HttpResult {
+  const { status, title, retryable } = problems[code];
+  const own = error instanceof AppError && status !== 500 && status !== 503 ? error : undefined;
+  const body = {
+    type: `urn:ipd-attachment-bridge:problem:${code}`,
+    title,
+    status,
+    detail: own?.message ?? 'the cause is in the logs under the traceId',
+    instance: path,
+    code,
+    retryable,
+    traceId,
+    errors: own !== undefined && own.places.length > 0 ? own.places : undefined,
+  };
+  return json(status, body, {
+    'content-type': 'application/problem+json',
+    ...(status === 503 && { 'retry-after': '5' }),
+  });
+}
+
+function codeOf(error: unknown): ProblemCode {
+  return error instanceof AppError && isProblemCode(error.code) ? error.code : 'internal';
+}
+
+/** HTTP APIs hand array claims over as the string `[p1 p2]`; a missing claim opens nothing. */
+function readListClaim(claim: unknown): string[] {
+  if (Array.isArray(claim)) return claim.map(String);
+  if (typeof claim !== 'string') return [];
+  return claim
+    .replaceAll(/^\[|\]$/g, '')
+    .split(/[\s,]+/)
+    .filter(Boolean);
+}
+
+function escapePointer(part: PropertyKey): string {
+  return String(part).replaceAll('~', '~0').replaceAll('/', '~1');
+}

@@ -1,0 +1,235 @@
+/**
+ * CodeArts Req's attachment API: list, upload, download. One private function sends every request and
+ * says what its answer means; errors are data (`Verdict`), so the caller decides what happens next.
+ * Holds the credentials; never retries by itself, but for one fresh token on a call without effects.
+ */
+import { z } from 'zod';
+import type { Clock } from '../clock.ts';
+import {
+  ACCESS_KEY_BODY_LIMIT,
+  createTokenSource,
+  EMPTY_PAYLOAD,
+  signRequest,
+  UNSIGNED_PAYLOAD,
+} from './auth.ts';
+import type { AccessKey, Authorization, IamUser } from './auth.ts';
+import { classify } from './errors.ts';
+import type { Failure, Verdict } from './errors.ts';
+import { frameFile, frameOverhead } from './form.ts';
+import { describeFailure, readText } from './wire.ts';
+import type { Send, WireAnswer } from './wire.ts';
+
+export type Credentials = { accessKey?: AccessKey | undefined; user?: IamUser | undefined };
+
+export type IpdOptions = {
+  endpoint: string;
+  iamEndpoint: string;
+  region: string;
+  auth: 'auto' | 'aksk' | 'token';
+  credentials: Credentials;
+  send: Send;
+  clock: Clock;
+};
+
+export type WorkItem = { projectId: string; issueId: string };
+
+/** An attachment as the list shows it; `size` in bytes, `name` for people only. */
+export type Attachment = { id: string; size: number; name: string };
+
+export type UploadRequest = WorkItem & {
+  filename: string;
+  contentType: string;
+  size: number;
+  /** The file's bytes, exactly `size` of them. */
+  file: AsyncIterable<Uint8Array>;
+  /** Called after the file's last byte; only when it resolves is the closing boundary released. */
+  fence: () => Promise<void>;
+  signal: AbortSignal;
+};
+
+/** The list of a work item holds at most 100 elements and has no paging. */
+export const LIST_LIMIT = 100;
+
+const IDLE_MS = 60_000;
+
+const FIELD = 'attachment';
+
+const size = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]).nullish();
+const name = z.string().nullish();
+/** Ids are longer than a JavaScript number can hold: a number here has lost digits already, so only strings count. */
+const listAnswer = z.object({
+  result: z
+    .array(
+      z.object({
+        id: z.string(),
+        file_size: size,
+        filesize: size,
+        file_name: name,
+        store_filename: name,
+        title: name,
+      }),
+    )
+    .nullish(),
+});
+const uploadAnswer = z.object({ result: z.tuple([z.object({ id: z.string().min(1) })]).rest(z.unknown()) });
+
+type Call = {
+  method: 'GET' | 'POST';
+  path: string;
+  headers?: Record<string, string>;
+  body?: { stream: AsyncIterable<Uint8Array>; length: number };
+  signal: AbortSignal;
+};
+
+type Reply = { answer: WireAnswer; authorization: Record<string, string> };
+
+export type IpdClient = ReturnType<typeof createIpdClient>;
+
+/** A client of one region's IPD service. Throws at once when the credentials do not fit the way of authentication. */
+export function createIpdClient(options: IpdOptions) {
+  const { endpoint, credentials, send, clock } = options;
+  const accessKey = options.auth === 'token' ? undefined : credentials.accessKey;
+  const user = options.auth === 'aksk' ? undefined : credentials.user;
+  const tokens = user && createTokenSource({ ...options, user });
+  if (accessKey === undefined && tokens === undefined) {
+    throw new Error(`IPD_CREDENTIALS: nothing in them fits IPD_AUTH=${options.auth}`);
+  }
+
+  /** The largest file that our credentials can send: an access key's limit includes the form frame. */
+  function largestFile(part: { filename: string; contentType: string }): number {
+    if (tokens !== undefined) return Number.POSITIVE_INFINITY;
+    return ACCESS_KEY_BODY_LIMIT - frameOverhead({ field: FIELD, ...part });
+  }
+
+  /**
+   * The work item's attachments, at most `LIST_LIMIT` of them.
+   * https://support.huaweicloud.com/api-projectman/ShowIpdAttachmentByWorkItemId.html
+   */
+  async function list(item: WorkItem, signal: AbortSignal): Promise<{ attachments: Attachment[] } | Failure> {
+    const path = `/v1/ipdprojectservice/projects/${item.projectId}/attachments?issue_id=${item.issueId}`;
+    const verdict = await withFreshToken(() => ask({ method: 'GET', path, signal }));
+    if (verdict.kind !== 'success') return verdict;
+    const parsed = listAnswer.safeParse(verdict.body);
+    if (!parsed.success) return { kind: 'ambiguous', detail: 'the list of attachments cannot be read' };
+    const attachments = (parsed.data.result ?? []).map((row) => ({
+      id: row.id,
+      size: row.file_size ?? row.filesize ?? -1,
+      name: row.file_name ?? row.store_filename ?? row.title ?? '',
+    }));
+    return { attachments };
+  }
+
+  /**
+   * Sends one file. `stored` with null means: IPD has the file and did not say under which id.
+   * What `file` or `fence` throws is thrown on; everything else that can happen is an answer.
+   * https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html
+   */
+  async function upload(
+    request: UploadRequest,
+  ): Promise<{ kind: 'stored'; attachmentId: string | null } | Failure> {
+    const form = frameFile({ ...request, field: FIELD });
+    let released = false;
+    let interruption: { cause: unknown } | undefined;
+    async function* body(): AsyncGenerator<Uint8Array> {
+      yield form.head;
+      try {
+        yield* request.file;
+        await request.fence();
+      } catch (cause) {
+        interruption = { cause };
+        throw cause;
+      }
+      released = true;
+      yield form.tail;
+    }
+    const verdict = await ask({
+      method: 'POST',
+      path: `/v1/ipdprojectservice/projects/${request.projectId}/issues/${request.issueId}/attachments/upload`,
+      headers: { 'content-type': form.contentType, 'content-length': String(form.contentLength) },
+      body: { stream: body(), length: form.contentLength },
+      signal: request.signal,
+    });
+    if (interruption !== undefined) throw interruption.cause;
+    if (verdict.kind === 'success') {
+      if (!released) return { kind: 'unavailable', detail: 'success for a request that was not complete' };
+      const parsed = uploadAnswer.safeParse(verdict.body);
+      return { kind: 'stored', attachmentId: parsed.success ? parsed.data.result[0].id : null };
+    }
+    // Without the closing boundary there is nothing that IPD could have stored.
+    return verdict.kind === 'ambiguous' && !released ? { ...verdict, kind: 'unavailable' } : verdict;
+  }
+
+  /**
+   * An attachment's bytes; whoever asks for them reads or closes the stream.
+   * https://support.huaweicloud.com/intl/zh-cn/api-projectman/DownloadIpdIssueAttachment.html
+   */
+  async function download(
+    attachment: { projectId: string; id: string },
+    signal: AbortSignal,
+  ): Promise<{ kind: 'file'; body: AsyncIterable<Uint8Array> } | Failure> {
+    const path = `/v1/ipdprojectservice/projects/${attachment.projectId}/attachments/download/${attachment.id}`;
+    return withFreshToken(async () => {
+      const reply = await deliver({ method: 'GET', path, signal });
+      if ('kind' in reply) return reply;
+      if (reply.answer.status === 200) return { kind: 'file' as const, body: reply.answer.body };
+      const verdict = await interpret(reply);
+      return verdict.kind === 'success'
+        ? { kind: 'ambiguous' as const, detail: 'no file in the answer' }
+        : verdict;
+    });
+  }
+
+  /** Repeats a call without effects once when its token was dead. */
+  async function withFreshToken<T extends { kind: string }>(call: () => Promise<T>): Promise<T> {
+    const first = await call();
+    return first.kind === 'token_dead' ? call() : first;
+  }
+
+  async function ask(call: Call): Promise<Verdict> {
+    const reply = await deliver(call);
+    return 'kind' in reply ? reply : interpret(reply);
+  }
+
+  /** Authenticates and sends: the one place where a request leaves. */
+  async function deliver(call: Call): Promise<Reply | Failure> {
+    const url = new URL(call.path, endpoint);
+    const authorization = await authorize(call, url);
+    if ('verdict' in authorization) return authorization.verdict;
+    try {
+      const answer = await send({
+        method: call.method,
+        url,
+        headers: { accept: 'application/json', ...call.headers, ...authorization.headers },
+        ...(call.body && { body: call.body.stream }),
+        signal: call.signal,
+        idleMs: IDLE_MS,
+      });
+      return { answer, authorization: authorization.headers };
+    } catch (error) {
+      return { kind: 'ambiguous', detail: describeFailure(error) };
+    }
+  }
+
+  async function interpret({ answer, authorization }: Reply): Promise<Verdict> {
+    try {
+      const verdict = classify({ ...answer, text: await readText(answer.body) });
+      if (verdict.kind === 'token_dead') tokens?.drop(authorization);
+      return verdict;
+    } catch (error) {
+      return { kind: 'ambiguous', detail: `HTTP ${answer.status}, then ${describeFailure(error)}` };
+    }
+  }
+
+  /** `auto` signs what an access key may sign and takes a token for the rest. */
+  async function authorize(call: Call, url: URL): Promise<Authorization> {
+    const fits = (call.body?.length ?? 0) <= ACCESS_KEY_BODY_LIMIT;
+    if (accessKey !== undefined && (fits || tokens === undefined)) {
+      const payload = call.body === undefined ? EMPTY_PAYLOAD : UNSIGNED_PAYLOAD;
+      return { headers: signRequest({ method: call.method, url, payload }, accessKey, clock.now()) };
+    }
+    if (tokens !== undefined) return tokens.authorize();
+    throw new Error('no credentials');
+  }
+
+  return { list, upload, download, largestFile };
+}

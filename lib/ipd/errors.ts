@@ -1,0 +1,166 @@
+/**
+ * What an answer of IPD means, as one table: HTTP status first, then the code in the body.
+ * Pure. It never says "sent again": whether a doubt is one depends on how much had been sent.
+ * Sources: https://support.huaweicloud.com/intl/en-us/api-projectman/ErrorCode.html (PM.*),
+ * https://support.huaweicloud.com/devg-apisign/api-sign-errorcode.html (APIGW.*, APIG.*).
+ */
+import { z } from 'zod';
+import type { FailureCode } from '../errors.ts';
+
+export type Verdict =
+  /** `status` is "success"; what `result` holds is for the caller to read. */
+  | { kind: 'success'; body: unknown }
+  /** Refused before processing: nothing was stored, try later. */
+  | { kind: 'throttled'; retryAfterMs?: number; detail: string }
+  /** The token has died; a fresh one may help, once. */
+  | { kind: 'token_dead'; detail: string }
+  /** The service was not reached: nothing was stored, try later. */
+  | { kind: 'unavailable'; detail: string }
+  /** IPD may have done what was asked. */
+  | { kind: 'ambiguous'; detail: string }
+  /** No repetition heals this. */
+  | { kind: 'refused'; code: FailureCode; detail: string };
+
+export type Failure = Exclude<Verdict, { kind: 'success' }>;
+
+export type RawAnswer = { status: number; headers: Record<string, string | undefined>; text: string };
+
+type Rule = {
+  status?: readonly number[] | ((status: number) => boolean);
+  /** The service's code, or the gateway's number without its prefix. */
+  code?: RegExp;
+  message?: RegExp;
+  verdict: Exclude<Verdict['kind'], 'success' | 'refused'> | FailureCode;
+};
+
+const server = (status: number): boolean => status >= 500;
+
+/** The first rule that fits decides. */
+const RULES: readonly Rule[] = [
+  // A throttle in a 400, and one that came with 200 and only words.
+  { code: /^PM\.02153001$/, verdict: 'throttled' },
+  { status: [429], verdict: 'throttled' },
+  {
+    status: [200],
+    message: /too (high|many|frequent)|over ratelimit|try again later/i,
+    verdict: 'throttled',
+  },
+
+  { code: /^PM\.10001002$/, verdict: 'token_dead' },
+  { status: [401], code: /^gw\.0307$/, verdict: 'token_dead' },
+  { status: [401], message: /token expires|decrypt token fail/i, verdict: 'token_dead' },
+  { status: [401], verdict: 'ipd_authentication_failed' },
+
+  { status: [413], verdict: 'too_large_for_ipd' },
+  { code: /^PM\.02101004$/, verdict: 'name_refused' },
+  { code: /^PM\.(02150404|02152005|02175104)$/, verdict: 'work_item_missing' },
+  { code: /^PM\.(02150010|0215030[1-5]|02174103|02177003|02175103)$/, verdict: 'ipd_forbidden' },
+  { code: /^PM\.02175101$/, verdict: 'work_item_full' },
+  // "Undefined error": nobody says that nothing was stored.
+  { code: /^PM\.02152002$/, verdict: 'ambiguous' },
+  { status: [403], verdict: 'ipd_forbidden' },
+
+  // IAM did not answer the gateway, so the service was never asked.
+  { status: [503], code: /^gw\.0613$/, verdict: 'unavailable' },
+  { status: [408], verdict: 'ambiguous' },
+  { status: server, verdict: 'ambiguous' },
+
+  { status: (status) => status >= 400, verdict: 'ipd_refused' },
+  // 200 without `status: "success"` is a failure that the service decided.
+  { status: [200], verdict: 'ipd_refused' },
+  // 1xx, 3xx and other 2xx: nothing that IPD is known to send.
+  { verdict: 'ambiguous' },
+];
+
+const word = z.string().optional().catch(undefined);
+
+/** Every shape an error was seen in; a field of another type counts as absent. */
+const answerBody = z
+  .object({
+    status: word,
+    error_code: word,
+    error_msg: word,
+    code: word,
+    message: word,
+    error: z
+      .object({ code: z.coerce.string().optional().catch(undefined), message: word })
+      .optional()
+      .catch(undefined),
+    request_id: word,
+  })
+  .catch({});
+
+/** Reads an answer of any shape that IPD, its gateway or a proxy before it may send. */
+export function classify(answer: RawAnswer): Verdict {
+  const body = parseJson(answer.text);
+  const fields = answerBody.parse(body);
+  if (answer.status === 200 && fields.status === 'success') return { kind: 'success', body };
+  const code = (fields.error_code ?? fields.code ?? fields.error?.code ?? '').replace(/^APIG(W)?\./, 'gw.');
+  const message = fields.error_msg ?? fields.message ?? fields.error?.message ?? '';
+  if (answer.status === 200 && fields.status === undefined && code === '') {
+    return { kind: 'ambiguous', detail: 'HTTP 200 with a body that cannot be read' };
+  }
+  const rule = RULES.find((candidate) => matches(candidate, { status: answer.status, code, message }));
+  const requestId = answer.headers['x-request-id'] ?? fields.request_id;
+  const detail = describe({ status: answer.status, code, message, requestId });
+  return decide(rule?.verdict ?? 'ambiguous', detail, answer);
+}
+
+/** Takes the server's echo of a signed request, and anything like a secret, out of a text that is kept. */
+export function redact(text: string): string {
+  return text
+    .replaceAll(/(canonical\s*request|canonicalRequest)\b[\s\S]*/gi, '$1 [redacted]')
+    .replaceAll(
+      /\b(authorization|x-auth-token|x-security-token|x-subject-token)\b\s*[:=][^|\n]*/gi,
+      '$1:[redacted]',
+    )
+    .replaceAll(/\b(Access|Signature|SignedHeaders)=[^\s,|]+/g, '$1=[redacted]')
+    .slice(0, 300);
+}
+
+function decide(verdict: Rule['verdict'], detail: string, answer: RawAnswer): Verdict {
+  switch (verdict) {
+    case 'throttled': {
+      const retryAfterMs = readRetryAfter(answer.headers['retry-after']);
+      return { kind: verdict, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+    }
+    case 'token_dead':
+    case 'unavailable':
+    case 'ambiguous':
+      return { kind: verdict, detail };
+    default:
+      return { kind: 'refused', code: verdict, detail };
+  }
+}
+
+function matches(rule: Rule, answer: { status: number; code: string; message: string }): boolean {
+  const { status, code, message } = rule;
+  if (typeof status === 'function' ? !status(answer.status) : status && !status.includes(answer.status))
+    return false;
+  return (code?.test(answer.code) ?? true) && (message?.test(answer.message) ?? true);
+}
+
+function describe(answer: {
+  status: number;
+  code: string;
+  message: string;
+  requestId: string | undefined;
+}): string {
+  const code = answer.code.replace(/^gw\./, 'APIGW.');
+  const words = [`HTTP ${answer.status}`, code, redact(answer.message)].filter(Boolean).join(' ');
+  return answer.requestId === undefined ? words : `${words} (request ${answer.requestId.slice(0, 64)})`;
+}
+
+/** Seconds only: the form with a date would need to trust the other clock. */
+function readRetryAfter(value: string | undefined): number | undefined {
+  return value !== undefined && /^\d{1,6}$/.test(value) ? Number(value) * 1000 : undefined;
+}
+
+/** The value a text stands for, or undefined when it is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * One HTTP exchange with a Huawei host: the seam between what we say and how bytes travel.
+ * Each exchange has a connection of its own, since one that was kept through a frozen function is dead.
+ * Knows nothing of IPD's API; built on node:http, which costs no import and no copy of the body.
+ */
+import http from 'node:http';
+import https from 'node:https';
+
+export type WireRequest = {
+  method: string;
+  url: URL;
+  headers: Record<string, string>;
+  /** With a streamed body the caller gives an exact Content-Length. */
+  body?: Uint8Array | AsyncIterable<Uint8Array>;
+  signal: AbortSignal;
+  /** How long the socket may stand still before the exchange is given up. */
+  idleMs: number;
+};
+
+export type WireAnswer = {
+  status: number;
+  headers: Record<string, string | undefined>;
+  body: AsyncIterable<Uint8Array>;
+};
+
+export type Send = (request: WireRequest) => Promise<WireAnswer>;
+
+export type TextAnswer = { status: number; headers: Record<string, string | undefined>; text: string };
+
+/** An answer that is longer than any that we can use is cut here. */
+const MAX_TEXT_BYTES = 1024 * 1024;
+
+/**
+ * Sends the request and resolves with the answer's head. An answer that comes before the body is all sent
+ * ends the sending. Rejects when the connection fails or stands still, or when the body's source throws:
+ * the connection is destroyed then, and the other side never sees a complete request.
+ */
+export async function send(request: WireRequest): Promise<WireAnswer> {
+  const outgoing = (request.url.protocol === 'https:' ? https : http).request(request.url, {
+    method: request.method,
+    headers: request.headers,
+    agent: false,
+    signal: request.signal,
+  });
+  outgoing.setTimeout(request.idleMs, () => {
+    outgoing.destroy(new Error(`the connection stood still for ${request.idleMs} ms`));
+  });
+  const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
+    outgoing.on('response', resolve);
+    outgoing.on('error', reject);
+  });
+  // Whoever loses the race below must not count as unhandled.
+  answer.catch(() => undefined);
+  try {
+    await write(request.body, outgoing);
+    const incoming = await answer;
+    incoming.once('close', () => outgoing.destroy());
+    return { status: incoming.statusCode ?? 0, headers: singleHeaders(incoming.headers), body: incoming };
+  } catch (cause) {
+    outgoing.destroy();
+    throw cause;
+  }
+}
+
+/** Sends a small request and reads the answer as text; whatever breaks on the way is data. */
+export async function exchange(
+  via: Send,
+  request: Omit<WireRequest, 'signal' | 'idleMs'> & { timeoutMs: number; signal?: AbortSignal | undefined },
+): Promise<TextAnswer | { failure: string }> {
+  const { timeoutMs, signal, ...rest } = request;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    const answer = await via({
+      ...rest,
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      idleMs: timeoutMs,
+    });
+    return { status: answer.status, headers: answer.headers, text: await readText(answer.body) };
+  } catch (error) {
+    return { failure: describeFailure(error) };
+  }
+}
+
+/** An answer's body as text, cut at a length that no useful answer has. */
+export async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > MAX_TEXT_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** What went wrong on a connection, without addresses or headers. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown failure';
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'no answer in time';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return code ?? error.message;
+}
+
+/** Writes the body at the pace of the socket; stops at once, and closes the source, when the exchange is over early. */
+async function write(body: WireRequest['body'], outgoing: http.ClientRequest): Promise<void> {
+  if (body === undefined || body instanceof Uint8Array) {
+    outgoing.end(body);
+    return;
+  }
+  let over = false;
+  let wake = (): void => undefined;
+  const stop = (): void => {
+    over = true;
+    wake();
+  };
+  outgoing.once('response', stop).once('close', stop);
+  outgoing.on('drain', () => wake());
+  for await (const chunk of body) {
+    if (over) return;
+    if (outgoing.write(chunk)) continue;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  }
+  if (!over) outgoing.end();
+}
+
+function singleHeaders(headers: http.IncomingHttpHeaders): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  );
+}

@@ -1,0 +1,140 @@
+/**
+ * The staging bucket: presigned URLs for the phone, reading for the delivery, removal afterwards.
+ * Never given a name from outside: keys are ours.
+ */
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { Readable } from 'node:stream';
+import { AppError } from './errors.ts';
+import type { StagedObject } from './upload.ts';
+
+/** A request that a phone makes as it is: these headers, nothing else. */
+export type SignedRequest = {
+  method: 'PUT';
+  url: string;
+  headers: Record<string, string>;
+  expiresInSeconds: number;
+};
+
+export type Staging = ReturnType<typeof createStaging>;
+
+/** The client must be built with requestChecksumCalculation WHEN_REQUIRED: by default a URL carries the CRC32 of an empty body. */
+export function createStaging({ client, bucket }: { client: S3Client; bucket: string }) {
+  /**
+   * A PUT that storage accepts once, for exactly this length, type and (when declared) SHA-256.
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+   */
+  async function presignPut(file: {
+    key: string;
+    size: number;
+    contentType: string;
+    sha256?: string | undefined;
+    expiresInSeconds: number;
+  }): Promise<SignedRequest> {
+    const checksum = file.sha256 === undefined ? undefined : hexToBase64(file.sha256);
+    const command = new PutObjectCommand({
+      Bucket: bucket,
+      Key: file.key,
+      ContentLength: file.size,
+      ContentType: file.contentType,
+      ChecksumSHA256: checksum,
+      IfNoneMatch: '*',
+    });
+    const url = await getSignedUrl(client, command, {
+      expiresIn: file.expiresInSeconds,
+      // What is not signed as a header is moved into the query, where storage ignores it.
+      signableHeaders: new Set(['content-type']),
+      unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
+    });
+    const headers = {
+      'content-length': String(file.size),
+      'content-type': file.contentType,
+      'if-none-match': '*',
+      ...(checksum && { 'x-amz-checksum-sha256': checksum }),
+    };
+    return { method: 'PUT', url, headers, expiresInSeconds: file.expiresInSeconds };
+  }
+
+  /** Stores a small file by ourselves, unless there is one already; answers with what is stored then. */
+  async function store(file: { key: string; body: Buffer; contentType: string }): Promise<StagedObject> {
+    try {
+      const { ETag } = await client.send(
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: file.key,
+          Body: file.body,
+          ContentType: file.contentType,
+          IfNoneMatch: '*',
+        }),
+      );
+      return { etag: bareEtag(ETag), size: file.body.length };
+    } catch (error) {
+      const present = statusOf(error) === 412 ? await look(file.key) : undefined;
+      if (present === undefined)
+        throw new AppError('unavailable', `storing ${file.key} failed`, { cause: error });
+      return present;
+    }
+  }
+
+  /** What is stored under a key; undefined when nothing is. Without s3:ListBucket AWS would answer 403 here. */
+  async function look(key: string): Promise<StagedObject | undefined> {
+    try {
+      const { ETag, ContentLength } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+      return { etag: bareEtag(ETag), size: ContentLength ?? 0 };
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw new AppError('unavailable', `asking storage for ${key} failed`, { cause: error });
+    }
+  }
+
+  /**
+   * The object's bytes, of this version or none. Throws `staged_file_missing`, `staged_file_changed`
+   * or, when storage fails, `storage_unavailable`.
+   */
+  async function* read(object: {
+    key: string;
+    etag: string;
+    signal: AbortSignal;
+  }): AsyncGenerator<Uint8Array> {
+    try {
+      const { Body } = await client.send(
+        new GetObjectCommand({ Bucket: bucket, Key: object.key, IfMatch: `"${object.etag}"` }),
+        { abortSignal: object.signal },
+      );
+      if (!(Body instanceof Readable)) throw new Error('the answer has no readable body');
+      yield* Body;
+    } catch (cause) {
+      const status = statusOf(cause);
+      if (status === 404) throw new AppError('staged_file_missing', `${object.key} is gone`, { cause });
+      if (status === 412) throw new AppError('staged_file_changed', `${object.key} was replaced`, { cause });
+      throw new AppError('storage_unavailable', `reading ${object.key} failed`, { cause });
+    }
+  }
+
+  /** Removes what is stored under a key, if anything is. */
+  async function remove(key: string): Promise<void> {
+    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+  }
+
+  return { presignPut, store, look, read, remove };
+}
+
+/** Without the quotes that HTTP puts around it, as events carry it. */
+function bareEtag(etag: string | undefined): string {
+  return (etag ?? '').replaceAll('"', '');
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+}
+
+function hexToBase64(hex: string): string {
+  return Buffer.from(hex, 'hex').toString('base64');
+}
