@@ -168,12 +168,20 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     },
     isStaged: async (id: string): Promise<boolean> =>
       (await services.staging.look(`staging/${id}`)) !== undefined,
-    /** Takes all messages that are visible now. */
-    async messages(): Promise<string[]> {
-      const { Messages = [] } = await clients.sqs.send(
-        new ReceiveMessageCommand({ QueueUrl: config.queueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 0 }),
-      );
-      return Messages.map(({ Body }) => Body ?? '');
+    /** Empties the queue of what is visible now; answers with the requests for this upload's delivery. */
+    async requestsFor(uploadId: string): Promise<string[]> {
+      const bodies: string[] = [];
+      for (;;) {
+        const { Messages = [] } = await clients.sqs.send(
+          new ReceiveMessageCommand({
+            QueueUrl: config.queueUrl,
+            MaxNumberOfMessages: 10,
+            WaitTimeSeconds: 0,
+          }),
+        );
+        if (Messages.length === 0) return bodies.filter((body) => body.includes(`{"uploadId":"${uploadId}"`));
+        bodies.push(...Messages.map(({ Body = '' }) => Body));
+      }
     },
 
     async stop(): Promise<void> {

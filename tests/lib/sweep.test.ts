@@ -1,0 +1,201 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const soon = () => AbortSignal.timeout(10_000);
+
+describe('sweep', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterEach(async () => {
+    await world.resetIpd();
+  });
+  afterAll(() => world.stop());
+
+  it('finds a staged file whose event was lost and asks for its delivery', async () => {
+    const upload = await world.stage();
+    world.clock.advance(MINUTE);
+
+    await world.sweep.run(soon());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
+    expect(await world.requestsFor(upload.id)).toEqual([JSON.stringify({ uploadId: upload.id, attempt: 1 })]);
+  });
+
+  it('looks for a file after 1, 5, 15 and 60 minutes, then hourly until the deadline', async () => {
+    const upload = await world.create(randomBytes(10));
+    const start = world.clock.now();
+    const looks: number[] = [];
+
+    while ((await world.find(upload.id)).status === 'awaiting_upload') {
+      world.clock.set(Date.parse((await world.find(upload.id)).dueAt ?? ''));
+      looks.push((world.clock.now() - start) / MINUTE);
+      await world.sweep.run(soon());
+    }
+
+    expect(looks.slice(0, 6)).toEqual([1, 6, 21, 81, 141, 201]);
+    expect(looks.at(-1)).toBe(72 * 60);
+    expect(await world.find(upload.id)).toMatchObject({ status: 'expired' });
+  });
+
+  it('is done with an expired upload once nothing can arrive any more', async () => {
+    const upload = await world.create(randomBytes(10));
+    world.clock.advance(73 * HOUR);
+    await world.sweep.run(soon());
+    expect(await world.find(upload.id)).toMatchObject({ status: 'expired', dueAt: expect.any(String) });
+
+    world.clock.advance(3 * HOUR);
+    await world.sweep.run(soon());
+
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+  });
+
+  it('delivers an expired upload whose file came late and whose event was lost', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    await world.ledger.change(upload.id, (before) => ({ ...before, status: 'expired' }));
+    world.clock.advance(3 * HOUR);
+
+    await world.sweep.run(soon());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
+  });
+
+  it('retries on the schedule, with jitter, until the window is over, and keeps the file for a retry', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+    const staged = world.clock.now();
+    const waits: number[] = [];
+
+    for (;;) {
+      const waiting = await world.find(upload.id);
+      if (waiting.status !== 'waiting') break;
+      waits.push((Date.parse(waiting.dueAt ?? '') - world.clock.now()) / 1000);
+      world.clock.set(Date.parse(waiting.dueAt ?? ''));
+      await world.sweep.run(soon());
+      const [message = ''] = await world.requestsFor(upload.id);
+      await world.delivery.onRequest(JSON.parse(message), world.run());
+    }
+
+    // The test's dice always say one half.
+    expect(waits.slice(0, 8)).toEqual([15, 60, 300, 900, 1800, 3600, 7200, 7200]);
+    const failed = await world.find(upload.id);
+    expect(failed).toMatchObject({ status: 'failed', error: { code: 'retries_exhausted' } });
+    expect(world.clock.now() - staged).toBeLessThanOrEqual(24 * HOUR);
+    expect(world.clock.now() - staged).toBeGreaterThan(18 * HOUR);
+    expect(await world.isStaged(upload.id)).toBe(true);
+  });
+
+  it('removes the file of a failed upload when its time is over', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    world.clock.advance(6 * 24 * HOUR);
+    await world.sweep.run(soon());
+    expect(await world.isStaged(upload.id)).toBe(true);
+    world.clock.advance(24 * HOUR);
+    await world.sweep.run(soon());
+
+    expect(await world.isStaged(upload.id)).toBe(false);
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+  });
+
+  it('asks for what falls due before its next run, with a delay', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    await world.sweep.run(soon());
+
+    expect(await world.requestsFor(upload.id)).toEqual([]);
+    const moved = await world.find(upload.id);
+    expect(Date.parse(moved.dueAt ?? '') - world.clock.now()).toBe(15 * MINUTE);
+  });
+
+  it('asks again when a message got lost', async () => {
+    const upload = await world.stage();
+    world.clock.advance(MINUTE);
+    await world.sweep.run(soon());
+    expect(await world.requestsFor(upload.id)).toHaveLength(1);
+    await world.sweep.run(soon());
+    expect(await world.requestsFor(upload.id)).toEqual([]);
+
+    world.clock.advance(15 * MINUTE);
+    await world.sweep.run(soon());
+
+    expect(await world.requestsFor(upload.id)).toEqual([JSON.stringify({ uploadId: upload.id, attempt: 1 })]);
+  });
+
+  it('takes an upload back from a function that died before the fence', async () => {
+    const bytes = randomBytes(100_000);
+    const upload = await world.stage(bytes);
+    const { delivery } = world.build({ send: () => new Promise(() => undefined) });
+    void delivery.onArrival(world.arrival(upload, bytes), world.run());
+    while ((await world.find(upload.id)).status !== 'delivering')
+      await new Promise((next) => setImmediate(next));
+
+    await world.sweep.run(soon());
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivering' });
+    world.clock.advance(310_000);
+    await world.sweep.run(soon());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'waiting', error: { code: 'lease_lost' } });
+  });
+
+  it('asks for no more deliveries a run than IPD_RATE', async () => {
+    const uploads = await Promise.all(Array.from({ length: 5 }, () => world.stage()));
+    for (const { id } of uploads) await world.ledger.change(id, (before) => stagedNow(before));
+    world.clock.advance(20 * MINUTE);
+    const { sweep } = world.build({ config: { deliveriesPerMinute: 2 } });
+
+    const counts: number[] = [];
+    do counts.push((await sweep.run(soon())).queued);
+    while (counts.at(-1) !== 0);
+
+    expect(Math.max(...counts)).toBe(2);
+    const due = await Promise.all(uploads.map(({ id }) => world.find(id)));
+    expect(due.map(({ dueAt }) => Date.parse(dueAt ?? '') - world.clock.now())).toEqual(
+      due.map(() => 15 * MINUTE),
+    );
+  });
+
+  it('removes what arrived after a cancellation', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.create(bytes);
+    const signed = await world.intake.sign(upload);
+    await world.intake.cancel({ owner: 'user-1', projects: '*' }, upload.id);
+    await fetch(signed?.url ?? '', {
+      method: 'PUT',
+      headers: signed?.headers ?? {},
+      body: new Uint8Array(bytes),
+    });
+    expect(await world.isStaged(upload.id)).toBe(true);
+
+    world.clock.advance(3 * HOUR);
+    await world.sweep.run(soon());
+
+    expect(await world.isStaged(upload.id)).toBe(false);
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+  });
+});
+
+function stagedNow(upload: Awaited<ReturnType<World['find']>>) {
+  const now = upload.createdAt;
+  return {
+    ...upload,
+    status: 'staged' as const,
+    etag: 'e',
+    stagedAt: now,
+    retryUntil: upload.uploadDeadline,
+  };
+}
