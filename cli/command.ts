@@ -1,0 +1,48 @@
+/**
+ * What every command of this folder does alike: usage on request, exit codes, and an orderly end on
+ * Ctrl-C or a polite kill.
+ */
+import { constants } from 'node:os';
+import { describeError } from './transfer.ts';
+
+type Command<Options> = {
+  usage: string;
+  /** Throws on wrong usage. */
+  read: () => Options | 'help';
+  /** Whether all went well; aborted through its signal when the process is asked to end. */
+  run: (options: Options, signal: AbortSignal) => Promise<boolean>;
+};
+
+/** One Ctrl-C below npm arrives twice, from the terminal and from npm: only a later one means impatience. */
+const ECHO_MS = 1_000;
+
+/** Runs a command and resolves with its exit code: 0 well, 1 failed, 2 wrong usage, 128 and the signal's number when interrupted. */
+export async function runCommand<Options>({ usage, read, run }: Command<Options>): Promise<number> {
+  let options: Options | 'help';
+  try {
+    options = read();
+  } catch (error) {
+    console.error(`${describeError(error)}\nTry --help.`);
+    return 2;
+  }
+  if (options === 'help') {
+    console.log(usage);
+    return 0;
+  }
+  const interruption = listen();
+  const well = await run(options, interruption.signal);
+  return interruption.exitCode() ?? (well ? 0 : 1);
+}
+
+function listen(): { signal: AbortSignal; exitCode: () => number | undefined } {
+  const controller = new AbortController();
+  let first: { exitCode: number; at: number } | undefined;
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (first && performance.now() - first.at > ECHO_MS) process.exit(first.exitCode);
+      first ??= { exitCode: 128 + constants.signals[name], at: performance.now() };
+      controller.abort(new Error('interrupted'));
+    });
+  }
+  return { signal: controller.signal, exitCode: () => first?.exitCode };
+}

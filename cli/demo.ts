@@ -1,0 +1,135 @@
+/**
+ * `npm run demo`: starts the whole stack on free ports, uploads files through the real handlers,
+ * and compares what the fake IPD got with what was sent. Leaves no process and no file behind.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { createClient } from '../client/client.ts';
+import { startStack } from '../local/stack.ts';
+import { runCommand } from './command.ts';
+import { createProgress } from './progress.ts';
+import { describeError, describeOutcome, sendFile } from './transfer.ts';
+import type { Transfer } from './transfer.ts';
+
+const USAGE = `Usage: npm run demo [-- FILE…] [--json]
+
+Starts the embedded stack, uploads the files (a sample if none) and shows what IPD received.
+With --json the last line is {"uploads":[…]}. Exit code 0 when all arrived unchanged.`;
+
+const SAMPLE = fileURLToPath(new URL('samples/需求说明.txt', import.meta.url));
+const PROJECT_ID = '0123456789abcdef0123456789abcdef';
+const ISSUE_ID = '956239067176935400';
+/** Everything is on this machine: what takes longer is stuck. */
+const PATIENCE_MS = 180_000;
+
+type Stack = Awaited<ReturnType<typeof startStack>>;
+type Attachment = z.infer<typeof attachments>[number];
+type Options = Exclude<ReturnType<typeof readOptions>, 'help'>;
+type Entry = ReturnType<typeof compare>;
+
+const tokenAnswer = z.object({ access_token: z.string() });
+const attachments = z.array(z.object({ id: z.string(), sha256: z.string(), filename: z.string() }));
+
+process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: demonstrate });
+
+async function demonstrate({ files, json }: Options, signal: AbortSignal): Promise<boolean> {
+  const entries: Entry[] = [];
+  try {
+    await withStack(async (stack) => {
+      for await (const entry of uploadAll(stack, files, signal)) entries.push(entry);
+    });
+  } catch (error) {
+    console.error(`The demo failed: ${describeError(error)}`);
+  }
+  if (json) console.log(JSON.stringify({ uploads: entries }));
+  return entries.filter(isIntact).length === files.length;
+}
+
+async function withStack(work: (stack: Stack) => Promise<void>): Promise<void> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'ipd-attachment-bridge-'));
+  try {
+    const stack = await startStack({ ports: 'free', dataDirectory });
+    try {
+      await work(stack);
+    } finally {
+      await stack.stop();
+    }
+  } finally {
+    await rm(dataDirectory, { recursive: true, force: true });
+  }
+}
+
+async function* uploadAll({ urls }: Stack, files: string[], interrupted: AbortSignal): AsyncGenerator<Entry> {
+  const { access_token: token } = tokenAnswer.parse(await post(urls.tokenUrl, { sub: 'demo' }));
+  const client = createClient({ apiUrl: urls.apiUrl, token });
+  const progress = createProgress(process.stderr);
+  for (const path of files) {
+    const overdue = new AbortController();
+    const seconds = PATIENCE_MS / 1000;
+    const timer = setTimeout(
+      () => overdue.abort(new Error(`${path}: no end after ${seconds} s`)),
+      PATIENCE_MS,
+    );
+    const signal = AbortSignal.any([interrupted, overdue.signal]);
+    const about = { client, path, projectId: PROJECT_ID, issueId: ISSUE_ID, progress, signal };
+    const transfer = await sendFile(about).finally(() => clearTimeout(timer));
+    const received = attachments.parse(await readJson(await fetch(`${urls.ipdAdminUrl}/attachments`)));
+    const entry = compare(transfer, received);
+    console.log(summary(transfer, entry));
+    yield entry;
+  }
+}
+
+function compare({ upload, sha256, stagedMs, finishedMs }: Transfer, received: Attachment[]) {
+  const attachmentId = upload.attachment?.id ?? null;
+  const arrived = received.find(({ id }) => id === attachmentId);
+  return {
+    id: upload.id,
+    status: upload.status,
+    attachmentId,
+    size: upload.size,
+    sha256,
+    ipdSha256: arrived?.sha256 ?? null,
+    ipdName: arrived?.filename ?? null,
+    stagedMs,
+    deliveredMs: upload.status === 'delivered' ? finishedMs : null,
+  };
+}
+
+function isIntact({ status, sha256, ipdSha256 }: Entry): boolean {
+  return status === 'delivered' && sha256 === ipdSha256;
+}
+
+function summary({ upload }: Transfer, entry: Entry): string {
+  return [
+    `  result      ${describeOutcome(upload)}`,
+    `  name in IPD ${entry.ipdName ?? '(not found there)'}`,
+    `  sha256      ${isIntact(entry) ? 'equal' : 'NOT equal'} (${entry.sha256})`,
+  ].join('\n');
+}
+
+async function post(url: string, body: object): Promise<unknown> {
+  const headers = { 'content-type': 'application/json' };
+  return readJson(await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) }));
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
+  return response.json();
+}
+
+function readOptions() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  return { json: values.json, files: positionals.length > 0 ? positionals : [SAMPLE] };
+}

@@ -1,0 +1,46 @@
+/**
+ * A file on disk as something to upload: opened as a Blob that reads from the disk as it is sent,
+ * with its name, size, content type and SHA-256. Never holds a whole file in memory.
+ */
+import { createHash } from 'node:crypto';
+import { openAsBlob } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+
+const CONTENT_TYPES: Record<string, string> = {
+  csv: 'text/csv',
+  docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+  gif: 'image/gif',
+  heic: 'image/heic',
+  jpeg: 'image/jpeg',
+  jpg: 'image/jpeg',
+  json: 'application/json',
+  mov: 'video/quicktime',
+  mp4: 'video/mp4',
+  pdf: 'application/pdf',
+  png: 'image/png',
+  pptx: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
+  txt: 'text/plain',
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+  zip: 'application/zip',
+};
+
+/** Opens and hashes a file; throws an error of one readable line when there is no such file or nothing in it. */
+export async function openLocalFile(path: string) {
+  const found = await stat(path).catch((error: unknown) => {
+    throw new Error(`${path} cannot be opened`, { cause: error });
+  });
+  if (!found.isFile()) throw new Error(`${path} is not a file`);
+  if (found.size === 0) throw new Error(`${path} is empty`);
+  const file = await openAsBlob(path);
+  const hash = createHash('sha256');
+  for await (const chunk of file.stream()) hash.update(chunk);
+  // Some file systems hand out decomposed letters.
+  const filename = basename(path).normalize('NFC');
+  return { file, filename, contentType: guessContentType(path), sha256: hash.digest('hex') };
+}
+
+/** The content type that a file's extension stands for. */
+export function guessContentType(path: string): string {
+  return CONTENT_TYPES[extname(path).slice(1).toLowerCase()] ?? 'application/octet-stream';
+}

@@ -1,0 +1,134 @@
+/**
+ * Shows an upload's two legs: on a terminal one bar a leg, redrawn in place; anywhere else a plain
+ * line each quarter. File names stay off the bars, since some of their letters are two columns wide.
+ */
+import { styleText } from 'node:util';
+import type { WriteStream } from 'node:tty';
+import type { Progress, Upload } from '../client/client.ts';
+
+type Screen = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
+
+const LABELS = { staging: 'to storage', delivery: 'to IPD' } as const;
+const WIDEST_BAR = 40;
+const NARROWEST_BAR = 8;
+/** What a line needs beside its bar, the last column included: writing there makes some terminals wrap. */
+const FIXED_COLUMNS = 44;
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+const REDRAW_MS = 80;
+const CLEAR_LINE = '\r\u001B[K';
+
+/** Draws one upload after the other on a screen; `end` leaves the last line standing. */
+export function createProgress(screen: Screen, now: () => number = Date.now) {
+  let shown: Progress | undefined;
+  let note = '';
+  let startedAt = 0;
+  let drawnAt = 0;
+  let quarter = -1;
+
+  function begin(filename: string, size: number): void {
+    note = '';
+    screen.write(`${filename}  ${formatBytes(size)}\n`);
+  }
+
+  function advance(progress: Progress): void {
+    if (progress.leg !== shown?.leg) {
+      end();
+      startedAt = now();
+      drawnAt = 0;
+      quarter = -1;
+    }
+    shown = progress;
+    if (screen.isTTY) redraw();
+    else report(progress);
+  }
+
+  /** Takes what the server says of the upload, for bars that stand still. */
+  function change(upload: Upload): void {
+    const before = note;
+    note = describeWait(upload);
+    if (note && note !== before && !screen.isTTY) screen.write(`  ${note}\n`);
+  }
+
+  function end(): void {
+    if (shown && screen.isTTY) screen.write(`${line(shown)}\n`);
+    shown = undefined;
+  }
+
+  function redraw(): void {
+    if (!shown || now() - drawnAt < REDRAW_MS) return;
+    drawnAt = now();
+    screen.write(line(shown));
+  }
+
+  function report(progress: Progress): void {
+    const reached = Math.floor(share(progress) * 4);
+    if (reached === quarter) return;
+    quarter = reached;
+    screen.write(`  ${LABELS[progress.leg]}  ${percent(progress)}  ${formatBytes(progress.bytes)}\n`);
+  }
+
+  function line(progress: Progress): string {
+    // A terminal that does not know its size says 0.
+    const columns = screen.columns || 80;
+    const bar = renderBar({ ...progress, note, elapsedMs: now() - startedAt, columns }, (text) =>
+      styleText('cyan', text),
+    );
+    return `${CLEAR_LINE}${bar}`;
+  }
+
+  return { begin, advance, change, end };
+}
+
+export type ProgressDisplay = ReturnType<typeof createProgress>;
+
+/** One leg as one line narrower than the terminal: a bar, or the note in its place, and the figures. */
+export function renderBar(
+  {
+    elapsedMs,
+    columns,
+    note = '',
+    ...progress
+  }: Progress & { elapsedMs: number; columns: number; note?: string },
+  paint: (text: string) => string = (text) => text,
+): string {
+  const width = Math.max(0, Math.min(WIDEST_BAR, columns - FIXED_COLUMNS));
+  const bar = note ? note.slice(0, width).padEnd(width) : paint(drawBar(share(progress), width));
+  const speed = `${formatBytes((progress.bytes * 1000) / Math.max(elapsedMs, 1))}/s`;
+  return [
+    `  ${LABELS[progress.leg].padEnd(10)}`,
+    ...(width < NARROWEST_BAR ? [] : [bar]),
+    percent(progress).padStart(5),
+    formatBytes(progress.bytes).padStart(8),
+    progress.bytes < progress.total ? speed : `in ${(elapsedMs / 1000).toFixed(1)} s`,
+  ].join('  ');
+}
+
+/** A number of bytes for people, in the decimal units that file managers use. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  const power = units.findIndex((_, index) => bytes < 999.95 * 1000 ** index);
+  const chosen = power < 0 ? units.length - 1 : power;
+  return `${(bytes / 1000 ** chosen).toFixed(chosen === 0 ? 0 : 1)} ${units[chosen]}`;
+}
+
+function drawBar(part: number, width: number): string {
+  const eighths = Math.floor(part * width * 8);
+  const drawn = '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '');
+  return drawn.padEnd(width, '░');
+}
+
+function describeWait({ status, delivery }: Upload): string {
+  if (status === 'unconfirmed') return 'asking whether IPD has it';
+  if (status !== 'waiting') return '';
+  const next = delivery.nextAttemptAt;
+  return next === undefined ? 'waiting for IPD' : `next try at ${new Date(next).toLocaleTimeString('en-GB')}`;
+}
+
+function share({ bytes, total }: Progress): number {
+  return total === 0 ? 1 : Math.min(1, bytes / total);
+}
+
+// Rounded down: 100 % means all of it.
+function percent(progress: Progress): string {
+  return `${Math.floor(share(progress) * 100)} %`;
+}

@@ -1,0 +1,93 @@
+/**
+ * What `upload` and `demo` share: send one file with its progress shown, clean up when interrupted,
+ * and say in one line what went wrong.
+ */
+import { UploadError } from '../client/client.ts';
+import type { Client, Upload } from '../client/client.ts';
+import { openLocalFile } from './local-file.ts';
+import type { ProgressDisplay } from './progress.ts';
+
+type TransferRequest = {
+  client: Client;
+  path: string;
+  projectId: string;
+  issueId: string;
+  contentType?: string | undefined;
+  progress: ProgressDisplay;
+  signal: AbortSignal;
+};
+
+/** `stagedMs` and `finishedMs` count from the moment when the file had been hashed. */
+export type Transfer = { upload: Upload; sha256: string; stagedMs: number; finishedMs: number };
+
+/** How long a cancel may take once the user has asked to stop. */
+const CANCEL_MS = 3_000;
+
+/** Sends one file and follows it to its final state; when the signal is aborted the upload is cancelled too. */
+export async function sendFile({
+  client,
+  path,
+  progress,
+  signal,
+  ...about
+}: TransferRequest): Promise<Transfer> {
+  const { file, filename, sha256, contentType } = await openLocalFile(path);
+  let id: string | undefined;
+  let stagedMs: number | undefined;
+  progress.begin(filename, file.size);
+  const startedAt = performance.now();
+  const elapsed = () => Math.round(performance.now() - startedAt);
+  try {
+    const upload = await client.upload({
+      file,
+      filename,
+      projectId: about.projectId,
+      issueId: about.issueId,
+      contentType: about.contentType ?? contentType,
+      sha256,
+      signal,
+      onProgress: (moved) => {
+        if (moved.leg === 'staging') stagedMs = elapsed();
+        progress.advance(moved);
+      },
+      onStatus: (changed) => {
+        id = changed.id;
+        progress.change(changed);
+      },
+    });
+    const finishedMs = elapsed();
+    return { upload, sha256, stagedMs: stagedMs ?? finishedMs, finishedMs };
+  } catch (error) {
+    if (signal.aborted && id !== undefined) await cancel(client, id, error);
+    throw error;
+  } finally {
+    progress.end();
+  }
+}
+
+async function cancel(client: Client, id: string, reason: unknown): Promise<void> {
+  await client.cancel(id, AbortSignal.timeout(CANCEL_MS)).catch(() => {
+    throw new Error(`Upload ${id} goes on without us: it could not be cancelled any more`, { cause: reason });
+  });
+}
+
+/** One line for any error: what failed, the code to branch on, the fields at fault, and the first cause. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = error instanceof UploadError ? ` (${error.code})` : '';
+  const fields =
+    error instanceof UploadError ? error.errors.map((place) => `${place.pointer} ${place.detail}`) : [];
+  const { message: cause } = firstCause(error);
+  const causes = error.message.includes(cause) ? [] : [cause];
+  return [`${error.message}${code}`, ...fields, ...causes].join('; ').replaceAll(/\s+/g, ' ');
+}
+
+/** One line for a final upload. */
+export function describeOutcome({ status, attachment, error }: Upload): string {
+  if (status === 'delivered') return `attachment ${attachment?.id ?? '(IPD did not tell the id)'}`;
+  return error ? `${status}: ${error.message} (${error.code})` : status;
+}
+
+function firstCause(error: Error): Error {
+  return error.cause instanceof Error ? firstCause(error.cause) : error;
+}

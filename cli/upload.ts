@@ -1,0 +1,77 @@
+/**
+ * `npm run upload`: sends files to a work item through a deployed or local API and follows each
+ * until IPD has it. Results go to standard output, progress and errors to standard error.
+ */
+import { parseArgs } from 'node:util';
+import { createClient } from '../client/client.ts';
+import { runCommand } from './command.ts';
+import { createProgress } from './progress.ts';
+import { describeError, describeOutcome, sendFile } from './transfer.ts';
+import type { Transfer } from './transfer.ts';
+
+const USAGE = `Usage: npm run upload -- --api URL --project ID --issue ID [options] FILE…
+
+Uploads files and attaches them to an IPD work item.
+
+  --api URL            where the API is, such as https://uploads.example.com
+  --token TOKEN        the user's JWT (default: $UPLOAD_TOKEN)
+  --project ID         the project, 32 letters and digits
+  --issue ID           the work item, 18 or 19 digits
+  --content-type TYPE  for all files (default: by extension)
+  --json               end with one line of JSON: {"uploads":[…]}
+  --help               show this
+
+Exit codes: 0 all attached, 1 something failed, 2 wrong usage, 130 interrupted (what was under way is cancelled).`;
+
+/** Fails fast where a phone would be patient: somebody is watching. */
+const PACE = { attempts: 4 };
+
+type Options = Exclude<ReturnType<typeof readOptions>, 'help'>;
+
+process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: uploadAll });
+
+async function uploadAll(
+  { api, token, files, json, ...about }: Options,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const client = createClient({ apiUrl: api, token, pace: PACE });
+  const progress = createProgress(process.stderr);
+  const sent: Transfer[] = [];
+  for (const path of files) {
+    if (signal.aborted) break;
+    try {
+      const transfer = await sendFile({ client, path, ...about, progress, signal });
+      sent.push(transfer);
+      console.log(`${transfer.upload.filename}: ${describeOutcome(transfer.upload)}`);
+    } catch (error) {
+      console.error(`${path}: ${describeError(error)}`);
+    }
+  }
+  if (json) {
+    console.log(JSON.stringify({ uploads: sent.map(({ upload }) => upload) }));
+  }
+  return sent.filter(({ upload }) => upload.status === 'delivered').length === files.length;
+}
+
+function readOptions() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      api: { type: 'string' },
+      token: { type: 'string', default: process.env['UPLOAD_TOKEN'] ?? '' },
+      project: { type: 'string' },
+      issue: { type: 'string' },
+      'content-type': { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const { api, token, project, issue, json } = values;
+  if (!api || !URL.canParse(api)) throw new Error('--api needs a URL');
+  if (!token) throw new Error('--token or UPLOAD_TOKEN is needed');
+  if (!project || !issue) throw new Error('--project and --issue are needed');
+  if (positionals.length === 0) throw new Error('Name at least one file');
+  const contentType = values['content-type'];
+  return { api, token, projectId: project, issueId: issue, contentType, json, files: positionals };
+}

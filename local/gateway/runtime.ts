@@ -1,0 +1,62 @@
+/**
+ * Runs inside a child process and plays Lambda's runtime: imports one handler, then answers one event at a time
+ * over IPC. Kept free of imports, since every start of a function pays for them. Ends with its parent.
+ */
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import type { RuntimeMessage, WorkerMessage } from './worker.ts';
+
+const [modulePath = '', exportName = '', cacheDirectory = ''] = process.argv.slice(2);
+
+type Handler = (event: unknown, context: object) => unknown;
+
+if (cacheDirectory !== '') enableCompileCache(cacheDirectory);
+
+// The parent decides when a function ends: Ctrl-C reaches the whole group, and a dead parent closes the channel.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+process.on('disconnect', () => process.exit(0));
+
+const handler = loadHandler();
+void reportStart();
+
+process.on('message', (message: WorkerMessage) => {
+  answer(message).then(send, (error: unknown) => {
+    send({ kind: 'failed', requestId: message.requestId, error: print(error) });
+  });
+});
+
+async function reportStart(): Promise<void> {
+  try {
+    await handler;
+    flushCompileCache();
+    send({ kind: 'ready' });
+  } catch (error) {
+    send({ kind: 'broken', error: print(error) });
+  }
+}
+
+async function loadHandler(): Promise<Handler> {
+  const module: Record<string, unknown> = await import(pathToFileURL(modulePath).href);
+  const candidate = module[exportName];
+  if (typeof candidate !== 'function') throw new Error(`${modulePath} exports no function "${exportName}"`);
+  return (event, context) => candidate(event, context);
+}
+
+async function answer({ requestId, event, context, deadline }: WorkerMessage): Promise<RuntimeMessage> {
+  const run = await handler;
+  const result = await run(event, {
+    ...context,
+    callbackWaitsForEmptyEventLoop: true,
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+  });
+  return { kind: 'done', requestId, payload: JSON.stringify(result) ?? 'null' };
+}
+
+function send(message: RuntimeMessage): void {
+  process.send?.(message);
+}
+
+function print(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

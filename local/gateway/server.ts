@@ -1,0 +1,148 @@
+/**
+ * The HTTP API in front of the functions: limits, CORS, authorizers, routes, payload format 2.0 and the error
+ * bodies that API Gateway gives by itself. Never runs a function: `invoke` does. It listens from the start and
+ * answers 503 until `serve` tells what to serve, so that its URL may be part of the settings of the functions.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Authorizer, Cors } from '../template.ts';
+import { listen } from '../listen.ts';
+import { createAuthorizer } from './authorizer.ts';
+import { corsHeaders, isPreflight, methodsOf, preflightHeaders } from './cors.ts';
+import { toHttpAnswer, toHttpEvent } from './event.ts';
+import type { HttpAnswer } from './event.ts';
+import { createRouter } from './routes.ts';
+import type { Route } from './routes.ts';
+
+export interface FunctionRoute extends Route {
+  functionKey: string;
+  authorizer?: string;
+}
+
+export interface Api {
+  routes: FunctionRoute[];
+  authorizers: Record<string, Authorizer>;
+  cors: Cors | undefined;
+  /** Runs the function and gives its answer as JSON text. */
+  invoke: (functionKey: string, event: object) => Promise<string>;
+}
+
+/** https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
+const REQUEST_LIMIT_BYTES = 10_485_760;
+const INTEGRATION_LIMIT_MS = 30_000;
+/** Lambda measures the whole event, so a binary body ends at about 4.5 MB. */
+const EVENT_LIMIT_BYTES = 6_291_556;
+
+/** Opens the gateway's port on loopback. */
+export async function startGateway(options: { port: number; integrationLimitMs?: number }) {
+  const limitMs = options.integrationLimitMs ?? INTEGRATION_LIMIT_MS;
+  let handle: ReturnType<typeof createHandler> = async () => failure(503, 'Service Unavailable');
+
+  const server = createServer((request, response) => {
+    const requestId = randomBytes(12).toString('base64');
+    handle(request, requestId)
+      .catch((error: unknown) => {
+        if (!request.destroyed) process.stderr.write(`gateway: ${String(error)}\n`);
+        return failure(500, 'Internal Server Error');
+      })
+      .then((answer) =>
+        send(response, { ...answer, headers: { ...answer.headers, 'apigw-requestid': requestId } }),
+      )
+      .catch(() => response.destroy());
+  });
+  const { url, port, close } = await listen(server, options.port);
+
+  return {
+    url,
+    port,
+    close,
+    serve(api: Api): void {
+      handle = createHandler(api, limitMs);
+    },
+  };
+}
+
+function createHandler(api: Api, limitMs: number) {
+  const findRoute = createRouter(api.routes);
+  const methods = methodsOf(api.routes.map((route) => route.routeKey));
+  const authorizers = new Map(
+    Object.entries(api.authorizers).map(([name, settings]) => [name, createAuthorizer(settings)]),
+  );
+
+  async function answer(
+    request: IncomingMessage,
+    body: Buffer | undefined,
+    requestId: string,
+  ): Promise<HttpAnswer> {
+    if (body === undefined) return failure(413, 'Request Entity Too Large');
+    const [path = '/'] = (request.url ?? '/').split('?');
+    const match = findRoute({ method: request.method ?? 'GET', path });
+    if (match === undefined) return failure(404, 'Not Found');
+
+    const verdict = await authorizers.get(match.route.authorizer ?? '')?.(request);
+    if (verdict?.allowed === false)
+      return failure(401, 'Unauthorized', { 'www-authenticate': verdict.challenge });
+
+    const authorizer = verdict?.context;
+    const event = toHttpEvent({ request, body, match, authorizer, requestId, now: new Date() });
+    if (Buffer.byteLength(JSON.stringify(event)) > EVENT_LIMIT_BYTES)
+      return failure(413, 'Request Entity Too Large');
+    return await integrate(match.route.functionKey, event);
+  }
+
+  /** A function that fails is a 500, one that has not answered in time a 503. */
+  async function integrate(functionKey: string, event: object): Promise<HttpAnswer> {
+    const timeout = Promise.withResolvers<HttpAnswer>();
+    const timer = setTimeout(() => timeout.resolve(failure(503, 'Service Unavailable')), limitMs);
+    const invocation = api.invoke(functionKey, event).then(
+      (payload) => toHttpAnswer(payload) ?? failure(500, 'Internal Server Error'),
+      () => failure(500, 'Internal Server Error'),
+    );
+    try {
+      return await Promise.race([invocation, timeout.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return async (request: IncomingMessage, requestId: string): Promise<HttpAnswer> => {
+    const body = await readBody(request);
+    if (api.cors === undefined) return answer(request, body, requestId);
+    const { origin } = request.headers;
+    if (origin !== undefined && isPreflight(request)) {
+      const headers = preflightHeaders(api.cors, origin, methods);
+      return { statusCode: 204, headers, cookies: [], body: Buffer.alloc(0) };
+    }
+    const result = await answer(request, body, requestId);
+    const own = Object.entries(result.headers).filter(([name]) => !name.startsWith('access-control-'));
+    return { ...result, headers: { ...Object.fromEntries(own), ...corsHeaders(api.cors, origin) } };
+  };
+}
+
+/** Reads to the end even what is too large: a client that is still sending would not see an early answer. */
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    size += chunk.length;
+    if (size <= REQUEST_LIMIT_BYTES) chunks.push(chunk);
+    else chunks.length = 0;
+  }
+  return size > REQUEST_LIMIT_BYTES ? undefined : Buffer.concat(chunks);
+}
+
+function failure(statusCode: number, message: string, headers: Record<string, string> = {}): HttpAnswer {
+  const body = Buffer.from(JSON.stringify({ message }));
+  return { statusCode, headers: { 'content-type': 'application/json', ...headers }, cookies: [], body };
+}
+
+function send(response: ServerResponse, { statusCode, headers, cookies, body }: HttpAnswer): void {
+  response.writeHead(statusCode, {
+    ...headers,
+    ...(statusCode === 204 || statusCode === 304 ? {} : { 'content-length': body.length }),
+    ...(cookies.length === 0 ? {} : { 'set-cookie': cookies }),
+  });
+  response.end(body);
+}

@@ -1,0 +1,76 @@
+/**
+ * The back door for tests and demos: what was stored and asked, faults, settings, and a clean slate.
+ * It has no authentication, so the server must listen on loopback only.
+ */
+import { z } from 'zod';
+import type { createFaults } from './fault-rules.ts';
+import type { RequestRecord } from './request-log.ts';
+import type { Settings } from './settings.ts';
+import { targetOf, type Attachment, type IpdRequest, type Reply } from './types.ts';
+
+export type Admin = {
+  attachments: () => Attachment[];
+  requests: readonly RequestRecord[];
+  faults: ReturnType<typeof createFaults>;
+  settings: () => Settings;
+  /** Replaces the settings: what is not given goes back to how the server was started. */
+  replaceSettings: (input: object) => void;
+  reset: () => Promise<void>;
+};
+
+export const ADMIN_PATH = '/__admin';
+
+/** Answers one admin request; what is wrong with a body is told in a 400. */
+export async function answerAdmin(admin: Admin, request: IpdRequest): Promise<Reply> {
+  const { path } = targetOf(request.url);
+  try {
+    switch (`${request.method} ${path.slice(ADMIN_PATH.length).replace(/\/$/, '')}`) {
+      case 'GET /attachments':
+        return { status: 200, json: describeAttachments(admin.attachments()) };
+      case 'GET /requests':
+        return { status: 200, json: admin.requests };
+      case 'GET /faults':
+        return { status: 200, json: admin.faults.list() };
+      case 'PUT /faults':
+        admin.faults.replace(await readJson(request));
+        return { status: 200, json: admin.faults.list() };
+      case 'GET /settings':
+        return { status: 200, json: admin.settings() };
+      case 'PUT /settings':
+        admin.replaceSettings(z.looseObject({}).parse(await readJson(request)));
+        return { status: 200, json: admin.settings() };
+      case 'DELETE ':
+        await admin.reset();
+        return { status: 204 };
+      default:
+        return { status: 404, json: { message: `there is no ${request.method} ${path}` } };
+    }
+  } catch (error) {
+    if (error instanceof SyntaxError) return { status: 400, json: { message: `not JSON: ${error.message}` } };
+    if (error instanceof z.ZodError) return { status: 400, json: { message: z.prettifyError(error) } };
+    throw error;
+  }
+}
+
+function describeAttachments(attachments: Attachment[]): unknown {
+  return attachments.map(
+    ({ id, projectId, issueId, size, sha256, filename, rawFilename, contentType, ...times }) => ({
+      id,
+      projectId,
+      issueId,
+      size,
+      sha256,
+      filename,
+      rawFilename,
+      contentType,
+      createdAt: new Date(times.createdAt).toISOString(),
+      visibleAt: new Date(times.visibleAt).toISOString(),
+    }),
+  );
+}
+
+async function readJson(request: IpdRequest): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of request.body) chunks.push(chunk);
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}

@@ -1,0 +1,57 @@
+/**
+ * The attachments that the fake IPD has, or will have: a file that is "stored minutes later" is here with a time to come
+ * and appears by the clock alone, without timers.
+ */
+import type { Blobs } from './blobs.ts';
+import type { Attachment } from './types.ts';
+
+/** Makes ids of 18 or 19 digits for any clock from 1970 on, far above 2^53. */
+const ID_FLOOR = 100_000_000_000_000_000n;
+const IDS_PER_MILLISECOND = 524_288n;
+
+type NewAttachment = Omit<Attachment, 'id' | 'createdAt' | 'visibleAt'> & {
+  afterSeconds: number;
+  listDelaySeconds: number;
+};
+
+type Place = { projectId: string; issueId: string };
+
+/** Holds attachments in memory and their bytes in `blobs`. */
+export function createAttachments({ clock, blobs }: { clock: () => number; blobs: Blobs }) {
+  let attachments: Attachment[] = [];
+  let lastId = 0n;
+
+  function nextId(): string {
+    const byClock = ID_FLOOR + BigInt(Math.floor(clock())) * IDS_PER_MILLISECOND + 1n;
+    lastId = byClock > lastId ? byClock : lastId + 1n;
+    return String(lastId);
+  }
+
+  function add({ afterSeconds, listDelaySeconds, ...file }: NewAttachment): Attachment {
+    const createdAt = clock() + afterSeconds * 1000;
+    const attachment = { ...file, id: nextId(), createdAt, visibleAt: createdAt + listDelaySeconds * 1000 };
+    attachments.push(attachment);
+    return attachment;
+  }
+
+  function isAt(place: Place, attachment: Attachment): boolean {
+    return attachment.projectId === place.projectId && attachment.issueId === place.issueId;
+  }
+
+  return {
+    add,
+    /** What the list may show now, oldest first. */
+    visible: (place: Place) => attachments.filter((one) => isAt(place, one) && one.visibleAt <= clock()),
+    countAt: (place: Place) =>
+      attachments.filter((one) => isAt(place, one) && one.createdAt <= clock()).length,
+    find: (projectId: string, id: string) =>
+      attachments.find((one) => one.projectId === projectId && one.id === id && one.createdAt <= clock()),
+    read: (attachment: Attachment) => blobs.read(attachment.blob),
+    /** All of them, those to come included, newest last. */
+    all: () => attachments.toSorted((a, b) => a.createdAt - b.createdAt),
+    async clear(): Promise<void> {
+      attachments = [];
+      await blobs.clear();
+    },
+  };
+}

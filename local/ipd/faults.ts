@@ -1,0 +1,215 @@
+/**
+ * What can go wrong on request, as data: each kind of fault is one row that turns its options into a plan, and the plan
+ * is all that the rest of the fake IPD knows of it. Which request meets which fault is decided in `fault-rules.ts`.
+ */
+import { z } from 'zod';
+import {
+  deadTokenRefusal,
+  failedWithin200,
+  foreignElements,
+  gatewayRefusal,
+  htmlPage,
+  keyLockedRefusal,
+  LIST_LIMIT,
+  notPublished,
+  serviceRefusal,
+  signatureRefusal,
+  success,
+  throttledRefusal,
+  throttledServiceRefusal,
+  type FileSizeAs,
+} from './replies.ts';
+import type { Reply } from './types.ts';
+
+type FaultContext = {
+  issueId: string;
+  fileSizeAs: FileSizeAs;
+  canonicalRequest: string;
+  /** What would have been answered without the fault. */
+  real: Reply;
+  /** The upload's element, when a file was stored. */
+  element: Record<string, unknown> | undefined;
+};
+
+export type Plan = {
+  /** Acts before the body is read. */
+  isEarly: boolean;
+  /** Whether IPD keeps an uploaded file, and how much later it does. */
+  isStored: boolean;
+  storedAfterSeconds: number;
+  listDelaySeconds: number;
+  /** In the middle of the body: stops reading for a while, then goes on or resets. */
+  interrupt: { afterBytes: number; seconds: number; resets: boolean } | undefined;
+  /** Between the work and its answer. */
+  pauseSeconds: number;
+  killsTokens: boolean;
+  /** Absent: what is answered is real. */
+  answer: ((context: FaultContext) => Reply | 'reset') | undefined;
+};
+
+export const noFault: Plan = {
+  isEarly: false,
+  isStored: true,
+  storedAfterSeconds: 0,
+  listDelaySeconds: 0,
+  interrupt: undefined,
+  pauseSeconds: 0,
+  killsTokens: false,
+  answer: undefined,
+};
+
+const seconds = z.number().nonnegative();
+const count = z.number().int().nonnegative();
+const answering = {
+  stored: z.boolean().optional(),
+  early: z.boolean().optional(),
+  delaySeconds: seconds.default(0),
+};
+
+type Answering = { stored?: boolean | undefined; early?: boolean | undefined; delaySeconds: number };
+
+type FixedAnswer = { answer: (context: FaultContext) => Reply; isStored?: boolean; isEarly?: boolean };
+
+/** Kinds without options of their own: what they answer, and whether the file is kept unless told otherwise. */
+const fixedAnswers: Record<string, FixedAnswer> = {
+  nullResult: { answer: () => success(null), isStored: true },
+  emptyResult: { answer: () => success([]), isStored: true },
+  resultWithoutId: { answer: ({ element }) => success([{ ...element, id: undefined }]), isStored: true },
+  truncatedJson: { answer: ({ real }) => truncated(real), isStored: true },
+  htmlSuccess: { answer: () => htmlPage(200, 'OK'), isStored: true },
+  error200: { answer: () => failedWithin200('error', 'Upload failed.') },
+  failed200: { answer: () => failedWithin200('failed', 'Upload failed.') },
+  serviceThrottled: { answer: () => throttledServiceRefusal() },
+  invalidToken: { answer: () => serviceRefusal('PM.10001002', 'Invalid token.') },
+  noPermission: { answer: () => serviceRefusal('PM.02174103', 'No permission.') },
+  projectMissing: {
+    answer: () => serviceRefusal('PM.02152005', 'The project does not exist or was deleted.'),
+  },
+  undefinedError: { answer: () => serviceRefusal('PM.02152002', 'Undefined error.') },
+  emojiRefused: { answer: () => serviceRefusal('PM.02101004', 'The text holds characters of four bytes.') },
+  signatureFailed: { answer: ({ canonicalRequest }) => signatureRefusal(canonicalRequest) },
+  keyLocked: { answer: () => keyLockedRefusal() },
+  tokenExpired: { answer: () => deadTokenRefusal('gateway') },
+  notAllowed: { answer: () => gatewayRefusal(403, '0302', 'The IAM user is not authorized.') },
+  notPublished: { answer: () => notPublished() },
+  bodyTooLarge: { answer: () => gatewayRefusal(413, '0201', 'Request entity too large.'), isEarly: true },
+  internalError: { answer: () => gatewayRefusal(500, '0201', 'Backend error.') },
+  badGateway: { answer: () => gatewayRefusal(502, '0201', 'Backend unavailable.') },
+  gatewayTimeout: { answer: () => gatewayRefusal(504, '0201', 'Backend timeout.') },
+  iamUnavailable: { answer: () => gatewayRefusal(503, '0613', 'The IAM service is unavailable.') },
+  htmlError: { answer: () => htmlPage(502, '502 Bad Gateway') },
+  emptyError: { answer: () => ({ status: 504 }) },
+};
+
+const kinds: Record<string, z.ZodType<Plan>> = {
+  ...Object.fromEntries(Object.entries(fixedAnswers).map(([name, row]) => [name, fixedKind(row)])),
+
+  /** Any answer at all. */
+  answer: kind(
+    {
+      ...answering,
+      status: z.number().int().min(200).max(599),
+      headers: z.record(z.string().toLowerCase(), z.string()).default({}),
+      body: z.json().default(''),
+    },
+    ({ status, headers, body, ...options }) => ({
+      ...timing(options),
+      answer: () => ({ status, headers, ...(typeof body === 'string' ? { text: body } : { json: body }) }),
+    }),
+  ),
+  /** The gateway's 429; without `retryAfterSeconds` it has no Retry-After. */
+  throttled: kind(
+    { ...answering, retryAfterSeconds: count.optional() },
+    ({ retryAfterSeconds, ...options }) => ({
+      ...timing(options),
+      answer: () => throttledRefusal(retryAfterSeconds),
+    }),
+  ),
+  /** The connection is reset: after `afterBytes` of the body, when nothing can be stored, else after all of it. */
+  reset: kind(
+    { afterBytes: count.optional(), stored: z.boolean().default(false) },
+    ({ afterBytes, stored }) => ({
+      isStored: stored && afterBytes === undefined,
+      interrupt: afterBytes === undefined ? undefined : { afterBytes, seconds: 0, resets: true },
+      answer: () => 'reset',
+    }),
+  ),
+  /** The file is stored and the answer is lost. */
+  lostAnswer: kind({}, () => ({ answer: () => 'reset' })),
+  /** The connection dies within the answer. */
+  cutAnswer: kind({ afterBytes: count }, ({ afterBytes }) => ({
+    answer: ({ real }) => ({ ...real, cutAfterBytes: afterBytes }),
+  })),
+  /** Stops reading after `afterBytes`, then goes on. */
+  stall: kind({ afterBytes: count, seconds }, (options) => ({ interrupt: { ...options, resets: false } })),
+  /** Everything is read, but nobody answers for a while; without `stored` the file is dropped and a reset follows. */
+  slowAnswer: kind({ seconds, stored: z.boolean().default(true) }, (options) => ({
+    isStored: options.stored,
+    pauseSeconds: options.seconds,
+    answer: options.stored ? undefined : () => 'reset',
+  })),
+  /** Fails now; the file appears later. */
+  storedLater: kind(
+    { afterSeconds: seconds, answer: z.enum(['gatewayTimeout', 'reset']).default('gatewayTimeout') },
+    ({ afterSeconds, answer }) => ({
+      storedAfterSeconds: afterSeconds,
+      answer: () => (answer === 'reset' ? 'reset' : gatewayRefusal(504, '0201', 'Backend timeout.')),
+    }),
+  ),
+  /** The list shows this attachment only after a while. */
+  listDelay: kind({ seconds }, (options) => ({ listDelaySeconds: options.seconds })),
+  /** The list holds so many attachments of others. */
+  listOf: kind({ count: count.max(LIST_LIMIT), fileSize: count.default(1) }, (options) => ({
+    answer: ({ issueId, fileSizeAs }) => success(foreignElements({ ...options, issueId, fileSizeAs })),
+  })),
+  /** All tokens die at once, this request's too. */
+  tokenDeath: kind({}, () => ({
+    isEarly: true,
+    isStored: false,
+    killsTokens: true,
+    answer: () => deadTokenRefusal('gateway'),
+  })),
+};
+
+/** A fault as given, turned into its plan. */
+export const faultSchema = z
+  .looseObject({ kind: z.string() })
+  .transform(({ kind: name, ...options }, context): Plan => {
+    const read = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    const parsed = read?.safeParse(options);
+    if (parsed?.success === true) return parsed.data;
+    for (const issue of parsed?.error.issues ?? []) {
+      context.addIssue({ code: 'custom', message: `${name}: ${issue.message}`, path: issue.path });
+    }
+    if (read === undefined) {
+      const known = Object.keys(kinds).toSorted().join(', ');
+      context.addIssue({
+        code: 'custom',
+        message: `unknown kind ${name}; known are ${known}`,
+        path: ['kind'],
+      });
+    }
+    return z.NEVER;
+  });
+
+function kind<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  plan: (options: z.output<z.ZodObject<Shape, z.core.$strict>>) => Partial<Plan>,
+): z.ZodType<Plan> {
+  return z.strictObject(shape).transform((options) => ({ ...noFault, ...plan(options) }));
+}
+
+function fixedKind(row: FixedAnswer): z.ZodType<Plan> {
+  return kind(answering, (options) => ({ ...timing(options, row), answer: row.answer }));
+}
+
+function timing(options: Answering, row: Partial<FixedAnswer> = {}): Partial<Plan> {
+  const isEarly = options.early ?? row.isEarly ?? false;
+  const isStored = !isEarly && (options.stored ?? row.isStored ?? false);
+  return { isEarly, isStored, pauseSeconds: options.delaySeconds };
+}
+
+function truncated(real: Reply): Reply {
+  const text = JSON.stringify(real.json ?? {});
+  return { status: real.status, text: text.slice(0, Math.ceil(text.length / 2)) };
+}

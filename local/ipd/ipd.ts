@@ -1,0 +1,209 @@
+/**
+ * The fake IPD without sockets: from a request to an answer or a reset. Time, dice and pauses are the caller's, so that
+ * a simulation can run it on virtual time. It carries out the plan of a fault; it does not choose it.
+ */
+import { ADMIN_PATH, answerAdmin, type Admin } from './admin.ts';
+import { createAttachments } from './attachments.ts';
+import { authKindOf, createAuthority, expectedCanonicalRequest, type Session } from './authority.ts';
+import { createMemoryBlobs, type Blobs } from './blobs.ts';
+import { createBody, type Body } from './body.ts';
+import { createFaults } from './fault-rules.ts';
+import type { Plan } from './faults.ts';
+import { peekPartHeader } from './form.ts';
+import { createIam, type Credentials } from './iam.ts';
+import { createLimits, sizeRefusal } from './limits.ts';
+import { createOperations } from './operations.ts';
+import { notPublished, renderReply, success, uploadElement } from './replies.ts';
+import { createRequestLog, type RequestRecord } from './request-log.ts';
+import { findRoute, type Route } from './routes.ts';
+import { parseSettings, type SettingsInput } from './settings.ts';
+import {
+  ConnectionLost,
+  headerOf,
+  targetOf,
+  type Attachment,
+  type IpdAnswer,
+  type IpdRequest,
+  type Reply,
+} from './types.ts';
+
+export type IpdOptions = SettingsInput & {
+  credentials: Credentials;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+  /** At least 0, below 1, as Math.random. */
+  random: () => number;
+  sleep: (milliseconds: number) => Promise<unknown>;
+  blobs?: Blobs;
+};
+
+type AcceptedSession = Extract<Session, { needsBodyHash: boolean }>;
+
+type Call = {
+  request: IpdRequest;
+  record: RequestRecord;
+  route: Route;
+  session: AcceptedSession;
+  body: Body;
+};
+
+type Result = { reply: Reply; attachment?: Attachment };
+
+export type Ipd = ReturnType<typeof createIpd>;
+
+/** A small working IPD; a broken request is answered by 'reset', as a server would feel it. */
+export function createIpd(options: IpdOptions) {
+  const { credentials, clock, random, sleep, blobs = createMemoryBlobs(), ...initialSettings } = options;
+  let settings = parseSettings(initialSettings);
+  const log = createRequestLog();
+  const faults = createFaults({ random });
+  const iam = createIam({ credentials, clock, random });
+  const authority = createAuthority({ credentials, iam, clock });
+  const limits = createLimits({ clock });
+  const attachments = createAttachments({ clock, blobs });
+  const operations = createOperations({ attachments, blobs });
+
+  const admin: Admin = {
+    attachments: attachments.all,
+    requests: log.entries,
+    faults,
+    settings: () => settings,
+    replaceSettings: (input) => {
+      settings = parseSettings({ ...initialSettings, ...input });
+    },
+    async reset() {
+      settings = parseSettings(initialSettings);
+      faults.replace([]);
+      iam.killTokens();
+      authority.unlock();
+      limits.clear();
+      log.clear();
+      await attachments.clear();
+    },
+  };
+
+  async function handle(request: IpdRequest): Promise<IpdAnswer | 'reset'> {
+    const requestId = Math.floor(random() * 2 ** 48).toString(16);
+    const { path } = targetOf(request.url);
+    if (path.startsWith(ADMIN_PATH)) return renderReply(await answerAdmin(admin, request), requestId);
+
+    const route = findRoute(request);
+    const record = log.open(request, {
+      at: new Date(clock()).toISOString(),
+      path,
+      operation: route?.operation ?? null,
+      issueId: issueOf(route) ?? null,
+      auth: authKindOf(request.headers),
+    });
+    const body = createBody({ source: request.body, contentLength: record.contentLength });
+    const reply = await replyTo({ request, record, route, body });
+
+    record.bytes = body.bytes();
+    record.complete = body.isComplete();
+    record.outcome = reply === 'reset' || reply.cutAfterBytes !== undefined ? 'reset' : 'answered';
+    record.status = reply === 'reset' ? null : reply.status;
+    return reply === 'reset' ? 'reset' : renderReply(reply, requestId);
+  }
+
+  /** Who is calling, then whatever goes wrong, around the work. */
+  async function replyTo(
+    asked: Omit<Call, 'route' | 'session'> & { route: Route | undefined },
+  ): Promise<Reply | 'reset'> {
+    const { request, record, route, body } = asked;
+    if (route === undefined) return notPublished();
+    const session = route.operation === 'token' ? anyone : authority.open(request, settings.deadToken);
+    if (session.refusal !== undefined) return session.refusal;
+    if (session.needsBodyHash) body.startHash();
+
+    try {
+      const plan = await pickPlan(record, route, body);
+      if (plan.killsTokens) iam.killTokens();
+      const result = plan.isEarly
+        ? { reply: success(null) }
+        : await work({ request, record, route, session, body }, plan);
+      if (plan.pauseSeconds > 0) await sleep(plan.pauseSeconds * 1000);
+      return applyPlan(plan, { request, route, result });
+    } catch (error) {
+      if (error instanceof ConnectionLost) return 'reset';
+      throw error;
+    }
+  }
+
+  async function pickPlan(record: RequestRecord, route: Route, body: Body): Promise<Plan> {
+    const isNamed = route.operation === 'upload' && faults.needsFilename();
+    const filename = isNamed ? (await peekPartHeader(body)).filename : undefined;
+    const { method, auth } = record;
+    return faults.pick({ method, auth, operation: route.operation, issueId: issueOf(route), filename });
+  }
+
+  async function work(call: Call, plan: Plan): Promise<Result> {
+    const { route, session, body } = call;
+    if (plan.interrupt !== undefined) {
+      const { afterBytes, seconds, resets } = plan.interrupt;
+      body.interruptAt({
+        afterBytes,
+        async act() {
+          await sleep(seconds * 1000);
+          if (resets) throw new ConnectionLost('reset by a fault');
+        },
+      });
+    }
+    if (route.operation === 'upload') return upload(call, route, plan);
+
+    const text = await body.readText();
+    const unsigned = session.settle(body.sha256());
+    if (unsigned !== undefined) return { reply: unsigned };
+    if (route.operation === 'list') return { reply: operations.list(settings, route) };
+    if (route.operation === 'download') return { reply: operations.download(route) };
+    return { reply: iam.issue({ body: text, query: route.query, lifeSeconds: settings.tokenLifeSeconds }) };
+  }
+
+  async function upload(
+    call: Call,
+    route: Extract<Route, { operation: 'upload' }>,
+    plan: Plan,
+  ): Promise<Result> {
+    const { request, record, session, body } = call;
+    const { auth, contentLength } = record;
+    const refusal = sizeRefusal(settings, { auth, bytes: contentLength ?? 0 }) ?? limits.rate(settings);
+    if (refusal !== undefined) return { reply: refusal };
+    return operations.upload({
+      settings,
+      plan,
+      body,
+      projectId: route.projectId,
+      issueId: route.issueId,
+      formType: headerOf(request.headers, 'content-type') ?? '',
+      settle: () => sizeRefusal(settings, { auth, bytes: body.bytes() }) ?? session.settle(body.sha256()),
+    });
+  }
+
+  function applyPlan(
+    plan: Plan,
+    done: { request: IpdRequest; route: Route; result: Result },
+  ): Reply | 'reset' {
+    const { request, route, result } = done;
+    const { reply, attachment } = result;
+    // A file that was to be stored first, but was refused, is answered as refused.
+    const isRefused =
+      route.operation === 'upload' && plan.isStored && !plan.isEarly && attachment === undefined;
+    if (plan.answer === undefined || isRefused) return reply;
+    const { fileSizeAs } = settings;
+    return plan.answer({
+      issueId: issueOf(route) ?? '',
+      fileSizeAs,
+      canonicalRequest: expectedCanonicalRequest(request),
+      real: reply,
+      element: attachment && uploadElement(attachment, fileSizeAs),
+    });
+  }
+
+  return { handle, admin };
+}
+
+/** IAM's token call needs no credentials but those in its body. */
+const anyone: Session = { needsBodyHash: false, settle: () => undefined };
+
+function issueOf(route: Route | undefined): string | undefined {
+  return route !== undefined && 'issueId' in route ? route.issueId : undefined;
+}

@@ -1,0 +1,131 @@
+/**
+ * What IPD does when nothing goes wrong: upload, list and download, with their limits and refusals. Callers are
+ * authenticated already; faults are the caller's business, except for how a file is kept.
+ */
+import type { createAttachments } from './attachments.ts';
+import type { Blobs } from './blobs.ts';
+import type { Body } from './body.ts';
+import type { Plan } from './faults.ts';
+import { receiveForm, type ReceivedFile } from './form.ts';
+import {
+  failedWithin200,
+  foreignElements,
+  LIST_LIMIT,
+  listElement,
+  serviceRefusal,
+  success,
+  uploadElement,
+} from './replies.ts';
+import type { Settings } from './settings.ts';
+import type { Attachment, Reply } from './types.ts';
+
+type Place = { projectId: string; issueId: string };
+
+type UploadCall = Place & {
+  settings: Settings;
+  plan: Plan;
+  body: Body;
+  formType: string;
+  /** The last word on size and signature, once the body was read. */
+  settle: () => Reply | undefined;
+};
+
+/** The operations on a store of attachments. */
+export function createOperations({
+  attachments,
+  blobs,
+}: {
+  attachments: ReturnType<typeof createAttachments>;
+  blobs: Blobs;
+}) {
+  /** Reads the whole form and keeps its file, unless it is refused or the plan says otherwise. */
+  async function upload(call: UploadCall): Promise<{ reply: Reply; attachment?: Attachment }> {
+    const { settings, plan, body, projectId, issueId } = call;
+    const writer = await blobs.create();
+    let isKept = false;
+    try {
+      const form = await receiveForm({ contentType: call.formType, body, writer });
+      await body.drain();
+      const unsettled = call.settle();
+      if (unsettled !== undefined) return { reply: unsettled };
+      if ('problem' in form) return { reply: invalidParameter(form.problem) };
+      const refusal = placeRefusal(settings, call) ?? fileRefusal(settings, call, form.file);
+      if (refusal !== undefined) return { reply: refusal };
+
+      if (!plan.isStored) return { reply: success(null) };
+      isKept = true;
+      await writer.keep();
+      const attachment = attachments.add({
+        projectId,
+        issueId,
+        ...form.file,
+        blob: writer.key,
+        afterSeconds: plan.storedAfterSeconds,
+        listDelaySeconds: plan.listDelaySeconds || settings.listDelaySeconds,
+      });
+      const element = uploadElement(attachment, settings.fileSizeAs);
+      return { reply: success(settings.uploadResult === 'null' ? null : [element]), attachment };
+    } finally {
+      if (!isKept) await writer.discard();
+    }
+  }
+
+  function list(settings: Settings, { projectId, issueId }: Place): Reply {
+    const refusal = placeRefusal(settings, { projectId, issueId });
+    if (refusal !== undefined) return refusal;
+    const { fileSizeAs } = settings;
+    const own = attachments.visible({ projectId, issueId }).map((one) => listElement(one, fileSizeAs));
+    const filling = settings.fullIssues.includes(issueId) ? LIST_LIMIT - own.length : 0;
+    const foreign = foreignElements({ count: Math.max(0, filling), issueId, fileSize: 1, fileSizeAs });
+    return success([...foreign, ...own].slice(0, LIST_LIMIT));
+  }
+
+  function download({ projectId, attachmentId }: { projectId: string; attachmentId: string }): Reply {
+    const attachment = attachments.find(projectId, attachmentId);
+    if (attachment === undefined) return serviceRefusal('PM.02174103', 'No permission.');
+    const name = encodeURIComponent(attachment.filename);
+    return {
+      status: 200,
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-length': String(attachment.size),
+        'content-disposition': `attachment; filename*=UTF-8''${name}`,
+      },
+      chunks: attachments.read(attachment),
+    };
+  }
+
+  /** No code is documented for a file or a work item beyond its limit, only the `error` of the API page. */
+  function fileRefusal(settings: Settings, place: Place, file: ReceivedFile): Reply | undefined {
+    const { maxFileBytes, maxAttachmentsPerIssue } = settings;
+    if (settings.rejectEmoji && /[\u{10000}-\u{10FFFF}\p{Surrogate}]/u.test(file.filename)) {
+      return serviceRefusal('PM.02101004', 'The name holds characters of four bytes.');
+    }
+    if (maxFileBytes !== null && file.size > maxFileBytes) {
+      return failedWithin200('error', `The file is larger than ${maxFileBytes} bytes.`);
+    }
+    const isFull =
+      settings.fullIssues.includes(place.issueId) ||
+      (maxAttachmentsPerIssue !== null && attachments.countAt(place) >= maxAttachmentsPerIssue);
+    return isFull ? failedWithin200('error', 'The number of attachments has reached its limit.') : undefined;
+  }
+
+  return { upload, list, download };
+}
+
+function placeRefusal(settings: Settings, { projectId, issueId }: Place): Reply | undefined {
+  if (!/^[A-Za-z0-9]{32}$/.test(projectId)) return invalidParameter('project_id');
+  if (!/^[0-9]{18,19}$/.test(issueId)) return invalidParameter('issue_id');
+  if (settings.projects?.includes(projectId) === false) {
+    return serviceRefusal('PM.02152005', 'The project does not exist or was deleted.');
+  }
+  if (settings.missingIssues.includes(issueId)) {
+    return serviceRefusal('PM.02175104', 'The work item does not exist.');
+  }
+  if (settings.forbiddenIssues.includes(issueId)) return serviceRefusal('PM.02174103', 'No permission.');
+  return undefined;
+}
+
+function invalidParameter(what: string): Reply {
+  return serviceRefusal('PM.02152001', `Invalid parameter: ${what}.`);
+}

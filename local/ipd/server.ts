@@ -1,0 +1,80 @@
+/**
+ * Puts the fake IPD on a socket of the loopback interface. It adds nothing to what `ipd.ts` answers, except that a reset
+ * becomes a TCP reset.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { listen } from '../listen.ts';
+import { createDiskBlobs, createMemoryBlobs } from './blobs.ts';
+import { createIpd, type Ipd, type IpdOptions } from './ipd.ts';
+import { ConnectionLost } from './types.ts';
+
+export type FakeIpdOptions = Omit<IpdOptions, 'clock' | 'random' | 'sleep' | 'blobs'> & {
+  /** 0 takes a free one. */
+  port: number;
+  clock?: () => number;
+  random?: () => number;
+  /** Keeps the bytes of attachments on disk rather than in memory. */
+  dataDirectory?: string;
+};
+
+/** Starts a fake IPD on 127.0.0.1; `requests` is its live log. */
+export async function startFakeIpd(options: FakeIpdOptions) {
+  const { port, clock = Date.now, random = Math.random, dataDirectory, ...rest } = options;
+  const closing = new AbortController();
+  const started = Promise.withResolvers<Ipd>();
+  const server = createServer((request, response) => {
+    void started.promise.then((ipd) => serve(ipd, request, response));
+  });
+  // A large file on a slow line takes longer than Node's five minutes.
+  server.requestTimeout = 0;
+  const listening = await listen(server, port);
+  // Only whoever has the port may empty the directory: another server may be using it.
+  const blobs = dataDirectory === undefined ? createMemoryBlobs() : await createDiskBlobs(dataDirectory);
+  const ipd = createIpd({
+    ...rest,
+    clock,
+    random,
+    blobs,
+    sleep: (milliseconds) =>
+      sleep(milliseconds, undefined, { signal: closing.signal }).catch((cause: unknown) => {
+        throw new ConnectionLost('the server is closing', { cause });
+      }),
+  });
+  started.resolve(ipd);
+
+  return {
+    ...listening,
+    requests: ipd.admin.requests,
+    async close(): Promise<void> {
+      closing.abort();
+      await listening.close();
+    },
+  };
+}
+
+async function serve(ipd: Ipd, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = 'GET', url = '/', headers, socket } = request;
+  const incoming: AsyncIterator<Uint8Array> = request[Symbol.asyncIterator]();
+  // Without `return`: whoever stops reading must not thereby close the connection.
+  const body = { [Symbol.asyncIterator]: () => ({ next: () => incoming.next() }) };
+  try {
+    const answer = await ipd.handle({ method, url, headers, body, remotePort: socket.remotePort ?? 0 });
+    if (answer === 'reset') {
+      socket.resetAndDestroy();
+      return;
+    }
+    response.writeHead(answer.status, answer.headers);
+    await pipeline(answer.body, response);
+    // After an early answer the rest is taken and dropped, so that the client gets to read it.
+    for await (const _ of body);
+  } catch (error) {
+    if (response.headersSent) {
+      socket.destroy();
+      return;
+    }
+    const text = error instanceof Error ? error.stack : 'unknown error';
+    response.writeHead(500, { connection: 'close' }).end(text);
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Everything about the fake IPD that can be set, with its default: limits that Huawei's pages contradict each other on
+ * are off, so that a test turns on the one it means. It never holds a fault: those are in `faults.ts`.
+ */
+import { z } from 'zod';
+
+/** "Bodies of up to 12 MB": the smaller reading of it. https://support.huaweicloud.com/api-projectman/projectman_03_0008.html */
+const SIGNED_BODY_LIMIT = 12_000_000;
+
+const bytes = z.number().int().nonnegative();
+
+const settingsSchema = z.strictObject({
+  /** Any larger body gets a 413 from the gateway. */
+  maxBodyBytes: bytes.nullable().default(null),
+  /** The same for requests signed with AK/SK. */
+  maxSignedBodyBytes: bytes.nullable().default(SIGNED_BODY_LIMIT),
+  maxFileBytes: bytes.nullable().default(null),
+  maxAttachmentsPerIssue: bytes.nullable().default(null),
+  /** Refuses names beyond the basic plane, as CodeArts Req does in its text fields (PM.02101004). */
+  rejectEmoji: z.boolean().default(false),
+  fileSizeAs: z.enum(['number', 'string']).default('number'),
+  /** `null` is the example of the API page: the file is stored, its id is not told. */
+  uploadResult: z.enum(['element', 'null']).default('element'),
+  listDelaySeconds: z.number().nonnegative().default(0),
+  rateLimit: z
+    .strictObject({
+      uploadsPerSecond: z.number().positive(),
+      answer: z.enum(['gateway', 'service']).default('gateway'),
+      retryAfterSeconds: z.number().int().nonnegative().optional(),
+    })
+    .nullable()
+    .default(null),
+  /** How a dead token is refused: 401 APIGW.0307, or 400 PM.10001002. */
+  deadToken: z.enum(['gateway', 'service']).default('gateway'),
+  tokenLifeSeconds: z.number().int().positive().default(86_400),
+  /** The only projects there are; null means any. */
+  projects: z.array(z.string()).nullable().default(null),
+  missingIssues: z.array(z.string()).default([]),
+  forbiddenIssues: z.array(z.string()).default([]),
+  /** Their list shows 100 elements and they take no upload. */
+  fullIssues: z.array(z.string()).default([]),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+
+export type SettingsInput = z.input<typeof settingsSchema>;
+
+/** Settings with defaults filled in; throws a ZodError. */
+export function parseSettings(input: unknown): Settings {
+  return settingsSchema.parse(input);
+}

@@ -1,0 +1,139 @@
+/**
+ * A token issuer for development: OpenID discovery, a key set, and tokens for whoever asks. It checks nobody's
+ * identity, so it listens on loopback only and is never deployed.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from 'jose';
+import { z } from 'zod';
+import { listen } from './listen.ts';
+
+export type IssuerOptions = {
+  /** 0 takes a free one. */
+  port: number;
+  /** Keeps the key, so that tokens survive a restart. */
+  dataDirectory?: string;
+  /** The `aud` of tokens that ask for none. */
+  audience: string;
+  projectsClaim?: string;
+  /** Milliseconds since 1970. */
+  clock?: () => number;
+};
+
+const tokenRequestSchema = z.strictObject({
+  sub: z.string().min(1),
+  projects: z.array(z.string()).optional(),
+  /** A negative number makes a token that has expired already. */
+  expiresInSeconds: z.number().int().default(3600),
+  audience: z.union([z.string(), z.array(z.string())]).optional(),
+});
+
+const JWKS_PATH = '/.well-known/jwks.json';
+
+/** Applications in a browser may ask from anywhere: this is a tool of development. */
+const CORS = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, POST, OPTIONS',
+  'access-control-allow-headers': '*',
+};
+
+/** Starts the issuer on 127.0.0.1; its `url` is the `iss` of its tokens. */
+export async function startIssuer(options: IssuerOptions) {
+  const { port, dataDirectory, audience, projectsClaim = 'projects', clock = Date.now } = options;
+  const privateJwk = await loadKey(dataDirectory);
+  const { kty, n, e, kid } = privateJwk;
+  const privateKey = await importJWK(privateJwk, 'RS256');
+  let url = '';
+
+  async function mint(body: string): Promise<unknown> {
+    const { sub, projects, expiresInSeconds, ...given } = tokenRequestSchema.parse(JSON.parse(body));
+    const now = Math.floor(clock() / 1000);
+    const token = new SignJWT(projects === undefined ? {} : { [projectsClaim]: projects })
+      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', ...(kid === undefined ? {} : { kid }) })
+      .setIssuer(url)
+      .setAudience(given.audience ?? audience)
+      .setSubject(sub)
+      .setIssuedAt(now)
+      .setExpirationTime(now + expiresInSeconds);
+    return { access_token: await token.sign(privateKey), token_type: 'Bearer', expires_in: expiresInSeconds };
+  }
+
+  async function answer(request: IncomingMessage): Promise<{ status: number; json?: unknown }> {
+    const path = request.url?.split('?', 1)[0];
+    switch (`${request.method} ${path}`) {
+      case 'GET /.well-known/openid-configuration':
+        return { status: 200, json: discovery(url) };
+      case `GET ${JWKS_PATH}`:
+        return { status: 200, json: { keys: [{ kty, n, e, kid, alg: 'RS256', use: 'sig' }] } };
+      case 'POST /token':
+        return { status: 200, json: await mint(await text(request)) };
+      default:
+        return request.method === 'OPTIONS'
+          ? { status: 204 }
+          : { status: 404, json: { message: `there is no ${request.method} ${path}` } };
+    }
+  }
+
+  const server = createServer((request, response) => {
+    answer(request)
+      .catch(explain)
+      .then(({ status, json }) => send(response, status, json))
+      .catch(() => response.destroy());
+  });
+  const listening = await listen(server, port);
+  url = listening.url;
+  return listening;
+}
+
+/** https://openid.net/specs/openid-connect-discovery-1_0.html */
+function discovery(url: string): object {
+  return {
+    issuer: url,
+    jwks_uri: `${url}${JWKS_PATH}`,
+    token_endpoint: `${url}/token`,
+    response_types_supported: ['token'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['RS256'],
+  };
+}
+
+function explain(error: unknown): { status: number; json: unknown } {
+  if (error instanceof SyntaxError) return { status: 400, json: { message: `not JSON: ${error.message}` } };
+  if (error instanceof z.ZodError) return { status: 400, json: { message: z.prettifyError(error) } };
+  return { status: 500, json: { message: error instanceof Error ? error.message : 'unknown error' } };
+}
+
+function send(response: ServerResponse, status: number, json: unknown): void {
+  const body = json === undefined ? '' : JSON.stringify(json);
+  response
+    .writeHead(status, { ...CORS, 'content-type': 'application/json', 'cache-control': 'no-store' })
+    .end(body);
+}
+
+async function loadKey(dataDirectory: string | undefined): Promise<JWK> {
+  if (dataDirectory === undefined) return makeKey();
+  const path = join(dataDirectory, 'issuer-key.json');
+  const kept = await readFile(path, 'utf8').catch(() => undefined);
+  if (kept !== undefined) return keySchema.parse(JSON.parse(kept));
+
+  const key = await makeKey();
+  await mkdir(dataDirectory, { recursive: true });
+  await writeFile(path, JSON.stringify(key), { mode: 0o600 });
+  return key;
+}
+
+const keySchema = z.looseObject({
+  kty: z.literal('RSA'),
+  n: z.string(),
+  e: z.string(),
+  d: z.string(),
+  kid: z.string(),
+});
+
+async function makeKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+  const jwk = await exportJWK(privateKey);
+  return { ...jwk, kid: await calculateJwkThumbprint(jwk) };
+}

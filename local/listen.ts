@@ -1,0 +1,50 @@
+/**
+ * Opens and closes loopback ports. Owns the one sentence a user reads when a port is taken.
+ */
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+
+/** Listens on 127.0.0.1; port 0 means a free one. `close` also ends the connections that are open. */
+export async function listen(
+  server: Server,
+  port: number,
+): Promise<{ url: string; port: number; close: () => Promise<void> }> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    ...addressOf(server),
+    close: async () => {
+      const closed = Promise.withResolvers<void>();
+      server.close(() => closed.resolve());
+      server.closeAllConnections();
+      await closed.promise;
+    },
+  };
+}
+
+/** Where a server listens. */
+export function addressOf(server: Server): { url: string; port: number } {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server has no port');
+  return { url: `http://127.0.0.1:${address.port}`, port: address.port };
+}
+
+/** Runs `start`; a port that is taken is told in one line: which part, which port, which variable changes it. */
+export async function claimPort<T>(
+  claim: { part: string; port: number; variable: string },
+  start: (port: number) => Promise<T>,
+): Promise<T> {
+  try {
+    return await start(claim.port);
+  } catch (cause) {
+    if (!isPortTaken(cause)) throw cause;
+    throw new Error(
+      `${claim.part}: port ${claim.port} is already in use; set ${claim.variable} to another one`,
+      { cause },
+    );
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+}

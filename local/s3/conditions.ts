@@ -1,0 +1,60 @@
+/**
+ * Conditional requests and ranges: pure decisions from headers and the object at hand.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
+ */
+import { S3Error } from './errors.ts';
+import type { Headers } from './http.ts';
+import type { StoredObject } from './store.ts';
+
+export type Range = { start: number; end: number };
+
+/** Throws unless the headers allow to write where `existing` is (or nothing is). */
+export function checkWrite(headers: Headers, existing: StoredObject | undefined): void {
+  const ifMatch = headers['if-match'];
+  const ifNoneMatch = headers['if-none-match'];
+  if (ifNoneMatch !== undefined && ifNoneMatch !== '*') {
+    throw new S3Error(
+      'NotImplemented',
+      'A header you provided implies functionality that is not implemented',
+    );
+  }
+  if (ifNoneMatch !== undefined && existing !== undefined) throw preconditionFailed();
+  if (ifMatch === undefined) return;
+  if (existing === undefined) throw new S3Error('NoSuchKey', 'The specified key does not exist.');
+  if (!isListed(ifMatch, existing.etag)) throw preconditionFailed();
+}
+
+/** False when the reader has this object already (304); throws PreconditionFailed. */
+export function isWanted(headers: Headers, object: StoredObject): boolean {
+  const { etag } = object;
+  // HTTP dates have no milliseconds.
+  const modified = Math.floor(Date.parse(object.lastModified) / 1000) * 1000;
+  const ifMatch = headers['if-match'];
+  const ifNoneMatch = headers['if-none-match'];
+  if (ifMatch !== undefined && !isListed(ifMatch, etag)) throw preconditionFailed();
+  if (ifMatch === undefined && modified > Date.parse(headers['if-unmodified-since'] ?? '')) {
+    throw preconditionFailed();
+  }
+  if (ifNoneMatch !== undefined) return !isListed(ifNoneMatch, etag);
+  return !(modified <= Date.parse(headers['if-modified-since'] ?? ''));
+}
+
+/** The one range asked for; undefined means the whole object, as S3 answers to several or none. */
+export function readRange(header: string | undefined, size: number): Range | undefined {
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '') ?? [];
+  if (first === undefined || last === undefined || first + last === '') return undefined;
+  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
+  if (first !== '' && last !== '' && Number(last) < start) return undefined;
+  if (start >= size) throw new S3Error('InvalidRange', 'The requested range is not satisfiable');
+  return { start, end };
+}
+
+function isListed(list: string, etag: string): boolean {
+  const bare = etag.replaceAll('"', '');
+  return list.split(',').some((item) => ['*', bare].includes(item.trim().replaceAll('"', '')));
+}
+
+function preconditionFailed(): S3Error {
+  return new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
+}

@@ -1,0 +1,108 @@
+/**
+ * The local S3 on a socket: listens on the loopback, keeps its data in a directory, sends events to SQS.
+ * Thin: what S3 does is in api.ts.
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createS3Api, type LoggedRequest } from './api.ts';
+import type { Credentials } from './auth.ts';
+import { createSqsPublisher, type Publish } from './events.ts';
+import { openDiskStore } from './store.ts';
+
+export type S3Server = {
+  url: string;
+  port: number;
+  /** The latest requests, oldest first. */
+  requests: readonly LoggedRequest[];
+  /** Stops listening, drops open connections and waits for what is under way. */
+  close(): Promise<void>;
+};
+
+/** Starts the server on 127.0.0.1; port 0 takes a free one. Without `sqsEndpoint` no queue can be named. */
+export async function startS3(options: {
+  port: number;
+  dataDirectory: string;
+  credentials: readonly [Credentials, ...Credentials[]];
+  region: string;
+  sqsEndpoint?: string;
+  clock?: () => number;
+}): Promise<S3Server> {
+  const { port, dataDirectory, credentials, region, sqsEndpoint, clock = Date.now } = options;
+  const publisher =
+    sqsEndpoint === undefined
+      ? undefined
+      : createSqsPublisher({ endpoint: sqsEndpoint, region, credentials: credentials[0] });
+  const publish: Publish =
+    publisher === undefined ? refuseToPublish : (message) => publisher.publish(message);
+  const api = createS3Api({ store: openDiskStore(dataDirectory), credentials, region, clock, publish });
+
+  const serving = new Set<Promise<unknown>>();
+
+  async function serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    isWaiting: boolean,
+  ): Promise<void> {
+    let isRead = false;
+    async function* body(): AsyncGenerator<Uint8Array> {
+      isRead = true;
+      if (isWaiting) response.writeContinue();
+      // Destroying the request would cut the connection before a refusal is read.
+      yield* request.iterator({ destroyOnReturn: false });
+    }
+    const answer = await api.handle({
+      method: request.method ?? '',
+      url: request.url ?? '',
+      headers: Object.fromEntries(
+        Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
+      ),
+      body: body(),
+    });
+    // A client that waits for "100 Continue" will not send its body any more.
+    if (isWaiting && !isRead) response.setHeader('connection', 'close');
+    response.writeHead(answer.status, answer.headers);
+    if (answer.body === undefined || typeof answer.body === 'string' || Buffer.isBuffer(answer.body)) {
+      response.end(answer.body);
+    } else {
+      await pipeline(Readable.from(answer.body), response);
+    }
+    request.resume();
+  }
+
+  function listen(request: IncomingMessage, response: ServerResponse, isWaiting: boolean): void {
+    const served = serve(request, response, isWaiting)
+      .catch(() => response.destroy())
+      .finally(() => serving.delete(served));
+    serving.add(served);
+  }
+
+  // A large upload over a slow line may take longer than Node's default.
+  const server = createServer({ requestTimeout: 0 }, (request, response) => listen(request, response, false));
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
+    listen(request, response, true),
+  );
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The S3 server has no port.');
+
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    port: address.port,
+    requests: api.requests,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+      await Promise.allSettled(serving);
+      await publisher?.close();
+    },
+  };
+}
+
+async function refuseToPublish(): Promise<void> {
+  throw new Error('No SQS endpoint was given.');
+}

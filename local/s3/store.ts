@@ -1,0 +1,191 @@
+/**
+ * What the server keeps: rows (buckets, objects, multipart uploads, parts) and blobs (bytes).
+ * A blob is invisible until a row names it, and rows change synchronously: whoever checks a row and
+ * sets it in the same turn is atomic. One process owns a directory. Knows nothing of S3's rules.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  createReadStream,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const blobSchema = z.object({ id: z.string(), size: z.number() });
+
+const checksumSchema = z.object({
+  algorithm: z.enum(['crc32', 'sha1', 'sha256']),
+  value: z.string(),
+  type: z.enum(['FULL_OBJECT', 'COMPOSITE']),
+});
+
+const corsRuleSchema = z.object({
+  id: z.string().optional(),
+  allowedOrigins: z.array(z.string()),
+  allowedMethods: z.array(z.string()),
+  allowedHeaders: z.array(z.string()),
+  exposeHeaders: z.array(z.string()),
+  maxAgeSeconds: z.number().optional(),
+});
+
+const notificationSchema = z.object({
+  id: z.string(),
+  queueArn: z.string(),
+  events: z.array(z.string()),
+  prefix: z.string(),
+  suffix: z.string(),
+});
+
+const bucketSchema = z.object({
+  name: z.string(),
+  cors: z.array(corsRuleSchema),
+  notifications: z.array(notificationSchema),
+});
+
+const descriptionSchema = z.object({
+  bucket: z.string(),
+  key: z.string(),
+  /** Answered as they were given: content-type, cache-control, x-amz-meta-* … */
+  headers: z.record(z.string(), z.string()),
+  tags: z.record(z.string(), z.string()),
+});
+
+const objectSchema = descriptionSchema.extend({
+  /** More than one after a multipart upload, in order. */
+  blobs: z.array(blobSchema),
+  size: z.number(),
+  /** With its quotes. */
+  etag: z.string(),
+  lastModified: z.string(),
+  checksum: checksumSchema.optional(),
+});
+
+const uploadSchema = descriptionSchema.extend({
+  uploadId: z.string(),
+  initiated: z.string(),
+  checksumAlgorithm: checksumSchema.shape.algorithm.optional(),
+});
+
+const partSchema = z.object({
+  uploadId: z.string(),
+  number: z.number(),
+  blob: blobSchema,
+  etag: z.string(),
+  lastModified: z.string(),
+  checksum: checksumSchema.optional(),
+});
+
+export type StoredBlob = z.infer<typeof blobSchema>;
+export type Checksum = z.infer<typeof checksumSchema>;
+export type CorsRule = z.infer<typeof corsRuleSchema>;
+export type Notification = z.infer<typeof notificationSchema>;
+export type Bucket = z.infer<typeof bucketSchema>;
+export type Description = z.infer<typeof descriptionSchema>;
+export type StoredObject = z.infer<typeof objectSchema>;
+export type Upload = z.infer<typeof uploadSchema>;
+export type Part = z.infer<typeof partSchema>;
+
+/** A `Map` is one: a store in memory needs no more. */
+type Table<Row> = {
+  get(id: string): Row | undefined;
+  set(id: string, row: Row): unknown;
+  delete(id: string): unknown;
+  values(): Iterable<Row>;
+};
+
+export type Store = {
+  /** By name. */
+  buckets: Table<Bucket>;
+  /** By `bucket/key`. */
+  objects: Table<StoredObject>;
+  /** By upload id. */
+  uploads: Table<Upload>;
+  /** By `uploadId/number`. */
+  parts: Table<Part>;
+  blobs: {
+    /** Keeps the bytes and answers their id; nothing stays when `chunks` throws. */
+    write(chunks: AsyncIterable<Uint8Array>): Promise<string>;
+    /** The bytes from `start` up to and including `end`. */
+    read(id: string, range: { start: number; end: number }): AsyncIterable<Uint8Array>;
+    remove(blobs: readonly StoredBlob[]): Promise<void>;
+  };
+};
+
+/** Opens (or makes) a store in a directory; what was committed before a crash is there, the rest is removed. */
+export function openDiskStore(directory: string): Store {
+  const blobDirectory = join(directory, 'blobs');
+  mkdirSync(blobDirectory, { recursive: true });
+  const objects = openTable(join(directory, 'objects'), objectSchema);
+  const parts = openTable(join(directory, 'parts'), partSchema);
+  removeOrphans(blobDirectory, [
+    ...[...objects.values()].flatMap((object) => object.blobs),
+    ...[...parts.values()].map((part) => part.blob),
+  ]);
+  return {
+    buckets: openTable(join(directory, 'buckets'), bucketSchema),
+    objects,
+    uploads: openTable(join(directory, 'uploads'), uploadSchema),
+    parts,
+    blobs: {
+      async write(chunks) {
+        const id = randomUUID();
+        const path = join(blobDirectory, id);
+        try {
+          await writeFile(path, chunks, { flag: 'wx' });
+        } catch (error) {
+          await rm(path, { force: true });
+          throw error;
+        }
+        return id;
+      },
+      read: (id, range) => createReadStream(join(blobDirectory, id), range),
+      async remove(blobs) {
+        await Promise.all(blobs.map((blob) => rm(join(blobDirectory, blob.id), { force: true })));
+      },
+    },
+  };
+}
+
+/** Each row is a JSON file; its rename is the commit. Names are hashed, as a key may be longer than a file name. */
+function openTable<Row>(directory: string, schema: z.ZodType<Row>): Table<Row> {
+  mkdirSync(directory, { recursive: true });
+  const fileSchema = z.object({ id: z.string(), row: schema });
+  const rows = new Map<string, Row>();
+  for (const name of readdirSync(directory)) {
+    if (!name.endsWith('.json')) continue;
+    const file = fileSchema.parse(JSON.parse(readFileSync(join(directory, name), 'utf8')));
+    rows.set(file.id, file.row);
+  }
+  return {
+    get: (id) => rows.get(id),
+    values: () => rows.values(),
+    set(id, row) {
+      const path = rowPath(directory, id);
+      writeFileSync(`${path}.new`, JSON.stringify({ id, row }));
+      renameSync(`${path}.new`, path);
+      rows.set(id, row);
+    },
+    delete(id) {
+      rmSync(rowPath(directory, id), { force: true });
+      rows.delete(id);
+    },
+  };
+}
+
+function rowPath(directory: string, id: string): string {
+  return join(directory, `${createHash('sha256').update(id).digest('hex')}.json`);
+}
+
+/** A crash between a blob and its row leaves bytes that nobody can reach. */
+function removeOrphans(blobDirectory: string, named: readonly StoredBlob[]): void {
+  const known = new Set(named.map((blob) => blob.id));
+  for (const id of readdirSync(blobDirectory)) {
+    if (!known.has(id)) rmSync(join(blobDirectory, id));
+  }
+}

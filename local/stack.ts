@@ -1,0 +1,190 @@
+/**
+ * The embedded stack: every part the service needs, on loopback, in one process plus one child per running
+ * function. Owns starting, wiring and stopping; each part lives in its own file. A part whose endpoint is given is
+ * not started: the given one is used and what is missing there is made.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { startApplication } from './application.ts';
+import { startDynamoDb } from './dynamodb.ts';
+import type { LogLine, RunnerOptions } from './gateway/runner.ts';
+import { startGateway } from './gateway/server.ts';
+import { startIssuer } from './issuer.ts';
+import { startFakeIpd } from './ipd/server.ts';
+import { claimPort } from './listen.ts';
+import { provision } from './provision.ts';
+import type { AwsClients } from './provision.ts';
+import { startS3 } from './s3/server.ts';
+import {
+  IPD_CREDENTIALS,
+  PARTS,
+  awsCredentials,
+  deployEnvironment,
+  given,
+  lambdaEnvironment,
+  portOf,
+} from './settings.ts';
+import type { Endpoints, Environment } from './settings.ts';
+import { startSqs } from './sqs.ts';
+import { readService, resourcesOf } from './template.ts';
+
+export interface StackOptions {
+  ports: 'default' | 'free';
+  dataDirectory: string;
+  /** Settings beside those of the process, for the parts and the functions. */
+  environment?: Environment;
+  onLog?: (line: LogLine) => void;
+  /** Where serverless.yml lies. */
+  serviceDirectory?: string;
+  handlers?: RunnerOptions['handlers'];
+}
+
+export type Stack = Awaited<ReturnType<typeof startStack>>;
+
+type Stops = (() => Promise<void>)[];
+
+/** Starts the stack; when a part cannot start, everything that had started is stopped and the reason is thrown. */
+export async function startStack(options: StackOptions) {
+  const stops: Stops = [];
+  const stop = async (): Promise<void> => {
+    for (let next = stops.pop(); next !== undefined; next = stops.pop()) await next();
+  };
+  try {
+    return { ...(await assemble(options, stops)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function assemble(options: StackOptions, stops: Stops) {
+  const env = { ...process.env, ...options.environment };
+  const directory = options.serviceDirectory ?? join(import.meta.dirname, '..');
+  const { provider } = readService({ directory, env });
+  const [authorizer] = Object.values(provider.httpApi.authorizers);
+  const endpoints = await startParts({
+    options,
+    env,
+    audience: authorizer?.audience[0] ?? 'local',
+    region: provider.region,
+    stops,
+  });
+
+  const service = readService({ directory, env: deployEnvironment(env, endpoints.urls) });
+  const clients = createClients(env, provider.region, endpoints.urls);
+  stops.push(async () => Object.values(clients).forEach((client) => client.destroy()));
+  const references = await provision({
+    resources: resourcesOf(service),
+    clients,
+    sqsUrl: endpoints.urls.sqsUrl,
+    region: provider.region,
+    prefix: `${service.service}-${provider.stage}`,
+  });
+  const application = startApplication({
+    service,
+    references,
+    gateway: endpoints.gateway,
+    sqs: clients.sqs,
+    handlers: options.handlers ?? { directory, extension: '.ts' },
+    environment: lambdaEnvironment(env, provider.region, endpoints.urls),
+    cacheDirectory: join(options.dataDirectory, 'compile-cache'),
+    log: options.onLog ?? (() => undefined),
+  });
+  stops.push(() => application.stop());
+
+  const { issuerUrl, ...urls } = endpoints.urls;
+  return {
+    urls: { ...urls, tokenUrl: `${issuerUrl}/token`, ipdAdminUrl: `${urls.ipdUrl}/__admin` },
+    /** Runs every scheduled function now and settles when all are through. */
+    fireSchedules: () => application.fireSchedules(),
+    /** Starts one child of each function ahead of its first event. */
+    warm: () => application.warm(),
+  };
+}
+
+interface PartsOrder {
+  options: StackOptions;
+  env: Environment;
+  audience: string;
+  region: string;
+  stops: Stops;
+}
+
+async function startParts({ options, env, audience, region, stops }: PartsOrder) {
+  const data = async (name: string): Promise<string> => {
+    const path = join(options.dataDirectory, name);
+    await mkdir(path, { recursive: true });
+    return path;
+  };
+  const start = async <T extends { url: string; close: () => Promise<void> }>(
+    part: keyof typeof PARTS,
+    open: (port: number) => Promise<T>,
+  ): Promise<T> => {
+    const port = options.ports === 'free' ? 0 : portOf(part, env);
+    const running = await claimPort({ part, port, variable: PARTS[part].variable }, open);
+    stops.push(() => running.close());
+    return running;
+  };
+  const startUnlessGiven = async (
+    variable: string,
+    part: keyof typeof PARTS,
+    open: (port: number) => Promise<{ url: string; close: () => Promise<void> }>,
+  ): Promise<string> => given(env, variable)?.replace(/\/$/, '') ?? (await start(part, open)).url;
+
+  const sqsUrl = startUnlessGiven('AWS_ENDPOINT_URL_SQS', 'sqs', (port) => startSqs({ port, region }));
+  const [gateway, queueUrl, s3Url, dynamodbUrl, ipdUrl, issuerUrl] = await allOrFirstError([
+    start('gateway', (port) => startGateway({ port })),
+    sqsUrl,
+    startUnlessGiven('AWS_ENDPOINT_URL_S3', 's3', async (port) =>
+      startS3({
+        port,
+        dataDirectory: await data('s3'),
+        credentials: [awsCredentials(env)],
+        region,
+        sqsEndpoint: await sqsUrl,
+      }),
+    ),
+    startUnlessGiven('AWS_ENDPOINT_URL_DYNAMODB', 'dynamodb', async (port) =>
+      startDynamoDb({ port, dataDirectory: await data('dynamodb') }),
+    ),
+    startUnlessGiven('IPD_ENDPOINT', 'ipd', async (port) =>
+      startFakeIpd({ port, dataDirectory: await data('ipd'), credentials: IPD_CREDENTIALS }),
+    ),
+    startUnlessGiven('ISSUER_URL', 'issuer', async (port) =>
+      startIssuer({ port, dataDirectory: await data('issuer'), audience }),
+    ),
+  ]);
+  const snsUrl = given(env, 'AWS_ENDPOINT_URL_SNS') ?? queueUrl;
+  const urls: Endpoints = {
+    apiUrl: gateway.url,
+    issuerUrl,
+    s3Url,
+    sqsUrl: queueUrl,
+    snsUrl,
+    dynamodbUrl,
+    ipdUrl,
+  };
+  return { gateway, urls };
+}
+
+/** Waits for all even when one fails, so that whatever starts late is stopped too. */
+async function allOrFirstError<T extends readonly unknown[]>(
+  promises: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
+function createClients(env: Environment, region: string, urls: Endpoints): AwsClients {
+  const shared = { region, credentials: awsCredentials(env) };
+  return {
+    s3: new S3Client({ ...shared, endpoint: urls.s3Url, forcePathStyle: true }),
+    sqs: new SQSClient({ ...shared, endpoint: urls.sqsUrl }),
+    sns: new SNSClient({ ...shared, endpoint: urls.snsUrl }),
+    dynamodb: new DynamoDBClient({ ...shared, endpoint: urls.dynamodbUrl }),
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * `npm start`: runs the embedded stack until it is told to stop. Prints where each part listens and, last, `ready`;
+ * `.local/stack.json` holds the same for programs while the stack runs. Logs of the functions go to `.local/logs`.
+ */
+import { createWriteStream } from 'node:fs';
+import type { WriteStream } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { LogLine } from './gateway/runner.ts';
+import { startStack } from './stack.ts';
+
+const dataDirectory = resolve(
+  process.env['LOCAL_DATA_DIRECTORY'] ?? join(import.meta.dirname, '..', '.local'),
+);
+/** Another directory with a serverless.yml, for tests. */
+const [, , serviceDirectory] = process.argv;
+const stackFile = join(dataDirectory, 'stack.json');
+
+/** One file a function; what went to stderr or reports an error is shown on the terminal as well. */
+function createLog(directory: string): (line: LogLine) => void {
+  const files = new Map<string, WriteStream>();
+  return ({ functionKey, stream, line }) => {
+    const file =
+      files.get(functionKey) ?? createWriteStream(join(directory, `${functionKey}.log`), { flags: 'a' });
+    files.set(functionKey, file);
+    file.write(`${line}\n`);
+    if (stream === 'stderr' || line.includes('"level":"ERROR"'))
+      process.stderr.write(`${functionKey}: ${line}\n`);
+  };
+}
+
+async function main(): Promise<void> {
+  const signal = Promise.withResolvers<void>();
+  process.once('SIGINT', () => signal.resolve());
+  process.once('SIGTERM', () => signal.resolve());
+
+  const logDirectory = join(dataDirectory, 'logs');
+  await mkdir(logDirectory, { recursive: true });
+  await rm(stackFile, { force: true });
+  const stack = await startStack({
+    ports: 'default',
+    dataDirectory,
+    onLog: createLog(logDirectory),
+    ...(serviceDirectory === undefined ? {} : { serviceDirectory }),
+  });
+  await writeFile(stackFile, `${JSON.stringify(stack.urls, null, 2)}\n`);
+  for (const [name, url] of Object.entries(stack.urls)) console.log(`${name.padEnd(12)} ${url}`);
+  console.log('ready');
+  // The first request need not wait for a function to start; who asks earlier starts it.
+  void stack.warm();
+
+  await signal.promise;
+  await rm(stackFile, { force: true });
+  await stack.stop();
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);

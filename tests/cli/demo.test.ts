@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runCommandLine } from '../support/run-command.ts';
+
+let directory: string;
+let temporary: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'demo-'));
+  temporary = join(directory, 'temporary');
+  await mkdir(temporary);
+});
+
+afterAll(async () => {
+  await rm(directory, { recursive: true });
+});
+
+function demo(args: string[], environment: Record<string, string> = {}) {
+  return runCommandLine('cli/demo.ts', args, { TMPDIR: temporary, ...environment });
+}
+
+describe('npm run demo', () => {
+  it('uploads the sample through the whole stack and reports what IPD holds in the last line', async () => {
+    const sample = await readFile('cli/samples/需求说明.txt');
+    const sha256 = createHash('sha256').update(sample).digest('hex');
+
+    const { code, stdout, stderr } = await demo(['--json']).ended;
+
+    const { uploads } = JSON.parse(stdout.at(-1) ?? '');
+    expect(uploads).toEqual([
+      {
+        id: expect.any(String),
+        status: 'delivered',
+        attachmentId: expect.stringMatching(/^\d{18,19}$/),
+        size: sample.length,
+        sha256,
+        ipdSha256: sha256,
+        ipdName: '需求说明.txt',
+        stagedMs: expect.any(Number),
+        deliveredMs: expect.any(Number),
+      },
+    ]);
+    expect(uploads[0].stagedMs).toBeLessThanOrEqual(uploads[0].deliveredMs);
+    expect(code).toBe(0);
+    expect(stdout).toContain('  name in IPD 需求说明.txt');
+    expect(stderr).toContain('  to IPD  100 %  1.7 kB');
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  it('says in one line what went wrong, keeps the form of its last line, and fails', async () => {
+    const { code, stdout, stderr } = await demo(['--json', join(directory, 'missing.png')]).ended;
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: ['{"uploads":[]}'] });
+    expect(stderr).toEqual([
+      expect.stringMatching(/^The demo failed: .*missing\.png cannot be opened; ENOENT/),
+    ]);
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  it('stops the stack and leaves nothing behind when interrupted', async () => {
+    const path = join(directory, 'large.bin');
+    await writeFile(path, Buffer.alloc(20_000_000, 1));
+
+    const running = demo([path, '--json']);
+    await running.firstError();
+    running.kill('SIGINT');
+    const { code, stdout } = await running.ended;
+
+    expect({ code, stdout }).toEqual({ code: 130, stdout: ['{"uploads":[]}'] });
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  it('explains itself', async () => {
+    const { code, stdout } = await demo(['--help']).ended;
+
+    expect(code).toBe(0);
+    expect(stdout[0]).toMatch(/^Usage: npm run demo/);
+  });
+});

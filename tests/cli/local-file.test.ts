@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { guessContentType, openLocalFile } from '../../cli/local-file.ts';
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'file-'));
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+describe('guessContentType', () => {
+  it.each([
+    ['a.png', 'image/png'],
+    ['照片.JPEG', 'image/jpeg'],
+    ['archive.tar.zip', 'application/zip'],
+    ['a.unknown', 'application/octet-stream'],
+    ['README', 'application/octet-stream'],
+    ['.png', 'application/octet-stream'],
+  ])('takes %s for %s', (name, type) => {
+    expect(guessContentType(name)).toBe(type);
+  });
+});
+
+describe('openLocalFile', () => {
+  it('gives a name in composed letters, a hash over all chunks, and the bytes', async () => {
+    const bytes = Buffer.alloc(200_000, 'chunk');
+    const path = join(directory, 'Mu\u0308ller.pdf');
+    await writeFile(path, bytes);
+
+    const { file, ...about } = await openLocalFile(path);
+
+    expect(about).toEqual({
+      filename: 'M\u00fcller.pdf',
+      contentType: 'application/pdf',
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    });
+    expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
+  });
+});

@@ -1,0 +1,186 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runCommandLine } from '../support/run-command.ts';
+import { ATTACHMENT_ID, problem, startUploadApi } from '../support/upload-api.ts';
+
+const bytes = Buffer.alloc(200_000, 'attachment');
+const sha256 = createHash('sha256').update(bytes).digest('hex');
+
+let api: Awaited<ReturnType<typeof startUploadApi>>;
+let directory: string;
+let path: string;
+
+beforeEach(async () => {
+  api = await startUploadApi();
+  directory = await mkdtemp(join(tmpdir(), 'upload-'));
+  path = join(directory, '需求 说明.png');
+  await writeFile(path, bytes);
+});
+
+afterEach(async () => {
+  await api.close();
+  await rm(directory, { recursive: true });
+});
+
+function upload(...args: string[]) {
+  const about = [
+    '--api',
+    api.url,
+    '--project',
+    '0123456789abcdef0123456789abcdef',
+    '--issue',
+    '956239067176935400',
+  ];
+  return runCommandLine('cli/upload.ts', [...about, ...args], { UPLOAD_TOKEN: 'jwt-from-environment' });
+}
+
+describe('npm run upload', () => {
+  it('uploads each file, declares its hash and type, and prints the attachment id', async () => {
+    const { code, stdout } = await upload(path).ended;
+
+    expect({ code, stdout }).toEqual({ code: 0, stdout: [`需求 说明.png: attachment ${ATTACHMENT_ID}`] });
+    expect(api.hashes()).toEqual([sha256]);
+    expect(api.bodies()[0]).toMatchObject({
+      filename: '需求 说明.png',
+      contentType: 'image/png',
+      size: bytes.length,
+      sha256,
+    });
+    expect(api.log[0]?.headers.authorization).toBe('Bearer jwt-from-environment');
+  });
+
+  it('shows progress as plain lines beside the results when piped', async () => {
+    const { stderr } = await upload(path).ended;
+
+    expect(stderr[0]).toBe('需求 说明.png  200.0 kB');
+    expect(stderr).toContain('  to storage  100 %  200.0 kB');
+    expect(stderr).toContain('  to IPD  50 %  100.0 kB');
+    expect(stderr.at(-1)).toBe('  to IPD  100 %  200.0 kB');
+  });
+
+  it('ends with one line of JSON when asked to', async () => {
+    const { stdout } = await upload(path, '--json', '--token', 'given', '--content-type', 'image/x-own')
+      .ended;
+
+    expect(JSON.parse(stdout.at(-1) ?? '')).toMatchObject({
+      uploads: [{ status: 'delivered', contentType: 'image/x-own', sha256 }],
+    });
+    expect(api.log[0]?.headers.authorization).toBe('Bearer given');
+  });
+
+  it('says in one line what the API refuses, goes on with the next file, and fails', async () => {
+    const errors = [{ pointer: '/issueId', detail: 'needs 18 or 19 digits' }];
+    api.fault('POST /uploads', problem(400, 'invalid_request', { errors }));
+
+    const { code, stdout, stderr } = await upload(path, path).ended;
+
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      `${path}: About invalid_request (invalid_request); /issueId needs 18 or 19 digits`,
+    );
+    expect(stdout).toEqual([`需求 说明.png: attachment ${ATTACHMENT_ID}`]);
+  });
+
+  it('fails when IPD did not get the file, and says why', async () => {
+    const error = { code: 'work_item_full', message: 'The work item is full.', retryable: false, at: '' };
+    api.fault('GET /uploads/:id', {
+      status: 200,
+      body: {
+        id: 'x',
+        status: 'failed',
+        filename: 'a.png',
+        staging: {},
+        delivery: {},
+        attachment: null,
+        error,
+      },
+    });
+
+    const { code, stdout } = await upload(path).ended;
+
+    expect({ code, stdout }).toEqual({
+      code: 1,
+      stdout: ['a.png: failed: The work item is full. (work_item_full)'],
+    });
+  });
+
+  it('says that nobody answers', async () => {
+    const { code, stderr } = await upload(path, '--api', 'http://127.0.0.1:9').ended;
+
+    expect(code).toBe(1);
+    expect(stderr.at(-1)).toMatch(
+      /No answer from http:\/\/127\.0\.0\.1:9 \(network\); .*(ECONNREFUSED|bad port)/,
+    );
+  });
+
+  it.each(['missing.png', '.'])('says that %s is not a file to send', async (name) => {
+    const { code, stderr } = await upload(join(directory, name)).ended;
+
+    expect(code).toBe(1);
+    expect(stderr[0]).toMatch(/cannot be opened|is not a file/);
+    expect(api.log).toEqual([]);
+  });
+
+  it('refuses an empty file before it is announced', async () => {
+    await writeFile(path, '');
+
+    const { code, stderr } = await upload(path).ended;
+
+    expect({ code, stderr, calls: api.calls() }).toEqual({
+      code: 1,
+      stderr: [`${path}: ${path} is empty`],
+      calls: [],
+    });
+  });
+
+  it('cancels the upload when interrupted', async () => {
+    api.fault('PUT /storage', 'hang');
+
+    const running = upload(path);
+    await api.arrival('PUT /storage');
+    running.kill('SIGINT');
+    const { code, stderr } = await running.ended;
+
+    expect(code).toBe(130);
+    expect(stderr.at(-1)).toBe(`${path}: interrupted`);
+    expect(api.statuses()).toEqual(['cancelled']);
+  });
+
+  it('says so when an interrupted upload can no longer be cancelled', async () => {
+    api.fault('PUT /storage', 'hang');
+    api.fault('DELETE /uploads/:id', problem(409, 'upload_state_conflict'));
+
+    const running = upload(path);
+    await api.arrival('PUT /storage');
+    running.kill('SIGTERM');
+    const { code, stderr } = await running.ended;
+
+    expect(code).toBe(143);
+    expect(stderr.at(-1)).toMatch(/goes on without us/);
+  });
+
+  it.each([
+    [['--api', 'nonsense'], '--api needs a URL'],
+    [['--token', ''], '--token or UPLOAD_TOKEN is needed'],
+    [['--issue', ''], '--project and --issue are needed'],
+    [['--colour'], "Unknown option '--colour'"],
+    [[], 'Name at least one file'],
+  ])('answers wrong usage %j with one line and a hint', async (args, message) => {
+    const { code, stderr } = await upload(...args).ended;
+
+    expect(code).toBe(2);
+    expect(stderr).toHaveLength(2);
+    expect(stderr[0]).toContain(message);
+    expect(stderr[1]).toBe('Try --help.');
+  });
+
+  it('explains itself', async () => {
+    const { code, stdout } = await upload('--help').ended;
+
+    expect(code).toBe(0);
+    expect(stdout[0]).toMatch(/^Usage: npm run upload/);
+  });
+});

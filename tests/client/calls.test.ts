@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createClient } from '../../client/client.ts';
+import { refusal } from '../support/refusal.ts';
+import { problem, startUploadApi } from '../support/upload-api.ts';
+
+const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
+const about = {
+  projectId: '0123456789abcdef0123456789abcdef',
+  issueId: '956239067176935400',
+  filename: '需求.png',
+  contentType: 'image/png',
+};
+
+let api: Awaited<ReturnType<typeof startUploadApi>>;
+let client: ReturnType<typeof createClient>;
+
+beforeEach(async () => {
+  api = await startUploadApi();
+  client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', pace });
+});
+
+afterEach(async () => {
+  await api.close();
+});
+
+describe('the calls', () => {
+  it('gives what each route answers', async () => {
+    const created = await client.create({ ...about, size: 1 });
+    const renewed = await client.urls(created.id);
+    await client.cancel(created.id);
+
+    expect(renewed.staging.url).not.toBe(created.staging.url);
+    expect(await client.status(created.id)).toMatchObject({ id: created.id, status: 'cancelled' });
+    expect(await client.follow(created.id)).toMatchObject({ status: 'cancelled' });
+    expect(await client.limits()).toEqual({ maxFileBytes: 52_428_800 });
+  });
+
+  it('asks for a token before every call', async () => {
+    let count = 0;
+    const renewing = createClient({ apiUrl: api.url, token: async () => `jwt-${(count += 1)}`, pace });
+
+    const { id } = await renewing.create({ ...about, size: 1 });
+    await renewing.status(id);
+
+    expect(api.log.map(({ headers }) => headers.authorization)).toEqual(['Bearer jwt-1', 'Bearer jwt-2']);
+  });
+
+  it('uses the fetch it is given', async () => {
+    const asked: unknown[] = [];
+    const own = createClient({
+      apiUrl: api.url,
+      token: 'jwt',
+      fetch: (input, init) => {
+        asked.push(input);
+        return fetch(input, init);
+      },
+    });
+
+    await own.limits();
+
+    expect(asked).toEqual([`${api.url}/v1/limits`]);
+  });
+
+  it('tells the fields that a problem document names', async () => {
+    const errors = [{ pointer: '/issueId', detail: '18 or 19 digits' }];
+    api.fault('POST /uploads', problem(400, 'invalid_request', { errors }));
+
+    const error = await refusal(client.create({ ...about, size: 1 }));
+
+    expect(error).toMatchObject({
+      name: 'UploadError',
+      code: 'invalid_request',
+      status: 400,
+      retryable: false,
+      detail: 'About invalid_request',
+      message: 'About invalid_request',
+      traceId: 't-1',
+      errors,
+    });
+    expect(api.calls()).toHaveLength(1);
+  });
+
+  it('repeats what a problem document calls retryable, whatever its status', async () => {
+    api.fault('GET /limits', problem(409, 'busy', { retryable: true }));
+
+    expect(await client.limits()).toEqual({ maxFileBytes: 52_428_800 });
+  });
+
+  it('does not repeat what a problem document calls final, whatever its status', async () => {
+    api.fault('GET /limits', problem(503, 'closed'));
+
+    expect(await refusal(client.limits())).toMatchObject({ code: 'closed', status: 503 });
+  });
+
+  it.each([
+    [401, 'Unauthorized', 'unauthorized', 1],
+    [404, 'Not Found', 'not_found', 1],
+    [413, 'Request Entity Too Large', 'request_too_large', 1],
+    [429, 'Too Many Requests', 'rate_limited', 3],
+    [500, 'Internal Server Error', 'unavailable', 3],
+    [503, 'Service Unavailable', 'unavailable', 3],
+  ])("names the gateway's own %d", async (status, message, code, attempts) => {
+    api.fault('GET /limits', ...Array.from({ length: attempts }, () => ({ status, body: { message } })));
+
+    const error = await refusal(client.limits());
+
+    expect(error).toMatchObject({ status, code, detail: message, retryable: attempts > 1 });
+    expect(api.calls()).toHaveLength(attempts);
+  });
+
+  it('says which host did not answer, and why', async () => {
+    await api.close();
+
+    const error = await refusal(client.limits());
+    api = await startUploadApi();
+
+    expect(error).toMatchObject({ code: 'network', status: 0, retryable: true });
+    expect(error.detail).toMatch(/No answer from http:\/\/127\.0\.0\.1:\d+$/);
+    expect(error.cause).toHaveProperty('cause.code', 'ECONNREFUSED');
+  });
+
+  it('does not take any other 200 for an upload', async () => {
+    api.fault('GET /uploads/:id', { status: 200, body: '<html>Please log in to this network</html>' });
+
+    expect(await refusal(client.status('x'))).toMatchObject({ code: 'unexpected_answer' });
+  });
+});
