@@ -46,7 +46,7 @@ export function pollAfterSeconds(upload: Upload, now: number): number | undefine
   if (isFinal(upload)) return undefined;
   switch (upload.status) {
     case 'awaiting_upload':
-      return 5;
+      return 1;
     case 'waiting': {
       const seconds = Math.ceil((Date.parse(upload.dueAt ?? '') - now) / 1000);
       return Number.isNaN(seconds) ? 5 : Math.min(Math.max(seconds, 2), 60);

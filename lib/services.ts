@@ -46,7 +46,10 @@ export function buildServices(config: Config, given: { clock?: Clock; send?: Sen
     clock,
   });
   const staging = createStaging({
-    client: new S3Client({ requestChecksumCalculation: 'WHEN_REQUIRED' }),
+    client: new S3Client({
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+    }),
     bucket: config.bucket,
   });
   const queue = createQueue({ client: new SQSClient({}), queueUrl: config.queueUrl });

@@ -2,6 +2,7 @@
  * Runs inside a child process and plays Lambda's runtime: imports one handler, then answers one event at a time
  * over IPC. Kept free of imports, since every start of a function pays for them. Ends with its parent.
  */
+import { readFileSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import type { RuntimeMessage, WorkerMessage } from './worker.ts';
@@ -22,7 +23,7 @@ void reportStart();
 
 process.on('message', (message: WorkerMessage) => {
   answer(message).then(send, (error: unknown) => {
-    send({ kind: 'failed', requestId: message.requestId, error: print(error) });
+    send({ kind: 'failed', requestId: message.requestId, maxMemoryMb: peakMemory(), error: print(error) });
   });
 });
 
@@ -50,7 +51,19 @@ async function answer({ requestId, event, context, deadline }: WorkerMessage): P
     callbackWaitsForEmptyEventLoop: true,
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
   });
-  return { kind: 'done', requestId, payload: JSON.stringify(result) ?? 'null' };
+  return { kind: 'done', requestId, maxMemoryMb: peakMemory(), payload: JSON.stringify(result) ?? 'null' };
+}
+
+/**
+ * The most memory that this process ever held, in MB. On Linux not by its resource usage: that one starts with what
+ * the parent held when it made this process.
+ */
+function peakMemory(): number {
+  const kilobytes =
+    process.platform === 'linux'
+      ? Number(/^VmHWM:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+      : process.resourceUsage().maxRSS;
+  return Math.ceil(kilobytes / 1024);
 }
 
 function send(message: RuntimeMessage): void {

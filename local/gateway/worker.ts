@@ -34,11 +34,13 @@ export interface WorkerMessage {
 export type RuntimeMessage = z.infer<typeof runtimeMessage>;
 export type Worker = ReturnType<typeof startWorker>;
 
+const ended = { requestId: z.string(), maxMemoryMb: z.number() };
+
 const runtimeMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready') }),
   z.object({ kind: z.literal('broken'), error: z.string() }),
-  z.object({ kind: z.literal('done'), requestId: z.string(), payload: z.string() }),
-  z.object({ kind: z.literal('failed'), requestId: z.string(), error: z.string() }),
+  z.object({ kind: z.literal('done'), ...ended, payload: z.string() }),
+  z.object({ kind: z.literal('failed'), ...ended, error: z.string() }),
 ]);
 
 const RUNTIME = fileURLToPath(new URL('runtime.ts', import.meta.url));
@@ -56,7 +58,7 @@ export function startWorker(options: WorkerOptions) {
   });
   const ready = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<void>();
-  let current: (PromiseWithResolvers<string> & { requestId: string }) | undefined;
+  let current: (PromiseWithResolvers<string> & { requestId: string; startedAt: number }) | undefined;
   let alive = true;
 
   forwardLines(child.stdout, 'stdout');
@@ -71,8 +73,11 @@ export function startWorker(options: WorkerOptions) {
     if (answer.kind === 'ready') ready.resolve();
     else if (answer.kind === 'broken') fail(`The handler cannot be loaded: ${answer.error}`);
     else if (answer.requestId !== current?.requestId) return;
-    else if (answer.kind === 'done') current.resolve(answer.payload);
-    else current.reject(new Error(answer.error));
+    else {
+      options.log(reportLine(options, answer, current.startedAt), 'stdout');
+      if (answer.kind === 'done') current.resolve(answer.payload);
+      else current.reject(new Error(answer.error));
+    }
   });
   child.on('error', (cause) => end(new Error(`${options.name} cannot run`, { cause })));
   child.on('exit', (code, signal) => {
@@ -107,7 +112,7 @@ export function startWorker(options: WorkerOptions) {
   /** Gives the handler's answer as JSON text; rejects when it throws, crashes or runs out of time. */
   async function run(event: object): Promise<string> {
     const requestId = randomUUID();
-    current = { ...Promise.withResolvers<string>(), requestId };
+    current = { ...Promise.withResolvers<string>(), requestId, startedAt: performance.now() };
     current.promise.catch(() => undefined);
     let timer = setTimeout(fail, START_LIMIT_MS, 'The handler took too long to load');
     try {
@@ -132,6 +137,16 @@ export function startWorker(options: WorkerOptions) {
   }
 
   return { ready: ready.promise, exited: exited.promise, isAlive: () => alive, run, kill };
+}
+
+/** As Lambda ends every invocation's log: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html */
+function reportLine(
+  { memorySize }: WorkerOptions,
+  { requestId, maxMemoryMb }: { requestId: string; maxMemoryMb: number },
+  startedAt: number,
+): string {
+  const duration = (performance.now() - startedAt).toFixed(2);
+  return `REPORT RequestId: ${requestId}\tDuration: ${duration} ms\tMemory Size: ${memorySize} MB\tMax Memory Used: ${maxMemoryMb} MB`;
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
