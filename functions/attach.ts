@@ -28,8 +28,15 @@ export const handler = middy<HttpEvent, HttpResult>()
     const caller = callerOf(event, config);
     const form = await readUploadForm(readBytes(event), event.headers['content-type'] ?? '');
     const item = { projectId: pathParameter(event, 'project_id'), issueId: pathParameter(event, 'issue_id') };
-    const request = check({ ...item, ...form }, attachRequest, (path) => `form:${path.join('/')}`);
+    const request = check({ ...item, ...form }, attachRequest, toPlace);
     const upload = await attach.attach(caller, request, { key: idempotencyKey(event), until });
     const { statusCode, body } = toIpdAnswer(upload);
     return json(statusCode, body, { location: `/v1/uploads/${upload.id}` });
   });
+
+/** The work item comes in the path, the rest in the form. */
+function toPlace([field = '']: PropertyKey[]): string {
+  if (field === 'projectId') return 'path:project_id';
+  if (field === 'issueId') return 'path:issue_id';
+  return `form:${String(field)}`;
+}

@@ -11,8 +11,6 @@ import type { Staging } from './staging.ts';
 import * as moves from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
-export type Attach = ReturnType<typeof createAttach>;
-
 /** How long the wait between two looks may grow. */
 const LOOKS_MS = { first: 150, longest: 1_000, growth: 1.4 };
 

@@ -73,34 +73,16 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = settings.safeParse(given);
-  if (!parsed.success) {
-    throw new Error(
-      `settings: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`,
-    );
-  }
+  const problems = [
+    ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+    ...misplaced(given, { onLambda: env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined }),
+  ];
+  if (!parsed.success || problems.length > 0) throw new Error(`settings: ${problems.join('; ')}`);
   const values = parsed.data;
-  const onLambda = env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined;
-  const problems: string[] = [];
-
-  const endpoint = values.IPD_ENDPOINT ?? `https://projectman-ext.${values.IPD_REGION}.myhuaweicloud.com`;
-  const iamEndpoint = values.IPD_IAM_ENDPOINT ?? `https://iam.${values.IPD_REGION}.myhuaweicloud.com`;
-  const allowed = (url: string, host: RegExp): boolean => host.test(url) || (!onLambda && LOOPBACK.test(url));
-  if (!allowed(endpoint, IPD_HOST)) {
-    problems.push('IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path');
-  }
-  if (!allowed(iamEndpoint, IAM_HOST)) {
-    problems.push('IPD_IAM_ENDPOINT: must be https://iam.<region>.myhuaweicloud.com without a path');
-  }
-  const source = values.IPD_CREDENTIALS === undefined ? undefined : credentialsSource(values.IPD_CREDENTIALS);
-  if (source?.kind === 'inline' && onLambda) {
-    problems.push('IPD_CREDENTIALS: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>');
-  }
-  if (values.PROJECTS_CLAIM === undefined && values.IPD_PROJECTS === undefined) {
-    problems.push(
-      'PROJECTS_CLAIM or IPD_PROJECTS: one is needed; IPD_PROJECTS=* lets every user into every project',
-    );
-  }
-  if (problems.length > 0) throw new Error(`settings: ${problems.join('; ')}`);
+  const hosts = {
+    endpoint: values.IPD_ENDPOINT ?? `https://projectman-ext.${values.IPD_REGION}.myhuaweicloud.com`,
+    iamEndpoint: values.IPD_IAM_ENDPOINT ?? `https://iam.${values.IPD_REGION}.myhuaweicloud.com`,
+  };
 
   return {
     bucket: values.STAGING_BUCKET,
@@ -117,7 +99,13 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     projectsClaim: values.PROJECTS_CLAIM,
     projects: values.IPD_PROJECTS?.split(/[\s,]+/).filter(Boolean),
     deliveriesPerMinute: values.IPD_RATE,
-    ipd: { endpoint, iamEndpoint, region: values.IPD_REGION, auth: values.IPD_AUTH, credentials: source },
+    ipd: {
+      ...hosts,
+      region: values.IPD_REGION,
+      auth: values.IPD_AUTH,
+      credentials:
+        values.IPD_CREDENTIALS === undefined ? undefined : credentialsSource(values.IPD_CREDENTIALS),
+    },
   };
 }
 
@@ -141,6 +129,29 @@ export function readCredentials(json: string) {
     accessKey: accessKey && secretKey ? { accessKey, secretKey, securityToken } : undefined,
     user: domain && username && password ? { domain, username, password } : undefined,
   };
+}
+
+/** Where credentials would go, or be, that must not; and the question that no default may answer. */
+function misplaced(given: Record<string, string | undefined>, { onLambda }: { onLambda: boolean }): string[] {
+  const { IPD_ENDPOINT, IPD_IAM_ENDPOINT, IPD_CREDENTIALS, PROJECTS_CLAIM, IPD_PROJECTS } = given;
+  const allowed = (url: string | undefined, host: RegExp): boolean =>
+    url === undefined || host.test(url) || (!onLambda && LOOPBACK.test(url));
+  const problems: string[] = [];
+  if (!allowed(IPD_ENDPOINT, IPD_HOST)) {
+    problems.push('IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path');
+  }
+  if (!allowed(IPD_IAM_ENDPOINT, IAM_HOST)) {
+    problems.push('IPD_IAM_ENDPOINT: must be https://iam.<region>.myhuaweicloud.com without a path');
+  }
+  if (onLambda && IPD_CREDENTIALS !== undefined && credentialsSource(IPD_CREDENTIALS).kind === 'inline') {
+    problems.push('IPD_CREDENTIALS: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>');
+  }
+  if (PROJECTS_CLAIM === undefined && IPD_PROJECTS === undefined) {
+    problems.push(
+      'PROJECTS_CLAIM or IPD_PROJECTS: one is needed; IPD_PROJECTS=* lets every user into every project',
+    );
+  }
+  return problems;
 }
 
 function credentialsSource(value: string): CredentialsSource {

@@ -21,8 +21,6 @@ import type { Delivering, Policy, Upload } from './upload.ts';
 /** How long this run may take: `killedAt` is when the function is killed, `signal` ends the work a margin earlier. */
 export type Run = { killedAt: number; signal: AbortSignal };
 
-export type Delivery = ReturnType<typeof createDelivery>;
-
 /** What became of an attempt. */
 type Outcome =
   | { kind: 'stored'; attachmentId: string | null }

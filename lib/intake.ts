@@ -33,6 +33,8 @@ export type Intake = ReturnType<typeof createIntake>;
 
 /** The user waits: a work item that cannot be looked at in this time is taken to be all right. */
 const PREFLIGHT_MS = 2_000;
+/** Nothing else is looked for: the ledger's keys have a largest length. */
+const UPLOAD_ID = /^[0-9a-f-]{36}$/;
 
 export function createIntake(parts: {
   ledger: Ledger;
@@ -91,7 +93,7 @@ export function createIntake(parts: {
 
   /** The caller's upload. Throws `not_found`, also for another owner's. */
   async function find(caller: Caller, id: string): Promise<Upload> {
-    const upload = await ledger.find(id);
+    const upload = UPLOAD_ID.test(id) ? await ledger.find(id) : undefined;
     if (upload === undefined || upload.owner !== caller.owner) {
       throw new AppError('not_found', `you have no upload ${id}`);
     }

@@ -11,8 +11,6 @@ import type { Telemetry } from './telemetry.ts';
 import * as moves from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
-export type Sweep = ReturnType<typeof createSweep>;
-
 /** It runs every minute, so it takes what falls due before the next run, too. */
 const LOOK_AHEAD_MS = 60_000;
 const AT_ONCE = 10;

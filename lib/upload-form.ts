@@ -25,6 +25,7 @@ export async function readUploadForm(body: Buffer, contentType: string): Promise
   const files: FormFile[] = [];
   const parser = startParser(contentType);
   parser.on('file', (field, stream, { filename, mimeType }) => {
+    const name = unescapeName(filename);
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('error', () => refuse('the body ends in the middle of the file'));
@@ -33,14 +34,15 @@ export async function readUploadForm(body: Buffer, contentType: string): Promise
       reject(new AppError('file_too_large', detail));
     });
     stream.on('end', () => {
-      files.push({ filename: unescapeName(filename), contentType: mimeType, bytes: Buffer.concat(chunks) });
+      files.push({ filename: name, contentType: mimeType, bytes: Buffer.concat(chunks) });
     });
-    if (field !== FIELD)
-      refuse(`the file is in the field \`${field.slice(0, 50)}\`; it must be in \`${FIELD}\``);
+    if (field !== FIELD) refuse(`the file is in the field ${quote(field)}; it must be in \`${FIELD}\``);
+    // The parser's mark for what it could not decode: the real name is lost, and IPD would keep the wrong one.
+    else if (name.includes('\uFFFD')) refuse('the file name is not valid UTF-8');
   });
   parser.on('field', (field) => {
     if (field === FIELD) refuse(`the field \`${FIELD}\` has no filename, so it is no file`);
-    else refuse(`the field \`${field.slice(0, 50)}\` is not known here; send only \`${FIELD}\``);
+    else refuse(`the field ${quote(field)} is not known here; send only \`${FIELD}\``);
   });
   parser.on('filesLimit', () => refuse(`there is more than one file; send one in the field \`${FIELD}\``));
   parser.on('error', () => refuse('the form is broken off, or its boundary is not the one in Content-Type'));
@@ -57,7 +59,10 @@ function startParser(contentType: string): busboy.Busboy {
     return busboy({
       headers: { 'content-type': contentType },
       defParamCharset: 'utf8',
-      limits: { files: 1, fileSize: MAX_FORM_FILE_BYTES, parts: 10, fieldSize: 1024 },
+      // A path is refused with the name's other faults, not cut off unseen.
+      preservePath: true,
+      // The parser's limit is the first size that is too large.
+      limits: { files: 1, fileSize: MAX_FORM_FILE_BYTES + 1, parts: 10, fieldSize: 1024 },
     });
   } catch (cause) {
     throw new AppError('invalid_form', 'the Content-Type names no boundary', { cause });
@@ -66,6 +71,11 @@ function startParser(contentType: string): busboy.Busboy {
 
 function invalid(detail: string): AppError {
   return new AppError('invalid_form', detail);
+}
+
+/** A part may come without a name, whatever the parser's types say. */
+function quote(field: string | undefined): string {
+  return `\`${(field ?? '').slice(0, 50)}\``;
 }
 
 /** Browsers escape these three and nothing else: https://html.spec.whatwg.org/#multipart-form-data */

@@ -3,6 +3,7 @@
  * out of an event listener when a client goes away in the middle of a request, as a function killed at its timeout
  * does, and would take the whole stack along.
  */
+import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -11,6 +12,9 @@ import { listen } from './listen.ts';
 
 /** Starts DynamoDB on loopback; tables and items live in `dataDirectory` and survive a restart. */
 export async function startDynamoDb({ port, dataDirectory }: { port: number; dataDirectory: string }) {
+  // dynalite opens its database at once and closes it only when it listened, so the port is tried before.
+  const trial = await listen(createServer(), port);
+  await trial.close();
   const server = createDynalite({
     path: dataDirectory,
     createTableMs: 0,

@@ -80,7 +80,8 @@ export function deployEnvironment(env: Environment, urls: Endpoints): Environmen
   return {
     ALLOWED_ORIGIN: urls.apiUrl,
     ...env,
-    ISSUER_URL: urls.issuerUrl,
+    // As given, to the slash: it has to equal the `iss` of the tokens.
+    ISSUER_URL: given(env, 'ISSUER_URL') ?? urls.issuerUrl,
     IPD_ENDPOINT: urls.ipdUrl,
     ...(openToAll ? { IPD_PROJECTS: '*' } : {}),
     ...(fakeIpd ? { IPD_IAM_ENDPOINT: urls.ipdUrl, IPD_CREDENTIALS: JSON.stringify(IPD_CREDENTIALS) } : {}),

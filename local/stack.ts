@@ -43,8 +43,6 @@ export interface StackOptions {
   handlers?: RunnerOptions['handlers'];
 }
 
-export type Stack = Awaited<ReturnType<typeof startStack>>;
-
 type Stops = (() => Promise<void>)[];
 
 /** Starts the stack; when a part cannot start, everything that had started is stopped and the reason is thrown. */

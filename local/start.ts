@@ -2,8 +2,7 @@
  * `npm start`: runs the embedded stack until it is told to stop. Prints where each part listens and, last, `ready`;
  * `.local/stack.json` holds the same for programs while the stack runs. Logs of the functions go to `.local/logs`.
  */
-import { createWriteStream } from 'node:fs';
-import type { WriteStream } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { LogLine } from './gateway/runner.ts';
@@ -18,12 +17,9 @@ const stackFile = join(dataDirectory, 'stack.json');
 
 /** One file a function; what went to stderr or reports an error is shown on the terminal as well. */
 function createLog(directory: string): (line: LogLine) => void {
-  const files = new Map<string, WriteStream>();
   return ({ functionKey, stream, line }) => {
-    const file =
-      files.get(functionKey) ?? createWriteStream(join(directory, `${functionKey}.log`), { flags: 'a' });
-    files.set(functionKey, file);
-    file.write(`${line}\n`);
+    // Synchronous, so that nothing is lost when the stack is stopped.
+    appendFileSync(join(directory, `${functionKey}.log`), `${line}\n`);
     if (stream === 'stderr' || line.includes('"level":"ERROR"'))
       process.stderr.write(`${functionKey}: ${line}\n`);
   };

@@ -92,12 +92,13 @@ export function createTokenSource(options: {
   let current: { token: string; refreshAt: number } | undefined;
   let flight: Promise<Authorization> | undefined;
 
-  async function authorize(): Promise<Authorization> {
+  /** Whoever stops waiting leaves the call to IAM to the others: its token is kept for the next. */
+  async function authorize(signal?: AbortSignal): Promise<Authorization> {
     if (current !== undefined && clock.now() < current.refreshAt) return asHeaders(current.token);
     flight ??= fetchToken().finally(() => {
       flight = undefined;
     });
-    return flight;
+    return signal === undefined ? flight : Promise.race([flight, givenUp(signal)]);
   }
 
   /** IPD did not accept the token of these headers: the next call asks IAM again. */
@@ -151,6 +152,12 @@ function refreshTime(text: string, clock: Clock): number {
 }
 
 const tokenAnswer = z.object({ token: z.object({ expires_at: z.string() }) });
+
+async function givenUp(signal: AbortSignal): Promise<Authorization> {
+  if (!signal.aborted)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  return { verdict: { kind: 'unavailable', detail: 'IAM: no answer in time' } };
+}
 
 function asHeaders(token: string): Authorization {
   return { headers: { 'x-auth-token': token } };

@@ -227,7 +227,7 @@ export function createIpdClient(options: IpdOptions) {
       const payload = call.body === undefined ? EMPTY_PAYLOAD : UNSIGNED_PAYLOAD;
       return { headers: signRequest({ method: call.method, url, payload }, accessKey, clock.now()) };
     }
-    if (tokens !== undefined) return tokens.authorize();
+    if (tokens !== undefined) return tokens.authorize(call.signal);
     throw new Error('no credentials');
   }
 

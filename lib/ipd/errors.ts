@@ -42,7 +42,7 @@ const RULES: readonly Rule[] = [
   { status: [429], verdict: 'throttled' },
   {
     status: [200],
-    message: /too (high|many|frequent)|over ratelimit|try again later/i,
+    message: /frequency is too high|too many requests|too frequent|over ratelimit|try again later/i,
     verdict: 'throttled',
   },
 
@@ -62,6 +62,8 @@ const RULES: readonly Rule[] = [
 
   // IAM did not answer the gateway, so the service was never asked.
   { status: [503], code: /^gw\.0613$/, verdict: 'unavailable' },
+  // A plug-in, setting or orchestration is missing there: also a 500, but no passing one.
+  { code: /^gw\.010[456]$/, verdict: 'ipd_refused' },
   { status: [408], verdict: 'ambiguous' },
   { status: server, verdict: 'ambiguous' },
 
@@ -111,7 +113,7 @@ export function redact(text: string): string {
   return text
     .replaceAll(/(canonical\s*request|canonicalRequest)\b[\s\S]*/gi, '$1 [redacted]')
     .replaceAll(
-      /\b(authorization|x-auth-token|x-security-token|x-subject-token)\b\s*[:=][^|\n]*/gi,
+      /\b(authorization|x-auth-token|x-security-token|x-subject-token)\b"?\s*[:=][^|\n]*/gi,
       '$1:[redacted]',
     )
     .replaceAll(/\b(Access|Signature|SignedHeaders)=[^\s,|]+/g, '$1=[redacted]')
@@ -147,7 +149,7 @@ function describe(answer: {
   requestId: string | undefined;
 }): string {
   const code = answer.code.replace(/^gw\./, 'APIGW.');
-  const words = [`HTTP ${answer.status}`, code, redact(answer.message)].filter(Boolean).join(' ');
+  const words = redact([`HTTP ${answer.status}`, code, answer.message].filter(Boolean).join(' '));
   return answer.requestId === undefined ? words : `${words} (request ${answer.requestId.slice(0, 64)})`;
 }
 

@@ -49,11 +49,9 @@ export async function send(request: WireRequest): Promise<WireAnswer> {
     outgoing.on('response', resolve);
     outgoing.on('error', reject);
   });
-  // Whoever loses the race below must not count as unhandled.
-  answer.catch(() => undefined);
   try {
-    await write(request.body, outgoing);
-    const incoming = await answer;
+    // A source that stands still must not keep an answer or a failure from the caller.
+    const incoming = await Promise.race([answer, write(request.body, outgoing).then(() => answer)]);
     incoming.once('close', () => outgoing.destroy());
     return { status: incoming.statusCode ?? 0, headers: singleHeaders(incoming.headers), body: incoming };
   } catch (cause) {
@@ -115,6 +113,12 @@ async function write(body: WireRequest['body'], outgoing: http.ClientRequest): P
   };
   outgoing.once('response', stop).once('close', stop);
   outgoing.on('drain', () => wake());
+  // The source is not read into a buffer before there is a connection: without one, nothing has left.
+  const connected = outgoing.protocol === 'https:' ? 'secureConnect' : 'connect';
+  await new Promise<void>((resolve) => {
+    wake = resolve;
+    outgoing.once('socket', (socket) => socket.once(connected, resolve));
+  });
   for await (const chunk of body) {
     if (over) return;
     if (outgoing.write(chunk)) continue;

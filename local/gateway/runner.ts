@@ -28,8 +28,6 @@ export interface RunnerOptions {
   log: (line: LogLine) => void;
 }
 
-export type Runner = ReturnType<typeof createRunner>;
-
 /** More events than this wait for a child, so that a burst cannot exhaust the machine. */
 const CHILDREN_PER_FUNCTION = 10;
 /** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */

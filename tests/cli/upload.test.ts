@@ -108,12 +108,15 @@ describe('npm run upload', () => {
   });
 
   it('says that nobody answers', async () => {
-    const { code, stderr } = await upload(path, '--api', 'http://127.0.0.1:9').ended;
+    const { url } = api;
+    await api.close();
+
+    const { code, stderr } = await upload(path).ended;
+    api = await startUploadApi();
 
     expect(code).toBe(1);
-    expect(stderr.at(-1)).toMatch(
-      /No answer from http:\/\/127\.0\.0\.1:9 \(network\); .*(ECONNREFUSED|bad port)/,
-    );
+    expect(stderr.at(-1)).toContain(`No answer from ${url} (network)`);
+    expect(stderr.at(-1)).toContain('ECONNREFUSED');
   });
 
   it.each(['missing.png', '.'])('says that %s is not a file to send', async (name) => {

@@ -376,7 +376,9 @@ describe('delivery', () => {
     const upload = await world.stage(bytes);
     const elsewhere = world.build({ config: { table: 'no-such-table' } });
 
-    await expect(elsewhere.delivery.onArrival(world.arrival(upload, bytes), world.run())).rejects.toThrow();
+    await expect(elsewhere.delivery.onArrival(world.arrival(upload, bytes), world.run())).rejects.toThrow(
+      'not found',
+    );
   });
 });
 

@@ -33,12 +33,15 @@ function settings(identitySource: `$request.header.${string}`) {
   return { type: 'jwt' as const, identitySource, issuerUrl: issuer.url, audience: [AUDIENCE] };
 }
 
-function claims(changes: JWTPayload = {}): JWTPayload {
+/** `undefined` takes a claim away. */
+type Changes = Record<string, unknown>;
+
+function claims(changes: Changes = {}): JWTPayload {
   const now = Math.floor(Date.now() / 1000);
   return { iss: issuer.url, aud: AUDIENCE, sub: 'user-1', iat: now, exp: now + 60, ...changes };
 }
 
-function sign(changes: JWTPayload = {}, header: { kid?: string } = { kid: 'k1' }): Promise<string> {
+function sign(changes: Changes = {}, header: { kid?: string } = { kid: 'k1' }): Promise<string> {
   return new SignJWT(claims(changes)).setProtectedHeader({ alg: 'RS256', ...header }).sign(privateKey);
 }
 

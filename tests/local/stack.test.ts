@@ -132,7 +132,8 @@ describe('startStack', () => {
 
     await fireSchedules();
 
-    await logs.waitFor(({ functionKey, line }) => functionKey === 'work' && line.includes('Scheduled Event'));
+    const { functionKey } = await logs.waitFor(({ line }) => line.includes('Scheduled Event'));
+    expect(functionKey).toBe('work');
   });
 
   it('keeps the items of its tables over a restart', async () => {
@@ -182,7 +183,7 @@ describe('startStack', () => {
       body: new ReadableStream({ pull: (stream) => stream.error(new Error('gone')) }),
       duplex: 'half',
     });
-    await expect(call).rejects.toThrow();
+    await expect(call).rejects.toThrow('fetch failed');
 
     expect((await fetch(urls.dynamodbUrl)).status).toBe(200);
   });
@@ -222,8 +223,10 @@ describe('startStack', () => {
 describe('npm start', () => {
   let child: ChildProcess;
 
-  afterEach(() => {
-    child.kill('SIGKILL');
+  afterEach(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
   });
 
   async function run(environment: Record<string, string> = {}): Promise<string[]> {
@@ -266,7 +269,7 @@ describe('npm start', () => {
       expect(code).toBe(0);
       expect(isRunning(pid)).toBe(false);
       expect(existsSync(join(data.path, 'stack.json'))).toBe(false);
-      await expect(fetch(urls['s3Url'] ?? '')).rejects.toThrow();
+      await expect(fetch(urls['s3Url'] ?? '')).rejects.toThrow('fetch failed');
     },
   );
 
@@ -277,6 +280,7 @@ describe('npm start', () => {
     child.kill('SIGKILL');
 
     await eventually(() => !isRunning(pid));
+    expect(isRunning(pid)).toBe(false);
   });
 
   it('ends with 1 and one line when a port is taken', async () => {

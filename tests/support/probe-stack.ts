@@ -1,6 +1,5 @@
 /** The embedded stack with the probe service on free ports and a data directory of its own. */
-import { once } from 'node:events';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +14,7 @@ export function createLogCollector() {
   const news = new EventEmitter();
   return {
     lines,
-    log(line: LogLine): void {
+    log: (line: LogLine): void => {
       lines.push(line);
       news.emit('line');
     },
@@ -31,7 +30,7 @@ export function createLogCollector() {
 
 export async function makeTemporaryDirectory(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'probe-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 10 }) };
 }
 
 export async function startProbeStack(options: {

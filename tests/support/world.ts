@@ -10,6 +10,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
 import { startDynamoDb } from '../../local/dynamodb.ts';
 import { startFakeIpd } from '../../local/ipd/server.ts';
 import { provision } from '../../local/provision.ts';
@@ -28,10 +29,19 @@ export const issueId = '956239067176935400';
 export const caller = { owner: 'user-1', projects: '*' } as const;
 
 const region = 'eu-central-1';
+const receivedList = z.array(
+  z.object({
+    id: z.string(),
+    issueId: z.string(),
+    size: z.number(),
+    sha256: z.string(),
+    filename: z.string(),
+    rawFilename: z.string(),
+  }),
+);
 const keys = { accessKeyId: 'local', secretAccessKey: 'local-secret' };
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
-export type Received = { id: string; issueId: string; size: number; sha256: string; filename: string };
 
 /** Time that passes only when told to, or when somebody sleeps. */
 export function createTestClock(
@@ -60,7 +70,12 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   const [sqs, dynamodb, ipd] = await Promise.all([
     startSqs({ port: 0, region }),
     startDynamoDb({ port: 0, dataDirectory: join(directory, 'dynamodb') }),
-    startFakeIpd({ port: 0, credentials: IPD_CREDENTIALS, dataDirectory: directory, clock: clock.now }),
+    startFakeIpd({
+      port: 0,
+      credentials: IPD_CREDENTIALS,
+      dataDirectory: directory,
+      clock: () => clock.now(),
+    }),
   ]);
   const s3 = await startS3({
     port: 0,
@@ -132,8 +147,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     config,
 
     /** What IPD holds. */
-    received: async (): Promise<Received[]> =>
-      (await admin('GET', '/attachments')).json() as Promise<Received[]>,
+    received: async () => receivedList.parse(await (await admin('GET', '/attachments')).json()),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
     ipdSettings: (values: unknown) => admin('PUT', '/settings', values),
     resetIpd: () => admin('DELETE', ''),

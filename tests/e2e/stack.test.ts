@@ -1,0 +1,253 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { IPD_CREDENTIALS } from '../../local/settings.ts';
+import { putFile } from '../support/answer.ts';
+import type { Signed } from '../support/answer.ts';
+import { FORM_TYPE, filePart, form } from '../support/form.ts';
+import { startProduct } from '../support/product-stack.ts';
+import type { Product } from '../support/product-stack.ts';
+import { issueId, projectId } from '../support/world.ts';
+
+/** An access key may not send this much, so the delivery takes a token. */
+const OVER_KEY_LIMIT = 12_500_000;
+
+const file = { projectId, issueId, filename: 'a.bin', contentType: 'application/octet-stream' };
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+let product: Product;
+/** What must never be seen in a log, noted as it is used. */
+const secrets = new Set<string>();
+const uploadIds = new Set<string>();
+
+beforeAll(async () => {
+  product = await startProduct();
+  const { secretKey, password } = IPD_CREDENTIALS;
+  for (const secret of [secretKey, password, 'local-secret', product.token]) secrets.add(secret);
+});
+afterEach(async () => {
+  await product.resetIpd();
+});
+afterAll(() => product.stop());
+
+async function create(bytes: Buffer, more: object = {}) {
+  const answer = await product.call('POST /v1/uploads', { body: { ...file, size: bytes.length, ...more } });
+  uploadIds.add(answer.id);
+  return { ...answer, request: noted(answer.signed()) };
+}
+
+function noted(signed: Signed): Signed {
+  secrets.add(new URL(signed.url).searchParams.get('X-Amz-Signature') ?? '');
+  return signed;
+}
+
+describe('the whole way', () => {
+  it('brings a file to IPD byte for byte, under its name, with its states to be seen', async () => {
+    const bytes = randomBytes(OVER_KEY_LIMIT);
+    const filename = '录屏 "终稿".mp4';
+    await product.faults([
+      { match: { operation: 'upload' }, fault: { kind: 'stall', afterBytes: 1_000_000, seconds: 1 } },
+    ]);
+
+    const created = await create(bytes, { filename, contentType: 'video/mp4', sha256: sha256(bytes) });
+    const early = await product.call(`GET /v1/uploads/${created.id}`);
+    const stored = await putFile(created.request, bytes);
+    const { body, seen } = await product.follow(created.id);
+
+    const [attachment, ...others] = await product.received();
+    expect([created.status, stored.status]).toEqual([201, 200]);
+    // `staged` lasts too short to be seen for sure.
+    const states = new Set([early.body['status'], ...seen].filter((status) => status !== 'staged'));
+    expect([...states]).toEqual(['awaiting_upload', 'delivering', 'delivered']);
+    expect(others).toEqual([]);
+    expect(attachment).toMatchObject({ size: bytes.length, sha256: sha256(bytes), filename });
+    expect(body).toMatchObject({
+      status: 'delivered',
+      filename,
+      attachment: { id: attachment?.id },
+      staging: { bytesStored: bytes.length },
+      delivery: { attempts: 1, bytesSent: bytes.length },
+      error: null,
+    });
+  });
+
+  it('brings a file of one byte', async () => {
+    const bytes = Buffer.from('x');
+
+    const { id, request } = await create(bytes);
+    await putFile(request, bytes);
+
+    expect((await product.follow(id)).body).toMatchObject({ status: 'delivered' });
+    expect(await product.received()).toMatchObject([{ size: 1, sha256: sha256(bytes) }]);
+  });
+
+  it('makes one attachment for one key, however often the app starts over', async () => {
+    const bytes = randomBytes(1000);
+    const headers = { 'idempotency-key': randomUUID() };
+    const again = () => product.call('POST /v1/uploads', { headers, body: { ...file, size: bytes.length } });
+
+    const first = await again();
+    const second = await again();
+    await putFile(noted(first.signed()), bytes);
+    const repeated = await putFile(noted(second.signed()), bytes);
+    await product.follow(first.id);
+
+    expect(second).toMatchObject({ status: 200, id: first.id });
+    expect(repeated.status).toBe(412);
+    expect(await product.received()).toHaveLength(1);
+  });
+
+  it('tries again on the schedule after IPD was out of reach', async () => {
+    const bytes = randomBytes(1000);
+    const { id, request } = await create(bytes);
+    await product.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'iamUnavailable' } }]);
+
+    await putFile(request, bytes);
+    const setBack = await product.follow(id, (status) => status === 'waiting');
+    await comeDue(id);
+    await product.fireSchedules();
+
+    expect(setBack.body).toMatchObject({
+      error: { code: 'ipd_unavailable' },
+      delivery: { attempts: 1, nextAttemptAt: expect.any(String) },
+    });
+    expect((await product.follow(id)).body).toMatchObject({ status: 'delivered', delivery: { attempts: 2 } });
+    expect(await product.received()).toMatchObject([{ sha256: sha256(bytes) }]);
+  });
+
+  it('never delivers what was cancelled', async () => {
+    const bytes = randomBytes(1000);
+    const { id, request } = await create(bytes);
+
+    const cancelled = await product.call(`DELETE /v1/uploads/${id}`);
+    await putFile(request, bytes);
+    await comeDue(id);
+    await product.fireSchedules();
+
+    expect((await product.ledger.find(id))?.dueAt).toBeUndefined();
+    expect(cancelled).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+    expect(await product.received()).toEqual([]);
+  });
+
+  it('ends as failed, with the reason, when IPD does not accept our signature', async () => {
+    const bytes = randomBytes(1000);
+    const { id, request } = await create(bytes);
+    await product.faults([{ match: { operation: 'upload' }, fault: { kind: 'signatureFailed' } }]);
+
+    await putFile(request, bytes);
+
+    expect((await product.follow(id)).body).toMatchObject({
+      status: 'failed',
+      error: { code: 'ipd_authentication_failed' },
+      attachment: null,
+    });
+  });
+
+  it('takes a small file in one call', async () => {
+    const bytes = randomBytes(1000);
+
+    const { status } = await product.attach(form(filePart('a.bin', bytes)), { 'content-type': FORM_TYPE });
+
+    expect(status).toBe(200);
+    expect(await product.received()).toMatchObject([{ sha256: sha256(bytes) }]);
+  });
+});
+
+describe('the gateway', () => {
+  it('lets a page of the allowed origin ask before it sends', async () => {
+    const { apiUrl } = product.urls;
+
+    const response = await fetch(`${apiUrl}/v1/uploads`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: apiUrl,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type,idempotency-key',
+      },
+    });
+
+    const headers = Object.fromEntries(response.headers);
+    expect(response.status).toBe(204);
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': apiUrl,
+      'access-control-max-age': '3600',
+    });
+    expect(headers['access-control-allow-methods']?.split(',')).toEqual(
+      expect.arrayContaining(['GET', 'POST', 'DELETE']),
+    );
+    expect(headers['access-control-allow-headers']?.split(',')).toEqual(
+      expect.arrayContaining(['authorization', 'content-type', 'idempotency-key', 'if-none-match']),
+    );
+  });
+
+  it('shows the page what it needs for polling', async () => {
+    const { id } = await create(Buffer.from('x'));
+
+    const { headers } = await product.call(`GET /v1/uploads/${id}`, {
+      headers: { origin: product.urls.apiUrl },
+    });
+
+    expect(headers.get('access-control-allow-origin')).toBe(product.urls.apiUrl);
+    expect(headers.get('access-control-expose-headers')?.split(',')).toEqual(
+      expect.arrayContaining(['etag', 'location', 'retry-after']),
+    );
+  });
+
+  it('lets nobody in without a token', async () => {
+    for (const route of ['POST /v1/uploads', 'GET /v1/limits', `DELETE /v1/uploads/${randomUUID()}`]) {
+      const answer = await product.call(route, { headers: { authorization: '' } });
+
+      expect(answer).toMatchObject({ status: 401, body: { message: 'Unauthorized' } });
+    }
+  });
+
+  it('answers an unknown path with our own problem document', async () => {
+    for (const route of ['GET /v1/nothing', 'PUT /v1/uploads', 'POST /']) {
+      const answer = await product.call(route);
+
+      expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } });
+      expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    }
+  });
+
+  it("keeps a stranger's hands off an upload", async () => {
+    const { id } = await create(Buffer.from('x'));
+    const stranger = await product.mint({ sub: 'user-2' });
+    secrets.add(stranger);
+
+    const answer = await product.call(`GET /v1/uploads/${id}`, {
+      headers: { authorization: `Bearer ${stranger}` },
+    });
+
+    expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } });
+  });
+});
+
+// The last of the file: it looks at what all tests before have left.
+describe('the logs of all functions', () => {
+  it('name the uploads', () => {
+    const text = product.logs.lines.map(({ line }) => line).join('\n');
+
+    expect(uploadIds.size).toBeGreaterThan(5);
+    for (const id of uploadIds) expect(text).toContain(id);
+    expect(new Set(product.logs.lines.map(({ functionKey }) => functionKey))).toEqual(
+      new Set(['uploads', 'attach', 'deliver', 'sweep']),
+    );
+  });
+
+  it('hold no token, signature, password or key', () => {
+    expect(secrets.size).toBeGreaterThan(10);
+    expect(secrets).not.toContain('');
+    const telling =
+      /X-Amz-Signature|X-Amz-Credential|Bearer |SDK-HMAC-SHA256 |Signature=[0-9a-f]|eyJ[\w-]{20}/i;
+
+    for (const { line } of product.logs.lines) {
+      expect(line).not.toMatch(telling);
+      for (const secret of secrets) expect(line).not.toContain(secret);
+    }
+  });
+});
+
+/** Moves the next look at an upload to now, as if the time until then had gone by. */
+async function comeDue(id: string): Promise<void> {
+  await product.ledger.change(id, (upload) => ({ ...upload, dueAt: new Date().toISOString() }));
+}

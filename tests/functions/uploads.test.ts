@@ -1,0 +1,350 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { handler } from '../../functions/uploads.ts';
+import { putFile } from '../support/answer.ts';
+import { callHttp } from '../support/http-event.ts';
+import type { HttpCall } from '../support/http-event.ts';
+import { issueId, projectId, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const file = {
+  projectId,
+  issueId,
+  filename: '录屏 "终稿".mp4',
+  contentType: 'video/mp4',
+  size: 5,
+};
+const problemType = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+});
+afterEach(async () => {
+  await world.resetIpd();
+});
+afterAll(() => world.stop());
+
+const create = (body: object = file, more: Partial<HttpCall> = {}) =>
+  callHttp(handler, { route: 'POST /v1/uploads', body, ...more });
+
+const on = (route: string, id: string, more: Partial<HttpCall> = {}) =>
+  callHttp(handler, { route: route.replace(' ', ' /v1/uploads/{id}'), parameters: { id }, ...more });
+
+const hello = Buffer.from('hello');
+
+async function deliver(id: string): Promise<void> {
+  const upload = await world.find(id);
+  await world.delivery.onArrival(world.arrival(upload, hello), world.run());
+}
+
+describe('POST /v1/uploads', () => {
+  it('answers 201 with the upload and a request that storage accepts', async () => {
+    const { status, headers, body, id } = await create({ ...file, sha256: 'A'.repeat(64) });
+
+    expect(status).toBe(201);
+    expect(headers).toMatchObject({
+      location: `/v1/uploads/${id}`,
+      etag: '"1"',
+      'cache-control': 'no-store',
+    });
+    expect(body).toMatchObject({
+      ...file,
+      status: 'awaiting_upload',
+      sha256: 'a'.repeat(64),
+      staging: { mode: 'single', bytesStored: 0, method: 'PUT', expiresInSeconds: 3600 },
+      delivery: { attempts: 0, bytesSent: 0 },
+      attachment: null,
+      error: null,
+    });
+    expect(Object.keys(body)).not.toContain('owner');
+  });
+
+  it('gives a request that stores the file as it is', async () => {
+    const { signed, id } = await create();
+
+    const stored = await putFile(signed(), hello);
+
+    expect(stored.status).toBe(200);
+    expect(await world.isStaged(id)).toBe(true);
+  });
+
+  it('answers 200 with the same upload and a working URL when the key comes again', async () => {
+    const headers = { 'idempotency-key': randomUUID() };
+
+    const first = await create(file, { headers });
+    const second = await create(file, { headers });
+
+    expect([first.status, second.status]).toEqual([201, 200]);
+    expect(second.id).toBe(first.id);
+    expect((await putFile(second.signed(), hello)).status).toBe(200);
+  });
+
+  it('answers 422 when the key comes with another body', async () => {
+    const headers = { 'idempotency-key': randomUUID() };
+    await create(file, { headers });
+
+    const second = await create({ ...file, size: 6 }, { headers });
+
+    expect(second).toMatchObject({
+      status: 422,
+      headers: problemType,
+      body: { code: 'idempotency_key_reused', errors: [{ pointer: 'header:Idempotency-Key' }] },
+    });
+  });
+
+  it('keeps the keys of two users apart', async () => {
+    const headers = { 'idempotency-key': randomUUID() };
+
+    const mine = await create(file, { headers });
+    const theirs = await create(file, { headers, claims: { sub: 'user-2' } });
+
+    expect(theirs.status).toBe(201);
+    expect(theirs.id).not.toBe(mine.id);
+  });
+
+  it('starts anew under a key whose upload was cancelled', async () => {
+    const headers = { 'idempotency-key': randomUUID() };
+    const first = await create(file, { headers });
+    await on('DELETE ', first.id);
+
+    const second = await create(file, { headers });
+
+    expect(second.status).toBe(201);
+    expect(second.id).not.toBe(first.id);
+  });
+
+  it.each(['', 'with space', 'ü', 'k'.repeat(256)])('refuses the key "%.20s"', async (key) => {
+    const { status, body } = await create(file, { headers: { 'idempotency-key': key } });
+
+    expect(status).toBe(400);
+    expect(body).toMatchObject({
+      code: 'invalid_request',
+      errors: [{ pointer: 'header:Idempotency-Key', detail: 'must be 1 to 255 visible ASCII characters' }],
+    });
+  });
+
+  it('names every problem by its JSON pointer in one answer', async () => {
+    const { status, headers, body, pointers } = await create({
+      projectId: 'short',
+      issueId: '12',
+      filename: 'a/b',
+      contentType: 'png',
+      size: 0,
+      sha256: 'xyz',
+      mode: 'huge',
+      'odd/key~': 1,
+    });
+
+    expect(status).toBe(400);
+    expect(headers).toMatchObject(problemType);
+    expect(body).toMatchObject({
+      type: 'urn:ipd-attachment-bridge:problem:invalid_request',
+      title: 'The request is not valid',
+      status: 400,
+      instance: '/v1/uploads',
+      code: 'invalid_request',
+      retryable: false,
+      traceId: 'gateway-request-1',
+    });
+    expect(pointers()).toEqual([
+      '/contentType',
+      '/filename',
+      '/issueId',
+      '/mode',
+      '/odd~1key~0',
+      '/projectId',
+      '/sha256',
+      '/size',
+    ]);
+  });
+
+  it("refuses the project id of IPD's own example, which has 33 characters", async () => {
+    const { status, body } = await create({ ...file, projectId: 'gdbdf969b32694524a949b5ef6b3e124a' });
+
+    expect(status).toBe(400);
+    expect(body).toMatchObject({
+      errors: [{ pointer: '/projectId', detail: "must be the project's 32 letters and digits" }],
+    });
+  });
+
+  it('says why an issue id must not be a number', async () => {
+    const { body } = await create({ ...file, issueId: 956239067176935400, projectId: 1 });
+
+    expect(body).toMatchObject({
+      errors: [
+        { pointer: '/projectId', detail: 'must be a string' },
+        {
+          pointer: '/issueId',
+          detail: 'must be a string, since it has more digits than a number can hold',
+        },
+      ],
+    });
+  });
+
+  it('refuses a file over the limit before anything is stored', async () => {
+    const { status, body } = await create({ ...file, size: 52_428_801 });
+
+    expect(status).toBe(413);
+    expect(body).toMatchObject({
+      code: 'file_too_large',
+      errors: [{ pointer: '/size', detail: 'must be at most 52428800' }],
+    });
+  });
+
+  it.each([
+    ['missingIssues', 422, 'work_item_missing'],
+    ['forbiddenIssues', 403, 'ipd_forbidden'],
+    ['fullIssues', 409, 'work_item_full'],
+  ] as const)('tells a work item of %s before the user pays for data', async (setting, status, code) => {
+    await world.ipdSettings({ [setting]: [issueId] });
+
+    const answer = await create();
+
+    expect(answer).toMatchObject({ status, headers: problemType, body: { code, retryable: false } });
+  });
+
+  it('lets an upload pass when IPD cannot be asked', async () => {
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'badGateway' } }]);
+
+    expect((await create()).status).toBe(201);
+  });
+});
+
+describe('GET /v1/uploads/{id}', () => {
+  it('answers with the status, an ETag and how soon to ask again', async () => {
+    const { id } = await create();
+
+    const { status, headers, body } = await on('GET ', id);
+
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({ etag: '"1"', 'retry-after': expect.stringMatching(/^[1-9]\d?$/) });
+    expect(body).toMatchObject({ id, status: 'awaiting_upload', staging: { mode: 'single' } });
+    expect(JSON.stringify(body)).not.toContain('X-Amz');
+  });
+
+  it.each(['"1"', 'W/"1"', '"7", "1"'])('answers 304 without a body to If-None-Match %s', async (tag) => {
+    const { id } = await create();
+
+    const answer = await statusUnless(id, tag);
+
+    expect(answer.status).toBe(304);
+    expect(answer.headers).toEqual({ etag: '"1"', 'retry-after': expect.stringMatching(/^[1-9]\d?$/) });
+    expect(answer.body).toEqual({});
+  });
+
+  it('answers 200 once the upload has moved on, and nothing more to wait for at its end', async () => {
+    const { id, signed } = await create();
+    await putFile(signed(), hello);
+    await deliver(id);
+
+    const answer = await statusUnless(id, '"1"');
+
+    const [attachment] = await world.received();
+    expect(answer).toMatchObject({
+      status: 200,
+      body: {
+        status: 'delivered',
+        attachment: { id: attachment?.id },
+        staging: { bytesStored: 5 },
+        delivery: { attempts: 1, bytesSent: 5 },
+      },
+    });
+    expect(answer.headers).not.toHaveProperty('retry-after');
+  });
+
+  const statusUnless = (id: string, tag: string) => on('GET ', id, { headers: { 'if-none-match': tag } });
+});
+
+describe('POST /v1/uploads/{id}/urls', () => {
+  it('gives a fresh request while the file is awaited', async () => {
+    const { id } = await create();
+
+    const { status, signed } = await on('POST /urls', id);
+
+    expect(status).toBe(200);
+    expect((await putFile(signed(), hello)).status).toBe(200);
+  });
+
+  it('answers 409 when no file is awaited any more', async () => {
+    const { id } = await create();
+    await on('DELETE ', id);
+
+    const answer = await on('POST /urls', id);
+
+    expect(answer).toMatchObject({ status: 409, body: { code: 'upload_state_conflict' } });
+  });
+});
+
+describe('DELETE /v1/uploads/{id}', () => {
+  it('cancels and removes the file, and does no harm when repeated', async () => {
+    const { id, signed } = await create();
+    await putFile(signed(), hello);
+
+    const first = await on('DELETE ', id);
+    const second = await on('DELETE ', id);
+
+    expect(first).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+    expect(second.body).toEqual(first.body);
+    expect(await world.isStaged(id)).toBe(false);
+  });
+
+  it('answers 409 once IPD has the file', async () => {
+    const { id, signed } = await create();
+    await putFile(signed(), hello);
+    await deliver(id);
+
+    const answer = await on('DELETE ', id);
+
+    expect(answer).toMatchObject({
+      status: 409,
+      headers: problemType,
+      body: { code: 'upload_state_conflict', instance: `/v1/uploads/${id}` },
+    });
+  });
+});
+
+describe('GET /v1/limits', () => {
+  it('tells what to know before data is spent', async () => {
+    const { status, body } = await callHttp(handler, { route: 'GET /v1/limits' });
+
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      maxFileBytes: 52_428_800,
+      stagingUrlTtlSeconds: 3600,
+      uploadDeadlineSeconds: 259_200,
+    });
+  });
+});
+
+describe('an upload that the caller does not have', () => {
+  it.each(['GET ', 'DELETE ', 'POST /urls'])("is 404 on '%s' when it is another user's", async (route) => {
+    const { id } = await create();
+
+    const answer = await on(route, id, { claims: { sub: 'user-2' } });
+
+    expect(answer).toMatchObject({ status: 404, headers: problemType, body: { code: 'not_found' } });
+    expect(await world.find(id)).toMatchObject({ status: 'awaiting_upload' });
+  });
+
+  it.each([randomUUID(), 'nonsense', '..', '\u0000', '😀', 'x'.repeat(3000)])(
+    'is 404 under the id %.40j',
+    async (id) => {
+      for (const route of ['GET ', 'DELETE ', 'POST /urls']) {
+        expect(await on(route, id)).toMatchObject({ status: 404, body: { code: 'not_found' } });
+      }
+    },
+  );
+});
+
+describe('any other route', () => {
+  it('is a problem document that names what was asked for', async () => {
+    const event = { route: '$default', claims: null };
+
+    const { status, headers, body } = await callHttp(handler, event);
+
+    expect(status).toBe(404);
+    expect(headers).toMatchObject(problemType);
+    expect(body).toMatchObject({ code: 'not_found', status: 404, retryable: false });
+  });
+});

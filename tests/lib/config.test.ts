@@ -1,0 +1,276 @@
+import { describe, expect, it } from '@jest/globals';
+import { readConfig, readCredentials } from '../../lib/config.ts';
+
+const needed = {
+  STAGING_BUCKET: 'staging',
+  UPLOADS_TABLE: 'uploads',
+  DELIVERY_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/1/delivery',
+  IPD_PROJECTS: '*',
+};
+const onLambda = { AWS_LAMBDA_FUNCTION_NAME: 'bridge' };
+
+type Environment = Record<string, string | undefined>;
+
+/** The message that a wrong environment is refused with; '' when it is taken. */
+function refusalOf(given: Environment): string {
+  try {
+    readConfig({ ...needed, ...given });
+    return '';
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return error.message;
+  }
+}
+
+describe('readConfig', () => {
+  it('takes what is needed and has a default for the rest', () => {
+    expect(readConfig(needed)).toEqual({
+      bucket: 'staging',
+      table: 'uploads',
+      queueUrl: needed.DELIVERY_QUEUE_URL,
+      maxFileBytes: 52_428_800,
+      stagingUrlTtlSeconds: 3600,
+      policy: {
+        uploadDeadlineMs: 72 * 3_600_000,
+        retryWindowMs: 24 * 3_600_000,
+        failedRetentionMs: 7 * 24 * 3_600_000,
+      },
+      preflight: true,
+      projectsClaim: undefined,
+      projects: ['*'],
+      deliveriesPerMinute: 60,
+      ipd: {
+        endpoint: 'https://projectman-ext.cn-north-4.myhuaweicloud.com',
+        iamEndpoint: 'https://iam.cn-north-4.myhuaweicloud.com',
+        region: 'cn-north-4',
+        auth: 'auto',
+        credentials: undefined,
+      },
+    });
+  });
+
+  it('names every problem at once', () => {
+    const environment = {
+      ...onLambda,
+      DELIVERY_QUEUE_URL: 'no url',
+      MAX_FILE_BYTES: 'many',
+      PREFLIGHT: 'maybe',
+      IPD_ENDPOINT: 'https://evil.example',
+      IPD_IAM_ENDPOINT: 'http://iam.cn-north-4.myhuaweicloud.com',
+      IPD_CREDENTIALS: '{}',
+    };
+    const refuse = (): unknown => readConfig(environment);
+
+    for (const name of [
+      'STAGING_BUCKET',
+      'UPLOADS_TABLE',
+      'DELIVERY_QUEUE_URL',
+      'MAX_FILE_BYTES',
+      'PREFLIGHT',
+      'IPD_ENDPOINT',
+      'IPD_IAM_ENDPOINT',
+      'IPD_CREDENTIALS',
+      'PROJECTS_CLAIM or IPD_PROJECTS',
+    ]) {
+      expect(refuse).toThrow(`${name}: `);
+    }
+  });
+
+  it.each(['STAGING_BUCKET', 'UPLOADS_TABLE', 'DELIVERY_QUEUE_URL'])(
+    'counts an empty %s as missing',
+    (name) => {
+      expect(refusalOf({ [name]: '' })).toBe(refusalOf({ [name]: undefined }));
+      expect(refusalOf({ [name]: '' })).toContain(`${name}: `);
+    },
+  );
+
+  it('counts an empty setting with a default as not given', () => {
+    const empty = { MAX_FILE_BYTES: '', IPD_REGION: '', IPD_ENDPOINT: '', IPD_CREDENTIALS: '', IPD_AUTH: '' };
+
+    expect(readConfig({ ...needed, ...empty })).toEqual(readConfig(needed));
+  });
+
+  it('wants to know which projects are open, and takes either way to say it', () => {
+    const words = 'PROJECTS_CLAIM or IPD_PROJECTS: one is needed';
+
+    expect(refusalOf({ IPD_PROJECTS: undefined })).toContain(words);
+    expect(refusalOf({ IPD_PROJECTS: '', PROJECTS_CLAIM: '' })).toContain(words);
+    expect(readConfig({ ...needed, IPD_PROJECTS: '', PROJECTS_CLAIM: 'projects' })).toMatchObject({
+      projectsClaim: 'projects',
+      projects: undefined,
+    });
+    expect(readConfig({ ...needed, IPD_PROJECTS: 'p1, p2 p3,' })).toMatchObject({
+      projects: ['p1', 'p2', 'p3'],
+    });
+  });
+
+  it.each([
+    ['MAX_FILE_BYTES', 1, 5 * 1024 ** 3],
+    ['STAGING_URL_TTL_SECONDS', 60, 3600],
+    ['UPLOAD_DEADLINE_HOURS', 1, 720],
+    ['RETRY_WINDOW_HOURS', 1, 720],
+    ['FAILED_RETENTION_DAYS', 1, 90],
+    ['IPD_RATE', 1, 12_000],
+  ])('takes a whole %s from %i to %i', (name, min, max) => {
+    for (const value of [min, max]) expect(refusalOf({ [name]: String(value) })).toBe('');
+    for (const value of [min - 1, max + 1, min + 0.5, -1, 'x', ' ', 'NaN', 'Infinity']) {
+      expect(refusalOf({ [name]: String(value) })).toContain(`${name}: `);
+    }
+  });
+
+  it.each([
+    ['PREFLIGHT', 'yes'],
+    ['IPD_AUTH', 'password'],
+    ['IPD_REGION', 'CN-NORTH-4'],
+    ['IPD_REGION', 'evil.example/'],
+    ['IPD_REGION', 'cn'],
+  ])('refuses %s=%s', (name, value) => {
+    expect(refusalOf({ [name]: value })).toContain(`${name}: `);
+  });
+});
+
+describe('the hosts that get credentials', () => {
+  it.each([
+    'cn-north-1',
+    'cn-north-4',
+    'cn-east-2',
+    'cn-south-1',
+    'cn-southwest-2',
+    'ap-southeast-3',
+    'la-north-2',
+    'sa-brazil-1',
+  ])("are Huawei's in %s", (region) => {
+    expect(readConfig({ ...needed, ...onLambda, IPD_REGION: region }).ipd).toMatchObject({
+      endpoint: `https://projectman-ext.${region}.myhuaweicloud.com`,
+      iamEndpoint: `https://iam.${region}.myhuaweicloud.com`,
+    });
+    for (const domain of ['com', 'cn']) {
+      const IPD_ENDPOINT = `https://projectman-ext.${region}.myhuaweicloud.${domain}`;
+      const IPD_IAM_ENDPOINT = `https://iam.${region}.myhuaweicloud.${domain}`;
+      expect(refusalOf({ ...onLambda, IPD_ENDPOINT, IPD_IAM_ENDPOINT })).toBe('');
+    }
+  });
+
+  it('include the IAM of all regions', () => {
+    expect(refusalOf({ ...onLambda, IPD_IAM_ENDPOINT: 'https://iam.myhuaweicloud.com' })).toBe('');
+  });
+
+  it.each([
+    'https://HOST.cn-north-4.myhuaweicloud.com.evil.com',
+    'https://HOST.cn-north-4.myhuaweicloud.com@evil.com',
+    'https://user:secret-word@HOST.cn-north-4.myhuaweicloud.com',
+    'https://HOST.cn-north-4.myhuaweicloud.com/',
+    'https://HOST.cn-north-4.myhuaweicloud.com/path',
+    'https://HOST.cn-north-4.myhuaweicloud.com?x=secret-word',
+    'https://HOST.cn-north-4.myhuaweicloud.com#x',
+    'https://HOST.cn-north-4.myhuaweicloud.com:8443',
+    'https://HOST.cn-north-4.myhuaweicloud.com\n',
+    ' https://HOST.cn-north-4.myhuaweicloud.com',
+    'http://HOST.cn-north-4.myhuaweicloud.com',
+    'https://evil-HOST.cn-north-4.myhuaweicloud.com',
+    'https://HOST.cn-north-4.myhuaweicloud.org',
+    'https://HOST.cn-north-4.myhuaweicloudxcom',
+    'https://HOST.cn-north-4.evil.myhuaweicloud.com',
+    'https://HOSTxcn-north-4.myhuaweicloud.com',
+    'https://HOST.cn-north-4\\.myhuaweicloud.com',
+    '//HOST.cn-north-4.myhuaweicloud.com',
+    'HOST.cn-north-4.myhuaweicloud.com',
+    'https://127.0.0.1.evil.com',
+    'http://localhost.evil.com',
+    'http://127.0.0.1:1@evil.com',
+    'http://127.0.0.1:4573/path',
+    'http://10.0.0.1',
+    'http://169.254.169.254',
+    'nonsense',
+  ])('do not include %j', (pattern) => {
+    const IPD_ENDPOINT = pattern.replace('HOST', 'projectman-ext');
+    const IPD_IAM_ENDPOINT = pattern.replace('HOST', 'iam');
+
+    for (const place of [onLambda, {}]) {
+      expect(refusalOf({ ...place, IPD_ENDPOINT })).toMatch(/^settings: IPD_ENDPOINT: [^;]*$/);
+      expect(refusalOf({ ...place, IPD_IAM_ENDPOINT })).toMatch(/^settings: IPD_IAM_ENDPOINT: [^;]*$/);
+      expect(refusalOf({ ...place, IPD_ENDPOINT, IPD_IAM_ENDPOINT })).not.toContain('secret-word');
+    }
+  });
+
+  it("are not each other's", () => {
+    expect(refusalOf({ IPD_ENDPOINT: 'https://iam.cn-north-4.myhuaweicloud.com' })).toContain('IPD_ENDPOINT');
+    expect(refusalOf({ IPD_IAM_ENDPOINT: 'https://projectman-ext.cn-north-4.myhuaweicloud.com' })).toContain(
+      'IPD_IAM_ENDPOINT',
+    );
+  });
+
+  it.each(['http://127.0.0.1:4573', 'http://localhost:4573', 'http://[::1]:4573', 'https://localhost'])(
+    'are %s only where no Lambda runs',
+    (url) => {
+      const endpoints = { IPD_ENDPOINT: url, IPD_IAM_ENDPOINT: url };
+
+      expect(readConfig({ ...needed, ...endpoints }).ipd).toMatchObject({ endpoint: url, iamEndpoint: url });
+      expect(refusalOf({ ...endpoints, ...onLambda })).toContain('IPD_ENDPOINT: ');
+      expect(refusalOf({ ...endpoints, ...onLambda })).toContain('IPD_IAM_ENDPOINT: ');
+    },
+  );
+});
+
+describe('where the credentials are', () => {
+  it.each([
+    ['secretsmanager:bridge/ipd', { kind: 'secretsmanager', name: 'bridge/ipd' }],
+    [
+      'secretsmanager:arn:aws:secretsmanager:eu-central-1:1:secret:x',
+      { kind: 'secretsmanager', name: 'arn:aws:secretsmanager:eu-central-1:1:secret:x' },
+    ],
+    ['ssm:/bridge/ipd', { kind: 'ssm', name: '/bridge/ipd' }],
+  ])('%s', (value, credentials) => {
+    expect(readConfig({ ...needed, ...onLambda, IPD_CREDENTIALS: value }).ipd).toMatchObject({ credentials });
+  });
+
+  it.each(['{"accessKey":"a","secretKey":"secret-word"}', 'secretsmanager:', 'ssm:', 'secret-word'])(
+    'in the setting itself only where no Lambda runs: %s',
+    (IPD_CREDENTIALS) => {
+      const refusal = refusalOf({ ...onLambda, IPD_CREDENTIALS });
+
+      expect(refusal).toContain('IPD_CREDENTIALS: on Lambda, give secretsmanager:');
+      expect(refusal).not.toContain('secret-word');
+      expect(readConfig({ ...needed, IPD_CREDENTIALS }).ipd).toMatchObject({
+        credentials: { kind: 'inline', json: IPD_CREDENTIALS },
+      });
+    },
+  );
+});
+
+describe('readCredentials', () => {
+  const key = { accessKey: 'ak', secretKey: 'secret-word' };
+  const user = { domain: 'd', username: 'u', password: 'secret-word' };
+
+  it.each([
+    [key, { accessKey: { ...key, securityToken: undefined }, user: undefined }],
+    [
+      { ...key, securityToken: 't' },
+      { accessKey: { ...key, securityToken: 't' }, user: undefined },
+    ],
+    [user, { accessKey: undefined, user }],
+    [
+      { ...key, ...user, more: 1 },
+      { accessKey: { ...key, securityToken: undefined }, user },
+    ],
+  ])('takes %j', (json, credentials) => {
+    expect(readCredentials(JSON.stringify(json))).toEqual(credentials);
+  });
+
+  it.each([
+    ['secret-word', 'not JSON'],
+    ['', 'not JSON'],
+    ['null', 'expected object'],
+    ['{}', 'give accessKey and secretKey, or domain'],
+    [JSON.stringify({ secretKey: 'secret-word' }), 'accessKey and secretKey go together'],
+    [JSON.stringify({ ...user, domain: undefined }), 'domain, username and password go together'],
+    [JSON.stringify({ ...key, password: 'secret-word' }), 'domain, username and password go together'],
+    [JSON.stringify({ ...key, accessKey: '' }), 'accessKey: '],
+    [JSON.stringify({ ...key, secretKey: ['secret-word'] }), 'secretKey: '],
+  ])('refuses %s and says what is wrong, not what is in it', (json, words) => {
+    const refuse = (): unknown => readCredentials(json);
+
+    expect(refuse).toThrow(words);
+    expect(refuse).not.toThrow('secret-word');
+  });
+});

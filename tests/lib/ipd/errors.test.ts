@@ -1,0 +1,265 @@
+import { describe, expect, it } from '@jest/globals';
+import { classify, redact } from '../../../lib/ipd/errors.ts';
+import type { Verdict } from '../../../lib/ipd/errors.ts';
+
+/** What a row of the tables below expects: a kind, or the code of a refusal. */
+function meaningOf(verdict: Verdict): string {
+  return verdict.kind === 'refused' ? verdict.code : verdict.kind;
+}
+
+function answer(status: number, body: unknown, headers: Record<string, string> = {}) {
+  return { status, headers, text: typeof body === 'string' ? body : JSON.stringify(body) };
+}
+
+function detailOf(verdict: Verdict): string {
+  if (verdict.kind === 'success') throw new Error('a success has no detail');
+  return verdict.detail;
+}
+
+describe("CodeArts Req's codes", () => {
+  it.each([
+    ['PM.02153001', 'throttled'],
+    ['PM.10001002', 'token_dead'],
+    ['PM.02150010', 'ipd_forbidden'],
+    ['PM.02150301', 'ipd_forbidden'],
+    ['PM.02150302', 'ipd_forbidden'],
+    ['PM.02150303', 'ipd_forbidden'],
+    ['PM.02150304', 'ipd_forbidden'],
+    ['PM.02150305', 'ipd_forbidden'],
+    ['PM.02150404', 'work_item_missing'],
+    ['PM.02152001', 'ipd_refused'],
+    ['PM.02152003', 'ipd_refused'],
+    ['PM.02175006', 'ipd_refused'],
+    ['PM.02152002', 'ambiguous'],
+    ['PM.02152005', 'work_item_missing'],
+    ['PM.02175101', 'work_item_full'],
+    ['PM.02175103', 'ipd_forbidden'],
+    ['PM.02175104', 'work_item_missing'],
+    ['PM.10002006', 'ipd_refused'],
+    ['PM.02174103', 'ipd_forbidden'],
+    ['PM.02177003', 'ipd_forbidden'],
+    ['PM.02100001', 'ipd_refused'],
+    ['PM.02175301', 'ipd_refused'],
+    ['PM.02101004', 'name_refused'],
+    ['PARSE_REQUEST_DATA_EXCEPTION', 'ipd_refused'],
+    ['PM.99999999', 'ipd_refused'],
+  ])('%s in a 400 means %s', (code, meaning) => {
+    expect(meaningOf(classify(answer(400, { error_code: code, error_msg: 'words' })))).toBe(meaning);
+  });
+});
+
+const GATEWAY: [numbers: string[], statuses: number[], meaning: string][] = [
+  [['0101'], [404], 'ipd_refused'],
+  [['0103', '0104', '0105', '0106'], [400, 404], 'ipd_refused'],
+  [['0103'], [500, 502, 503], 'ambiguous'],
+  [['0104', '0105', '0106'], [500], 'ipd_refused'],
+  [['0201'], [400, 414, 494], 'ipd_refused'],
+  [['0201'], [413], 'too_large_for_ipd'],
+  [['0201'], [500, 502, 504], 'ambiguous'],
+  [['0202'], [502], 'ambiguous'],
+  [['0203'], [504], 'ambiguous'],
+  [['0301', '0303', '0305', '0311'], [401], 'ipd_authentication_failed'],
+  [['0302', '0304', '0306', '0310'], [403], 'ipd_forbidden'],
+  [['0307'], [401], 'token_dead'],
+  [['0308'], [429], 'throttled'],
+  [['0401', '0402', '0404'], [403], 'ipd_forbidden'],
+  [['0501', '0502'], [405], 'ipd_refused'],
+  [['0601', '0605', '0606', '0608', '0609', '0611', '0612', '0705'], [500], 'ambiguous'],
+  [['0602', '0607'], [400], 'ipd_refused'],
+  // "No backend" does not say that there was none when the body was sent: only 0613 comes surely before.
+  [['0610'], [502], 'ambiguous'],
+  [['0613'], [503], 'unavailable'],
+  [['0801', '0802'], [403], 'ipd_forbidden'],
+];
+
+describe("the gateway's codes", () => {
+  const rows = GATEWAY.flatMap(([numbers, statuses, meaning]) =>
+    ['APIGW.', 'APIG.'].flatMap((prefix) =>
+      numbers.flatMap((number) => statuses.map((status) => [`${prefix}${number}`, status, meaning] as const)),
+    ),
+  );
+  it.each(rows)('%s with HTTP %i means %s', (code, status, meaning) => {
+    const body = { error_code: code, error_msg: 'words', request_id: 'r-1' };
+
+    expect(meaningOf(classify(answer(status, body)))).toBe(meaning);
+  });
+
+  it.each([
+    ['verify aksk signature fail', 'ipd_authentication_failed'],
+    ['AK access failed to reach the limit,forbidden', 'ipd_authentication_failed'],
+    ['Get secretKey failed,ak EXAMPLE not exist', 'ipd_authentication_failed'],
+    ['x-auth-token not found', 'ipd_authentication_failed'],
+    ['decrypt token fail', 'token_dead'],
+    ['token expires, expires_at 2026', 'token_dead'],
+  ])('0301 that says "%s" means %s', (words, meaning) => {
+    const body = {
+      error_code: 'APIGW.0301',
+      error_msg: `Incorrect IAM authentication information: ${words}`,
+    };
+
+    expect(meaningOf(classify(answer(401, body)))).toBe(meaning);
+  });
+});
+
+describe('situations of an upload', () => {
+  it.each([
+    ['a throttle without a body', 429, '', 'throttled'],
+    ['a 401 without a body', 401, '', 'ipd_authentication_failed'],
+    ['a body that is too large, told by a proxy', 413, '<html>413</html>', 'too_large_for_ipd'],
+    ['400', 400, '', 'ipd_refused'],
+    ['403', 403, '', 'ipd_forbidden'],
+    ['404', 404, '', 'ipd_refused'],
+    ['405', 405, '', 'ipd_refused'],
+    ['408', 408, '', 'ambiguous'],
+    ['500', 500, '', 'ambiguous'],
+    ['502', 502, '', 'ambiguous'],
+    ['503 of anybody else', 503, '', 'ambiguous'],
+    ['504', 504, '', 'ambiguous'],
+    ['a redirect', 302, '', 'ambiguous'],
+    ['another success', 204, '', 'ambiguous'],
+    ['200 and success', 200, { status: 'success', message: null, result: null }, 'success'],
+    ['200 and an error', 200, { status: 'error', message: 'no', result: null }, 'ipd_refused'],
+    ['200 and a failure', 200, { status: 'failed', message: 'no' }, 'ipd_refused'],
+    ['200 and another word', 200, { status: 'SUCCESS', message: null }, 'ipd_refused'],
+    ['200 without a word but with a code', 200, { error_code: 'PM.02152001' }, 'ipd_refused'],
+    ['200 and a throttle in a code', 200, { status: 'error', error_code: 'PM.02153001' }, 'throttled'],
+    [
+      '200 and a throttle in words',
+      200,
+      { status: 'error', message: 'Access frequency is too high' },
+      'throttled',
+    ],
+    [
+      '200 and the gateway words',
+      200,
+      { status: 'error', message: 'api over ratelimit,limit:5' },
+      'throttled',
+    ],
+    ['200 and too many requests', 200, { status: 'failed', message: 'Too many requests.' }, 'throttled'],
+    [
+      '200 and too many files',
+      200,
+      { status: 'error', message: 'There are too many attachments.' },
+      'ipd_refused',
+    ],
+    [
+      '200 and a size too high',
+      200,
+      { status: 'error', message: 'The file size is too high.' },
+      'ipd_refused',
+    ],
+    ['200 and HTML', 200, '<html></html>', 'ambiguous'],
+    ['200 and nothing', 200, '', 'ambiguous'],
+    ['200 and half of a success', 200, '{"status":"success","mess', 'ambiguous'],
+    ['200 and a list', 200, [], 'ambiguous'],
+    ['200 and null', 200, 'null', 'ambiguous'],
+    ['200 and a status that is no word', 200, { status: 1 }, 'ambiguous'],
+  ])('%s', (_name, status, body, meaning) => {
+    expect(meaningOf(classify(answer(status, body)))).toBe(meaning);
+  });
+
+  it('hands over the body of a success as it is', () => {
+    const body = { status: 'success', message: null, result: [{ id: '956239067176935400' }] };
+
+    expect(classify(answer(200, body))).toEqual({ kind: 'success', body });
+  });
+});
+
+describe('shapes of a body', () => {
+  it.each([
+    ['error_code, error_msg', { error_code: 'PM.02174103', error_msg: 'No permission.' }],
+    ['code, message', { code: 'PM.02174103', message: 'No permission.' }],
+    ['a nested error', { error: { code: 'PM.02174103', message: 'No permission.' } }],
+    [
+      'an encoded authorization message beside it',
+      { code: 'PM.02174103', message: 'No permission.', encoded_authorization_message: 'XyZ' },
+    ],
+    ['fields of other types', { status: 7, error_code: 'PM.02174103', error_msg: 'No permission.', code: 3 }],
+  ])('%s', (_name, body) => {
+    expect(classify(answer(400, body))).toEqual({
+      kind: 'refused',
+      code: 'ipd_forbidden',
+      detail: 'HTTP 400 PM.02174103 No permission.',
+    });
+  });
+
+  it('status and message in a 200', () => {
+    const verdict = classify(answer(200, { status: 'failed', message: 'Missing parameter.' }));
+
+    expect(detailOf(verdict)).toBe('HTTP 200 Missing parameter.');
+  });
+
+  it("IAM's number for a code", () => {
+    const body = { error: { code: 401, message: 'The password is wrong.', title: 'Unauthorized' } };
+
+    expect(detailOf(classify(answer(401, body)))).toBe('HTTP 401 401 The password is wrong.');
+  });
+
+  it('the request id of the header, or else of the body', () => {
+    const body = { error_code: 'APIG.0101', error_msg: 'gone', request_id: 'of-body' };
+
+    expect(detailOf(classify(answer(404, body)))).toBe('HTTP 404 APIGW.0101 gone (request of-body)');
+    expect(detailOf(classify(answer(404, body, { 'x-request-id': 'of-header' })))).toBe(
+      'HTTP 404 APIGW.0101 gone (request of-header)',
+    );
+  });
+});
+
+describe('Retry-After', () => {
+  it.each([
+    ['7', 7000],
+    ['0', 0],
+    ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+    ['-1', undefined],
+    ['1.5', undefined],
+    ['', undefined],
+    ['99999999', undefined],
+  ])('"%s" is read as %s ms', (value, retryAfterMs) => {
+    const gateway = classify(answer(429, '', { 'retry-after': value }));
+    const service = classify(answer(400, { error_code: 'PM.02153001' }, { 'retry-after': value }));
+
+    expect(gateway).toHaveProperty('kind', 'throttled');
+    expect('retryAfterMs' in gateway ? gateway.retryAfterMs : undefined).toBe(retryAfterMs);
+    expect('retryAfterMs' in service ? service.retryAfterMs : undefined).toBe(retryAfterMs);
+  });
+});
+
+describe('what is kept of the words of an answer', () => {
+  const echo = [
+    'POST|/v1/ipdprojectservice/projects/p/|',
+    'host:projectman-ext|x-auth-token:SECRET-1|x-security-token:SECRET-2|',
+    '|host;x-auth-token|UNSIGNED-PAYLOAD',
+  ].join('|');
+
+  it.each([
+    ['canonicalRequest', `verify aksk signature fail, canonicalRequest: ${echo}`],
+    ['canonical request', `verify aksk signature fail, canonical request:${echo}`],
+    ['canonical_request', `verify aksk signature fail, canonical_request=${echo}`],
+    ['no word for it', `verify aksk signature fail, ${echo}`],
+    ['quoted names', 'headers {"X-Auth-Token":"SECRET-1","x-security-token": "SECRET-2"}'],
+    [
+      'an Authorization',
+      'bad authorization: SDK-HMAC-SHA256 Access=SECRET-1, SignedHeaders=h, Signature=SECRET-2',
+    ],
+    ['parts of an Authorization', 'bad Access=SECRET-1, SignedHeaders=host;x, Signature=SECRET-2 here'],
+  ])('an echoed request loses its header values: %s', (_name, message) => {
+    const verdict = classify(answer(401, { error_code: 'APIGW.0301', error_msg: message }));
+
+    expect(detailOf(verdict)).not.toContain('SECRET');
+    expect(detailOf(verdict)).toContain('HTTP 401 APIGW.0301');
+  });
+
+  it('keeps the words before the echo', () => {
+    expect(redact(`verify aksk signature fail, canonicalRequest: ${echo}`)).toBe(
+      'verify aksk signature fail, canonicalRequest [redacted]',
+    );
+  });
+
+  it('is short, whatever was sent', () => {
+    const long = 'x'.repeat(100_000);
+    const body = { error_code: long, error_msg: long, request_id: long };
+
+    expect(detailOf(classify(answer(400, body))).length).toBeLessThan(400);
+    expect(detailOf(classify(answer(400, { error_msg: long }))).length).toBeLessThan(400);
+  });
+});

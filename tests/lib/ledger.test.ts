@@ -1,0 +1,339 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { randomUUID } from 'node:crypto';
+import { createLedger } from '../../lib/ledger.ts';
+import { cleaned, createUpload, delivered, lookAgain } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const start = Date.UTC(2026, 0, 2);
+const policy = { uploadDeadlineMs: 3_600_000, retryWindowMs: 3_600_000, failedRetentionMs: 3_600_000 };
+
+function newUpload(now = start): Upload {
+  const names = { owner: 'user-1', projectId: 'p', issueId: 'i', filename: 'f', sentName: 'f' };
+  return createUpload({ ...names, id: randomUUID(), contentType: 'a/b', size: 10 }, { now, policy });
+}
+
+const looked = (upload: Upload): Upload => ({ ...upload, looks: upload.looks + 1 });
+
+describe('ledger', () => {
+  let world: World;
+  const clients: DynamoDBClient[] = [];
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(async () => {
+    for (const client of clients) client.destroy();
+    await world.stop();
+  });
+
+  /** A ledger over a connection of its own, whose requests a test can tamper with. */
+  function connect() {
+    const client = new DynamoDBClient({});
+    clients.push(client);
+    const documents = DynamoDBDocumentClient.from(client, {
+      marshallOptions: { removeUndefinedValues: true },
+    });
+    const { table } = world.config;
+    return {
+      client,
+      documents,
+      table,
+      ledger: createLedger({ client: documents, table, clock: world.clock }),
+    };
+  }
+
+  /** The next write is made twice, as a retry does when the first answer was lost on its way. */
+  function loseNextAnswer(client: DynamoDBClient): { conflicts: number } {
+    const seen = { conflicts: 0 };
+    let armed = true;
+    client.middlewareStack.add(
+      (next, context) => async (args) => {
+        if (!armed || context.commandName !== 'PutItemCommand') return next(args);
+        armed = false;
+        await next(args);
+        try {
+          return await next(args);
+        } catch (error) {
+          if (error instanceof ConditionalCheckFailedException) seen.conflicts += 1;
+          throw error;
+        }
+      },
+      { step: 'initialize', name: 'lose-an-answer' },
+    );
+    return seen;
+  }
+
+  describe('a record', () => {
+    it('is found as it was added, and is undefined before', async () => {
+      const upload = newUpload();
+
+      expect(await world.ledger.find(upload.id)).toBeUndefined();
+      expect(await world.ledger.add(upload)).toEqual({ created: true, upload });
+
+      expect(await world.ledger.find(upload.id)).toEqual(upload);
+    });
+
+    it('keeps the id that it took first', async () => {
+      const upload = newUpload();
+      await world.ledger.add(upload);
+
+      const second = await world.ledger.add({ ...upload, filename: 'other' });
+
+      expect(second).toEqual({ created: false, upload });
+    });
+
+    it('is created once by twenty who try at the same time', async () => {
+      const upload = newUpload();
+
+      const all = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => world.ledger.add({ ...upload, looks: index })),
+      );
+
+      expect(all.filter(({ created }) => created)).toHaveLength(1);
+      expect(new Set(all.map((one) => one.upload.looks)).size).toBe(1);
+    });
+
+    it('is not found by an error', async () => {
+      const { documents } = connect();
+      const elsewhere = createLedger({ client: documents, table: 'no-such-table', clock: world.clock });
+
+      await expect(elsewhere.find('x')).rejects.toThrow('not found');
+    });
+  });
+
+  describe('a change', () => {
+    it('counts the version and the time, and is written down', async () => {
+      const upload = newUpload();
+      await world.ledger.add(upload);
+
+      const { changed, upload: after } = await world.ledger.change(upload.id, looked);
+
+      expect(changed).toBe(true);
+      expect(after).toEqual({
+        ...upload,
+        looks: 1,
+        version: 2,
+        updatedAt: new Date(world.clock.now()).toISOString(),
+      });
+      expect(await world.ledger.find(upload.id)).toEqual(after);
+    });
+
+    it('loses none of twenty writers that meet', async () => {
+      const upload = newUpload();
+      await world.ledger.add(upload);
+
+      const all = await Promise.all(Array.from({ length: 20 }, () => world.ledger.change(upload, looked)));
+
+      expect(all.every(({ changed }) => changed)).toBe(true);
+      expect(await world.find(upload.id)).toMatchObject({ looks: 20, version: 21 });
+      expect(new Set(all.map((one) => one.upload.version)).size).toBe(20);
+    });
+
+    it('is made by one of twenty where the move is legal once', async () => {
+      const upload = newUpload();
+      await world.ledger.add(upload);
+
+      const all = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          world.ledger.change(upload, (before) =>
+            delivered(before, { attachmentId: String(index), now: start }),
+          ),
+        ),
+      );
+
+      expect(all.filter(({ changed }) => changed)).toHaveLength(1);
+      expect(new Set(all.map((one) => JSON.stringify(one.upload))).size).toBe(1);
+      expect(await world.find(upload.id)).toMatchObject({ status: 'delivered', version: 2 });
+    });
+
+    it('is tried again on what another writer left', async () => {
+      const upload = newUpload();
+      await world.ledger.add(upload);
+      await world.ledger.change(upload, looked);
+
+      const { upload: after } = await world.ledger.change(upload, looked);
+
+      expect(after).toMatchObject({ looks: 2, version: 3 });
+    });
+
+    it('writes nothing for a move that is not legal, or changes nothing', async () => {
+      const upload = newUpload();
+      await world.ledger.add(upload);
+
+      const illegal = await world.ledger.change(upload, () => undefined);
+      const idle = await world.ledger.change(upload, (before) => before);
+
+      expect(illegal).toEqual({ changed: false, upload });
+      expect(idle).toEqual({ changed: true, upload });
+      expect(await world.ledger.find(upload.id)).toEqual(upload);
+    });
+
+    it('needs a record', async () => {
+      await expect(world.ledger.change(randomUUID(), looked)).rejects.toMatchObject({ code: 'not_found' });
+    });
+
+    it('writes nothing that it could not read back', async () => {
+      const upload = newUpload();
+      await world.ledger.add(upload);
+
+      await expect(world.ledger.change(upload, (before) => ({ ...before, size: 0.5 }))).rejects.toThrow(
+        'size',
+      );
+
+      expect(await world.ledger.find(upload.id)).toEqual(upload);
+    });
+  });
+
+  describe('a lost answer', () => {
+    it('of an addition is recognised as our own', async () => {
+      const { client, ledger } = connect();
+      const seen = loseNextAnswer(client);
+      const upload = newUpload();
+
+      expect(await ledger.add(upload)).toEqual({ created: true, upload });
+
+      expect(seen.conflicts).toBe(1);
+    });
+
+    it('of a change is recognised as our own, and the move is made once', async () => {
+      const { client, ledger } = connect();
+      const upload = newUpload();
+      await ledger.add(upload);
+      const seen = loseNextAnswer(client);
+
+      const { changed, upload: after } = await ledger.change(upload, looked);
+
+      expect(seen.conflicts).toBe(1);
+      expect({ changed, after }).toMatchObject({ changed: true, after: { looks: 1, version: 2 } });
+      expect(await ledger.find(upload.id)).toEqual(after);
+    });
+
+    it('of a binding is recognised as our own', async () => {
+      const { client, ledger } = connect();
+      loseNextAnswer(client);
+      const binding = { uploadId: randomUUID(), fingerprint: 'a' };
+
+      expect(await ledger.bindKey('user-1', randomUUID(), binding)).toEqual(binding);
+    });
+  });
+
+  describe('what is due', () => {
+    async function dueIds(ledger: World['ledger'], time: number): Promise<string[]> {
+      const ids: string[] = [];
+      for await (const { id } of ledger.due(time)) ids.push(id);
+      return ids;
+    }
+
+    it('is complete over shards and pages, without what is due later or never', async () => {
+      const { client, ledger, documents, table } = connect();
+      const due = Array.from({ length: 60 }, (_, index) => newUpload(start + index));
+      const later = Array.from({ length: 10 }, () => newUpload(start + 10 * 60_000));
+      const done = Array.from({ length: 10 }, () => newUpload());
+      await Promise.all([...due, ...later, ...done].map((upload) => ledger.add(upload)));
+      for (const upload of done) {
+        await ledger.change(upload, (before) => delivered(before, { attachmentId: '1', now: start }));
+        await ledger.change(upload.id, cleaned);
+      }
+      let queries = 0;
+      client.middlewareStack.add(
+        (next, context) => async (args) => {
+          if (context.commandName !== 'QueryCommand') return next(args);
+          queries += 1;
+          return next({ ...args, input: { ...args.input, Limit: 2 } });
+        },
+        { step: 'initialize', name: 'small-pages' },
+      );
+
+      const found = await dueIds(ledger, start + 5 * 60_000);
+
+      const ours = new Set([...due, ...later, ...done].map(({ id }) => id));
+      const foundOfOurs = found.filter((id) => ours.has(id));
+      expect(foundOfOurs.toSorted()).toEqual(due.map(({ id }) => id).toSorted());
+      expect(queries).toBeGreaterThanOrEqual(30);
+      const { Item } = await documents.send(
+        new GetCommand({ TableName: table, Key: { pk: `upload#${done[0]?.id}` } }),
+      );
+      expect(Item).toMatchObject({ status: 'delivered' });
+      expect(Item).not.toHaveProperty('dueShard');
+      expect(Item).not.toHaveProperty('dueAt');
+    });
+
+    it('begins at its very moment', async () => {
+      const upload = newUpload(start + 20 * 60_000);
+      await world.ledger.add(upload);
+      const dueAt = Date.parse(upload.dueAt ?? '');
+
+      expect(await dueIds(world.ledger, dueAt - 1)).not.toContain(upload.id);
+      expect(await dueIds(world.ledger, dueAt)).toContain(upload.id);
+    });
+
+    it('moves with the record, and tells its status', async () => {
+      const upload = newUpload();
+      await world.ledger.add(upload);
+      const dueAt = Date.parse(upload.dueAt ?? '');
+      const { upload: after } = await world.ledger.change(upload, (before) =>
+        lookAgain(before, { now: dueAt }),
+      );
+
+      expect(await dueIds(world.ledger, dueAt)).not.toContain(upload.id);
+      const rows: { id: string; status: string }[] = [];
+      for await (const row of world.ledger.due(Date.parse(after.dueAt ?? ''))) rows.push(row);
+      expect(rows).toContainEqual({ id: upload.id, status: 'awaiting_upload' });
+    });
+  });
+
+  describe('an idempotency key', () => {
+    const binding = () => ({ uploadId: randomUUID(), fingerprint: randomUUID() });
+
+    it('is bound to the first upload', async () => {
+      const key = randomUUID();
+      const first = binding();
+
+      expect(await world.ledger.findKey('user-1', key)).toBeUndefined();
+      expect(await world.ledger.bindKey('user-1', key, first)).toEqual(first);
+      expect(await world.ledger.bindKey('user-1', key, binding())).toEqual(first);
+
+      expect(await world.ledger.findKey('user-1', key)).toEqual(first);
+    });
+
+    it("is an owner's own", async () => {
+      const key = randomUUID();
+      const [first, second] = [binding(), binding()];
+      await world.ledger.bindKey('user-1', key, first);
+
+      expect(await world.ledger.findKey('user-2', key)).toBeUndefined();
+      expect(await world.ledger.bindKey('user-2', key, second)).toEqual(second);
+    });
+
+    it('is taken over from the upload that ended, and from no other', async () => {
+      const key = randomUUID();
+      const [first, second, third] = [binding(), binding(), binding()];
+      await world.ledger.bindKey('user-1', key, first);
+
+      const taken = await world.ledger.bindKey('user-1', key, { ...second, instead: first.uploadId });
+      const refused = await world.ledger.bindKey('user-1', key, { ...third, instead: first.uploadId });
+
+      expect(taken).toEqual(second);
+      expect(refused).toEqual(second);
+    });
+
+    it.each(['fresh', 'taken over'])('has one winner among ten binders (%s)', async (kind) => {
+      const key = randomUUID();
+      const old = binding();
+      if (kind === 'taken over') await world.ledger.bindKey('user-1', key, old);
+
+      const winners = await Promise.all(
+        Array.from({ length: 10 }, () =>
+          world.ledger.bindKey('user-1', key, { ...binding(), instead: old.uploadId }),
+        ),
+      );
+
+      expect(new Set(winners.map(({ uploadId }) => uploadId)).size).toBe(1);
+      expect(winners[0]).not.toEqual(old);
+      expect(await world.ledger.findKey('user-1', key)).toEqual(winners[0]);
+    });
+  });
+});
