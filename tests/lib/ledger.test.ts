@@ -96,7 +96,7 @@ describe('ledger', () => {
       expect(new Set(all.map((one) => one.upload.looks)).size).toBe(1);
     });
 
-    it('is not found by an error', async () => {
+    it('never counts as absent because of an error', async () => {
       const { documents } = connect();
       const elsewhere = createLedger({ client: documents, table: 'no-such-table', clock: world.clock });
 

@@ -77,6 +77,7 @@ describe('the token source', () => {
   let now = noon;
   beforeAll(async () => {
     ipd = await startClient({ clock: () => now });
+    await ipd.admin('DELETE', '');
   });
   afterEach(async () => {
     now = noon;
@@ -105,7 +106,6 @@ describe('the token source', () => {
   }
 
   it('gives a token that IPD takes, and asks IAM once', async () => {
-    await ipd.admin('DELETE', '');
     const tokens = source();
 
     const first = await headersFrom(tokens);
