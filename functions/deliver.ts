@@ -1,7 +1,7 @@
 /** From the delivery queue: S3's events and the sweep's requests, one upload at a time. */
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import type { Run } from '../lib/delivery.ts';
+import type { Run } from '../lib/sending.ts';
 import { readMessage } from '../lib/queue.ts';
 import { services } from '../lib/services.ts';
 

@@ -8,6 +8,7 @@ const MARGIN_MS = 10_000;
 
 export const handler = middy<ScheduledEvent, unknown>().handler(
   async (_event: ScheduledEvent, context: Context) => {
-    await services().sweep.run(AbortSignal.timeout(context.getRemainingTimeInMillis() - MARGIN_MS));
+    const { sweep, clock } = services();
+    await sweep.run(clock.timeout(context.getRemainingTimeInMillis() - MARGIN_MS));
   },
 );

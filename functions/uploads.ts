@@ -22,6 +22,7 @@ const routes: Record<string, (event: HttpEvent) => Promise<HttpResult>> = {
   'POST /v1/uploads': create,
   'GET /v1/uploads/{id}': status,
   'POST /v1/uploads/{id}/urls': resign,
+  'POST /v1/uploads/{id}/retry': retry,
   'DELETE /v1/uploads/{id}': cancel,
   'GET /v1/limits': limits,
 };
@@ -65,6 +66,11 @@ async function resign(event: HttpEvent): Promise<HttpResult> {
 async function cancel(event: HttpEvent): Promise<HttpResult> {
   const { intake, config } = services();
   return json(200, toResource(await intake.cancel(callerOf(event, config), pathParameter(event, 'id'))));
+}
+
+async function retry(event: HttpEvent): Promise<HttpResult> {
+  const { intake, config } = services();
+  return json(202, toResource(await intake.retry(callerOf(event, config), pathParameter(event, 'id'))));
 }
 
 async function limits(): Promise<HttpResult> {

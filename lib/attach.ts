@@ -8,7 +8,8 @@ import type { Caller, Intake } from './intake.ts';
 import type { Ledger } from './ledger.ts';
 import type { Queue } from './queue.ts';
 import type { Staging } from './staging.ts';
-import * as moves from './upload.ts';
+import * as moves from './moves.ts';
+import { isFinal, stagingKey } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
 /** How long the wait between two looks may grow. */
@@ -39,7 +40,7 @@ export function createAttach(parts: {
 
   /** The stored object's own event would do; our message is faster. Whichever is second is a no-op. */
   async function stage(upload: Upload, bytes: Buffer): Promise<void> {
-    const key = moves.stagingKey(upload.id);
+    const key = stagingKey(upload.id);
     const object = await staging.store({ key, body: bytes, contentType: upload.contentType });
     const { upload: staged } = await ledger.change(upload, (before) =>
       moves.stage(before, object, { now: clock.now(), policy }),
@@ -50,7 +51,7 @@ export function createAttach(parts: {
   async function wait(upload: Upload, until: number): Promise<Upload> {
     let pause = LOOKS_MS.first;
     let current = upload;
-    while (!moves.isFinal(current) && clock.now() + pause < until) {
+    while (!isFinal(current) && clock.now() + pause < until) {
       await clock.sleep(pause);
       pause = Math.min(pause * LOOKS_MS.growth, LOOKS_MS.longest);
       current = (await ledger.find(upload.id)) ?? current;

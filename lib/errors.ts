@@ -55,10 +55,11 @@ export const failures = {
   work_item_missing: 'The work item or its project does not exist in IPD.',
   work_item_full: 'The work item already holds as many attachments as IPD allows.',
   ipd_forbidden: 'IPD does not let the bridge account attach files to this work item.',
-  ipd_authentication_failed: "IPD does not accept the bridge's credentials; its operator has to act.",
   too_large_for_ipd: 'The file is larger than the IPD gateway takes.',
   name_refused: 'IPD does not accept the file name.',
   ipd_refused: 'IPD refused the file.',
+  outcome_unknown:
+    'IPD may have the file, and it cannot be found out: look at the work item before sending it again.',
   retries_exhausted: 'IPD could not be reached for so long that we stopped trying.',
 } as const satisfies Record<string, string>;
 
@@ -70,7 +71,15 @@ export const setbacks = {
   ipd_throttled: 'IPD asks for fewer requests; it is tried again.',
   storage_unavailable: 'The stored file could not be read; it is tried again.',
   lease_lost: 'The delivery was interrupted before IPD had the file; it is tried again.',
-  outcome_unknown: 'IPD may have the file: its answer was lost. It is not sent again.',
+  ipd_paused: 'IPD does not answer, or does not accept our credentials; all deliveries wait until it does.',
+  work_item_busy: 'Another upload of the same size to this work item comes first.',
+  answer_lost: 'IPD may have the file: its answer was lost. It is looked for before anything is sent again.',
+  id_missing: 'IPD has the file but did not say under which id; it is looked up.',
+} as const satisfies Record<string, string>;
+
+/** What is remarkable about a success. */
+export const remarks = {
+  attachment_id_unknown: 'IPD has the file but did not say under which id, and its list does not show it.',
 } as const satisfies Record<string, string>;
 
 export type SetbackCode = keyof typeof setbacks;

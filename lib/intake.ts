@@ -2,16 +2,19 @@
  * What a caller can ask of uploads: create, look, re-sign, cancel, limits. Decides who may do what;
  * knows nothing of HTTP. Another owner's upload is as absent as one that never was.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import type { Breaker, BreakerView } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import { LIST_LIMIT } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
 import { normalName } from './ipd/form.ts';
 import type { Ledger } from './ledger.ts';
+import type { Queue } from './queue.ts';
 import type { SignedRequest, Staging } from './staging.ts';
 import type { Telemetry } from './telemetry.ts';
-import * as moves from './upload.ts';
+import * as moves from './moves.ts';
+import { isFinal, mayBeInIpd, stagingKey } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
 /** Who calls: the owner of what is created, and the projects that the token opens ('*' is all). */
@@ -27,18 +30,28 @@ export type UploadRequest = {
   sha256?: string | undefined;
 };
 
-export type Limits = { maxFileBytes: number; stagingUrlTtlSeconds: number; uploadDeadlineSeconds: number };
+export type Limits = {
+  maxFileBytes: number;
+  stagingUrlTtlSeconds: number;
+  uploadDeadlineSeconds: number;
+  /** Whether files go on to IPD at the moment; uploads are taken all the same. */
+  breaker: { state: BreakerView['state']; retryAfterSeconds?: number };
+};
 
 export type Intake = ReturnType<typeof createIntake>;
 
 /** The user waits: a work item that cannot be looked at in this time is taken to be all right. */
 const PREFLIGHT_MS = 2_000;
+/** The name and type that leave the least room for a file. */
+const LONGEST = { filename: '\u{1F4CE}'.repeat(200), contentType: `x/${'x'.repeat(253)}` };
 /** Nothing else is looked for: the ledger's keys have a largest length. */
 const UPLOAD_ID = /^[0-9a-f-]{36}$/;
 
 export function createIntake(parts: {
   ledger: Ledger;
   staging: Staging;
+  queue: Queue;
+  breaker: Breaker;
   /** Absent where no IPD secret is held: then there is no look before the upload. */
   ipd?: (() => Promise<IpdClient>) | undefined;
   preflight: boolean;
@@ -48,7 +61,7 @@ export function createIntake(parts: {
   stagingUrlTtlSeconds: number;
   telemetry: Telemetry;
 }) {
-  const { ledger, staging, ipd, clock, policy, telemetry } = parts;
+  const { ledger, staging, queue, breaker, ipd, clock, policy, telemetry } = parts;
 
   /**
    * A new upload, or the earlier one that the same owner made with the same key (`created` is false).
@@ -66,19 +79,16 @@ export function createIntake(parts: {
       });
     }
     await checkSize(request);
-    const fresh = { uploadId: randomUUID(), fingerprint: fingerprintOf(request) };
+    const fresh = { uploadId: clock.uuid(), fingerprint: fingerprintOf(request) };
     const bound = key === undefined ? undefined : await ledger.findKey(caller.owner, key);
     const earlier = bound && (await ledger.find(bound.uploadId));
     if (bound !== undefined && bound.fingerprint !== fresh.fingerprint) throw reused();
     if (earlier !== undefined && !mayStartAnew(earlier)) return { created: false, upload: earlier };
     await checkWorkItem(request);
 
-    // A key without a record is a creation that was interrupted: it goes on under that id.
-    const wanted = bound !== undefined && earlier === undefined ? bound : fresh;
+    // A key without a record is a creation that was interrupted: it goes on under the id that the key is bound to.
     const winner =
-      key === undefined
-        ? wanted
-        : await ledger.bindKey(caller.owner, key, { ...wanted, instead: earlier?.id });
+      key === undefined ? fresh : await ledger.bindKey(caller.owner, key, { ...fresh, instead: earlier?.id });
     if (winner.fingerprint !== fresh.fingerprint) throw reused();
     const upload = moves.createUpload(
       { ...request, id: winner.uploadId, owner: caller.owner, sentName: normalName(request.filename) },
@@ -106,7 +116,7 @@ export function createIntake(parts: {
     const secondsLeft = Math.floor((Date.parse(upload.uploadDeadline) - clock.now()) / 1000);
     if (secondsLeft <= 0) return undefined;
     return staging.presignPut({
-      key: moves.stagingKey(upload.id),
+      key: stagingKey(upload.id),
       size: upload.size,
       contentType: upload.contentType,
       sha256: upload.sha256,
@@ -139,17 +149,41 @@ export function createIntake(parts: {
         `the upload is ${upload.status}: IPD has the file or may have it`,
       );
     }
-    await staging.remove(moves.stagingKey(id));
+    await staging.remove(stagingKey(id));
     telemetry.info('upload cancelled', { uploadId: id });
+    return upload;
+  }
+
+  /**
+   * Tries a failed upload again; one in doubt is looked for first. Throws `upload_state_conflict` when it has not
+   * failed or its staged file is gone.
+   */
+  async function retry(caller: Caller, id: string): Promise<Upload> {
+    const found = await find(caller, id);
+    const isThere = found.status === 'failed' && (await staging.look(stagingKey(id))) !== undefined;
+    const { changed, upload } = isThere
+      ? await ledger.change(found, (before) => moves.retry(before, { now: clock.now(), policy }))
+      : { changed: false, upload: found };
+    if (!changed) {
+      const why =
+        upload.status === 'failed' ? 'its file is gone: upload it again' : `the upload is ${upload.status}`;
+      throw new AppError('upload_state_conflict', `only a failed upload can be tried again; ${why}`);
+    }
+    await queue.send({ uploadId: id, attempt: upload.attempts + 1 });
+    telemetry.info('upload retried', { uploadId: id, status: upload.status });
     return upload;
   }
 
   /** What a caller should know before spending data; sizes in bytes. */
   async function limits(): Promise<Limits> {
+    const { state, until } = await breaker.view();
+    const wait =
+      until === undefined ? {} : { retryAfterSeconds: Math.max(Math.ceil((until - clock.now()) / 1000), 0) };
     return {
-      maxFileBytes: await largestFile({ filename: '', contentType: '' }),
+      maxFileBytes: await largestFile(LONGEST),
       stagingUrlTtlSeconds: parts.stagingUrlTtlSeconds,
       uploadDeadlineSeconds: policy.uploadDeadlineMs / 1000,
+      breaker: { state, ...wait },
     };
   }
 
@@ -170,7 +204,7 @@ export function createIntake(parts: {
   async function checkWorkItem(request: UploadRequest): Promise<void> {
     const client = parts.preflight ? await reachIpd() : undefined;
     if (client === undefined) return;
-    const listed = await client.list(request, AbortSignal.timeout(PREFLIGHT_MS));
+    const listed = await client.list(request, clock.timeout(PREFLIGHT_MS));
     if (!('kind' in listed)) {
       if (listed.attachments.length < LIST_LIMIT) return;
       throw new AppError(
@@ -211,12 +245,12 @@ export function createIntake(parts: {
     }
   }
 
-  return { create, find, sign, resign, cancel, limits };
+  return { create, find, sign, resign, cancel, retry, limits };
 }
 
 /** The file never came to IPD and never will: the same key may try anew. */
 function mayStartAnew(upload: Upload): boolean {
-  return moves.isFinal(upload) && !moves.mayBeInIpd(upload);
+  return isFinal(upload) && !mayBeInIpd(upload);
 }
 
 function fingerprintOf(request: UploadRequest): string {

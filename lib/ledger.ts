@@ -1,16 +1,17 @@
 /**
- * The uploads table in DynamoDB: records, idempotency keys and the index of what is due.
+ * The uploads table in DynamoDB: records, the index of what is due, idempotency keys, and what uploads
+ * compete for: attachments, work items, the breaker.
  * Every change is one conditional write of a whole record, so a record has one history. Without
  * transactions: whatever belongs together is written in an order that a crash leaves readable.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
-import { uploadSchema } from './upload.ts';
+import { occupiesWorkItem, uploadSchema } from './upload.ts';
 import type { Upload } from './upload.ts';
 
 /** From an upload to its next state, or to undefined where that is not legal. Called again when another writer was faster. */
@@ -23,6 +24,13 @@ const DUE_SHARDS = 8;
 /** Writers that meet on one record: beyond this many in a row something is broken. */
 const MAX_CONFLICTS = 20;
 
+type Condition = { condition: string; names?: Record<string, string>; values?: Record<string, unknown> };
+
+const VERSION = { '#version': 'version' };
+const UNLESS_ANOTHERS = 'attribute_not_exists(pk) OR uploadId = :mine';
+
+const owned = z.object({ uploadId: z.string() });
+const held = z.object({ uploadId: z.string(), mark: z.string() });
 const keyItem = z.object({ uploadId: z.string(), fingerprint: z.string() });
 type KeyBinding = z.infer<typeof keyItem>;
 
@@ -37,10 +45,8 @@ export function createLedger({
 }) {
   /** The record, read consistently; undefined when there is none. */
   async function find(id: string): Promise<Upload | undefined> {
-    const { Item } = await client.send(
-      new GetCommand({ TableName: table, Key: { pk: uploadKey(id) }, ConsistentRead: true }),
-    );
-    return Item && uploadSchema.parse(Item);
+    const item = await read(uploadKey(id));
+    return item && uploadSchema.parse(item);
   }
 
   /** Writes a new record; where the id is taken, answers with the record that has it. */
@@ -62,11 +68,7 @@ export function createLedger({
       const updatedAt = new Date(clock.now()).toISOString();
       const written = await put(
         { ...next, version, updatedAt },
-        {
-          condition: '#version = :version',
-          names: { '#version': 'version' },
-          values: { ':version': upload.version },
-        },
+        { condition: '#version = :version', names: VERSION, values: { ':version': upload.version } },
       );
       if (written !== undefined) return { changed: true, upload: written };
       upload = await required(upload.id);
@@ -97,12 +99,73 @@ export function createLedger({
     }
   }
 
+  /** Claims an attachment for an upload; answers with the upload that has it, which may be another. */
+  async function claimAttachment(attachmentId: string, uploadId: string): Promise<string> {
+    const pk = attachmentKey(attachmentId);
+    const taken = await putUnless(
+      pk,
+      { uploadId },
+      { condition: UNLESS_ANOTHERS, values: { ':mine': uploadId } },
+    );
+    return taken === undefined ? uploadId : owned.parse(taken).uploadId;
+  }
+
+  /** Which of these attachments have been claimed, and by which upload. */
+  async function findClaims(attachmentIds: string[]): Promise<Map<string, string>> {
+    const items = await Promise.all(
+      attachmentIds.map(async (id) => [id, await read(attachmentKey(id))] as const),
+    );
+    return new Map(items.flatMap(([id, item]) => (item ? [[id, owned.parse(item).uploadId]] : [])));
+  }
+
+  /**
+   * Takes the work item for uploads of one size; false while another upload occupies it. Each taking leaves a new
+   * mark: who found the holder idle takes over only what has not been taken again meanwhile.
+   */
+  async function takeWorkItem(upload: Upload): Promise<boolean> {
+    const pk = `work-item#${upload.issueId}#${upload.size}`;
+    const take = (seen?: string): Promise<Record<string, unknown> | undefined> =>
+      putUnless(
+        pk,
+        { uploadId: upload.id, mark: clock.uuid() },
+        {
+          condition: `${UNLESS_ANOTHERS} OR mark = :seen`,
+          values: { ':mine': upload.id, ':seen': seen ?? '' },
+        },
+      );
+    let taken = await take();
+    for (let tries = 0; taken !== undefined && tries < MAX_CONFLICTS; tries += 1) {
+      const { uploadId, mark } = held.parse(taken);
+      const holder = await find(uploadId);
+      if (holder !== undefined && occupiesWorkItem(holder)) return false;
+      taken = await take(mark);
+    }
+    return taken === undefined;
+  }
+
+  /** A small shared state by name; undefined when nobody has written it yet. */
+  async function readState(name: string): Promise<Record<string, unknown> | undefined> {
+    return read(`state#${name}`);
+  }
+
+  /** Writes a shared state if it still has the version that was read (0 for none); false when somebody was faster. */
+  async function writeState(name: string, version: number, value: Record<string, unknown>): Promise<boolean> {
+    const taken = await putUnless(
+      `state#${name}`,
+      { ...value, version: version + 1 },
+      {
+        condition: 'attribute_not_exists(pk) OR #version = :version',
+        names: VERSION,
+        values: { ':version': version },
+      },
+    );
+    return taken === undefined;
+  }
+
   /** What an owner's idempotency key is bound to. */
   async function findKey(owner: string, key: string): Promise<KeyBinding | undefined> {
-    const { Item } = await client.send(
-      new GetCommand({ TableName: table, Key: { pk: ownerKey(owner, key) }, ConsistentRead: true }),
-    );
-    return Item && keyItem.parse(Item);
+    const item = await read(ownerKey(owner, key));
+    return item && keyItem.parse(item);
   }
 
   /** Binds an owner's key to an upload, or takes it over from `instead`; answers with what it is bound to then, which may be another's. */
@@ -111,52 +174,59 @@ export function createLedger({
     key: string,
     { uploadId, fingerprint, instead }: KeyBinding & { instead?: string | undefined },
   ): Promise<KeyBinding> {
+    const taken = await putUnless(
+      ownerKey(owner, key),
+      { uploadId, fingerprint },
+      {
+        condition: `${UNLESS_ANOTHERS} OR uploadId = :instead`,
+        values: { ':mine': uploadId, ':instead': instead ?? uploadId },
+      },
+    );
+    return taken === undefined ? { uploadId, fingerprint } : keyItem.parse(taken);
+  }
+
+  /** Writes an upload when the condition holds; undefined when it does not. */
+  async function put(upload: Upload, when: Condition): Promise<Upload | undefined> {
+    const record = uploadSchema.parse(upload);
+    const item = record.dueAt === undefined ? record : { ...record, dueShard: shardOf(record.id) };
+    const taken = await putUnless(uploadKey(record.id), item, when);
+    return taken === undefined ? record : undefined;
+  }
+
+  /**
+   * The one place that writes: answers with the item that stood in the way, undefined when ours was written.
+   * A write whose answer got lost, so that it met its own effect, counts as written.
+   */
+  async function putUnless(
+    pk: string,
+    item: Record<string, unknown>,
+    { condition, names, values }: Condition,
+  ): Promise<Record<string, unknown> | undefined> {
+    const writeId = clock.uuid();
     try {
       await client.send(
         new PutCommand({
           TableName: table,
-          Item: { pk: ownerKey(owner, key), uploadId, fingerprint },
-          ConditionExpression: 'attribute_not_exists(pk) OR uploadId IN (:mine, :instead)',
-          ExpressionAttributeValues: { ':mine': uploadId, ':instead': instead ?? uploadId },
+          Item: { ...item, pk, writeId },
+          ConditionExpression: condition,
+          ExpressionAttributeNames: names,
+          ExpressionAttributeValues: values,
         }),
       );
-      return { uploadId, fingerprint };
+      return undefined;
     } catch (error) {
       if (!(error instanceof ConditionalCheckFailedException)) throw error;
-      return (await findKey(owner, key)) ?? bindKey(owner, key, { uploadId, fingerprint });
+      const present = await read(pk);
+      // Nothing is ever deleted, so whatever failed the condition is still there in some version.
+      return present?.['writeId'] === writeId ? undefined : (present ?? {});
     }
   }
 
-  /** Writes when the condition holds; undefined when it does not. A write whose answer was lost is recognised as done. */
-  async function put(
-    upload: Upload,
-    when: { condition: string; names?: Record<string, string>; values?: Record<string, unknown> },
-  ): Promise<Upload | undefined> {
-    const record = uploadSchema.parse(upload);
-    const writeId = randomUUID();
-    try {
-      await client.send(
-        new PutCommand({
-          TableName: table,
-          Item: {
-            ...record,
-            pk: uploadKey(record.id),
-            writeId,
-            ...(record.dueAt && { dueShard: shardOf(record.id) }),
-          },
-          ConditionExpression: when.condition,
-          ExpressionAttributeNames: when.names,
-          ExpressionAttributeValues: when.values,
-        }),
-      );
-      return record;
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error;
-      const { Item } = await client.send(
-        new GetCommand({ TableName: table, Key: { pk: uploadKey(record.id) }, ConsistentRead: true }),
-      );
-      return Item?.['writeId'] === writeId ? record : undefined;
-    }
+  async function read(pk: string): Promise<Record<string, unknown> | undefined> {
+    const { Item } = await client.send(
+      new GetCommand({ TableName: table, Key: { pk }, ConsistentRead: true }),
+    );
+    return Item;
   }
 
   async function required(id: string): Promise<Upload> {
@@ -165,12 +235,25 @@ export function createLedger({
     return upload;
   }
 
-  return { find, add, change, due, findKey, bindKey };
+  return {
+    find,
+    add,
+    change,
+    due,
+    claimAttachment,
+    findClaims,
+    takeWorkItem,
+    readState,
+    writeState,
+    findKey,
+    bindKey,
+  };
 }
 
 const dueItems = z.array(z.object({ pk: z.string(), status: z.string() }));
 
 const uploadKey = (id: string): string => `upload#${id}`;
+const attachmentKey = (id: string): string => `attachment#${id}`;
 
 function ownerKey(owner: string, key: string): string {
   return `key#${createHash('sha256').update(`${owner}\n${key}`).digest('hex')}`;

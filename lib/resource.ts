@@ -4,7 +4,7 @@
  */
 import { AppError, isProblemCode } from './errors.ts';
 import type { SignedRequest } from './staging.ts';
-import { isFinal, mayBeInIpd } from './upload.ts';
+import { isFinal } from './upload.ts';
 import type { Upload } from './upload.ts';
 
 /** The body of every answer about one upload: ids are strings, times ISO 8601, sizes bytes. */
@@ -26,15 +26,16 @@ export function toResource(upload: Upload, signed?: SignedRequest) {
     delivery: {
       attempts: upload.attempts,
       bytesSent: upload.bytesSent,
-      nextAttemptAt: upload.status === 'waiting' ? upload.dueAt : undefined,
+      nextAttemptAt:
+        upload.status === 'waiting' || upload.status === 'unconfirmed' ? upload.dueAt : undefined,
     },
-    attachment: upload.status === 'delivered' ? { id: upload.attachmentId } : null,
+    attachment: upload.status === 'delivered' ? { id: upload.attachmentId, reason: upload.reason } : null,
     error: upload.error
       ? {
           code: upload.error.code,
           message: upload.error.message,
           detail: upload.error.detail,
-          retryable: upload.status === 'failed' && !mayBeInIpd(upload),
+          retryable: upload.status === 'failed' && upload.etag !== undefined,
           at: upload.error.at,
         }
       : null,
@@ -47,12 +48,11 @@ export function pollAfterSeconds(upload: Upload, now: number): number | undefine
   switch (upload.status) {
     case 'awaiting_upload':
       return 1;
-    case 'waiting': {
+    case 'waiting':
+    case 'unconfirmed': {
       const seconds = Math.ceil((Date.parse(upload.dueAt ?? '') - now) / 1000);
       return Number.isNaN(seconds) ? 5 : Math.min(Math.max(seconds, 2), 60);
     }
-    case 'unconfirmed':
-      return 60;
     default:
       return 1;
   }

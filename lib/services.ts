@@ -7,6 +7,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createAttach } from './attach.ts';
+import { createBreaker } from './breaker.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { readConfig, readCredentials } from './config.ts';
@@ -19,9 +20,12 @@ import { send as sendOverWire } from './ipd/wire.ts';
 import type { Send } from './ipd/wire.ts';
 import { createLedger } from './ledger.ts';
 import { createQueue } from './queue.ts';
+import { createReconciliation } from './reconciliation.ts';
+import { createSending } from './sending.ts';
 import { createStaging } from './staging.ts';
 import { createSweep } from './sweep.ts';
 import { createTelemetry } from './telemetry.ts';
+import type { Telemetry } from './telemetry.ts';
 
 export type Services = ReturnType<typeof buildServices>;
 
@@ -33,26 +37,24 @@ export function services(): Services {
   return built;
 }
 
-/** Services of their own for a given configuration; time, dice and the way to IPD can be given, too. */
-export function buildServices(config: Config, given: { clock?: Clock; send?: Send } = {}) {
+/** What a container gets from outside: time, chance, and the ways to everything remote. */
+export type Surroundings = {
+  clock: Clock;
+  send: Send;
+  telemetry: Telemetry;
+  documents: DynamoDBDocumentClient;
+  s3: S3Client;
+  sqs: SQSClient;
+};
+
+/** Services of their own for a given configuration; whatever is not given is the real thing. */
+export function buildServices(config: Config, given: Partial<Surroundings> = {}) {
   const clock = given.clock ?? systemClock;
+  const telemetry = given.telemetry ?? createTelemetry();
   const { policy } = config;
-  const telemetry = createTelemetry();
-  const ledger = createLedger({
-    client: DynamoDBDocumentClient.from(new DynamoDBClient({}), {
-      marshallOptions: { removeUndefinedValues: true },
-    }),
-    table: config.table,
-    clock,
-  });
-  const staging = createStaging({
-    client: new S3Client({
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    }),
-    bucket: config.bucket,
-  });
-  const queue = createQueue({ client: new SQSClient({}), queueUrl: config.queueUrl });
+  const ledger = createLedger({ client: given.documents ?? createDocuments(), table: config.table, clock });
+  const staging = createStaging({ client: given.s3 ?? createS3(), bucket: config.bucket, clock });
+  const queue = createQueue({ client: given.sqs ?? new SQSClient({}), queueUrl: config.queueUrl });
 
   let client: Promise<IpdClient> | undefined;
   const ipd = async (): Promise<IpdClient> => {
@@ -71,16 +73,36 @@ export function buildServices(config: Config, given: { clock?: Clock; send?: Sen
     return createIpdClient({ ...settings, credentials, clock, send: given.send ?? sendOverWire });
   }
 
-  const common = { ledger, staging, queue, clock, policy, telemetry };
+  const adapters = { ledger, staging, queue, clock, policy, telemetry };
+  const common = { ...adapters, breaker: createBreaker(adapters) };
   const intake = createIntake({ ...common, ...config, ipd: config.ipd.credentials && ipd });
   return {
     ...common,
     config,
     intake,
     attach: createAttach({ ...common, intake }),
-    delivery: createDelivery({ ...common, ipd }),
+    delivery: createDelivery({
+      ...common,
+      ipd,
+      reconciliation: createReconciliation(common),
+      sending: createSending(common),
+    }),
     sweep: createSweep({ ...common, deliveriesPerMinute: config.deliveriesPerMinute }),
   };
+}
+
+function createDocuments(): DynamoDBDocumentClient {
+  return DynamoDBDocumentClient.from(new DynamoDBClient({}), {
+    marshallOptions: { removeUndefinedValues: true },
+  });
+}
+
+/** Without the SDK's own checksums: a presigned URL would carry the one of an empty body, and a stream would be hashed twice. */
+function createS3(): S3Client {
+  return new S3Client({
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
 }
 
 /** Where secrets are is known at start, so only that service's client is loaded. */

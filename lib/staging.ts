@@ -12,6 +12,7 @@ import {
 import type { S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { Readable } from 'node:stream';
+import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import type { StagedObject } from './upload.ts';
 
@@ -23,10 +24,15 @@ export type SignedRequest = {
   expiresInSeconds: number;
 };
 
+/** How long a stream may stand still, and how often one file is taken up again. */
+const IDLE_MS = 20_000;
+const MAX_RESUMES = 10;
+const RESUME_PAUSE_MS = 200;
+
 export type Staging = ReturnType<typeof createStaging>;
 
 /** The client must be built with requestChecksumCalculation WHEN_REQUIRED: by default a URL carries the CRC32 of an empty body. */
-export function createStaging({ client, bucket }: { client: S3Client; bucket: string }) {
+export function createStaging({ client, bucket, clock }: { client: S3Client; bucket: string; clock: Clock }) {
   /**
    * A PUT that storage accepts once, for exactly this length, type and (when declared) SHA-256.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
@@ -95,27 +101,55 @@ export function createStaging({ client, bucket }: { client: S3Client; bucket: st
   }
 
   /**
-   * The object's bytes, of this version or none. Throws `staged_file_missing`, `staged_file_changed`
-   * or, when storage fails, `storage_unavailable`.
+   * The object's bytes, `size` of them, of this version or none. A stream that breaks or stands still is taken up
+   * again where it ended, a bounded number of times. Throws `staged_file_missing`, `staged_file_changed` or
+   * `storage_unavailable`.
    */
   async function* read(object: {
     key: string;
     etag: string;
+    size: number;
     signal: AbortSignal;
   }): AsyncGenerator<Uint8Array> {
-    try {
-      const { Body } = await client.send(
-        new GetObjectCommand({ Bucket: bucket, Key: object.key, IfMatch: `"${object.etag}"` }),
-        { abortSignal: object.signal },
-      );
-      if (!(Body instanceof Readable)) throw new Error('the answer has no readable body');
-      yield* Body;
-    } catch (cause) {
-      const status = statusOf(cause);
-      if (status === 404) throw new AppError('staged_file_missing', `${object.key} is gone`, { cause });
-      if (status === 412) throw new AppError('staged_file_changed', `${object.key} was replaced`, { cause });
-      throw new AppError('storage_unavailable', `reading ${object.key} failed`, { cause });
+    let offset = 0;
+    for (let resumes = 0; offset < object.size; resumes += 1) {
+      try {
+        for await (const chunk of watched(await open(object, offset), clock)) {
+          offset += chunk.length;
+          yield chunk;
+        }
+        if (offset < object.size) throw new Error(`the stream ended after ${offset} of ${object.size} bytes`);
+      } catch (cause) {
+        const status = statusOf(cause);
+        if (status === 404) throw new AppError('staged_file_missing', `${object.key} is gone`, { cause });
+        if (status === 412)
+          throw new AppError('staged_file_changed', `${object.key} was replaced`, { cause });
+        if (object.signal.aborted || resumes >= MAX_RESUMES) {
+          throw new AppError('storage_unavailable', `reading ${object.key} broke off at byte ${offset}`, {
+            cause,
+          });
+        }
+        await clock.sleep(RESUME_PAUSE_MS * resumes, object.signal).catch(() => undefined);
+      }
     }
+  }
+
+  /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html */
+  async function open(
+    object: { key: string; etag: string; signal: AbortSignal },
+    offset: number,
+  ): Promise<Readable> {
+    const { Body } = await client.send(
+      new GetObjectCommand({
+        Bucket: bucket,
+        Key: object.key,
+        IfMatch: `"${object.etag}"`,
+        Range: offset === 0 ? undefined : `bytes=${offset}-`,
+      }),
+      { abortSignal: object.signal },
+    );
+    if (!(Body instanceof Readable)) throw new Error('the answer has no readable body');
+    return Body;
   }
 
   /** Removes what is stored under a key, if anything is. */
@@ -124,6 +158,32 @@ export function createStaging({ client, bucket }: { client: S3Client; bucket: st
   }
 
   return { presignPut, store, look, read, remove };
+}
+
+/** The stream's chunks; destroys a stream that keeps us waiting. One timer looks now and then, none is set for a chunk. */
+async function* watched(body: Readable, clock: Clock): AsyncGenerator<Uint8Array> {
+  const stop = new AbortController();
+  // Whose turn it is, and which one: odd while storage has it, even while whoever reads has it.
+  const turns = { count: 1 };
+  const watch = async (): Promise<void> => {
+    let seen: number;
+    do {
+      seen = turns.count;
+      await clock.sleep(IDLE_MS, stop.signal);
+    } while (seen !== turns.count || seen % 2 === 0);
+    body.destroy(new Error(`storage sent nothing for ${IDLE_MS} ms`));
+  };
+  // Rejects only when it is stopped.
+  watch().catch(() => undefined);
+  try {
+    for await (const chunk of body) {
+      turns.count += 1;
+      yield chunk;
+      turns.count += 1;
+    }
+  } finally {
+    stop.abort();
+  }
 }
 
 /** Without the quotes that HTTP puts around it, as events carry it. */

@@ -3,38 +3,43 @@
  * functions, retries, expiry and removal all come back through here, so nothing can be forgotten.
  * Never calls IPD: what is to be delivered goes on the queue.
  */
+import type { Breaker } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import type { Ledger } from './ledger.ts';
 import type { Queue } from './queue.ts';
 import type { Staging } from './staging.ts';
 import type { Telemetry } from './telemetry.ts';
-import * as moves from './upload.ts';
+import * as moves from './moves.ts';
+import { stagingKey } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
+const MINUTE = 60_000;
 /** It runs every minute, so it takes what falls due before the next run, too. */
-const LOOK_AHEAD_MS = 60_000;
+const LOOK_AHEAD_MS = MINUTE;
 const AT_ONCE = 10;
 
 export function createSweep(parts: {
   ledger: Ledger;
   staging: Staging;
   queue: Queue;
+  breaker: Breaker;
   clock: Clock;
   policy: Policy;
-  /** At most so many deliveries are asked for in one run. */
+  /** At most so many deliveries are asked for in one run, spread over the minute. */
   deliveriesPerMinute: number;
   telemetry: Telemetry;
 }) {
-  const { ledger, staging, queue, clock, policy, deliveriesPerMinute, telemetry } = parts;
+  const { ledger, staging, queue, breaker, clock, policy, deliveriesPerMinute, telemetry } = parts;
 
   /** Does what is due until nothing is or the signal aborts. One upload that fails does not stop the others. */
   async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
+    const allowed = await deliveriesAllowed();
     let done = 0;
     let queued = 0;
-    const work = async (id: string): Promise<void> => {
+    const work = async (id: string, slotMs: number): Promise<void> => {
       try {
         const upload = await ledger.find(id);
-        if (upload !== undefined) await act(upload);
+        if (upload !== undefined) await act(upload, slotMs);
         done += 1;
       } catch (error) {
         telemetry.error('sweeping an upload failed, it stays due', error, { uploadId: id });
@@ -43,10 +48,10 @@ export function createSweep(parts: {
     let batch: Promise<void>[] = [];
     for await (const { id, status } of ledger.due(clock.now() + LOOK_AHEAD_MS)) {
       if (signal.aborted) break;
-      const isDelivery = status === 'staged' || status === 'waiting';
-      if (isDelivery && queued >= deliveriesPerMinute) continue;
+      const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
+      if (isDelivery && queued >= allowed) continue;
+      batch.push(work(id, isDelivery ? (queued * MINUTE) / deliveriesPerMinute : 0));
       if (isDelivery) queued += 1;
-      batch.push(work(id));
       if (batch.length < AT_ONCE) continue;
       await Promise.all(batch);
       batch = [];
@@ -56,7 +61,15 @@ export function createSweep(parts: {
     return { done, queued };
   }
 
-  async function act(upload: Upload): Promise<void> {
+  /** While IPD is out nothing is asked for; to see whether it is back, one delivery is enough. */
+  async function deliveriesAllowed(): Promise<number> {
+    const { state, until = 0 } = await breaker.view();
+    if (state === 'closed') return deliveriesPerMinute;
+    return until <= clock.now() + LOOK_AHEAD_MS ? 1 : 0;
+  }
+
+  /** `slotMs`: how far into the minute a delivery's turn is. */
+  async function act(upload: Upload, slotMs: number): Promise<void> {
     const now = clock.now();
     switch (upload.status) {
       case 'awaiting_upload':
@@ -64,7 +77,8 @@ export function createSweep(parts: {
         return find(upload, now);
       case 'staged':
       case 'waiting':
-        return ask(upload, now);
+      case 'unconfirmed':
+        return ask(upload, now + slotMs);
       case 'delivering': {
         const { changed, upload: after } = await ledger.change(upload, (before) =>
           moves.lapse(before, { now, random: clock.random(), policy }),
@@ -72,20 +86,22 @@ export function createSweep(parts: {
         if (changed) telemetry.warn('delivery lapsed', { uploadId: upload.id, status: after.status });
         return undefined;
       }
-      case 'unconfirmed':
-        return undefined;
       case 'delivered':
       case 'failed':
-      case 'cancelled':
-        await staging.remove(moves.stagingKey(upload.id));
+      case 'cancelled': {
+        await staging.remove(stagingKey(upload.id));
+        const isLookDue =
+          upload.status === 'delivered' && Date.parse(upload.recheckAt ?? '') <= now + LOOK_AHEAD_MS;
+        if (isLookDue) return ask(upload, now);
         await ledger.change(upload, moves.cleaned);
         return undefined;
+      }
     }
   }
 
   /** The event may have been lost: ask storage. */
   async function find(upload: Upload, now: number): Promise<void> {
-    const object = await staging.look(moves.stagingKey(upload.id));
+    const object = await staging.look(stagingKey(upload.id));
     if (object !== undefined) {
       const staged = await ledger.change(upload, (before) => moves.stage(before, object, { now, policy }));
       if (staged.upload.status === 'staged') await queue.send({ uploadId: upload.id, attempt: 1 });
@@ -99,10 +115,11 @@ export function createSweep(parts: {
   }
 
   /** The record moves on first: a message that is sent twice is harmless, one that is never sent comes due again. */
-  async function ask(upload: Upload, now: number): Promise<void> {
-    const delayMs = upload.status === 'waiting' ? Date.parse(upload.dueAt ?? '') - now : 0;
+  async function ask(upload: Upload, earliest: number): Promise<void> {
+    const now = clock.now();
+    const at = Math.max(earliest, upload.status === 'staged' ? 0 : Date.parse(upload.dueAt ?? ''));
     const { changed } = await ledger.change(upload, (before) => moves.queueAgain(before, { now }));
-    if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 }, delayMs);
+    if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 }, at - now);
   }
 
   return { run };

@@ -112,7 +112,7 @@ export function createTokenSource(options: {
       url: new URL('/v3/auth/tokens?nocatalog=true', iamEndpoint),
       headers: { 'content-type': 'application/json;charset=utf8' },
       body: Buffer.from(JSON.stringify(tokenRequest(user, region))),
-      timeoutMs: TOKEN_TIMEOUT_MS,
+      signal: clock.timeout(TOKEN_TIMEOUT_MS),
     });
     if ('failure' in answer) return { verdict: { kind: 'unavailable', detail: `IAM: ${answer.failure}` } };
     const token = answer.headers['x-subject-token'];
@@ -121,7 +121,7 @@ export function createTokenSource(options: {
       return asHeaders(token);
     }
     const verdict = classify(answer);
-    if (verdict.kind === 'refused' || verdict.kind === 'throttled') return { verdict };
+    if (verdict.kind === 'locked_out' || verdict.kind === 'throttled') return { verdict };
     return { verdict: { kind: 'unavailable', detail: `IAM gave no token: HTTP ${answer.status}` } };
   }
 

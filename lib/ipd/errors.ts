@@ -18,6 +18,8 @@ export type Verdict =
   | { kind: 'unavailable'; detail: string }
   /** IPD may have done what was asked. */
   | { kind: 'ambiguous'; detail: string }
+  /** Our credentials are refused. Repeating it soon locks the access key, so everybody has to wait. */
+  | { kind: 'locked_out'; detail: string }
   /** No repetition heals this. */
   | { kind: 'refused'; code: FailureCode; detail: string };
 
@@ -49,13 +51,12 @@ const RULES: readonly Rule[] = [
   { code: /^PM\.10001002$/, verdict: 'token_dead' },
   { status: [401], code: /^gw\.0307$/, verdict: 'token_dead' },
   { status: [401], message: /token expires|decrypt token fail/i, verdict: 'token_dead' },
-  { status: [401], verdict: 'ipd_authentication_failed' },
+  { status: [401], verdict: 'locked_out' },
 
   { status: [413], verdict: 'too_large_for_ipd' },
   { code: /^PM\.02101004$/, verdict: 'name_refused' },
   { code: /^PM\.(02150404|02152005|02175104)$/, verdict: 'work_item_missing' },
   { code: /^PM\.(02150010|0215030[1-5]|02174103|02177003|02175103)$/, verdict: 'ipd_forbidden' },
-  { code: /^PM\.02175101$/, verdict: 'work_item_full' },
   // "Undefined error": nobody says that nothing was stored.
   { code: /^PM\.02152002$/, verdict: 'ambiguous' },
   { status: [403], verdict: 'ipd_forbidden' },
@@ -129,6 +130,7 @@ function decide(verdict: Rule['verdict'], detail: string, answer: RawAnswer): Ve
     case 'token_dead':
     case 'unavailable':
     case 'ambiguous':
+    case 'locked_out':
       return { kind: verdict, detail };
     default:
       return { kind: 'refused', code: verdict, detail };

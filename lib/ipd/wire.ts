@@ -29,6 +29,7 @@ export type TextAnswer = { status: number; headers: Record<string, string | unde
 
 /** An answer that is longer than any that we can use is cut here. */
 const MAX_TEXT_BYTES = 1024 * 1024;
+const EXCHANGE_IDLE_MS = 10_000;
 
 /**
  * Sends the request and resolves with the answer's head. An answer that comes before the body is all sent
@@ -63,16 +64,10 @@ export async function send(request: WireRequest): Promise<WireAnswer> {
 /** Sends a small request and reads the answer as text; whatever breaks on the way is data. */
 export async function exchange(
   via: Send,
-  request: Omit<WireRequest, 'signal' | 'idleMs'> & { timeoutMs: number; signal?: AbortSignal | undefined },
+  request: Omit<WireRequest, 'idleMs'>,
 ): Promise<TextAnswer | { failure: string }> {
-  const { timeoutMs, signal, ...rest } = request;
-  const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    const answer = await via({
-      ...rest,
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-      idleMs: timeoutMs,
-    });
+    const answer = await via({ ...request, idleMs: EXCHANGE_IDLE_MS });
     return { status: answer.status, headers: answer.headers, text: await readText(answer.body) };
   } catch (error) {
     return { failure: describeFailure(error) };

@@ -2,7 +2,7 @@
  * The real parts that the product talks to, on sockets of this process, and the product's services over them:
  * for tests of lib/ and functions/. Nothing of the product is replaced; time and dice are the test's own.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,8 @@ export function createTestClock(
   return {
     now: () => now,
     random: () => 0.5,
+    timeout: (ms) => AbortSignal.timeout(ms),
+    uuid: () => randomUUID(),
     sleep: async (ms) => {
       now += ms;
     },
