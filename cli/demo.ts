@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { createClient } from '../client/client.ts';
 import { startStack } from '../local/stack.ts';
 import { runCommand } from './command.ts';
+import { ANY_WORK_ITEM, mintToken } from './local-stack.ts';
 import { createProgress } from './progress.ts';
 import { describeError, describeOutcome, sendFile } from './transfer.ts';
 import type { Transfer } from './transfer.ts';
@@ -21,8 +22,6 @@ Starts the embedded stack, uploads the files (a sample if none) and shows what I
 With --json the last line is {"uploads":[…]}. Exit code 0 when all arrived unchanged.`;
 
 const SAMPLE = fileURLToPath(new URL('samples/需求说明.txt', import.meta.url));
-const PROJECT_ID = '0123456789abcdef0123456789abcdef';
-const ISSUE_ID = '956239067176935400';
 /** Everything is on this machine: what takes longer is stuck. */
 const PATIENCE_MS = 180_000;
 
@@ -31,16 +30,16 @@ type Attachment = z.infer<typeof attachments>[number];
 type Options = Exclude<ReturnType<typeof readOptions>, 'help'>;
 type Entry = ReturnType<typeof compare>;
 
-const tokenAnswer = z.object({ access_token: z.string() });
 const attachments = z.array(z.object({ id: z.string(), sha256: z.string(), filename: z.string() }));
 
 process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: demonstrate });
 
-async function demonstrate({ files, json }: Options, signal: AbortSignal): Promise<boolean> {
+async function demonstrate(options: Options, signal: AbortSignal): Promise<boolean> {
+  const { files, json } = options;
   const entries: Entry[] = [];
   try {
     await withStack(async (stack) => {
-      for await (const entry of uploadAll(stack, files, signal)) entries.push(entry);
+      for await (const entry of uploadAll(stack, options, signal)) entries.push(entry);
     });
   } catch (error) {
     console.error(`The demo failed: ${describeError(error)}`);
@@ -63,23 +62,29 @@ async function withStack(work: (stack: Stack) => Promise<void>): Promise<void> {
   }
 }
 
-async function* uploadAll({ urls }: Stack, files: string[], interrupted: AbortSignal): AsyncGenerator<Entry> {
-  const { access_token: token } = tokenAnswer.parse(await post(urls.tokenUrl, { sub: 'demo' }));
+async function* uploadAll(
+  { urls }: Stack,
+  { files, json }: Options,
+  interrupted: AbortSignal,
+): AsyncGenerator<Entry> {
+  const token = await mintToken(urls.tokenUrl, 'demo');
   const client = createClient({ apiUrl: urls.apiUrl, token });
   const progress = createProgress(process.stderr);
   for (const path of files) {
     const overdue = new AbortController();
     const seconds = PATIENCE_MS / 1000;
-    const timer = setTimeout(
-      () => overdue.abort(new Error(`${path}: no end after ${seconds} s`)),
-      PATIENCE_MS,
-    );
+    const timer = setTimeout(() => overdue.abort(new Error(`no end after ${seconds} s`)), PATIENCE_MS);
     const signal = AbortSignal.any([interrupted, overdue.signal]);
-    const about = { client, path, projectId: PROJECT_ID, issueId: ISSUE_ID, progress, signal };
-    const transfer = await sendFile(about).finally(() => clearTimeout(timer));
+    const about = { client, path, ...ANY_WORK_ITEM, progress, signal };
+    const transfer = await sendFile(about)
+      .catch((error: unknown) => {
+        throw new Error(`${path}: ${describeError(error)}`);
+      })
+      .finally(() => clearTimeout(timer));
     const received = attachments.parse(await readJson(await fetch(`${urls.ipdAdminUrl}/attachments`)));
     const entry = compare(transfer, received);
-    console.log(summary(transfer, entry));
+    // With --json, standard output is for programs.
+    (json ? console.error : console.log)(summary(transfer, entry));
     yield entry;
   }
 }
@@ -110,11 +115,6 @@ function summary({ upload }: Transfer, entry: Entry): string {
     `  name in IPD ${entry.ipdName ?? '(not found there)'}`,
     `  sha256      ${isIntact(entry) ? 'equal' : 'NOT equal'} (${entry.sha256})`,
   ].join('\n');
-}
-
-async function post(url: string, body: object): Promise<unknown> {
-  const headers = { 'content-type': 'application/json' };
-  return readJson(await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) }));
 }
 
 async function readJson(response: Response): Promise<unknown> {

@@ -28,10 +28,12 @@ const CONTENT_TYPES: Record<string, string> = {
 /** Opens and hashes a file; throws an error of one readable line when there is no such file or nothing in it. */
 export async function openLocalFile(path: string) {
   const found = await stat(path).catch((error: unknown) => {
-    throw new Error(`${path} cannot be opened`, { cause: error });
+    throw isMissing(error)
+      ? new Error('there is no such file')
+      : new Error('it cannot be opened', { cause: error });
   });
-  if (!found.isFile()) throw new Error(`${path} is not a file`);
-  if (found.size === 0) throw new Error(`${path} is empty`);
+  if (!found.isFile()) throw new Error('it is not a file');
+  if (found.size === 0) throw new Error('it is empty, and IPD takes no empty file');
   const file = await openAsBlob(path);
   const hash = createHash('sha256');
   for await (const chunk of file.stream()) hash.update(chunk);
@@ -43,4 +45,8 @@ export async function openLocalFile(path: string) {
 /** The content type that a file's extension stands for. */
 export function guessContentType(path: string): string {
   return CONTENT_TYPES[extname(path).slice(1).toLowerCase()] ?? 'application/octet-stream';
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -6,10 +6,10 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
 import { createClient } from '../client/client.ts';
 import { startStack } from '../local/stack.ts';
 import { runCommand } from './command.ts';
+import { ANY_WORK_ITEM, mintToken } from './local-stack.ts';
 import { createProgress } from './progress.ts';
 import { sendFile } from './transfer.ts';
 
@@ -20,9 +20,6 @@ peak memory for each. Exit code 0 when they are within 16 MiB of each other.`;
 
 const MIB = 1024 * 1024;
 const ALLOWED_GROWTH_MIB = 16;
-const WORK_ITEM = { projectId: '0123456789abcdef0123456789abcdef', issueId: '956239067176935400' };
-
-const tokenAnswer = z.object({ access_token: z.string() });
 
 process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: compare });
 
@@ -56,12 +53,10 @@ async function peakOf(size: number, signal: AbortSignal): Promise<number> {
       },
     });
     try {
-      const headers = { 'content-type': 'application/json' };
-      const answer = await fetch(stack.urls.tokenUrl, { method: 'POST', headers, body: '{"sub":"memory"}' });
-      const { access_token: token } = tokenAnswer.parse(await answer.json());
+      const token = await mintToken(stack.urls.tokenUrl, 'memory');
       const client = createClient({ apiUrl: stack.urls.apiUrl, token });
       const progress = createProgress(process.stderr);
-      const { upload } = await sendFile({ client, path, ...WORK_ITEM, progress, signal });
+      const { upload } = await sendFile({ client, path, ...ANY_WORK_ITEM, progress, signal });
       if (upload.status !== 'delivered') throw new Error(`the upload ended as ${upload.status}`);
       while (peaks.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     } finally {

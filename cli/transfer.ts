@@ -58,8 +58,9 @@ export async function sendFile({
     const finishedMs = elapsed();
     return { upload, sha256, stagedMs: stagedMs ?? finishedMs, finishedMs };
   } catch (error) {
-    if (signal.aborted && id !== undefined) await cancel(client, id, error);
-    throw error;
+    if (!signal.aborted || id === undefined) throw error;
+    await cancel(client, id, error);
+    throw new Error(`${describeError(signal.reason)}, and the upload was taken back`);
   } finally {
     progress.end();
   }
@@ -74,12 +75,15 @@ async function cancel(client: Client, id: string, reason: unknown): Promise<void
 /** One line for any error: what failed, the code to branch on, the fields at fault, and the first cause. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = error instanceof UploadError ? ` (${error.code})` : '';
-  const fields =
-    error instanceof UploadError ? error.errors.map((place) => `${place.pointer} ${place.detail}`) : [];
+  const isRefusal = error instanceof UploadError;
+  const places = isRefusal
+    ? error.errors.map(({ pointer, detail }) => `${pointer.replace(/^\//, '')} ${detail}`)
+    : [];
   const { message: cause } = firstCause(error);
-  const causes = error.message.includes(cause) ? [] : [cause];
-  return [`${error.message}${code}`, ...fields, ...causes].join('; ').replaceAll(/\s+/g, ' ');
+  // The places at fault say it better than the sentence that only points to them.
+  const words =
+    places.length > 0 ? places : [error.message, ...(error.message.includes(cause) ? [] : [cause])];
+  return `${words.join('; ')}${isRefusal ? ` (${error.code})` : ''}`.replaceAll(/\s+/g, ' ');
 }
 
 /** One line for a final upload. */

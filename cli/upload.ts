@@ -4,21 +4,22 @@
  */
 import { parseArgs } from 'node:util';
 import { createClient } from '../client/client.ts';
+import { ANY_WORK_ITEM, findLocalStack, mintToken } from './local-stack.ts';
 import { runCommand } from './command.ts';
 import { createProgress } from './progress.ts';
 import { describeError, describeOutcome, sendFile } from './transfer.ts';
 import type { Transfer } from './transfer.ts';
 
-const USAGE = `Usage: npm run upload -- --api URL --project ID --issue ID [options] FILE…
+const USAGE = `Usage: npm run upload -- [options] FILE…
 
-Uploads files and attaches them to an IPD work item.
+Uploads files and attaches them to an IPD work item. Without --api they go to the stack that npm start runs.
 
   --api URL            where the API is, such as https://uploads.example.com
   --token TOKEN        the user's JWT (default: $UPLOAD_TOKEN)
   --project ID         the project, 32 letters and digits
   --issue ID           the work item, 18 or 19 digits
   --content-type TYPE  for all files (default: by extension)
-  --json               end with one line of JSON: {"uploads":[…]}
+  --json               print nothing but one line of JSON: {"uploads":[…]}
   --help               show this
 
 Exit codes: 0 all attached, 1 something failed, 2 wrong usage, 130 interrupted (what was under way is cancelled).`;
@@ -30,10 +31,8 @@ type Options = Exclude<ReturnType<typeof readOptions>, 'help'>;
 
 process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: uploadAll });
 
-async function uploadAll(
-  { api, token, files, json, ...about }: Options,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function uploadAll({ files, json, ...options }: Options, signal: AbortSignal): Promise<boolean> {
+  const { api, token, ...about } = await completed(options);
   const client = createClient({ apiUrl: api, token, pace: PACE });
   const progress = createProgress(process.stderr);
   const sent: Transfer[] = [];
@@ -42,7 +41,7 @@ async function uploadAll(
     try {
       const transfer = await sendFile({ client, path, ...about, progress, signal });
       sent.push(transfer);
-      console.log(`${transfer.upload.filename}: ${describeOutcome(transfer.upload)}`);
+      if (!json) console.log(`${path}: ${describeOutcome(transfer.upload)}`);
     } catch (error) {
       console.error(`${path}: ${describeError(error)}`);
     }
@@ -68,10 +67,21 @@ function readOptions() {
   });
   if (values.help) return 'help';
   const { api, token, project, issue, json } = values;
-  if (!api || !URL.canParse(api)) throw new Error('--api needs a URL');
-  if (!token) throw new Error('--token or UPLOAD_TOKEN is needed');
-  if (!project || !issue) throw new Error('--project and --issue are needed');
   if (positionals.length === 0) throw new Error('Name at least one file');
   const contentType = values['content-type'];
-  return { api, token, projectId: project, issueId: issue, contentType, json, files: positionals };
+  const common = { contentType, json, files: positionals };
+  if (api === undefined) return { ...common, api, token, projectId: project, issueId: issue };
+  if (!URL.canParse(api)) throw new Error(`--api ${api} is not a URL`);
+  if (!token) throw new Error('--token or UPLOAD_TOKEN is needed with --api');
+  if (!project || !issue) throw new Error('--project and --issue are needed with --api');
+  return { ...common, api, token, projectId: project, issueId: issue };
+}
+
+/** What is not given comes from the stack of npm start, where any work item will do. */
+async function completed(options: Omit<Options, 'files' | 'json'>) {
+  const { api, token, projectId = ANY_WORK_ITEM.projectId, issueId = ANY_WORK_ITEM.issueId } = options;
+  const about = { ...options, projectId, issueId };
+  if (api !== undefined) return { ...about, api };
+  const local = await findLocalStack();
+  return { ...about, api: local.apiUrl, token: token || (await mintToken(local.tokenUrl, 'me')) };
 }

@@ -21,7 +21,7 @@ const WAIT_MS = 25_000;
 const MARGIN_MS = 3_000;
 
 export const handler = middy<HttpEvent, HttpResult>()
-  .use(answerProblems(() => services().telemetry))
+  .use(answerProblems())
   .handler(async (event: HttpEvent, context: Context): Promise<HttpResult> => {
     const { attach, config, clock } = services();
     const until = clock.now() + Math.min(WAIT_MS, context.getRemainingTimeInMillis() - MARGIN_MS);
@@ -38,5 +38,5 @@ export const handler = middy<HttpEvent, HttpResult>()
 function toPlace([field = '']: PropertyKey[]): string {
   if (field === 'projectId') return 'path:project_id';
   if (field === 'issueId') return 'path:issue_id';
-  return `form:${String(field)}`;
+  return field === 'bytes' ? 'form:attachment' : `form:${String(field)}`;
 }

@@ -28,7 +28,7 @@ const routes: Record<string, (event: HttpEvent) => Promise<HttpResult>> = {
 };
 
 export const handler = middy<HttpEvent, HttpResult>()
-  .use(answerProblems(() => services().telemetry))
+  .use(answerProblems())
   .handler(async (event) => {
     const route = routes[event.routeKey];
     if (route === undefined)

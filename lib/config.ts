@@ -6,8 +6,10 @@ import { z } from 'zod';
 
 const HOUR = 3_600_000;
 
-const count = (standard: number, { min, max }: { min: number; max: number }) =>
-  z.coerce.number().int().min(min).max(max).default(standard);
+const count = (standard: number, { min, max }: { min: number; max: number }) => {
+  const range = `must be a whole number from ${min} to ${max}`;
+  return z.coerce.number(range).int(range).min(min, range).max(max, range).default(standard);
+};
 
 /** Credentials must not be sent anywhere else: https://support.huaweicloud.com/api-projectman/projectman_03_0003.html */
 const IPD_HOST = /^https:\/\/projectman-ext\.[a-z]+(-[a-z0-9]+)+\.myhuaweicloud\.(com|cn)$/;

@@ -212,7 +212,14 @@ export function createDelivery(parts: {
     if (sent.kind === 'ambiguous') return { kind: 'doubt', detail: sent.detail };
     if (sent.kind !== 'stored') return sent;
     const { attachmentId } = sent;
-    return attachmentId === null ? { kind: 'accepted' } : { kind: 'ours', attachmentId };
+    return attachmentId === null ? findAccepted(client, upload, run) : { kind: 'ours', attachmentId };
+  }
+
+  /** IPD has the file and named no id. That is written down first; then its list mostly shows the file at once. */
+  async function findAccepted(client: IpdClient, upload: Delivering, run: Run): Promise<Outcome> {
+    const { upload: after } = await ledger.change(upload.id, (before) => moves.accepted(before, moment()));
+    const finding = await reconciliation.look(client, after, run.signal);
+    return finding.kind === 'ours' ? { kind: 'ours', attachmentId: finding.ids[0] } : { kind: 'accepted' };
   }
 
   /** IPD does not have what was sent before: written down before anything is sent again. */

@@ -11,19 +11,20 @@ import type { z } from 'zod';
 import { AppError, isProblemCode, problems } from './errors.ts';
 import type { ProblemCode, ProblemPlace } from './errors.ts';
 import type { Caller } from './intake.ts';
-import type { Telemetry } from './telemetry.ts';
+import { createTelemetry } from './telemetry.ts';
 
 export type { HttpEvent, HttpResult };
 
 /** Turns what a handler throws into a problem document; logs what is our fault, once. */
-export function answerProblems(telemetry: () => Telemetry): MiddlewareObj<HttpEvent, HttpResult> {
+export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
+  const telemetry = createTelemetry();
   return {
     onError: function answerProblem(request: Request<HttpEvent, HttpResult>): void {
       const { error, event } = request;
       const code = codeOf(error);
       const traceId = event.requestContext.requestId;
       if (problems[code].status >= 500)
-        telemetry().error('request failed', error, { traceId, route: event.routeKey });
+        telemetry.error('request failed', error, { traceId, route: event.routeKey });
       request.response = problem(code, { error, path: event.rawPath, traceId });
     },
   };
@@ -66,7 +67,7 @@ export function readBody<T>(event: HttpEvent, schema: z.ZodType<T>): T {
   } catch (cause) {
     throw new AppError('invalid_json', 'the body is not valid JSON', { cause });
   }
-  return check(value, schema, (path) => `/${path.map(escapePointer).join('/')}`);
+  return check(value, schema, (path) => path.map((part) => `/${escapePointer(part)}`).join(''));
 }
 
 /** The body as it was sent. */

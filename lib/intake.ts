@@ -74,8 +74,8 @@ export function createIntake(parts: {
     key?: string,
   ): Promise<{ created: boolean; upload: Upload }> {
     if (caller.projects !== '*' && !caller.projects.includes(request.projectId)) {
-      throw new AppError('project_forbidden', `your token does not open project ${request.projectId}`, {
-        places: [{ pointer: '/projectId', detail: 'not among the projects of your token' }],
+      throw new AppError('project_forbidden', `project ${request.projectId} is not open to you`, {
+        places: [{ pointer: '/projectId', detail: 'is not among the projects that are open to you' }],
       });
     }
     await checkSize(request);
@@ -223,10 +223,7 @@ export function createIntake(parts: {
     ) {
       throw new AppError(
         listed.code,
-        `IPD refuses work item ${request.issueId} of project ${request.projectId}`,
-        {
-          places: [{ pointer: '/issueId', detail: listed.detail }],
-        },
+        `IPD refuses work item ${request.issueId} of project ${request.projectId}: ${listed.detail}`,
       );
     }
     telemetry.warn('pre-flight refused for a reason that is not the work item', {

@@ -293,7 +293,7 @@ export function queueAgain(upload: Upload, { now }: { now: number }): Upload | u
 export function cancel(upload: Upload, { now }: { now: number }): Upload | undefined {
   if (mayBeInIpd(upload)) return undefined;
   if (upload.status === 'cancelled') return upload;
-  return { ...upload, status: 'cancelled', dueAt: iso(now + LATE_ARRIVAL) };
+  return { ...upload, status: 'cancelled', error: undefined, dueAt: iso(now + LATE_ARRIVAL) };
 }
 
 /** The user wants a failed upload tried again; one in doubt is looked for first. */

@@ -35,21 +35,24 @@ const contentType = z
     'must be a media type such as image/png',
   );
 
-export const newUpload = z.strictObject({
-  projectId,
-  issueId,
-  filename,
-  contentType,
-  size: z
-    .int('must be a whole number of bytes')
-    .min(1, 'must be at least 1: an empty file cannot be attached'),
-  sha256: z
-    .string('must be a string')
-    .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
-    .transform((hex) => hex.toLowerCase())
-    .optional(),
-  mode: z.enum(['auto', 'single'], "must be 'auto' or 'single'").optional(),
-});
+export const newUpload = z.strictObject(
+  {
+    projectId,
+    issueId,
+    filename,
+    contentType,
+    size: z
+      .int('must be a whole number of bytes')
+      .min(1, 'must be at least 1: an empty file cannot be attached'),
+    sha256: z
+      .string('must be a string')
+      .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
+      .transform((hex) => hex.toLowerCase())
+      .optional(),
+    mode: z.enum(['auto', 'single'], "must be 'auto' or 'single'").optional(),
+  },
+  'must be a JSON object',
+);
 
 /** A file that came through IPD's own route. */
 export const attachRequest = z.object({

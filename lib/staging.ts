@@ -160,29 +160,29 @@ export function createStaging({ client, bucket, clock }: { client: S3Client; buc
   return { presignPut, store, look, read, remove };
 }
 
-/** The stream's chunks; destroys a stream that keeps us waiting. One timer looks now and then, none is set for a chunk. */
+/** The stream's chunks; destroys a stream that keeps us waiting. A timer looks now and then, none is set for a chunk. */
 async function* watched(body: Readable, clock: Clock): AsyncGenerator<Uint8Array> {
-  const stop = new AbortController();
   // Whose turn it is, and which one: odd while storage has it, even while whoever reads has it.
-  const turns = { count: 1 };
-  const watch = async (): Promise<void> => {
-    let seen: number;
-    do {
-      seen = turns.count;
-      await clock.sleep(IDLE_MS, stop.signal);
-    } while (seen !== turns.count || seen % 2 === 0);
-    body.destroy(new Error(`storage sent nothing for ${IDLE_MS} ms`));
+  let turn = 1;
+  let isOver = false;
+  const watch = (): void => {
+    const seen = turn;
+    const look = (): void => {
+      if (isOver) return;
+      if (seen !== turn || seen % 2 === 0) watch();
+      else body.destroy(new Error(`storage sent nothing for ${IDLE_MS} ms`));
+    };
+    clock.timeout(IDLE_MS).addEventListener('abort', look, { once: true });
   };
-  // Rejects only when it is stopped.
-  watch().catch(() => undefined);
+  watch();
   try {
     for await (const chunk of body) {
-      turns.count += 1;
+      turn += 1;
       yield chunk;
-      turns.count += 1;
+      turn += 1;
     }
   } finally {
-    stop.abort();
+    isOver = true;
   }
 }
 

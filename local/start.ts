@@ -3,25 +3,26 @@
  * `.local/stack.json` holds the same for programs while the stack runs. Logs of the functions go to `.local/logs`.
  */
 import { appendFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { LogLine } from './gateway/runner.ts';
 import { startStack } from './stack.ts';
 
 const dataDirectory = resolve(
-  process.env['LOCAL_DATA_DIRECTORY'] ?? join(import.meta.dirname, '..', '.local'),
+  process.env['LOCAL_DATA_DIRECTORY'] || join(import.meta.dirname, '..', '.local'),
 );
 /** Another directory with a serverless.yml, for tests. */
 const [, , serviceDirectory] = process.argv;
 const stackFile = join(dataDirectory, 'stack.json');
 
 /** One file a function; what went to stderr or reports an error is shown on the terminal as well. */
-function createLog(directory: string): (line: LogLine) => void {
+function createLog(directory: string, isReady: () => boolean): (line: LogLine) => void {
   return ({ functionKey, stream, line }) => {
     // Synchronous, so that nothing is lost when the stack is stopped.
     appendFileSync(join(directory, `${functionKey}.log`), `${line}\n`);
-    if (stream === 'stderr' || line.includes('"level":"ERROR"'))
+    if (isReady() && (stream === 'stderr' || line.includes('"level":"ERROR"'))) {
       process.stderr.write(`${functionKey}: ${line}\n`);
+    }
   };
 }
 
@@ -32,16 +33,24 @@ async function main(): Promise<void> {
 
   const logDirectory = join(dataDirectory, 'logs');
   await mkdir(logDirectory, { recursive: true });
-  await rm(stackFile, { force: true });
+  await refuseSecondStack();
+  let isReady = false;
   const stack = await startStack({
     ports: 'default',
     dataDirectory,
-    onLog: createLog(logDirectory),
+    onLog: createLog(logDirectory, () => isReady),
     ...(serviceDirectory === undefined ? {} : { serviceDirectory }),
+  });
+  // The first sweep, and the moment when a wrong setting shows.
+  await stack.fireSchedules().catch(async (error: unknown) => {
+    await stack.stop();
+    throw error;
   });
   await writeFile(stackFile, `${JSON.stringify(stack.urls, null, 2)}\n`);
   for (const [name, url] of Object.entries(stack.urls)) console.log(`${name.padEnd(12)} ${url}`);
+  console.log('npm run upload -- FILE… sends a file here');
   console.log('ready');
+  isReady = true;
   // The first request need not wait for a function to start; who asks earlier starts it.
   void stack.warm();
 
@@ -50,10 +59,27 @@ async function main(): Promise<void> {
   await stack.stop();
 }
 
+/** Two stacks on one directory would take each other's data for their own. */
+async function refuseSecondStack(): Promise<void> {
+  const text = await readFile(stackFile, 'utf8').catch(() => undefined);
+  const urls: unknown = text === undefined ? undefined : JSON.parse(text);
+  const isNamed = typeof urls === 'object' && urls !== null && 'apiUrl' in urls;
+  if (!isNamed || !(await fetch(String(urls.apiUrl)).catch(() => false))) return;
+  throw new Error(
+    `A stack is running on ${dataDirectory} already; stop it, or set LOCAL_DATA_DIRECTORY to another directory`,
+  );
+}
+
+/** The first line of what went wrong: a stack trace of this machine helps nobody here. */
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n')[0]?.replace(/^Error: /, '') ?? text;
+}
+
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${firstLine(error)}\n`);
     process.exit(1);
   },
 );

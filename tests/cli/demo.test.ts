@@ -50,7 +50,8 @@ describe('npm run demo', () => {
       ]);
       expect(uploads[0].stagedMs).toBeLessThanOrEqual(uploads[0].deliveredMs);
       expect(code).toBe(0);
-      expect(stdout).toContain('  name in IPD 需求说明.txt');
+      expect(stdout).toHaveLength(1);
+      expect(stderr).toContain('  name in IPD 需求说明.txt');
       expect(stderr).toContain('  to IPD  100 %  1.7 kB');
       expect(await readdir(temporary)).toEqual([]);
     },
@@ -64,7 +65,7 @@ describe('npm run demo', () => {
 
       expect({ code, stdout }).toEqual({ code: 1, stdout: ['{"uploads":[]}'] });
       expect(stderr).toEqual([
-        expect.stringMatching(/^The demo failed: .*missing\.png cannot be opened; ENOENT/),
+        expect.stringMatching(/^The demo failed: .*missing\.png: there is no such file$/),
       ]);
       expect(await readdir(temporary)).toEqual([]);
     },

@@ -140,7 +140,7 @@ describe('createProgress', () => {
     expect(read().split('\n')).toEqual([
       '  waiting for IPD',
       expect.stringMatching(/^ {2}next try at \d\d:04:05$/),
-      '  asking whether IPD has it',
+      '  answer lost; IPD is searched (minutes)',
       '',
     ]);
   });
