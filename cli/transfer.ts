@@ -60,7 +60,7 @@ export async function sendFile({
   } catch (error) {
     if (!signal.aborted || id === undefined) throw error;
     await cancel(client, id, error);
-    throw new Error(`${describeError(signal.reason)}, and the upload was taken back`);
+    throw new Error(`${describeError(signal.reason)}, and the upload was taken back`, { cause: error });
   } finally {
     progress.end();
   }
