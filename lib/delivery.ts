@@ -187,6 +187,9 @@ export function createDelivery(parts: {
     // A reading changes nothing, so whatever became of it is no doubt.
     if (finding.kind === 'ambiguous') return { ...finding, kind: 'unavailable' };
     if (finding.kind === 'ours') return { kind: 'ours', attachmentId: finding.ids[0] };
+    if (finding.kind === 'unproven') {
+      return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: true };
+    }
     if (finding.kind !== 'none') {
       const isLost = finding.kind === 'refused' && upload.doubt !== undefined;
       return isLost ? { kind: 'failed', code: 'outcome_unknown', detail: finding.detail } : finding;

@@ -202,7 +202,8 @@ export function createIntake(parts: {
 
   /** Tells a hopeless upload before the user pays for data. Whatever keeps us from looking lets it pass. */
   async function checkWorkItem(request: UploadRequest): Promise<void> {
-    const client = parts.preflight ? await reachIpd() : undefined;
+    if (!parts.preflight || (await breaker.view()).state !== 'closed') return;
+    const client = await reachIpd();
     if (client === undefined) return;
     const listed = await client.list(request, clock.timeout(PREFLIGHT_MS));
     if (!('kind' in listed)) {

@@ -76,9 +76,14 @@ export function createLedger({
     throw new AppError('unavailable', `too many writers on upload ${upload.id}`);
   }
 
-  /** What is due before `time` (milliseconds), shard by shard, the most overdue first. */
+  /**
+   * What is due before `time` (milliseconds), shard by shard, the most overdue first. It begins anywhere: who takes
+   * only the first few would never come to the last shard.
+   */
   async function* due(time: number): AsyncGenerator<{ id: string; status: string }> {
-    for (let shard = 0; shard < DUE_SHARDS; shard += 1) {
+    const first = Math.floor(clock.random() * DUE_SHARDS);
+    for (let turn = 0; turn < DUE_SHARDS; turn += 1) {
+      const shard = String((first + turn) % DUE_SHARDS);
       let from: Record<string, unknown> | undefined;
       do {
         const { Items, LastEvaluatedKey } = await client.send(
@@ -87,7 +92,7 @@ export function createLedger({
             IndexName: 'due',
             KeyConditionExpression: '#shard = :shard AND #due <= :time',
             ExpressionAttributeNames: { '#shard': 'dueShard', '#due': 'dueAt' },
-            ExpressionAttributeValues: { ':shard': String(shard), ':time': new Date(time).toISOString() },
+            ExpressionAttributeValues: { ':shard': shard, ':time': new Date(time).toISOString() },
             ExclusiveStartKey: from,
           }),
         );

@@ -22,6 +22,8 @@ export type Finding =
   | { kind: 'ours'; ids: [string, ...string[]] }
   /** None is ours. `known`: those of equal size; `isFull`: the list may hide some. */
   | { kind: 'none'; known: string[]; isFull: boolean }
+  /** One may be ours, but IPD does not let us look into it. */
+  | { kind: 'unproven'; detail: string }
   | Failure;
 
 export function createReconciliation(parts: {
@@ -65,16 +67,24 @@ export function createReconciliation(parts: {
   ): Promise<Finding> {
     const expected = upload.sha256 ?? upload.sentSha256 ?? (await hashStaged(upload, signal));
     const ours: string[] = [];
+    let unproven: string | undefined;
     for (const id of candidates) {
       const file = await client.download({ projectId: upload.projectId, id }, signal);
-      if (file.kind !== 'file') return file;
-      const hash = await hashOf(file.body);
-      if (typeof hash !== 'string') return hash;
-      if (hash === expected) ours.push(id);
-      else await ledger.change(upload.id, (before) => noteForeign(before, [id]));
+      if (file.kind === 'refused') unproven = file.detail;
+      else if (file.kind !== 'file') return file;
+      else {
+        const hash = await hashOf(file.body, upload.size);
+        if (typeof hash !== 'string') return hash;
+        if (hash === expected) ours.push(id);
+        else await ledger.change(upload.id, (before) => noteForeign(before, [id]));
+      }
     }
     const [first, ...more] = ours;
-    return first === undefined ? none : { kind: 'ours', ids: [first, ...more] };
+    if (first !== undefined) return { kind: 'ours', ids: [first, ...more] };
+    // One that may not be looked into may be ours: while IPD may have the file, that settles nothing.
+    return unproven === undefined || upload.doubt === undefined
+      ? none
+      : { kind: 'unproven', detail: unproven };
   }
 
   async function hashStaged(upload: Upload, signal: AbortSignal): Promise<string> {
@@ -139,13 +149,18 @@ function ownIds(upload: Upload): string[] {
   return [...(id === null ? [] : [id]), ...(upload.duplicates ?? [])];
 }
 
-/** A download that breaks off proves nothing. */
-async function hashOf(body: AsyncIterable<Uint8Array>): Promise<string | Failure> {
+/** A download that breaks off proves nothing, nor does one of another length: that is some proxy's page, not the file. */
+async function hashOf(body: AsyncIterable<Uint8Array>, size: number): Promise<string | Failure> {
   const hash = createHash('sha256');
+  let bytes = 0;
   try {
-    for await (const chunk of body) hash.update(chunk);
+    for await (const chunk of body) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
   } catch {
     return { kind: 'unavailable', detail: 'the download of an attachment broke off' };
   }
-  return hash.digest('hex');
+  if (bytes === size) return hash.digest('hex');
+  return { kind: 'unavailable', detail: `the download of an attachment gave ${bytes} of ${size} bytes` };
 }

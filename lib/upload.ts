@@ -147,7 +147,11 @@ export function mayBeInIpd(upload: Upload): boolean {
   );
 }
 
-/** True while another upload of the same size must keep away from the work item: their copies could not be told apart. */
+/**
+ * True while another upload of the same size must keep away from the work item: their copies could not be told apart.
+ * So it is until the look for a second copy, which takes whatever nobody has claimed.
+ */
 export function occupiesWorkItem(upload: Upload): boolean {
+  if (upload.status === 'delivered') return upload.recheckAt !== undefined;
   return !isFinal(upload) && (upload.status === 'delivering' || mayBeInIpd(upload));
 }

@@ -104,14 +104,15 @@ describe("IPD's own upload route", () => {
     expect(second).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
   });
 
-  it('answers with result null when IPD has the file and tells no id', async () => {
+  it('answers with the id although IPD told none', async () => {
     await product.ipdSettings({ uploadResult: 'null' });
 
     const { status, body } = await product.attach(form(filePart()), formType);
 
     expect(status).toBe(200);
-    expect(body).toEqual({ status: 'success', message: null, result: null });
-    expect(await product.received()).toHaveLength(1);
+    const [attachment, ...others] = await product.received();
+    expect(body).toMatchObject({ status: 'success', message: null, result: [{ id: attachment?.id }] });
+    expect(others).toEqual([]);
   });
 
   it('says why IPD did not take the file', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import { IPD_CREDENTIALS } from '../../local/settings.ts';
 import { putFile } from '../support/answer.ts';
 import type { Signed } from '../support/answer.ts';
@@ -13,6 +14,8 @@ const OVER_KEY_LIMIT = 12_500_000;
 
 const file = { projectId, issueId, filename: 'a.bin', contentType: 'application/octet-stream' };
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+const versioned = z.looseObject({ version: z.int() });
 
 let product: Product;
 /** What must never be seen in a log, noted as it is used. */
@@ -128,18 +131,56 @@ describe('the whole way', () => {
     expect(await product.received()).toEqual([]);
   });
 
-  it('ends as failed, with the reason, when IPD does not accept our signature', async () => {
+  it('waits with everybody else, and says so, when IPD does not accept our signature', async () => {
     const bytes = randomBytes(1000);
     const { id, request } = await create(bytes);
-    await product.faults([{ match: { operation: 'upload' }, fault: { kind: 'signatureFailed' } }]);
+    await product.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'signatureFailed' } }]);
 
     await putFile(request, bytes);
+    const waiting = await product.follow(id, (status) => status === 'waiting');
+    const limits = await product.call('GET /v1/limits');
+    await closeBreaker();
+    await comeDue(id);
+    await product.fireSchedules();
 
-    expect((await product.follow(id)).body).toMatchObject({
-      status: 'failed',
-      error: { code: 'ipd_authentication_failed' },
-      attachment: null,
+    expect(waiting.body).toMatchObject({ error: { code: 'ipd_paused' }, attachment: null });
+    expect(limits.body).toMatchObject({ breaker: { state: 'open', retryAfterSeconds: expect.any(Number) } });
+    expect((await product.follow(id)).body).toMatchObject({ status: 'delivered' });
+  });
+
+  it('finds what IPD has kept although its answer was lost, and sends it once', async () => {
+    const bytes = randomBytes(1000);
+    const { id, request } = await create(bytes);
+    await product.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
+
+    await putFile(request, bytes);
+    const doubtful = await product.follow(id, (status) => status === 'unconfirmed');
+    await comeDue(id);
+    await product.fireSchedules();
+
+    const after = await product.follow(id);
+    const [attachment, ...others] = await product.received();
+    expect(doubtful.body).toMatchObject({ error: { code: 'answer_lost' }, attachment: null });
+    expect(after.body).toMatchObject({
+      status: 'delivered',
+      attachment: { id: attachment?.id },
+      error: null,
     });
+    expect(others).toEqual([]);
+  });
+
+  it('tries a failed upload again when its user asks for it', async () => {
+    const bytes = randomBytes(1000);
+    const { id, request } = await create(bytes);
+    await product.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+    await putFile(request, bytes);
+    const failed = await product.follow(id);
+
+    const retried = await product.call(`POST /v1/uploads/${id}/retry`);
+
+    expect(failed.body).toMatchObject({ status: 'failed', error: { retryable: true } });
+    expect(retried.status).toBe(202);
+    expect((await product.follow(id)).body).toMatchObject({ status: 'delivered' });
   });
 
   it('takes a small file in one call', async () => {
@@ -250,4 +291,10 @@ describe('the logs of all functions', () => {
 /** Moves the next look at an upload to now, as if the time until then had gone by. */
 async function comeDue(id: string): Promise<void> {
   await product.ledger.change(id, (upload) => ({ ...upload, dueAt: new Date().toISOString() }));
+}
+
+/** As if IPD had answered again. */
+async function closeBreaker(): Promise<void> {
+  const { version } = versioned.parse(await product.ledger.readState('breaker'));
+  await product.ledger.writeState('breaker', version, { outages: 0, openings: 0 });
 }

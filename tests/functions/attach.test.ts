@@ -16,7 +16,7 @@ beforeAll(async () => {
   delete process.env['IPD_CREDENTIALS'];
 });
 afterEach(async () => {
-  await world.resetIpd();
+  await world.reset();
 });
 afterAll(() => world.stop());
 
@@ -124,6 +124,11 @@ describe("IPD's own upload route", () => {
       parameters: { project_id: 'gdbdf969b32694524a949b5ef6b3e124a', issue_id: '7' },
     });
 
-    expect(answer.pointers()).toEqual(['form:bytes', 'form:filename', 'path:issue_id', 'path:project_id']);
+    expect(answer.pointers()).toEqual([
+      'form:attachment',
+      'form:filename',
+      'path:issue_id',
+      'path:project_id',
+    ]);
   });
 });

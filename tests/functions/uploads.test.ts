@@ -21,7 +21,7 @@ beforeAll(async () => {
   world = await startWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
 });
 afterEach(async () => {
-  await world.resetIpd();
+  await world.reset();
 });
 afterAll(() => world.stop());
 
@@ -304,6 +304,48 @@ describe('DELETE /v1/uploads/{id}', () => {
   });
 });
 
+describe('POST /v1/uploads/{id}/retry', () => {
+  async function fail(): Promise<string> {
+    const { id, signed } = await create();
+    await putFile(signed(), hello);
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+    await deliver(id);
+    return id;
+  }
+
+  it('answers 202 and brings the upload back to delivery', async () => {
+    const id = await fail();
+
+    const { status, body } = await on('POST /retry', id);
+    const [message = ''] = await world.requestsFor(id);
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ id, status: 'staged' });
+    expect((await on('GET ', id)).body).toMatchObject({ status: 'delivered', error: null });
+  });
+
+  it('answers 409 when the file is gone', async () => {
+    const id = await fail();
+    await world.staging.remove(`staging/${id}`);
+
+    expect(await on('POST /retry', id)).toMatchObject({
+      status: 409,
+      headers: problemType,
+      body: { code: 'upload_state_conflict' },
+    });
+  });
+
+  it('answers 409 when the upload has not failed', async () => {
+    const { id } = await create();
+
+    expect(await on('POST /retry', id)).toMatchObject({
+      status: 409,
+      body: { code: 'upload_state_conflict' },
+    });
+  });
+});
+
 describe('GET /v1/limits', () => {
   it('tells what to know before data is spent', async () => {
     const { status, body } = await callHttp(handler, { route: 'GET /v1/limits' });
@@ -313,19 +355,34 @@ describe('GET /v1/limits', () => {
       maxFileBytes: 52_428_800,
       stagingUrlTtlSeconds: 3600,
       uploadDeadlineSeconds: 259_200,
+      breaker: { state: 'closed' },
     });
+  });
+
+  it('tells that deliveries wait, and how long', async () => {
+    const { id, signed } = await create();
+    await putFile(signed(), hello);
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
+    await deliver(id);
+
+    const { body } = await callHttp(handler, { route: 'GET /v1/limits' });
+
+    expect(body).toMatchObject({ breaker: { state: 'open', retryAfterSeconds: expect.any(Number) } });
   });
 });
 
 describe('an upload that the caller does not have', () => {
-  it.each(['GET ', 'DELETE ', 'POST /urls'])("is 404 on '%s' when it is another user's", async (route) => {
-    const { id } = await create();
+  it.each(['GET ', 'DELETE ', 'POST /urls', 'POST /retry'])(
+    "is 404 on '%s' when it is another user's",
+    async (route) => {
+      const { id } = await create();
 
-    const answer = await on(route, id, { claims: { sub: 'user-2' } });
+      const answer = await on(route, id, { claims: { sub: 'user-2' } });
 
-    expect(answer).toMatchObject({ status: 404, headers: problemType, body: { code: 'not_found' } });
-    expect(await world.find(id)).toMatchObject({ status: 'awaiting_upload' });
-  });
+      expect(answer).toMatchObject({ status: 404, headers: problemType, body: { code: 'not_found' } });
+      expect(await world.find(id)).toMatchObject({ status: 'awaiting_upload' });
+    },
+  );
 
   it.each([randomUUID(), 'nonsense', '..', '\u0000', '😀', 'x'.repeat(3000)])(
     'is 404 under the id %.40j',

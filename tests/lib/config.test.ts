@@ -34,6 +34,7 @@ describe('readConfig', () => {
         uploadDeadlineMs: 72 * 3_600_000,
         retryWindowMs: 24 * 3_600_000,
         failedRetentionMs: 7 * 24 * 3_600_000,
+        commitWindowMs: 600_000,
       },
       preflight: true,
       projectsClaim: undefined,

@@ -13,7 +13,7 @@ describe('delivery', () => {
     world = await startWorld();
   });
   afterEach(async () => {
-    await world.resetIpd();
+    await world.reset();
   });
   afterAll(() => world.stop());
 
@@ -208,7 +208,7 @@ describe('delivery', () => {
     expect(await world.find(upload.id)).toMatchObject({ status: 'cancelled' });
   });
 
-  it('leaves a doubt unconfirmed when the function dies between the answer and the record', async () => {
+  it('leaves a doubt when the function dies between the answer and the record, and does not send again', async () => {
     const bytes = randomBytes(1000);
     const upload = await world.stage(bytes);
     const { delivery } = world.build({
@@ -223,33 +223,15 @@ describe('delivery', () => {
     world.clock.advance(400_000);
 
     await world.sweep.run(AbortSignal.timeout(5000));
-
-    expect(await world.find(upload.id)).toMatchObject({
-      status: 'unconfirmed',
-      error: { code: 'outcome_unknown' },
-    });
+    const lapsed = await world.find(upload.id);
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
-    await world.delivery.onRequest({ uploadId: upload.id, attempt: 2 }, world.run());
-    world.clock.advance(7 * 24 * 3_600_000);
-    await world.sweep.run(AbortSignal.timeout(5000));
+    const afterEvent = await world.find(upload.id);
+    const found = await world.next(upload.id);
+
+    expect(lapsed).toMatchObject({ status: 'unconfirmed', error: { code: 'answer_lost' } });
+    expect(afterEvent).toEqual(lapsed);
+    expect(found).toMatchObject({ status: 'delivered' });
     expect(world.uploadRequests()).toHaveLength(1);
-  });
-
-  it.each([
-    ['gatewayTimeout', { kind: 'gatewayTimeout', stored: true }],
-    ['reset after the body', { kind: 'lostAnswer' }],
-    ['half an answer', { kind: 'cutAnswer', afterBytes: 10 }],
-    ['an unreadable success', { kind: 'htmlSuccess' }],
-    ['an undefined error', { kind: 'undefinedError', stored: true }],
-  ])('does not send again after a doubt: %s', async (_name, fault) => {
-    const bytes = randomBytes(1000);
-    const upload = await world.stage(bytes);
-    await world.faults([{ match: { operation: 'upload' }, fault }]);
-
-    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
-
-    expect(await world.find(upload.id)).toMatchObject({ status: 'unconfirmed' });
-    expect(await world.received()).toHaveLength(1);
   });
 
   it.each([

@@ -3,7 +3,7 @@ import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Caller, UploadRequest } from '../../lib/intake.ts';
 import { frameOverhead } from '../../lib/ipd/form.ts';
-import { delivered } from '../../lib/upload.ts';
+import { delivered } from '../../lib/moves.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { caller, issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -23,7 +23,7 @@ describe('intake', () => {
   beforeAll(async () => {
     world = await startWorld();
   });
-  afterEach(() => world.resetIpd());
+  afterEach(() => world.reset());
   afterAll(() => world.stop());
 
   /** Services whose IPD settings differ. */
@@ -44,11 +44,10 @@ describe('intake', () => {
     failed: (upload) => change(upload.id, failure()),
     delivered: (upload) =>
       world.ledger.change(upload.id, (before) =>
-        delivered(before, { attachmentId: '1', now: world.clock.now() }),
+        delivered(before, { attachmentId: '1', now: world.clock.now(), policy: world.policy }),
       ),
-    unconfirmed: (upload) =>
-      change(upload.id, { ...staged(), status: 'unconfirmed', doubtSince: iso(world.clock.now()) }),
-    'failed in doubt': (upload) => change(upload.id, { ...failure(), doubtSince: iso(world.clock.now()) }),
+    unconfirmed: (upload) => change(upload.id, { ...staged(), status: 'unconfirmed', doubt: doubt() }),
+    'failed in doubt': (upload) => change(upload.id, { ...failure(), doubt: doubt() }),
     staged: (upload) => change(upload.id, { ...staged(), status: 'staged' }),
     waiting: (upload) => change(upload.id, { ...staged(), status: 'waiting' }),
     delivering: (upload) => change(upload.id, { ...delivering(), sendingAt: undefined }),
@@ -58,6 +57,10 @@ describe('intake', () => {
   function staged(): object {
     const now = world.clock.now();
     return { etag: 'e', stagedAt: iso(now), retryUntil: iso(now + HOUR) };
+  }
+
+  function doubt(): object {
+    return { since: iso(world.clock.now()), absences: 0, accepted: false };
   }
 
   function delivering(): object {
@@ -247,6 +250,7 @@ describe('intake', () => {
         maxFileBytes: 1000,
         stagingUrlTtlSeconds: 3600,
         uploadDeadlineSeconds: 72 * 3600,
+        breaker: { state: 'closed' },
       });
     });
 
@@ -267,6 +271,16 @@ describe('intake', () => {
   });
 
   describe('the look at the work item', () => {
+    it('is left out while nobody may speak to IPD', async () => {
+      await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'signatureFailed' } }]);
+      await world.deliver();
+      const asked = world.ipd.requests.length;
+
+      expect(await world.intake.create(caller, request)).toMatchObject({ created: true });
+
+      expect(world.ipd.requests).toHaveLength(asked);
+    });
+
     it.each([
       ['work_item_missing', { missingIssues: [issueId] }],
       ['work_item_missing', { projects: [] }],
@@ -279,7 +293,7 @@ describe('intake', () => {
       await expect(world.intake.create(caller, request, key)).rejects.toMatchObject({ code });
 
       expect(await world.ledger.findKey(caller.owner, key)).toBeUndefined();
-      await world.resetIpd();
+      await world.reset();
       expect(await world.intake.create(caller, request, key)).toMatchObject({ created: true });
     });
 
@@ -402,6 +416,82 @@ describe('intake', () => {
         expect(await world.isStaged(upload.id)).toBe(true);
       },
     );
+  });
+
+  describe('retry', () => {
+    it('brings a failed upload back to delivery', async () => {
+      await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+      const failed = await world.deliver();
+
+      const retried = await world.intake.retry(caller, failed.id);
+      const [message = ''] = await world.requestsFor(failed.id);
+      await world.delivery.onRequest(JSON.parse(message), world.run());
+
+      expect(failed).toMatchObject({ status: 'failed', error: { code: 'ipd_forbidden' } });
+      expect(retried).toMatchObject({ status: 'staged', failedAttempts: 0 });
+      expect(await world.find(failed.id)).toMatchObject({ status: 'delivered', attempts: 2 });
+      expect(await world.received()).toHaveLength(1);
+    });
+
+    it('looks for one in doubt before anything else, and does not send it twice', async () => {
+      await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
+      const doubtful = await world.deliver();
+      await world.ipdSettings({ missingIssues: [doubtful.issueId] });
+      const failed = await world.next(doubtful.id);
+      await world.ipdSettings({});
+
+      const retried = await world.intake.retry(caller, failed.id);
+      const [message = ''] = await world.requestsFor(failed.id);
+      await world.delivery.onRequest(JSON.parse(message), world.run());
+
+      expect(failed).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' } });
+      expect(retried).toMatchObject({ status: 'unconfirmed' });
+      expect(await world.find(failed.id)).toMatchObject({ status: 'delivered' });
+      expect(world.uploadRequests()).toHaveLength(1);
+    });
+
+    it('asks once for an upload that is retried twice', async () => {
+      await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+      const { id } = await world.deliver();
+
+      await world.intake.retry(caller, id);
+
+      await expect(world.intake.retry(caller, id)).rejects.toMatchObject({ code: 'upload_state_conflict' });
+      expect(await world.requestsFor(id)).toHaveLength(1);
+    });
+
+    it('refuses when the file is gone', async () => {
+      await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);
+      const failed = await world.deliver();
+      await world.staging.remove(`staging/${failed.id}`);
+
+      await expect(world.intake.retry(caller, failed.id)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: expect.stringContaining('upload it again'),
+      });
+
+      expect(await world.find(failed.id)).toEqual(failed);
+      expect(await world.requestsFor(failed.id)).toEqual([]);
+    });
+
+    it.each(['staged', 'waiting', 'delivering', 'unconfirmed', 'delivered', 'cancelled', 'expired'])(
+      'refuses when the upload is %s',
+      async (how) => {
+        const upload = await world.stage();
+        await end(upload, how);
+
+        await expect(world.intake.retry(caller, upload.id)).rejects.toMatchObject({
+          code: 'upload_state_conflict',
+          message: expect.stringContaining(how),
+        });
+      },
+    );
+
+    it("does not know another owner's upload", async () => {
+      const { id } = await world.create(randomBytes(10));
+
+      await expect(world.intake.retry(stranger, id)).rejects.toMatchObject({ code: 'not_found' });
+    });
   });
 
   describe('resign', () => {

@@ -3,13 +3,19 @@ import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { createLedger } from '../../lib/ledger.ts';
-import { cleaned, createUpload, delivered, lookAgain } from '../../lib/upload.ts';
+import { cleaned, createUpload, delivered, lookAgain } from '../../lib/moves.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const start = Date.UTC(2026, 0, 2);
-const policy = { uploadDeadlineMs: 3_600_000, retryWindowMs: 3_600_000, failedRetentionMs: 3_600_000 };
+const HOUR = 3_600_000;
+const policy = {
+  uploadDeadlineMs: HOUR,
+  retryWindowMs: HOUR,
+  failedRetentionMs: HOUR,
+  commitWindowMs: 600_000,
+};
 
 function newUpload(now = start): Upload {
   const names = { owner: 'user-1', projectId: 'p', issueId: 'i', filename: 'f', sentName: 'f' };
@@ -139,7 +145,7 @@ describe('ledger', () => {
       const all = await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
           world.ledger.change(upload, (before) =>
-            delivered(before, { attachmentId: String(index), now: start }),
+            delivered(before, { attachmentId: String(index), now: start, policy }),
           ),
         ),
       );
@@ -234,7 +240,7 @@ describe('ledger', () => {
       const done = Array.from({ length: 10 }, () => newUpload());
       await Promise.all([...due, ...later, ...done].map((upload) => ledger.add(upload)));
       for (const upload of done) {
-        await ledger.change(upload, (before) => delivered(before, { attachmentId: '1', now: start }));
+        await ledger.change(upload, (before) => delivered(before, { attachmentId: '1', now: start, policy }));
         await ledger.change(upload.id, cleaned);
       }
       let queries = 0;
@@ -282,6 +288,51 @@ describe('ledger', () => {
       const rows: { id: string; status: string }[] = [];
       for await (const row of world.ledger.due(Date.parse(after.dueAt ?? ''))) rows.push(row);
       expect(rows).toContainEqual({ id: upload.id, status: 'awaiting_upload' });
+    });
+  });
+
+  describe('an attachment', () => {
+    it('belongs to the upload that claims it first, for good', async () => {
+      const [id, first, second] = [randomUUID(), randomUUID(), randomUUID()];
+
+      expect(await world.ledger.claimAttachment(id, first)).toBe(first);
+      expect(await world.ledger.claimAttachment(id, second)).toBe(first);
+      expect(await world.ledger.claimAttachment(id, first)).toBe(first);
+
+      expect(await world.ledger.findClaims([id, randomUUID()])).toEqual(new Map([[id, first]]));
+    });
+
+    it('has one owner among ten who claim it at the same time', async () => {
+      const id = randomUUID();
+
+      const owners = await Promise.all(
+        Array.from({ length: 10 }, () => world.ledger.claimAttachment(id, randomUUID())),
+      );
+
+      expect(new Set(owners).size).toBe(1);
+    });
+  });
+
+  describe('a shared state', () => {
+    it('is written by whoever read its last version', async () => {
+      const name = randomUUID();
+
+      expect(await world.ledger.readState(name)).toBeUndefined();
+      expect(await world.ledger.writeState(name, 0, { word: 'a' })).toBe(true);
+      expect(await world.ledger.writeState(name, 0, { word: 'b' })).toBe(false);
+      expect(await world.ledger.writeState(name, 1, { word: 'c' })).toBe(true);
+
+      expect(await world.ledger.readState(name)).toMatchObject({ word: 'c', version: 2 });
+    });
+
+    it('is written by one of ten who read the same version', async () => {
+      const name = randomUUID();
+
+      const written = await Promise.all(
+        Array.from({ length: 10 }, (_, index) => world.ledger.writeState(name, 0, { index })),
+      );
+
+      expect(written.filter(Boolean)).toHaveLength(1);
     });
   });
 

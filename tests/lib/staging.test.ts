@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { systemClock } from '../../lib/clock.ts';
 import { createStaging } from '../../lib/staging.ts';
 import type { SignedRequest, Staging } from '../../lib/staging.ts';
 import type { S3Server } from '../../local/s3/server.ts';
@@ -25,7 +26,7 @@ describe('staging', () => {
     server = await own.start();
     client = connect({ endpoint: server.url, region: REGION, credentials: CREDENTIALS });
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
-    staging = createStaging({ client, bucket });
+    staging = createStaging({ client, bucket, clock: systemClock });
   });
   afterAll(async () => {
     client.destroy();
@@ -45,8 +46,8 @@ describe('staging', () => {
     return send(url, { method: 'PUT', headers: { ...headers, ...other }, body });
   }
 
-  async function bytesOf(key: string, etag: string): Promise<Buffer> {
-    return buffer(staging.read({ key, etag, signal: soon() }));
+  async function bytesOf(key: string, etag: string, size = 10): Promise<Buffer> {
+    return buffer(staging.read({ key, etag, size, signal: soon() }));
   }
 
   describe('a presigned PUT', () => {
@@ -62,7 +63,7 @@ describe('staging', () => {
 
       expect(response.status).toBe(200);
       expect(await staging.look(key)).toEqual({ etag: md5(bytes), size: bytes.length });
-      expect((await bytesOf(key, md5(bytes))).equals(bytes)).toBe(true);
+      expect((await bytesOf(key, md5(bytes), bytes.length)).equals(bytes)).toBe(true);
     });
 
     it.each(['text/plain; charset="utf-8"', 'a/b;x=1', 'application/vnd.a+json'])(
@@ -236,7 +237,7 @@ describe('staging', () => {
     });
 
     it('is unavailable where the bucket is not', async () => {
-      const elsewhere = createStaging({ client, bucket: 'no-such-bucket' });
+      const elsewhere = createStaging({ client, bucket: 'no-such-bucket', clock: systemClock });
       const file = { key: newKey(), body: randomBytes(1), contentType };
 
       await expect(elsewhere.store(file)).rejects.toMatchObject({ code: 'unavailable' });
@@ -251,7 +252,7 @@ describe('staging', () => {
     it('never takes a failure for an absence', async () => {
       const wrong = { ...CREDENTIALS, secretAccessKey: 'wrong' };
       const stranger = connect({ endpoint: server.url, region: REGION, credentials: wrong });
-      const look = createStaging({ client: stranger, bucket }).look(newKey());
+      const look = createStaging({ client: stranger, bucket, clock: systemClock }).look(newKey());
 
       await expect(look).rejects.toMatchObject({ code: 'unavailable' });
       stranger.destroy();
@@ -272,7 +273,7 @@ describe('staging', () => {
       const body = randomBytes(5_000_000);
       await staging.store({ key, body, contentType });
       const controller = new AbortController();
-      const stream = staging.read({ key, etag: md5(body), signal: controller.signal });
+      const stream = staging.read({ key, etag: md5(body), size: body.length, signal: controller.signal });
       await stream.next();
 
       controller.abort();

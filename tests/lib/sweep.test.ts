@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -13,7 +15,7 @@ describe('sweep', () => {
     world = await startWorld();
   });
   afterEach(async () => {
-    await world.resetIpd();
+    await world.reset();
   });
   afterAll(() => world.stop());
 
@@ -169,6 +171,65 @@ describe('sweep', () => {
     );
   });
 
+  it('spreads deliveries over the minute', async () => {
+    const uploads = await Promise.all(Array.from({ length: 5 }, () => world.stage()));
+    for (const { id } of uploads) await world.ledger.change(id, (before) => stagedNow(before));
+    world.clock.advance(20 * MINUTE);
+    const { sqs, sent } = recordingQueue();
+    const { sweep } = world.build({ sqs, config: { deliveriesPerMinute: 4 } });
+
+    await sweep.run(soon());
+
+    expect(sent.map(({ delay }) => delay).toSorted((a, b) => a - b)).toEqual([0, 15, 30, 45]);
+    expect(new Set(sent.map(({ uploadId }) => uploadId)).size).toBe(4);
+    sqs.destroy();
+  });
+
+  it('asks for what falls due before its next run no earlier than it is due', async () => {
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'iamUnavailable' } }]);
+    const waiting = await world.deliver();
+    const { sqs, sent } = recordingQueue();
+
+    await world.build({ sqs }).sweep.run(soon());
+
+    // The test's dice always say one half, of 30 s.
+    expect(sent).toEqual([{ uploadId: waiting.id, attempt: 2, delay: 15 }]);
+    sqs.destroy();
+  });
+
+  it('asks for the look at an upload in doubt', async () => {
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
+    const { id } = await world.deliver();
+    world.clock.advance(MINUTE);
+
+    await world.sweep.run(soon());
+
+    const [message = '', ...more] = await world.requestsFor(id);
+    expect(more).toEqual([]);
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+    expect(await world.find(id)).toMatchObject({ status: 'delivered' });
+  });
+
+  it('asks for the look for a second copy when its time has come, and not before', async () => {
+    const delivered = await world.deliver();
+    const recheckAt = new Date(world.clock.now() + 11 * MINUTE).toISOString();
+    await world.ledger.change(delivered, (before) =>
+      before.status === 'delivered' ? { ...before, recheckAt, dueAt: before.deliveredAt } : undefined,
+    );
+
+    await world.sweep.run(soon());
+    const early = await world.requestsFor(delivered.id);
+    const cleaned = await world.find(delivered.id);
+    world.clock.advance(11 * MINUTE);
+    await world.sweep.run(soon());
+    const [message = ''] = await world.requestsFor(delivered.id);
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+
+    expect(early).toEqual([]);
+    expect(cleaned.dueAt).toBe(recheckAt);
+    expect((await world.find(delivered.id)).dueAt).toBeUndefined();
+  });
+
   it('removes what arrived after a cancellation', async () => {
     const bytes = randomBytes(10);
     const upload = await world.create(bytes);
@@ -188,6 +249,24 @@ describe('sweep', () => {
     expect((await world.find(upload.id)).dueAt).toBeUndefined();
   });
 });
+
+const message = z.object({ MessageBody: z.string(), DelaySeconds: z.number() });
+const request = z.object({ uploadId: z.string(), attempt: z.number() });
+
+/** A queue client that notes what is sent, and with which delay. */
+function recordingQueue() {
+  const sqs = new SQSClient({});
+  const sent: (z.infer<typeof request> & { delay: number })[] = [];
+  sqs.middlewareStack.add(
+    (next) => async (args) => {
+      const { MessageBody, DelaySeconds } = message.parse(args.input);
+      sent.push({ ...request.parse(JSON.parse(MessageBody)), delay: DelaySeconds });
+      return next(args);
+    },
+    { step: 'initialize', name: 'record' },
+  );
+  return { sqs, sent };
+}
 
 function stagedNow(upload: Awaited<ReturnType<World['find']>>) {
   const now = upload.createdAt;

@@ -2,7 +2,7 @@
  * The real parts that the product talks to, on sockets of this process, and the product's services over them:
  * for tests of lib/ and functions/. Nothing of the product is replaced; time and dice are the test's own.
  */
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,11 +18,13 @@ import { startS3 } from '../../local/s3/server.ts';
 import { IPD_CREDENTIALS } from '../../local/settings.ts';
 import { startSqs } from '../../local/sqs.ts';
 import { functionsOf, readService, resourcesOf } from '../../local/template.ts';
-import type { Clock } from '../../lib/clock.ts';
-import { readConfig } from '../../lib/config.ts';
-import type { Send } from '../../lib/ipd/wire.ts';
+import { readConfig, readCredentials } from '../../lib/config.ts';
+import { createIpdClient } from '../../lib/ipd/client.ts';
+import { send } from '../../lib/ipd/wire.ts';
 import { buildServices } from '../../lib/services.ts';
+import type { Surroundings } from '../../lib/services.ts';
 import type { Upload } from '../../lib/upload.ts';
+import { createTestClock } from './surroundings.ts';
 
 export const projectId = '0123456789abcdef0123456789abcdef';
 export const issueId = '956239067176935400';
@@ -39,31 +41,10 @@ const receivedList = z.array(
     rawFilename: z.string(),
   }),
 );
+const versioned = z.looseObject({ version: z.int() });
 const keys = { accessKeyId: 'local', secretAccessKey: 'local-secret' };
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
-
-/** Time that passes only when told to, or when somebody sleeps. */
-export function createTestClock(
-  start = Date.now(),
-): Clock & { advance(ms: number): void; set(ms: number): void } {
-  let now = start;
-  return {
-    now: () => now,
-    random: () => 0.5,
-    timeout: (ms) => AbortSignal.timeout(ms),
-    uuid: () => randomUUID(),
-    sleep: async (ms) => {
-      now += ms;
-    },
-    advance: (ms) => {
-      now += ms;
-    },
-    set: (ms) => {
-      now = ms;
-    },
-  };
-}
 
 /** Starts the parts and puts their addresses into the environment, as the gateway does for a function. */
 export async function startWorld({ environment = {} }: { environment?: Record<string, string> } = {}) {
@@ -121,9 +102,12 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   Object.assign(process.env, ours, settings);
   const config = readConfig({ ...ours, ...settings });
 
-  /** Services as a container of their own; what is given replaces time and the way to IPD, and settings. */
-  function build(given: { clock?: Clock; send?: Send; config?: Partial<typeof config> } = {}) {
-    return buildServices({ ...config, ...given.config }, { clock, ...given });
+  /** Services as a container of their own; what is given replaces the surroundings, and settings. */
+  function build({
+    config: other,
+    ...given
+  }: Partial<Surroundings> & { config?: Partial<typeof config> } = {}) {
+    return buildServices({ ...config, ...other }, { clock, ...given });
   }
 
   async function admin(method: string, path: string, body?: unknown): Promise<Response> {
@@ -139,6 +123,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   }
 
   const services = build();
+  let workItems = 0n;
   return {
     ...services,
     s3,
@@ -152,36 +137,63 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     received: async () => receivedList.parse(await (await admin('GET', '/attachments')).json()),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
     ipdSettings: (values: unknown) => admin('PUT', '/settings', values),
-    resetIpd: () => admin('DELETE', ''),
+    /** An empty IPD that answers, a work item that no upload has to do with, and nothing that is due. */
+    async reset(): Promise<void> {
+      await admin('DELETE', '');
+      for await (const { id } of services.ledger.due(Date.parse('2999-01-01'))) {
+        await services.ledger.change(id, (before) => ({ ...before, dueAt: undefined }));
+      }
+      workItems += 1n;
+      const { version } = versioned.parse((await services.ledger.readState('breaker')) ?? { version: 0 });
+      await services.ledger.writeState('breaker', version, { outages: 0, openings: 0 });
+    },
     /** The upload requests that IPD has seen, oldest first. */
     uploadRequests: () => ipd.requests.filter(({ operation }) => operation === 'upload'),
+    downloads: () => ipd.requests.filter(({ operation }) => operation === 'download'),
 
     /** Creates an upload and puts its file; the event stays in the queue. */
-    async stage(bytes: Buffer = randomBytes(1000), request: Partial<NewFile> = {}): Promise<Upload> {
-      const upload = await create(bytes, request);
-      const signed = await services.intake.sign(upload);
-      if (signed === undefined) throw new Error('nothing to sign');
-      const response = await fetch(signed.url, {
-        method: 'PUT',
-        headers: signed.headers,
-        body: new Uint8Array(bytes),
-      });
-      if (!response.ok) throw new Error(`PUT ${response.status} ${await response.text()}`);
-      return upload;
-    },
+    stage,
     create,
-    /** A function run with plenty of time by the test's clock. */
-    run: (ms = 300_000) => ({ killedAt: clock.now() + ms, signal: AbortSignal.timeout(60_000) }),
-    arrival: (upload: Upload, bytes: Buffer) => ({
-      key: `staging/${upload.id}`,
-      etag: createHash('md5').update(bytes).digest('hex'),
-      size: bytes.length,
-    }),
-    find: async (id: string): Promise<Upload> => {
-      const upload = await services.ledger.find(id);
-      if (upload === undefined) throw new Error(`no upload ${id}`);
-      return upload;
+    /** The same, and lets its event come. */
+    async deliver(bytes: Buffer = randomBytes(1000), request: Partial<NewFile> = {}): Promise<Upload> {
+      const { id } = await stage(bytes, request);
+      await services.delivery.onArrival(arrivalOf(id, bytes), run());
+      return find(id);
     },
+    /** Lets time pass until the upload is due, and the request come that the sweep would have queued. */
+    async next(id: string): Promise<Upload> {
+      const { attempts, dueAt } = await find(id);
+      if (dueAt === undefined) throw new Error(`upload ${id} is not due any more`);
+      clock.set(Math.max(clock.now(), Date.parse(dueAt)));
+      await services.delivery.onRequest({ uploadId: id, attempt: attempts + 1 }, run());
+      return find(id);
+    },
+    /** Attaches a file to the upload's work item behind the product's back; answers with its id. */
+    async attach(item: Upload, bytes: Buffer): Promise<string> {
+      const client = createIpdClient({
+        ...config.ipd,
+        credentials: readCredentials(ours.IPD_CREDENTIALS),
+        clock,
+        send,
+      });
+      const file = (async function* () {
+        yield bytes;
+      })();
+      const sent = await client.upload({
+        ...item,
+        filename: 'of-others.bin',
+        size: bytes.length,
+        file,
+        fence: async () => undefined,
+        signal: AbortSignal.timeout(5000),
+      });
+      if (sent.kind !== 'stored') throw new Error(sent.detail);
+      return sent.attachmentId ?? '';
+    },
+    /** A function run with plenty of time by the test's clock. */
+    run,
+    arrival: (upload: Upload, bytes: Buffer) => arrivalOf(upload.id, bytes),
+    find,
     isStaged: async (id: string): Promise<boolean> =>
       (await services.staging.look(`staging/${id}`)) !== undefined,
     /** Empties the queue of what is visible now; answers with the requests for this upload's delivery. */
@@ -209,10 +221,33 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
 
   type NewFile = Parameters<typeof services.intake.create>[1];
 
+  function run(ms = 300_000) {
+    return { killedAt: clock.now() + ms, signal: AbortSignal.timeout(60_000) };
+  }
+
+  async function find(id: string): Promise<Upload> {
+    const upload = await services.ledger.find(id);
+    if (upload === undefined) throw new Error(`no upload ${id}`);
+    return upload;
+  }
+
+  async function stage(bytes: Buffer = randomBytes(1000), request: Partial<NewFile> = {}): Promise<Upload> {
+    const upload = await create(bytes, request);
+    const signed = await services.intake.sign(upload);
+    if (signed === undefined) throw new Error('nothing to sign');
+    const response = await fetch(signed.url, {
+      method: 'PUT',
+      headers: signed.headers,
+      body: new Uint8Array(bytes),
+    });
+    if (!response.ok) throw new Error(`PUT ${response.status} ${await response.text()}`);
+    return upload;
+  }
+
   async function create(bytes: Buffer, request: Partial<NewFile> = {}): Promise<Upload> {
     const { upload } = await services.intake.create(caller, {
       projectId,
-      issueId,
+      issueId: String(BigInt(issueId) + workItems),
       filename: 'report.pdf',
       contentType: 'application/pdf',
       size: bytes.length,
@@ -220,4 +255,8 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     });
     return upload;
   }
+}
+
+function arrivalOf(id: string, bytes: Buffer) {
+  return { key: `staging/${id}`, etag: createHash('md5').update(bytes).digest('hex'), size: bytes.length };
 }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
+import { systemClock } from '../../../lib/clock.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import {
   canonicalRequest,
@@ -87,6 +88,7 @@ describe('the token source', () => {
 
   const tokenCalls = (): number => ipd.requests.filter(({ operation }) => operation === 'token').length;
   const clock = (dice: number): Clock => ({
+    ...systemClock,
     now: () => now,
     random: () => dice,
     sleep: async () => undefined,
@@ -176,27 +178,28 @@ describe('the token source', () => {
     const authorization = await source({ password: 'wrong-secret' }).authorize();
 
     expect(authorization).toMatchObject({
-      verdict: { kind: 'refused', code: 'ipd_authentication_failed', detail: expect.stringContaining('401') },
+      verdict: { kind: 'locked_out', detail: expect.stringContaining('401') },
     });
     expect(JSON.stringify(authorization)).not.toContain('wrong-secret');
   });
 
   it('keeps a token that IAM repeats in its refusal out of the verdict', async () => {
     const body = {
-      error: { code: 403, message: 'X-Subject-Token: secret-token-1|x-auth-token=secret-token-2' },
+      error: { code: 401, message: 'X-Subject-Token: secret-token-1|x-auth-token=secret-token-2' },
     };
     await ipd.admin('PUT', '/faults', [
-      { match: { operation: 'token' }, fault: { kind: 'answer', status: 403, body } },
+      { match: { operation: 'token' }, fault: { kind: 'answer', status: 401, body } },
     ]);
 
     const authorization = await source().authorize();
 
-    expect(authorization).toMatchObject({ verdict: { kind: 'refused', code: 'ipd_forbidden' } });
+    expect(authorization).toMatchObject({ verdict: { kind: 'locked_out' } });
     expect(JSON.stringify(authorization)).not.toContain('secret-token');
   });
 
   it.each([
     ['an error', { kind: 'answer', status: 500, body: 'oops' }, 'unavailable'],
+    ['a refusal', { kind: 'answer', status: 403, body: {} }, 'unavailable'],
     ['a created token without the token', { kind: 'answer', status: 201, body: {} }, 'unavailable'],
     ['a lost connection', { kind: 'lostAnswer' }, 'unavailable'],
     ['a throttle', { kind: 'throttled', retryAfterSeconds: 3 }, 'throttled'],

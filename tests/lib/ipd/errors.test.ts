@@ -32,7 +32,7 @@ describe("CodeArts Req's codes", () => {
     ['PM.02175006', 'ipd_refused'],
     ['PM.02152002', 'ambiguous'],
     ['PM.02152005', 'work_item_missing'],
-    ['PM.02175101', 'work_item_full'],
+    ['PM.02175101', 'ipd_refused'],
     ['PM.02175103', 'ipd_forbidden'],
     ['PM.02175104', 'work_item_missing'],
     ['PM.10002006', 'ipd_refused'],
@@ -58,7 +58,7 @@ const GATEWAY: [numbers: string[], statuses: number[], meaning: string][] = [
   [['0201'], [500, 502, 504], 'ambiguous'],
   [['0202'], [502], 'ambiguous'],
   [['0203'], [504], 'ambiguous'],
-  [['0301', '0303', '0305', '0311'], [401], 'ipd_authentication_failed'],
+  [['0301', '0303', '0305', '0311'], [401], 'locked_out'],
   [['0302', '0304', '0306', '0310'], [403], 'ipd_forbidden'],
   [['0307'], [401], 'token_dead'],
   [['0308'], [429], 'throttled'],
@@ -85,10 +85,10 @@ describe("the gateway's codes", () => {
   });
 
   it.each([
-    ['verify aksk signature fail', 'ipd_authentication_failed'],
-    ['AK access failed to reach the limit,forbidden', 'ipd_authentication_failed'],
-    ['Get secretKey failed,ak EXAMPLE not exist', 'ipd_authentication_failed'],
-    ['x-auth-token not found', 'ipd_authentication_failed'],
+    ['verify aksk signature fail', 'locked_out'],
+    ['AK access failed to reach the limit,forbidden', 'locked_out'],
+    ['Get secretKey failed,ak EXAMPLE not exist', 'locked_out'],
+    ['x-auth-token not found', 'locked_out'],
     ['decrypt token fail', 'token_dead'],
     ['token expires, expires_at 2026', 'token_dead'],
   ])('0301 that says "%s" means %s', (words, meaning) => {
@@ -104,7 +104,7 @@ describe("the gateway's codes", () => {
 describe('situations of an upload', () => {
   it.each([
     ['a throttle without a body', 429, '', 'throttled'],
-    ['a 401 without a body', 401, '', 'ipd_authentication_failed'],
+    ['a 401 without a body', 401, '', 'locked_out'],
     ['a body that is too large, told by a proxy', 413, '<html>413</html>', 'too_large_for_ipd'],
     ['400', 400, '', 'ipd_refused'],
     ['403', 403, '', 'ipd_forbidden'],

@@ -12,6 +12,8 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const CHUNK = 64 * KIB;
 
+const soon = () => AbortSignal.timeout(5000);
+
 type Listener = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 /** A source that counts what was read of it and tells when it is closed. */
@@ -266,7 +268,7 @@ describe('send', () => {
       const { url } = await serve(async (request, response) => {
         response.writeHead(200, { 'x-one': '1' }).end(`got ${await text(request)}`);
       });
-      const request = { method: 'POST', url, headers: {}, body: Buffer.from('hello'), timeoutMs: 5000 };
+      const request = { method: 'POST', url, headers: {}, body: Buffer.from('hello'), signal: soon() };
 
       expect(await exchange(send, request)).toMatchObject({ status: 200, text: 'got hello' });
     });
@@ -274,14 +276,14 @@ describe('send', () => {
     it('says that there was no answer in time', async () => {
       const { url } = await serve(silent);
 
-      expect(await exchange(send, { method: 'GET', url, headers: {}, timeoutMs: 50 })).toHaveProperty(
-        'failure',
-      );
+      const request = { method: 'GET', url, headers: {}, signal: AbortSignal.timeout(50) };
+
+      expect(await exchange(send, request)).toHaveProperty('failure');
     });
 
     it('ends with the signal of the caller', async () => {
       const { url } = await serve(silent);
-      const request = { method: 'GET', url, headers: {}, timeoutMs: 15_000, signal: AbortSignal.abort() };
+      const request = { method: 'GET', url, headers: {}, signal: AbortSignal.abort() };
 
       expect(await exchange(send, request)).toHaveProperty('failure');
     });

@@ -1,0 +1,267 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { send } from '../../lib/ipd/wire.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+let world: World;
+/** Each upload has a size of its own, so that none waits for another. */
+let size = 100;
+beforeAll(async () => {
+  // Without it a creation would ask IPD as well.
+  world = await startWorld({ environment: { PREFLIGHT: 'off' } });
+});
+afterEach(async () => {
+  await world.reset();
+});
+afterAll(() => world.stop());
+
+const newFile = (): Buffer => randomBytes((size += 1));
+const deliver = (): Promise<Upload> => world.deliver(newFile());
+const breaker = async () => (await world.intake.limits()).breaker;
+
+async function deliverMany(count: number): Promise<Upload[]> {
+  const uploads: Upload[] = [];
+  while (uploads.length < count) uploads.push(await deliver());
+  return uploads;
+}
+
+/** IPD is out, and five uploads have found that. */
+async function outage(): Promise<Upload[]> {
+  await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
+  return deliverMany(5);
+}
+
+describe('the breaker', () => {
+  it.each([
+    ['when the list does not answer', { match: { operation: 'list' }, fault: { kind: 'internalError' } }],
+    ['when uploads get lost', { match: { operation: 'upload' }, fault: { kind: 'gatewayTimeout' } }],
+    ['when uploads break off', { match: { operation: 'upload' }, fault: { kind: 'reset', afterBytes: 10 } }],
+  ])('opens after five outages in a row, over all uploads: %s', async (_name, fault) => {
+    await world.faults([fault]);
+
+    await deliverMany(4);
+    const before = await breaker();
+    await deliver();
+
+    expect(before).toEqual({ state: 'closed' });
+    expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 30 });
+  });
+
+  it('counts anew after an answer', async () => {
+    await world.faults([{ match: { operation: 'list' }, count: 4, fault: { kind: 'internalError' } }]);
+    await deliverMany(5);
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
+
+    await deliverMany(4);
+
+    expect(await breaker()).toEqual({ state: 'closed' });
+  });
+
+  it.each(['noPermission', 'error200', 'serviceThrottled'])(
+    'takes a refusal for an answer: %s',
+    async (kind) => {
+      await world.faults([{ match: { operation: 'upload' }, fault: { kind } }]);
+
+      await deliverMany(5);
+
+      expect(await breaker()).toEqual({ state: 'closed' });
+    },
+  );
+
+  it.each(['signatureFailed', 'keyLocked'])(
+    'opens at once for as long as a key is locked: %s',
+    async (kind) => {
+      await world.faults([{ match: { operation: 'list' }, fault: { kind } }]);
+
+      const upload = await deliver();
+
+      expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 310 });
+      expect(upload).toMatchObject({ status: 'waiting', failedAttempts: 0, error: { code: 'ipd_paused' } });
+      expect(world.ipd.requests).toHaveLength(1);
+    },
+  );
+
+  it('opens at once when the signature of an upload is refused, which is no doubt', async () => {
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'signatureFailed' } }]);
+
+    expect(await deliver()).toMatchObject({
+      status: 'waiting',
+      failedAttempts: 0,
+      error: { code: 'ipd_paused' },
+    });
+    expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 310 });
+  });
+});
+
+describe('while it is open', () => {
+  it('an upload that arrives is staged, and nobody speaks to IPD', async () => {
+    await outage();
+    const asked = world.ipd.requests.length;
+
+    const upload = await deliver();
+
+    expect(upload).toMatchObject({ status: 'staged', attempts: 0, error: { code: 'ipd_paused' } });
+    expect(Date.parse(upload.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 30 * SECOND);
+    expect(world.ipd.requests).toHaveLength(asked);
+  });
+
+  it('an attempt is put off without being used, and without the time that it takes', async () => {
+    const [upload] = await outage();
+    const before = await world.find(upload?.id ?? '');
+    const start = world.clock.now();
+
+    await world.delivery.onRequest({ uploadId: before.id, attempt: before.attempts + 1 }, world.run());
+
+    const after = await world.find(before.id);
+    const wait = Date.parse(after.dueAt ?? '') - start;
+    expect(after).toMatchObject({
+      status: 'waiting',
+      attempts: before.attempts,
+      failedAttempts: before.failedAttempts,
+    });
+    expect(wait).toBeGreaterThanOrEqual(30 * SECOND);
+    expect(Date.parse(after.retryUntil ?? '')).toBe(Date.parse(before.retryUntil ?? '') + wait);
+  });
+
+  it('a doubt keeps its own reason', async () => {
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'gatewayTimeout' } }]);
+    const [upload] = await deliverMany(5);
+
+    await world.delivery.onRequest({ uploadId: upload?.id ?? '', attempt: 2 }, world.run());
+
+    expect(await world.find(upload?.id ?? '')).toMatchObject({
+      status: 'unconfirmed',
+      attempts: 1,
+      error: { code: 'answer_lost' },
+    });
+  });
+
+  it('a message that asks for nothing any more changes nothing', async () => {
+    const delivered = await deliver();
+    await outage();
+
+    await world.delivery.onRequest({ uploadId: delivered.id, attempt: 2 }, world.run());
+
+    expect(await world.find(delivered.id)).toEqual(delivered);
+  });
+
+  it('the sweep asks for no delivery until the breaker may close, then for one', async () => {
+    await world.faults([{ match: { operation: 'list' }, count: 1, fault: { kind: 'keyLocked' } }]);
+    await deliver();
+    await deliverMany(3);
+    world.clock.advance(240 * SECOND);
+    const early = await world.sweep.run(AbortSignal.timeout(5000));
+    world.clock.advance(20 * SECOND);
+    const late = await world.sweep.run(AbortSignal.timeout(5000));
+
+    expect(early.queued).toBe(0);
+    expect(late.queued).toBe(1);
+  });
+});
+
+describe('when its time is over', () => {
+  /** A delivery whose first word to IPD is held back until `release`. */
+  async function startProbe() {
+    const bytes = newFile();
+    const upload = await world.stage(bytes);
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { delivery } = world.build({
+      send: async (request) => {
+        asked.resolve();
+        await gate.promise;
+        return send(request);
+      },
+    });
+    const outcome = delivery.onArrival(world.arrival(upload, bytes), world.run());
+    await asked.promise;
+    const release = async (): Promise<Upload> => {
+      gate.resolve();
+      await outcome;
+      return world.find(upload.id);
+    };
+    return { release };
+  }
+
+  it('one delivery tries, the others wait, and an answer closes it', async () => {
+    await outage();
+    await world.faults([]);
+    world.clock.advance(31 * SECOND);
+    const open = await breaker();
+
+    const probe = await startProbe();
+    const probing = await breaker();
+    const other = await deliver();
+    const after = await probe.release();
+
+    expect(open).toEqual({ state: 'half_open', retryAfterSeconds: 0 });
+    expect(probing).toEqual({ state: 'half_open', retryAfterSeconds: 60 });
+    expect(other).toMatchObject({ status: 'staged', attempts: 0 });
+    expect(after).toMatchObject({ status: 'delivered' });
+    expect(await breaker()).toEqual({ state: 'closed' });
+    expect(await world.next(other.id)).toMatchObject({ status: 'delivered' });
+  });
+
+  it('of two that come at the same moment one tries', async () => {
+    await outage();
+    world.clock.advance(31 * SECOND);
+    const asked = world.ipd.requests.length;
+
+    const uploads = await Promise.all([deliver(), deliver(), deliver()]);
+
+    expect(uploads.filter(({ attempts }) => attempts === 1)).toHaveLength(1);
+    expect(uploads.filter(({ status }) => status === 'staged')).toHaveLength(2);
+    expect(world.ipd.requests).toHaveLength(asked + 1);
+  });
+
+  it('another outage opens it for twice as long each time, five minutes at most', async () => {
+    await outage();
+    const waits: (number | undefined)[] = [];
+    while (waits.length < 6) {
+      const { retryAfterSeconds = 0 } = await breaker();
+      waits.push(retryAfterSeconds);
+      world.clock.advance(retryAfterSeconds * SECOND);
+      await deliver();
+    }
+
+    expect(waits).toEqual([30, 60, 120, 240, 300, 300]);
+  });
+
+  it('one that dies while it tries costs the others a minute', async () => {
+    await outage();
+    await world.faults([]);
+    world.clock.advance(31 * SECOND);
+    await startProbe();
+
+    world.clock.advance(MINUTE - 1);
+    const early = await deliver();
+    world.clock.advance(1);
+    const late = await deliver();
+
+    expect(early).toMatchObject({ status: 'staged' });
+    expect(late).toMatchObject({ status: 'delivered' });
+    expect(await breaker()).toEqual({ state: 'closed' });
+  });
+
+  it('one that never comes to speak to IPD leaves the trial to the next', async () => {
+    await outage();
+    await world.faults([]);
+    world.clock.advance(31 * SECOND);
+    const bytes = newFile();
+    const upload = await world.stage(bytes);
+    const wordless = world.build({ config: { ipd: { ...world.config.ipd, credentials: undefined } } });
+
+    await wordless.delivery.onArrival(world.arrival(upload, bytes), world.run());
+    const next = await deliver();
+
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'waiting',
+      error: { code: 'ipd_unavailable' },
+    });
+    expect(next).toMatchObject({ status: 'delivered' });
+  });
+});

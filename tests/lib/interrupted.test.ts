@@ -1,0 +1,188 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { send } from '../../lib/ipd/wire.ts';
+import { delivered } from '../../lib/moves.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+type Item = Record<string, unknown>;
+
+let world: World;
+const clients: DynamoDBClient[] = [];
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterEach(async () => {
+  await world.reset();
+});
+afterAll(async () => {
+  for (const client of clients) client.destroy();
+  await world.stop();
+});
+
+/** Services of a function that dies: from the first write on that is told, the ledger does not answer, or breaks. */
+function dying(isLast: (item: Item) => boolean, how: 'is killed' | 'throws') {
+  const client = new DynamoDBClient({});
+  clients.push(client);
+  const died = Promise.withResolvers<void>();
+  let isDead = false;
+  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  documents.middlewareStack.add(
+    (next) => async (args) => {
+      if (!isDead && isWriteOf(args.input, isLast)) {
+        isDead = true;
+        died.resolve();
+      }
+      if (!isDead) return next(args);
+      if (how === 'throws') throw new Error('the ledger is out of reach');
+      return new Promise(() => undefined);
+    },
+    { step: 'initialize', name: 'die' },
+  );
+  return { delivery: world.build({ documents }).delivery, died: died.promise };
+}
+
+const put = z.object({ Item: z.record(z.string(), z.unknown()) });
+
+function isWriteOf(input: unknown, wanted: (item: Item) => boolean): boolean {
+  const { data } = put.safeParse(input);
+  return data !== undefined && wanted(data.Item);
+}
+
+/** The last writes that a delivery makes after IPD's answer, in their order. */
+const writes: Record<string, (item: Item) => boolean> = {
+  'the candidate': (item) => item['status'] === 'delivering' && item['candidate'] !== undefined,
+  'the claim': (item) => String(item['pk']).startsWith('attachment#'),
+  'the state': (item) => item['status'] === 'delivered',
+};
+
+const cases = (['is killed', 'throws'] as const).flatMap((how) =>
+  Object.keys(writes).map((write) => ({ how, write })),
+);
+
+describe('a function', () => {
+  it.each(cases)(
+    'that $how before it writes $write is made up for without sending again',
+    async ({ how, write }) => {
+      const bytes = randomBytes(1000);
+      const upload = await world.stage(bytes);
+      const { delivery, died } = dying(writes[write] ?? (() => false), how);
+      // Whoever throws gets its message back from the queue; for this one it is over.
+      void delivery.onArrival(world.arrival(upload, bytes), world.run()).catch(() => undefined);
+      await died;
+
+      world.clock.advance(400_000);
+      await world.sweep.run(AbortSignal.timeout(5000));
+      const lapsed = await world.find(upload.id);
+      const after = await world.next(upload.id);
+
+      const [attachment, ...others] = await world.received();
+      expect(lapsed).toMatchObject({ status: 'unconfirmed' });
+      expect(after).toMatchObject({ status: 'delivered', attachmentId: attachment?.id });
+      expect(others).toEqual([]);
+      expect(world.uploadRequests()).toHaveLength(1);
+      expect(await world.ledger.findClaims([attachment?.id ?? ''])).toEqual(
+        new Map([[attachment?.id, upload.id]]),
+      );
+      expect(await world.isStaged(upload.id)).toBe(false);
+    },
+  );
+
+  it('finishes a candidate of another without a word to IPD', async () => {
+    const bytes = randomBytes(1000);
+    const upload = await world.stage(bytes);
+    const { delivery, died } = dying(writes['the claim'] ?? (() => false), 'is killed');
+    void delivery.onArrival(world.arrival(upload, bytes), world.run());
+    await died;
+    world.clock.advance(400_000);
+    await world.sweep.run(AbortSignal.timeout(5000));
+    const asked = world.ipd.requests.length;
+
+    const after = await world.next(upload.id);
+
+    expect(after).toMatchObject({ status: 'delivered' });
+    expect(world.ipd.requests).toHaveLength(asked);
+  });
+});
+
+describe('an answer that comes after the lease has ended', () => {
+  /** IPD has the file; its answer is held back until `release`. */
+  async function heldBack(bytes: Buffer): Promise<{ upload: Upload; release: () => Promise<void> }> {
+    const upload = await world.stage(bytes);
+    const [stored, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { delivery } = world.build({
+      send: async (request) => {
+        const answer = await send(request);
+        if (request.method !== 'POST') return answer;
+        stored.resolve();
+        await gate.promise;
+        return answer;
+      },
+    });
+    const outcome = delivery.onArrival(world.arrival(upload, bytes), world.run());
+    await stored.promise;
+    world.clock.advance(400_000);
+    await world.sweep.run(AbortSignal.timeout(5000));
+    const release = async (): Promise<void> => {
+      gate.resolve();
+      await outcome;
+    };
+    return { upload, release };
+  }
+
+  it('is a fact all the same', async () => {
+    const { upload, release } = await heldBack(randomBytes(1000));
+    expect(await world.find(upload.id)).toMatchObject({ status: 'unconfirmed' });
+
+    await release();
+
+    const [attachment] = await world.received();
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivered', attachmentId: attachment?.id });
+  });
+
+  it('names no second copy when the file has been found meanwhile', async () => {
+    const { upload, release } = await heldBack(randomBytes(1000));
+    const found = await world.next(upload.id);
+
+    await release();
+
+    const after = await world.find(upload.id);
+    expect(found).toMatchObject({ status: 'delivered' });
+    expect(after).toEqual({ ...found, version: after.version });
+  });
+
+  it('names a second copy when the file has been sent again meanwhile', async () => {
+    await world.faults([
+      { match: { operation: 'upload' }, count: 1, fault: { kind: 'listDelay', seconds: 1_000_000 } },
+    ]);
+    const { upload, release } = await heldBack(randomBytes(1000));
+    world.clock.advance(660_000);
+    await world.next(upload.id);
+    const resent = await world.next(upload.id);
+
+    await release();
+
+    const [first, second] = await world.received();
+    expect(resent).toMatchObject({ status: 'delivered', attachmentId: second?.id });
+    expect(await world.find(upload.id)).toMatchObject({ attachmentId: second?.id, duplicates: [first?.id] });
+  });
+});
+
+describe('a function that dies when all but the removal is written', () => {
+  it('leaves a staged file that the sweep removes', async () => {
+    const upload = await world.stage();
+    await world.ledger.change(upload.id, (before) =>
+      delivered(before, { attachmentId: '1', now: world.clock.now(), policy: world.policy }),
+    );
+    world.clock.advance(60_000);
+
+    await world.sweep.run(AbortSignal.timeout(5000));
+
+    expect(await world.isStaged(upload.id)).toBe(false);
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, it } from '@jest/globals';
+import * as moves from '../../lib/moves.ts';
+import { pollAfterSeconds, toIpdAnswer, toResource } from '../../lib/resource.ts';
+import { uploadSchema } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+
+const HOUR = 3_600_000;
+const now = Date.UTC(2026, 0, 2);
+const policy = {
+  uploadDeadlineMs: 72 * HOUR,
+  retryWindowMs: 24 * HOUR,
+  failedRetentionMs: 168 * HOUR,
+  commitWindowMs: 600_000,
+};
+const moment = { now, policy };
+const token = 'mine';
+
+function legal(upload: Upload | undefined): Upload {
+  if (upload === undefined) throw new Error('this move is legal');
+  return uploadSchema.parse(upload);
+}
+
+const names = { owner: 'user-1', projectId: 'p', issueId: 'i', filename: 'f "1"', sentName: 'f 1' };
+const awaiting = moves.createUpload({ ...names, id: 'u', contentType: 'a/b', size: 10 }, moment);
+const right = { token, until: now + HOUR, attempt: 1 };
+const sending = legal(
+  moves.startSending(
+    legal(moves.claim(legal(moves.stage(awaiting, { etag: 'e', size: 10 }, moment)), right)),
+    { token, now, marginMs: 0, known: [] },
+  ),
+);
+const unconfirmed = legal(moves.cast(sending, { token, detail: 'HTTP 504', ...moment }));
+const nameless = legal(moves.delivered(sending, { attachmentId: null, ...moment }));
+const unknown = legal(
+  moves.fail(sending, { token, code: 'outcome_unknown', detail: '100 are there', ...moment }),
+);
+
+describe('toResource', () => {
+  it('says of an upload in doubt what happens next, and that nothing is to be done', () => {
+    expect(toResource(unconfirmed)).toMatchObject({
+      status: 'unconfirmed',
+      delivery: { nextAttemptAt: unconfirmed.dueAt },
+      attachment: null,
+      error: { code: 'answer_lost', detail: 'HTTP 504', retryable: false },
+    });
+  });
+
+  it('says why there is no id', () => {
+    expect(toResource(nameless)).toMatchObject({
+      status: 'delivered',
+      attachment: { id: null, reason: expect.stringContaining('id') },
+      error: null,
+    });
+  });
+
+  it('lets a person retry what may be in IPD', () => {
+    expect(toResource(unknown)).toMatchObject({ error: { code: 'outcome_unknown', retryable: true } });
+  });
+
+  it('names no owner and no lease', () => {
+    expect(JSON.stringify(toResource(sending))).not.toMatch(/owner|lease|token|user-1/);
+  });
+});
+
+describe('pollAfterSeconds', () => {
+  it('paces polling by what is due, within bounds', () => {
+    expect(pollAfterSeconds(awaiting, now)).toBe(1);
+    expect(pollAfterSeconds(unconfirmed, now)).toBe(15);
+    expect(pollAfterSeconds(unconfirmed, now + 14_500)).toBe(2);
+    expect(pollAfterSeconds(unconfirmed, now - HOUR)).toBe(60);
+    expect(pollAfterSeconds(nameless, now)).toBeUndefined();
+  });
+});
+
+describe('toIpdAnswer', () => {
+  it('has no result when IPD told no id', () => {
+    expect(toIpdAnswer(nameless)).toEqual({
+      statusCode: 200,
+      body: { status: 'success', message: null, result: null },
+    });
+  });
+
+  it('has none yet while it is looked for', () => {
+    expect(toIpdAnswer(unconfirmed)).toMatchObject({ statusCode: 202, body: { result: null } });
+  });
+
+  it('says that the outcome is unknown', () => {
+    expect(() => toIpdAnswer(unknown)).toThrow('100 are there');
+  });
+});

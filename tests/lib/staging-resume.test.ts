@@ -1,0 +1,232 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { S3Client } from '@aws-sdk/client-s3';
+import { createHash, randomBytes } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock } from '../../lib/clock.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { startBrokenLine } from '../support/broken-line.ts';
+import type { Break } from '../support/broken-line.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const SIZE = 1_000_000;
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
+
+let world: World;
+const open: { close: () => unknown }[] = [];
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterEach(async () => {
+  for (const { close } of open.splice(0)) await close();
+  await world.reset();
+});
+afterAll(() => world.stop());
+
+/** Services whose storage is at the end of a line that breaks. */
+async function onLine(plan: (index: number) => Break | undefined, clock: Clock = world.clock) {
+  const line = await startBrokenLine(world.s3.url, plan);
+  const s3 = new S3Client({
+    endpoint: line.url,
+    forcePathStyle: true,
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  open.push(line, { close: () => s3.destroy() });
+  return { ...world.build({ s3, clock }), requests: line.requests };
+}
+
+/** Where the readings began, and that each was of one version. */
+function offsetsOf(
+  requests: { range: string | undefined; ifMatch: string | undefined }[],
+  etag: string,
+): number[] {
+  for (const { ifMatch } of requests) expect(ifMatch).toBe(`"${etag}"`);
+  return requests.map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? 'bytes=0-')?.[1]));
+}
+
+/** A clock whose time limits end when the test says so. */
+function createManualClock(): Clock & { endTimeLimits: () => void } {
+  let limits: AbortController[] = [];
+  return {
+    ...world.clock,
+    timeout: () => {
+      const limit = new AbortController();
+      limits.push(limit);
+      return limit.signal;
+    },
+    endTimeLimits: () => {
+      const ended = limits;
+      limits = [];
+      for (const limit of ended) limit.abort();
+    },
+  };
+}
+
+async function stage(
+  bytes: Buffer,
+): Promise<{ upload: Upload; etag: string; object: Parameters<World['staging']['read']>[0] }> {
+  const upload = await world.stage(bytes);
+  const etag = md5(bytes);
+  const signal = AbortSignal.timeout(10_000);
+  return { upload, etag, object: { key: `staging/${upload.id}`, etag, size: bytes.length, signal } };
+}
+
+/** The same name, as many bytes, other bytes. */
+async function replace(upload: Upload): Promise<void> {
+  await world.staging.remove(`staging/${upload.id}`);
+  await world.staging.store({ key: `staging/${upload.id}`, body: randomBytes(SIZE), contentType: 'a/b' });
+}
+
+describe('reading a staged file', () => {
+  it('goes on where the line broke, as often as it breaks', async () => {
+    const bytes = randomBytes(SIZE);
+    const { object, etag } = await stage(bytes);
+    const { staging, requests } = await onLine((index) =>
+      index < 3 ? { afterBytes: 200_000, how: 'cut' } : undefined,
+    );
+
+    const read = await buffer(staging.read(object));
+
+    const [first, second = 0, third = 0, fourth = 0, ...more] = offsetsOf(requests, etag);
+    expect(read.equals(bytes)).toBe(true);
+    expect(first).toBe(0);
+    expect(second).toBeGreaterThan(0);
+    expect(third).toBeGreaterThan(second);
+    expect(fourth).toBeGreaterThan(third);
+    expect(fourth).toBeLessThanOrEqual(600_000);
+    expect(more).toEqual([]);
+  });
+
+  it('goes on where the line stood still', async () => {
+    const bytes = randomBytes(SIZE);
+    const { object, etag } = await stage(bytes);
+    const clock = createManualClock();
+    const { staging, requests } = await onLine(
+      (index) => (index === 0 ? { afterBytes: 200_000, how: 'stall' } : undefined),
+      clock,
+    );
+
+    const reading = buffer(staging.read(object));
+    while (requests.length < 2) {
+      await nextTurn();
+      clock.endTimeLimits();
+    }
+
+    expect((await reading).equals(bytes)).toBe(true);
+    expect(offsetsOf(requests, etag)[0]).toBe(0);
+  });
+
+  it('takes no reader that is slow for a line that stands still', async () => {
+    const bytes = randomBytes(SIZE);
+    const { object } = await stage(bytes);
+    const clock = createManualClock();
+    const { staging, requests } = await onLine(() => undefined, clock);
+    const stream = staging.read(object);
+    const read: Uint8Array[] = [];
+
+    const { value } = await stream.next();
+    if (value !== undefined) read.push(value);
+    for (let looks = 0; looks < 5; looks += 1) {
+      clock.endTimeLimits();
+      await nextTurn();
+    }
+    for await (const chunk of stream) read.push(chunk);
+
+    expect(Buffer.concat(read).equals(bytes)).toBe(true);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('gives up after ten resumptions', async () => {
+    const { object } = await stage(randomBytes(SIZE));
+    const { staging, requests } = await onLine(() => ({ afterBytes: 1000, how: 'cut' }));
+
+    await expect(buffer(staging.read(object))).rejects.toMatchObject({ code: 'storage_unavailable' });
+
+    expect(requests).toHaveLength(11);
+  });
+
+  it('never mixes two versions', async () => {
+    const { upload, object } = await stage(randomBytes(SIZE));
+    const { staging } = await onLine((index) =>
+      index === 0 ? { afterBytes: 200_000, how: 'cut', meanwhile: () => replace(upload) } : undefined,
+    );
+
+    await expect(buffer(staging.read(object))).rejects.toMatchObject({ code: 'staged_file_changed' });
+  });
+
+  it('says when the file is gone meanwhile', async () => {
+    const { object } = await stage(randomBytes(SIZE));
+    const meanwhile = () => world.staging.remove(object.key);
+    const { staging } = await onLine((index) =>
+      index === 0 ? { afterBytes: 200_000, how: 'cut', meanwhile } : undefined,
+    );
+
+    await expect(buffer(staging.read(object))).rejects.toMatchObject({ code: 'staged_file_missing' });
+  });
+
+  it('does not go on once its signal has ended', async () => {
+    const { object } = await stage(randomBytes(SIZE));
+    const controller = new AbortController();
+    const meanwhile = async () => controller.abort();
+    const { staging, requests } = await onLine(() => ({ afterBytes: 200_000, how: 'cut', meanwhile }));
+
+    const reading = buffer(staging.read({ ...object, signal: controller.signal }));
+
+    await expect(reading).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(requests).toHaveLength(1);
+  });
+});
+
+describe('a delivery', () => {
+  it('goes on within the same request to IPD when storage breaks off', async () => {
+    const bytes = randomBytes(SIZE);
+    const { upload } = await stage(bytes);
+    const { delivery } = await onLine((index) =>
+      index < 3 ? { afterBytes: 200_000, how: 'cut' } : undefined,
+    );
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'delivered',
+      attempts: 1,
+      failedAttempts: 0,
+    });
+    expect(await world.received()).toMatchObject([{ sha256: sha256(bytes) }]);
+    expect(world.uploadRequests()).toMatchObject([{ complete: true }]);
+  });
+
+  it('never passes the fence with a file that was replaced', async () => {
+    const bytes = randomBytes(SIZE);
+    const { upload } = await stage(bytes);
+    const { delivery } = await onLine((index) =>
+      index === 0 ? { afterBytes: 200_000, how: 'cut', meanwhile: () => replace(upload) } : undefined,
+    );
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    const after = await world.find(upload.id);
+    expect(after).toMatchObject({ status: 'failed', error: { code: 'staged_file_changed' } });
+    expect(after.doubt).toBeUndefined();
+    expect(await world.received()).toEqual([]);
+    expect(world.uploadRequests()).toMatchObject([{ complete: false }]);
+  });
+
+  it('tries again later when storage breaks off all the time', async () => {
+    const bytes = randomBytes(SIZE);
+    const { upload } = await stage(bytes);
+    const { delivery } = await onLine(() => ({ afterBytes: 1000, how: 'cut' }));
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'waiting',
+      failedAttempts: 1,
+      error: { code: 'storage_unavailable' },
+    });
+    expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
+    expect(await world.received()).toHaveLength(1);
+  });
+});
