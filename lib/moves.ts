@@ -1,33 +1,23 @@
 /**
- * How an upload moves from state to state, when it is looked at again, and the retry schedule.
+ * How an upload moves from state to state.
  * Pure: time and dice come in as arguments. A move is a function from an upload to the next one, or to
  * undefined where it is not legal; what several writers make of it is the ledger's matter.
  */
 import { failures, remarks, setbacks } from './errors.ts';
 import type { FailureCode, SetbackCode } from './errors.ts';
+import {
+  CLOCK_SKEW_MS,
+  committedAt,
+  LATE_ARRIVAL_MS,
+  LEASE_GRACE_MS,
+  lookDelay,
+  nextDoubtLook,
+  QUEUE_PATIENCE_MS,
+  REMOVAL_PATIENCE_MS,
+  retryDelay,
+} from './schedule.ts';
 import { isFinal, mayBeInIpd } from './upload.ts';
 import type { Delivering, Doubt, In, NewUpload, Policy, StagedObject, Upload } from './upload.ts';
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-
-/** When an upload whose file has not arrived is looked at after its creation; then every hour. */
-const LOOKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE);
-/** The upper ends of the retry delays; the last one repeats. */
-const RETRY_DELAYS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
-/** When the work item is read after a doubt: most copies show at once. The last time is after the commit window. */
-const DOUBT_LOOKS = [15 * SECOND, MINUTE, 4 * MINUTE];
-/** By how much the clocks of two functions may differ. */
-const CLOCK_SKEW = MINUTE;
-/** How long a queued delivery may take to begin before it is queued again. */
-const QUEUE_PATIENCE = 15 * MINUTE;
-/** A function that was just killed may still have a write under way. */
-const LEASE_GRACE = 5 * SECOND;
-/** How soon the sweep helps when the one who had to remove the staged file did not. */
-const REMOVAL_PATIENCE = MINUTE;
-/** The longest life of a staging URL and time for a slow PUT to end: later nothing arrives. */
-const LATE_ARRIVAL = 2 * HOUR;
 
 /** The right to deliver: whose it is and when it ends. */
 export type Claim = { token: string; until: number };
@@ -52,7 +42,7 @@ export function createUpload(input: NewUpload, { now, policy }: Moment): Upload 
     createdAt: iso(now),
     updatedAt: iso(now),
     uploadDeadline: iso(now + policy.uploadDeadlineMs),
-    dueAt: iso(now + nth(LOOKS, 0)),
+    dueAt: iso(now + lookDelay(0)),
     looks: 0,
     attempts: 0,
     failedAttempts: 0,
@@ -73,7 +63,7 @@ export function stage(upload: Upload, object: StagedObject, { now, policy }: Mom
     etag: object.etag,
     stagedAt: iso(now),
     retryUntil: iso(now + policy.retryWindowMs),
-    dueAt: iso(now + QUEUE_PATIENCE),
+    dueAt: iso(now + QUEUE_PATIENCE_MS),
   };
 }
 
@@ -89,7 +79,7 @@ export function claim(
     attempts: attempt,
     bytesSent: 0,
     lease: { token, until: iso(until) },
-    dueAt: iso(until + LEASE_GRACE),
+    dueAt: iso(until + LEASE_GRACE_MS),
   };
 }
 
@@ -173,7 +163,7 @@ export function delivered(
   { attachmentId, now, policy }: Moment & { attachmentId: string | null },
 ): Upload | undefined {
   if (upload.status === 'delivered') return undefined;
-  const recheckAt = upload.resent ? iso(now + policy.commitWindowMs + CLOCK_SKEW) : undefined;
+  const recheckAt = upload.resent ? iso(now + policy.commitWindowMs + CLOCK_SKEW_MS) : undefined;
   return {
     ...upload,
     status: 'delivered',
@@ -185,7 +175,7 @@ export function delivered(
     doubt: undefined,
     candidate: undefined,
     recheckAt,
-    dueAt: iso(now + REMOVAL_PATIENCE),
+    dueAt: iso(now + REMOVAL_PATIENCE_MS),
   };
 }
 
@@ -233,7 +223,7 @@ export function missed(
 
 /** True when this reading, the second at least and after the commit window, settles that IPD does not show the file. */
 export function settlesDoubt(doubt: Doubt, { now, policy }: Moment): boolean {
-  return doubt.absences >= 1 && now >= Date.parse(doubt.since) + policy.commitWindowMs + CLOCK_SKEW;
+  return doubt.absences >= 1 && now >= committedAt(doubt, policy);
 }
 
 /** The attempt met something that no repetition heals. */
@@ -275,10 +265,10 @@ export function lapse(
 export function lookAgain(upload: Upload, { now }: { now: number }): Upload | undefined {
   if (upload.status !== 'awaiting_upload') return undefined;
   if (now >= Date.parse(upload.uploadDeadline)) {
-    return { ...upload, status: 'expired', dueAt: iso(now + LATE_ARRIVAL) };
+    return { ...upload, status: 'expired', dueAt: iso(now + LATE_ARRIVAL_MS) };
   }
   const looks = upload.looks + 1;
-  const due = Math.min(now + nth(LOOKS, looks), Date.parse(upload.uploadDeadline));
+  const due = Math.min(now + lookDelay(looks), Date.parse(upload.uploadDeadline));
   return { ...upload, looks, dueAt: iso(due) };
 }
 
@@ -286,14 +276,14 @@ export function lookAgain(upload: Upload, { now }: { now: number }): Upload | un
 export function queueAgain(upload: Upload, { now }: { now: number }): Upload | undefined {
   if (!isReady(upload) && !(upload.status === 'delivered' && upload.recheckAt !== undefined))
     return undefined;
-  return { ...upload, dueAt: iso(now + QUEUE_PATIENCE) };
+  return { ...upload, dueAt: iso(now + QUEUE_PATIENCE_MS) };
 }
 
 /** The user does not want it any more. Not legal once IPD may have it. */
 export function cancel(upload: Upload, { now }: { now: number }): Upload | undefined {
   if (mayBeInIpd(upload)) return undefined;
   if (upload.status === 'cancelled') return upload;
-  return { ...upload, status: 'cancelled', error: undefined, dueAt: iso(now + LATE_ARRIVAL) };
+  return { ...upload, status: 'cancelled', error: undefined, dueAt: iso(now + LATE_ARRIVAL_MS) };
 }
 
 /** The user wants a failed upload tried again; one in doubt is looked for first. */
@@ -307,7 +297,7 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
     stagedAt: iso(now),
     retryUntil: iso(now + policy.retryWindowMs),
     failedAttempts: 0,
-    dueAt: iso(now + QUEUE_PATIENCE),
+    dueAt: iso(now + QUEUE_PATIENCE_MS),
   };
   return doubt === undefined
     ? { ...again, status: 'staged' }
@@ -337,7 +327,7 @@ function isReady(upload: Upload): upload is In<'staged' | 'waiting' | 'unconfirm
 function postponed(upload: Delivering, event: Setback & Moment & { random: number }): Upload {
   const { code, detail, counts, now, random, policy, doubt } = { ...event, doubt: upload.doubt };
   const failedAttempts = upload.failedAttempts + (counts ? 1 : 0);
-  const due = now + (event.afterMs ?? 0) + random * nth(RETRY_DELAYS, upload.failedAttempts);
+  const due = now + (event.afterMs ?? 0) + retryDelay(upload.failedAttempts, random);
   if (due > Date.parse(upload.retryUntil)) {
     return failed(upload, { code: 'retries_exhausted', detail: words(setbacks[code], detail), now, policy });
   }
@@ -352,14 +342,7 @@ function unconfirmed(
 ): Upload {
   const code = doubt.accepted ? 'id_missing' : 'answer_lost';
   const error = { code, message: setbacks[code], detail, at: iso(now) };
-  return { ...upload, status: 'unconfirmed', doubt, error, dueAt: iso(nextLook(doubt, { now, policy })) };
-}
-
-/** The first look of the plan that is still to come; when the plan is over, soon. */
-function nextLook(doubt: Doubt, { now, policy }: Moment): number {
-  const since = Date.parse(doubt.since);
-  const plan = [...DOUBT_LOOKS, policy.commitWindowMs + CLOCK_SKEW].map((after) => since + after);
-  return plan.find((at) => at > now) ?? now + 15 * SECOND;
+  return { ...upload, status: 'unconfirmed', doubt, error, dueAt: iso(nextDoubtLook(doubt, now, policy)) };
 }
 
 /** The end. What IPD has accepted is delivered all the same, and what it may have is for a person to look at. */
@@ -387,10 +370,6 @@ function words(...parts: (string | undefined)[]): string {
 
 function addDuplicates<T extends Upload>(upload: T, ids: string[]): T {
   return { ...upload, duplicates: [...new Set([...(upload.duplicates ?? []), ...ids])] };
-}
-
-function nth(list: readonly number[], index: number): number {
-  return list[Math.min(index, list.length - 1)] ?? 0;
 }
 
 function iso(ms: number): string {

@@ -1,0 +1,52 @@
+/**
+ * When an upload is looked at again, as data and a little arithmetic: waiting for the file, retrying, looking
+ * for a lost one. Pure; all lengths in milliseconds.
+ */
+import type { Doubt, Policy } from './upload.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** When an upload whose file has not arrived is looked at after its creation; then every hour. */
+const LOOKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE);
+/** The upper ends of the retry delays; the last one repeats. */
+const RETRY_DELAYS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
+/** When the work item is read after a doubt: most copies show at once. The last time is after the commit window. */
+const DOUBT_LOOKS = [15 * SECOND, MINUTE, 4 * MINUTE];
+/** By how much the clocks of two functions may differ. */
+export const CLOCK_SKEW_MS = MINUTE;
+/** How long a queued delivery may take to begin before it is queued again. */
+export const QUEUE_PATIENCE_MS = 15 * MINUTE;
+/** A function that was just killed may still have a write under way. */
+export const LEASE_GRACE_MS = 5 * SECOND;
+/** How soon the sweep helps when the one who had to remove the staged file did not. */
+export const REMOVAL_PATIENCE_MS = MINUTE;
+/** The longest life of a staging URL and time for a slow PUT to end: later nothing arrives. */
+export const LATE_ARRIVAL_MS = 2 * HOUR;
+
+/** How long after the last look for a file that has not arrived the next one comes. */
+export function lookDelay(looks: number): number {
+  return nth(LOOKS, looks);
+}
+
+/** How long to wait after so many failed attempts, with full jitter: `random` is in [0, 1). */
+export function retryDelay(failedAttempts: number, random: number): number {
+  return random * nth(RETRY_DELAYS, failedAttempts);
+}
+
+/** From when on a copy that IPD does not show is one that it does not have. */
+export function committedAt(doubt: Doubt, { commitWindowMs }: Policy): number {
+  return Date.parse(doubt.since) + commitWindowMs + CLOCK_SKEW_MS;
+}
+
+/** The first look after a doubt that is still to come; when the plan is over, soon. */
+export function nextDoubtLook(doubt: Doubt, now: number, policy: Policy): number {
+  const since = Date.parse(doubt.since);
+  const plan = [...DOUBT_LOOKS.map((after) => since + after), committedAt(doubt, policy)];
+  return plan.find((at) => at > now) ?? now + nth(DOUBT_LOOKS, 0);
+}
+
+function nth(list: readonly number[], index: number): number {
+  return list[Math.min(index, list.length - 1)] ?? 0;
+}
