@@ -2,6 +2,7 @@
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
+  setupFiles: ['<rootDir>/tests/support/quiet.ts'],
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],
   testTimeout: 20_000,
