@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { listen } from '../../local/listen.ts';
+import { collectErrors } from '../support/surroundings.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const accessKeyOnly = JSON.stringify({ accessKey: 'AK', secretKey: 'a-secret-key' });
+
+/** Secrets Manager and Parameter Store as the SDK speaks to them, each with what it was told to answer. */
+async function startSecrets() {
+  const answers: { status: number; body: unknown }[] = [];
+  const asked: { target: string | undefined; body: string }[] = [];
+  const server: Server = createServer((request, response) => {
+    void text(request).then((body) => {
+      asked.push({ target: String(request.headers['x-amz-target']), body });
+      const { status, body: answer } = answers.shift() ?? {
+        status: 400,
+        body: { __type: 'ResourceNotFoundException' },
+      };
+      response
+        .writeHead(status, { 'content-type': 'application/x-amz-json-1.1' })
+        .end(JSON.stringify(answer));
+    });
+  });
+  return { ...(await listen(server, 0)), answers, asked };
+}
+
+describe('the IPD secret', () => {
+  let world: World;
+  let secrets: Awaited<ReturnType<typeof startSecrets>>;
+  beforeAll(async () => {
+    world = await startWorld();
+    secrets = await startSecrets();
+    process.env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] = secrets.url;
+    process.env['AWS_ENDPOINT_URL_SSM'] = secrets.url;
+  });
+  afterAll(async () => {
+    await secrets.close();
+    await world.stop();
+  });
+
+  function build(kind: 'secretsmanager' | 'ssm') {
+    const { telemetry, errors } = collectErrors();
+    const ipd = { ...world.config.ipd, credentials: { kind, name: 'bridge/ipd' } };
+    return { ...world.build({ config: { ipd }, telemetry }), errors };
+  }
+
+  it('comes from Secrets Manager, once a container', async () => {
+    secrets.answers.push({ status: 200, body: { SecretString: accessKeyOnly } });
+    const { intake } = build('secretsmanager');
+
+    const first = await intake.limits();
+    await intake.limits();
+
+    // An access key alone sends at most 12 MB, its form included.
+    expect(first.maxFileBytes).toBeLessThan(12_000_000);
+    expect(secrets.asked.splice(0)).toEqual([
+      { target: 'secretsmanager.GetSecretValue', body: JSON.stringify({ SecretId: 'bridge/ipd' }) },
+    ]);
+  });
+
+  it('comes decrypted from the Parameter Store', async () => {
+    secrets.answers.push({ status: 200, body: { Parameter: { Value: accessKeyOnly } } });
+    const { intake } = build('ssm');
+
+    expect((await intake.limits()).maxFileBytes).toBeLessThan(12_000_000);
+    expect(secrets.asked.splice(0)).toEqual([
+      {
+        target: 'AmazonSSM.GetParameter',
+        body: JSON.stringify({ Name: 'bridge/ipd', WithDecryption: true }),
+      },
+    ]);
+  });
+
+  it('is asked for again after it could not be had, and nothing of it is logged', async () => {
+    const { intake, errors } = build('secretsmanager');
+    secrets.answers.push({ status: 400, body: { __type: 'AccessDeniedException', message: 'no' } });
+    secrets.answers.push({ status: 200, body: { SecretString: '{"accessKey":"AK"}' } });
+    secrets.answers.push({ status: 200, body: { SecretString: accessKeyOnly } });
+
+    const sizes = [await intake.limits(), await intake.limits(), await intake.limits()].map(
+      ({ maxFileBytes }) => maxFileBytes,
+    );
+
+    expect(sizes).toEqual([world.config.maxFileBytes, world.config.maxFileBytes, sizes[2]]);
+    expect(sizes[2]).toBeLessThan(12_000_000);
+    expect(errors).toHaveLength(2);
+    expect(JSON.stringify(errors)).not.toContain('a-secret-key');
+  });
+});
