@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { listen } from '../../local/listen.ts';
 import { collectErrors } from '../support/surroundings.ts';
@@ -13,18 +13,13 @@ const accessKeyOnly = JSON.stringify({ accessKey: 'AK', secretKey: 'a-secret-key
 async function startSecrets() {
   const answers: { status: number; body: unknown }[] = [];
   const asked: { target: string | undefined; body: string }[] = [];
-  const server: Server = createServer((request, response) => {
-    void text(request).then((body) => {
-      asked.push({ target: String(request.headers['x-amz-target']), body });
-      const { status, body: answer } = answers.shift() ?? {
-        status: 400,
-        body: { __type: 'ResourceNotFoundException' },
-      };
-      response
-        .writeHead(status, { 'content-type': 'application/x-amz-json-1.1' })
-        .end(JSON.stringify(answer));
-    });
-  });
+  const server: Server = createServer((request, response) => void answer(request, response));
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    asked.push({ target: String(request.headers['x-amz-target']), body: await text(request) });
+    const unknown = { status: 400, body: { __type: 'ResourceNotFoundException' } };
+    const { status, body } = answers.shift() ?? unknown;
+    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
+  }
   return { ...(await listen(server, 0)), answers, asked };
 }
 
