@@ -1,0 +1,105 @@
+/**
+ * One container that runs functions: its clock, and what can befall it at every call to the outside. It may die before
+ * a call, after it or while the call is under way, stand still for any time, or have its clock set.
+ * A dead container's calls never settle. It knows nothing of what is called.
+ */
+import type { Clock } from '../../lib/clock.ts';
+import type { Dice } from './dice.ts';
+import type { Faults } from './faults.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export type Container = ReturnType<typeof createContainer>;
+
+const SECOND = 1000;
+const PAUSES = [5, 20, 45, 100, 310, 700, 2000, 7200] as const;
+/** By how much a clock may be wrong in the end, either way. */
+const MAX_SKEW_MS = 30 * SECOND;
+/** A request that was under way when its sender died arrives within this time. */
+const IN_FLIGHT_MS = 4 * SECOND;
+
+/** A container with its own dice; `note` is told what befalls it. */
+export function createContainer({ time, dice, faults }: { time: VirtualTime; dice: Dice; faults: Faults }) {
+  const watchers = new Set<() => void>();
+  let isDead = false;
+  let frozenUntil = 0;
+  let skewMs = 0;
+
+  function die(): void {
+    if (isDead) return;
+    isDead = true;
+    for (const watcher of watchers) watcher();
+  }
+
+  const isFrozen = (): boolean => !isDead && time.now() < frozenUntil;
+
+  /** Resolves when the container runs; never when it is dead. */
+  async function awake(): Promise<void> {
+    while (isFrozen()) await time.sleep(frozenUntil - time.now());
+    if (isDead) await new Promise<never>(() => undefined);
+  }
+
+  async function meetFate(): Promise<void> {
+    if (faults.strikes('death', dice)) die();
+    if (faults.strikes('pause', dice)) {
+      frozenUntil = Math.max(frozenUntil, time.now() + dice.pick(PAUSES) * SECOND * (0.5 + dice.random()));
+    }
+    if (faults.strikes('clockJump', dice)) skewMs = dice.int(-MAX_SKEW_MS, MAX_SKEW_MS);
+    await awake();
+  }
+
+  /** One call to the outside that takes about `latencyMs`. */
+  async function call<T>(effect: () => T | Promise<T>, latencyMs: number): Promise<T> {
+    await meetFate();
+    if (faults.strikes('deathInFlight', dice)) {
+      time.after(dice.int(0, IN_FLIGHT_MS), () => {
+        // Nobody is left to hear what became of it.
+        (async () => effect())().catch(() => undefined);
+      });
+      die();
+      await awake();
+    }
+    await time.sleep(latencyMs * (0.5 + dice.random()));
+    await awake();
+    try {
+      return await effect();
+    } finally {
+      await meetFate();
+    }
+  }
+
+  const clock: Clock = {
+    now: () => time.now() + skewMs,
+    async sleep(ms, signal) {
+      try {
+        await time.sleep(ms, signal);
+      } finally {
+        await awake();
+      }
+    },
+    timeout(ms) {
+      const controller = new AbortController();
+      time.after(ms, () => {
+        void awake().then(() => controller.abort(new DOMException('timed out', 'TimeoutError')));
+      });
+      return controller.signal;
+    },
+    random: dice.random,
+    uuid: () => dice.uuid(),
+  };
+
+  return {
+    clock,
+    dice,
+    call,
+    awake,
+    meetFate,
+    die,
+    isDead: () => isDead,
+    isFrozen,
+    /** Calls `watcher` when it dies; what it returns takes that back. */
+    onDeath(watcher: () => void): () => void {
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * The two kinds of ends that a contract test compares: those in memory, on virtual time and with nothing going wrong,
+ * and the real ones on sockets.
+ */
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { IPD_CREDENTIALS } from '../../local/settings.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { readCredentials } from '../../lib/config.ts';
+import { createIpdClient } from '../../lib/ipd/client.ts';
+import type { IpdClient } from '../../lib/ipd/client.ts';
+import { send } from '../../lib/ipd/wire.ts';
+import type { Send } from '../../lib/ipd/wire.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { startWorld } from '../support/world.ts';
+import { createContainer } from './container.ts';
+import { createDice } from './dice.ts';
+import { createObjects } from './ends/objects.ts';
+import { documentsOf, queueOf, storageOf } from './seams.ts';
+import { wireOf } from './wire.ts';
+import { createWorld } from './world.ts';
+
+export type Ends = {
+  documents: DynamoDBDocumentClient;
+  table: string;
+  storage: S3Client;
+  bucket: string;
+  queue: SQSClient;
+  queueUrl: string;
+  send: Send;
+  ipd: IpdClient;
+  ipdUrl: string;
+  clock: Clock;
+  /** What the next request to IPD meets. */
+  fault: (fault: object) => Promise<unknown>;
+  /** Lets virtual time pass; where it is real, the parts wait by themselves. */
+  wait: (ms: number) => Promise<void>;
+  /** How many files IPD holds. */
+  held: () => Promise<number>;
+  /** Lets the work go on until it is done. */
+  play: <T>(work: () => Promise<T>) => Promise<T>;
+  stop: () => Promise<void>;
+};
+
+/** The simulation's ends. */
+export async function openMemoryEnds(): Promise<Ends> {
+  const dice = createDice('contract');
+  const quiet = {
+    rates: new Map(),
+    ipdRate: 0,
+    ipdKinds: [],
+    lastingRate: 0,
+    isListFull: false,
+    durationMs: 0,
+  };
+  const world = createWorld({ dice, profile: quiet });
+  const { time, faults, ipd } = world;
+  const container = createContainer({ time, faults, dice });
+  const surroundings = { ...world, objects: createObjects(), container, note: () => undefined };
+  const wire = wireOf({
+    ...surroundings,
+    errand: () => ({ refused: () => undefined, isInDoubt: () => false }),
+    rule: () => undefined,
+  });
+  return {
+    documents: documentsOf(surroundings),
+    table: world.config.table,
+    storage: storageOf(surroundings),
+    bucket: world.config.bucket,
+    queue: queueOf(surroundings),
+    queueUrl: world.config.queueUrl,
+    ...ipdEnds({ send: wire, url: world.config.ipd.endpoint, clock: container.clock }),
+    fault: async (fault) => ipd.admin.faults.replace([{ fault, count: 1 }]),
+    wait: time.sleep,
+    held: async () => ipd.admin.attachments().length,
+    async play(work) {
+      let isDone = false;
+      const result = work().finally(() => {
+        isDone = true;
+      });
+      result.catch(() => undefined);
+      await time.run(() => isDone);
+      return result;
+    },
+    stop: async () => undefined,
+  };
+}
+
+/** dynalite, the local S3, fauxqs and the fake IPD. */
+export async function openRealEnds(): Promise<Ends> {
+  const world = await startWorld();
+  const documents = DynamoDBDocumentClient.from(world.clients.dynamodb, {
+    marshallOptions: { removeUndefinedValues: true },
+  });
+  return {
+    documents,
+    table: world.config.table,
+    storage: world.clients.s3,
+    bucket: world.config.bucket,
+    queue: world.clients.sqs,
+    queueUrl: world.config.queueUrl,
+    ...ipdEnds({ send, url: world.ipd.url, clock: { ...systemClock, now: () => world.clock.now() } }),
+    fault: (fault) => world.faults([{ fault, count: 1 }]),
+    wait: async () => undefined,
+    held: async () => (await world.received()).length,
+    play: (work) => work(),
+    stop: () => world.stop(),
+  };
+}
+
+function ipdEnds(way: { send: Send; url: string; clock: Clock }) {
+  const ipd = createIpdClient({
+    ...way,
+    endpoint: way.url,
+    iamEndpoint: way.url,
+    region: 'cn-north-4',
+    auth: 'auto',
+    credentials: readCredentials(JSON.stringify(IPD_CREDENTIALS)),
+  });
+  return { send: way.send, ipd, ipdUrl: way.url, clock: way.clock };
+}

@@ -1,0 +1,54 @@
+/**
+ * Chance that can be repeated: the same seed throws the same numbers. A fork has a stream of its own, so that one
+ * part of a simulation that throws more often does not change what the others throw.
+ */
+import { createHash } from 'node:crypto';
+
+export type Dice = ReturnType<typeof createDice>;
+
+/** Dice for a seed. */
+export function createDice(seed: string) {
+  const next = sfc32(createHash('sha256').update(seed).digest());
+
+  function int(from: number, to: number): number {
+    return from + Math.floor(next() * (to - from + 1));
+  }
+
+  return {
+    /** At least 0, below 1. */
+    random: next,
+    chance: (probability: number) => probability > 0 && next() < probability,
+    /** Both ends can come up. */
+    int,
+    /** One of a list that is not empty. */
+    pick<const T>(items: readonly T[]): T {
+      const item = items[int(0, items.length - 1)];
+      if (item === undefined) throw new Error('nothing to pick from');
+      return item;
+    },
+    /** Unguessable only to those without the seed. */
+    uuid(): string {
+      const hex = Array.from({ length: 4 }, () => int(0, 0xffff_ffff).toString(16).padStart(8, '0')).join('');
+      const variant = '89ab'.charAt(int(0, 3));
+      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
+    },
+    bytes: (length: number) => Buffer.from(Array.from({ length }, () => int(0, 255))),
+    fork: (name: string | number) => createDice(`${seed}/${name}`),
+  };
+}
+
+/** Chris Doty-Humphrey's small fast counter: https://pracrand.sourceforge.net/RNG_engines.txt */
+function sfc32(key: Buffer): () => number {
+  let a = key.readInt32LE(0);
+  let b = key.readInt32LE(4);
+  let c = key.readInt32LE(8);
+  let counter = 1;
+  return () => {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    return (sum >>> 0) / 2 ** 32;
+  };
+}

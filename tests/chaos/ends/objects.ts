@@ -1,0 +1,99 @@
+/**
+ * The staging bucket in memory: the S3 commands of the staging adapter, with ranges, If-Match and If-None-Match.
+ * A body is cut into chunks and may be made to break; nothing goes wrong here by itself.
+ */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+
+type StoredObject = { bytes: Buffer; etag: string };
+
+export type Objects = ReturnType<typeof createObjects>;
+
+/** How a body comes: in chunks of this length; after `breakAfter` bytes it ends as it is told to. */
+export type Reading = {
+  chunkBytes?: number;
+  breakAfter?: number | undefined;
+  breakBy?: 'reset' | 'stall' | 'end' | undefined;
+};
+
+/** A bucket; `onCreated` hears of each new object. */
+export function createObjects({
+  onCreated,
+}: { onCreated?: (key: string, object: StoredObject) => void } = {}) {
+  const objects = new Map<string, StoredObject>();
+
+  /** Carries out one command. */
+  function execute(command: object, reading: Reading = {}): object {
+    if (command instanceof HeadObjectCommand) {
+      const { bytes, etag } = required(command.input, 'NotFound');
+      return { ContentLength: bytes.length, ETag: etag };
+    }
+    if (command instanceof GetObjectCommand) return get(command.input, reading);
+    if (command instanceof PutObjectCommand) return put(command.input);
+    if (command instanceof DeleteObjectCommand) {
+      objects.delete(String(command.input.Key));
+      return {};
+    }
+    throw new Error(`the bucket does not know ${command.constructor.name}`);
+  }
+
+  function get(input: GetObjectCommand['input'], reading: Reading): object {
+    const { bytes, etag } = required(input, 'NoSuchKey');
+    if (input.IfMatch !== undefined && input.IfMatch !== etag) throw refusal(412, 'PreconditionFailed');
+    const [, from = '0'] = /^bytes=(\d+)-$/.exec(input.Range ?? 'bytes=0-') ?? [];
+    if (Number(from) >= bytes.length) throw refusal(416, 'InvalidRange');
+    const rest = bytes.subarray(Number(from));
+    return { Body: bodyOf(rest, reading), ContentLength: rest.length, ETag: etag };
+  }
+
+  function put({ Key: key = '', Body: body, IfNoneMatch }: PutObjectCommand['input']): object {
+    if (IfNoneMatch === '*' && objects.has(key)) throw refusal(412, 'PreconditionFailed');
+    if (!Buffer.isBuffer(body)) throw new Error('the bucket takes buffers only');
+    const object = { bytes: body, etag: `"${createHash('md5').update(body).digest('hex')}"` };
+    objects.set(key, object);
+    onCreated?.(key, object);
+    return { ETag: object.etag };
+  }
+
+  function required({ Key: key = '' }: { Key?: string | undefined }, code: string): StoredObject {
+    const object = objects.get(key);
+    if (object === undefined) throw refusal(404, code);
+    return object;
+  }
+
+  return { execute, has: (key: string) => objects.has(key) };
+}
+
+/** An error as the SDK throws it. */
+export function refusal(status: number, name: string): S3ServiceException {
+  return new S3ServiceException({
+    name,
+    message: name,
+    $fault: status < 500 ? 'client' : 'server',
+    $metadata: { httpStatusCode: status },
+  });
+}
+
+function bodyOf(bytes: Buffer, { chunkBytes = bytes.length, breakAfter, breakBy }: Reading): Readable {
+  const end = breakBy === undefined ? bytes.length : Math.min(breakAfter ?? 0, bytes.length);
+  let offset = 0;
+  return new Readable({
+    read() {
+      if (offset < end) {
+        const chunk = bytes.subarray(offset, Math.min(offset + chunkBytes, end));
+        offset += chunk.length;
+        this.push(chunk);
+        return;
+      }
+      if (breakBy === 'reset') this.destroy(new Error('ECONNRESET'));
+      else if (breakBy !== 'stall') this.push(null);
+    },
+  });
+}

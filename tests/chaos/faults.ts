@@ -1,0 +1,142 @@
+/**
+ * What can go wrong on our side of the wire, how likely it is in one schedule, and how often it really happened.
+ * What IPD may do is in `ipd-faults.ts`. Decides; whoever asks carries out.
+ */
+import type { Dice } from './dice.ts';
+import { doubtfulKinds, ipdFaultKinds, passingKinds } from './ipd-faults.ts';
+import type { IpdFaultKind } from './ipd-faults.ts';
+
+/** The highest probability of each, at one opportunity. */
+const highest = {
+  /** A function dies at a call: before or after it, or while it is on its way. */
+  death: 0.03,
+  deathInFlight: 0.03,
+  /** A function stands still, perhaps past its lease; or the platform fails to kill it in time. */
+  pause: 0.02,
+  overstay: 0.5,
+  clockJump: 0.02,
+
+  ledgerThrottled: 0.05,
+  ledgerAnswerLost: 0.1,
+  ledgerTimeout: 0.05,
+  indexStale: 0.3,
+
+  storageError: 0.15,
+  storageReset: 0.3,
+  storageStall: 0.1,
+  storageShort: 0.2,
+
+  eventLost: 0.5,
+  eventDuplicated: 0.5,
+  eventDelayed: 0.4,
+  queueError: 0.1,
+  queueAnswerLost: 0.2,
+  messageDuplicated: 0.3,
+  messageReordered: 0.5,
+  sweepSkipped: 0.3,
+
+  ipdUnreachable: 0.3,
+} as const;
+
+type OwnFaultKind = keyof typeof highest;
+
+/** What users do that nobody expects of them. */
+const userKinds = ['fileLate', 'fileTwice', 'noFile', 'equalSize', 'equalBytes', 'cancel', 'retry'] as const;
+
+export type FaultKind = OwnFaultKind | IpdFaultKind | (typeof userKinds)[number];
+
+const ownKinds = Object.keys(highest).filter((kind): kind is OwnFaultKind => kind in highest);
+export const faultKinds: readonly FaultKind[] = [...ownKinds, ...ipdFaultKinds, ...userKinds];
+
+const MINUTE = 60_000;
+
+export type Profile = {
+  rates: ReadonlyMap<FaultKind, number>;
+  /** How likely an IPD request meets a fault, and which ones it may be. */
+  ipdRate: number;
+  ipdKinds: readonly IpdFaultKind[];
+  /** How likely a request to IPD is refused for good. */
+  lastingRate: number;
+  /** From some moment on, the list of a work item shows a hundred attachments of others. */
+  isListFull: boolean;
+  /** After so long nothing goes wrong any more. */
+  durationMs: number;
+};
+
+/** From a quiet day to hell. */
+export function drawProfile(dice: Dice): Profile {
+  const temper = dice.pick(['quiet', 'single', 'doubtful', 'mixed', 'hell']);
+  const share = { quiet: 0, single: 0, doubtful: 0.2, mixed: 0.3, hell: 0.8 }[temper];
+  const draw = (kind: OwnFaultKind): [FaultKind, number] => [kind, highest[kind] * dice.random()];
+  const chosen = ownKinds.filter(() => dice.chance(share)).map(draw);
+  const isSingle = temper === 'single';
+  const isIpdAlone = isSingle && dice.chance(0.6);
+  const alone: OwnFaultKind = dice.pick(ownKinds);
+  if (isSingle && !isIpdAlone) chosen.push([alone, highest[alone]]);
+  // Whoever stands still past the timeout may survive it.
+  chosen.push(['overstay', highest.overstay]);
+  return {
+    rates: new Map(chosen),
+    ipdRate: dice.random() * 0.6,
+    ipdKinds: drawIpdKinds(),
+    lastingRate: dice.chance(0.2) ? dice.random() * 0.4 : 0,
+    isListFull: dice.chance(0.06),
+    durationMs: dice.pick([10, 30, 90, 240, 400]) * MINUTE,
+  };
+
+  function drawIpdKinds(): readonly IpdFaultKind[] {
+    if (temper === 'doubtful') return doubtfulKinds;
+    return isIpdAlone ? [dice.pick(passingKinds)] : passingKinds.filter(() => dice.chance(share));
+  }
+}
+
+export type Faults = ReturnType<typeof createFaults>;
+
+/**
+ * Throws the dice for each opportunity until they are stopped. `without` leaves out a whole kind (`death`) or one
+ * occurrence of it (`death#2`), to find out which ones a failure needs.
+ */
+export function createFaults(options: {
+  profile: Profile;
+  without: ReadonlySet<string>;
+  note: (kind: FaultKind) => void;
+}) {
+  const { profile, without, note } = options;
+  const drawn = new Map<FaultKind, number>();
+  const counts = new Map<FaultKind, number>();
+  let isStopped = false;
+
+  /** False for an occurrence that is left out. */
+  function allows(kind: FaultKind): boolean {
+    const occurrence = (drawn.get(kind) ?? 0) + 1;
+    drawn.set(kind, occurrence);
+    return !without.has(kind) && !without.has(`${kind}#${occurrence}`);
+  }
+
+  function count(kind: FaultKind): void {
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    note(kind);
+  }
+
+  /** True when it is to happen; then it counts as happened. */
+  function happens(kind: FaultKind): boolean {
+    const isAllowed = allows(kind);
+    if (isAllowed) count(kind);
+    return isAllowed;
+  }
+
+  return {
+    profile,
+    counts,
+    drawn,
+    allows,
+    count,
+    happens,
+    strikes: (kind: OwnFaultKind, dice: Dice) =>
+      !isStopped && dice.chance(profile.rates.get(kind) ?? 0) && happens(kind),
+    isStopped: () => isStopped,
+    stop: () => {
+      isStopped = true;
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/** What the simulation has found, each told again as a short story that needs no luck. */
+import { describe, expect, it } from '@jest/globals';
+import type { Upload } from '../../lib/upload.ts';
+import { createDice } from './dice.ts';
+import { createPlatform } from './platform.ts';
+import { issueIdOf, play, projectId } from './users.ts';
+import type { Plan } from './users.ts';
+import { createWorld } from './world.ts';
+import type { Rule } from './wire.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const quiet = {
+  rates: new Map(),
+  ipdRate: 0,
+  ipdKinds: [],
+  lastingRate: 0,
+  isListFull: false,
+  durationMs: 0,
+};
+
+function startStory() {
+  const dice = createDice('story');
+  const world = createWorld({ dice, profile: quiet, uploadDeadlineHours: 24 });
+  const platform = createPlatform(world);
+  const plan: Plan = {
+    issueId: issueIdOf(0),
+    filename: 'report.pdf',
+    bytes: dice.bytes(1000),
+    isDeclared: true,
+    hasKey: true,
+    createAt: 0,
+    putAfter: [100],
+    cancelAfter: undefined,
+    retryAfter: [],
+  };
+  return {
+    world,
+    user: (changes: Partial<Plan> = {}) => play({ ...plan, ...changes }, { world, platform }),
+    /** Lets time pass until this holds, or for two days. */
+    until: async (holds: () => boolean): Promise<void> => {
+      const horizon = world.time.now() + 48 * HOUR;
+      await world.time.run(() => holds() || world.time.now() >= horizon);
+    },
+    find: (id: string | undefined): Upload | undefined => world.find(id ?? ''),
+    held: () => world.ipd.admin.attachments().length,
+  };
+}
+
+describe('what the simulation has found', () => {
+  it("a proxy's page in the place of an attachment says nothing about that attachment", async () => {
+    const { world, user, until, find, held } = startStory();
+    const start = world.time.now();
+    let sent = 0;
+    world.rules.of = ({ operation }): Rule | undefined => {
+      if (operation === 'upload') sent += 1;
+      if (operation === 'upload' && sent === 1) return 'lostAnswer';
+      return operation === 'download' && world.time.now() < start + 30 * MINUTE ? 'htmlSuccess' : undefined;
+    };
+
+    const story = user();
+    await until(() => find(story.uploadId)?.status === 'delivered');
+
+    expect(find(story.uploadId)).toMatchObject({ status: 'delivered', attachmentId: expect.any(String) });
+    expect(find(story.uploadId)?.foreign).toBeUndefined();
+    expect(held()).toBe(1);
+  });
+
+  it('the look for a second copy does not take the attachment of an equal file', async () => {
+    const { world, user, until, find, held } = startStory();
+    const first = user();
+    await until(
+      () => find(first.uploadId)?.status === 'delivered' && find(first.uploadId)?.dueAt === undefined,
+    );
+    const { services } = world.createWorker('test');
+    const recheckAt = new Date(world.time.now() + 11 * MINUTE).toISOString();
+    void services.ledger.change(first.uploadId ?? '', (upload) => ({
+      ...upload,
+      recheckAt,
+      dueAt: recheckAt,
+    }));
+    await until(() => find(first.uploadId)?.dueAt === recheckAt);
+
+    const second = user();
+    await until(() => find(second.uploadId)?.status === 'waiting');
+    expect(find(second.uploadId)?.error?.code).toBe('work_item_busy');
+    await until(() => find(second.uploadId)?.status === 'delivered');
+
+    expect(find(first.uploadId)?.duplicates ?? []).toEqual([]);
+    expect(find(second.uploadId)).toMatchObject({ status: 'delivered', attachmentId: expect.any(String) });
+    expect(held()).toBe(2);
+  });
+
+  it('whoever takes only the first upload that is due comes to every part of the index in turn', async () => {
+    const { world, until } = startStory();
+    const { services } = world.createWorker('test');
+    const caller = { owner: 'user', projects: '*' } as const;
+    const request = { projectId, issueId: issueIdOf(0), filename: 'f', contentType: 'a/b', size: 1 };
+    const firsts = new Set<string>();
+    let isDone = false;
+
+    async function takeFirsts(): Promise<void> {
+      for (let count = 0; count < 64; count += 1) await services.intake.create(caller, request);
+      for (let count = 0; count < 100; count += 1) {
+        for await (const { id } of services.ledger.due(world.time.now() + HOUR)) {
+          firsts.add(id);
+          break;
+        }
+      }
+      isDone = true;
+    }
+    void takeFirsts();
+    await until(() => isDone);
+
+    // One of each of the eight shards.
+    expect(firsts.size).toBe(8);
+  });
+});

@@ -1,0 +1,119 @@
+/**
+ * Every fault of the fake IPD that the simulation injects: which requests can meet it, and its options as dice draw
+ * them. A file shows up in the list within the commit window, whatever happens: that is what the product assumes.
+ */
+import type { Operation } from '../../local/ipd/types.ts';
+import type { Dice } from './dice.ts';
+
+type Row = {
+  operations: readonly Operation[];
+  /** The options of the fault; `size` is the length of the request's body. */
+  options?: (dice: Dice, size: number) => Record<string, unknown>;
+  /** Needs a token to be dead. */
+  isForTokens?: boolean;
+  /** Leaves open whether IPD has the file, or will have it. */
+  isDoubtful?: boolean;
+  /** No repetition heals it. */
+  isLasting?: boolean;
+};
+
+/** Just within the commit window. */
+const WINDOW_SECONDS = 590;
+
+const all = ['upload', 'list', 'download', 'token'] as const;
+const withAccess = ['upload', 'list', 'download'] as const;
+
+/** IPD may or may not have kept the file that it says nothing of. */
+const perhapsStored = (dice: Dice): Record<string, unknown> =>
+  dice.chance(0.2) ? { early: true } : { stored: dice.chance(0.5) };
+const lasting: Row = { operations: ['upload'], isLasting: true };
+
+const rows = {
+  lostAnswer: { operations: all, isDoubtful: true },
+  reset: {
+    operations: ['upload'],
+    isDoubtful: true,
+    options: (dice, size) =>
+      dice.chance(0.5) ? { afterBytes: dice.int(0, size) } : { stored: dice.chance(0.5) },
+  },
+  stall: {
+    operations: ['upload'],
+    isDoubtful: true,
+    options: (dice, size) => ({ afterBytes: dice.int(0, size), seconds: dice.pick([5, 50, 100, 280, 590]) }),
+  },
+  slowAnswer: {
+    operations: all,
+    isDoubtful: true,
+    options: (dice) => ({ seconds: dice.pick([1, 30, 100, 280]), stored: dice.chance(0.7) }),
+  },
+  storedLater: {
+    operations: ['upload'],
+    isDoubtful: true,
+    options: (dice) => ({
+      afterSeconds: dice.int(1, WINDOW_SECONDS),
+      answer: dice.pick(['gatewayTimeout', 'reset']),
+    }),
+  },
+  listDelay: {
+    operations: ['upload'],
+    isDoubtful: true,
+    options: (dice) => ({ seconds: dice.int(1, WINDOW_SECONDS) }),
+  },
+  nullResult: { operations: ['upload'], isDoubtful: true },
+  emptyResult: { operations: ['upload'] },
+  resultWithoutId: { operations: ['upload'] },
+  truncatedJson: { operations: all },
+  htmlSuccess: { operations: all },
+  cutAnswer: { operations: all, options: (dice) => ({ afterBytes: dice.int(0, 200) }) },
+  throttled: {
+    operations: all,
+    options: (dice) => (dice.chance(0.5) ? { retryAfterSeconds: dice.int(0, 90) } : {}),
+  },
+  serviceThrottled: { operations: withAccess },
+  invalidToken: { operations: withAccess, isForTokens: true },
+  tokenExpired: { operations: withAccess, isForTokens: true },
+  tokenDeath: { operations: withAccess, isForTokens: true },
+  undefinedError: { operations: withAccess, options: perhapsStored },
+  internalError: { operations: all, options: perhapsStored },
+  badGateway: { operations: all, options: perhapsStored },
+  gatewayTimeout: { operations: all, isDoubtful: true, options: perhapsStored },
+  htmlError: { operations: all, options: perhapsStored },
+  emptyError: { operations: all, options: perhapsStored },
+  iamUnavailable: { operations: withAccess },
+  signatureFailed: { operations: withAccess },
+  keyLocked: { operations: all },
+
+  error200: lasting,
+  failed200: lasting,
+  emojiRefused: lasting,
+  bodyTooLarge: lasting,
+  notPublished: lasting,
+  noPermission: { ...lasting, operations: withAccess },
+  projectMissing: { ...lasting, operations: ['upload', 'list'] },
+  notAllowed: { ...lasting, operations: ['upload', 'list'] },
+  /** A list of the most that it can show, and none of them ours. */
+  listOf: { operations: ['list'], isLasting: true, options: () => ({ count: 100 }) },
+} as const satisfies Record<string, Row>;
+
+export type IpdFaultKind = keyof typeof rows;
+
+const table: Record<IpdFaultKind, Row> = rows;
+
+export const ipdFaultKinds = Object.keys(rows).filter((kind): kind is IpdFaultKind => kind in rows);
+/** What a repetition heals. */
+export const passingKinds = ipdFaultKinds.filter((kind) => table[kind].isLasting !== true);
+/** What makes nobody any the wiser. */
+export const doubtfulKinds = ipdFaultKinds.filter((kind) => table[kind].isDoubtful);
+/** What IPD may refuse for good with a single answer. */
+export const refusals = ipdFaultKinds.filter((kind) => table[kind].isLasting && kind !== 'listOf');
+
+/** Whether a request can meet this fault. */
+export function fits(kind: IpdFaultKind, request: { operation: Operation; hasToken: boolean }): boolean {
+  const { operations, isForTokens } = table[kind];
+  return operations.includes(request.operation) && (request.hasToken || isForTokens !== true);
+}
+
+/** The fault as the fake IPD takes it. */
+export function faultOf(kind: IpdFaultKind, dice: Dice, size: number): Record<string, unknown> {
+  return { kind, ...table[kind].options?.(dice, size) };
+}

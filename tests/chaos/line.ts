@@ -1,0 +1,119 @@
+/**
+ * One connection as the two ends of it feel it: the caller pushes chunks into a small buffer, the server pulls them.
+ * It breaks by whatever the caller names, by the caller's signal, or when it stands still for too long; what was
+ * buffered by then arrives or not. It knows nothing of what is said on it.
+ */
+import type { Container } from './container.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export type Line = ReturnType<typeof createLine>;
+
+/** A connection for a request of `length` bytes. */
+export function createLine(options: {
+  time: VirtualTime;
+  container: Container;
+  signal: AbortSignal;
+  idleMs: number;
+  length: number;
+}) {
+  const { time, container, signal, idleMs, length } = options;
+  const room = container.dice.pick([1, 2, 3, 8]);
+  const buffer: Uint8Array[] = [];
+  const { promise: broken, reject } = Promise.withResolvers<never>();
+  // Nobody has to wait for it.
+  broken.catch(() => undefined);
+  /** What the server finds behind the buffer. */
+  let rest: 'to come' | 'complete' | 'lost' = length === 0 ? 'complete' : 'to come';
+  let isOver = false;
+  let pushed = 0;
+  let movedAt = time.now();
+  let change = Promise.withResolvers<void>();
+
+  function changed(): void {
+    change.resolve();
+    change = Promise.withResolvers();
+  }
+
+  function moved(): void {
+    movedAt = time.now();
+    changed();
+  }
+
+  /** The caller has what it wants. */
+  function close(): void {
+    isOver = true;
+    stopWatching();
+    if (rest === 'to come') rest = 'lost';
+    changed();
+  }
+
+  function breakOff(error: unknown): void {
+    if (isOver) return;
+    if (container.dice.chance(0.5)) {
+      buffer.length = 0;
+      rest = 'lost';
+    }
+    close();
+    reject(error);
+  }
+
+  const isFull = (): boolean => !isOver && buffer.length >= room;
+
+  async function push(chunk: Uint8Array): Promise<void> {
+    while (isFull()) await change.promise;
+    // A caller that stood still finds the connection timed out, unless it writes before it looks at its timers.
+    if (time.now() - movedAt >= idleMs && container.dice.chance(0.5)) breakOff(failure('ETIMEDOUT'));
+    if (isOver) return;
+    buffer.push(chunk);
+    pushed += chunk.length;
+    if (pushed >= length) rest = 'complete';
+    moved();
+  }
+
+  async function pull(): Promise<IteratorResult<Uint8Array, undefined>> {
+    for (;;) {
+      const chunk = buffer.shift();
+      if (chunk !== undefined) {
+        moved();
+        return { value: chunk, done: false };
+      }
+      if (rest === 'complete') return { value: undefined, done: true };
+      if (rest === 'lost') throw failure('ECONNRESET');
+      await change.promise;
+    }
+  }
+
+  async function watch(): Promise<void> {
+    const left = movedAt + idleMs - time.now();
+    if (left <= 0) breakOff(failure('ETIMEDOUT'));
+    if (isOver) return;
+    await container.clock.sleep(left);
+    await watch();
+  }
+
+  const abort = (): void => breakOff(signal.reason);
+  const forget = container.onDeath(() => breakOff(failure('EPIPE')));
+  function stopWatching(): void {
+    signal.removeEventListener('abort', abort);
+    forget();
+  }
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  void watch();
+
+  return {
+    push,
+    breakOff,
+    close,
+    isOver: () => isOver,
+    /** Rejects when it breaks. */
+    broken,
+    /** What the server reads. */
+    incoming: { [Symbol.asyncIterator]: () => ({ next: pull }) },
+  };
+}
+
+/** An error as sockets have them. */
+export function failure(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}

@@ -1,0 +1,102 @@
+/**
+ * IPD is down for hours while uploads go on arriving; then it is back, and nobody helps. How long until all of them are
+ * delivered, and how hard is IPD hit when it comes back?
+ */
+import { createDice } from './dice.ts';
+import { createPlatform } from './platform.ts';
+import { judge } from './referee.ts';
+import type { Verdict } from './referee.ts';
+import { issueIdOf, play } from './users.ts';
+import { createWorld } from './world.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+/** A work item's list shows a hundred. */
+const WORK_ITEMS = 40;
+
+export type Outage = Verdict & {
+  /** The most upload requests in any minute after the recovery, and what the settings allow on the average. */
+  peakPerMinute: number;
+  ratePerMinute: number;
+  /** From the recovery to the last delivery. */
+  recoveredInMinutes: number;
+};
+
+/** Plays the outage to its end. */
+export async function playOutage({
+  seed,
+  uploads,
+  hours,
+}: {
+  seed: number;
+  uploads: number;
+  hours: number;
+}): Promise<Outage> {
+  const dice = createDice(`${seed}/outage`);
+  const quiet = { rates: new Map(), ipdRate: 0, ipdKinds: [], lastingRate: 0, isListFull: false };
+  const world = createWorld({
+    dice,
+    profile: { ...quiet, durationMs: 0 },
+    uploadDeadlineHours: 24,
+    pageSize: 100,
+  });
+  const { time, faults, config } = world;
+  faults.stop();
+  const platform = createPlatform(world);
+  const backAt = time.now() + hours * HOUR;
+  const requests: number[] = [];
+  world.rules.of = ({ operation }) => {
+    if (time.now() < backAt) return dice.pick(['unreachable', 'deaf', 'badGateway']);
+    if (operation === 'upload') requests.push(time.now());
+    return undefined;
+  };
+
+  const stories = Array.from({ length: uploads }, (_, index) =>
+    play(
+      {
+        issueId: issueIdOf(index % WORK_ITEMS),
+        filename: `photo ${index}.jpg`,
+        bytes: Buffer.concat([Buffer.from(`${index} `), dice.bytes(dice.int(20, 200))]),
+        isDeclared: dice.chance(0.5),
+        hasKey: true,
+        createAt: dice.int(0, hours * HOUR - MINUTE),
+        putAfter: [dice.int(SECOND, 30 * SECOND)],
+        cancelAfter: undefined,
+        retryAfter: [],
+      },
+      { world, platform },
+    ),
+  );
+  const horizon = backAt + 48 * HOUR;
+  const isDone = (): boolean =>
+    platform.isIdle() && world.queue.isEmpty() && world.documents.due().length === 0;
+  await time.run(() => time.now() >= horizon || (time.now() > backAt && isDone()));
+
+  const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
+  const records = world.uploads();
+  const exhibits = records.map((upload) => {
+    const sha256 = storyOf.get(upload.id)?.sha256 ?? '';
+    return { upload, sha256, isAccepted: true, isExcused: false };
+  });
+  const ends = records.map((upload) =>
+    upload.status === 'delivered' ? Date.parse(upload.deliveredAt) : Infinity,
+  );
+  return {
+    ...judge(exhibits, world.ipd.admin.attachments(), world.trace.nameOf),
+    peakPerMinute: peak(requests),
+    ratePerMinute: config.deliveriesPerMinute,
+    recoveredInMinutes: Math.ceil((Math.max(...ends) - backAt) / MINUTE),
+  };
+}
+
+/** The most of them within any minute; they come in order. */
+function peak(times: readonly number[]): number {
+  let first = 0;
+  let most = 0;
+  for (const [index, at] of times.entries()) {
+    while ((times[first] ?? at) <= at - MINUTE) first += 1;
+    most = Math.max(most, index - first + 1);
+  }
+  return most;
+}

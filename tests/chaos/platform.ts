@@ -1,0 +1,132 @@
+/**
+ * The platform that runs the functions as serverless.yml says: `deliver` from the queue, five at once; `sweep` every
+ * minute; the API's calls. A run that does not end is killed at its timeout, mostly.
+ */
+import { AppError } from '../../lib/errors.ts';
+import { readMessage } from '../../lib/queue.ts';
+import type { Run } from '../../lib/sending.ts';
+import { uploadIdOf } from '../../lib/upload.ts';
+import type { QueueMessage } from './ends/queue.ts';
+import type { Worker, World } from './world.ts';
+
+export type Platform = ReturnType<typeof createPlatform>;
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const CONCURRENCY = 5;
+const TIMEOUT_MS = { deliver: 300 * SECOND, sweep: 50 * SECOND, api: 15 * SECOND };
+/** As functions/deliver.ts and functions/sweep.ts have it. */
+const MARGIN_MS = 10 * SECOND;
+/** How far a sweep looks ahead, and how wrong its clock may be. */
+const SWEEP_REACH_MS = MINUTE + 30 * SECOND;
+
+/** How a run ended, as far as the platform can see. */
+type End = { kind: 'done' } | { kind: 'failed'; error: unknown } | { kind: 'lost' };
+
+/** Runs the functions of a world from now on. */
+export function createPlatform(world: World) {
+  const { time, faults, dice, queue, documents, trace, missing } = world;
+  const idle: Record<keyof typeof TIMEOUT_MS, Worker[]> = { deliver: [], sweep: [], api: [] };
+  let delivering = 0;
+  let running = 0;
+
+  /** Runs one function once and tells how it ended; a container that has survived waits for the next run. */
+  async function invoke(
+    kind: keyof typeof TIMEOUT_MS,
+    work: (worker: Worker) => Promise<void>,
+  ): Promise<End> {
+    const reused = dice.chance(0.9) ? idle[kind].pop() : undefined;
+    const worker = reused ?? world.createWorker(kind);
+    const { container } = worker;
+    const { promise, resolve } = Promise.withResolvers<End>();
+    running += 1;
+    const forget = container.onDeath(() => resolve({ kind: 'lost' }));
+    const cancel = time.after(TIMEOUT_MS[kind], () => {
+      // It stands still, and so does whoever was to kill it: it will go on where it was.
+      if (!(container.isFrozen() && faults.strikes('overstay', dice))) container.die();
+      resolve({ kind: 'lost' });
+    });
+    void work(worker)
+      .then(
+        () => resolve({ kind: 'done' }),
+        (error: unknown) => resolve({ kind: 'failed', error }),
+      )
+      .finally(() => {
+        cancel();
+        forget();
+      });
+    const end = await promise;
+    running -= 1;
+    if (end.kind === 'lost') trace.note(kind, 'lost');
+    else idle[kind].push(worker);
+    if (end.kind === 'failed') {
+      trace.note(kind, end.error instanceof AppError ? `failed ${end.error.code}` : 'failed');
+      world.noteSurprise(end.error);
+    }
+    return end;
+  }
+
+  function poll(): void {
+    while (delivering < CONCURRENCY) {
+      const isShuffled = faults.strikes('messageReordered', dice);
+      const message = queue.receive((count) => (isShuffled ? dice.int(0, count - 1) : 0));
+      if (message === undefined) return;
+      delivering += 1;
+      void deliver(message).then(poll);
+    }
+  }
+
+  async function deliver(message: QueueMessage): Promise<void> {
+    const end = await invoke('deliver', (worker) => handle(worker, message.body));
+    delivering -= 1;
+    if (end.kind === 'done') queue.remove(message.id);
+    else time.after(world.visibilityMs, poll);
+  }
+
+  /** What functions/deliver.ts does with a message. */
+  async function handle({ services, container, errand }: Worker, body: string): Promise<void> {
+    const { clock } = container;
+    const run: Run = {
+      killedAt: clock.now() + TIMEOUT_MS.deliver,
+      signal: clock.timeout(TIMEOUT_MS.deliver - MARGIN_MS),
+    };
+    const message = readMessage(body);
+    if (message === undefined) throw new Error('a message of unknown form');
+    if ('request' in message) {
+      errand.uploadId = message.request.uploadId;
+      await services.delivery.onRequest(message.request, run);
+      return;
+    }
+    for (const arrival of message.arrivals) {
+      errand.uploadId = uploadIdOf(arrival.key);
+      await services.delivery.onArrival(arrival, run);
+    }
+  }
+
+  /** Every minute; one that would find nothing is not run. */
+  function sweep(): void {
+    time.after(MINUTE, sweep);
+    if (documents.due(time.now() + SWEEP_REACH_MS).length === 0 || faults.strikes('sweepSkipped', dice))
+      return;
+    void invoke('sweep', async ({ services, container }) => {
+      await services.sweep.run(container.clock.timeout(TIMEOUT_MS.sweep - MARGIN_MS));
+    });
+  }
+
+  /** One call of the API; undefined when the caller gets no answer that helps. */
+  async function api<T>(
+    call: (services: Worker['services']) => Promise<T>,
+  ): Promise<T | AppError | undefined> {
+    let answer: T | undefined;
+    const end = await invoke('api', async ({ services, errand }) => {
+      errand.uploadId = undefined;
+      answer = await call(services);
+    });
+    if (end.kind === 'failed' && end.error instanceof AppError) return end.error;
+    return end.kind === 'done' ? answer : undefined;
+  }
+
+  world.onVisible(poll);
+  if (missing !== 'sweep') time.after(dice.int(0, MINUTE), sweep);
+  return { api, isIdle: () => running === 0 };
+}

@@ -1,0 +1,99 @@
+/**
+ * Moves time: sweeps, hands out what the queue has, lets children die and stop as their fates are, and sets the clock
+ * forward to the next thing that is due, until nothing is. Changes nothing else and judges nothing.
+ */
+import type { Upload } from '../../../lib/upload.ts';
+import { SPEED } from './clock.ts';
+import type { Ground } from './ground.ts';
+import type { Letter } from './mailbox.ts';
+import type { Order } from './orders.ts';
+import type { Fate } from './plan.ts';
+import type { Victim } from './victims.ts';
+
+type Drive = {
+  ids: string[];
+  /** With what, and to what end, a message is handled; by default with an access key and to a good one. */
+  assign?: (body: string) => Assignment;
+};
+
+/** `onEnd` hears whether the fate has come true. */
+type Assignment = { auth: Order['auth']; fate?: Fate | undefined; onEnd?: (isTrue: boolean) => void };
+
+/** A child that was stopped, the message that it was handling, and until when it sleeps. */
+type Sleeper = { victim: Victim; letter: Letter; until: number; unfinished: number };
+
+/** Children at work at the same time; the machine may have no more than two cores. */
+const AT_ONCE = 4;
+const MINUTE = 60_000;
+/** Lambda kills a function that takes longer. */
+const RUN_MS = 300_000;
+/** What is not over by then is stuck. */
+const PATIENCE_MS = 48 * 60 * MINUTE;
+
+/** Settles when all uploads are final and nothing is left to be done for them, or after 48 hours of the shared clock. */
+export async function drive(ground: Ground, { ids, assign }: Drive): Promise<void> {
+  const { clock, mailbox, victims, world } = ground;
+  const stopped = new Set<Sleeper>();
+  const end = clock.now() + PATIENCE_MS;
+
+  async function deliver(letter: Letter): Promise<void> {
+    const { auth, fate, onEnd }: Assignment = assign?.(letter.body) ?? { auth: 'aksk' };
+    const victim = await victims.take();
+    const doom = fate !== undefined && 'doom' in fate ? fate.doom : undefined;
+    const report = await withinTime(
+      victim,
+      victim.obey({ bodies: [letter.body], auth, ...(doom && { doom }) }),
+      fate?.kind === 'killedInTime' ? fate.afterMs : undefined,
+    );
+    onEnd?.(report.kind === (fate?.kind === 'paused' ? 'stopped' : 'died'));
+    if (report.kind === 'stopped' && fate?.kind === 'paused') {
+      const { unfinished } = report;
+      stopped.add({ victim, letter, unfinished, until: clock.now() + fate.forMs });
+    }
+    release(victim, letter, report.kind);
+  }
+
+  async function resume(sleeper: Sleeper): Promise<void> {
+    const { victim, letter } = sleeper;
+    stopped.delete(sleeper);
+    release(victim, letter, (await withinTime(victim, victim.resume())).kind);
+  }
+
+  function release(victim: Victim, letter: Letter, kind: string): void {
+    if (kind === 'done') mailbox.remove(letter);
+    if (kind === 'done' || kind === 'failed') victims.giveBack(victim);
+  }
+
+  for (;;) {
+    await ground.sweep();
+    const awake = [...stopped].filter(({ until }) => until <= clock.now());
+    await Promise.all([...mailbox.take(AT_ONCE).map(deliver), ...awake.map(resume)]);
+    await ground.quiet([...stopped].reduce((sum, { unfinished }) => sum + unfinished, 0));
+
+    const rest = (await Promise.all(ids.map(world.find))).filter(isUnfinished);
+    const next = Math.min(
+      mailbox.nextAt(),
+      ...[...stopped].map(({ until }) => until),
+      // The sweep runs every minute.
+      Math.max(clock.now() + MINUTE, Math.min(...rest.map(dueTime))),
+    );
+    const isOver = rest.length === 0 && stopped.size === 0 && mailbox.nextAt() === Infinity;
+    if (isOver || clock.now() > end) break;
+    clock.jump(Math.max(next - clock.now(), 0));
+  }
+  await Promise.all([...stopped].map(resume));
+}
+
+/** Waits for a child, and kills it when it takes too long. */
+async function withinTime<T>(victim: Victim, work: Promise<T>, ms = RUN_MS / SPEED): Promise<T> {
+  const timer = setTimeout(victim.kill, ms);
+  return work.finally(() => clearTimeout(timer));
+}
+
+function isUnfinished(upload: Upload): boolean {
+  return upload.status !== 'failed' && upload.dueAt !== undefined;
+}
+
+function dueTime(upload: Upload): number {
+  return Date.parse(upload.dueAt ?? '');
+}

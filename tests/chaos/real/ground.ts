@@ -1,0 +1,84 @@
+/**
+ * Where it happens: the real parts on sockets of this process, started once, the shared clock, the sweep of this
+ * process and the children that deliver. Owns starting and stopping; it does not know what is tried here.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { buildServices } from '../../../lib/services.ts';
+import { startWorld } from '../../support/world.ts';
+import { createSharedClock } from './clock.ts';
+import { createMailbox } from './mailbox.ts';
+import { silence } from './silence.ts';
+import { openVictims } from './victims.ts';
+
+export type Ground = Awaited<ReturnType<typeof openGround>>;
+
+/** Every attachment comes into its list late. */
+const LIST_DELAY_SECONDS = 45;
+
+const firedFaults = z.array(z.object({ fired: z.int() }));
+const time = z.iso.datetime().transform((text) => Date.parse(text));
+const heldAttachments = z.array(
+  z.object({
+    id: z.string(),
+    projectId: z.string(),
+    issueId: z.string(),
+    size: z.int(),
+    sha256: z.string(),
+    filename: z.string(),
+    rawFilename: z.string(),
+    contentType: z.string(),
+    createdAt: time,
+    visibleAt: time,
+    /** Where its bytes are is nobody's business. */
+    blob: z.string().default(''),
+  }),
+);
+
+/** Starts everything. `spare`: children that are kept ready to replace dead ones. */
+export async function openGround({ spare }: { spare: number }) {
+  const directory = await mkdtemp(join(tmpdir(), 'bridge-chaos-'));
+  const clockFile = join(directory, 'clock');
+  const clock = createSharedClock(clockFile);
+  const world = await startWorld({ environment: { PREFLIGHT: 'off', POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+  // The fake IPD and whoever creates uploads look at the world's clock.
+  Object.assign(world.clock, clock);
+  await world.ipdSettings({ listDelaySeconds: LIST_DELAY_SECONDS });
+  const mailbox = createMailbox(clock);
+  const { sweep } = buildServices(world.config, { clock, telemetry: silence, sqs: mailbox.client });
+  const victims = openVictims({ clockFile, cacheDirectory: join(directory, 'compile-cache'), spare });
+
+  async function askIpd(path: string): Promise<unknown> {
+    return (await fetch(`${world.ipd.url}/__admin${path}`)).json();
+  }
+
+  return {
+    world,
+    clock,
+    mailbox,
+    victims,
+    sweep: async (): Promise<void> => {
+      await sweep.run(AbortSignal.timeout(60_000));
+    },
+    /** All that IPD holds. */
+    attachments: async () => heldAttachments.parse(await askIpd('/attachments')),
+    /** How often each of the faults in force has happened. */
+    firedFaults: async () => firedFaults.parse(await askIpd('/faults')).map(({ fired }) => fired),
+    /**
+     * Settles once IPD is through with whatever reached it, but for requests that stand still with a stopped child:
+     * only then may time be set forward, or IPD would break the one thing that the product assumes of it.
+     */
+    async quiet(standing: number): Promise<void> {
+      do await askIpd('/settings');
+      while (world.ipd.requests.filter(({ outcome }) => outcome === 'pending').length > standing);
+    },
+    async close(): Promise<void> {
+      await victims.close();
+      mailbox.client.destroy();
+      await world.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals';
+import { createDice } from '../dice.ts';
+import { LASTING, TRANSIENT } from './faults.ts';
+import { drawPlans } from './plan.ts';
+
+describe('drawPlans', () => {
+  it('draws the same from the same seed, and something else from another', () => {
+    expect(drawPlans(createDice('a'), 20)).toEqual(drawPlans(createDice('a'), 20));
+    expect(drawPlans(createDice('a'), 20)).not.toEqual(drawPlans(createDice('b'), 20));
+  });
+
+  it('deals every fault that passes within ten schedules, and every lasting one within thirty', () => {
+    const plans = drawPlans(createDice('a'), 30);
+
+    const early = new Set(plans.slice(0, 10).flatMap(({ transient }) => transient));
+    const lasting = new Set(plans.flatMap((plan) => plan.lasting ?? []));
+
+    expect([...early].toSorted()).toEqual(Object.keys(TRANSIENT).toSorted());
+    expect([...lasting].toSorted()).toEqual(Object.keys(LASTING).toSorted());
+  });
+
+  it('has an upload for each fault that stores a file, so that all of them are met', () => {
+    for (const { transient, uploads } of drawPlans(createDice('a'), 50)) {
+      const storing = transient.filter((name) => 'stores' in TRANSIENT[name]);
+
+      expect(uploads.length).toBeGreaterThanOrEqual(storing.length);
+      expect(transient.slice(transient.length - storing.length)).toEqual(storing);
+    }
+  });
+});

@@ -1,0 +1,111 @@
+/**
+ * What is going to happen, drawn from a seed before anything does: uploads, faults, events and deaths. The plan can be
+ * repeated, its timing cannot: where exactly a child dies is up to the machine.
+ */
+import type { Dice } from '../dice.ts';
+import { LASTING, TRANSIENT } from './faults.ts';
+import type { Doom } from './orders.ts';
+import { STEPS } from './seams.ts';
+
+/** What is to become of the child that handles a message. */
+export type Fate =
+  | { kind: 'killedInTime'; afterMs: number }
+  | { kind: 'killedAtStep' | 'killedInBody'; doom: Doom }
+  /** `forMs` of the shared clock. */
+  | { kind: 'paused'; doom: Doom; forMs: number };
+
+export type Plan = {
+  issueId: string;
+  auth: 'token' | 'aksk';
+  uploads: {
+    size: number;
+    /** Those with the same number hold the same bytes. */
+    content: number;
+    isHashDeclared: boolean;
+    /** When each copy of the event comes; none comes when it is empty. */
+    events: number[];
+  }[];
+  transient: (keyof typeof TRANSIENT)[];
+  lasting?: keyof typeof LASTING;
+  /** One for each message that is handled, until they are used up. */
+  fates: Fate[];
+};
+
+const FIRST_ISSUE = 956_239_067_176_000_000n;
+const FAULTS_EACH = 4;
+const LASTING_EVERY = 5;
+const MINUTE = 60_000;
+
+/** Plans for so many schedules; all faults turn up as soon as there are enough of them. */
+export function drawPlans(dice: Dice, schedules: number): Plan[] {
+  const transient = createDeck(dice.fork('transient'), keysOf(TRANSIENT));
+  const lasting = createDeck(dice.fork('lasting'), keysOf(LASTING));
+  return Array.from({ length: schedules }, (_, index) => {
+    const issueId = String(FIRST_ISSUE + BigInt(index));
+    const rest = drawPlan(dice.fork(index), index % LASTING_EVERY === 4 ? [] : transient(FAULTS_EACH));
+    return { ...rest, issueId, ...(rest.transient.length === 0 && { lasting: lasting(1)[0] ?? 'refused' }) };
+  });
+}
+
+function drawPlan(dice: Dice, transient: Plan['transient']): Omit<Plan, 'issueId' | 'lasting'> {
+  const storing = transient.filter(isStoring);
+  const length = Math.max(dice.int(1, 4), storing.length);
+  const size = dice.pick([1000, 5000, 70_000, 200_000]);
+  const hasTwins = dice.chance(0.3);
+  const uploads = Array.from({ length }, (_, index) => ({
+    size: dice.chance(0.8) || hasTwins ? size : size + index + 1,
+    content: hasTwins ? index % 2 : index,
+    isHashDeclared: dice.chance(0.5),
+    events: Array.from({ length: dice.pick([0, 1, 1, 1, 2, 3]) }, () => dice.int(0, 2 * MINUTE)),
+  }));
+  const needsToken = transient.some((name) => name === 'tokenDeath' || name === 'tokenRefused');
+  return {
+    auth: needsToken || dice.chance(0.5) ? 'token' : 'aksk',
+    uploads,
+    // A file that is stored is not sent again, so what is to happen to a sending comes before.
+    transient: [...transient.filter((name) => !isStoring(name)), ...storing],
+    fates: drawFates(dice, size),
+  };
+}
+
+/** One of each kind, in any order, and some more that come at any time. */
+function drawFates(dice: Dice, size: number): Fate[] {
+  const killedInTime = (): Fate => ({ kind: 'killedInTime', afterMs: dice.int(0, 60) });
+  const fates: Fate[] = [
+    killedInTime(),
+    { kind: 'killedAtStep', doom: { at: dice.pick(STEPS), act: 'die' } },
+    { kind: 'killedInBody', doom: { at: dice.int(1, size), act: 'die' } },
+    {
+      kind: 'paused',
+      // Right behind the fence is the worst place to be held up: the next that it would do cannot be undone.
+      doom: { at: dice.chance(0.5) ? 'fence written' : dice.pick(STEPS), act: 'stop' },
+      forMs: dice.pick([MINUTE / 3, 7 * MINUTE, 40 * MINUTE, 40 * MINUTE]),
+    },
+    ...Array.from({ length: dice.int(0, 2) }, killedInTime),
+  ];
+  return shuffled(dice, fates);
+}
+
+/** Deals from shuffled cards, shuffled again when they run out. */
+function createDeck<Card>(dice: Dice, cards: Card[]): (count: number) => Card[] {
+  let deck: Card[] = [];
+  return (count) => {
+    if (deck.length < count) deck = [...deck, ...shuffled(dice, cards)];
+    return deck.splice(0, count);
+  };
+}
+
+function shuffled<T>(dice: Dice, items: T[]): T[] {
+  return items
+    .map((item) => ({ item, at: dice.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}
+
+function isStoring(name: keyof typeof TRANSIENT): boolean {
+  return 'stores' in TRANSIENT[name];
+}
+
+function keysOf<Key extends string>(rows: Record<Key, unknown>): Key[] {
+  return Object.keys(rows).filter((key): key is Key => Object.hasOwn(rows, key));
+}

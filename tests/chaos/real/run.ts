@@ -1,0 +1,183 @@
+/**
+ * The real layer of the chaos: real parts over sockets, deliveries in processes that die by SIGKILL or are stopped at
+ * any moment, the sweep, and a referee. What happens is drawn from a seed and has the same trace each time; its timing
+ * is the machine's and cannot be repeated.
+ */
+import { createHash } from 'node:crypto';
+import { storageEvent } from '../../support/queue-event.ts';
+import { createDice } from '../dice.ts';
+import { judge } from '../referee.ts';
+import { drive } from './drive.ts';
+import { LASTING, TRANSIENT } from './faults.ts';
+import type { Rule } from './faults.ts';
+import { openGround } from './ground.ts';
+import type { Ground } from './ground.ts';
+import { drawPlans } from './plan.ts';
+import type { Fate, Plan } from './plan.ts';
+
+export type RealResult = {
+  schedules: number;
+  uploads: number;
+  delivered: number;
+  failed: Record<string, number>;
+  undecided: number;
+  faults: Record<string, number>;
+  lost: number;
+  duplicates: number;
+  stuck: number;
+  seed: string | number;
+  trace: string;
+};
+
+type Options = { schedules: number; seed: string | number; log?: (line: string) => void };
+
+type Staged = {
+  plan: Plan;
+  files: { id: string; sha256: string }[];
+  /** Those that have not come true yet. */
+  fates: Fate[];
+};
+
+/** Schedules that run together and share their time. */
+const AT_ONCE = 5;
+const SPARE_CHILDREN = 3;
+
+/** Runs so many schedules; `log` hears how it goes on, and everything about a schedule that fails. */
+export async function runReal({ schedules, seed, log = () => undefined }: Options): Promise<RealResult> {
+  const plans = drawPlans(createDice(`real/${seed}`), schedules);
+  const result: RealResult = {
+    schedules,
+    uploads: 0,
+    delivered: 0,
+    failed: {},
+    undecided: 0,
+    faults: {},
+    lost: 0,
+    duplicates: 0,
+    stuck: 0,
+    seed,
+    trace: createHash('sha256').update(JSON.stringify(plans)).digest('hex'),
+  };
+  const ground = await openGround({ spare: SPARE_CHILDREN });
+  try {
+    for (let index = 0; index < plans.length; index += AT_ONCE) {
+      await runTogether(ground, plans.slice(index, index + AT_ONCE), { result, log });
+      log(`${Math.min(index + AT_ONCE, plans.length)} of ${plans.length} schedules`);
+    }
+  } finally {
+    await ground.close();
+  }
+  return result;
+}
+
+async function runTogether(
+  ground: Ground,
+  plans: Plan[],
+  { result, log }: { result: RealResult; log: (line: string) => void },
+): Promise<void> {
+  const staged = await Promise.all(plans.map((plan) => stage(ground, plan, result)));
+  const faults = plans.flatMap(faultsOf);
+  await ground.world.faults(faults.map(({ rule }) => rule));
+  await drive(ground, {
+    ids: staged.flatMap(({ files }) => files.map(({ id }) => id)),
+    assign(body) {
+      const own = staged.find(({ files }) => files.some(({ id }) => body.includes(id)));
+      // What got stuck in an earlier round may still have messages under way.
+      if (own === undefined) return { auth: 'aksk' };
+      const { plan, fates } = own;
+      const fate = fates.shift();
+      // A fate that has not come true is there for a later message.
+      const onEnd = (isTrue: boolean) => {
+        if (fate === undefined) return;
+        if (isTrue) count(result.faults, fate.kind);
+        else fates.push(fate);
+      };
+      return { auth: plan.auth, fate, onEnd };
+    },
+  });
+  const fired = await ground.firedFaults();
+  for (const [index, { name }] of faults.entries())
+    if (name !== undefined) count(result.faults, name, fired[index]);
+  await ground.world.faults([]);
+  for (const one of staged) await decide(ground, one, { result, log });
+}
+
+/** Creates the uploads of a plan and stores their files; their events come when the plan says. */
+async function stage({ world, mailbox }: Ground, plan: Plan, result: RealResult): Promise<Staged> {
+  const files: Staged['files'] = [];
+  for (const { size, content, isHashDeclared, events } of plan.uploads) {
+    const bytes = createDice(`${plan.issueId}/${content}`).bytes(size);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const { id } = await world.stage(bytes, {
+      issueId: plan.issueId,
+      ...(isHashDeclared && { sha256 }),
+    });
+    files.push({ id, sha256 });
+    const event = JSON.stringify(storageEvent({ key: `staging/${id}`, bytes }));
+    for (const delayMs of events) mailbox.put(event, delayMs);
+    count(result.faults, 'lostEvent', events.length === 0 ? 1 : 0);
+    count(result.faults, 'repeatedEvent', Math.max(events.length - 1, 0));
+  }
+  return { plan, files, fates: plan.fates.slice() };
+}
+
+async function decide(
+  { world, attachments }: Ground,
+  { plan, files }: Staged,
+  { result, log }: { result: RealResult; log: (line: string) => void },
+): Promise<void> {
+  const held = (await attachments()).filter(({ issueId }) => issueId === plan.issueId);
+  const codes: readonly string[] = plan.lasting === undefined ? [] : LASTING[plan.lasting].codes;
+  const exhibits = await Promise.all(
+    files.map(async ({ id, sha256 }) => {
+      const upload = await world.find(id);
+      const isExcused = upload.status === 'failed' && codes.includes(upload.error.code);
+      return { upload, sha256, isAccepted: true, isExcused };
+    }),
+  );
+  const { failed, findings, ...counts } = judge(exhibits, held, (id) => id);
+  result.uploads += counts.uploads;
+  result.delivered += counts.delivered;
+  result.undecided += counts.undecided;
+  result.lost += counts.lost;
+  result.duplicates += counts.duplicates;
+  result.stuck += counts.stuck;
+  for (const [code, times] of Object.entries(failed)) count(result.failed, code, times);
+  if (findings.length > 0) {
+    log(`failed: ${JSON.stringify({ findings, plan, uploads: exhibits, held }, undefined, 2)}`);
+  }
+}
+
+/** The rules of a plan for the fake IPD, which takes the first that fits; a name is at the one that counts. */
+function faultsOf(plan: Plan): { name: string | undefined; rule: object }[] {
+  const transient = plan.transient
+    .flatMap((name) => named(name, TRANSIENT[name].rules))
+    .toSorted((a, b) => Number(a.rule.isEndless ?? false) - Number(b.rule.isEndless ?? false));
+  const lasting = plan.lasting === undefined ? [] : named(plan.lasting, LASTING[plan.lasting].rules);
+  return [
+    ...transient.map(({ name, rule }) => ({
+      name,
+      rule: forIpd(plan, rule, rule.isEndless ? {} : { count: 1 }),
+    })),
+    ...lasting.map(({ name, rule }) => ({ name, rule: forIpd(plan, rule) })),
+  ];
+}
+
+function named(name: string, rules: readonly Rule[]): { name: string | undefined; rule: Rule }[] {
+  return rules.map((rule, index) => ({ name: index === 0 ? name : undefined, rule }));
+}
+
+/** Calls for a token, and downloads, are about no work item. */
+function forIpd({ issueId }: Plan, { operation, skip, fault }: Rule, times: object = {}): object {
+  const isAboutItem = operation === 'upload' || operation === 'list';
+  return {
+    match: { operation, ...(isAboutItem && { issueId }) },
+    ...(skip !== undefined && { skip }),
+    ...times,
+    fault,
+  };
+}
+
+function count(counts: Record<string, number>, name: string, by = 1): void {
+  if (by > 0) counts[name] = (counts[name] ?? 0) + by;
+}

@@ -1,0 +1,117 @@
+/**
+ * The places where a delivery touches the world, by name, so that a process can die exactly there. Wraps the ways to
+ * DynamoDB, S3 and IPD and tells when a place has been passed; changes nothing of what they do.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import type { Send } from '../../../lib/ipd/wire.ts';
+import type { Surroundings } from '../../../lib/services.ts';
+
+/** In the order of a delivery; each means: right after that. */
+export const STEPS = [
+  'claimed',
+  'work item taken',
+  'list read',
+  'file opened',
+  'fence written',
+  'boundary released',
+  'answered',
+  'candidate written',
+  'attachment claimed',
+  'state written',
+  'file removed',
+] as const;
+
+export type Step = (typeof STEPS)[number];
+
+/** A named step, or so many bytes of the request to IPD. */
+export type Place = Step | number;
+
+/** Holds whoever reaches a place until it may go on. */
+type Reach = (place: Place) => Promise<void>;
+
+type Ways = Pick<Surroundings, 'documents' | 's3' | 'send'>;
+
+/** The same ways, watched; `unfinished` counts the files of which IPD does not have all yet. */
+export function watchWays({ documents, s3, send }: Ways, reach: Reach) {
+  const underWay = new Set<object>();
+
+  const watchedSend: Send = async (request) => {
+    if (request.url.pathname.endsWith('/attachments/upload')) return sendFile(request);
+    const answer = await send(request);
+    if (request.url.pathname.endsWith('/attachments')) await reach('list read');
+    return answer;
+  };
+
+  async function sendFile({ body, ...request }: Parameters<Send>[0]) {
+    const length = Number(request.headers['content-length']);
+    let passed = Promise.resolve();
+    async function* watchedBody() {
+      let sent = 0;
+      for await (const chunk of chunksOf(body)) {
+        yield chunk;
+        sent += chunk.length;
+        if (sent === length) underWay.delete(request);
+        // The socket gets what was written at the end of the turn.
+        passed = turn().then(() => reach(sent === length ? 'boundary released' : sent));
+        await passed;
+      }
+    }
+    underWay.add(request);
+    const answer = await send({ ...request, body: watchedBody() }).finally(() => underWay.delete(request));
+    // Whoever is held at the boundary must not hear the answer.
+    await passed;
+    await reach('answered');
+    return answer;
+  }
+
+  return {
+    documents: watch(documents, reach),
+    s3: watch(s3, reach),
+    send: watchedSend,
+    unfinished: () => underWay.size,
+  };
+}
+
+/** The client, with a look at each command after it was carried out. */
+function watch<Client extends object>(client: Client, reach: Reach): Client {
+  return new Proxy(client, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (name !== 'send' || typeof value !== 'function') return value;
+      return async (...call: unknown[]): Promise<unknown> => {
+        const answer: unknown = await Reflect.apply(value, target, call);
+        const step = stepOf(call[0]);
+        if (step !== undefined) await reach(step);
+        return answer;
+      };
+    },
+  });
+}
+
+const item = z.object({
+  pk: z.string(),
+  status: z.string().optional(),
+  candidate: z.string().optional(),
+  sendingAt: z.string().optional(),
+});
+
+function stepOf(command: unknown): Step | undefined {
+  if (command instanceof GetObjectCommand) return 'file opened';
+  if (command instanceof DeleteObjectCommand) return 'file removed';
+  if (!(command instanceof PutCommand)) return undefined;
+  const { pk, status, candidate, sendingAt } = item.parse(command.input.Item);
+  if (pk.startsWith('work-item#')) return 'work item taken';
+  if (pk.startsWith('attachment#')) return 'attachment claimed';
+  if (status === 'delivered') return 'state written';
+  if (candidate !== undefined) return 'candidate written';
+  if (status !== 'delivering') return undefined;
+  return sendingAt === undefined ? 'claimed' : 'fence written';
+}
+
+function chunksOf(body: Parameters<Send>[0]['body']): AsyncIterable<Uint8Array> | Uint8Array[] {
+  if (body === undefined) return [];
+  return body instanceof Uint8Array ? [body] : body;
+}

@@ -1,0 +1,103 @@
+/**
+ * A delivery's process dies by SIGKILL right after each named step, twenty deliveries at a time: all of them stand
+ * still at the step until the last one has come there, too. And twenty processes that get the same event at once.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { storageEvent } from '../../support/queue-event.ts';
+import { drive } from './drive.ts';
+import { openGround } from './ground.ts';
+import type { Ground } from './ground.ts';
+import type { Place } from './seams.ts';
+
+const TIMES = 20;
+const SIZE = 100_000;
+const HALF = SIZE / 2;
+/** Twenty processes take their time to start on a small machine. */
+const START_MS = 60_000;
+
+let ground: Ground;
+let lastIssue = 956_239_067_176_000_000n;
+
+beforeAll(async () => {
+  ground = await openGround({ spare: 1 });
+});
+afterAll(() => ground.close());
+
+describe('a delivery whose process is killed', () => {
+  it.each<[string, Place, { held: number }]>([
+    ['claimed', 'claimed', { held: 0 }],
+    ['work item taken', 'work item taken', { held: 0 }],
+    ['list read', 'list read', { held: 0 }],
+    ['file opened', 'file opened', { held: 0 }],
+    ['half of the file sent', HALF, { held: 0 }],
+    ['fence written', 'fence written', { held: 0 }],
+    ['boundary released', 'boundary released', { held: TIMES }],
+    ['answered', 'answered', { held: TIMES }],
+    ['candidate written', 'candidate written', { held: TIMES }],
+    ['attachment claimed', 'attachment claimed', { held: TIMES }],
+    ['state written', 'state written', { held: TIMES }],
+    ['file removed', 'file removed', { held: TIMES }],
+  ])('ends in one attachment when it died at the step: %s', async (_name, at, { held }) => {
+    const files = await Promise.all(Array.from({ length: TIMES }, stageFile));
+    const victim = await ground.victims.take();
+
+    const end = await victim.obey({
+      bodies: files.map(({ event }) => event),
+      auth: 'aksk',
+      doom: { at, act: 'die', times: TIMES },
+    });
+    await ground.quiet(0);
+
+    expect(end).toEqual({ kind: 'died' });
+    expect(await attachmentsOf(files)).toHaveLength(held);
+
+    await drive(ground, { ids: files.map(({ id }) => id) });
+
+    const attachments = await attachmentsOf(files);
+    expect(attachments).toHaveLength(TIMES);
+    for (const { id, issueId, sha256 } of files) {
+      const own = attachments.find((attachment) => attachment.issueId === issueId);
+      expect(own?.sha256).toBe(sha256);
+      expect(await ground.world.find(id)).toMatchObject({ status: 'delivered', attachmentId: own?.id });
+      expect(await ground.world.isStaged(id)).toBe(false);
+    }
+  });
+});
+
+describe('twenty processes that get the same event at once', () => {
+  it(
+    'make one upload request and one attachment',
+    async () => {
+      const file = await stageFile();
+      const victims = await Promise.all(Array.from({ length: TIMES }, () => ground.victims.take()));
+
+      const ends = await Promise.all(
+        victims.map((victim) => victim.obey({ bodies: [file.event], auth: 'aksk' })),
+      );
+
+      expect(ends).toEqual(victims.map(() => ({ kind: 'done' })));
+      const requests = ground.world.uploadRequests().filter(({ issueId }) => issueId === file.issueId);
+      expect(requests).toHaveLength(1);
+      const [own, ...others] = await attachmentsOf([file]);
+      expect(others).toEqual([]);
+      expect(await ground.world.find(file.id)).toMatchObject({ status: 'delivered', attachmentId: own?.id });
+    },
+    START_MS,
+  );
+});
+
+/** An upload to a work item of its own, whose event has not been handled yet. */
+async function stageFile() {
+  lastIssue += 1n;
+  const issueId = String(lastIssue);
+  const bytes = randomBytes(SIZE);
+  const { id } = await ground.world.stage(bytes, { issueId });
+  const event = JSON.stringify(storageEvent({ key: `staging/${id}`, bytes }));
+  return { id, issueId, event, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+async function attachmentsOf(files: { issueId: string }[]) {
+  const issues = new Set(files.map(({ issueId }) => issueId));
+  return (await ground.world.received()).filter(({ issueId }) => issues.has(issueId));
+}

@@ -1,0 +1,98 @@
+/**
+ * A process that delivers, built of the product's own services, and that dies or stops where it is told to. It
+ * does what functions/deliver.ts does on the time of the shared clock; it never cleans up after itself.
+ */
+import { readSync } from 'node:fs';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { z } from 'zod';
+import { readConfig } from '../../../lib/config.ts';
+import { send } from '../../../lib/ipd/wire.ts';
+import { readMessage } from '../../../lib/queue.ts';
+import { buildServices } from '../../../lib/services.ts';
+import type { Services } from '../../../lib/services.ts';
+import { SPEED, openSharedClock } from './clock.ts';
+import { orderSchema } from './orders.ts';
+import type { Order, Report } from './orders.ts';
+import { watchWays } from './seams.ts';
+import type { Place } from './seams.ts';
+import { silence } from './silence.ts';
+
+const RUN_MS = 300_000;
+const MARGIN_MS = 10_000;
+const STDIN = 0;
+
+const clock = openSharedClock(process.env['CHAOS_CLOCK'] ?? '');
+const ways = watchWays(
+  {
+    documents: DynamoDBDocumentClient.from(new DynamoDBClient({}), {
+      marshallOptions: { removeUndefinedValues: true },
+    }),
+    s3: new S3Client({
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+    }),
+    send: (request) => send({ ...request, idleMs: request.idleMs / SPEED }),
+  },
+  reach,
+);
+const config = readConfig();
+const containers = { token: build('token'), aksk: build('aksk') };
+
+let doom: z.output<typeof orderSchema>['doom'];
+
+process.on('message', (message) => void obey(orderSchema.parse(message)));
+process.on('disconnect', () => process.exit());
+await tell({ kind: 'ready' });
+
+function build(auth: Order['auth']): Services {
+  const settings = { ...config, ipd: { ...config.ipd, auth } };
+  return buildServices(settings, { ...ways, clock, telemetry: silence });
+}
+
+async function obey(order: z.output<typeof orderSchema>): Promise<void> {
+  doom = order.doom;
+  const { delivery } = containers[order.auth];
+  const run = { killedAt: clock.now() + RUN_MS, signal: clock.timeout(RUN_MS - MARGIN_MS) };
+  try {
+    await Promise.all(
+      order.bodies.map(async (body) => {
+        const message = readMessage(body);
+        if (message === undefined) throw new Error('a message of unknown form');
+        if ('request' in message) await delivery.onRequest(message.request, run);
+        else for (const arrival of message.arrivals) await delivery.onArrival(arrival, run);
+      }),
+    );
+    await tell({ kind: 'done' });
+  } catch (error) {
+    await tell({ kind: 'failed', error: String(error) });
+  }
+}
+
+/** The end of this process, or a long sleep, if it is to happen here. */
+async function reach(place: Place): Promise<void> {
+  if (doom === undefined || !isMetBy(place, doom.at)) return;
+  if (doom.act === 'stop') {
+    doom = undefined;
+    await tell({ kind: 'stopped', unfinished: ways.unfinished() });
+    standStill();
+    return;
+  }
+  doom.times -= 1;
+  if (doom.times === 0) process.kill(process.pid, 'SIGKILL');
+  await new Promise(() => undefined);
+}
+
+/** Nothing of this process goes on until a byte comes in; when the parent is gone, neither does this. */
+function standStill(): void {
+  if (readSync(STDIN, Buffer.alloc(1)) === 0) process.kill(process.pid, 'SIGKILL');
+}
+
+function isMetBy(place: Place, at: Place): boolean {
+  return typeof place === 'number' && typeof at === 'number' ? place >= at : place === at;
+}
+
+async function tell(report: Report): Promise<void> {
+  await new Promise<void>((resolve) => process.send?.(report, undefined, undefined, () => resolve()));
+}

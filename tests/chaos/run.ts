@@ -1,0 +1,83 @@
+/**
+ * `npm run chaos`: attacks the delivery and counts what IPD holds. Ends with 1 unless nothing was lost, doubled or
+ * stuck; prints what went wrong with its seed and a shortest trace.
+ */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { playOutage } from './outage.ts';
+import { runSchedule } from './schedule.ts';
+import { shrink } from './shrink.ts';
+import { playAll } from './simulation.ts';
+
+const HELP = `npm run chaos -- [options]
+  --schedules N  how many (1000)
+  --seed N       the same seed plays the same schedules; without it, one from the clock
+  --json         the last line is one JSON object
+  --trace N      prints the trace of schedule N of the seed, and nothing else
+  --outage       IPD down for 6 hours with 1,000 uploads arriving
+  --real         the embedded stack over sockets, its deliveries killed by SIGKILL`;
+/** How many of the failing schedules are made short and shown. */
+const SHOWN = 3;
+
+const { values } = parseArgs({
+  options: {
+    schedules: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000_007) },
+    json: { type: 'boolean', default: false },
+    trace: { type: 'string' },
+    outage: { type: 'boolean', default: false },
+    real: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const seed = wholeNumber('seed', values.seed);
+const schedules = wholeNumber('schedules', values.schedules);
+
+if (values.help) console.log(HELP);
+else if (values.trace !== undefined) await printTrace(wholeNumber('trace', values.trace));
+else if (values.outage) await outage();
+else if (values.real) await real();
+else await simulation();
+
+async function simulation(): Promise<void> {
+  const { report, broken } = await playAll({ seed, schedules, processes: availableParallelism() });
+  for (const index of broken.slice(0, SHOWN)) await explain(index);
+  print(report);
+  if (broken.length > 0) process.exitCode = 1;
+}
+
+async function outage(): Promise<void> {
+  const result = await playOutage({ seed, uploads: 1000, hours: 6 });
+  print(result);
+  const { lost, duplicates, stuck, peakPerMinute, ratePerMinute } = result;
+  if (lost + duplicates + stuck > 0 || peakPerMinute > 2 * ratePerMinute) process.exitCode = 1;
+}
+
+async function real(): Promise<void> {
+  const { runReal } = await import('./real/run.ts');
+  const report = await runReal({ schedules, seed });
+  print(report);
+  if (report.lost + report.duplicates + report.stuck > 0) process.exitCode = 1;
+}
+
+async function printTrace(index: number): Promise<void> {
+  const outcome = await runSchedule({ seed, index });
+  console.log([...outcome.lines(), ...outcome.findings].join('\n'));
+}
+
+async function explain(index: number): Promise<void> {
+  const { outcome, without } = await shrink({ seed, index });
+  console.error(`seed ${seed}, schedule ${index}: ${outcome.findings.join('; ')}`);
+  console.error(outcome.lines().join('\n'));
+  console.error(`left out: ${[...without].join(' ')}\n`);
+}
+
+function print(report: object): void {
+  console.log(values.json ? JSON.stringify(report) : report);
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  console.error(`--${name} must be a whole number, not "${text}"`);
+  process.exit(2);
+}

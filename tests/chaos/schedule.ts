@@ -1,0 +1,92 @@
+/**
+ * One schedule: a world drawn from a seed, its faults until they stop, then time for everything to come to rest, and
+ * the referee's word. The same seed gives the same trace.
+ */
+import type { Upload } from '../../lib/upload.ts';
+import { createDice } from './dice.ts';
+import { drawProfile } from './faults.ts';
+import type { FaultKind } from './faults.ts';
+import { createPlatform } from './platform.ts';
+import { judge } from './referee.ts';
+import type { Verdict } from './referee.ts';
+import { drawPlans, issueIdOf, play } from './users.ts';
+import type { Story } from './users.ts';
+import { createWorld } from './world.ts';
+import type { Missing, World } from './world.ts';
+
+export type ScheduleOptions = {
+  seed: number;
+  index: number;
+  /** Faults to leave out: `death`, or `death#2` for its second occurrence alone. */
+  without?: ReadonlySet<string>;
+  missing?: Missing | undefined;
+};
+
+export type Outcome = Verdict & {
+  faults: Map<FaultKind, number>;
+  /** How often each kind was drawn, left out or not. */
+  drawn: Map<FaultKind, number>;
+  trace: string;
+  lines: () => string[];
+};
+
+const HOUR = 3_600_000;
+/** Whatever is not final by then, after the last fault, is stuck. */
+const PATIENCE_MS = 48 * HOUR;
+
+/** True when something went wrong that must not. */
+export function isBroken({ lost, duplicates, stuck, findings }: Verdict): boolean {
+  return lost + duplicates + stuck + findings.length > 0;
+}
+
+/** Plays a schedule to its end. */
+export async function runSchedule({ seed, index, without, missing }: ScheduleOptions): Promise<Outcome> {
+  const dice = createDice(`${seed}/${index}`);
+  const profile = drawProfile(dice.fork('profile'));
+  const world = createWorld({ dice: dice.fork('world'), profile, missing, ...(without && { without }) });
+  const { time, faults, trace } = world;
+  const plans = drawPlans(dice.fork('plans'), faults);
+  const platform = createPlatform(world);
+  const stories = plans.map((plan) => play(plan, { world, platform }));
+  const fullFrom = time.now() + dice.int(0, 10) * 6_000;
+  const fullIssue = issueIdOf(0);
+  if (profile.isListFull) {
+    world.rules.of = ({ operation, issueId }) =>
+      operation === 'list' && issueId === fullIssue && time.now() >= fullFrom ? 'listOf' : undefined;
+  }
+  time.after(profile.durationMs, () => {
+    faults.stop();
+    trace.note('world', 'is quiet now');
+  });
+
+  const horizon = time.now() + profile.durationMs + PATIENCE_MS;
+  await time.run(
+    () => time.now() >= horizon || (faults.isStopped() && isAtRest(world, stories, platform.isIdle())),
+  );
+
+  const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
+  const isCrowded = ({ issueId }: Upload): boolean => profile.isListFull && issueId === fullIssue;
+  const uploads = world.uploads();
+  const exhibits = uploads.map((upload) => {
+    const story = storyOf.get(upload.id);
+    return {
+      upload,
+      sha256: story?.sha256 ?? '',
+      isAccepted: story?.isPut === true,
+      isExcused: world.refused.has(upload.id) || isCrowded(upload),
+    };
+  });
+  const verdict = judge(exhibits, world.ipd.admin.attachments(), trace.nameOf);
+  const undecided = uploads.filter(
+    (upload) => upload.error?.code === 'outcome_unknown' && !isCrowded(upload),
+  );
+  verdict.findings.push(...undecided.map(({ id }) => `${trace.nameOf(id)} is undecided without a full list`));
+  verdict.findings.push(...world.surprises);
+  return { ...verdict, faults: faults.counts, drawn: faults.drawn, trace: trace.hash(), lines: trace.lines };
+}
+
+/** Nothing moves, and nothing will but the end of what a failed upload keeps for a retry. */
+function isAtRest({ queue, documents }: World, stories: readonly Story[], isIdle: boolean): boolean {
+  if (!isIdle || !queue.isEmpty() || !stories.every(({ isOver }) => isOver)) return false;
+  return documents.due().every((status) => status === 'failed');
+}

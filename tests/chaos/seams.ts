@@ -1,0 +1,143 @@
+/**
+ * The AWS clients that one container holds: commands of the real SDK, carried out by the in-memory ends, with what can
+ * go wrong on the way. Errors are those that the SDK throws once its own retries have come to nothing.
+ */
+import { Readable } from 'node:stream';
+import { ConditionalCheckFailedException, DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { Container } from './container.ts';
+import type { Documents } from './ends/documents.ts';
+import { refusal } from './ends/objects.ts';
+import type { Objects, Reading } from './ends/objects.ts';
+import type { MessageQueue } from './ends/queue.ts';
+import type { Faults } from './faults.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export type Ends = { documents: Documents; objects: Objects; queue: MessageQueue };
+
+type Surroundings = Ends & {
+  container: Container;
+  faults: Faults;
+  time: VirtualTime;
+  /** Told of each call and how it went. */
+  note: (what: string, key: unknown) => void;
+  /** For tests of the referee: a write that only seems to be made. */
+  isDenied?: ((item: Record<string, unknown>) => boolean) | undefined;
+};
+
+type Options = { abortSignal?: AbortSignal };
+
+/** The ledger's client. */
+export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient {
+  const { container, documents, faults, note, isDenied, time } = surroundings;
+  const { dice } = container;
+
+  async function execute(command: object): Promise<object> {
+    if (faults.strikes('ledgerThrottled', dice)) throw throttled();
+    if (command instanceof QueryCommand) {
+      const lagMs = faults.strikes('indexStale', dice) ? dice.int(1, 5000) : 0;
+      return documents.execute(command, { lagMs });
+    }
+    if (!(command instanceof PutCommand)) {
+      if (faults.strikes('ledgerTimeout', dice)) throw timedOut();
+      return documents.execute(command);
+    }
+    const { pk, status } = command.input.Item ?? {};
+    if (isDenied?.(command.input.Item ?? {})) return {};
+    note(`write ${typeof status === 'string' ? status : keyKind(pk)}`, pk);
+    if (faults.strikes('ledgerTimeout', dice)) {
+      if (dice.chance(0.5)) documents.execute(command);
+      throw timedOut();
+    }
+    if (faults.strikes('ledgerAnswerLost', dice)) {
+      documents.execute(command);
+      // The SDK repeats it; meanwhile others may write.
+      await time.sleep(dice.pick([100, 1000, 5000]));
+      await container.awake();
+    }
+    try {
+      return documents.execute(command);
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) note('refused', pk);
+      throw error;
+    }
+  }
+
+  return standIn(DynamoDBDocumentClient, (command) => container.call(() => execute(command), 8));
+}
+
+/** The staging adapter's client. */
+export function storageOf({ container, objects, faults, note }: Surroundings): S3Client {
+  const { dice } = container;
+
+  function execute(command: object, { abortSignal }: Options): object {
+    note(command.constructor.name.replace('Command', ''), 'input' in command ? keyOf(command.input) : '');
+    if (abortSignal?.aborted) throw abortSignal.reason;
+    if (faults.strikes('storageError', dice)) throw refusal(503, 'SlowDown');
+    const answer = objects.execute(command, command instanceof GetObjectCommand ? drawReading() : {});
+    const body = 'Body' in answer ? answer.Body : undefined;
+    if (body instanceof Readable) {
+      abortSignal?.addEventListener('abort', () => body.destroy(new Error('aborted')), { once: true });
+    }
+    return answer;
+  }
+
+  function drawReading(): Reading {
+    const breakAfter = dice.int(0, 1000);
+    const chunkBytes = dice.pick([100, 700, 4000, 4000]);
+    if (faults.strikes('storageReset', dice)) return { chunkBytes, breakAfter, breakBy: 'reset' };
+    if (faults.strikes('storageStall', dice)) return { chunkBytes, breakAfter, breakBy: 'stall' };
+    if (faults.strikes('storageShort', dice)) return { chunkBytes, breakAfter, breakBy: 'end' };
+    return { chunkBytes };
+  }
+
+  return standIn(S3Client, (command, options = {}) => container.call(() => execute(command, options), 20));
+}
+
+/** The queue's client. */
+export function queueOf({ container, queue, faults, note }: Surroundings): SQSClient {
+  const { dice } = container;
+
+  function execute(command: object): object {
+    if (faults.strikes('queueError', dice)) throw new Error('SQS does not answer');
+    const answer = queue.execute(command);
+    note('queued', '');
+    if (faults.strikes('messageDuplicated', dice)) queue.execute(command);
+    if (faults.strikes('queueAnswerLost', dice)) throw new Error('the answer of SQS was lost');
+    return answer;
+  }
+
+  return standIn(SQSClient, (command) => container.call(() => execute(command), 10));
+}
+
+/** An instance of the SDK's client that sends its commands elsewhere. */
+function standIn<T extends object>(
+  client: { prototype: T },
+  send: (command: object, options?: Options) => Promise<object>,
+): T {
+  return Object.create(client.prototype, { send: { value: send } });
+}
+
+function throttled(): Error {
+  return new DynamoDBServiceException({
+    name: 'ThrottlingException',
+    message: 'throttled to the end of the retries',
+    $fault: 'client',
+    $metadata: { httpStatusCode: 400 },
+  });
+}
+
+function timedOut(): Error {
+  return Object.assign(new Error('DynamoDB did not answer'), { name: 'TimeoutError' });
+}
+
+/** The kind of an item, without its id. */
+function keyKind(pk: unknown): string {
+  return String(pk).split('#', 1).join('');
+}
+
+function keyOf(input: unknown): unknown {
+  return input instanceof Object && 'Key' in input ? input.Key : '';
+}

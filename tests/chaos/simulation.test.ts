@@ -1,0 +1,98 @@
+import { describe, expect, it } from '@jest/globals';
+import { createDice } from './dice.ts';
+import { faultKinds } from './faults.ts';
+import { runSchedule } from './schedule.ts';
+import { shrink } from './shrink.ts';
+import { playAll, playRange } from './simulation.ts';
+import { createVirtualTime } from './virtual-time.ts';
+
+describe('the simulation', () => {
+  it('finds nothing lost, doubled or stuck, accounts for every upload and leaves no kind of fault out', async () => {
+    const { report, broken } = await playAll({ seed: 1, schedules: 500, processes: 1 });
+
+    expect(broken).toEqual([]);
+    expect(report).toMatchObject({ schedules: 500, lost: 0, duplicates: 0, stuck: 0 });
+    const failed = Object.values(report.failed).reduce((sum, count) => sum + count, 0);
+    expect(report.delivered + failed).toBe(report.uploads);
+    expect(report.uploads).toBeGreaterThan(1000);
+    expect(faultKinds.filter((kind) => report.faults[kind] === 0)).toEqual([]);
+  }, 120_000);
+
+  it('plays the same schedule the same way each time, and another one another way', async () => {
+    const first = await runSchedule({ seed: 1, index: 8 });
+    const again = await runSchedule({ seed: 1, index: 8 });
+    const other = await runSchedule({ seed: 2, index: 8 });
+
+    expect(first.lines().length).toBeGreaterThan(100);
+    expect(again.lines()).toEqual(first.lines());
+    expect(again.trace).toBe(first.trace);
+    expect(other.trace).not.toBe(first.trace);
+  });
+
+  it('sums up the same, however the schedules are spread', async () => {
+    const halves = [
+      await playRange({ seed: 3, from: 0, to: 20 }),
+      await playRange({ seed: 3, from: 20, to: 40 }),
+    ];
+    const whole = await playRange({ seed: 3, from: 0, to: 40 });
+
+    expect(halves.flatMap(({ traces }) => traces)).toEqual(whole.traces);
+    expect(halves.reduce((sum, { uploads }) => sum + uploads, 0)).toBe(whole.uploads);
+  });
+});
+
+describe('the referee', () => {
+  it.each([
+    ['reconciliation', 'duplicates'],
+    ['fence', 'duplicates'],
+    ['sweep', 'stuck'],
+  ] as const)(
+    'sees what a product without its %s does: %s',
+    async (missing, finding) => {
+      const tally = await playRange({ seed: 1, from: 0, to: 40, missing });
+
+      expect(tally[finding]).toBeGreaterThan(0);
+    },
+    60_000,
+  );
+
+  it('is given a failing schedule with no more faults than it needs', async () => {
+    const { broken } = await playRange({ seed: 1, from: 0, to: 20, missing: 'sweep' });
+    const [index = 0] = broken;
+
+    const whole = await runSchedule({ seed: 1, index, missing: 'sweep' });
+    const { outcome } = await shrink({ seed: 1, index, missing: 'sweep' });
+
+    const total = (faults: ReadonlyMap<unknown, number>): number =>
+      [...faults.values()].reduce((sum, count) => sum + count, 0);
+    expect(outcome.stuck).toBeGreaterThan(0);
+    expect(total(outcome.faults)).toBeLessThan(total(whole.faults));
+  }, 60_000);
+});
+
+describe('virtual time', () => {
+  it('comes to every timer in its order, and to none that was cancelled', async () => {
+    const time = createVirtualTime(1000);
+    const dice = createDice('timers');
+    const heard: number[] = [];
+    const delays = Array.from({ length: 200 }, () => dice.int(0, 500));
+    for (const delay of delays) time.after(delay, () => heard.push(delay));
+    time.after(250, () => heard.push(Number.NaN))();
+
+    await time.run(() => false);
+
+    expect(heard).toEqual(delays.toSorted((a, b) => a - b));
+    expect(time.now()).toBe(1000 + Math.max(...delays));
+  });
+
+  it('wakes a sleeper at once when its signal aborts', async () => {
+    const time = createVirtualTime(0);
+    const controller = new AbortController();
+    time.after(10, () => controller.abort(new Error('enough')));
+    const sleep = time.sleep(1000, controller.signal).catch((error: unknown) => [time.now(), error]);
+
+    await time.run(() => false);
+
+    expect(await sleep).toEqual([10, new Error('enough')]);
+  });
+});

@@ -1,0 +1,38 @@
+/**
+ * What happened in one schedule, in order: constant words with numbers for names, so that the same seed gives the same
+ * text. It draws no conclusion from it.
+ */
+import { createHash } from 'node:crypto';
+
+const DAY = 86_400_000;
+
+/** An empty trace; `elapsed` says how far time has come. */
+export function createTrace(elapsed: () => number) {
+  const lines: string[] = [];
+  const names = new Map<string, string>();
+
+  /** `key` is whatever carries an upload's id: it is shown as the upload's number. */
+  function note(who: string, what: string, key?: unknown): void {
+    const [id] = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(typeof key === 'string' ? key : '') ?? [];
+    const upload = id === undefined ? '' : ` ${nameOf(id)}`;
+    lines.push(`${elapsed()} ${who}: ${what}${upload}`);
+  }
+
+  function nameOf(id: string): string {
+    const name = names.get(id) ?? `u${names.size + 1}`;
+    names.set(id, name);
+    return name;
+  }
+
+  return {
+    note,
+    nameOf,
+    hash: () => createHash('sha256').update(lines.join('\n')).digest('hex'),
+    /** For people: days and the time of day since the start. */
+    lines: () => lines.map((line) => line.replace(/^\d+/, (ms) => timeOfDay(Number(ms)))),
+  };
+}
+
+function timeOfDay(ms: number): string {
+  return `${Math.floor(ms / DAY)}d ${new Date(ms % DAY).toISOString().slice(11, 23)}`;
+}

@@ -1,0 +1,146 @@
+/**
+ * The way of one container to the fake IPD: one connection an exchange, byte streams in both directions, and the fault
+ * that the dice choose for each request. It carries bytes and never reads them.
+ */
+import type { Ipd } from '../../local/ipd/ipd.ts';
+import { findRoute } from '../../local/ipd/routes.ts';
+import type { Chunks, Operation } from '../../local/ipd/types.ts';
+import type { Send, WireAnswer, WireRequest } from '../../lib/ipd/wire.ts';
+import type { Container } from './container.ts';
+import type { Faults } from './faults.ts';
+import { faultOf, fits, refusals } from './ipd-faults.ts';
+import type { IpdFaultKind } from './ipd-faults.ts';
+import { createLine, failure } from './line.ts';
+import type { Line } from './line.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export type IpdCall = { operation: Operation; issueId: string | undefined };
+
+/** What every request meets for a while: nobody there, somebody who never answers, or a certain fault. */
+export type Rule = 'unreachable' | 'deaf' | IpdFaultKind;
+
+/** The upload that a container is busy with. */
+export type Errand = { refused: () => void; isInDoubt: () => boolean };
+
+type Asked = IpdCall & { size: number; hasToken: boolean };
+
+/** The client's way to IPD. */
+export function wireOf(parts: {
+  container: Container;
+  ipd: Ipd;
+  faults: Faults;
+  time: VirtualTime;
+  errand: () => Errand;
+  rule: (call: IpdCall) => Rule | undefined;
+  note: (what: string) => void;
+}): Send {
+  const { container, ipd, faults, time, errand, note } = parts;
+  const { dice } = container;
+
+  return async (request) => {
+    const target = request.url.pathname + request.url.search;
+    const route = findRoute({ method: request.method, url: target });
+    if (route === undefined) throw new Error(`IPD has no ${target}`);
+    const length = lengthOf(request);
+    const asked: Asked = {
+      operation: route.operation,
+      issueId: 'issueId' in route ? route.issueId : undefined,
+      size: length,
+      hasToken: 'x-auth-token' in request.headers,
+    };
+    await container.call(() => undefined, 30);
+    const rule = parts.rule(asked);
+    note(`ask ${asked.operation}`);
+    if (rule === 'unreachable' || faults.strikes('ipdUnreachable', dice)) throw failure('ECONNREFUSED');
+
+    const { signal, idleMs } = request;
+    const line = createLine({ time, container, signal, idleMs, length });
+    const answer =
+      rule === 'deaf'
+        ? line.broken
+        : serve(line, { request, target, kind: rule ?? draw(asked), size: length });
+    write(request.body, { line, container }).catch(line.breakOff);
+    try {
+      const head = await Promise.race([answer, line.broken]);
+      note(`answer ${head.status}`);
+      return head;
+    } catch (error) {
+      line.breakOff(error);
+      await container.awake();
+      note('no answer');
+      throw error;
+    }
+  };
+
+  async function serve(
+    line: Line,
+    call: { request: WireRequest; target: string; kind: IpdFaultKind | undefined; size: number },
+  ): Promise<WireAnswer> {
+    const { request, target, kind, size } = call;
+    const handle = (): ReturnType<Ipd['handle']> =>
+      ipd.handle({
+        method: request.method,
+        url: target,
+        headers: { 'content-length': String(size), ...request.headers, host: request.url.host },
+        body: line.incoming,
+      });
+    const answer = await (kind === undefined ? handle() : withFault(kind, size, handle));
+    await time.sleep(dice.int(5, 60));
+    await container.awake();
+    if (answer === 'reset') throw failure('ECONNRESET');
+    line.close();
+    return { ...answer, body: receive(answer.body, { container, signal: request.signal }) };
+  }
+
+  /** The fake IPD picks its fault before it waits for anything, so the rule is there for this request alone. */
+  function withFault<T>(kind: IpdFaultKind, size: number, handle: () => T): T {
+    ipd.admin.faults.replace([{ fault: faultOf(kind, dice, size) }]);
+    const answer = handle();
+    // A request that was refused for its credentials has met none.
+    const hasFired = ipd.admin.faults.list().some(({ fired }) => fired > 0);
+    ipd.admin.faults.replace([]);
+    if (hasFired) faults.count(kind);
+    if (hasFired && refusals.includes(kind)) errand().refused();
+    return answer;
+  }
+
+  function draw(asked: Asked): IpdFaultKind | undefined {
+    if (faults.isStopped()) return undefined;
+    const { lastingRate, ipdRate, ipdKinds } = faults.profile;
+    // A reading that is refused for good in a doubt leaves a doubt for ever: nothing is to be learned from that.
+    const isRefusable = asked.operation !== 'list' || !errand().isInDoubt();
+    const kinds = isRefusable && dice.chance(lastingRate) ? refusals : ipdKinds;
+    if (kinds === ipdKinds && !dice.chance(ipdRate)) return undefined;
+    const fitting = kinds.filter((kind) => fits(kind, asked));
+    const kind = fitting[dice.int(0, fitting.length - 1)];
+    return kind !== undefined && faults.allows(kind) ? kind : undefined;
+  }
+}
+
+function lengthOf({ headers, body }: WireRequest): number {
+  if (body instanceof Uint8Array) return body.length;
+  return body === undefined ? 0 : Number(headers['content-length']);
+}
+
+async function write(
+  body: WireRequest['body'],
+  { line, container }: { line: Line; container: Container },
+): Promise<void> {
+  if (body === undefined) return;
+  for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+    if (line.isOver()) return;
+    await line.push(chunk);
+    await container.meetFate();
+  }
+}
+
+async function* receive(
+  chunks: Chunks,
+  { container, signal }: { container: Container; signal: AbortSignal },
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    await container.meetFate();
+    signal.throwIfAborted();
+    yield chunk;
+  }
+}

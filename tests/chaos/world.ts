@@ -1,0 +1,204 @@
+/**
+ * Everything around the product in one simulated world: time, the in-memory ends, and containers that hold the real
+ * services. It starts nothing by itself: `platform.ts` runs the functions and `users.ts` the users.
+ */
+import { ZodError } from 'zod';
+import { createIpd } from '../../local/ipd/ipd.ts';
+import { IPD_CREDENTIALS } from '../../local/settings.ts';
+import { readConfig } from '../../lib/config.ts';
+import { buildServices } from '../../lib/services.ts';
+import type { Services } from '../../lib/services.ts';
+import type { Telemetry } from '../../lib/telemetry.ts';
+import { uploadSchema } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { createContainer } from './container.ts';
+import type { Container } from './container.ts';
+import type { Dice } from './dice.ts';
+import { createDocuments } from './ends/documents.ts';
+import { createObjects } from './ends/objects.ts';
+import { createMessageQueue } from './ends/queue.ts';
+import { createFaults } from './faults.ts';
+import type { Profile } from './faults.ts';
+import { documentsOf, queueOf, storageOf } from './seams.ts';
+import { createTrace } from './trace.ts';
+import { createVirtualTime } from './virtual-time.ts';
+import { wireOf } from './wire.ts';
+import type { IpdCall, Rule } from './wire.ts';
+
+/** Parts of the product that a test of the referee takes away. */
+export type Missing = 'reconciliation' | 'fence' | 'sweep';
+
+export type Worker = { container: Container; services: Services; errand: { uploadId?: string | undefined } };
+
+export type World = ReturnType<typeof createWorld>;
+
+const START = Date.UTC(2026, 0, 2, 3, 4, 5);
+/** As resources/staging.yml has them. */
+const VISIBILITY_MS = 1_800_000;
+const MAX_RECEIVES = 5;
+const URL = 'http://127.0.0.1:1';
+
+/** A world without anybody in it. */
+export function createWorld(options: {
+  dice: Dice;
+  profile: Profile;
+  without?: ReadonlySet<string>;
+  missing?: Missing | undefined;
+  uploadDeadlineHours?: number;
+  pageSize?: number;
+}) {
+  const { dice, profile, without = new Set(), missing } = options;
+  const time = createVirtualTime(START);
+  const trace = createTrace(time.elapsed);
+  const faults = createFaults({ profile, without, note: (kind) => trace.note('fault', kind) });
+  const documents = createDocuments({ now: time.now, pageSize: options.pageSize });
+  const queue = createMessageQueue({
+    now: time.now,
+    visibilityMs: VISIBILITY_MS,
+    maxReceives: MAX_RECEIVES,
+    onSent: (delayMs) => time.after(delayMs, () => listeners.visible()),
+  });
+  const listeners = { visible: (): void => undefined };
+  const ipdDice = dice.fork('ipd');
+  const ipd = createIpd({
+    credentials: IPD_CREDENTIALS,
+    clock: time.now,
+    random: ipdDice.random,
+    sleep: time.sleep,
+    uploadResult: ipdDice.chance(0.15) ? 'null' : 'element',
+    fileSizeAs: ipdDice.chance(0.3) ? 'string' : 'number',
+    deadToken: ipdDice.chance(0.5) ? 'service' : 'gateway',
+  });
+  const config = readConfig({
+    STAGING_BUCKET: 'staging',
+    UPLOADS_TABLE: 'uploads',
+    DELIVERY_QUEUE_URL: `${URL}/queue`,
+    IPD_ENDPOINT: URL,
+    IPD_IAM_ENDPOINT: URL,
+    IPD_CREDENTIALS: JSON.stringify(IPD_CREDENTIALS),
+    IPD_PROJECTS: '*',
+    IPD_AUTH: ipdDice.pick(['auto', 'token']),
+    IPD_COMMIT_WINDOW_SECONDS: missing === 'reconciliation' ? '1' : '600',
+    PREFLIGHT: ipdDice.chance(0.2) ? 'on' : 'off',
+    UPLOAD_DEADLINE_HOURS: String(options.uploadDeadlineHours ?? ipdDice.pick([1, 24])),
+  });
+  /** Uploads that IPD refused for good at least once. */
+  const refused = new Set<string>();
+  /** Errors that nobody injected. */
+  const surprises: string[] = [];
+  const rules = { of: (_call: IpdCall): Rule | undefined => undefined };
+
+  const objects = createObjects({
+    onCreated: (key, { bytes, etag }) =>
+      announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }),
+  });
+
+  /** Storage tells of a new object: at least once on the whole, but here perhaps never. */
+  function announce(key: string, object: { eTag: string; size: number }): void {
+    const body = JSON.stringify({
+      Records: [{ eventName: 'ObjectCreated:Put', s3: { object: { key, ...object } } }],
+    });
+    if (faults.strikes('eventLost', dice)) return;
+    const delay = (): number =>
+      faults.strikes('eventDelayed', dice) ? dice.int(1, 7200) * 1000 : dice.int(50, 2000);
+    queue.send(body, delay());
+    if (faults.strikes('eventDuplicated', dice)) queue.send(body, delay());
+  }
+
+  let containers = 0;
+
+  /** A fresh container with the product's services, and everything that can befall them. */
+  function createWorker(kind: string): Worker {
+    containers += 1;
+    const name = `${kind}${containers}`;
+    const container = createContainer({ time, faults, dice: dice.fork(name) });
+    const errand: Worker['errand'] = {};
+    const note = (what: string, key?: unknown): void => trace.note(name, what, key);
+    const surroundings = {
+      container,
+      documents,
+      objects,
+      queue,
+      faults,
+      time,
+      note,
+      isDenied: missing === 'fence' ? isFence : undefined,
+    };
+    const services = buildServices(config, {
+      clock: container.clock,
+      telemetry: telemetryOf(name),
+      documents: documentsOf(surroundings),
+      s3: storageOf(surroundings),
+      sqs: queueOf(surroundings),
+      send: wireOf({
+        ...surroundings,
+        ipd,
+        errand: () => ({
+          refused: () => refused.add(errand.uploadId ?? ''),
+          isInDoubt: () => find(errand.uploadId ?? '')?.doubt !== undefined,
+        }),
+        rule: (call) =>
+          rules.of(call) ??
+          (missing === 'reconciliation' && call.operation === 'list' ? 'nullResult' : undefined),
+      }),
+    });
+    return { container, services, errand };
+  }
+
+  function telemetryOf(name: string): Telemetry {
+    const note = (message: string, fields: Record<string, unknown> = {}): void =>
+      trace.note(
+        name,
+        [message, fields['status'], fields['code']].filter(Boolean).join(' '),
+        fields['uploadId'],
+      );
+    return {
+      info: note,
+      warn: note,
+      error: (message, error, fields) => {
+        note(message, fields);
+        noteSurprise(error);
+      },
+    };
+  }
+
+  /** Nothing that is injected looks like a mistake in the product's code. */
+  function noteSurprise(error: unknown): void {
+    const isMistake = error instanceof TypeError || error instanceof RangeError || error instanceof ZodError;
+    if (isMistake) surprises.push(error.stack ?? error.message);
+  }
+
+  function find(id: string): Upload | undefined {
+    const item = documents.find(`upload#${id}`);
+    return item === undefined ? undefined : uploadSchema.parse(item);
+  }
+
+  return {
+    time,
+    trace,
+    faults,
+    dice,
+    documents,
+    objects,
+    queue,
+    ipd,
+    config,
+    missing,
+    rules,
+    refused,
+    surprises,
+    visibilityMs: VISIBILITY_MS,
+    createWorker,
+    noteSurprise,
+    find,
+    uploads: () => documents.all('upload#').map((item) => uploadSchema.parse(item)),
+    onVisible: (listener: () => void) => {
+      listeners.visible = listener;
+    },
+  };
+}
+
+/** The write that says that IPD may have the file from here on. */
+function isFence({ status, sendingAt }: Record<string, unknown>): boolean {
+  return status === 'delivering' && sendingAt !== undefined;
+}
