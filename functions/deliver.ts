@@ -11,18 +11,17 @@ const MARGIN_MS = 10_000;
 export const handler = middy<SQSEvent, SQSBatchResponse>().handler(
   async (event: SQSEvent, context: Context) => {
     const remaining = context.getRemainingTimeInMillis();
+    const { clock, telemetry } = services();
     const run: Run = {
-      killedAt: services().clock.now() + remaining,
-      signal: AbortSignal.timeout(Math.max(remaining - MARGIN_MS, 0)),
+      killedAt: clock.now() + remaining,
+      signal: clock.timeout(Math.max(remaining - MARGIN_MS, 0)),
     };
     const batchItemFailures: SQSBatchResponse['batchItemFailures'] = [];
     for (const { messageId, body } of event.Records) {
       try {
         await handleMessage(body, run);
       } catch (error) {
-        services().telemetry.error('message not handled, the queue will bring it again', error, {
-          messageId,
-        });
+        telemetry.error('message not handled, the queue will bring it again', error, { messageId });
         batchItemFailures.push({ itemIdentifier: messageId });
       }
     }

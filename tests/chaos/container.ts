@@ -11,7 +11,7 @@ import type { VirtualTime } from './virtual-time.ts';
 export type Container = ReturnType<typeof createContainer>;
 
 const SECOND = 1000;
-const PAUSES = [5, 20, 45, 100, 310, 700, 2000, 7200] as const;
+const PAUSES = [10, 45, 120, 310, 1200, 2000, 7200] as const;
 /** By how much a clock may be wrong in the end, either way. */
 const MAX_SKEW_MS = 30 * SECOND;
 /** A request that was under way when its sender died arrives within this time. */

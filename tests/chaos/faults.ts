@@ -12,7 +12,7 @@ const highest = {
   death: 0.03,
   deathInFlight: 0.03,
   /** A function stands still, perhaps past its lease; or the platform fails to kill it in time. */
-  pause: 0.02,
+  pause: 0.03,
   overstay: 0.5,
   clockJump: 0.02,
 
@@ -65,14 +65,15 @@ export type Profile = {
 
 /** From a quiet day to hell. */
 export function drawProfile(dice: Dice): Profile {
-  const temper = dice.pick(['quiet', 'single', 'doubtful', 'mixed', 'hell']);
-  const share = { quiet: 0, single: 0, doubtful: 0.2, mixed: 0.3, hell: 0.8 }[temper];
+  const temper = dice.pick(['quiet', 'single', 'frozen', 'doubtful', 'mixed', 'hell']);
+  const share = { quiet: 0, single: 0, frozen: 0.1, doubtful: 0.2, mixed: 0.3, hell: 0.8 }[temper];
   const draw = (kind: OwnFaultKind): [FaultKind, number] => [kind, highest[kind] * dice.random()];
   const chosen = ownKinds.filter(() => dice.chance(share)).map(draw);
   const isSingle = temper === 'single';
   const isIpdAlone = isSingle && dice.chance(0.6);
   const alone: OwnFaultKind = dice.pick(ownKinds);
   if (isSingle && !isIpdAlone) chosen.push([alone, highest[alone]]);
+  if (temper === 'frozen') chosen.push(['pause', highest.pause]);
   // Whoever stands still past the timeout may survive it.
   chosen.push(['overstay', highest.overstay]);
   return {

@@ -16,8 +16,9 @@ const HOUR = 60 * MINUTE;
 const WORK_ITEMS = 40;
 
 export type Outage = Verdict & {
-  /** The most upload requests in any minute after the recovery, and what the settings allow on the average. */
+  /** The most requests of any kind in any minute after the recovery: a delivery takes two, a look and the upload. */
   peakPerMinute: number;
+  /** The deliveries that the settings allow in a minute. */
   ratePerMinute: number;
   /** From the recovery to the last delivery. */
   recoveredInMinutes: number;
@@ -46,9 +47,9 @@ export async function playOutage({
   const platform = createPlatform(world);
   const backAt = time.now() + hours * HOUR;
   const requests: number[] = [];
-  world.rules.of = ({ operation }) => {
+  world.rules.of = () => {
     if (time.now() < backAt) return dice.pick(['unreachable', 'deaf', 'badGateway']);
-    if (operation === 'upload') requests.push(time.now());
+    requests.push(time.now());
     return undefined;
   };
 

@@ -10,7 +10,7 @@ import { shrink } from './shrink.ts';
 import { playAll } from './simulation.ts';
 
 const HELP = `npm run chaos -- [options]
-  --schedules N  how many (1000)
+  --schedules N  how many (1000; with --real 50)
   --seed N       the same seed plays the same schedules; without it, one from the clock
   --json         the last line is one JSON object
   --trace N      prints the trace of schedule N of the seed, and nothing else
@@ -21,7 +21,7 @@ const SHOWN = 3;
 
 const { values } = parseArgs({
   options: {
-    schedules: { type: 'string', default: '1000' },
+    schedules: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000_007) },
     json: { type: 'boolean', default: false },
     trace: { type: 'string' },
@@ -31,7 +31,7 @@ const { values } = parseArgs({
   },
 });
 const seed = wholeNumber('seed', values.seed);
-const schedules = wholeNumber('schedules', values.schedules);
+const schedules = wholeNumber('schedules', values.schedules ?? (values.real ? '50' : '1000'));
 
 if (values.help) console.log(HELP);
 else if (values.trace !== undefined) await printTrace(wholeNumber('trace', values.trace));
@@ -55,7 +55,7 @@ async function outage(): Promise<void> {
 
 async function real(): Promise<void> {
   const { runReal } = await import('./real/run.ts');
-  const report = await runReal({ schedules, seed });
+  const report = await runReal({ schedules, seed, log: (line) => console.error(line) });
   print(report);
   if (report.lost + report.duplicates + report.stuck > 0) process.exitCode = 1;
 }
