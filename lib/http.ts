@@ -17,14 +17,13 @@ export type { HttpEvent, HttpResult };
 
 /** Turns what a handler throws into a problem document; logs what is our fault, once. */
 export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
-  const telemetry = createTelemetry();
   return {
     onError: function answerProblem(request: Request<HttpEvent, HttpResult>): void {
       const { error, event } = request;
       const code = codeOf(error);
       const traceId = event.requestContext.requestId;
       if (problems[code].status >= 500)
-        telemetry.error('request failed', error, { traceId, route: event.routeKey });
+        createTelemetry().error('request failed', error, { traceId, route: event.routeKey });
       request.response = problem(code, { error, path: event.rawPath, traceId });
     },
   };

@@ -85,6 +85,13 @@ export function createIntake(parts: {
     if (bound !== undefined && bound.fingerprint !== fresh.fingerprint) throw reused();
     if (earlier !== undefined && !mayStartAnew(earlier)) return { created: false, upload: earlier };
     await checkWorkItem(request);
+    // One key, one attachment: a late file or a retry must not bring the earlier one back.
+    if (earlier !== undefined) {
+      const { changed, upload } = await ledger.change(earlier, (before) =>
+        moves.cancel(before, { now: clock.now() }),
+      );
+      if (!changed) return { created: false, upload };
+    }
 
     // A key without a record is a creation that was interrupted: it goes on under the id that the key is bound to.
     const winner =

@@ -187,6 +187,20 @@ describe('intake', () => {
       expect(third).toEqual({ created: false, upload: second.upload });
     });
 
+    it('lets nothing come of the earlier upload any more once it starts anew', async () => {
+      const key = randomUUID();
+      const { upload: first } = await world.intake.create(caller, request, key);
+      await end(first, 'expired');
+      await world.intake.create(caller, request, key);
+
+      const late = { key: `staging/${first.id}`, etag: 'late', size: first.size };
+      await world.delivery.onArrival(late, world.run());
+
+      expect(await world.find(first.id)).toMatchObject({ status: 'cancelled' });
+      await expect(world.intake.retry(caller, first.id)).rejects.toThrow('only a failed upload');
+      expect(world.uploadRequests()).toEqual([]);
+    });
+
     it.each([
       'delivered',
       'unconfirmed',
