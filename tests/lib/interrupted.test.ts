@@ -186,3 +186,30 @@ describe('a function that dies when all but the removal is written', () => {
     expect((await world.find(upload.id)).dueAt).toBeUndefined();
   });
 });
+
+describe('a function that is held up behind the fence', () => {
+  it('releases no boundary once its lease has ended, and the file is sent later', async () => {
+    const client = new DynamoDBClient({});
+    clients.push(client);
+    const documents = DynamoDBDocumentClient.from(client, {
+      marshallOptions: { removeUndefinedValues: true },
+    });
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        const answer = await next(args);
+        if (isWriteOf(args.input, ({ sendingAt }) => sendingAt !== undefined)) world.clock.advance(400_000);
+        return answer;
+      },
+      { step: 'initialize', name: 'holdUp' },
+    );
+    const bytes = randomBytes(100_000);
+    const upload = await world.stage(bytes);
+
+    await world.build({ documents }).delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.received()).toEqual([]);
+    expect(world.uploadRequests()).toMatchObject([{ complete: false }]);
+    expect((await world.next(upload.id)).status).toBe('delivered');
+    expect(await world.received()).toHaveLength(1);
+  });
+});
