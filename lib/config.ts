@@ -21,7 +21,15 @@ const settings = z.object({
   UPLOADS_TABLE: z.string(),
   DELIVERY_QUEUE_URL: z.url(),
   MAX_FILE_BYTES: count(52_428_800, { min: 1, max: 5 * 1024 ** 3 }),
-  STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 3600 }),
+  STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 604_800 }),
+  MULTIPART_THRESHOLD_BYTES: count(10_485_760, { min: 1, max: 5 * 1024 ** 3 }),
+  PART_SIZE_BYTES: count(5_242_880, { min: 5_242_880, max: 104_857_600 }),
+  S3_PUBLIC_ENDPOINT: z.url('must be a URL').optional(),
+  SIGNING_CREDENTIALS: z.string().optional(),
+  MAX_OPEN_UPLOADS: count(100, { min: 1, max: 10_000 }),
+  UPLOADS_PER_MINUTE: count(60, { min: 1, max: 1_000 }),
+  UPPY_SESSION_TTL_SECONDS: count(43_200, { min: 60, max: 604_800 }),
+  NOTICES_TOPIC_ARN: z.string().optional(),
   UPLOAD_DEADLINE_HOURS: count(72, { min: 1, max: 720 }),
   RETRY_WINDOW_HOURS: count(24, { min: 1, max: 720 }),
   FAILED_RETENTION_DAYS: count(7, { min: 1, max: 90 }),
@@ -38,6 +46,15 @@ const settings = z.object({
   IPD_IAM_ENDPOINT: z.string().optional(),
   IPD_AUTH: z.enum(['auto', 'aksk', 'token']).default('auto'),
   IPD_CREDENTIALS: z.string().optional(),
+});
+
+/** A function's role may end within the hour. */
+const ROLE_URL_SECONDS = 3_600;
+
+/** As IAM gives it for a user: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html */
+const signingCredentials = z.object({
+  accessKeyId: z.string().min(1),
+  secretAccessKey: z.string().min(1),
 });
 
 const inlineCredentials = z
@@ -66,7 +83,7 @@ const inlineCredentials = z
 
 export type Config = ReturnType<typeof readConfig>;
 
-/** Where the IPD credentials are: in a secret, in a parameter, or (never on Lambda) in the setting itself. */
+/** Where credentials are: in a secret, in a parameter, or (never on Lambda) in the setting itself. */
 export type CredentialsSource =
   { kind: 'secretsmanager'; name: string } | { kind: 'ssm'; name: string } | { kind: 'inline'; json: string };
 
@@ -93,6 +110,18 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     queueUrl: values.DELIVERY_QUEUE_URL,
     maxFileBytes: values.MAX_FILE_BYTES,
     stagingUrlTtlSeconds: values.STAGING_URL_TTL_SECONDS,
+    sessionTtlSeconds: values.UPPY_SESSION_TTL_SECONDS,
+    allowance: {
+      multipartThresholdBytes: values.MULTIPART_THRESHOLD_BYTES,
+      partSizeBytes: values.PART_SIZE_BYTES,
+      maxOpenUploads: values.MAX_OPEN_UPLOADS,
+      uploadsPerMinute: values.UPLOADS_PER_MINUTE,
+    },
+    signer: {
+      endpoint: values.S3_PUBLIC_ENDPOINT,
+      credentials: sourceOf(values.SIGNING_CREDENTIALS),
+    },
+    topicArn: values.NOTICES_TOPIC_ARN,
     policy: {
       uploadDeadlineMs: values.UPLOAD_DEADLINE_HOURS * HOUR,
       retryWindowMs: values.RETRY_WINDOW_HOURS * HOUR,
@@ -107,37 +136,44 @@ export function readConfig(env: Record<string, string | undefined> = process.env
       ...hosts,
       region: values.IPD_REGION,
       auth: values.IPD_AUTH,
-      credentials:
-        values.IPD_CREDENTIALS === undefined ? undefined : credentialsSource(values.IPD_CREDENTIALS),
+      credentials: sourceOf(values.IPD_CREDENTIALS),
     },
   };
 }
 
-/** Reads the JSON of a secret. Throws an Error that names what is wrong with its keys, never their values. */
+/** Reads the JSON of the key that signs URLs. Throws an Error that names what is wrong with it, never its value. */
+export function readSigningCredentials(json: string) {
+  return readSecret('SIGNING_CREDENTIALS', json, signingCredentials);
+}
+
+/** Reads the JSON of IPD's secret. Throws an Error that names what is wrong with its keys, never their values. */
 export function readCredentials(json: string) {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    throw new Error('IPD_CREDENTIALS: not JSON');
-  }
-  const parsed = inlineCredentials.safeParse(value);
-  if (!parsed.success) {
-    const words = parsed.error.issues.map((issue) =>
-      [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
-    );
-    throw new Error(`IPD_CREDENTIALS: ${words.join('; ')}`);
-  }
-  const { accessKey, secretKey, securityToken, domain, username, password } = parsed.data;
+  const secret = readSecret('IPD_CREDENTIALS', json, inlineCredentials);
+  const { accessKey, secretKey, securityToken, domain, username, password } = secret;
   return {
     accessKey: accessKey && secretKey ? { accessKey, secretKey, securityToken } : undefined,
     user: domain && username && password ? { domain, username, password } : undefined,
   };
 }
 
-/** Where credentials would go, or be, that must not; and the question that no default may answer. */
+function readSecret<T>(setting: string, json: string, schema: z.ZodType<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new Error(`${setting}: not JSON`);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const words = parsed.error.issues.map((issue) =>
+    [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
+  );
+  throw new Error(`${setting}: ${words.join('; ')}`);
+}
+
+/** Where credentials would go, or be, that must not; and the questions that no default may answer. */
 function misplaced(given: Record<string, string | undefined>, { onLambda }: { onLambda: boolean }): string[] {
-  const { IPD_ENDPOINT, IPD_IAM_ENDPOINT, IPD_CREDENTIALS, PROJECTS_CLAIM, IPD_PROJECTS } = given;
+  const { IPD_ENDPOINT, IPD_IAM_ENDPOINT, PROJECTS_CLAIM, IPD_PROJECTS } = given;
   const allowed = (url: string | undefined, host: RegExp): boolean =>
     url === undefined || host.test(url) || (!onLambda && LOOPBACK.test(url));
   const problems: string[] = [];
@@ -147,8 +183,16 @@ function misplaced(given: Record<string, string | undefined>, { onLambda }: { on
   if (!allowed(IPD_IAM_ENDPOINT, IAM_HOST)) {
     problems.push('IPD_IAM_ENDPOINT: must be https://iam.<region>.myhuaweicloud.com without a path');
   }
-  if (onLambda && IPD_CREDENTIALS !== undefined && credentialsSource(IPD_CREDENTIALS).kind === 'inline') {
-    problems.push('IPD_CREDENTIALS: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>');
+  for (const name of ['IPD_CREDENTIALS', 'SIGNING_CREDENTIALS']) {
+    if (onLambda && sourceOf(given[name])?.kind === 'inline') {
+      problems.push(`${name}: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>`);
+    }
+  }
+  const urlLife = Number(given['STAGING_URL_TTL_SECONDS'] ?? 0);
+  if (urlLife > ROLE_URL_SECONDS && given['SIGNING_CREDENTIALS'] === undefined) {
+    problems.push(
+      `STAGING_URL_TTL_SECONDS: over ${ROLE_URL_SECONDS} needs SIGNING_CREDENTIALS, since a URL ends with what it is signed with`,
+    );
   }
   if (PROJECTS_CLAIM === undefined && IPD_PROJECTS === undefined) {
     problems.push(
@@ -158,7 +202,8 @@ function misplaced(given: Record<string, string | undefined>, { onLambda }: { on
   return problems;
 }
 
-function credentialsSource(value: string): CredentialsSource {
+function sourceOf(value: string | undefined): CredentialsSource | undefined {
+  if (value === undefined) return undefined;
   const [, kind, name] = /^(secretsmanager|ssm):(.+)$/.exec(value) ?? [];
   if (kind === 'secretsmanager' && name !== undefined) return { kind, name };
   if (kind === 'ssm' && name !== undefined) return { kind, name };

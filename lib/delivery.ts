@@ -5,6 +5,7 @@
  */
 import type { Breaker, Contact } from './breaker.ts';
 import type { Clock } from './clock.ts';
+import type { Closing } from './closing.ts';
 import { AppError, isFailureCode, isSetbackCode } from './errors.ts';
 import type { FailureCode } from './errors.ts';
 import { LIST_LIMIT } from './ipd/client.ts';
@@ -18,7 +19,7 @@ import type { Reconciliation } from './reconciliation.ts';
 import type { Run, Sending } from './sending.ts';
 import type { Staging } from './staging.ts';
 import type { Telemetry } from './telemetry.ts';
-import { isUnwanted, stagingKey, uploadIdOf } from './upload.ts';
+import { isUnwanted, uploadIdOf } from './upload.ts';
 import type { Delivering, Policy, Upload } from './upload.ts';
 
 /** What became of an attempt. */
@@ -44,12 +45,13 @@ export function createDelivery(parts: {
   breaker: Breaker;
   reconciliation: Reconciliation;
   sending: Sending;
+  closing: Closing;
   ipd: () => Promise<IpdClient>;
   clock: Clock;
   policy: Policy;
   telemetry: Telemetry;
 }) {
-  const { ledger, staging, breaker, reconciliation, sending, ipd, clock, policy, telemetry } = parts;
+  const { ledger, staging, breaker, reconciliation, sending, closing, ipd, clock, policy, telemetry } = parts;
   const moment = () => ({ now: clock.now(), policy });
 
   /** Does what a queue message asked for, if it is still to be done. Rejects only when the ledger or the storage cannot be reached. */
@@ -118,7 +120,7 @@ export function createDelivery(parts: {
       contact = attempted.contact;
       const after = await writeDown(claimed, attempted.outcome);
       report(after, { attempt: claimed.attempts, durationMs: clock.now() - started });
-      if (after.status === 'delivered') await tidy(after);
+      if (after.status === 'delivered' || after.status === 'failed') await closing.tryNow(after);
       return after;
     } finally {
       await gate.leave(contact);
@@ -262,16 +264,6 @@ export function createDelivery(parts: {
       code,
       detail,
     });
-  }
-
-  /** Removes the staged file of a finished upload; what goes wrong here is left to the sweep. */
-  async function tidy(upload: Upload): Promise<void> {
-    try {
-      await staging.remove(stagingKey(upload.id));
-      await ledger.change(upload, moves.cleaned);
-    } catch (error) {
-      telemetry.error('staged file not removed, the sweep will', error, { uploadId: upload.id });
-    }
   }
 
   return { onRequest, onArrival };

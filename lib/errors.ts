@@ -10,6 +10,11 @@ export const problems = {
   invalid_request: { status: 400, title: 'The request is not valid', retryable: false },
   invalid_json: { status: 400, title: 'The body is not JSON', retryable: false },
   invalid_form: { status: 400, title: 'The form is not what the upload route takes', retryable: false },
+  ticket_invalid: {
+    status: 401,
+    title: 'The upload session is unknown or over: ask for a new one',
+    retryable: false,
+  },
   no_subject: { status: 401, title: 'The token names no user', retryable: false },
   project_forbidden: { status: 403, title: 'You may not upload to this project', retryable: false },
   ipd_forbidden: {
@@ -29,6 +34,7 @@ export const problems = {
     title: 'The upload is in a state that does not allow this',
     retryable: false,
   },
+  upload_incomplete: { status: 409, title: 'Storage does not have the whole file', retryable: false },
   file_too_large: { status: 413, title: 'The file is larger than allowed', retryable: false },
   unsupported_media_type: { status: 415, title: 'The body has the wrong media type', retryable: false },
   idempotency_key_reused: {
@@ -36,6 +42,8 @@ export const problems = {
     title: 'The Idempotency-Key was used for another request',
     retryable: false,
   },
+  too_many_open_uploads: { status: 429, title: 'You have too many unfinished uploads', retryable: true },
+  rate_limited: { status: 429, title: 'You begin uploads too fast', retryable: true },
   delivery_failed: { status: 502, title: 'IPD did not take the file', retryable: false },
   internal: { status: 500, title: 'Something went wrong on our side', retryable: true },
   unavailable: { status: 503, title: 'A service we depend on does not answer', retryable: true },
@@ -48,7 +56,7 @@ export type ProblemPlace = { pointer: string; detail: string };
 
 /** Why an upload failed for good, in words for the person who sent the file. */
 export const failures = {
-  size_mismatch: 'The stored file does not have the declared size.',
+  size_mismatch: 'The stored file does not have the size that was agreed.',
   checksum_mismatch: 'The stored file does not have the declared SHA-256.',
   staged_file_missing: 'The stored file is gone; upload it again.',
   staged_file_changed: 'The stored file was replaced after it had been accepted; upload it again.',
@@ -91,11 +99,18 @@ export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
   readonly places: readonly ProblemPlace[];
+  /** When the same call may succeed, where that is known. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; places?: ProblemPlace[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; places?: ProblemPlace[]; retryAfterSeconds?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.places = options.places ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
 

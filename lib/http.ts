@@ -15,6 +15,9 @@ import { createTelemetry } from './telemetry.ts';
 
 export type { HttpEvent, HttpResult };
 
+/** When to come back after a service that we depend on did not answer. */
+const UNAVAILABLE_RETRY_SECONDS = 5;
+
 /** Turns what a handler throws into a problem document; logs what is our fault, once. */
 export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
   return {
@@ -24,8 +27,19 @@ export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
       const traceId = event.requestContext.requestId;
       if (problems[code].status >= 500)
         createTelemetry().error('request failed', error, { traceId, route: event.routeKey });
-      request.response = problem(code, { error, path: event.rawPath, traceId });
+      // A ticket in the path is a secret: the route says enough.
+      const path = event.routeKey.includes('{ticket}') ? event.routeKey.replace(/^\w+ /, '') : event.rawPath;
+      request.response = problem(code, { error, path, traceId });
     },
+  };
+}
+
+/** The gateway has routed already, so a table from its route keys to one function each is all there is. */
+export function routed(routes: Record<string, (event: HttpEvent) => Promise<HttpResult>>) {
+  return async (event: HttpEvent): Promise<HttpResult> => {
+    const route = routes[event.routeKey];
+    if (route !== undefined) return route(event);
+    throw new AppError('not_found', `there is no ${event.requestContext.http.method} ${event.rawPath}`);
   };
 }
 
@@ -69,6 +83,11 @@ export function readBody<T>(event: HttpEvent, schema: z.ZodType<T>): T {
   return check(value, schema, (path) => path.map((part) => `/${escapePointer(part)}`).join(''));
 }
 
+/** The query, checked. Throws `invalid_request` naming every parameter at fault. */
+export function readQuery<T>(event: HttpEvent, schema: z.ZodType<T>): T {
+  return check(event.queryStringParameters ?? {}, schema, ([name = '']) => `query:${String(name)}`);
+}
+
 /** The body as it was sent. */
 export function readBytes(event: HttpEvent): Buffer {
   return Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
@@ -99,6 +118,11 @@ export function idempotencyKey(event: HttpEvent): string | undefined {
   });
 }
 
+/** Where the caller has reached us, behind whatever domain. */
+export function originOf(event: HttpEvent): string {
+  return `${event.headers['x-forwarded-proto'] ?? 'https'}://${event.headers['host'] ?? event.requestContext.domainName}`;
+}
+
 /** A path parameter that the route has. */
 export function pathParameter(event: HttpEvent, name: string): string {
   return event.pathParameters?.[name] ?? '';
@@ -116,11 +140,15 @@ function problem(
 ): HttpResult {
   const { status, title, retryable } = problems[code];
   const own = error instanceof AppError && status !== 500 && status !== 503 ? error : undefined;
+  const detail = own?.message ?? 'the cause is in the logs under the traceId';
+  const retryAfter = status === 503 ? UNAVAILABLE_RETRY_SECONDS : own?.retryAfterSeconds;
   const body = {
     type: `urn:ipd-attachment-bridge:problem:${code}`,
     title,
     status,
-    detail: own?.message ?? 'the cause is in the logs under the traceId',
+    detail,
+    // The name that the gateway's own errors have for it.
+    message: detail,
     instance: path,
     code,
     retryable,
@@ -129,7 +157,7 @@ function problem(
   };
   return json(status, body, {
     'content-type': 'application/problem+json',
-    ...(status === 503 && { 'retry-after': '5' }),
+    ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
   });
 }
 

@@ -1,21 +1,36 @@
 /**
- * The uploads table in DynamoDB: records, the index of what is due, idempotency keys, and what uploads
- * compete for: attachments, work items, the breaker.
+ * The uploads table in DynamoDB: records and their indexes, of what is due, of what is open and of what is whose.
  * Every change is one conditional write of a whole record, so a record has one history. Without
  * transactions: whatever belongs together is written in an order that a crash leaves readable.
  */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { createClaims } from './claims.ts';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
-import { occupiesWorkItem, uploadSchema } from './upload.ts';
+import { createTable } from './table.ts';
+import type { Condition, Item, Question } from './table.ts';
+import { isFinal, uploadSchema } from './upload.ts';
 import type { Upload } from './upload.ts';
 
 /** From an upload to its next state, or to undefined where that is not legal. Called again when another writer was faster. */
 export type Move = (upload: Upload) => Upload | undefined;
+
+/** Which of an owner's uploads, the newest first. */
+export type Selection = {
+  owner: string;
+  /** Only those that have not ended. */
+  isOpen: boolean;
+  projectId?: string | undefined;
+  issueId?: string | undefined;
+  /** Go on after this one. */
+  after?: Position | undefined;
+  limit: number;
+};
+
+/** Where an upload stands among its owner's. */
+export type Position = Pick<Upload, 'id' | 'createdAt'>;
 
 export type Ledger = ReturnType<typeof createLedger>;
 
@@ -24,28 +39,15 @@ const DUE_SHARDS = 8;
 /** Writers that meet on one record: beyond this many in a row something is broken. */
 const MAX_CONFLICTS = 20;
 
-type Condition = { condition: string; names?: Record<string, string>; values?: Record<string, unknown> };
-
 const VERSION = { '#version': 'version' };
-const UNLESS_ANOTHERS = 'attribute_not_exists(pk) OR uploadId = :mine';
 
-const owned = z.object({ uploadId: z.string() });
-const held = z.object({ uploadId: z.string(), mark: z.string() });
-const keyItem = z.object({ uploadId: z.string(), fingerprint: z.string() });
-type KeyBinding = z.infer<typeof keyItem>;
+export function createLedger(parts: { client: DynamoDBDocumentClient; table: string; clock: Clock }) {
+  const { clock } = parts;
+  const table = createTable(parts);
 
-export function createLedger({
-  client,
-  table,
-  clock,
-}: {
-  client: DynamoDBDocumentClient;
-  table: string;
-  clock: Clock;
-}) {
   /** The record, read consistently; undefined when there is none. */
   async function find(id: string): Promise<Upload | undefined> {
-    const item = await read(uploadKey(id));
+    const item = await table.read(uploadKey(id));
     return item && uploadSchema.parse(item);
   }
 
@@ -83,155 +85,62 @@ export function createLedger({
   async function* due(time: number): AsyncGenerator<{ id: string; status: string }> {
     const first = Math.floor(clock.random() * DUE_SHARDS);
     for (let turn = 0; turn < DUE_SHARDS; turn += 1) {
-      const shard = String((first + turn) % DUE_SHARDS);
-      let from: Record<string, unknown> | undefined;
-      do {
-        const { Items, LastEvaluatedKey } = await client.send(
-          new QueryCommand({
-            TableName: table,
-            IndexName: 'due',
-            KeyConditionExpression: '#shard = :shard AND #due <= :time',
-            ExpressionAttributeNames: { '#shard': 'dueShard', '#due': 'dueAt' },
-            ExpressionAttributeValues: { ':shard': shard, ':time': new Date(time).toISOString() },
-            ExclusiveStartKey: from,
-          }),
-        );
-        yield* dueItems
-          .parse(Items ?? [])
-          .map(({ pk, status }) => ({ id: pk.slice(uploadKey('').length), status }));
-        from = LastEvaluatedKey;
-      } while (from !== undefined);
+      const pages = table.query({
+        index: 'due',
+        condition: '#shard = :shard AND #due <= :time',
+        names: { '#shard': 'dueShard', '#due': 'dueAt' },
+        values: { ':shard': String((first + turn) % DUE_SHARDS), ':time': new Date(time).toISOString() },
+      });
+      for await (const page of pages) {
+        yield* dueItems.parse(page).map(({ pk, status }) => ({ id: idOf(pk), status }));
+      }
     }
   }
 
-  /** Claims an attachment for an upload; answers with the upload that has it, which may be another. */
-  async function claimAttachment(attachmentId: string, uploadId: string): Promise<string> {
-    const pk = attachmentKey(attachmentId);
-    const taken = await putUnless(
-      pk,
-      { uploadId },
-      { condition: UNLESS_ANOTHERS, values: { ':mine': uploadId } },
-    );
-    return taken === undefined ? uploadId : owned.parse(taken).uploadId;
-  }
-
-  /** Which of these attachments have been claimed, and by which upload. */
-  async function findClaims(attachmentIds: string[]): Promise<Map<string, string>> {
-    const items = await Promise.all(
-      attachmentIds.map(async (id) => [id, await read(attachmentKey(id))] as const),
-    );
-    return new Map(items.flatMap(([id, item]) => (item ? [[id, owned.parse(item).uploadId]] : [])));
-  }
-
-  /**
-   * Takes the work item for uploads of one size; false while another upload occupies it. Each taking leaves a new
-   * mark: who found the holder idle takes over only what has not been taken again meanwhile.
-   */
-  async function takeWorkItem(upload: Upload): Promise<boolean> {
-    const pk = `work-item#${upload.issueId}#${upload.size}`;
-    const take = (seen?: string): Promise<Record<string, unknown> | undefined> =>
-      putUnless(
-        pk,
-        { uploadId: upload.id, mark: clock.uuid() },
-        {
-          condition: `${UNLESS_ANOTHERS} OR mark = :seen`,
-          values: { ':mine': upload.id, ':seen': seen ?? '' },
-        },
-      );
-    let taken = await take();
-    for (let tries = 0; taken !== undefined && tries < MAX_CONFLICTS; tries += 1) {
-      const { uploadId, mark } = held.parse(taken);
-      const holder = await find(uploadId);
-      if (holder !== undefined && occupiesWorkItem(holder)) return false;
-      taken = await take(mark);
+  /** A page of an owner's uploads; `next` is where another page begins, undefined when there is none. */
+  async function list({
+    limit,
+    ...selection
+  }: Selection): Promise<{ uploads: Upload[]; next: Position | undefined }> {
+    const found: Position[] = [];
+    const question = ownIndex(selection);
+    // One more than the page tells whether there is another; what a filter leaves out is read in large pages.
+    const pageSize = question.filter === undefined ? limit + 1 : undefined;
+    for await (const page of table.query({ ...question, newestFirst: true, pageSize })) {
+      found.push(...ownItems.parse(page).map(({ pk, createdAt }) => ({ id: idOf(pk), createdAt })));
+      if (found.length > limit) break;
     }
-    return taken === undefined;
-  }
-
-  /** A small shared state by name; undefined when nobody has written it yet. */
-  async function readState(name: string): Promise<Record<string, unknown> | undefined> {
-    return read(`state#${name}`);
-  }
-
-  /** Writes a shared state if it still has the version that was read (0 for none); false when somebody was faster. */
-  async function writeState(name: string, version: number, value: Record<string, unknown>): Promise<boolean> {
-    const taken = await putUnless(
-      `state#${name}`,
-      { ...value, version: version + 1 },
-      {
-        condition: 'attribute_not_exists(pk) OR #version = :version',
-        names: VERSION,
-        values: { ':version': version },
-      },
+    const page = found.slice(0, limit);
+    const uploads = (await Promise.all(page.map(({ id }) => find(id)))).filter(
+      (upload): upload is Upload => upload !== undefined && !(selection.isOpen && isFinal(upload)),
     );
-    return taken === undefined;
+    return { uploads, next: found.length > limit ? page.at(-1) : undefined };
   }
 
-  /** What an owner's idempotency key is bound to. */
-  async function findKey(owner: string, key: string): Promise<KeyBinding | undefined> {
-    const item = await read(ownerKey(owner, key));
-    return item && keyItem.parse(item);
-  }
-
-  /** Binds an owner's key to an upload, or takes it over from `instead`; answers with what it is bound to then, which may be another's. */
-  async function bindKey(
-    owner: string,
-    key: string,
-    { uploadId, fingerprint, instead }: KeyBinding & { instead?: string | undefined },
-  ): Promise<KeyBinding> {
-    const taken = await putUnless(
-      ownerKey(owner, key),
-      { uploadId, fingerprint },
-      {
-        condition: `${UNLESS_ANOTHERS} OR uploadId = :instead`,
-        values: { ':mine': uploadId, ':instead': instead ?? uploadId },
-      },
-    );
-    return taken === undefined ? { uploadId, fingerprint } : keyItem.parse(taken);
+  /** When an owner's uploads were created, the oldest first, but no more than `limit`: all that are open, or all since a moment (milliseconds). */
+  async function creations(
+    { owner, since }: { owner: string; since?: number },
+    limit: number,
+  ): Promise<string[]> {
+    const times: string[] = [];
+    const question = ownIndex({ owner, isOpen: since === undefined, since });
+    for await (const page of table.query({ ...question, pageSize: limit })) {
+      times.push(...ownItems.parse(page).map(({ createdAt }) => createdAt));
+      if (times.length >= limit) break;
+    }
+    return times.slice(0, limit);
   }
 
   /** Writes an upload when the condition holds; undefined when it does not. */
   async function put(upload: Upload, when: Condition): Promise<Upload | undefined> {
     const record = uploadSchema.parse(upload);
-    const item = record.dueAt === undefined ? record : { ...record, dueShard: shardOf(record.id) };
-    const taken = await putUnless(uploadKey(record.id), item, when);
+    const item: Item = {
+      ...record,
+      ...(record.dueAt !== undefined && { dueShard: shardOf(record.id) }),
+      ...(!isFinal(record) && { openOwner: record.owner }),
+    };
+    const taken = await table.putUnless(uploadKey(record.id), item, when);
     return taken === undefined ? record : undefined;
-  }
-
-  /**
-   * The one place that writes: answers with the item that stood in the way, undefined when ours was written.
-   * A write whose answer got lost, so that it met its own effect, counts as written.
-   */
-  async function putUnless(
-    pk: string,
-    item: Record<string, unknown>,
-    { condition, names, values }: Condition,
-  ): Promise<Record<string, unknown> | undefined> {
-    const writeId = clock.uuid();
-    try {
-      await client.send(
-        new PutCommand({
-          TableName: table,
-          Item: { ...item, pk, writeId },
-          ConditionExpression: condition,
-          ExpressionAttributeNames: names,
-          ExpressionAttributeValues: values,
-        }),
-      );
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error;
-      const present = await read(pk);
-      // Nothing is ever deleted, so whatever failed the condition is still there in some version.
-      return present?.['writeId'] === writeId ? undefined : (present ?? {});
-    }
-  }
-
-  async function read(pk: string): Promise<Record<string, unknown> | undefined> {
-    const { Item } = await client.send(
-      new GetCommand({ TableName: table, Key: { pk }, ConsistentRead: true }),
-    );
-    return Item;
   }
 
   async function required(id: string): Promise<Upload> {
@@ -240,28 +149,41 @@ export function createLedger({
     return upload;
   }
 
-  return {
-    find,
-    add,
-    change,
-    due,
-    claimAttachment,
-    findClaims,
-    takeWorkItem,
-    readState,
-    writeState,
-    findKey,
-    bindKey,
-  };
+  return { find, add, change, due, list, creations, ...createClaims({ table, clock, find }) };
 }
 
 const dueItems = z.array(z.object({ pk: z.string(), status: z.string() }));
+const ownItems = z.array(z.object({ pk: z.string(), createdAt: z.string() }));
 
 const uploadKey = (id: string): string => `upload#${id}`;
-const attachmentKey = (id: string): string => `attachment#${id}`;
+const idOf = (pk: string): string => pk.slice(uploadKey('').length);
 
-function ownerKey(owner: string, key: string): string {
-  return `key#${createHash('sha256').update(`${owner}\n${key}`).digest('hex')}`;
+/** The index that holds only what is open, or the one that holds everything of an owner's. */
+function ownIndex({
+  owner,
+  isOpen,
+  after,
+  since = 0,
+  ...filters
+}: Omit<Selection, 'limit'> & { since?: number | undefined }): Question {
+  const key = isOpen ? 'openOwner' : 'owner';
+  const wanted = Object.entries(filters).filter(([, value]) => value !== undefined);
+  return {
+    index: isOpen ? 'open' : 'owner',
+    condition: '#owner = :owner AND #created >= :since',
+    filter: wanted.map(([name]) => `#${name} = :${name}`).join(' AND ') || undefined,
+    names: {
+      '#owner': key,
+      '#created': 'createdAt',
+      ...Object.fromEntries(wanted.map(([name]) => [`#${name}`, name])),
+    },
+    values: {
+      ':owner': owner,
+      ':since': new Date(since).toISOString(),
+      ...Object.fromEntries(wanted.map(([name, value]) => [`:${name}`, value])),
+    },
+    after: after && { pk: uploadKey(after.id), [key]: owner, createdAt: after.createdAt },
+  };
 }
 
 /** Uploads spread evenly, and one always lands in the same shard. */

@@ -7,17 +7,17 @@ import { failures, remarks, setbacks } from './errors.ts';
 import type { FailureCode, SetbackCode } from './errors.ts';
 import {
   CLOCK_SKEW_MS,
+  CLOSING_PATIENCE_MS,
   committedAt,
   LATE_ARRIVAL_MS,
   LEASE_GRACE_MS,
   lookDelay,
   nextDoubtLook,
   QUEUE_PATIENCE_MS,
-  REMOVAL_PATIENCE_MS,
   retryDelay,
 } from './schedule.ts';
 import { isFinal, mayBeInIpd } from './upload.ts';
-import type { Delivering, Doubt, In, NewUpload, Policy, StagedObject, Upload } from './upload.ts';
+import type { Delivering, Doubt, In, NewUpload, Notice, Policy, StagedObject, Upload } from './upload.ts';
 
 /** The right to deliver: whose it is and when it ends. */
 export type Claim = { token: string; until: number };
@@ -50,16 +50,22 @@ export function createUpload(input: NewUpload, { now, policy }: Moment): Upload 
   };
 }
 
-/** The file is there. A file of another size than declared ends the upload. */
+/** The file is there. A file of another size than agreed ends the upload. */
 export function stage(upload: Upload, object: StagedObject, { now, policy }: Moment): Upload | undefined {
   if (upload.status !== 'awaiting_upload' && upload.status !== 'expired') return undefined;
-  if (object.size !== upload.size) {
-    const detail = `${object.size} bytes stored, ${upload.size} declared`;
+  const { size, maxSize } = upload;
+  const isAgreed = maxSize === undefined ? object.size === size : object.size >= 1 && object.size <= maxSize;
+  if (!isAgreed) {
+    const agreed = maxSize === undefined ? `${size} declared` : `1 to ${maxSize} allowed`;
+    const detail = `${object.size} bytes stored, ${agreed}`;
     return failed(upload, { code: 'size_mismatch', detail, now, policy });
   }
   return {
     ...upload,
     status: 'staged',
+    size: object.size,
+    maxSize: undefined,
+    notice: undefined,
     etag: object.etag,
     stagedAt: iso(now),
     retryUntil: iso(now + policy.retryWindowMs),
@@ -148,13 +154,17 @@ export function noteForeign(upload: Upload, ids: string[]): Upload | undefined {
 }
 
 /** This attachment is ours: a fact, whoever holds the lease. One upload has one; a second is a copy too many. */
-export function nominate(upload: Upload, { attachmentId }: { attachmentId: string }): Upload | undefined {
+export function nominate(
+  upload: Upload,
+  { attachmentId, now }: { attachmentId: string; now: number },
+): Upload | undefined {
   const own = upload.status === 'delivered' ? upload.attachmentId : upload.candidate;
   if (own === attachmentId) return upload;
   if (typeof own === 'string') return addDuplicates(upload, [attachmentId]);
-  return upload.status === 'delivered'
-    ? { ...upload, attachmentId, reason: undefined }
-    : { ...upload, candidate: attachmentId };
+  if (upload.status !== 'delivered') return { ...upload, candidate: attachmentId };
+  // Those who listen were told of a success without an id.
+  const news = { notice: noticeOf('UploadDelivered', now), dueAt: iso(now + CLOSING_PATIENCE_MS) };
+  return { ...upload, attachmentId, reason: undefined, ...news };
 }
 
 /** IPD has the file, under this id or under one it never told. */
@@ -175,7 +185,8 @@ export function delivered(
     doubt: undefined,
     candidate: undefined,
     recheckAt,
-    dueAt: iso(now + REMOVAL_PATIENCE_MS),
+    notice: noticeOf('UploadDelivered', now),
+    dueAt: iso(now + CLOSING_PATIENCE_MS),
   };
 }
 
@@ -261,14 +272,18 @@ export function lapse(
   return postponed(upload, { code: 'lease_lost', counts: true, now, random, policy });
 }
 
-/** The file has not arrived yet: look again later, or end when the deadline is over. */
-export function lookAgain(upload: Upload, { now }: { now: number }): Upload | undefined {
+/** The file, or a part of it, has not arrived yet: look again later, or end when the deadline is over. */
+export function lookAgain(
+  upload: Upload,
+  { now, hasParts = false }: { now: number; hasParts?: boolean },
+): Upload | undefined {
   if (upload.status !== 'awaiting_upload') return undefined;
   if (now >= Date.parse(upload.uploadDeadline)) {
-    return { ...upload, status: 'expired', dueAt: iso(now + LATE_ARRIVAL_MS) };
+    const notice = noticeOf('UploadExpired', now);
+    return { ...upload, status: 'expired', notice, dueAt: iso(now + CLOSING_PATIENCE_MS) };
   }
   const looks = upload.looks + 1;
-  const due = Math.min(now + lookDelay(looks), Date.parse(upload.uploadDeadline));
+  const due = Math.min(now + lookDelay(looks, { hasParts }), Date.parse(upload.uploadDeadline));
   return { ...upload, looks, dueAt: iso(due) };
 }
 
@@ -283,7 +298,17 @@ export function queueAgain(upload: Upload, { now }: { now: number }): Upload | u
 export function cancel(upload: Upload, { now }: { now: number }): Upload | undefined {
   if (mayBeInIpd(upload)) return undefined;
   if (upload.status === 'cancelled') return upload;
-  return { ...upload, status: 'cancelled', error: undefined, dueAt: iso(now + LATE_ARRIVAL_MS) };
+  const dueAt = iso(now + LATE_ARRIVAL_MS);
+  return { ...upload, status: 'cancelled', error: undefined, notice: undefined, dueAt };
+}
+
+/** S3's multipart upload is gone without the file being there: another one takes its place. */
+export function replaceMultipart(
+  upload: Upload,
+  { gone, uploadId }: { gone: string; uploadId: string },
+): Upload | undefined {
+  if (upload.status !== 'awaiting_upload' || upload.multipart?.uploadId !== gone) return undefined;
+  return { ...upload, multipart: { ...upload.multipart, uploadId } };
 }
 
 /** The user wants a failed upload tried again; one in doubt is looked for first. */
@@ -297,6 +322,7 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
     stagedAt: iso(now),
     retryUntil: iso(now + policy.retryWindowMs),
     failedAttempts: 0,
+    notice: undefined,
     dueAt: iso(now + QUEUE_PATIENCE_MS),
   };
   return doubt === undefined
@@ -304,16 +330,27 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
     : { ...again, status: 'unconfirmed', doubt: { ...doubt, absences: 0 } };
 }
 
+/** Those who listen know how it ended. What comes next is the removal of what is left in staging. */
+export function noticed(upload: Upload, { type, at }: Notice): Upload | undefined {
+  if (upload.notice?.type !== type || upload.notice.at !== at) return undefined;
+  const told = { ...upload, notice: undefined };
+  if (told.status === 'failed') return { ...told, dueAt: told.keepUntil };
+  if (told.status === 'expired') return { ...told, dueAt: iso(Date.parse(at) + LATE_ARRIVAL_MS) };
+  return told;
+}
+
 /** Nothing of a final upload is left in staging; what remains is the look for a second copy, if one is due. */
 export function cleaned(upload: Upload): Upload | undefined {
-  if (upload.status === 'delivered') return { ...upload, dueAt: upload.recheckAt };
-  return isFinal(upload) ? { ...upload, dueAt: undefined } : undefined;
+  if (!isFinal(upload)) return undefined;
+  if (upload.notice !== undefined) return upload;
+  return { ...upload, dueAt: upload.status === 'delivered' ? upload.recheckAt : undefined };
 }
 
 /** The work item was read once more after a resend; `duplicates` are further copies of ours. */
 export function rechecked(upload: Upload, { duplicates }: { duplicates: string[] }): Upload | undefined {
   if (upload.status !== 'delivered' || upload.recheckAt === undefined) return undefined;
-  return { ...addDuplicates(upload, duplicates), recheckAt: undefined, dueAt: undefined };
+  const dueAt = upload.notice === undefined ? undefined : upload.dueAt;
+  return { ...addDuplicates(upload, duplicates), recheckAt: undefined, dueAt };
 }
 
 function holds(upload: Upload, token: string): upload is Delivering {
@@ -361,7 +398,12 @@ function failed(
         at: iso(now),
       }
     : { code, message: failures[code], detail, at: iso(now) };
-  return { ...upload, status: 'failed', error, keepUntil, dueAt: keepUntil };
+  const notice = noticeOf('UploadFailed', now);
+  return { ...upload, status: 'failed', error, keepUntil, notice, dueAt: iso(now + CLOSING_PATIENCE_MS) };
+}
+
+function noticeOf(type: Notice['type'], now: number): Notice {
+  return { type, at: iso(now) };
 }
 
 function words(...parts: (string | undefined)[]): string {

@@ -99,7 +99,7 @@ export function createReconciliation(parts: {
   /** Makes an attachment ours. In this order a crash leaves something that can be finished: candidate, claim, state. */
   async function own(uploadId: string, attachmentId: string): Promise<Upload> {
     const { upload: nominated } = await ledger.change(uploadId, (before) =>
-      nominate(before, { attachmentId }),
+      nominate(before, { attachmentId, now: clock.now() }),
     );
     await claim(nominated, attachmentId);
     if (nominated.duplicates?.includes(attachmentId)) alarm(nominated, attachmentId);

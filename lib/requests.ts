@@ -4,6 +4,11 @@
  */
 import { z } from 'zod';
 
+const PAGE = 'must be a whole number from 1 to 100';
+const PART = 'must be a part number from 1 to 10000';
+
+const cursorItem = z.object({ id: z.uuid(), createdAt: z.iso.datetime() });
+
 /** https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */
 const projectId = z
   .string('must be a string')
@@ -35,24 +40,87 @@ const contentType = z
     'must be a media type such as image/png',
   );
 
+const size = z
+  .int('must be a whole number of bytes')
+  .min(1, 'must be at least 1: an empty file cannot be attached');
+
 export const newUpload = z.strictObject(
   {
     projectId,
     issueId,
     filename,
     contentType,
-    size: z
-      .int('must be a whole number of bytes')
-      .min(1, 'must be at least 1: an empty file cannot be attached'),
+    size,
     sha256: z
       .string('must be a string')
       .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
       .transform((hex) => hex.toLowerCase())
       .optional(),
-    mode: z.enum(['auto', 'single'], "must be 'auto' or 'single'").optional(),
+    mode: z.enum(['auto', 'single', 'multipart'], "must be 'auto', 'single' or 'multipart'").optional(),
   },
   'must be a JSON object',
 );
+
+/** Which uploads to list; what is not known here is refused, since it would be ignored. */
+export const uploadsQuery = z.strictObject({
+  state: z.literal('open', "must be 'open', or left out for all").optional(),
+  projectId: projectId.optional(),
+  issueId: issueId.optional(),
+  limit: z.coerce.number(PAGE).int(PAGE).min(1, PAGE).max(100, PAGE).default(20),
+  cursor: z
+    .string()
+    .transform((text) => cursorItem.safeParse(parseCursor(text)).data)
+    .refine((position) => position !== undefined, 'must be the nextCursor of an earlier answer')
+    .optional(),
+});
+
+/** Where the next page begins, for a client to give back as it is. */
+export function toCursor({ id, createdAt }: z.infer<typeof cursorItem>): string {
+  return Buffer.from(JSON.stringify({ id, createdAt })).toString('base64url');
+}
+
+/** Uppy leaves the type open where the browser does not know it. */
+const uppyType = z
+  .union([contentType, z.literal(['', 'undefined', 'null'])])
+  .nullish()
+  .transform(typeOrUnknown);
+const uppyFile = { filename, type: uppyType };
+
+export const newSession = z.strictObject(
+  {
+    projectId,
+    issueId,
+    files: z
+      .array(z.strictObject({ name: filename, size, type: uppyType }))
+      .min(1, 'must name at least one file, or be left out')
+      .max(20, 'must name at most 20 files')
+      .optional(),
+  },
+  'must be a JSON object',
+);
+
+/** Uppy sends all of a file's metadata along; nothing of it is trusted, so nothing of it is read. */
+export const uppyQuery = z.object(uppyFile);
+export const uppyBody = z.object(uppyFile, 'must be a JSON object');
+
+export const keyQuery = z.object({ key: z.string("must be the upload's key") });
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const partPath = z.object({
+  partNumber: z.coerce.number(PART).int(PART).min(1, PART).max(10_000, PART),
+});
+
+export const namedParts = z
+  .object(
+    {
+      parts: z
+        .array(z.object({ PartNumber: z.int().min(1).max(10_000), ETag: z.string() }))
+        .min(1, 'must name the parts that make the file')
+        .max(10_000),
+    },
+    'must be a JSON object',
+  )
+  .transform(({ parts }) => parts.map(({ PartNumber, ETag }) => ({ number: PartNumber, etag: ETag })));
 
 /** A file that came through IPD's own route. */
 export const attachRequest = z.object({
@@ -64,3 +132,15 @@ export const attachRequest = z.object({
     .instanceof(Buffer)
     .refine((bytes) => bytes.length > 0, 'must not be empty: an empty file cannot be attached'),
 });
+
+function parseCursor(text: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(text, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+}
+
+function typeOrUnknown(type: string | null | undefined): string {
+  return type?.includes('/') ? type : 'application/octet-stream';
+}

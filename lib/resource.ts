@@ -3,13 +3,14 @@
  * Pure; names no owner, no lease and nothing of storage but the URL that was signed for the caller.
  */
 import { AppError, isProblemCode } from './errors.ts';
-import type { SignedRequest } from './staging.ts';
 import { isFinal } from './upload.ts';
 import type { Upload } from './upload.ts';
+import type { View } from './uploads.ts';
 
 /** The body of every answer about one upload: ids are strings, times ISO 8601, sizes bytes. */
-export function toResource(upload: Upload, signed?: SignedRequest) {
-  const isStaged = upload.status !== 'awaiting_upload' && upload.stagedAt !== undefined;
+export function toResource({ upload, bytesStored, invitation }: View) {
+  const { size, attachment, error } = toOutcome(upload);
+  const { multipart } = upload;
   return {
     id: upload.id,
     status: upload.status,
@@ -17,18 +18,38 @@ export function toResource(upload: Upload, signed?: SignedRequest) {
     issueId: upload.issueId,
     filename: upload.filename,
     contentType: upload.contentType,
-    size: upload.size,
+    size,
     sha256: upload.sha256,
     createdAt: upload.createdAt,
     updatedAt: upload.updatedAt,
     uploadDeadline: upload.uploadDeadline,
-    staging: { mode: 'single', bytesStored: isStaged ? upload.size : 0, ...signed },
+    staging: {
+      mode: multipart === undefined ? 'single' : 'multipart',
+      bytesStored,
+      partSize: multipart?.partSize,
+      ...invitation,
+    },
     delivery: {
       attempts: upload.attempts,
       bytesSent: upload.bytesSent,
       nextAttemptAt:
         upload.status === 'waiting' || upload.status === 'unconfirmed' ? upload.dueAt : undefined,
     },
+    attachment,
+    error,
+  };
+}
+
+/** The version of a resource: of a multipart upload under way, storage knows of changes that the record does not. */
+export function etagOf({ upload, bytesStored }: View): string {
+  const isUnderWay = upload.status === 'awaiting_upload' && upload.multipart !== undefined;
+  return isUnderWay ? `"${upload.version}-${bytesStored}"` : `"${upload.version}"`;
+}
+
+/** How an upload stands or has ended; the size is null as long as nobody knows it. */
+export function toOutcome(upload: Upload) {
+  return {
+    size: upload.maxSize === undefined ? upload.size : null,
     attachment: upload.status === 'delivered' ? { id: upload.attachmentId, reason: upload.reason } : null,
     error: upload.error
       ? {

@@ -10,6 +10,8 @@ const HOUR = 60 * MINUTE;
 
 /** When an upload whose file has not arrived is looked at after its creation; then every hour. */
 const LOOKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE);
+/** The longest wait once a part has arrived: no event tells that the last one has, and its app may be dead. */
+const PART_LOOK_MS = 5 * MINUTE;
 /** The upper ends of the retry delays; the last one repeats. */
 const RETRY_DELAYS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
 /** When the work item is read after a doubt: most copies show at once. The last time is after the commit window. */
@@ -20,14 +22,15 @@ export const CLOCK_SKEW_MS = MINUTE;
 export const QUEUE_PATIENCE_MS = 15 * MINUTE;
 /** A function that was just killed may still have a write under way. */
 export const LEASE_GRACE_MS = 5 * SECOND;
-/** How soon the sweep helps when the one who had to remove the staged file did not. */
-export const REMOVAL_PATIENCE_MS = MINUTE;
+/** How soon the sweep helps when the one who had to give notice and remove the staged file did not. */
+export const CLOSING_PATIENCE_MS = 2 * MINUTE;
 /** The longest life of a staging URL and time for a slow PUT to end: later nothing arrives. */
 export const LATE_ARRIVAL_MS = 2 * HOUR;
 
 /** How long after the last look for a file that has not arrived the next one comes. */
-export function lookDelay(looks: number): number {
-  return nth(LOOKS, looks);
+export function lookDelay(looks: number, { hasParts = false } = {}): number {
+  const delay = nth(LOOKS, looks);
+  return hasParts ? Math.min(delay, PART_LOOK_MS) : delay;
 }
 
 /** How long to wait after so many failed attempts, with full jitter: `random` is in [0, 1). */

@@ -1,5 +1,5 @@
 /**
- * The staging bucket: presigned URLs for the phone, reading for the delivery, removal afterwards.
+ * The staged files: what is there, reading one for the delivery, removal afterwards.
  * Never given a name from outside: keys are ours.
  */
 import {
@@ -10,19 +10,10 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { Readable } from 'node:stream';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import type { StagedObject } from './upload.ts';
-
-/** A request that a phone makes as it is: these headers, nothing else. */
-export type SignedRequest = {
-  method: 'PUT';
-  url: string;
-  headers: Record<string, string>;
-  expiresInSeconds: number;
-};
 
 /** How long a stream may stand still, and how often one file is taken up again. */
 const IDLE_MS = 20_000;
@@ -31,43 +22,7 @@ const RESUME_PAUSE_MS = 200;
 
 export type Staging = ReturnType<typeof createStaging>;
 
-/** The client must be built with requestChecksumCalculation WHEN_REQUIRED: by default a URL carries the CRC32 of an empty body. */
 export function createStaging({ client, bucket, clock }: { client: S3Client; bucket: string; clock: Clock }) {
-  /**
-   * A PUT that storage accepts once, for exactly this length, type and (when declared) SHA-256.
-   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
-   */
-  async function presignPut(file: {
-    key: string;
-    size: number;
-    contentType: string;
-    sha256?: string | undefined;
-    expiresInSeconds: number;
-  }): Promise<SignedRequest> {
-    const checksum = file.sha256 === undefined ? undefined : hexToBase64(file.sha256);
-    const command = new PutObjectCommand({
-      Bucket: bucket,
-      Key: file.key,
-      ContentLength: file.size,
-      ContentType: file.contentType,
-      ChecksumSHA256: checksum,
-      IfNoneMatch: '*',
-    });
-    const url = await getSignedUrl(client, command, {
-      expiresIn: file.expiresInSeconds,
-      // What is not signed as a header is moved into the query, where storage ignores it.
-      signableHeaders: new Set(['content-type']),
-      unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
-    });
-    const headers = {
-      'content-length': String(file.size),
-      'content-type': file.contentType,
-      'if-none-match': '*',
-      ...(checksum && { 'x-amz-checksum-sha256': checksum }),
-    };
-    return { method: 'PUT', url, headers, expiresInSeconds: file.expiresInSeconds };
-  }
-
   /** Stores a small file by ourselves, unless there is one already; answers with what is stored then. */
   async function store(file: { key: string; body: Buffer; contentType: string }): Promise<StagedObject> {
     try {
@@ -157,7 +112,7 @@ export function createStaging({ client, bucket, clock }: { client: S3Client; buc
     await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
   }
 
-  return { presignPut, store, look, read, remove };
+  return { store, look, read, remove };
 }
 
 /** The stream's chunks; destroys a stream that keeps us waiting. A timer looks now and then, none is set for a chunk. */
@@ -193,8 +148,4 @@ function bareEtag(etag: string | undefined): string {
 
 function statusOf(error: unknown): number | undefined {
   return error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
-}
-
-function hexToBase64(hex: string): string {
-  return Buffer.from(hex, 'hex').toString('base64');
 }

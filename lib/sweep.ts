@@ -1,16 +1,16 @@
 /**
  * The one clock: takes what is due and does the one thing its state asks for. Lost events, dead
- * functions, retries, expiry and removal all come back through here, so nothing can be forgotten.
+ * functions, retries, expiry, notices and removal all come back through here, so nothing can be forgotten.
  * Never calls IPD: what is to be delivered goes on the queue.
  */
+import type { Arrivals } from './arrival.ts';
 import type { Breaker } from './breaker.ts';
 import type { Clock } from './clock.ts';
+import type { Closing } from './closing.ts';
 import type { Ledger } from './ledger.ts';
 import type { Queue } from './queue.ts';
-import type { Staging } from './staging.ts';
 import type { Telemetry } from './telemetry.ts';
 import * as moves from './moves.ts';
-import { stagingKey } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
 const MINUTE = 60_000;
@@ -20,7 +20,8 @@ const AT_ONCE = 10;
 
 export function createSweep(parts: {
   ledger: Ledger;
-  staging: Staging;
+  arrivals: Arrivals;
+  closing: Closing;
   queue: Queue;
   breaker: Breaker;
   clock: Clock;
@@ -29,7 +30,7 @@ export function createSweep(parts: {
   deliveriesPerMinute: number;
   telemetry: Telemetry;
 }) {
-  const { ledger, staging, queue, breaker, clock, policy, deliveriesPerMinute, telemetry } = parts;
+  const { ledger, arrivals, closing, queue, breaker, clock, policy, deliveriesPerMinute, telemetry } = parts;
 
   /** Does what is due until nothing is or the signal aborts. One upload that fails does not stop the others. */
   async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
@@ -90,29 +91,29 @@ export function createSweep(parts: {
       case 'delivered':
       case 'failed':
       case 'cancelled': {
-        await staging.remove(stagingKey(upload.id));
-        const isLookDue =
-          upload.status === 'delivered' && Date.parse(upload.recheckAt ?? '') <= now + LOOK_AHEAD_MS;
-        if (isLookDue) return ask(upload, now);
-        await ledger.change(upload, moves.cleaned);
-        return undefined;
+        const told = await closing.announce(upload);
+        // The file of a failed upload is kept for a while: its owner may want it tried again.
+        if (!isDue(told.dueAt, now)) return undefined;
+        if (told.status === 'delivered' && told.recheckAt !== undefined && isDue(told.recheckAt, now)) {
+          await arrivals.discard(told);
+          return ask(told, now);
+        }
+        return closing.close(told);
       }
     }
   }
 
-  /** The event may have been lost: ask storage. */
+  /** The event may have been lost, and nobody may have said that all parts are there: ask storage. */
   async function find(upload: Upload, now: number): Promise<void> {
-    const object = await staging.look(stagingKey(upload.id));
-    if (object !== undefined) {
-      const staged = await ledger.change(upload, (before) => moves.stage(before, object, { now, policy }));
-      if (staged.upload.status === 'staged') await queue.send({ uploadId: upload.id, attempt: 1 });
-      return;
-    }
-    const { upload: after } = await ledger.change(upload, (before) =>
-      before.status === 'expired' ? moves.cleaned(before) : moves.lookAgain(before, { now }),
+    const { upload: found, missing, hasParts } = await arrivals.settle(await closing.announce(upload));
+    if (missing.length === 0) return undefined;
+    if (found.status === 'expired') return isDue(found.dueAt, now) ? closing.close(found) : undefined;
+    const { upload: after } = await ledger.change(found, (before) =>
+      moves.lookAgain(before, { now, hasParts }),
     );
-    if (after.status === 'expired' && upload.status !== 'expired')
-      telemetry.info('upload expired', { uploadId: upload.id });
+    if (after.status !== 'expired') return undefined;
+    telemetry.info('upload expired', { uploadId: upload.id });
+    return closing.tryNow(after);
   }
 
   /** The record moves on first: a message that is sent twice is harmless, one that is never sent comes due again. */
@@ -124,4 +125,8 @@ export function createSweep(parts: {
   }
 
   return { run };
+}
+
+function isDue(time: string | undefined, now: number): boolean {
+  return time !== undefined && Date.parse(time) <= now + LOOK_AHEAD_MS;
 }

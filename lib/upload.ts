@@ -24,6 +24,8 @@ const doubt = z.object({
   accepted: z.boolean(),
 });
 
+const noticeTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as const;
+
 const base = {
   id: z.string(),
   /** Counts every change; the ETag of the HTTP answer. */
@@ -36,11 +38,18 @@ const base = {
   /** What IPD gets. */
   sentName: z.string(),
   contentType: z.string(),
+  /** In bytes; 0 as long as `maxSize` stands. */
   size: z.int(),
+  /** Nobody has declared the size: the file may be as long as this, and has the size that it arrives with. */
+  maxSize: z.int().optional(),
   /** Hex, as the client declared it. */
   sha256: z.string().optional(),
   createdAt: time,
   updatedAt: time,
+  /** S3's multipart upload that the file is staged by. Without `partSize` the client cuts it as it likes. */
+  multipart: z.object({ uploadId: z.string(), partSize: z.int().optional() }).optional(),
+  /** The Uppy session that made it, as a hash of its ticket. */
+  session: z.string().optional(),
   /** Until when the file may be staged. */
   uploadDeadline: time,
   /** When the sweep has something to do here; absent when nothing is left to be done. */
@@ -71,6 +80,8 @@ const base = {
   candidate: z.string().optional(),
   /** Further copies in IPD, for a person to remove. */
   duplicates: z.array(z.string()).optional(),
+  /** How it ended, as long as those who listen have not been told. */
+  notice: z.object({ type: z.enum(noticeTypes), at: time }).optional(),
 };
 
 const stored = { etag: z.string(), stagedAt: time, retryUntil: time };
@@ -101,10 +112,22 @@ export type Upload = z.infer<typeof uploadSchema>;
 export type In<Status extends Upload['status']> = Extract<Upload, { status: Status }>;
 export type Delivering = In<'delivering'>;
 export type Doubt = z.infer<typeof doubt>;
+export type Notice = NonNullable<Upload['notice']>;
 
 export type NewUpload = Pick<
   Upload,
-  'id' | 'owner' | 'projectId' | 'issueId' | 'filename' | 'sentName' | 'contentType' | 'size' | 'sha256'
+  | 'id'
+  | 'owner'
+  | 'projectId'
+  | 'issueId'
+  | 'filename'
+  | 'sentName'
+  | 'contentType'
+  | 'size'
+  | 'maxSize'
+  | 'sha256'
+  | 'multipart'
+  | 'session'
 >;
 
 /** What storage says of the staged object. */
@@ -121,9 +144,17 @@ export type Policy = {
 
 export const stagingKey = (id: string): string => `staging/${id}`;
 
+const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Nothing else is looked for: the ledger's keys have a largest length. */
+export function isUploadId(text: string): boolean {
+  return UPLOAD_ID.test(text);
+}
+
 /** The upload whose staged file has this key; undefined for a key that is not ours. */
 export function uploadIdOf(key: string): string | undefined {
-  return /^staging\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(key)?.[1];
+  const id = key.startsWith(stagingKey('')) ? key.slice(stagingKey('').length) : '';
+  return isUploadId(id) ? id : undefined;
 }
 
 /** True when no move but a late arrival, a late answer or a user's retry leads on from here. */

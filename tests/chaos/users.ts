@@ -153,13 +153,13 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
 
   async function cancel(id: string): Promise<void> {
     if (!faults.happens('cancel')) return;
-    const answer = await platform.api(({ intake }) => intake.cancel(caller, id));
+    const answer = await platform.api(({ uploads }) => uploads.cancel(caller, id));
     trace.note('user', answer instanceof AppError ? 'cannot cancel' : 'cancels', id);
   }
 
   async function retry(id: string): Promise<void> {
     if (world.find(id)?.status !== 'failed' || !faults.happens('retry')) return;
-    const answer = await platform.api(({ intake }) => intake.retry(caller, id));
+    const answer = await platform.api(({ uploads }) => uploads.retry(caller, id));
     trace.note('user', answer instanceof AppError ? 'cannot retry' : 'retries', id);
   }
 

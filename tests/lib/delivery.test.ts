@@ -104,7 +104,7 @@ describe('delivery', () => {
   it('removes an object that arrives for a delivered upload', async () => {
     const bytes = randomBytes(10);
     const upload = await world.stage(bytes);
-    const url = await world.staging.presignPut({
+    const url = await world.signing.putFile({
       key: `staging/${upload.id}`,
       size: 10,
       contentType: 'a/b',
@@ -197,7 +197,7 @@ describe('delivery', () => {
     const { delivery } = world.build({
       send: async (request) => {
         if (request.method === 'POST')
-          await world.intake.cancel({ owner: 'user-1', projects: '*' }, upload.id);
+          await world.uploads.cancel({ owner: 'user-1', projects: '*' }, upload.id);
         return send(request);
       },
     });

@@ -5,7 +5,8 @@ import type { Caller, UploadRequest } from '../../lib/intake.ts';
 import { frameOverhead } from '../../lib/ipd/form.ts';
 import { delivered } from '../../lib/moves.ts';
 import type { Upload } from '../../lib/upload.ts';
-import { caller, issueId, projectId, startWorld } from '../support/world.ts';
+import { putFile } from '../support/answer.ts';
+import { caller, issueId, oneRequest, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const HOUR = 3_600_000;
@@ -39,7 +40,7 @@ describe('intake', () => {
 
   /** Ways for an upload to be over, or in doubt. */
   const endings: Record<string, (upload: Upload) => Promise<unknown>> = {
-    cancelled: (upload) => world.intake.cancel(caller, upload.id),
+    cancelled: (upload) => world.uploads.cancel(caller, upload.id),
     expired: (upload) => change(upload.id, { status: 'expired' }),
     failed: (upload) => change(upload.id, failure()),
     delivered: (upload) =>
@@ -197,7 +198,7 @@ describe('intake', () => {
       await world.delivery.onArrival(late, world.run());
 
       expect(await world.find(first.id)).toMatchObject({ status: 'cancelled' });
-      await expect(world.intake.retry(caller, first.id)).rejects.toThrow('only a failed upload');
+      await expect(world.uploads.retry(caller, first.id)).rejects.toThrow('only a failed upload');
       expect(world.uploadRequests()).toEqual([]);
     });
 
@@ -385,7 +386,7 @@ describe('intake', () => {
     it("gives an owner's upload", async () => {
       const { upload } = await world.intake.create(caller, request);
 
-      expect(await world.intake.find(caller, upload.id)).toEqual(upload);
+      expect(await world.uploads.find(caller, upload.id)).toEqual(upload);
     });
 
     it("says the same of another owner's upload and of none", async () => {
@@ -393,9 +394,9 @@ describe('intake', () => {
 
       for (const id of [upload.id, randomUUID()]) {
         const absent = { code: 'not_found', message: `you have no upload ${id}` };
-        await expect(world.intake.find(stranger, id)).rejects.toMatchObject(absent);
-        await expect(world.intake.resign(stranger, id)).rejects.toMatchObject(absent);
-        await expect(world.intake.cancel(stranger, id)).rejects.toMatchObject(absent);
+        await expect(world.uploads.find(stranger, id)).rejects.toMatchObject(absent);
+        await expect(world.uploads.resign(stranger, id)).rejects.toMatchObject(absent);
+        await expect(world.uploads.cancel(stranger, id)).rejects.toMatchObject(absent);
       }
       expect(await world.find(upload.id)).toEqual(upload);
     });
@@ -408,7 +409,7 @@ describe('intake', () => {
         const upload = await world.stage(randomBytes(10));
         if (how !== 'awaiting_upload') await end(upload, how);
 
-        expect(await world.intake.cancel(caller, upload.id)).toMatchObject({ status: 'cancelled' });
+        expect(await world.uploads.cancel(caller, upload.id)).toMatchObject({ status: 'cancelled' });
 
         expect(await world.find(upload.id)).toMatchObject({ status: 'cancelled' });
         expect(await world.isStaged(upload.id)).toBe(false);
@@ -422,7 +423,7 @@ describe('intake', () => {
         await end(upload, how);
         const before = await world.find(upload.id);
 
-        await expect(world.intake.cancel(caller, upload.id)).rejects.toMatchObject({
+        await expect(world.uploads.cancel(caller, upload.id)).rejects.toMatchObject({
           code: 'upload_state_conflict',
         });
 
@@ -437,7 +438,7 @@ describe('intake', () => {
       await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
       const failed = await world.deliver();
 
-      const retried = await world.intake.retry(caller, failed.id);
+      const retried = await world.uploads.retry(caller, failed.id);
       const [message = ''] = await world.requestsFor(failed.id);
       await world.delivery.onRequest(JSON.parse(message), world.run());
 
@@ -454,7 +455,7 @@ describe('intake', () => {
       const failed = await world.next(doubtful.id);
       await world.ipdSettings({});
 
-      const retried = await world.intake.retry(caller, failed.id);
+      const retried = await world.uploads.retry(caller, failed.id);
       const [message = ''] = await world.requestsFor(failed.id);
       await world.delivery.onRequest(JSON.parse(message), world.run());
 
@@ -468,9 +469,9 @@ describe('intake', () => {
       await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
       const { id } = await world.deliver();
 
-      await world.intake.retry(caller, id);
+      await world.uploads.retry(caller, id);
 
-      await expect(world.intake.retry(caller, id)).rejects.toMatchObject({ code: 'upload_state_conflict' });
+      await expect(world.uploads.retry(caller, id)).rejects.toMatchObject({ code: 'upload_state_conflict' });
       expect(await world.requestsFor(id)).toHaveLength(1);
     });
 
@@ -479,7 +480,7 @@ describe('intake', () => {
       const failed = await world.deliver();
       await world.staging.remove(`staging/${failed.id}`);
 
-      await expect(world.intake.retry(caller, failed.id)).rejects.toMatchObject({
+      await expect(world.uploads.retry(caller, failed.id)).rejects.toMatchObject({
         code: 'upload_state_conflict',
         message: expect.stringContaining('upload it again'),
       });
@@ -494,7 +495,7 @@ describe('intake', () => {
         const upload = await world.stage();
         await end(upload, how);
 
-        await expect(world.intake.retry(caller, upload.id)).rejects.toMatchObject({
+        await expect(world.uploads.retry(caller, upload.id)).rejects.toMatchObject({
           code: 'upload_state_conflict',
           message: expect.stringContaining(how),
         });
@@ -504,7 +505,7 @@ describe('intake', () => {
     it("does not know another owner's upload", async () => {
       const { id } = await world.create(randomBytes(10));
 
-      await expect(world.intake.retry(stranger, id)).rejects.toMatchObject({ code: 'not_found' });
+      await expect(world.uploads.retry(stranger, id)).rejects.toMatchObject({ code: 'not_found' });
     });
   });
 
@@ -512,11 +513,10 @@ describe('intake', () => {
     it('gives a URL that works while the file is awaited', async () => {
       const { upload } = await world.intake.create(caller, request);
 
-      const { signed } = await world.intake.resign(caller, upload.id);
+      const { invitation } = await world.uploads.resign(caller, upload.id);
 
-      expect(signed.expiresInSeconds).toBe(3600);
-      const body = new Uint8Array(randomBytes(10));
-      const response = await fetch(signed.url, { method: signed.method, headers: signed.headers, body });
+      expect(invitation?.expiresInSeconds).toBe(3600);
+      const response = await putFile(oneRequest(invitation), randomBytes(10));
       expect(response.status).toBe(200);
       expect(await world.isStaged(upload.id)).toBe(true);
     });
@@ -526,12 +526,12 @@ describe('intake', () => {
       const created = world.clock.now();
       try {
         world.clock.set(created + 72 * HOUR - 90_500);
-        expect(await world.intake.resign(caller, upload.id)).toMatchObject({
-          signed: { expiresInSeconds: 90 },
+        expect(await world.uploads.resign(caller, upload.id)).toMatchObject({
+          invitation: { expiresInSeconds: 90 },
         });
 
         world.clock.set(created + 72 * HOUR);
-        await expect(world.intake.resign(caller, upload.id)).rejects.toMatchObject({
+        await expect(world.uploads.resign(caller, upload.id)).rejects.toMatchObject({
           code: 'upload_state_conflict',
         });
       } finally {
@@ -545,7 +545,7 @@ describe('intake', () => {
         const { upload } = await world.intake.create(caller, request);
         await end(upload, how);
 
-        await expect(world.intake.resign(caller, upload.id)).rejects.toMatchObject({
+        await expect(world.uploads.resign(caller, upload.id)).rejects.toMatchObject({
           code: 'upload_state_conflict',
           message: `the upload is ${how}: no file is awaited any more`,
         });

@@ -292,7 +292,7 @@ describe('startSending', () => {
   });
 
   it('is not legal once an attachment is ours', () => {
-    const found = legal(moves.nominate(after('stage', 'claim'), { attachmentId: '1' }));
+    const found = legal(moves.nominate(after('stage', 'claim'), { attachmentId: '1', now: start }));
 
     expect(moves.startSending(found, { ...sending, now: start })).toBeUndefined();
   });
@@ -459,21 +459,21 @@ describe('a doubt', () => {
 
 describe('nominate', () => {
   it('makes an attachment the candidate, and a second one a copy too many', () => {
-    const first = legal(moves.nominate(after(...sent), { attachmentId: '1' }));
-    const second = legal(moves.nominate(first, { attachmentId: '2' }));
+    const first = legal(moves.nominate(after(...sent), { attachmentId: '1', now: start }));
+    const second = legal(moves.nominate(first, { attachmentId: '2', now: start }));
 
     expect(first.candidate).toBe('1');
-    expect(moves.nominate(first, { attachmentId: '1' })).toBe(first);
+    expect(moves.nominate(first, { attachmentId: '1', now: start })).toBe(first);
     expect(second).toMatchObject({ candidate: '1', duplicates: ['2'] });
   });
 
   it('gives a delivered upload the id that it had not, and no second one', () => {
     const nameless = legal(moves.delivered(after(...sent), { attachmentId: null, ...moment }));
-    const named = legal(moves.nominate(nameless, { attachmentId: '1' }));
+    const named = legal(moves.nominate(nameless, { attachmentId: '1', now: start }));
 
     expect(named).toMatchObject({ status: 'delivered', attachmentId: '1' });
     expect(named).toHaveProperty('reason', undefined);
-    expect(moves.nominate(named, { attachmentId: '2' })).toMatchObject({
+    expect(moves.nominate(named, { attachmentId: '2', now: start })).toMatchObject({
       attachmentId: '1',
       duplicates: ['2'],
     });
@@ -589,7 +589,7 @@ describe('any sequence of moves', () => {
       settle: (one) => moves.settle(one, holder),
       takeBack: (one) => moves.takeBack(one, { token: given.token, sentName: 'plain' }),
       noteProgress: (one) => moves.noteProgress(one, { token: given.token, bytesSent: 5 }),
-      nominate: (one) => moves.nominate(one, { attachmentId: counts ? '1' : '2' }),
+      nominate: (one) => moves.nominate(one, { attachmentId: counts ? '1' : '2', now }),
       delivered: (one) => moves.delivered(one, { attachmentId: counts ? '1' : null, now, policy }),
       accepted: (one) => moves.accepted(one, holder),
       setBack: (one) => moves.setBack(one, { ...holder, code: 'ipd_throttled', counts, random }),

@@ -37,7 +37,7 @@ const unknown = legal(
 
 describe('toResource', () => {
   it('says of an upload in doubt what happens next, and that nothing is to be done', () => {
-    expect(toResource(unconfirmed)).toMatchObject({
+    expect(toResource({ upload: unconfirmed, bytesStored: 10 })).toMatchObject({
       status: 'unconfirmed',
       delivery: { nextAttemptAt: unconfirmed.dueAt },
       attachment: null,
@@ -46,7 +46,7 @@ describe('toResource', () => {
   });
 
   it('says why there is no id', () => {
-    expect(toResource(nameless)).toMatchObject({
+    expect(toResource({ upload: nameless, bytesStored: 10 })).toMatchObject({
       status: 'delivered',
       attachment: { id: null, reason: expect.stringContaining('id') },
       error: null,
@@ -54,11 +54,11 @@ describe('toResource', () => {
   });
 
   it('lets a person retry what may be in IPD', () => {
-    expect(toResource(unknown)).toMatchObject({ error: { code: 'outcome_unknown', retryable: true } });
+    expect(toResource({ upload: unknown, bytesStored: 10 })).toMatchObject({ error: { code: 'outcome_unknown', retryable: true } });
   });
 
   it('names no owner and no lease', () => {
-    expect(JSON.stringify(toResource(sending))).not.toMatch(/owner|lease|token|user-1/);
+    expect(JSON.stringify(toResource({ upload: sending, bytesStored: 10 }))).not.toMatch(/owner|lease|token|user-1/);
   });
 });
 

@@ -5,7 +5,9 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { systemClock } from '../../lib/clock.ts';
 import { createStaging } from '../../lib/staging.ts';
-import type { SignedRequest, Staging } from '../../lib/staging.ts';
+import { createSigning } from '../../lib/signing.ts';
+import type { SignedRequest, Signing } from '../../lib/signing.ts';
+import type { Staging } from '../../lib/staging.ts';
 import type { S3Server } from '../../local/s3/server.ts';
 import { connect, CREDENTIALS, newKey, REGION, send, startOwn } from '../local/s3-support.ts';
 
@@ -21,12 +23,14 @@ describe('staging', () => {
   let server: S3Server;
   let client: S3Client;
   let staging: Staging;
+  let signing: Signing;
   beforeAll(async () => {
     own = await startOwn({ clock: () => Date.now() + skew });
     server = await own.start();
     client = connect({ endpoint: server.url, region: REGION, credentials: CREDENTIALS });
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     staging = createStaging({ client, bucket, clock: systemClock });
+    signing = createSigning({ signer: async () => client, bucket });
   });
   afterAll(async () => {
     client.destroy();
@@ -34,12 +38,12 @@ describe('staging', () => {
     await own.remove();
   });
 
-  type File = Parameters<Staging['presignPut']>[0];
+  type File = Parameters<Signing['putFile']>[0];
 
   async function sign(bytes: Buffer, other: Partial<File> = {}) {
     const key = newKey();
     const file = { key, size: bytes.length, contentType, expiresInSeconds: 60, ...other };
-    return { key, signed: await staging.presignPut(file) };
+    return { key, signed: await signing.putFile(file) };
   }
 
   function put({ url, headers }: SignedRequest, body: Buffer, other: Record<string, string> = {}) {
@@ -100,7 +104,6 @@ describe('staging', () => {
         'if-none-match',
         'x-amz-checksum-sha256',
       ]);
-      expect(signed.expiresInSeconds).toBe(60);
     });
 
     it.each([

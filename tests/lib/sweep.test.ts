@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { startWorld } from '../support/world.ts';
+import { putFile } from '../support/answer.ts';
+import { oneRequest, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const MINUTE = 60_000;
@@ -233,13 +234,9 @@ describe('sweep', () => {
   it('removes what arrived after a cancellation', async () => {
     const bytes = randomBytes(10);
     const upload = await world.create(bytes);
-    const signed = await world.intake.sign(upload);
-    await world.intake.cancel({ owner: 'user-1', projects: '*' }, upload.id);
-    await fetch(signed?.url ?? '', {
-      method: 'PUT',
-      headers: signed?.headers ?? {},
-      body: new Uint8Array(bytes),
-    });
+    const { invitation } = await world.uploads.invite(upload);
+    await world.uploads.cancel({ owner: 'user-1', projects: '*' }, upload.id);
+    await putFile(oneRequest(invitation), bytes);
     expect(await world.isStaged(upload.id)).toBe(true);
 
     world.clock.advance(3 * HOUR);

@@ -23,7 +23,10 @@ import { createIpdClient } from '../../lib/ipd/client.ts';
 import { send } from '../../lib/ipd/wire.ts';
 import { buildServices } from '../../lib/services.ts';
 import type { Surroundings } from '../../lib/services.ts';
+import type { SignedRequest } from '../../lib/signing.ts';
 import type { Upload } from '../../lib/upload.ts';
+import type { Invitation } from '../../lib/uploads.ts';
+import { putFile } from './answer.ts';
 import { createTestClock } from './surroundings.ts';
 
 export const projectId = '0123456789abcdef0123456789abcdef';
@@ -73,6 +76,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
     AWS_ENDPOINT_URL_S3: s3.url,
     AWS_ENDPOINT_URL_SQS: sqs.url,
+    AWS_ENDPOINT_URL_SNS: sqs.url,
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
     IPD_ENDPOINT: ipd.url,
     IPD_IAM_ENDPOINT: ipd.url,
@@ -233,13 +237,8 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
 
   async function stage(bytes: Buffer = randomBytes(1000), request: Partial<NewFile> = {}): Promise<Upload> {
     const upload = await create(bytes, request);
-    const signed = await services.intake.sign(upload);
-    if (signed === undefined) throw new Error('nothing to sign');
-    const response = await fetch(signed.url, {
-      method: 'PUT',
-      headers: signed.headers,
-      body: new Uint8Array(bytes),
-    });
+    const { invitation } = await services.uploads.invite(upload);
+    const response = await putFile(oneRequest(invitation), bytes);
     if (!response.ok) throw new Error(`PUT ${response.status} ${await response.text()}`);
     return upload;
   }
@@ -255,6 +254,12 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     });
     return upload;
   }
+}
+
+/** The one request of an upload that is not cut into parts. */
+export function oneRequest(invitation: Invitation | undefined): SignedRequest {
+  if (invitation === undefined || !('url' in invitation)) throw new Error('there is not one request to make');
+  return invitation;
 }
 
 function arrivalOf(id: string, bytes: Buffer) {

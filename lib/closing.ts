@@ -1,0 +1,55 @@
+/**
+ * What is left to do once an upload has ended: tell those who listen, and remove its file. Done at once by whoever
+ * ends it; what goes wrong then is due again, so a crash loses neither.
+ */
+import type { Arrivals } from './arrival.ts';
+import type { Ledger } from './ledger.ts';
+import * as moves from './moves.ts';
+import type { Notices } from './notices.ts';
+import type { Telemetry } from './telemetry.ts';
+import type { Upload } from './upload.ts';
+
+export type Closing = ReturnType<typeof createClosing>;
+
+export function createClosing({
+  ledger,
+  notices,
+  arrivals,
+  telemetry,
+}: {
+  ledger: Ledger;
+  notices: Notices;
+  arrivals: Arrivals;
+  telemetry: Telemetry;
+}) {
+  /** Tells how it has ended, if that is still to be told. Throws what publishing throws. */
+  async function announce(upload: Upload): Promise<Upload> {
+    const { notice } = upload;
+    if (notice === undefined) return upload;
+    await notices.publish(upload, notice);
+    const { upload: told } = await ledger.change(upload, (before) => moves.noticed(before, notice));
+    return told;
+  }
+
+  /** The same, and removes the file that nobody wants any more. */
+  async function close(upload: Upload): Promise<void> {
+    const { notice } = upload;
+    if (notice !== undefined) await notices.publish(upload, notice);
+    await arrivals.discard(upload);
+    await ledger.change(upload, (before) =>
+      moves.cleaned((notice && moves.noticed(before, notice)) ?? before),
+    );
+  }
+
+  /** Right after the end of a delivery: whatever does not work now is left to the sweep. */
+  async function tryNow(upload: Upload): Promise<void> {
+    try {
+      if (upload.status === 'delivered') await close(upload);
+      else await announce(upload);
+    } catch (error) {
+      telemetry.error('upload not closed, the sweep will', error, { uploadId: upload.id });
+    }
+  }
+
+  return { announce, close, tryNow };
+}
