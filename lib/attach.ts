@@ -33,7 +33,11 @@ export function createAttach(parts: {
   ): Promise<Upload> {
     const { bytes, ...rest } = file;
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const { upload } = await intake.create(caller, { ...rest, size: bytes.length, sha256 }, key);
+    const { upload } = await intake.create(
+      caller,
+      { ...rest, size: bytes.length, sha256, mode: 'single' },
+      key,
+    );
     if (upload.status === 'awaiting_upload') await stage(upload, bytes);
     return wait(upload, until);
   }

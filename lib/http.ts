@@ -27,9 +27,7 @@ export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
       const traceId = event.requestContext.requestId;
       if (problems[code].status >= 500)
         createTelemetry().error('request failed', error, { traceId, route: event.routeKey });
-      // A ticket in the path is a secret: the route says enough.
-      const path = event.routeKey.includes('{ticket}') ? event.routeKey.replace(/^\w+ /, '') : event.rawPath;
-      request.response = problem(code, { error, path, traceId });
+      request.response = problem(code, { error, path: pathOf(event), traceId });
     },
   };
 }
@@ -39,7 +37,7 @@ export function routed(routes: Record<string, (event: HttpEvent) => Promise<Http
   return async (event: HttpEvent): Promise<HttpResult> => {
     const route = routes[event.routeKey];
     if (route !== undefined) return route(event);
-    throw new AppError('not_found', `there is no ${event.requestContext.http.method} ${event.rawPath}`);
+    throw new AppError('not_found', `there is no ${event.requestContext.http.method} ${pathOf(event)}`);
   };
 }
 
@@ -132,6 +130,11 @@ export function pathParameter(event: HttpEvent, name: string): string {
 export function isUnchanged(event: HttpEvent, etag: string): boolean {
   const tags = (event.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   return tags.includes(etag);
+}
+
+/** The path that was called. A ticket in it is a secret, also where the rest of it leads nowhere. */
+function pathOf(event: HttpEvent): string {
+  return event.rawPath.replace(/\/uppy\/+[^/]+/, '/uppy/{ticket}');
 }
 
 function problem(

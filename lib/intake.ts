@@ -133,7 +133,8 @@ export function createIntake(parts: {
   /** Throws `too_many_open_uploads` or `rate_limited`. Calls that come at the same moment may pass together. */
   async function checkQuota(owner: string, more = 1): Promise<void> {
     const { maxOpenUploads, uploadsPerMinute } = allowance;
-    const since = clock.now() - MINUTE;
+    // The index counts in what it begins at; that one is over.
+    const since = clock.now() - MINUTE + 1;
     const [open, recent] = await Promise.all([
       ledger.creations({ owner }, maxOpenUploads),
       ledger.creations({ owner, since }, uploadsPerMinute),
@@ -146,8 +147,9 @@ export function createIntake(parts: {
       );
     }
     if (recent.length + more > uploadsPerMinute) {
-      const [oldest = ''] = recent;
-      const wait = Math.ceil((Date.parse(oldest) - since) / 1000);
+      // As soon as this one is over there is room for all.
+      const last = recent.at(recent.length + more - uploadsPerMinute - 1) ?? '';
+      const wait = Math.ceil((Date.parse(last) - since) / 1000);
       throw new AppError(
         'rate_limited',
         `you have begun ${recent.length} uploads within a minute; at most ${uploadsPerMinute} are allowed`,

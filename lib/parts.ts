@@ -16,7 +16,7 @@ const MAX_PARTS = 1_000;
 
 /** The length of every part but the last: the usual one, or more of it where a file would have too many parts. */
 export function partSizeFor(size: number, usual: number): number {
-  return Math.max(usual, Math.ceil(size / MAX_PARTS / MIB) * MIB);
+  return size <= usual * MAX_PARTS ? usual : Math.ceil(size / MAX_PARTS / MIB) * MIB;
 }
 
 /** The whole file in parts. */

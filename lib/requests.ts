@@ -7,7 +7,9 @@ import { z } from 'zod';
 const PAGE = 'must be a whole number from 1 to 100';
 const PART = 'must be a part number from 1 to 10000';
 
-const cursorItem = z.object({ id: z.uuid(), createdAt: z.iso.datetime() });
+/** DynamoDB refuses to start outside of what is asked for, which begins with the epoch. */
+const createdAt = z.iso.datetime().refine((time) => Date.parse(time) >= 0);
+const cursorItem = z.object({ id: z.uuid(), createdAt });
 
 /** https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */
 const projectId = z
@@ -79,11 +81,11 @@ export function toCursor({ id, createdAt }: z.infer<typeof cursorItem>): string 
   return Buffer.from(JSON.stringify({ id, createdAt })).toString('base64url');
 }
 
-/** Uppy leaves the type open where the browser does not know it. */
+/** What a browser does not know, or names in its own way, is no reason to refuse a file. */
 const uppyType = z
-  .union([contentType, z.literal(['', 'undefined', 'null'])])
+  .string('must be a string')
   .nullish()
-  .transform(typeOrUnknown);
+  .transform((type) => contentType.safeParse(type).data ?? 'application/octet-stream');
 const uppyFile = { filename, type: uppyType };
 
 export const newSession = z.strictObject(
@@ -114,9 +116,18 @@ export const namedParts = z
   .object(
     {
       parts: z
-        .array(z.object({ PartNumber: z.int().min(1).max(10_000), ETag: z.string() }))
+        .array(
+          z.object(
+            {
+              PartNumber: z.int(PART).min(1, PART).max(10_000, PART),
+              ETag: z.string('must be the ETag that storage gave'),
+            },
+            'must be {"PartNumber", "ETag"}',
+          ),
+          'must be the parts that make the file',
+        )
         .min(1, 'must name the parts that make the file')
-        .max(10_000),
+        .max(10_000, 'must name at most 10000 parts'),
     },
     'must be a JSON object',
   )
@@ -139,8 +150,4 @@ function parseCursor(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function typeOrUnknown(type: string | null | undefined): string {
-  return type?.includes('/') ? type : 'application/octet-stream';
 }

@@ -5,6 +5,7 @@
 import type { Context } from 'aws-lambda';
 import type { HttpEvent, HttpResult } from '../../lib/http.ts';
 import { readAnswer } from './answer.ts';
+import { expectContract } from './contract.ts';
 
 type Handler = (event: HttpEvent, context: Context) => Promise<HttpResult>;
 
@@ -20,9 +21,11 @@ export type HttpCall = {
   remainingMs?: number;
 };
 
-/** Calls the handler and reads its answer. */
+/** Calls the handler and reads its answer, which has to be one that openapi.yaml describes. */
 export async function callHttp(handler: Handler, call: HttpCall) {
-  const { statusCode, headers = {}, body } = await handler(httpEvent(call), lambdaContext(call.remainingMs));
+  const answer = await handler(httpEvent(call), lambdaContext(call.remainingMs));
+  const { statusCode = 0, headers = {}, body = '' } = answer;
+  expectContract({ request: call.route, status: statusCode, headers: Object.entries(headers), body });
   return { status: statusCode, headers, ...readAnswer(body) };
 }
 

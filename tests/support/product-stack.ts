@@ -10,6 +10,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { createLedger } from '../../lib/ledger.ts';
 import { startStack } from '../../local/stack.ts';
 import { readAnswer } from './answer.ts';
+import { expectContract } from './contract.ts';
 import { createLogCollector, makeTemporaryDirectory } from './probe-stack.ts';
 import { issueId, projectId } from './world.ts';
 
@@ -27,11 +28,16 @@ export function attachPath(item: { projectId: string; issueId: string }): string
   return `/v1/ipdprojectservice/projects/${item.projectId}/issues/${item.issueId}/attachments/upload`;
 }
 
-/** Starts everything; `stop` leaves nothing behind. */
-export async function startProduct() {
+/** Starts everything; `stop` leaves nothing behind. `environment`: settings of this stack. */
+export async function startProduct({ environment = {} }: { environment?: Record<string, string> } = {}) {
   const data = await makeTemporaryDirectory();
   const logs = createLogCollector();
-  const stack = await startStack({ ports: 'free', dataDirectory: data.path, onLog: logs.log });
+  const stack = await startStack({
+    ports: 'free',
+    dataDirectory: data.path,
+    environment,
+    onLog: logs.log,
+  });
   const { urls } = stack;
   const token = await mint({ sub: 'user-1' });
   const dynamodb = new DynamoDBClient({
@@ -66,7 +72,9 @@ export async function startProduct() {
       body: encode(body),
     });
     const { status, headers: answered } = response;
-    return { status, headers: answered, ...readAnswer(await response.text()) };
+    const text = await response.text();
+    expectContract({ request, status, headers: answered, body: text });
+    return { status, headers: answered, ...readAnswer(text) };
   }
 
   async function admin(method: string, path: string, body?: unknown): Promise<unknown> {
