@@ -49,7 +49,7 @@ export function createArrivals(parts: {
         return { upload, missing, hasParts: stored.length > 0 && begun.partSize !== undefined };
       }
       const size = bytesOf(wanted);
-      if (size > (upload.maxSize ?? size)) return refuse(upload, size);
+      if (upload.maxSize !== undefined && (size < 1 || size > upload.maxSize)) return refuse(upload, size);
       await multipart.complete(targetOf(upload, begun.uploadId), wanted);
     }
     const object = await staging.look(stagingKey(upload.id));
@@ -61,7 +61,7 @@ export function createArrivals(parts: {
     return { upload: after, missing: [], hasParts: false };
   }
 
-  /** Longer than allowed, and nothing but this call could tell: the parts are never joined. */
+  /** Empty, or longer than allowed, and nothing but this call could tell: the parts are never joined. */
   async function refuse(upload: Upload, size: number): Promise<Settled> {
     const { upload: after } = await ledger.change(upload, (before) =>
       moves.stage(before, { size, etag: '' }, moment()),

@@ -157,8 +157,9 @@ export function createDelivery(parts: {
     }
     try {
       const client = await connect();
+      let current: Delivering = upload;
       for (;;) {
-        const result = await lookThenSend(client, upload, run);
+        const result = await lookThenSend(client, current, run);
         if (result.kind !== 'throttled') return { outcome: toOutcome(result), contact: contactOf(result) };
         const { from, spread } = THROTTLE_PAUSE_MS;
         const afterMs = Math.max(result.retryAfterMs ?? 0, from + clock.random() * spread);
@@ -170,6 +171,10 @@ export function createDelivery(parts: {
           };
         }
         await clock.sleep(afterMs, run.signal);
+        const latest = await ledger.find(upload.id);
+        if (!isSameAttempt(latest, upload)) throw new AppError('lease_lost', 'the upload was taken away');
+        // A doubt may have been settled before the throttle.
+        current = latest;
       }
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -231,7 +236,7 @@ export function createDelivery(parts: {
   async function settle(upload: Delivering): Promise<Delivering | undefined> {
     const { token } = upload.lease;
     const { upload: after } = await ledger.change(upload.id, (before) => moves.settle(before, { token }));
-    return after.status === 'delivering' && after.lease.token === token ? after : undefined;
+    return isSameAttempt(after, upload) ? after : undefined;
   }
 
   async function writeDown(upload: Delivering, outcome: Outcome): Promise<Upload> {
@@ -267,6 +272,11 @@ export function createDelivery(parts: {
   }
 
   return { onRequest, onArrival };
+}
+
+/** Whether the record still belongs to this attempt. */
+function isSameAttempt(record: Upload | undefined, { lease }: Delivering): record is Delivering {
+  return record?.status === 'delivering' && record.lease.token === lease.token;
 }
 
 function fieldsOf(upload: Upload) {

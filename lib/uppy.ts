@@ -118,15 +118,23 @@ export function createUppy(parts: {
     return stored;
   }
 
-  /** Throws `upload_incomplete`, and `file_too_large` where storage got more than the session allows. */
+  /**
+   * To Uppy an answer is a success, so the file has arrived then, whatever becomes of it. Throws `upload_incomplete`,
+   * `file_too_large` where storage got more than the session allows, and `upload_state_conflict` when it was taken
+   * back or has expired.
+   */
   async function complete(secret: string, reference: Reference, named: NamedPart[]): Promise<Upload> {
     const { upload, ticket } = await find(secret, reference);
-    if (upload.status !== 'awaiting_upload') return upload;
-    const settled = await arrivals.settle(upload, named);
+    const isAwaited = upload.status === 'awaiting_upload';
+    const settled = isAwaited ? await arrivals.settle(upload, named) : { upload, missing: [] };
     if (settled.missing.length > 0) throw incomplete(settled.missing);
-    if (settled.upload.status === 'failed') {
-      const { detail = '' } = settled.upload.error ?? {};
-      throw new AppError('file_too_large', `at most ${ticket.maxFileBytes} bytes are taken; ${detail}`);
+    const { status, etag, error } = settled.upload;
+    if (status === 'cancelled' || status === 'expired') throw ended(settled.upload);
+    if (status === 'failed' && etag === undefined) {
+      throw new AppError(
+        'file_too_large',
+        `at most ${ticket.maxFileBytes} bytes are taken; ${error?.detail ?? ''}`,
+      );
     }
     return settled.upload;
   }

@@ -52,7 +52,8 @@ describe('the whole way', () => {
       { match: { operation: 'upload' }, fault: { kind: 'stall', afterBytes: 1_000_000, seconds: 1 } },
     ]);
 
-    const created = await create(bytes, { filename, contentType: 'video/mp4', sha256: sha256(bytes) });
+    const more = { filename, contentType: 'video/mp4', sha256: sha256(bytes), mode: 'single' };
+    const created = await create(bytes, more);
     const early = await product.call(`GET /v1/uploads/${created.id}`);
     const stored = await putFile(created.request, bytes);
     const { body, seen } = await product.follow(created.id);
@@ -72,6 +73,22 @@ describe('the whole way', () => {
       delivery: { attempts: 1, bytesSent: bytes.length },
       error: null,
     });
+  });
+
+  it('brings a file to IPD in the parts that it is cut into', async () => {
+    const bytes = randomBytes(OVER_KEY_LIMIT);
+    const body = { ...file, size: bytes.length, sha256: sha256(bytes) };
+
+    const { id, parts } = await product.call('POST /v1/uploads', { body });
+    for (const { offset, length, ...signed } of parts()) {
+      await putFile(noted(signed), bytes.subarray(offset, offset + length));
+    }
+    const completed = await product.call(`POST /v1/uploads/${id}/complete`);
+
+    expect(parts()).toHaveLength(3);
+    expect(completed).toMatchObject({ status: 200, id, body: { staging: { bytesStored: bytes.length } } });
+    expect((await product.follow(id)).body).toMatchObject({ status: 'delivered', error: null });
+    expect(await product.received()).toMatchObject([{ size: bytes.length, sha256: sha256(bytes) }]);
   });
 
   it('brings a file of one byte', async () => {
@@ -191,76 +208,6 @@ describe('the whole way', () => {
 
     expect(status).toBe(200);
     expect(await product.received()).toMatchObject([{ sha256: sha256(bytes) }]);
-  });
-});
-
-describe('the gateway', () => {
-  it('lets a page of the allowed origin ask before it sends', async () => {
-    const { apiUrl } = product.urls;
-
-    const response = await fetch(`${apiUrl}/v1/uploads`, {
-      method: 'OPTIONS',
-      headers: {
-        origin: apiUrl,
-        'access-control-request-method': 'POST',
-        'access-control-request-headers': 'authorization,content-type,idempotency-key',
-      },
-    });
-
-    const headers = Object.fromEntries(response.headers);
-    expect(response.status).toBe(204);
-    expect(headers).toMatchObject({
-      'access-control-allow-origin': apiUrl,
-      'access-control-max-age': '3600',
-    });
-    expect(headers['access-control-allow-methods']?.split(',')).toEqual(
-      expect.arrayContaining(['GET', 'POST', 'DELETE']),
-    );
-    expect(headers['access-control-allow-headers']?.split(',')).toEqual(
-      expect.arrayContaining(['authorization', 'content-type', 'idempotency-key', 'if-none-match']),
-    );
-  });
-
-  it('shows the page what it needs for polling', async () => {
-    const { id } = await create(Buffer.from('x'));
-
-    const { headers } = await product.call(`GET /v1/uploads/${id}`, {
-      headers: { origin: product.urls.apiUrl },
-    });
-
-    expect(headers.get('access-control-allow-origin')).toBe(product.urls.apiUrl);
-    expect(headers.get('access-control-expose-headers')?.split(',')).toEqual(
-      expect.arrayContaining(['etag', 'location', 'retry-after']),
-    );
-  });
-
-  it('lets nobody in without a token', async () => {
-    for (const route of ['POST /v1/uploads', 'GET /v1/limits', `DELETE /v1/uploads/${randomUUID()}`]) {
-      const answer = await product.call(route, { headers: { authorization: '' } });
-
-      expect(answer).toMatchObject({ status: 401, body: { message: 'Unauthorized' } });
-    }
-  });
-
-  it('answers an unknown path with our own problem document', async () => {
-    for (const route of ['GET /v1/nothing', 'PUT /v1/uploads', 'POST /']) {
-      const answer = await product.call(route);
-
-      expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } });
-      expect(answer.headers.get('content-type')).toBe('application/problem+json');
-    }
-  });
-
-  it("keeps a stranger's hands off an upload", async () => {
-    const { id } = await create(Buffer.from('x'));
-    const stranger = await product.mint({ sub: 'user-2' });
-    secrets.add(stranger);
-
-    const answer = await product.call(`GET /v1/uploads/${id}`, {
-      headers: { authorization: `Bearer ${stranger}` },
-    });
-
-    expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } });
   });
 });
 

@@ -46,6 +46,8 @@ const receivedList = z.array(
 );
 const versioned = z.looseObject({ version: z.int() });
 const keys = { accessKeyId: 'local', secretAccessKey: 'local-secret' };
+/** A second pair that storage knows. */
+export const signingKeys = { accessKeyId: 'local-signer', secretAccessKey: 'signer-secret' };
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
@@ -66,7 +68,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   const s3 = await startS3({
     port: 0,
     dataDirectory: join(directory, 's3'),
-    credentials: [keys],
+    credentials: [keys, signingKeys],
     region,
     sqsEndpoint: sqs.url,
   });
@@ -82,6 +84,9 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     IPD_IAM_ENDPOINT: ipd.url,
     IPD_CREDENTIALS: JSON.stringify(IPD_CREDENTIALS),
     IPD_PROJECTS: '*',
+    // The tests of one file are all the same user's, within the same minute.
+    MAX_OPEN_UPLOADS: '1000',
+    UPLOADS_PER_MINUTE: '1000',
     ...environment,
   };
   const service = readService({

@@ -1,0 +1,68 @@
+/**
+ * Storage and its queue in this process, for a stack to be started with: a test can read what was asked of them,
+ * and move the clock by which URLs expire.
+ */
+import { startS3 } from '../../local/s3/server.ts';
+import { startSqs } from '../../local/sqs.ts';
+import { makeTemporaryDirectory } from './probe-stack.ts';
+
+export type Storage = Awaited<ReturnType<typeof startStorage>>;
+
+const region = 'eu-central-1';
+const keys = { accessKeyId: 'local', secretAccessKey: 'local-secret' };
+
+export async function startStorage() {
+  const data = await makeTemporaryDirectory();
+  const sqs = await startSqs({ port: 0, region });
+  let aheadMs = 0;
+  let closing: Promise<void> | undefined;
+  const s3 = await startS3({
+    port: 0,
+    dataDirectory: data.path,
+    credentials: [keys],
+    region,
+    sqsEndpoint: sqs.url,
+    clock: () => Date.now() + aheadMs,
+  });
+
+  return {
+    /** Lets a stack use these instead of its own. */
+    environment: {
+      AWS_REGION: region,
+      AWS_ENDPOINT_URL_S3: s3.url,
+      AWS_ENDPOINT_URL_SQS: sqs.url,
+      AWS_ACCESS_KEY_ID: keys.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+      AWS_SESSION_TOKEN: '',
+    },
+    /** The parts of an upload that were sent and stored, in the order in which they came. */
+    storedParts: (id: string): number[] =>
+      partRequests(id).flatMap(({ partNumber, status }) =>
+        partNumber !== undefined && status === 200 ? [partNumber] : [],
+      ),
+    /** What was sent of an upload and not stored. */
+    refusedParts: (id: string) => partRequests(id).filter(({ status }) => status !== 200),
+    /** Does the work at a later time; those who work with storage themselves cannot meanwhile. */
+    async later<T>(ms: number, work: () => Promise<T>): Promise<T> {
+      aheadMs = ms;
+      return work().finally(() => {
+        aheadMs = 0;
+      });
+    },
+    /** Nothing can be asked from here on. */
+    breakDown: close,
+    async stop(): Promise<void> {
+      await Promise.all([close(), sqs.close()]);
+      await data.remove();
+    },
+  };
+
+  function close(): Promise<void> {
+    closing ??= s3.close();
+    return closing;
+  }
+
+  function partRequests(id: string) {
+    return s3.requests.filter(({ operation, key }) => operation === 'UploadPart' && key === `staging/${id}`);
+  }
+}
