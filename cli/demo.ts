@@ -75,7 +75,8 @@ async function* uploadAll(
     const seconds = PATIENCE_MS / 1000;
     const timer = setTimeout(() => overdue.abort(new Error(`no end after ${seconds} s`)), PATIENCE_MS);
     const signal = AbortSignal.any([interrupted, overdue.signal]);
-    const about = { client, path, ...ANY_WORK_ITEM, progress, signal };
+    // A file that is named twice is sent twice.
+    const about = { client, path, ...ANY_WORK_ITEM, again: true, progress, signal };
     const transfer = await sendFile(about)
       .catch((error: unknown) => {
         throw new Error(`${path}: ${describeError(error)}`);

@@ -22,6 +22,7 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
   let shown: Progress | undefined;
   let note = '';
   let startedAt = 0;
+  let startedFrom = 0;
   let drawnAt = 0;
   let quarter = -1;
 
@@ -34,6 +35,9 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
     if (progress.leg !== shown?.leg) {
       end();
       startedAt = now();
+      startedFrom = progress.bytes;
+      if (progress.leg === 'staging' && progress.bytes > 0)
+        screen.write(`  resumes at ${percent(progress)}\n`);
       drawnAt = 0;
       quarter = -1;
     }
@@ -70,7 +74,7 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
   function line(progress: Progress): string {
     // A terminal that does not know its size says 0.
     const columns = screen.columns || 80;
-    const bar = renderBar({ ...progress, note, elapsedMs: now() - startedAt, columns }, (text) =>
+    const bar = renderBar({ ...progress, note, startedFrom, elapsedMs: now() - startedAt, columns }, (text) =>
       styleText('cyan', text),
     );
     return `${CLEAR_LINE}${bar}`;
@@ -86,14 +90,15 @@ export function renderBar(
   {
     elapsedMs,
     columns,
+    startedFrom = 0,
     note = '',
     ...progress
-  }: Progress & { elapsedMs: number; columns: number; note?: string },
+  }: Progress & { elapsedMs: number; columns: number; startedFrom?: number; note?: string },
   paint: (text: string) => string = (text) => text,
 ): string {
   const width = Math.max(0, Math.min(WIDEST_BAR, columns - FIXED_COLUMNS));
   const bar = note ? note.slice(0, width).padEnd(width) : paint(drawBar(share(progress), width));
-  const speed = `${formatBytes((progress.bytes * 1000) / Math.max(elapsedMs, 1))}/s`;
+  const speed = `${formatBytes(((progress.bytes - startedFrom) * 1000) / Math.max(elapsedMs, 1))}/s`;
   return [
     `  ${LABELS[progress.leg].padEnd(10)}`,
     ...(width < NARROWEST_BAR ? [] : [bar]),

@@ -1,7 +1,8 @@
 /**
- * What `upload` and `demo` share: send one file with its progress shown, clean up when interrupted,
- * and say in one line what went wrong.
+ * What `upload` and `demo` share: send one file with its progress shown, go on where a run that died has
+ * stopped, clean up when interrupted, and say in one line what went wrong.
  */
+import { randomUUID } from 'node:crypto';
 import { UploadError } from '../client/client.ts';
 import type { Client, Upload } from '../client/client.ts';
 import { openLocalFile } from './local-file.ts';
@@ -13,12 +14,23 @@ type TransferRequest = {
   projectId: string;
   issueId: string;
   contentType?: string | undefined;
+  /** Attaches the file also when that was done before. */
+  again?: boolean;
   progress: ProgressDisplay;
   signal: AbortSignal;
 };
 
-/** `stagedMs` and `finishedMs` count from the moment when the file had been hashed. */
-export type Transfer = { upload: Upload; sha256: string; stagedMs: number; finishedMs: number };
+/**
+ * `stagedMs` and `finishedMs` count from the moment when the file had been hashed. An upload was delivered
+ * `before` when an earlier run had attached the file: this one has sent nothing.
+ */
+export type Transfer = {
+  upload: Upload;
+  sha256: string;
+  before: boolean;
+  stagedMs: number;
+  finishedMs: number;
+};
 
 /** How long a cancel may take once the user has asked to stop. */
 const CANCEL_MS = 3_000;
@@ -32,7 +44,7 @@ export async function sendFile({
   ...about
 }: TransferRequest): Promise<Transfer> {
   const { file, filename, sha256, contentType } = await openLocalFile(path);
-  let id: string | undefined;
+  let created: Upload | undefined;
   let stagedMs: number | undefined;
   progress.begin(filename, file.size);
   const startedAt = performance.now();
@@ -45,21 +57,23 @@ export async function sendFile({
       issueId: about.issueId,
       contentType: about.contentType ?? contentType,
       sha256,
+      idempotencyKey: about.again ? randomUUID() : undefined,
       signal,
       onProgress: (moved) => {
         if (moved.leg === 'staging') stagedMs = elapsed();
         progress.advance(moved);
       },
       onStatus: (changed) => {
-        id = changed.id;
+        created ??= changed;
         progress.change(changed);
       },
     });
     const finishedMs = elapsed();
-    return { upload, sha256, stagedMs: stagedMs ?? finishedMs, finishedMs };
+    const before = created?.status === 'delivered';
+    return { upload, sha256, before, stagedMs: stagedMs ?? finishedMs, finishedMs };
   } catch (error) {
-    if (!signal.aborted || id === undefined) throw error;
-    await cancel(client, id, error);
+    if (!signal.aborted || created === undefined) throw error;
+    await cancel(client, created.id, error);
     throw new Error(`${describeError(signal.reason)}, and the upload was taken back`, { cause: error });
   } finally {
     progress.end();

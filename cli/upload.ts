@@ -13,12 +13,14 @@ import type { Transfer } from './transfer.ts';
 const USAGE = `Usage: npm run upload -- [options] FILE…
 
 Uploads files and attaches them to an IPD work item. Without --api they go to the stack that npm start runs.
+A run that died is continued by the same command: what storage has is not sent again.
 
   --api URL            where the API is, such as https://uploads.example.com
   --token TOKEN        the user's JWT (default: $UPLOAD_TOKEN)
   --project ID         the project, 32 letters and digits
   --issue ID           the work item, 18 or 19 digits
   --content-type TYPE  for all files (default: by extension)
+  --again              attach files once more that are attached to the work item already
   --json               print nothing but one line of JSON: {"uploads":[…]}
   --help               show this
 
@@ -41,7 +43,7 @@ async function uploadAll({ files, json, ...options }: Options, signal: AbortSign
     try {
       const transfer = await sendFile({ client, path, ...about, progress, signal });
       sent.push(transfer);
-      if (!json) console.log(`${path}: ${describeOutcome(transfer.upload)}`);
+      if (!json) console.log(`${path}: ${describe(transfer)}`);
     } catch (error) {
       console.error(`${path}: ${describeError(error)}`);
     }
@@ -50,6 +52,11 @@ async function uploadAll({ files, json, ...options }: Options, signal: AbortSign
     console.log(JSON.stringify({ uploads: sent.map(({ upload }) => upload) }));
   }
   return sent.filter(({ upload }) => upload.status === 'delivered').length === files.length;
+}
+
+function describe({ upload, before }: Transfer): string {
+  const outcome = describeOutcome(upload);
+  return before ? `was attached already: ${outcome}; --again attaches it once more` : outcome;
 }
 
 function readOptions() {
@@ -61,15 +68,16 @@ function readOptions() {
       project: { type: 'string' },
       issue: { type: 'string' },
       'content-type': { type: 'string' },
+      again: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return 'help';
-  const { api, token, project, issue, json } = values;
+  const { api, token, project, issue, again, json } = values;
   if (positionals.length === 0) throw new Error('Name at least one file');
   const contentType = values['content-type'];
-  const common = { contentType, json, files: positionals };
+  const common = { contentType, again, json, files: positionals };
   if (api === undefined) return { ...common, api, token, projectId: project, issueId: issue };
   if (!URL.canParse(api)) throw new Error(`--api ${api} is not a URL`);
   if (!token) throw new Error('--token or UPLOAD_TOKEN is needed with --api');

@@ -1,26 +1,19 @@
 /**
  * The client of the upload API for browsers, React Native and Node: create, send to storage, follow
- * until IPD has the file. It needs fetch and no package. It holds no state between calls: after a
- * restart, `follow(id)` or `upload` with the same idempotency key picks up where things stand.
+ * until IPD has the file. It needs fetch and no package, and keeps nothing: after a restart the same
+ * `upload` call, or `resume` with what `list` shows, goes on where the earlier run stopped.
  */
-import {
-  apiError,
-  needsFreshUrl,
-  networkError,
-  parseJson,
-  retryAfterMs,
-  storageError,
-  UploadError,
-} from './errors.ts';
+import { apiError, networkError, parseJson, retryAfterMs, unexpectedAnswer, UploadError } from './errors.ts';
 import type { Answer } from './errors.ts';
-import { putFile } from './put.ts';
-import { DEFAULT_PACE, pause, retry } from './retry.ts';
+import { fingerprint, randomKey } from './fingerprint.ts';
+import { isFinal, isLimits, isUpload, isUploadPage } from './predicates.ts';
+import { DEFAULT_PACE, pause, retry as repeat } from './retry.ts';
 import type { Pace } from './retry.ts';
-import { isFinal, isLimits, isUpload } from './types.ts';
-import type { Limits, NewUpload, Progress, Upload } from './types.ts';
+import { stage } from './staging.ts';
+import type { Limits, NewUpload, Upload, UploadPage } from './types.ts';
 
 export { UploadError } from './errors.ts';
-export type { Limits, NewUpload, Progress, Staging, Upload } from './types.ts';
+export type * from './types.ts';
 
 export type ClientOptions = {
   apiUrl: string;
@@ -28,7 +21,12 @@ export type ClientOptions = {
   token: string | (() => Promise<string>);
   fetch?: typeof globalThis.fetch;
   pace?: Partial<Pace>;
+  /** How many parts of a file are on the way at the same time; 3 if not given. */
+  partsAtOnce?: number;
 };
+
+/** The staging leg ends when storage has the file, the delivery leg when IPD has it. */
+export type Progress = { leg: 'staging' | 'delivery'; bytes: number; total: number };
 
 export type Watch = {
   /** Ends the client's work with the signal's reason; the upload itself goes on unless `cancel` is called. */
@@ -42,7 +40,23 @@ export type Watch = {
 export type Creation = { idempotencyKey?: string | undefined; signal?: AbortSignal | undefined };
 
 /** In Node `file` comes from `openAsBlob`, in a browser it is a File: it is never held in memory as a whole. */
-export type UploadRequest = Omit<NewUpload, 'size'> & Creation & Watch & { file: Blob };
+type Source = { file: Blob & { lastModified?: number } };
+
+export type UploadRequest = Omit<NewUpload, 'size'> & Creation & Watch & Source;
+
+/** `sha256` is compared with the one declared at creation, if both are there. */
+export type ResumeRequest = Watch & Source & { sha256?: string | undefined };
+
+export type ListFilter = {
+  /** Those that are not final. */
+  state?: 'open' | undefined;
+  projectId?: string | undefined;
+  issueId?: string | undefined;
+  /** Of one page: 1 to 100, 20 if not given. */
+  limit?: number | undefined;
+  /** The page before's `nextCursor`. */
+  cursor?: string | undefined;
+};
 
 type Call = {
   method: 'GET' | 'POST' | 'DELETE';
@@ -57,52 +71,109 @@ type Reply = Answer & { body: unknown; etag: string | null };
 export type Client = ReturnType<typeof createClient>;
 
 /** A client for one API and one user; its functions reject with an UploadError, or with the reason of their signal. */
-export function createClient({ apiUrl, token, fetch = globalThis.fetch, ...options }: ClientOptions) {
+export function createClient(options: ClientOptions) {
+  const { apiUrl, token, fetch = globalThis.fetch, partsAtOnce = 3 } = options;
   const base = apiUrl.replace(/\/+$/, '');
   const pace: Pace = { ...DEFAULT_PACE, ...options.pace };
 
-  /** Registers a file and gets the URL for it. */
-  async function create(
+  /** Registers a file and gets the URLs for it. Without a key every call makes another upload. */
+  function create(
     about: NewUpload,
     { idempotencyKey = randomKey(), signal }: Creation = {},
   ): Promise<Upload> {
     const headers = { 'idempotency-key': idempotencyKey };
-    return asUpload(await call({ method: 'POST', path: '/v1/uploads', headers, body: about, signal }));
+    return ask({ method: 'POST', path: PATH, headers, body: about, signal });
   }
 
-  async function status(id: string, signal?: AbortSignal): Promise<Upload> {
-    return asUpload(await call({ method: 'GET', path: pathOf(id), signal }));
+  function status(id: string, signal?: AbortSignal): Promise<Upload> {
+    return ask({ method: 'GET', path: pathOf(id), signal });
   }
 
   /** Fresh URLs for what storage has not got yet. */
-  async function urls(id: string, signal?: AbortSignal): Promise<Upload> {
-    return asUpload(await call({ method: 'POST', path: `${pathOf(id)}/urls`, signal }));
+  function urls(id: string, signal?: AbortSignal): Promise<Upload> {
+    return ask({ method: 'POST', path: `${pathOf(id)}/urls`, signal });
+  }
+
+  /** Says that all was sent; rejects with `upload_incomplete`, whose `errors` name the parts, when storage lacks some. */
+  function complete(id: string, signal?: AbortSignal): Promise<Upload> {
+    return ask({ method: 'POST', path: `${pathOf(id)}/complete`, signal });
+  }
+
+  /** Sends a failed upload to IPD again, from storage; `error.retryable` tells whether that can be. */
+  function retry(id: string, signal?: AbortSignal): Promise<Upload> {
+    return ask({ method: 'POST', path: `${pathOf(id)}/retry`, signal });
   }
 
   async function cancel(id: string, signal?: AbortSignal): Promise<void> {
     await call({ method: 'DELETE', path: pathOf(id), signal });
   }
 
-  /** What the API accepts, to be read before the user pays for data. */
-  async function limits(signal?: AbortSignal): Promise<Limits> {
-    const { body } = await call({ method: 'GET', path: '/v1/limits', signal });
-    if (!isLimits(body)) throw unexpected('The answer is not that of an upload API');
+  /** One page of one's own uploads, newest first: what to `resume` or `follow`, also after a reinstall. */
+  async function list(filter: ListFilter = {}, signal?: AbortSignal): Promise<UploadPage> {
+    const query = Object.entries(filter).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+    );
+    const { body } = await call({ method: 'GET', path: `${PATH}?${query.join('&')}`, signal });
+    if (!isUploadPage(body)) throw unexpectedAnswer();
     return body;
   }
 
-  /** Creates, sends the file to storage and follows: resolves with the final upload, which may be a failed one. */
-  async function upload({
-    file,
-    idempotencyKey,
-    signal,
-    onProgress,
-    onStatus,
-    ...about
-  }: UploadRequest): Promise<Upload> {
-    const created = await create({ ...about, size: file.size }, { idempotencyKey, signal });
-    onStatus?.(created);
-    if (created.status === 'awaiting_upload') await stage(created, { file, signal, onProgress });
-    return follow(created.id, { signal, onProgress, onStatus });
+  /** What the API accepts, to be read before the user pays for data. */
+  async function limits(signal?: AbortSignal): Promise<Limits> {
+    const { body } = await call({ method: 'GET', path: '/v1/limits', signal });
+    if (!isLimits(body)) throw unexpectedAnswer();
+    return body;
+  }
+
+  /**
+   * Creates, sends the file to storage and follows: resolves with the final upload, which may be a failed one.
+   * The same file for the same work item is the same upload: called again, also after a crash, it sends what
+   * storage lacks; once delivered, it resolves with that upload and attaches nothing. To attach the file once
+   * more on purpose, give an `idempotencyKey` of your own. The file is known by its `sha256`, or else by its
+   * name, size and time of change; a Blob that has neither hash nor time is another file with every call.
+   */
+  async function upload(request: UploadRequest): Promise<Upload> {
+    const { file, idempotencyKey, signal, onProgress, onStatus, ...rest } = request;
+    const about = { ...rest, size: file.size };
+    const key = idempotencyKey ?? fingerprint(about, file.lastModified);
+    const created = await create(about, { idempotencyKey: key, signal });
+    return carryOn(created, { file, signal, onProgress, onStatus });
+  }
+
+  /**
+   * Goes on with an upload that `list` shows, as `upload` would. Rejects with `file_differs`, before anything
+   * is sent, when the file has another size, or another `sha256`, than the one announced.
+   */
+  async function resume(id: string, { sha256, ...request }: ResumeRequest): Promise<Upload> {
+    const found = await status(id, request.signal);
+    const isSame = (found.sha256 ?? sha256) === (sha256 ?? found.sha256);
+    if (found.size === request.file.size && isSame) return carryOn(found, request);
+    const detail = 'This is not the file that the upload was created for';
+    throw new UploadError({ code: 'file_differs', status: 0, retryable: false, detail });
+  }
+
+  async function carryOn(known: Upload, { file, ...watch }: Watch & Source): Promise<Upload> {
+    const { signal, onProgress, onStatus } = watch;
+    const { id } = known;
+    onStatus?.(known);
+    if (known.status === 'awaiting_upload') {
+      const work = stage(known, {
+        file,
+        partsAtOnce,
+        pace,
+        signal,
+        fetch,
+        onBytes: (bytes) => onProgress?.({ leg: 'staging', bytes, total: file.size }),
+        sign: async (stop) =>
+          asUpload(await send({ method: 'POST', path: `${pathOf(id)}/urls`, signal: stop })),
+        complete: () => complete(id, signal),
+      });
+      await work.catch((error: unknown) => {
+        // The file has arrived meanwhile, or is not wanted any more: the server knows what became of it.
+        if (!(error instanceof UploadError && error.code === 'upload_state_conflict')) throw error;
+      });
+    }
+    return follow(id, watch);
   }
 
   /** Looks at an upload, as often as the server asks, until it is final. */
@@ -115,43 +186,19 @@ export function createClient({ apiUrl, token, fetch = globalThis.fetch, ...optio
         const current = asUpload(reply);
         etag = reply.etag;
         onStatus?.(current);
-        onProgress?.({ leg: 'delivery', bytes: deliveredBytes(current), total: current.size });
+        onProgress?.({ leg: 'delivery', bytes: deliveredBytes(current), total: current.size ?? 0 });
         if (isFinal(current)) return current;
       }
       await pause(retryAfterMs(reply) ?? pace.pollMs, signal);
     }
   }
 
-  async function stage(created: Upload, { file, signal, onProgress }: Watch & { file: Blob }): Promise<void> {
-    let { staging } = created;
-    let fresh = staging.url !== undefined;
-
-    const attempt = async () => {
-      if (!fresh)
-        ({ staging } = asUpload(await send({ method: 'POST', path: `${pathOf(created.id)}/urls`, signal })));
-      if (staging.mode !== 'single') throw unexpected(`Uploads of mode ${staging.mode} are not supported`);
-      const { method = 'PUT', url, headers = {} } = staging;
-      if (url === undefined) return;
-
-      const onBytes = (bytes: number) => onProgress?.({ leg: 'staging', bytes, total: file.size });
-      onBytes(0);
-      const answer = await putFile({ method, url, headers, file, signal, onBytes }, fetch);
-      if (answer.status < 300) return onBytes(file.size);
-      const error = storageError(answer);
-      fresh = !needsFreshUrl(error.code);
-      throw error;
-    };
-
-    try {
-      await retry(attempt, { pace, signal });
-    } catch (error) {
-      // An earlier attempt arrived although its answer was lost: the server knows what became of it.
-      if (!(error instanceof UploadError && HAS_ARRIVED.has(error.code))) throw error;
-    }
+  async function ask(request: Call): Promise<Upload> {
+    return asUpload(await call(request));
   }
 
   function call(request: Call): Promise<Reply> {
-    return retry(() => send(request), { pace, signal: request.signal });
+    return repeat(() => send(request), { pace, signal: request.signal });
   }
 
   /** One request, one answer; every refusal is an UploadError. */
@@ -180,29 +227,20 @@ export function createClient({ apiUrl, token, fetch = globalThis.fetch, ...optio
     }
   }
 
-  return { create, status, urls, cancel, limits, upload, follow };
+  return { create, status, urls, complete, retry, cancel, list, limits, upload, resume, follow };
 }
 
-const HAS_ARRIVED = new Set(['already_stored', 'upload_state_conflict']);
+const PATH = '/v1/uploads';
 
 function asUpload({ body }: Reply): Upload {
-  if (!isUpload(body)) throw unexpected('The answer is not that of an upload API');
+  if (!isUpload(body)) throw unexpectedAnswer();
   return body;
 }
 
-function unexpected(detail: string): UploadError {
-  return new UploadError({ code: 'unexpected_answer', status: 0, retryable: false, detail });
-}
-
 function deliveredBytes({ status, size, delivery }: Upload): number {
-  return status === 'delivered' ? size : delivery.bytesSent;
+  return (status === 'delivered' && size) || delivery.bytesSent;
 }
 
 function pathOf(id: string): string {
-  return `/v1/uploads/${encodeURIComponent(id)}`;
-}
-
-// Not crypto.randomUUID: pages without TLS and React Native have none, and the key is no secret.
-function randomKey(): string {
-  return Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join('');
+  return `${PATH}/${encodeURIComponent(id)}`;
 }

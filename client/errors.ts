@@ -3,7 +3,7 @@
  * API gateway's `{message}`, and the XML of storage. What storage says is explained at
  * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
-import { isObject } from './types.ts';
+import { isObject } from './predicates.ts';
 
 type Fault = {
   code: string;
@@ -56,6 +56,8 @@ const STORAGE_CODES: Record<string, string> = {
   AccessDenied: 'url_refused',
   // The signer's own session ended before the URL did.
   ExpiredToken: 'url_expired',
+  // The parts' multipart upload has ended or was cleared away: the API knows which.
+  NoSuchUpload: 'url_expired',
   SignatureDoesNotMatch: 'url_altered',
   PreconditionFailed: 'already_stored',
   BadDigest: 'checksum_mismatch',
@@ -114,6 +116,11 @@ export function networkError(target: string, cause: unknown): UploadError {
     { code: 'network', status: 0, retryable: true, detail: `No answer from ${target}` },
     cause,
   );
+}
+
+/** An answer of the right status that is not what this API says. */
+export function unexpectedAnswer(detail = 'The answer is not that of an upload API'): UploadError {
+  return new UploadError({ code: 'unexpected_answer', status: 0, retryable: false, detail });
 }
 
 export function needsFreshUrl(code: string): boolean {

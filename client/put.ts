@@ -1,11 +1,11 @@
 /**
- * Sends a file to storage and counts the bytes. Browsers and React Native count by XMLHttpRequest,
- * since their fetch shows no upload progress; Node streams through fetch, which keeps a given
- * Content-Length (storage refuses chunked bodies). Interprets nothing that storage answers.
+ * Sends a file, or a part of one, to storage and counts the bytes. Browsers and React Native count by
+ * XMLHttpRequest, since their fetch shows no upload progress; Node streams through fetch, which keeps a
+ * given Content-Length (storage refuses chunked bodies). Interprets nothing that storage answers.
  */
 import { networkError, UploadError } from './errors.ts';
 import type { Answer } from './errors.ts';
-import { isObject } from './types.ts';
+import { isObject } from './predicates.ts';
 
 type PutRequest = {
   method: string;

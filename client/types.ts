@@ -1,75 +1,244 @@
 /**
  * The resources of the HTTP API as they travel: what the server answers and what the client sends.
- * Statuses are open for extension, so anything unknown counts as "not final yet".
+ * Generated from openapi.yaml by `npm run generate`.
  */
 
+/** The way from the app to storage. */
+export type Staging = SingleStaging | MultipartStaging;
+
+/** A file on its way to a work item. */
 export type Upload = {
   id: string;
-  /** awaiting_upload, staged, delivering, waiting, unconfirmed; final: delivered, failed, expired, cancelled. */
-  status: string;
+  /**
+   * Where the upload stands; `delivered`, `failed`, `expired` and `cancelled` are final. `waiting` is between
+   * two attempts, `unconfirmed` means that IPD may have the file and is looked at. The list is open: take an
+   * unknown status as not final.
+   */
+  status:
+    | 'awaiting_upload'
+    | 'staged'
+    | 'delivering'
+    | 'waiting'
+    | 'unconfirmed'
+    | 'delivered'
+    | 'failed'
+    | 'expired'
+    | 'cancelled'
+    | (string & {});
+  /** The project's 32 letters and digits. */
   projectId: string;
+  /**
+   * The work item's id of 18 or 19 digits, not the short number that the console shows; a string, since it
+   * has more digits than a number can hold.
+   */
   issueId: string;
+  /** A bare name of 1 to 200 characters without a path or control characters, kept as it is. */
   filename: string;
+  /** A media type such as image/png. */
   contentType: string;
-  size: number;
+  /** In bytes; null for a file that comes by Uppy and has not arrived yet. */
+  size: number | null;
+  /** As it was declared, in lower case. */
   sha256?: string;
   createdAt: string;
   updatedAt: string;
+  /** Until when the file may arrive; then the upload expires. */
   uploadDeadline: string;
   staging: Staging;
-  delivery: { attempts: number; bytesSent: number; nextAttemptAt?: string };
-  attachment: { id: string | null } | null;
-  error: { code: string; message: string; retryable: boolean; at: string } | null;
+  /** The way from storage to IPD. */
+  delivery: {
+    attempts: number;
+    /** Of the present attempt; written every few seconds. */
+    bytesSent: number;
+    /** When it is tried or looked at again, while the status is `waiting` or `unconfirmed`. */
+    nextAttemptAt?: string;
+  };
+  /** What IPD has; null until the upload is delivered. */
+  attachment: {
+    /** IPD's id of the attachment; null when IPD has the file and does not say under which id. */
+    id: string | null;
+    /** Why there is no id. */
+    reason?: string;
+  } | null;
+  /** Why the upload failed or what the last attempt met with; null when there is nothing to say. */
+  error: {
+    /** The list is open. */
+    code:
+      | 'size_mismatch'
+      | 'checksum_mismatch'
+      | 'staged_file_missing'
+      | 'staged_file_changed'
+      | 'work_item_missing'
+      | 'work_item_full'
+      | 'ipd_forbidden'
+      | 'too_large_for_ipd'
+      | 'name_refused'
+      | 'ipd_refused'
+      | 'outcome_unknown'
+      | 'retries_exhausted'
+      | 'ipd_unavailable'
+      | 'ipd_throttled'
+      | 'storage_unavailable'
+      | 'lease_lost'
+      | 'ipd_paused'
+      | 'work_item_busy'
+      | 'answer_lost'
+      | 'id_missing'
+      | (string & {});
+    /** For the person who sent the file. */
+    message: string;
+    /** What IPD or storage said. */
+    detail?: string;
+    /** Whether `POST /v1/uploads/{id}/retry` makes sense. */
+    retryable: boolean;
+    at: string;
+  } | null;
 };
 
-/** `url`, `method` and `headers` are there while storage awaits the file: send these headers, nothing else. */
-export type Staging = {
-  mode: string;
+/**
+ * The file goes in one request. `method`, `url` and `headers` are in answers of create and `urls` only, as
+ * long as the file is awaited. Storage takes it once and exactly as declared.
+ */
+export type SingleStaging = {
+  mode: 'single';
+  /** What storage has of the file. */
   bytesStored: number;
-  method?: string;
+  method?: 'PUT' | (string & {});
   url?: string;
-  headers?: Record<string, string>;
+  /** Send these, nothing else. A browser sets `content-length` itself. */
+  headers?: {
+    [k: string]: string;
+  };
+  /** The life of the URL; `urls` gives a fresh one. */
   expiresInSeconds?: number;
 };
 
-export type NewUpload = {
-  projectId: string;
-  issueId: string;
-  filename: string;
-  contentType: string;
-  size: number;
-  /** Of the whole file, in hex. When declared, storage refuses other bytes. */
-  sha256?: string;
+/** The file goes in parts, in any order and several at once. `complete` after the last one. */
+export type MultipartStaging = {
+  mode: 'multipart';
+  /** What storage has of the file, all parts together. */
+  bytesStored: number;
+  /** The length of every part but the last; absent for a file that comes by Uppy. */
+  partSize?: number;
+  /**
+   * In answers of create and `urls` only, as long as the file is awaited: exactly the parts that storage has
+   * not got yet. When it is empty, everything is stored: call `complete`.
+   */
+  parts?: PartRequest[];
+  /** The life of the URLs; `urls` gives fresh ones. */
+  expiresInSeconds?: number;
 };
 
-/** What the API accepts; `maxFileBytes` is what to check before the user pays for data. */
-export type Limits = { maxFileBytes: number; stagingUrlTtlSeconds?: number; uploadDeadlineSeconds?: number };
+/** One part of the file, and the request that stores it. */
+export type PartRequest = {
+  number: number;
+  /** Where the part begins in the file. */
+  offset: number;
+  length: number;
+  method: 'PUT' | (string & {});
+  url: string;
+  /** Send these, nothing else. A browser sets `content-length` itself. */
+  headers: {
+    [k: string]: string;
+  };
+};
 
-/** The staging leg ends when storage has the file, the delivery leg when IPD has it. */
-export type Progress = { leg: 'staging' | 'delivery'; bytes: number; total: number };
+/** A file that is to be attached to a work item. */
+export type NewUpload = {
+  /** The project's 32 letters and digits. */
+  projectId: string;
+  /**
+   * The work item's id of 18 or 19 digits, not the short number that the console shows; a string, since it
+   * has more digits than a number can hold.
+   */
+  issueId: string;
+  /** A bare name of 1 to 200 characters without a path or control characters, kept as it is. */
+  filename: string;
+  /** A media type such as image/png. */
+  contentType: string;
+  /** In bytes. The largest is `maxFileBytes` of `GET /v1/limits`. */
+  size: number;
+  /** Of the whole file, in hex. When it is declared, a file with other bytes is never attached. */
+  sha256?: string;
+  /**
+   * How the file goes to storage; `auto`, the default, takes parts for what is larger than
+   * `multipartThresholdBytes`.
+   */
+  mode?: 'auto' | 'single' | 'multipart';
+};
 
-const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled']);
+/** One page of a list, the newest first. */
+export type UploadPage = {
+  uploads: Upload[];
+  /** For the next page; null on the last. */
+  nextCursor: string | null;
+};
 
-/** Whether nothing more will happen to the upload by itself. */
-export function isFinal(upload: Upload): boolean {
-  return FINAL.has(upload.status);
-}
+/** What to know before data is spent. */
+export type Limits = {
+  /** The largest file. */
+  maxFileBytes: number;
+  /** The usual length of a part; a very large file has longer ones. */
+  partSizeBytes: number;
+  /** A file that is larger than this goes in parts. */
+  multipartThresholdBytes: number;
+  /** How long a staging URL lives. */
+  stagingUrlTtlSeconds: number;
+  /** How long a file may take to arrive. */
+  uploadDeadlineSeconds: number;
+  /** How many unfinished uploads a user may have. */
+  maxOpenUploads: number;
+  /** How many uploads a user may begin in a minute. */
+  uploadsPerMinute: number;
+  /** Whether files go on to IPD at the moment; uploads are taken all the same. */
+  breaker: {
+    state: 'closed' | 'open' | 'half_open' | (string & {});
+    retryAfterSeconds?: number;
+  };
+};
 
-/** Tells an upload from whatever else may answer with 200, such as a captive portal. */
-export function isUpload(value: unknown): value is Upload {
-  return (
-    isObject(value) &&
-    typeof value['id'] === 'string' &&
-    typeof value['status'] === 'string' &&
-    isObject(value['staging']) &&
-    isObject(value['delivery'])
-  );
-}
-
-export function isLimits(value: unknown): value is Limits {
-  return isObject(value) && typeof value['maxFileBytes'] === 'number';
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+/** Why a call was refused (RFC 9457). Branch on `code`, show `detail`. */
+export type Problem = {
+  type: string;
+  title: string;
+  /** The HTTP status again. */
+  status: number;
+  detail: string;
+  /** The same as `detail`; Uppy 5 shows it. */
+  message: string;
+  /** The path that was called, without the ticket. */
+  instance: string;
+  /** The list is open. */
+  code:
+    | 'invalid_request'
+    | 'invalid_json'
+    | 'invalid_form'
+    | 'ticket_invalid'
+    | 'no_subject'
+    | 'project_forbidden'
+    | 'ipd_forbidden'
+    | 'not_found'
+    | 'work_item_missing'
+    | 'work_item_full'
+    | 'upload_state_conflict'
+    | 'upload_incomplete'
+    | 'file_too_large'
+    | 'unsupported_media_type'
+    | 'idempotency_key_reused'
+    | 'too_many_open_uploads'
+    | 'rate_limited'
+    | 'delivery_failed'
+    | 'internal'
+    | 'unavailable'
+    | (string & {});
+  /** Whether the same call may succeed later. */
+  retryable: boolean;
+  /** Under which the logs have more. */
+  traceId: string;
+  /** Every place at fault. */
+  errors?: {
+    /** A JSON pointer into the body, or `header:`, `path:`, `query:`, `form:` or `part:` and a name. */
+    pointer: string;
+    detail: string;
+  }[];
+};

@@ -37,6 +37,12 @@ describe('renderBar', () => {
     );
   });
 
+  it('counts in the speed only what was sent since it began', () => {
+    expect(renderBar({ ...half, startedFrom: 4_000_000, columns: 64 })).toContain(
+      '50 %    5.0 MB  500.0 kB/s',
+    );
+  });
+
   it('draws eighths of a column', () => {
     const line = renderBar({ leg: 'delivery', bytes: 3, total: 160, elapsedMs: 1_000, columns: 64 });
 
@@ -90,7 +96,7 @@ describe('createProgress', () => {
     const { progress, read } = screen({ isTTY: true });
 
     progress.begin('需求.png', 10);
-    progress.advance({ leg: 'staging', bytes: 5, total: 10 });
+    progress.advance({ leg: 'staging', bytes: 0, total: 10 });
     progress.advance({ leg: 'staging', bytes: 10, total: 10 });
     progress.advance({ leg: 'delivery', bytes: 10, total: 10 });
     progress.end();
@@ -123,6 +129,16 @@ describe('createProgress', () => {
       '  to IPD  100 %  1.0 kB',
       '',
     ]);
+  });
+
+  it.each([true, false])('says where it goes on, on a terminal: %s', (isTTY) => {
+    const { progress, read } = screen({ isTTY });
+
+    progress.advance({ leg: 'staging', bytes: 6, total: 10 });
+    progress.advance({ leg: 'staging', bytes: 10, total: 10 });
+    progress.advance({ leg: 'delivery', bytes: 5, total: 10 });
+
+    expect(read().match(/.*resumes.*/g)).toEqual(['  resumes at 60 %']);
   });
 
   it('says once why nothing moves', () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createClient } from '../../client/client.ts';
 import { refusal } from '../support/refusal.ts';
-import { problem, startUploadApi } from '../support/upload-api.ts';
+import { LIMITS, problem, startUploadApi } from '../support/upload-api.ts';
 
 const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const about = {
@@ -29,10 +29,11 @@ describe('the calls', () => {
     const renewed = await client.urls(created.id);
     await client.cancel(created.id);
 
-    expect(renewed.staging.url).not.toBe(created.staging.url);
+    expect(renewed.staging).toMatchObject({ mode: 'single', url: expect.stringContaining(created.id) });
+    expect(renewed.staging).not.toEqual(created.staging);
     expect(await client.status(created.id)).toMatchObject({ id: created.id, status: 'cancelled' });
     expect(await client.follow(created.id)).toMatchObject({ status: 'cancelled' });
-    expect(await client.limits()).toEqual({ maxFileBytes: 52_428_800 });
+    expect(await client.limits()).toEqual(LIMITS);
   });
 
   it('asks for a token before every call', async () => {
@@ -43,6 +44,68 @@ describe('the calls', () => {
     await renewing.status(id);
 
     expect(api.log.map(({ headers }) => headers.authorization)).toEqual(['Bearer jwt-1', 'Bearer jwt-2']);
+  });
+
+  it('lists open uploads page by page, newest first', async () => {
+    const first = await client.create({ ...about, size: 1 });
+    await client.create({ ...about, issueId: '956239067176935401', size: 2 });
+    const third = await client.create({ ...about, size: 3 });
+    await client.create({ ...about, size: 4 });
+    api.end('cancelled');
+
+    const filter = { state: 'open', issueId: about.issueId, projectId: about.projectId, limit: 1 } as const;
+    const page = await client.list(filter);
+    const last = await client.list({ ...filter, cursor: page.nextCursor ?? undefined });
+
+    expect(page.uploads.map(({ id }) => id)).toEqual([third.id]);
+    expect(last).toMatchObject({ uploads: [{ id: first.id }], nextCursor: null });
+    expect((await client.list()).uploads).toHaveLength(4);
+  });
+
+  it('does not send a filter that is not given', async () => {
+    const page = await client.list({ state: 'open', cursor: undefined });
+
+    expect(page).toEqual({ uploads: [], nextCursor: null });
+  });
+
+  it('tells which filter the API does not take', async () => {
+    const error = await refusal(client.list({ limit: 1000 }));
+
+    expect(error).toMatchObject({ code: 'invalid_request', errors: [{ pointer: 'query:limit' }] });
+  });
+
+  it('does not take any other 200 for a list', async () => {
+    api.fault('GET /uploads', { status: 200, body: { uploads: [{ id: 'x' }] } });
+
+    expect(await refusal(client.list())).toMatchObject({ code: 'unexpected_answer' });
+  });
+
+  it('tells the parts that storage lacks when a completion comes too early', async () => {
+    const { id } = await client.create({ ...about, size: 100_000, mode: 'multipart' });
+
+    const error = await refusal(client.complete(id));
+
+    expect(error).toMatchObject({ code: 'upload_incomplete', status: 409, retryable: false });
+    expect(error.errors.map(({ pointer }) => pointer)).toEqual(['part:1', 'part:2', 'part:3']);
+  });
+
+  it('sends a failed upload on its way again', async () => {
+    const { id } = await client.create({ ...about, size: 1 });
+    api.end('failed');
+
+    expect(await client.retry(id)).toMatchObject({ id, status: 'staged' });
+    expect(await refusal(client.retry(id))).toMatchObject({ code: 'upload_state_conflict' });
+  });
+
+  it.each(['too_many_open_uploads', 'rate_limited'])('waits and tries again after %s', async (code) => {
+    const refused = problem(429, code, { retryable: true });
+    const answer = { ...refused, headers: { ...refused.headers, 'retry-after': '0' } };
+    api.fault('POST /uploads', answer, answer);
+
+    expect(await client.create({ ...about, size: 1 })).toMatchObject({ status: 'awaiting_upload' });
+
+    api.fault('POST /uploads', answer, answer, answer);
+    expect(await refusal(client.create({ ...about, size: 1 }))).toMatchObject({ code, retryAfterMs: 0 });
   });
 
   it('uses the fetch it is given', async () => {
@@ -83,7 +146,7 @@ describe('the calls', () => {
   it('repeats what a problem document calls retryable, whatever its status', async () => {
     api.fault('GET /limits', problem(409, 'busy', { retryable: true }));
 
-    expect(await client.limits()).toEqual({ maxFileBytes: 52_428_800 });
+    expect(await client.limits()).toEqual(LIMITS);
   });
 
   it('does not repeat what a problem document calls final, whatever its status', async () => {

@@ -33,8 +33,9 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 /** The query of Uppy 5 and 6 for a single file: form-encoded, with all its metadata. */
 function fileQuery(): string {
   const metadata = { projectId: 'f'.repeat(32), issueId, name: filename, type: 'video/mp4' };
-  const named = Object.entries(metadata).map(([name, value]) => [`metadata[${name}]`, value]);
-  return new URLSearchParams([['filename', filename], ['type', 'video/mp4'], ...named]).toString();
+  const query = new URLSearchParams({ filename, type: 'video/mp4' });
+  for (const [name, value] of Object.entries(metadata)) query.append(`metadata[${name}]`, value);
+  return query.toString();
 }
 
 describe('a session', () => {

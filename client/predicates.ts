@@ -1,0 +1,35 @@
+/**
+ * What the client has to know of an answer before it relies on it. Checks only that: an answer may
+ * say more than this client knows.
+ */
+import type { Limits, Upload, UploadPage } from './types.ts';
+
+const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled']);
+
+/** Whether nothing more will happen to the upload by itself. */
+export function isFinal(upload: Upload): boolean {
+  return FINAL.has(upload.status);
+}
+
+/** Tells an upload from whatever else may answer with 200, such as a captive portal. */
+export function isUpload(value: unknown): value is Upload {
+  return (
+    isObject(value) &&
+    typeof value['id'] === 'string' &&
+    typeof value['status'] === 'string' &&
+    isObject(value['staging']) &&
+    isObject(value['delivery'])
+  );
+}
+
+export function isUploadPage(value: unknown): value is UploadPage {
+  return isObject(value) && Array.isArray(value['uploads']) && value['uploads'].every(isUpload);
+}
+
+export function isLimits(value: unknown): value is Limits {
+  return isObject(value) && typeof value['maxFileBytes'] === 'number';
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

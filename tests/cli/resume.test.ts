@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runCommandLine } from '../support/run-command.ts';
+import { ATTACHMENT_ID, startUploadApi } from '../support/upload-api.ts';
+
+const bytes = Buffer.alloc(200_000, 'attachment');
+const PARTS = [1, 2, 3, 4, 5].map((number) => `PUT /parts/${number}`);
+
+let api: Awaited<ReturnType<typeof startUploadApi>>;
+let directory: string;
+let path: string;
+
+beforeEach(async () => {
+  api = await startUploadApi({ threshold: 100_000, partSize: 40_000 });
+  directory = await mkdtemp(join(tmpdir(), 'resume-'));
+  path = join(directory, '需求 说明.mp4');
+  await writeFile(path, bytes);
+});
+
+afterEach(async () => {
+  await api.close();
+  await rm(directory, { recursive: true });
+});
+
+function upload(...args: string[]) {
+  const workItem = ['--project', '0123456789abcdef0123456789abcdef', '--issue', '956239067176935400'];
+  return runCommandLine('cli/upload.ts', ['--api', api.url, '--token', 'jwt', ...workItem, path, ...args]);
+}
+
+/** Runs the command until storage has three of five parts. */
+async function uploadToSixtyPercent() {
+  api.fault('PUT /parts/4', 'hang');
+  api.fault('PUT /parts/5', 'hang');
+  const running = upload();
+  await Promise.all([api.stored(3), api.arrival('PUT /parts/4'), api.arrival('PUT /parts/5')]);
+  return running;
+}
+
+describe('npm run upload after a run that died', () => {
+  it('goes on where it was killed and sends no stored part again', async () => {
+    const killed = await uploadToSixtyPercent();
+    killed.kill('SIGKILL');
+    await killed.ended;
+    // What a copy or a restored backup changes says nothing of the content.
+    await utimes(path, 1_000, 1_000);
+
+    const { code, stdout, stderr } = await upload().ended;
+
+    expect({ code, stdout }).toEqual({ code: 0, stdout: [`${path}: attachment ${ATTACHMENT_ID}`] });
+    expect(stderr.slice(0, 3)).toEqual([
+      '需求 说明.mp4  200.0 kB',
+      '  resumes at 60 %',
+      '  to storage  60 %  120.0 kB',
+    ]);
+    expect(
+      api.log
+        .filter(({ call, status }) => call.startsWith('PUT') && status === 200)
+        .map(({ call }) => call)
+        .toSorted(),
+    ).toEqual(PARTS);
+    expect(api.hashes()).toEqual([createHash('sha256').update(bytes).digest('hex')]);
+  });
+
+  it('takes the parts back when it is interrupted, and begins anew after that', async () => {
+    const interrupted = await uploadToSixtyPercent();
+    interrupted.kill('SIGINT');
+    const { code, stderr } = await interrupted.ended;
+
+    const second = await upload().ended;
+
+    expect(code).toBe(130);
+    expect(stderr.at(-1)).toBe(`${path}: interrupted, and the upload was taken back`);
+    expect(second.code).toBe(0);
+    expect(second.stderr).not.toContain('  resumes at 60 %');
+    expect(api.statuses()).toEqual(['cancelled', 'delivered']);
+  });
+});
+
+describe('npm run upload of a file that is attached already', () => {
+  it('says so, sends nothing, and is content', async () => {
+    await upload().ended;
+    const before = api.calls().filter((call) => call.startsWith('PUT')).length;
+
+    const { code, stdout } = await upload().ended;
+
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: [`${path}: was attached already: attachment ${ATTACHMENT_ID}; --again attaches it once more`],
+    });
+    expect(api.calls().filter((call) => call.startsWith('PUT'))).toHaveLength(before);
+  });
+
+  it('attaches it once more when told to', async () => {
+    await upload().ended;
+
+    const { code, stdout } = await upload('--again').ended;
+
+    expect({ code, stdout }).toEqual({ code: 0, stdout: [`${path}: attachment ${ATTACHMENT_ID}`] });
+    expect(api.statuses()).toEqual(['delivered', 'delivered']);
+  });
+});
