@@ -124,6 +124,8 @@ export function createReconciliation(parts: {
       await claim(upload, id);
       alarm(upload, id);
     }
+    // Whoever was to do it may have died; afterwards nobody comes back to it.
+    await staging.remove(stagingKey(upload.id));
     await ledger.change(upload, (before) => rechecked(before, { duplicates }));
   }
 

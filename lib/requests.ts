@@ -8,8 +8,8 @@ const PAGE = 'must be a whole number from 1 to 100';
 const PART = 'must be a part number from 1 to 10000';
 
 /** DynamoDB refuses to start outside of what is asked for, which begins with the epoch. */
-const createdAt = z.iso.datetime().refine((time) => Date.parse(time) >= 0);
-const cursorItem = z.object({ id: z.uuid(), createdAt });
+const startTime = z.iso.datetime().refine((time) => Date.parse(time) >= 0);
+const cursorItem = z.object({ id: z.uuid(), createdAt: startTime });
 
 /** https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */
 const projectId = z

@@ -194,11 +194,11 @@ export function createUploads(parts: {
 /** Refuses to go on with a file of which something is missing. */
 export function incomplete(missing: ProblemPlace[]): AppError {
   const [first, ...more] = missing.map(({ pointer, detail }) => `${pointer.replace(':', ' ')} ${detail}`);
-  const others = more.length === 0 ? '' : `, nor are ${more.length} more`;
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
   return new AppError('upload_incomplete', `${first}${others}`, { places: missing.slice(0, PLACES_NAMED) });
 }
 
 /** All or nothing, once storage needs no more to be asked. */
 function arrivedBytes(upload: Upload): number {
-  return upload.etag === undefined ? 0 : upload.size;
+  return upload.etag === undefined || upload.status === 'cancelled' ? 0 : upload.size;
 }

@@ -11,7 +11,10 @@ const SHORT_WAIT_MS = 3_500;
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+  // Whatever the threshold: this route stages a file in one piece.
+  world = await startWorld({
+    environment: { POWERTOOLS_LOG_LEVEL: 'SILENT', MULTIPART_THRESHOLD_BYTES: '1' },
+  });
   // As in the template, where this function has no IPD secret.
   delete process.env['IPD_CREDENTIALS'];
 });
@@ -50,7 +53,9 @@ describe("IPD's own upload route", () => {
     const answer = await attach(form(filePart('a.txt', 'hello')));
 
     const id = idIn(answer);
-    expect(await world.find(id)).toMatchObject({ status: 'staged', owner: 'user-1', size: 5 });
+    const upload = await world.find(id);
+    expect(upload).toMatchObject({ status: 'staged', owner: 'user-1', size: 5 });
+    expect(upload.multipart).toBeUndefined();
     expect(await world.isStaged(id)).toBe(true);
     expect(await world.requestsFor(id)).toEqual([JSON.stringify({ uploadId: id, attempt: 1 })]);
     expect(world.ipd.requests).toEqual([]);

@@ -12,7 +12,7 @@ import { unzip } from '../support/unzip.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const REGION = 'eu-central-1';
-const KEYS = ['uploads', 'attach', 'deliver', 'sweep'];
+const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
 const run = promisify(execFile);
 
 /** Everything that the package is made of; the rest must not be needed. */
@@ -78,6 +78,7 @@ describe('npm run package', () => {
 
   it.each([
     ['uploads', unknownRoute(), { statusCode: 404 }],
+    ['uppy', unknownRoute(), { statusCode: 404 }],
     ['attach', unknownRoute(), { statusCode: 401 }],
     ['deliver', queueEvent('not ours'), { batchItemFailures: [] }],
   ])(
@@ -130,7 +131,7 @@ async function startFromZip(key: string) {
 
 function templateFunctions() {
   const service = readService({ directory: ROOT, env: { AWS_REGION: REGION, ...SETTINGS } });
-  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue'];
+  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'NoticesTopic'];
   const references = Object.fromEntries(
     names.map((name) => [name, { ref: `https://example.com/${name}`, attributes: { Arn: `arn:${name}` } }]),
   );

@@ -30,6 +30,15 @@ describe('readConfig', () => {
       queueUrl: needed.DELIVERY_QUEUE_URL,
       maxFileBytes: 52_428_800,
       stagingUrlTtlSeconds: 3600,
+      sessionTtlSeconds: 43_200,
+      allowance: {
+        multipartThresholdBytes: 10_485_760,
+        partSizeBytes: 5_242_880,
+        maxOpenUploads: 100,
+        uploadsPerMinute: 60,
+      },
+      signer: { endpoint: undefined, credentials: undefined },
+      topicArn: undefined,
       policy: {
         uploadDeadlineMs: 72 * 3_600_000,
         retryWindowMs: 24 * 3_600_000,
@@ -112,6 +121,11 @@ describe('readConfig', () => {
     ['RETRY_WINDOW_HOURS', 1, 720],
     ['FAILED_RETENTION_DAYS', 1, 90],
     ['IPD_RATE', 1, 12_000],
+    ['MULTIPART_THRESHOLD_BYTES', 1, 5 * 1024 ** 3],
+    ['PART_SIZE_BYTES', 5 * 1024 ** 2, 100 * 1024 ** 2],
+    ['MAX_OPEN_UPLOADS', 1, 10_000],
+    ['UPLOADS_PER_MINUTE', 1, 1000],
+    ['UPPY_SESSION_TTL_SECONDS', 60, 604_800],
   ])('takes a whole %s from %i to %i', (name, min, max) => {
     for (const value of [min, max]) expect(refusalOf({ [name]: String(value) })).toBe('');
     for (const value of [min - 1, max + 1, min + 0.5, -1, 'x', ' ', 'NaN', 'Infinity']) {

@@ -3,7 +3,7 @@ import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { createLedger } from '../../lib/ledger.ts';
-import { cleaned, createUpload, delivered, lookAgain } from '../../lib/moves.ts';
+import { cleaned, createUpload, delivered, lookAgain, noticed } from '../../lib/moves.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -241,6 +241,7 @@ describe('ledger', () => {
       await Promise.all([...due, ...later, ...done].map((upload) => ledger.add(upload)));
       for (const upload of done) {
         await ledger.change(upload, (before) => delivered(before, { attachmentId: '1', now: start, policy }));
+        await ledger.change(upload.id, (before) => before.notice && noticed(before, before.notice));
         await ledger.change(upload.id, cleaned);
       }
       let queries = 0;
@@ -288,103 +289,6 @@ describe('ledger', () => {
       const rows: { id: string; status: string }[] = [];
       for await (const row of world.ledger.due(Date.parse(after.dueAt ?? ''))) rows.push(row);
       expect(rows).toContainEqual({ id: upload.id, status: 'awaiting_upload' });
-    });
-  });
-
-  describe('an attachment', () => {
-    it('belongs to the upload that claims it first, for good', async () => {
-      const [id, first, second] = [randomUUID(), randomUUID(), randomUUID()];
-
-      expect(await world.ledger.claimAttachment(id, first)).toBe(first);
-      expect(await world.ledger.claimAttachment(id, second)).toBe(first);
-      expect(await world.ledger.claimAttachment(id, first)).toBe(first);
-
-      expect(await world.ledger.findClaims([id, randomUUID()])).toEqual(new Map([[id, first]]));
-    });
-
-    it('has one owner among ten who claim it at the same time', async () => {
-      const id = randomUUID();
-
-      const owners = await Promise.all(
-        Array.from({ length: 10 }, () => world.ledger.claimAttachment(id, randomUUID())),
-      );
-
-      expect(new Set(owners).size).toBe(1);
-    });
-  });
-
-  describe('a shared state', () => {
-    it('is written by whoever read its last version', async () => {
-      const name = randomUUID();
-
-      expect(await world.ledger.readState(name)).toBeUndefined();
-      expect(await world.ledger.writeState(name, 0, { word: 'a' })).toBe(true);
-      expect(await world.ledger.writeState(name, 0, { word: 'b' })).toBe(false);
-      expect(await world.ledger.writeState(name, 1, { word: 'c' })).toBe(true);
-
-      expect(await world.ledger.readState(name)).toMatchObject({ word: 'c', version: 2 });
-    });
-
-    it('is written by one of ten who read the same version', async () => {
-      const name = randomUUID();
-
-      const written = await Promise.all(
-        Array.from({ length: 10 }, (_, index) => world.ledger.writeState(name, 0, { index })),
-      );
-
-      expect(written.filter(Boolean)).toHaveLength(1);
-    });
-  });
-
-  describe('an idempotency key', () => {
-    const binding = () => ({ uploadId: randomUUID(), fingerprint: randomUUID() });
-
-    it('is bound to the first upload', async () => {
-      const key = randomUUID();
-      const first = binding();
-
-      expect(await world.ledger.findKey('user-1', key)).toBeUndefined();
-      expect(await world.ledger.bindKey('user-1', key, first)).toEqual(first);
-      expect(await world.ledger.bindKey('user-1', key, binding())).toEqual(first);
-
-      expect(await world.ledger.findKey('user-1', key)).toEqual(first);
-    });
-
-    it("is an owner's own", async () => {
-      const key = randomUUID();
-      const [first, second] = [binding(), binding()];
-      await world.ledger.bindKey('user-1', key, first);
-
-      expect(await world.ledger.findKey('user-2', key)).toBeUndefined();
-      expect(await world.ledger.bindKey('user-2', key, second)).toEqual(second);
-    });
-
-    it('is taken over from the upload that ended, and from no other', async () => {
-      const key = randomUUID();
-      const [first, second, third] = [binding(), binding(), binding()];
-      await world.ledger.bindKey('user-1', key, first);
-
-      const taken = await world.ledger.bindKey('user-1', key, { ...second, instead: first.uploadId });
-      const refused = await world.ledger.bindKey('user-1', key, { ...third, instead: first.uploadId });
-
-      expect(taken).toEqual(second);
-      expect(refused).toEqual(second);
-    });
-
-    it.each(['fresh', 'taken over'])('has one winner among ten binders (%s)', async (kind) => {
-      const key = randomUUID();
-      const old = binding();
-      if (kind === 'taken over') await world.ledger.bindKey('user-1', key, old);
-
-      const winners = await Promise.all(
-        Array.from({ length: 10 }, () =>
-          world.ledger.bindKey('user-1', key, { ...binding(), instead: old.uploadId }),
-        ),
-      );
-
-      expect(new Set(winners.map(({ uploadId }) => uploadId)).size).toBe(1);
-      expect(winners[0]).not.toEqual(old);
-      expect(await world.ledger.findKey('user-1', key)).toEqual(winners[0]);
     });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as moves from '../../lib/moves.ts';
-import { pollAfterSeconds, toIpdAnswer, toResource } from '../../lib/resource.ts';
+import { etagOf, pollAfterSeconds, toIpdAnswer, toResource } from '../../lib/resource.ts';
 import { uploadSchema } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
 
@@ -54,11 +54,43 @@ describe('toResource', () => {
   });
 
   it('lets a person retry what may be in IPD', () => {
-    expect(toResource({ upload: unknown, bytesStored: 10 })).toMatchObject({ error: { code: 'outcome_unknown', retryable: true } });
+    expect(toResource({ upload: unknown, bytesStored: 10 })).toMatchObject({
+      error: { code: 'outcome_unknown', retryable: true },
+    });
   });
 
   it('names no owner and no lease', () => {
-    expect(JSON.stringify(toResource({ upload: sending, bytesStored: 10 }))).not.toMatch(/owner|lease|token|user-1/);
+    expect(JSON.stringify(toResource({ upload: sending, bytesStored: 10 }))).not.toMatch(
+      /owner|lease|token|user-1/,
+    );
+  });
+});
+
+describe('toResource of an upload in parts', () => {
+  const inParts = { ...awaiting, multipart: { uploadId: 'of-storage', partSize: 5 } };
+
+  it('tells how it is cut and what is there, and nothing of the multipart upload behind it', () => {
+    const resource = toResource({ upload: inParts, bytesStored: 5 });
+
+    expect(resource.staging).toEqual({ mode: 'multipart', bytesStored: 5, partSize: 5 });
+    expect(JSON.stringify(resource)).not.toContain('of-storage');
+  });
+
+  it('has no part size where the client cuts, and no size as long as nobody knows it', () => {
+    const uppys = { ...awaiting, size: 0, maxSize: 10, multipart: { uploadId: 'of-storage' } };
+
+    const resource: unknown = JSON.parse(JSON.stringify(toResource({ upload: uppys, bytesStored: 7 })));
+
+    expect(resource).toMatchObject({ size: null, staging: { mode: 'multipart', bytesStored: 7 } });
+    expect(resource).not.toHaveProperty('staging.partSize');
+  });
+
+  it('has an ETag that changes with what is stored, as long as the file is awaited', () => {
+    const staged = legal(moves.stage(inParts, { etag: 'e', size: 10 }, moment));
+
+    expect(etagOf({ upload: inParts, bytesStored: 5 })).toBe('"1-5"');
+    expect(etagOf({ upload: staged, bytesStored: 10 })).toBe('"1"');
+    expect(etagOf({ upload: awaiting, bytesStored: 0 })).toBe('"1"');
   });
 });
 

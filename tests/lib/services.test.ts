@@ -4,7 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { listen } from '../../local/listen.ts';
 import { collectErrors } from '../support/surroundings.ts';
-import { startWorld } from '../support/world.ts';
+import { signingKeys, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const accessKeyOnly = JSON.stringify({ accessKey: 'AK', secretKey: 'a-secret-key' });
@@ -84,5 +84,51 @@ describe('the IPD secret', () => {
     expect(sizes[2]).toBeLessThan(12_000_000);
     expect(errors).toHaveLength(2);
     expect(JSON.stringify(errors)).not.toContain('a-secret-key');
+  });
+});
+
+describe('the key that signs URLs', () => {
+  let world: World;
+  let secrets: Awaited<ReturnType<typeof startSecrets>>;
+  beforeAll(async () => {
+    world = await startWorld();
+    secrets = await startSecrets();
+    process.env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] = secrets.url;
+    process.env['AWS_ENDPOINT_URL_SSM'] = secrets.url;
+  });
+  afterAll(async () => {
+    await secrets.close();
+    await world.stop();
+  });
+
+  const json = JSON.stringify(signingKeys);
+  const file = { key: 'staging/x', size: 1, contentType: 'a/b', expiresInSeconds: 60 };
+
+  function build(kind: 'secretsmanager' | 'ssm') {
+    const signer = { endpoint: undefined, credentials: { kind, name: 'bridge/signing' } };
+    return world.build({ config: { signer } });
+  }
+
+  it.each([
+    ['secretsmanager', { SecretString: json }, { SecretId: 'bridge/signing' }],
+    ['ssm', { Parameter: { Value: json } }, { Name: 'bridge/signing', WithDecryption: true }],
+  ] as const)('comes from %s, once a container', async (kind, body, asked) => {
+    secrets.answers.push({ status: 200, body });
+    const { signing } = build(kind);
+
+    const signed = [await signing.putFile(file), await signing.putFile(file)];
+
+    for (const { url } of signed) expect(url).toContain(`X-Amz-Credential=${signingKeys.accessKeyId}%2F`);
+    expect(secrets.asked.splice(0).map((request) => JSON.parse(request.body))).toEqual([asked]);
+  });
+
+  it('is asked for again after it could not be had', async () => {
+    secrets.answers.push({ status: 400, body: { __type: 'AccessDeniedException', message: 'no' } });
+    secrets.answers.push({ status: 200, body: { SecretString: json } });
+    const { signing } = build('secretsmanager');
+
+    await expect(signing.putFile(file)).rejects.toThrow('no');
+
+    expect((await signing.putFile(file)).url).toContain('X-Amz-Signature=');
   });
 });

@@ -1,0 +1,138 @@
+import { describe, expect, it } from '@jest/globals';
+import * as moves from '../../lib/moves.ts';
+import { occupiesWorkItem } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import {
+  after,
+  committed,
+  every,
+  fresh,
+  HOUR,
+  inDoubt,
+  iso,
+  legal,
+  MINUTE,
+  moment,
+  policy,
+  samples,
+  SECOND,
+  sent,
+  start,
+  token,
+} from './moves-samples.ts';
+
+describe('a doubt', () => {
+  const since = start;
+  const doubtful = after(...inDoubt);
+  const missedAt = (upload: Upload, now: number): Upload =>
+    legal(
+      moves.missed(
+        legal(moves.claim(upload, { token, until: now + 5 * MINUTE, attempt: upload.attempts + 1 })),
+        { token, now, policy },
+      ),
+    );
+
+  it('is looked into after 15 s, 1 min, 4 min and after the commit window, then every 15 s', () => {
+    let upload = doubtful;
+    const looks: number[] = [];
+    while (looks.length < 6) {
+      const due = Date.parse(upload.dueAt ?? '');
+      looks.push((due - since) / SECOND);
+      upload = missedAt(upload, due);
+    }
+
+    expect(looks).toEqual([15, 60, 240, 660, 675, 690]);
+    expect(upload).toMatchObject({
+      status: 'unconfirmed',
+      doubt: { absences: 6 },
+      error: { code: 'answer_lost' },
+    });
+  });
+
+  it.each([
+    { absences: 0, now: committed, settles: false },
+    { absences: 1, now: committed - 1, settles: false },
+    { absences: 1, now: committed, settles: true },
+    { absences: 9, now: start + MINUTE, settles: false },
+  ])('after $absences absences at $now is settled by one more: $settles', ({ absences, now, settles }) => {
+    const doubt = { since: iso(since), absences, accepted: false };
+
+    expect(moves.settlesDoubt(doubt, { now, policy })).toBe(settles);
+  });
+
+  it('goes when it is settled, and is looked into once more a commit window after the delivery', () => {
+    const settled = after(...inDoubt, 'claim', 'settle');
+    const upload = legal(every['delivered']?.(settled));
+
+    expect(settled).toMatchObject({ resent: true });
+    expect(settled.doubt).toBeUndefined();
+    expect(upload).toMatchObject({ recheckAt: iso(committed), dueAt: iso(start + 2 * MINUTE) });
+    expect(legal(moves.cleaned(legal(every['noticed']?.(upload)))).dueAt).toBe(iso(committed));
+  });
+
+  it('outlives every setback and the end', () => {
+    const looking = after(...inDoubt, 'claim');
+
+    expect(every['setBack']?.(looking)).toMatchObject({ status: 'unconfirmed', doubt: looking.doubt });
+    expect(every['fail']?.(looking)).toMatchObject({
+      status: 'failed',
+      doubt: looking.doubt,
+      error: { code: 'outcome_unknown', detail: 'IPD refused the file.' },
+    });
+  });
+
+  it('begins its readings anew at a retry', () => {
+    const failed = legal(
+      moves.fail(legal(every['claim']?.(missedAt(doubtful, start))), {
+        token,
+        code: 'outcome_unknown',
+        ...moment,
+      }),
+    );
+
+    expect(failed).toMatchObject({ doubt: { absences: 1 } });
+    expect(moves.retry(failed, moment)).toMatchObject({ doubt: { absences: 0 }, failedAttempts: 0 });
+  });
+
+  it('is none once IPD has said success: never settled, delivered without an id in the end', () => {
+    const looking = after(...sent, 'accepted', 'claim');
+    const late = {
+      token,
+      code: 'ipd_unavailable',
+      counts: true,
+      random: 1,
+      now: start + 24 * HOUR,
+      policy,
+    } as const;
+
+    expect(moves.settle(looking, { token })).toBeUndefined();
+    for (const end of [
+      moves.fail(looking, { token, code: 'outcome_unknown', ...moment }),
+      moves.setBack(looking, late),
+    ]) {
+      expect(end).toMatchObject({
+        status: 'delivered',
+        attachmentId: null,
+        reason: expect.any(String),
+        doubt: undefined,
+        error: undefined,
+      });
+    }
+  });
+});
+
+describe('occupiesWorkItem', () => {
+  it('is true of whatever is in flight or in doubt, and of what may still show a second copy', () => {
+    const occupying = Object.keys(samples).filter((state) => occupiesWorkItem(samples[state] ?? fresh()));
+
+    expect(occupying).toEqual([
+      'delivering',
+      'sending',
+      'unconfirmed',
+      'looking',
+      'without an id',
+      'looking for its id',
+      'delivered after a doubt',
+    ]);
+  });
+});

@@ -1,0 +1,99 @@
+/** Uploads in each state, as moves have led there, and each move as it is legal wherever the state allows it. */
+import * as moves from '../../lib/moves.ts';
+import { uploadSchema } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const start = Date.UTC(2026, 0, 2);
+export const policy = {
+  uploadDeadlineMs: 72 * HOUR,
+  retryWindowMs: 24 * HOUR,
+  failedRetentionMs: 168 * HOUR,
+  commitWindowMs: 10 * MINUTE,
+};
+/** When IPD has surely kept or dropped what was sent at the start, by anybody's clock. */
+export const committed = start + 11 * MINUTE;
+const object = { etag: 'e', size: 10 };
+export const token = 'mine';
+export const until = start + 5 * MINUTE;
+
+export function fresh(): Upload {
+  const input = {
+    id: '00000000-0000-4000-8000-000000000000',
+    owner: 'user-1',
+    projectId: 'p',
+    issueId: 'i',
+    filename: 'f',
+    sentName: 'f',
+    contentType: 'a/b',
+    size: 10,
+  };
+  return moves.createUpload(input, { now: start, policy });
+}
+
+/** The result of a legal move as the ledger writes it down. */
+export function legal(upload: Upload | undefined): Upload {
+  if (upload === undefined) throw new Error('this move is legal');
+  return uploadSchema.parse(upload);
+}
+
+export const moment = { now: start, policy };
+export const sending = { token, marginMs: 1000, known: ['7'] };
+
+/** One move of each kind that is legal wherever the state allows it: the right token, attempt and time. */
+export const every: Record<string, (upload: Upload) => Upload | undefined> = {
+  stage: (upload) => moves.stage(upload, object, moment),
+  claim: (upload) => moves.claim(upload, { token, until, attempt: upload.attempts + 1 }),
+  claimArrival: (upload) => moves.claimArrival(upload, object, { token, until, ...moment }),
+  startSending: (upload) => moves.startSending(upload, { ...sending, now: start }),
+  settle: (upload) => moves.settle(upload, { token }),
+  takeBack: (upload) => moves.takeBack(upload, { token, sentName: 'plain' }),
+  noteProgress: (upload) => moves.noteProgress(upload, { token, bytesSent: 5 }),
+  delivered: (upload) => moves.delivered(upload, { attachmentId: '1', ...moment }),
+  accepted: (upload) => moves.accepted(upload, moment),
+  setBack: (upload) =>
+    moves.setBack(upload, { token, code: 'ipd_unavailable', counts: true, random: 0.5, ...moment }),
+  cast: (upload) => moves.cast(upload, { token, ...moment }),
+  missed: (upload) => moves.missed(upload, { token, ...moment }),
+  fail: (upload) => moves.fail(upload, { token, code: 'ipd_refused', ...moment }),
+  pause: (upload) => moves.pause(upload, { until, code: 'ipd_paused', ...moment }),
+  lapse: (upload) => moves.lapse(upload, { now: until, random: 0.5, policy }),
+  lookAgain: (upload) => moves.lookAgain(upload, { now: start }),
+  queueAgain: (upload) => moves.queueAgain(upload, { now: start }),
+  cancel: (upload) => moves.cancel(upload, { now: start }),
+  retry: (upload) => moves.retry(upload, moment),
+  cleaned: (upload) => moves.cleaned(upload),
+  rechecked: (upload) => moves.rechecked(upload, { duplicates: ['2'] }),
+  noticed: (upload) => upload.notice && moves.noticed(upload, upload.notice),
+};
+
+export function after(...names: string[]): Upload {
+  return names.reduce((upload, name) => legal(every[name]?.(upload)), fresh());
+}
+
+export const sent = ['stage', 'claim', 'startSending'];
+export const inDoubt = [...sent, 'cast'];
+
+export const samples: Record<string, Upload> = {
+  awaiting_upload: fresh(),
+  staged: after('stage'),
+  delivering: after('stage', 'claim'),
+  sending: after(...sent),
+  waiting: after('stage', 'claim', 'setBack'),
+  unconfirmed: after(...inDoubt),
+  looking: after(...inDoubt, 'claim'),
+  'without an id': after(...sent, 'accepted'),
+  'looking for its id': after(...sent, 'accepted', 'claim'),
+  delivered: after(...sent, 'delivered'),
+  'delivered after a doubt': after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered'),
+  failed: after('stage', 'claim', 'fail'),
+  'failed in doubt': after(...inDoubt, 'claim', 'fail'),
+  expired: legal(moves.lookAgain(fresh(), { now: start + 72 * HOUR })),
+  cancelled: after('cancel'),
+};
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,111 @@
+import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import * as moves from '../../lib/moves.ts';
+import { isFinal, mayBeInIpd, uploadSchema } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { every, fresh, HOUR, MINUTE, policy, samples, sending, start } from './moves-samples.ts';
+
+describe('any sequence of moves', () => {
+  const step = fc.record({
+    name: fc.constantFrom(...Object.keys(every), 'nominate'),
+    token: fc.constantFrom('mine', 'of another'),
+    attempt: fc.constantFrom(0, 1, 2),
+    size: fc.constantFrom(10, 10, 10, 11),
+    passed: fc.constantFrom(0, 1000, MINUTE, HOUR, 30 * HOUR),
+    random: fc.constantFrom(0, 0.5, 0.999),
+    counts: fc.boolean(),
+  });
+  type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+  function apply(upload: Upload, given: Step, now: number): Upload | undefined {
+    const { size, random, counts } = given;
+    const right = { token: given.token, until: now + 5 * MINUTE };
+    const holder = { token: given.token, now, policy };
+    const free: typeof every = {
+      stage: (one) => moves.stage(one, { etag: 'e', size }, { now, policy }),
+      claim: (one) => moves.claim(one, { ...right, attempt: one.attempts + given.attempt }),
+      claimArrival: (one) => moves.claimArrival(one, { etag: 'e', size }, { ...right, now, policy }),
+      startSending: (one) => moves.startSending(one, { ...sending, token: given.token, now }),
+      settle: (one) => moves.settle(one, holder),
+      takeBack: (one) => moves.takeBack(one, { token: given.token, sentName: 'plain' }),
+      noteProgress: (one) => moves.noteProgress(one, { token: given.token, bytesSent: 5 }),
+      nominate: (one) => moves.nominate(one, { attachmentId: counts ? '1' : '2', now }),
+      delivered: (one) => moves.delivered(one, { attachmentId: counts ? '1' : null, now, policy }),
+      accepted: (one) => moves.accepted(one, holder),
+      setBack: (one) => moves.setBack(one, { ...holder, code: 'ipd_throttled', counts, random }),
+      // Only what was sent is a doubt.
+      cast: (one) => (isSending(one) ? moves.cast(one, { ...holder, detail: 'd' }) : undefined),
+      missed: (one) => moves.missed(one, holder),
+      fail: (one) => moves.fail(one, { ...holder, code: 'ipd_refused' }),
+      pause: (one) => moves.pause(one, { until: now + 5 * MINUTE, code: 'ipd_paused', now, policy }),
+      lapse: (one) => moves.lapse(one, { now, random, policy }),
+      lookAgain: (one) => moves.lookAgain(one, { now }),
+      queueAgain: (one) => moves.queueAgain(one, { now }),
+      cancel: (one) => moves.cancel(one, { now }),
+      retry: (one) => moves.retry(one, { now, policy }),
+      cleaned: (one) => moves.cleaned(one),
+      rechecked: (one) => moves.rechecked(one, { duplicates: counts ? ['3'] : [] }),
+      noticed: (one) => one.notice && moves.noticed(one, one.notice),
+    };
+    return free[given.name]?.(upload);
+  }
+
+  /** What must hold after any move, in words, where it does not. `next` is the result as it is written down. */
+  function brokenBy({ before, next, name }: { before: Upload; next: Upload; name: string }): string[] {
+    const { status } = next;
+    const rules = {
+      'a move leaves the version to the ledger': next.version === before.version,
+      'a move leaves attempts behind, never takes them back': next.attempts >= before.attempts,
+      'what is delivered stays so': before.status !== 'delivered' || status === 'delivered',
+      'nothing is cancelled that IPD may have': name !== 'cancel' || !mayBeInIpd(before),
+      'only an end is told': next.notice === undefined || isFinal(next),
+      'an end that is still to be told is due': next.notice === undefined || next.dueAt !== undefined,
+      'every end is told but a cancellation':
+        status === before.status ||
+        !isFinal(next) ||
+        (next.notice === undefined) === (status === 'cancelled'),
+      'only a delivery has a lease': 'lease' in next === (status === 'delivering'),
+      'whatever is not over is due': isFinal(next) || next.dueAt !== undefined,
+      'nothing is sent in doubt, or when an attachment is ours':
+        name !== 'startSending' || (before.doubt === undefined && before.candidate === undefined),
+      'a doubt goes only by settling it or by delivery':
+        before.doubt === undefined || next.doubt !== undefined || name === 'settle' || status === 'delivered',
+      'what IPD has accepted is never sent again':
+        before.doubt?.accepted !== true || next.doubt?.accepted === true || status === 'delivered',
+      'an id that is known stays':
+        before.status !== 'delivered' || before.attachmentId === null || before.attachmentId === idOf(next),
+    };
+    return Object.entries(rules).flatMap(([rule, holds]) => (holds ? [] : [`${name}: ${rule}`]));
+  }
+
+  it('keeps the invariants and reaches every state', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
+        let upload = fresh();
+        let now = start;
+        for (const given of steps) {
+          now += given.passed;
+          const moved = apply(upload, given, now);
+          if (moved === undefined) continue;
+          const next = uploadSchema.parse(moved);
+          expect(brokenBy({ before: upload, next, name: given.name })).toEqual([]);
+          upload = next;
+          seen.add(upload.status);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+
+    const statuses = new Set(Object.values(samples).map(({ status }) => status));
+    expect(seen).toEqual(statuses);
+  });
+});
+
+function isSending(upload: Upload): boolean {
+  return upload.status === 'delivering' && upload.sendingAt !== undefined;
+}
+
+function idOf(upload: Upload): string | null | undefined {
+  return upload.status === 'delivered' ? upload.attachmentId : undefined;
+}

@@ -1,0 +1,283 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { createHash, randomBytes } from 'node:crypto';
+import { createReconciliation } from '../../lib/reconciliation.ts';
+import { caller, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+import { collectErrors } from '../support/surroundings.ts';
+import { beginParts, putParts } from './parts-fixture.ts';
+import { subscribe } from './subscriber.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const soon = () => AbortSignal.timeout(10_000);
+const refusal = { match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } };
+
+describe('the notice of an end', () => {
+  let world: World;
+  let told: Awaited<ReturnType<typeof subscribe>>;
+  beforeAll(async () => {
+    world = await startWorld();
+    told = await subscribe(world);
+  });
+  afterEach(async () => {
+    await world.reset();
+    await told();
+  });
+  afterAll(() => world.stop());
+
+  async function sweepAfter(ms: number): Promise<void> {
+    world.clock.advance(ms);
+    await world.sweep.run(soon());
+  }
+
+  /** Services of a function whose notices do not go through; which of their errors were logged. */
+  function withoutNotices() {
+    const sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
+    return { sns, ...collectErrors() };
+  }
+
+  const iso = (ms: number): string => new Date(ms).toISOString();
+
+  it('tells of a delivery, with everything that a listener needs', async () => {
+    const bytes = randomBytes(1000);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+
+    const upload = await world.deliver(bytes, { sha256, filename: 'übersicht "1".pdf' });
+
+    const [received] = await world.received();
+    const time = iso(world.clock.now());
+    expect(await told()).toEqual([
+      {
+        version: '1',
+        type: 'UploadDelivered',
+        deduplicationId: `${upload.id}-UploadDelivered-${world.clock.now()}`,
+        time,
+        upload: {
+          id: upload.id,
+          owner: 'user-1',
+          projectId: upload.projectId,
+          issueId: upload.issueId,
+          filename: 'übersicht "1".pdf',
+          contentType: 'application/pdf',
+          size: 1000,
+          sha256,
+          status: 'delivered',
+          createdAt: upload.createdAt,
+          attachment: { id: received?.id },
+          error: null,
+        },
+        attributes: { type: 'UploadDelivered', projectId: upload.projectId },
+      },
+    ]);
+    expect(await world.find(upload.id)).not.toHaveProperty('notice');
+  });
+
+  it('tells of a failure, and why', async () => {
+    await world.faults([refusal]);
+
+    const upload = await world.deliver();
+
+    expect(await told()).toMatchObject([
+      {
+        type: 'UploadFailed',
+        upload: {
+          id: upload.id,
+          status: 'failed',
+          attachment: null,
+          error: { code: 'ipd_forbidden', message: expect.any(String), retryable: true },
+        },
+        attributes: { type: 'UploadFailed', projectId: upload.projectId },
+      },
+    ]);
+    // From now on only the end of the time that its file is kept is to be waited for.
+    expect(upload).toMatchObject({ keepUntil: upload.dueAt });
+  });
+
+  it('tells of a file that never came', async () => {
+    const upload = await world.create(randomBytes(10));
+
+    await sweepAfter(72 * HOUR);
+    await sweepAfter(HOUR);
+    await sweepAfter(HOUR);
+
+    expect(await told()).toMatchObject([
+      {
+        type: 'UploadExpired',
+        time: upload.uploadDeadline,
+        upload: { id: upload.id, status: 'expired', attachment: null, error: null },
+        attributes: { type: 'UploadExpired' },
+      },
+    ]);
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+  });
+
+  it('comes once, however often the sweep looks', async () => {
+    const upload = await world.deliver();
+
+    for (let count = 0; count < 5; count += 1) await sweepAfter(10 * MINUTE);
+
+    expect(await told(upload.id)).toHaveLength(1);
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+  });
+
+  it('does not come of a cancellation', async () => {
+    const upload = await world.create(randomBytes(10));
+    await world.uploads.cancel(caller, upload.id);
+
+    await sweepAfter(3 * HOUR);
+
+    expect(await told()).toEqual([]);
+  });
+
+  it('does not come of a failure that is cancelled before it could be told', async () => {
+    await world.faults([refusal]);
+    const { sns, telemetry } = withoutNotices();
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    await world.build({ sns, telemetry }).delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    await world.uploads.cancel(caller, upload.id);
+    await sweepAfter(3 * HOUR);
+
+    expect(await told()).toEqual([]);
+    sns.destroy();
+  });
+
+  it('comes again, under another id, when a second try fails, too', async () => {
+    await world.faults([{ ...refusal, count: 2 }]);
+    const upload = await world.deliver();
+    world.clock.advance(MINUTE);
+
+    await world.uploads.retry(caller, upload.id);
+    const [message = ''] = await world.requestsFor(upload.id);
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+
+    const [first, second, ...more] = await told();
+    expect(more).toEqual([]);
+    expect([first?.type, second?.type]).toEqual(['UploadFailed', 'UploadFailed']);
+    expect(first?.deduplicationId).not.toBe(second?.deduplicationId);
+  });
+
+  it('comes of the delivery that a retry leads to', async () => {
+    await world.faults([refusal]);
+    const upload = await world.deliver();
+    await world.uploads.retry(caller, upload.id);
+    const [message = ''] = await world.requestsFor(upload.id);
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+
+    const types = (await told()).map(({ type }) => type);
+
+    expect(types).toEqual(['UploadFailed', 'UploadDelivered']);
+  });
+
+  it('comes of the delivery of one that had expired', async () => {
+    const { bytes, upload, parts } = await beginParts(world, randomBytes(10));
+    await sweepAfter(72 * HOUR);
+    await putParts(parts, bytes);
+    await world.uploads.complete(caller, upload.id);
+    const [message = ''] = await world.requestsFor(upload.id);
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+
+    const types = (await told()).map(({ type }) => type);
+
+    expect(types).toEqual(['UploadExpired', 'UploadDelivered']);
+  });
+
+  it('is left out where there is no topic, and what is left to do is done all the same', async () => {
+    const { sns, telemetry, errors } = withoutNotices();
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    const { delivery } = world.build({ sns, telemetry, config: { topicArn: undefined } });
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(errors).toEqual([]);
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+    expect(await world.isStaged(upload.id)).toBe(false);
+    sns.destroy();
+  });
+
+  describe('that does not go through', () => {
+    it('leaves the delivery as it is, and comes with the sweep', async () => {
+      const { sns, telemetry, errors } = withoutNotices();
+      const bytes = randomBytes(10);
+      const upload = await world.stage(bytes);
+
+      await world.build({ sns, telemetry }).delivery.onArrival(world.arrival(upload, bytes), world.run());
+      const delivered = await world.find(upload.id);
+      const early = await told();
+      await sweepAfter(MINUTE);
+
+      expect(delivered).toMatchObject({ status: 'delivered', notice: { type: 'UploadDelivered' } });
+      expect(errors).toMatchObject([{ fields: { uploadId: upload.id } }]);
+      expect(early).toEqual([]);
+      expect(await told()).toMatchObject([{ type: 'UploadDelivered', time: delivered.notice?.at }]);
+      expect(await world.isStaged(upload.id)).toBe(false);
+      expect((await world.find(upload.id)).dueAt).toBeUndefined();
+      sns.destroy();
+    });
+
+    it('stays due as long as nobody can be told, and ends the sweep of no other upload', async () => {
+      const { sns, telemetry } = withoutNotices();
+      const upload = await world.create(randomBytes(10));
+      const other = await world.stage(randomBytes(10));
+      world.clock.advance(72 * HOUR);
+      const { sweep } = world.build({ sns, telemetry });
+
+      await sweep.run(soon());
+      world.clock.advance(3 * HOUR);
+      await sweep.run(soon());
+      const silent = await world.find(upload.id);
+      await sweepAfter(0);
+
+      expect(silent).toMatchObject({ status: 'expired', notice: { type: 'UploadExpired' } });
+      expect(await world.find(other.id)).toMatchObject({ status: 'staged' });
+      expect(await told()).toMatchObject([{ type: 'UploadExpired', upload: { id: upload.id } }]);
+      sns.destroy();
+    });
+
+    it('carries the same id when it may have been told before', async () => {
+      const sns = new SNSClient({});
+      // The topic takes the message; the answer is lost with the function.
+      sns.middlewareStack.add(
+        (next) => async (args) => {
+          await next(args);
+          throw new Error('the function is gone');
+        },
+        { step: 'initialize', name: 'lose-the-answer' },
+      );
+      const { telemetry } = collectErrors();
+      const bytes = randomBytes(10);
+      const upload = await world.stage(bytes);
+      await world.build({ sns, telemetry }).delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+      await sweepAfter(2 * MINUTE);
+
+      const [first, second, ...more] = await told();
+      expect(more).toEqual([]);
+      expect(second).toEqual(first);
+      sns.destroy();
+    });
+  });
+
+  it('comes again when the id of a delivery is found after all', async () => {
+    await world.ipdSettings({ uploadResult: 'null', listDelaySeconds: 30 });
+    const accepted = await world.deliver();
+    await world.ipdSettings({ missingIssues: [accepted.issueId] });
+    const nameless = await world.next(accepted.id);
+    const [received] = await world.received();
+    world.clock.advance(MINUTE);
+
+    // Another function was late with what it knew.
+    await createReconciliation(world).own(nameless.id, received?.id ?? '');
+    await sweepAfter(2 * MINUTE);
+
+    const [first, second, ...more] = await told();
+    expect(first?.upload).toMatchObject({ attachment: { id: null, reason: expect.any(String) } });
+    expect(second?.upload).toMatchObject({ status: 'delivered', attachment: { id: received?.id } });
+    expect(second?.deduplicationId).not.toBe(first?.deduplicationId);
+    expect(more).toEqual([]);
+  });
+});

@@ -1,0 +1,151 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { frameOverhead } from '../../lib/ipd/form.ts';
+import { caller, issueId, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+import { request } from './endings.ts';
+
+describe('preflight', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterEach(() => world.reset());
+  afterAll(() => world.stop());
+
+  /** Services whose IPD settings differ. */
+  function withIpd(ipd: Partial<World['config']['ipd']>) {
+    return world.build({ config: { ipd: { ...world.config.ipd, ...ipd } } });
+  }
+
+  describe('the size', () => {
+    it('ends at the limit', async () => {
+      const { intake } = world.build({ config: { maxFileBytes: 1000 } });
+
+      expect(await intake.create(caller, { ...request, size: 1000 })).toMatchObject({ created: true });
+      await expect(intake.create(caller, { ...request, size: 1001 })).rejects.toMatchObject({
+        code: 'file_too_large',
+        places: [{ pointer: '/size', detail: 'must be at most 1000' }],
+      });
+      expect(await intake.limits()).toEqual({
+        maxFileBytes: 1000,
+        ...world.config.allowance,
+        stagingUrlTtlSeconds: 3600,
+        uploadDeadlineSeconds: 72 * 3600,
+        breaker: { state: 'closed' },
+      });
+    });
+
+    it('ends at 12,000,000 bytes with the form frame where there is only an access key', async () => {
+      const { intake } = withIpd({ auth: 'aksk' });
+      const file = { ...request, filename: '报告.pdf' };
+      const largest = 12_000_000 - frameOverhead({ field: 'attachment', ...file });
+
+      expect(await intake.create(caller, { ...file, size: largest })).toMatchObject({ created: true });
+      await expect(intake.create(caller, { ...file, size: largest + 1 })).rejects.toMatchObject({
+        code: 'file_too_large',
+        places: [{ pointer: '/size', detail: `must be at most ${largest}` }],
+      });
+      const { maxFileBytes } = await intake.limits();
+      expect(maxFileBytes).toBeLessThan(12_000_000);
+      expect(maxFileBytes).toBeGreaterThan(11_990_000);
+    });
+  });
+
+  describe('the look at the work item', () => {
+    it('is left out while nobody may speak to IPD', async () => {
+      await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'signatureFailed' } }]);
+      await world.deliver();
+      const asked = world.ipd.requests.length;
+
+      expect(await world.intake.create(caller, request)).toMatchObject({ created: true });
+
+      expect(world.ipd.requests).toHaveLength(asked);
+    });
+
+    it.each([
+      ['work_item_missing', { missingIssues: [issueId] }],
+      ['work_item_missing', { projects: [] }],
+      ['ipd_forbidden', { forbiddenIssues: [issueId] }],
+      ['work_item_full', { fullIssues: [issueId] }],
+    ])('refuses with %s: %j', async (code, settings) => {
+      const key = randomUUID();
+      await world.ipdSettings(settings);
+
+      await expect(world.intake.create(caller, request, key)).rejects.toMatchObject({ code });
+
+      expect(await world.ledger.findKey(caller.owner, key)).toBeUndefined();
+      await world.reset();
+      expect(await world.intake.create(caller, request, key)).toMatchObject({ created: true });
+    });
+
+    it('lets 99 attachments pass', async () => {
+      await world.faults([{ match: { operation: 'list' }, fault: { kind: 'listOf', count: 99 } }]);
+
+      expect(await world.intake.create(caller, request)).toMatchObject({ created: true });
+      expect(world.ipd.requests).toMatchObject([{ operation: 'list', issueId }]);
+    });
+
+    it.each([
+      { kind: 'internalError' },
+      { kind: 'throttled' },
+      { kind: 'lostAnswer' },
+      { kind: 'htmlSuccess' },
+      { kind: 'signatureFailed' },
+      { kind: 'notPublished' },
+    ])('lets an upload pass that it cannot judge: %j', async (fault) => {
+      await world.faults([{ match: { operation: 'list' }, fault }]);
+
+      expect(await world.intake.create(caller, request)).toMatchObject({ created: true });
+    });
+
+    it.each([
+      ['IPD', 'aksk', 'list'],
+      ['IAM', 'token', 'token'],
+    ] as const)('lets an upload pass after about 2 s when %s is slow', async (_name, auth, operation) => {
+      const { intake } = withIpd({ auth });
+      await world.faults([{ match: { operation }, fault: { kind: 'slowAnswer', seconds: 30 } }]);
+      const started = performance.now();
+
+      expect(await intake.create(caller, request)).toMatchObject({ created: true });
+
+      const waited = performance.now() - started;
+      expect(waited).toBeGreaterThan(1500);
+      expect(waited).toBeLessThan(5000);
+    });
+
+    it.each([
+      ['IPD is down', { endpoint: 'http://127.0.0.1:1' }],
+      ['IAM is down', { iamEndpoint: 'http://127.0.0.1:1', auth: 'token' }],
+      ['the credentials cannot be read', { credentials: { kind: 'inline', json: 'nonsense' } }],
+      [
+        'the credentials do not fit',
+        { auth: 'token', credentials: { kind: 'inline', json: '{"accessKey":"a","secretKey":"b"}' } },
+      ],
+      ['there are no credentials', { credentials: undefined }],
+    ] as const)('lets an upload pass when %s', async (_name, ipd) => {
+      const { intake } = withIpd(ipd);
+
+      expect(await intake.create(caller, request)).toMatchObject({ created: true });
+      expect(await intake.limits()).toMatchObject({ maxFileBytes: world.config.maxFileBytes });
+    });
+
+    it('can be switched off', async () => {
+      const { intake } = world.build({ config: { preflight: false } });
+      await world.ipdSettings({ missingIssues: [issueId] });
+
+      expect(await intake.create(caller, request)).toMatchObject({ created: true });
+
+      expect(world.ipd.requests).toEqual([]);
+    });
+
+    it('is not repeated for an upload that is there already', async () => {
+      const key = randomUUID();
+      await world.intake.create(caller, request, key);
+      await world.ipdSettings({ fullIssues: [issueId] });
+
+      expect(await world.intake.create(caller, request, key)).toMatchObject({ created: false });
+      expect(world.ipd.requests).toHaveLength(1);
+    });
+  });
+});

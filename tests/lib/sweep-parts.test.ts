@@ -1,0 +1,146 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { S3Client } from '@aws-sdk/client-s3';
+import { caller, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+import { beginParts, putParts, storeParts, underWay } from './parts-fixture.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+describe('sweep of uploads in parts', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterEach(() => world.reset());
+  afterAll(() => world.stop());
+
+  /** A run every minute, as long as nothing happens to the upload; answers with how long that took. */
+  async function sweepWhile(id: string, status: string): Promise<number> {
+    const began = world.clock.now();
+    while ((await world.find(id)).status === status) {
+      const due = Date.parse((await world.find(id)).dueAt ?? '');
+      const minutes = Math.max(Math.ceil((due - MINUTE - world.clock.now()) / MINUTE), 1);
+      world.clock.advance(minutes * MINUTE);
+      await world.sweep.run(AbortSignal.timeout(10_000));
+    }
+    return world.clock.now() - began;
+  }
+
+  async function sweepAfter(ms: number): Promise<void> {
+    world.clock.advance(ms);
+    await world.sweep.run(AbortSignal.timeout(10_000));
+  }
+
+  it('joins the parts when all are there and nobody says so, and asks for the delivery', async () => {
+    const { bytes, upload } = await storeParts(world);
+
+    const waited = await sweepWhile(upload.id, 'awaiting_upload');
+
+    expect(waited).toBeLessThanOrEqual(5 * MINUTE);
+    expect(await world.find(upload.id)).toMatchObject({ status: 'staged', size: bytes.length });
+    expect(await world.requestsFor(upload.id)).toEqual([JSON.stringify({ uploadId: upload.id, attempt: 1 })]);
+  });
+
+  it.each([1, 4])(
+    'does so within 5 minutes when the last part comes %i hours after the others',
+    async (hours) => {
+      const { bytes, upload, parts } = await beginParts(world);
+      await putParts(parts.slice(0, 1), bytes);
+      const last = world.clock.now() + hours * HOUR;
+      while (world.clock.now() < last) {
+        const due = Date.parse((await world.find(upload.id)).dueAt ?? '');
+        world.clock.set(Math.min(due, last));
+        if (due <= last) await world.sweep.run(AbortSignal.timeout(10_000));
+      }
+      await putParts(parts.slice(1), bytes);
+
+      const waited = await sweepWhile(upload.id, 'awaiting_upload');
+
+      expect(waited).toBeLessThanOrEqual(5 * MINUTE);
+      expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
+    },
+  );
+
+  it('looks hourly as long as no part has come', async () => {
+    const { upload } = await beginParts(world);
+    const start = world.clock.now();
+    const looks: number[] = [];
+
+    while (looks.length < 6) {
+      world.clock.set(Date.parse((await world.find(upload.id)).dueAt ?? ''));
+      looks.push((world.clock.now() - start) / MINUTE);
+      await world.sweep.run(AbortSignal.timeout(10_000));
+    }
+
+    expect(looks).toEqual([1, 6, 21, 81, 141, 201]);
+  });
+
+  it('finds a file whose parts were joined without anybody knowing', async () => {
+    const { upload } = await storeParts(world);
+    const target = { key: `staging/${upload.id}`, uploadId: upload.multipart?.uploadId ?? '' };
+    await world.multipart.complete(target, (await world.multipart.list(target)) ?? []);
+
+    await sweepAfter(MINUTE);
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
+  });
+
+  it('lets one expire that is not complete at the deadline, and aborts it 2 hours later', async () => {
+    const { bytes, upload, parts } = await beginParts(world);
+    await putParts(parts.slice(0, 1), bytes);
+
+    await sweepAfter(72 * HOUR);
+    const expired = await world.find(upload.id);
+    await sweepAfter(HOUR);
+    const kept = await underWay(world, upload);
+    await sweepAfter(HOUR);
+
+    expect(expired).toMatchObject({ status: 'expired', dueAt: iso(world.clock.now()) });
+    expect(kept).toHaveLength(1);
+    expect(await underWay(world, upload)).toEqual([]);
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+    await expect(world.uploads.complete(caller, upload.id)).rejects.toThrow('the upload is expired');
+  });
+
+  it('takes one that is complete at the deadline', async () => {
+    const { upload } = await storeParts(world);
+
+    await sweepAfter(80 * HOUR);
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
+  });
+
+  it('delivers one whose last part came after it had expired', async () => {
+    const { bytes, upload, parts } = await beginParts(world);
+    await putParts(parts.slice(0, 1), bytes);
+    await sweepAfter(72 * HOUR);
+    await putParts(parts.slice(1), bytes);
+
+    await sweepAfter(2 * HOUR);
+    const [message = ''] = await world.requestsFor(upload.id);
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
+    expect(await world.received()).toMatchObject([{ size: bytes.length }]);
+  });
+
+  it('aborts what a cancellation could not, since storage did not answer', async () => {
+    const { upload } = await beginParts(world);
+    const s3 = new S3Client({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
+    const { uploads } = world.build({ s3 });
+
+    await expect(uploads.cancel(caller, upload.id)).rejects.toMatchObject({ code: 'unavailable' });
+    const left = await underWay(world, upload);
+    await sweepAfter(2 * HOUR);
+
+    expect(left).toHaveLength(1);
+    expect(await underWay(world, upload)).toEqual([]);
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+    s3.destroy();
+  });
+});
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,284 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { caller, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+import { end, request, stranger } from './endings.ts';
+import { beginParts, PART, partsOf, putParts, storeParts, underWay } from './parts-fixture.ts';
+
+const recordPut = z.object({ Item: z.object({ pk: z.string().startsWith('upload#') }) });
+
+describe('an upload in parts', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterEach(() => world.reset());
+  afterAll(() => world.stop());
+
+  /** The multipart upload ends behind the product's back. */
+  async function abortBehind(id: string): Promise<void> {
+    const { multipart } = await world.find(id);
+    await world.multipart.abort({ key: `staging/${id}`, uploadId: multipart?.uploadId ?? '' });
+  }
+
+  /** The parts are joined behind the product's back: its call came through, its answer did not. */
+  async function joinBehind(id: string): Promise<void> {
+    const { multipart } = await world.find(id);
+    const target = { key: `staging/${id}`, uploadId: multipart?.uploadId ?? '' };
+    await world.multipart.complete(target, (await world.multipart.list(target)) ?? []);
+  }
+
+  describe('looked at', () => {
+    it('tells what storage has of it, and nothing of what another owner has', async () => {
+      const { bytes, upload, parts } = await beginParts(world);
+      await putParts(parts.slice(1), bytes);
+
+      expect(await world.uploads.look(caller, upload.id)).toEqual({ upload, bytesStored: 10 });
+      await expect(world.uploads.look(stranger, upload.id)).rejects.toMatchObject({ code: 'not_found' });
+    });
+
+    it('has nothing when the multipart upload is gone', async () => {
+      const { bytes, upload, parts } = await beginParts(world);
+      await putParts(parts.slice(1), bytes);
+      await abortBehind(upload.id);
+
+      expect(await world.uploads.look(caller, upload.id)).toMatchObject({ bytesStored: 0 });
+    });
+  });
+
+  describe('resign', () => {
+    it('asks for what is missing, and for nothing when all is there', async () => {
+      const { bytes, upload, parts } = await beginParts(world, randomBytes(2 * PART + 10));
+      await putParts(parts.slice(1, 2), bytes);
+
+      const some = await world.uploads.resign(caller, upload.id);
+      await putParts(partsOf(some.invitation), bytes);
+      const none = await world.uploads.resign(caller, upload.id);
+
+      expect(partsOf(some.invitation).map(({ number }) => number)).toEqual([1, 3]);
+      expect(some.bytesStored).toBe(PART);
+      expect(partsOf(none.invitation)).toEqual([]);
+      expect(none.bytesStored).toBe(bytes.length);
+    });
+
+    it('begins another multipart upload where the first is gone', async () => {
+      const { bytes, upload, parts } = await beginParts(world);
+      await putParts(parts.slice(1), bytes);
+      await abortBehind(upload.id);
+
+      const { invitation, bytesStored } = await world.uploads.resign(caller, upload.id);
+      await putParts(partsOf(invitation), bytes);
+      const { upload: completed } = await world.uploads.complete(caller, upload.id);
+
+      expect(bytesStored).toBe(0);
+      expect(partsOf(invitation).map(({ number }) => number)).toEqual([1, 2]);
+      expect(completed).toMatchObject({ status: 'staged', size: bytes.length });
+    });
+
+    it('leaves one multipart upload where five find the first one gone at the same time', async () => {
+      const { bytes, upload } = await beginParts(world, randomBytes(10));
+      await abortBehind(upload.id);
+
+      const all = await Promise.all(Array.from({ length: 5 }, () => world.uploads.resign(caller, upload.id)));
+
+      const { multipart } = await world.find(upload.id);
+      expect(await underWay(world, upload)).toEqual([multipart?.uploadId]);
+      for (const { invitation } of all) await putParts(partsOf(invitation), bytes);
+      expect(await world.uploads.look(caller, upload.id)).toMatchObject({ bytesStored: 10 });
+    });
+
+    it('finds that the file has arrived when it is gone for that', async () => {
+      const { upload } = await storeParts(world);
+      await joinBehind(upload.id);
+
+      await expect(world.uploads.resign(caller, upload.id)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: 'the upload is staged: no file is awaited any more',
+      });
+      expect(await world.requestsFor(upload.id)).toHaveLength(1);
+    });
+  });
+
+  describe('complete', () => {
+    it('joins the parts and asks for the delivery, which sends the file as it was', async () => {
+      const { bytes, upload } = await storeParts(world);
+
+      const { upload: completed, bytesStored } = await world.uploads.complete(caller, upload.id);
+      const [message = ''] = await world.requestsFor(upload.id);
+      await world.delivery.onRequest(JSON.parse(message), world.run());
+
+      expect(completed).toMatchObject({ status: 'staged', etag: expect.stringMatching(/-2$/) });
+      expect(bytesStored).toBe(bytes.length);
+      expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
+      expect(await world.received()).toMatchObject([{ size: bytes.length }]);
+      expect(await world.isStaged(upload.id)).toBe(false);
+    });
+
+    it.each([
+      ['its answer got lost', joinBehind],
+      ['its multipart upload is gone, and an object is there', storeWhole],
+    ])('finds the file where %s', async (_name, arrive) => {
+      const { bytes, upload } = await storeParts(world, randomBytes(100));
+      await arrive(upload.id, bytes);
+
+      const { upload: completed } = await world.uploads.complete(caller, upload.id);
+
+      expect(completed).toMatchObject({ status: 'staged', size: 100 });
+      expect(await underWay(world, upload)).toEqual([]);
+    });
+
+    it('takes the object that is there where storage refuses to make another (412)', async () => {
+      const { bytes, upload } = await storeParts(world, randomBytes(100));
+      await world.staging.store({ key: `staging/${upload.id}`, body: bytes, contentType: 'a/b' });
+
+      const { upload: completed } = await world.uploads.complete(caller, upload.id);
+
+      expect(completed).toMatchObject({
+        status: 'staged',
+        size: 100,
+        etag: expect.not.stringContaining('-'),
+      });
+    });
+
+    it('says that the file is missing where the multipart upload is gone without one', async () => {
+      const { upload } = await storeParts(world, randomBytes(100));
+      await abortBehind(upload.id);
+
+      await expect(world.uploads.complete(caller, upload.id)).rejects.toMatchObject({
+        code: 'upload_incomplete',
+        places: [{ pointer: 'file', detail: 'is not stored' }],
+      });
+      expect(await world.find(upload.id)).toMatchObject({ status: 'awaiting_upload' });
+    });
+
+    it('leads to one delivery when ten call it at the same time, and the event comes, too', async () => {
+      const { bytes, upload } = await storeParts(world);
+
+      const all = await Promise.all(
+        Array.from({ length: 10 }, () => world.uploads.complete(caller, upload.id)),
+      );
+      const { etag = '' } = await world.find(upload.id);
+      const arrival = { key: `staging/${upload.id}`, etag, size: bytes.length };
+      const messages = await world.requestsFor(upload.id);
+      await Promise.all([
+        world.delivery.onArrival(arrival, world.run()),
+        ...messages.map((message) => world.delivery.onRequest(JSON.parse(message), world.run())),
+      ]);
+
+      expect(new Set(all.map((view) => view.upload.status))).toEqual(new Set(['staged']));
+      expect(await world.find(upload.id)).toMatchObject({ status: 'delivered', attempts: 1 });
+      expect(world.uploadRequests()).toHaveLength(1);
+    });
+
+    it.each(['staged', 'delivering', 'behind the fence', 'waiting', 'unconfirmed', 'delivered', 'failed'])(
+      'answers with an upload that is %s as it is',
+      async (how) => {
+        const { upload } = await beginParts(world, randomBytes(10));
+        await end(world, upload, how);
+
+        const { upload: completed } = await world.uploads.complete(caller, upload.id);
+
+        expect(completed).toEqual(await world.find(upload.id));
+        expect(await world.requestsFor(upload.id)).toEqual([]);
+      },
+    );
+
+    it.each(['cancelled', 'expired'])('refuses when the upload is %s', async (how) => {
+      const { upload } = await beginParts(world, randomBytes(10));
+      await end(world, upload, how);
+
+      await expect(world.uploads.complete(caller, upload.id)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: `the upload is ${how}: no file is awaited any more`,
+      });
+    });
+
+    it('delivers an upload that had expired when its last part comes after all', async () => {
+      const { bytes, upload, parts } = await beginParts(world);
+      await putParts(parts.slice(0, 1), bytes);
+      await end(world, upload, 'expired');
+      await putParts(parts.slice(1), bytes);
+
+      const { upload: completed } = await world.uploads.complete(caller, upload.id);
+
+      expect(completed).toMatchObject({ status: 'staged' });
+      expect(await world.requestsFor(upload.id)).toHaveLength(1);
+    });
+  });
+
+  describe('cancel', () => {
+    it.each(['awaiting_upload', 'expired'])('ends the multipart upload of one that is %s', async (how) => {
+      const { bytes, upload, parts } = await beginParts(world);
+      await putParts(parts.slice(0, 1), bytes);
+      if (how === 'expired') await end(world, upload, how);
+
+      await world.uploads.cancel(caller, upload.id);
+
+      expect(await underWay(world, upload)).toEqual([]);
+      await expect(putParts(parts.slice(1), bytes)).rejects.toThrow('NoSuchUpload');
+    });
+
+    it('leaves nothing when the parts had been joined and nobody knew', async () => {
+      const { upload } = await storeParts(world, randomBytes(10));
+      await joinBehind(upload.id);
+
+      await world.uploads.cancel(caller, upload.id);
+
+      expect(await world.isStaged(upload.id)).toBe(false);
+    });
+  });
+
+  describe('an idempotency key', () => {
+    const inParts = { ...request, mode: 'multipart', size: 10 } as const;
+
+    it('goes on where a creation broke off between the multipart upload and the record', async () => {
+      const key = randomUUID();
+      const { intake, documents } = breakingAtRecords();
+      await expect(intake.create(caller, inParts, key)).rejects.toThrow('the function is gone');
+      const bound = await world.ledger.findKey(caller.owner, key);
+
+      const { created, upload } = await world.intake.create(caller, inParts, key);
+      const bytes = randomBytes(10);
+      await putParts(partsOf((await world.uploads.invite(upload)).invitation), bytes);
+      const { upload: completed } = await world.uploads.complete(caller, upload.id);
+
+      expect({ created, id: upload.id }).toEqual({ created: true, id: bound?.uploadId });
+      expect(completed).toMatchObject({ status: 'staged' });
+      documents.destroy();
+    });
+
+    it('leaves one multipart upload to ten who come at the same time', async () => {
+      const key = randomUUID();
+
+      const all = await Promise.all(
+        Array.from({ length: 10 }, () => world.intake.create(caller, inParts, key)),
+      );
+
+      const [first] = all;
+      if (first === undefined) throw new Error('ten');
+      expect(new Set(all.map(({ upload }) => upload.multipart?.uploadId)).size).toBe(1);
+      expect(await underWay(world, first.upload)).toEqual([first.upload.multipart?.uploadId]);
+    });
+  });
+
+  /** Services of a function that ends when it is to write the record of an upload. */
+  function breakingAtRecords() {
+    const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        if (recordPut.safeParse(args.input).success) throw new Error('the function is gone');
+        return next(args);
+      },
+      { step: 'initialize', name: 'break-off' },
+    );
+    return { ...world.build({ documents }), documents };
+  }
+
+  async function storeWhole(id: string, bytes: Buffer): Promise<void> {
+    await abortBehind(id);
+    await world.staging.store({ key: `staging/${id}`, body: bytes, contentType: 'a/b' });
+  }
+});

@@ -1,0 +1,189 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { putFile } from '../support/answer.ts';
+import { caller, oneRequest, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+import { end, request, stranger } from './endings.ts';
+
+const HOUR = 3_600_000;
+
+describe('uploads', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterEach(() => world.reset());
+  afterAll(() => world.stop());
+
+  describe('find', () => {
+    it("gives an owner's upload", async () => {
+      const { upload } = await world.intake.create(caller, request);
+
+      expect(await world.uploads.find(caller, upload.id)).toEqual(upload);
+    });
+
+    it("says the same of another owner's upload and of none", async () => {
+      const { upload } = await world.intake.create(caller, request);
+
+      for (const id of [upload.id, randomUUID()]) {
+        const absent = { code: 'not_found', message: `you have no upload ${id}` };
+        await expect(world.uploads.find(stranger, id)).rejects.toMatchObject(absent);
+        await expect(world.uploads.resign(stranger, id)).rejects.toMatchObject(absent);
+        await expect(world.uploads.cancel(stranger, id)).rejects.toMatchObject(absent);
+      }
+      expect(await world.find(upload.id)).toEqual(upload);
+    });
+  });
+
+  describe('cancel', () => {
+    it.each(['awaiting_upload', 'staged', 'waiting', 'delivering', 'failed', 'expired', 'cancelled'])(
+      'takes back an upload that is %s, with its file',
+      async (how) => {
+        const upload = await world.stage(randomBytes(10));
+        if (how !== 'awaiting_upload') await end(world, upload, how);
+
+        const { upload: cancelled } = await world.uploads.cancel(caller, upload.id);
+
+        expect(cancelled.status).toBe('cancelled');
+        expect(await world.find(upload.id)).toEqual(cancelled);
+        expect(await world.isStaged(upload.id)).toBe(false);
+      },
+    );
+
+    it.each(['behind the fence', 'unconfirmed', 'delivered', 'failed in doubt'])(
+      'leaves an upload that is %s, with its file',
+      async (how) => {
+        const upload = await world.stage(randomBytes(10));
+        await end(world, upload, how);
+        const before = await world.find(upload.id);
+
+        await expect(world.uploads.cancel(caller, upload.id)).rejects.toMatchObject({
+          code: 'upload_state_conflict',
+        });
+
+        expect(await world.find(upload.id)).toEqual(before);
+        expect(await world.isStaged(upload.id)).toBe(true);
+      },
+    );
+  });
+
+  describe('retry', () => {
+    it('brings a failed upload back to delivery', async () => {
+      await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+      const failed = await world.deliver();
+
+      const { upload: retried } = await world.uploads.retry(caller, failed.id);
+      const [message = ''] = await world.requestsFor(failed.id);
+      await world.delivery.onRequest(JSON.parse(message), world.run());
+
+      expect(failed).toMatchObject({ status: 'failed', error: { code: 'ipd_forbidden' } });
+      expect(retried).toMatchObject({ status: 'staged', failedAttempts: 0 });
+      expect(await world.find(failed.id)).toMatchObject({ status: 'delivered', attempts: 2 });
+      expect(await world.received()).toHaveLength(1);
+    });
+
+    it('looks for one in doubt before anything else, and does not send it twice', async () => {
+      await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
+      const doubtful = await world.deliver();
+      await world.ipdSettings({ missingIssues: [doubtful.issueId] });
+      const failed = await world.next(doubtful.id);
+      await world.ipdSettings({});
+
+      const { upload: retried } = await world.uploads.retry(caller, failed.id);
+      const [message = ''] = await world.requestsFor(failed.id);
+      await world.delivery.onRequest(JSON.parse(message), world.run());
+
+      expect(failed).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' } });
+      expect(retried).toMatchObject({ status: 'unconfirmed' });
+      expect(await world.find(failed.id)).toMatchObject({ status: 'delivered' });
+      expect(world.uploadRequests()).toHaveLength(1);
+    });
+
+    it('asks once for an upload that is retried twice', async () => {
+      await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+      const { id } = await world.deliver();
+
+      await world.uploads.retry(caller, id);
+
+      await expect(world.uploads.retry(caller, id)).rejects.toMatchObject({ code: 'upload_state_conflict' });
+      expect(await world.requestsFor(id)).toHaveLength(1);
+    });
+
+    it('refuses when the file is gone', async () => {
+      await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);
+      const failed = await world.deliver();
+      await world.staging.remove(`staging/${failed.id}`);
+
+      await expect(world.uploads.retry(caller, failed.id)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: expect.stringContaining('upload it again'),
+      });
+
+      expect(await world.find(failed.id)).toEqual(failed);
+      expect(await world.requestsFor(failed.id)).toEqual([]);
+    });
+
+    it.each(['staged', 'waiting', 'delivering', 'unconfirmed', 'delivered', 'cancelled', 'expired'])(
+      'refuses when the upload is %s',
+      async (how) => {
+        const upload = await world.stage();
+        await end(world, upload, how);
+
+        await expect(world.uploads.retry(caller, upload.id)).rejects.toMatchObject({
+          code: 'upload_state_conflict',
+          message: expect.stringContaining(how),
+        });
+      },
+    );
+
+    it("does not know another owner's upload", async () => {
+      const { id } = await world.create(randomBytes(10));
+
+      await expect(world.uploads.retry(stranger, id)).rejects.toMatchObject({ code: 'not_found' });
+    });
+  });
+
+  describe('resign', () => {
+    it('gives a URL that works while the file is awaited', async () => {
+      const { upload } = await world.intake.create(caller, request);
+
+      const { invitation } = await world.uploads.resign(caller, upload.id);
+
+      expect(invitation?.expiresInSeconds).toBe(3600);
+      const response = await putFile(oneRequest(invitation), randomBytes(10));
+      expect(response.status).toBe(200);
+      expect(await world.isStaged(upload.id)).toBe(true);
+    });
+
+    it('gives a URL that does not outlive the deadline', async () => {
+      const { upload } = await world.intake.create(caller, request);
+      const created = world.clock.now();
+      try {
+        world.clock.set(created + 72 * HOUR - 90_500);
+        expect(await world.uploads.resign(caller, upload.id)).toMatchObject({
+          invitation: { expiresInSeconds: 90 },
+        });
+
+        world.clock.set(created + 72 * HOUR);
+        await expect(world.uploads.resign(caller, upload.id)).rejects.toMatchObject({
+          code: 'upload_state_conflict',
+        });
+      } finally {
+        world.clock.set(created);
+      }
+    });
+
+    it.each(['staged', 'delivering', 'delivered', 'cancelled', 'expired', 'failed', 'unconfirmed'])(
+      'refuses when the upload is %s',
+      async (how) => {
+        const { upload } = await world.intake.create(caller, request);
+        await end(world, upload, how);
+
+        await expect(world.uploads.resign(caller, upload.id)).rejects.toMatchObject({
+          code: 'upload_state_conflict',
+          message: `the upload is ${how}: no file is awaited any more`,
+        });
+      },
+    );
+  });
+});
