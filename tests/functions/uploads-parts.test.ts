@@ -134,8 +134,8 @@ describe('POST /v1/uploads/{id}/complete', () => {
       body: {
         code: 'upload_incomplete',
         retryable: false,
-        detail: 'part 1 is not stored, nor are 1 more',
-        message: 'part 1 is not stored, nor are 1 more',
+        detail: 'part 1 is not stored (and 1 more)',
+        message: 'part 1 is not stored (and 1 more)',
         errors: [
           { pointer: 'part:1', detail: 'is not stored' },
           { pointer: 'part:3', detail: 'is not stored' },
@@ -154,7 +154,7 @@ describe('POST /v1/uploads/{id}/complete', () => {
     const answer = await on('POST /complete', upload.id);
 
     expect(answer.pointers()).toHaveLength(100);
-    expect(answer.body).toMatchObject({ detail: 'part 1 is not stored, nor are 204 more' });
+    expect(answer.body).toMatchObject({ detail: 'part 1 is not stored (and 204 more)' });
   });
 
   it('says that a single file is missing', async () => {
