@@ -39,8 +39,6 @@ export type UppyFile = { filename: string; type: string };
 /** One of the ticket's uploads, as Uppy names it. */
 export type Reference = { uploadId: string; key: string };
 
-export type Uppy = ReturnType<typeof createUppy>;
-
 /** Files of a session that names none. */
 const USUAL_FILES = 20;
 /** A file that the user tries once more is begun anew. */
