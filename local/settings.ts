@@ -78,8 +78,9 @@ export function deployEnvironment(env: Environment, urls: Endpoints): Environmen
   const fakeIpd = given(env, 'IPD_ENDPOINT') === undefined;
   const openToAll = given(env, 'PROJECTS_CLAIM') === undefined && given(env, 'IPD_PROJECTS') === undefined;
   return {
-    ALLOWED_ORIGIN: urls.apiUrl,
     ...env,
+    // The demo page comes from the gateway itself.
+    ALLOWED_ORIGIN: given(env, 'ALLOWED_ORIGIN') ?? urls.apiUrl,
     // As given, to the slash: it has to equal the `iss` of the tokens.
     ISSUER_URL: given(env, 'ISSUER_URL') ?? urls.issuerUrl,
     IPD_ENDPOINT: urls.ipdUrl,

@@ -11,6 +11,7 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { startApplication } from './application.ts';
 import { startDynamoDb } from './dynamodb.ts';
+import { createPage } from './gateway/page.ts';
 import type { LogLine, RunnerOptions } from './gateway/runner.ts';
 import { startGateway } from './gateway/server.ts';
 import { startIssuer } from './issuer.ts';
@@ -82,10 +83,14 @@ async function assemble(options: StackOptions, stops: Stops) {
     region: provider.region,
     prefix: `${service.service}-${provider.stage}`,
   });
+  const { issuerUrl, ...urls } = endpoints.urls;
+  const addresses = { ...urls, tokenUrl: `${issuerUrl}/token`, ipdAdminUrl: `${urls.ipdUrl}/__admin` };
+  const { apiUrl, tokenUrl, ipdAdminUrl } = addresses;
+  const page = createPage({ apiUrl, tokenUrl, ipdAdminUrl });
   const application = startApplication({
     service,
     references,
-    gateway: endpoints.gateway,
+    gateway: { serve: (api) => endpoints.gateway.serve({ ...api, page }) },
     sqs: clients.sqs,
     handlers: options.handlers ?? { directory, extension: '.ts' },
     environment: lambdaEnvironment(env, provider.region, endpoints.urls),
@@ -94,9 +99,8 @@ async function assemble(options: StackOptions, stops: Stops) {
   });
   stops.push(() => application.stop());
 
-  const { issuerUrl, ...urls } = endpoints.urls;
   return {
-    urls: { ...urls, tokenUrl: `${issuerUrl}/token`, ipdAdminUrl: `${urls.ipdUrl}/__admin` },
+    urls: addresses,
     /** Runs every scheduled function now and settles when all are through. */
     fireSchedules: () => application.fireSchedules(),
     /** Starts one child of each function ahead of its first event. */

@@ -49,6 +49,7 @@ async function main(): Promise<void> {
   await writeFile(stackFile, `${JSON.stringify(stack.urls, null, 2)}\n`);
   for (const [name, url] of Object.entries(stack.urls)) console.log(`${name.padEnd(12)} ${url}`);
   console.log('npm run upload -- FILE… sends a file here');
+  console.log(`${'page'.padEnd(12)} ${stack.urls.apiUrl}/`);
   console.log('ready');
   isReady = true;
   // The first request need not wait for a function to start; who asks earlier starts it.

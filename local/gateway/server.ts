@@ -24,6 +24,8 @@ export interface Api {
   routes: FunctionRoute[];
   authorizers: Record<string, Authorizer>;
   cors: Cors | undefined;
+  /** The answer to a request that no function is to see. */
+  page?: (request: IncomingMessage) => Promise<HttpAnswer | undefined>;
   /** Runs the function and gives its answer as JSON text. */
   invoke: (functionKey: string, event: object) => Promise<string>;
 }
@@ -108,6 +110,8 @@ function createHandler(api: Api, limitMs: number) {
 
   return async (request: IncomingMessage, requestId: string): Promise<HttpAnswer> => {
     const body = await readBody(request);
+    const page = await api.page?.(request);
+    if (page !== undefined) return page;
     if (api.cors === undefined) return answer(request, body, requestId);
     const { origin } = request.headers;
     if (origin !== undefined && isPreflight(request)) {

@@ -20,13 +20,16 @@ export type Admin = {
 
 export const ADMIN_PATH = '/__admin';
 
+/** The demo page shows what arrived, wherever it is served from. */
+const CORS = { 'access-control-allow-origin': '*' };
+
 /** Answers one admin request; what is wrong with a body is told in a 400. */
 export async function answerAdmin(admin: Admin, request: IpdRequest): Promise<Reply> {
   const { path } = targetOf(request.url);
   try {
     switch (`${request.method} ${path.slice(ADMIN_PATH.length).replace(/\/$/, '')}`) {
       case 'GET /attachments':
-        return { status: 200, json: describeAttachments(admin.attachments()) };
+        return { status: 200, headers: CORS, json: describeAttachments(admin.attachments()) };
       case 'GET /requests':
         return { status: 200, json: admin.requests };
       case 'GET /faults':

@@ -1,0 +1,9 @@
+/** The tests that need a browser: `npm run test:browser`. One file at a time, since each has a stack of its own. */
+import base from './jest.config.js';
+
+export default {
+  ...base,
+  testMatch: ['<rootDir>/tests/browser/**/*.browser.ts'],
+  maxWorkers: 1,
+  testTimeout: 90_000,
+};

@@ -1,0 +1,51 @@
+/** The few things done to the document. */
+
+/** The element of that id; throws when the document has none of that kind. */
+export function byId<T extends Element>(id: string, kind: new () => T): T {
+  const found = document.getElementById(id);
+  if (found instanceof kind) return found;
+  throw new Error(`the page has no ${kind.name} #${id}`);
+}
+
+/** A new element with attributes and content. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Record<string, string> = {},
+  ...content: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...content);
+  return made;
+}
+
+/** Writes a text, and hides the element when there is none. */
+export function write(target: HTMLElement, text: string): void {
+  // A text that stays is not set again: a screen reader would read it again.
+  if (target.textContent !== text) target.textContent = text;
+  target.hidden = text === '';
+}
+
+/** What is said: a problem stays until it is dismissed, news are only spoken. */
+export function createVoice() {
+  const notice = byId('notice', HTMLElement);
+  const text = byId('notice-text', HTMLElement);
+  const spoken = byId('spoken', HTMLElement);
+  const hush = (): void => {
+    text.textContent = '';
+    notice.hidden = true;
+  };
+  byId('notice-close', HTMLButtonElement).addEventListener('click', hush);
+  return {
+    hush,
+    problem(words: string): void {
+      notice.hidden = false;
+      text.textContent = words;
+    },
+    news(words: string): void {
+      spoken.textContent = words;
+    },
+  };
+}
+
+export type Voice = ReturnType<typeof createVoice>;

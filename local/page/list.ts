@@ -1,0 +1,114 @@
+/** The list of one's uploads: newest first, a page at a time, each open one followed until it is final. */
+import type { Api, Upload } from './api.ts';
+import { byId } from './dom.ts';
+import type { Voice } from './dom.ts';
+import { follow } from './follow.ts';
+import { createUploadRow } from './upload-row.ts';
+import type { UploadRow } from './upload-row.ts';
+import { errorInWords, isFinal, statusInWords } from './words.ts';
+
+interface ListOptions {
+  api: Api;
+  voice: Voice;
+  /** An upload is in another state than before. */
+  onNews: (upload: Upload) => void;
+}
+
+/** Fills the list; `load` starts it over. */
+export function createList({ api, voice, onNews }: ListOptions) {
+  const list = byId('uploads', HTMLUListElement);
+  const empty = byId('uploads-empty', HTMLElement);
+  const more = byId('more', HTMLButtonElement);
+  const onlyOpen = byId('only-open', HTMLInputElement);
+  /** Sent from this page: what becomes of them is news even when a reload of the list tells it. */
+  const own = new Set<string>();
+  let rows = new Map<string, UploadRow>();
+  let followed = new Set<string>();
+  let watch = new AbortController();
+  let cursor: string | null = null;
+
+  async function load(): Promise<void> {
+    watch.abort();
+    watch = new AbortController();
+    const { signal } = watch;
+    const page = await api.list(filter());
+    // Somebody else has started over meanwhile.
+    if (signal.aborted) return;
+    rows = new Map();
+    followed = new Set();
+    list.replaceChildren();
+    append(page);
+  }
+
+  async function loadMore(): Promise<void> {
+    const { signal } = watch;
+    if (cursor === null) return;
+    const page = await api.list({ ...filter(), cursor });
+    if (!signal.aborted) append(page);
+  }
+
+  function filter(): { state?: 'open' } {
+    return onlyOpen.checked ? { state: 'open' } : {};
+  }
+
+  function append(page: { uploads: Upload[]; nextCursor: string | null }): void {
+    for (const upload of page.uploads) show(upload, 'last');
+    cursor = page.nextCursor;
+    more.hidden = cursor === null;
+    empty.hidden = rows.size > 0;
+  }
+
+  function show(upload: Upload, place: 'first' | 'last'): void {
+    const known = rows.get(upload.id);
+    const before = known?.upload().status;
+    if (known === undefined) {
+      const row = createUploadRow(upload, (wish, of) => void act(wish, of));
+      rows.set(upload.id, row);
+      if (place === 'first') list.prepend(row.node);
+      else list.append(row.node);
+      empty.hidden = true;
+    }
+    known?.show(upload);
+    const isNews = before === undefined ? own.has(upload.id) : before !== upload.status;
+    if (isNews) tell(upload);
+    if (!isFinal(upload)) track(upload.id);
+  }
+
+  function track(id: string): void {
+    if (followed.has(id)) return;
+    const mine = followed;
+    mine.add(id);
+    void follow({ api, id, signal: watch.signal, onChange: (upload) => show(upload, 'first') }).finally(() =>
+      mine.delete(id),
+    );
+  }
+
+  function tell(upload: Upload): void {
+    if (isFinal(upload)) voice.news(`${upload.filename}: ${statusInWords(upload)}`);
+    onNews(upload);
+  }
+
+  async function act(wish: 'cancel' | 'retry', { id, filename }: Upload): Promise<void> {
+    try {
+      show(await (wish === 'cancel' ? api.cancel(id) : api.retry(id)), 'first');
+    } catch (error) {
+      voice.problem(`“${filename}”: ${errorInWords(error)}`);
+    }
+  }
+
+  const guarded = (work: () => Promise<void>) => (): void => {
+    work().catch((error: unknown) => voice.problem(`Your uploads cannot be shown: ${errorInWords(error)}`));
+  };
+  byId('reload', HTMLButtonElement).addEventListener('click', guarded(load));
+  onlyOpen.addEventListener('change', guarded(load));
+  more.addEventListener('click', guarded(loadMore));
+
+  return {
+    load: guarded(load),
+    /** Puts an upload on top and follows it. */
+    add(id: string): void {
+      own.add(id);
+      track(id);
+    },
+  };
+}

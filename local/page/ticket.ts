@@ -1,0 +1,52 @@
+/**
+ * The ticket that lets Uppy in, kept over a reload: only the ticket that began a multipart upload may go on with
+ * it. It opens nothing but one work item for one user until it expires.
+ */
+import * as z from 'zod';
+import type { Session } from './api.ts';
+
+export type Ticket = z.infer<typeof ticketSchema>;
+
+const ticketSchema = z.object({
+  companionEndpoint: z.string(),
+  renewAt: z.number(),
+  target: z.object({ user: z.string(), project: z.string(), issue: z.string() }),
+  /** The files it was asked for, by Uppy's ids: it takes no larger ones and not many more. */
+  files: z.array(z.string()),
+});
+
+/** What starts must be able to end: this long, or a tenth of the ticket's life. */
+const MARGIN_MS = 5 * 60_000;
+
+export function toTicket(session: Session, order: Pick<Ticket, 'target' | 'files'>): Ticket {
+  const { companionEndpoint, expiresInSeconds } = session;
+  const life = expiresInSeconds * 1000;
+  return { ...order, companionEndpoint, renewAt: Date.now() + life - Math.min(MARGIN_MS, life / 10) };
+}
+
+/** Whether an upload of these files to this target may begin with it. */
+export function isUsable(ticket: Ticket, order: Pick<Ticket, 'target' | 'files'>): boolean {
+  const { user, project, issue } = ticket.target;
+  const { target, files } = order;
+  const isSame = user === target.user && project === target.project && issue === target.issue;
+  return isSame && Date.now() < ticket.renewAt && files.every((id) => ticket.files.includes(id));
+}
+
+/** Keeps one ticket under a name. */
+export function createTicketStore(name: string) {
+  const key = `ipd-bridge:ticket:${name}`;
+  return {
+    read(): Ticket | undefined {
+      const text = localStorage.getItem(key);
+      if (text === null) return undefined;
+      try {
+        return ticketSchema.parse(JSON.parse(text));
+      } catch {
+        return undefined;
+      }
+    },
+    write(ticket: Ticket): void {
+      localStorage.setItem(key, JSON.stringify(ticket));
+    },
+  };
+}

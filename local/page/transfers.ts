@@ -1,0 +1,226 @@
+/**
+ * Brings Uppy and its ticket together: a ticket is asked for when files are picked, so that a refusal comes before
+ * any byte is sent; it is kept while something runs or waits to be resumed, and replaced when it has expired.
+ */
+import { isHonoured, Refusal } from './api.ts';
+import type { Api } from './api.ts';
+import { byId } from './dom.ts';
+import type { Voice } from './dom.ts';
+import type { Identity } from './identity.ts';
+import { createTicketStore, isUsable, toTicket } from './ticket.ts';
+import type { PickedFile, UppyKit } from './uppy.ts';
+import { errorInWords } from './words.ts';
+
+interface TransferOptions {
+  kit: UppyKit;
+  apiUrl: string;
+  api: Api;
+  identity: Identity;
+  voice: Voice;
+  /** The file is being sent in parts as upload `id`. */
+  onBegun: (id: string) => void;
+  /** The file is in storage, or on its way to IPD already, as upload `id`. */
+  onStored: (id: string, file: PickedFile) => void;
+}
+
+/** Puts Uppy on the page. */
+export function createTransfers(options: TransferOptions) {
+  const { kit, apiUrl, api, identity, voice, onBegun, onStored } = options;
+  // No such ticket exists: whoever starts with it is refused, and then gets one.
+  const nowhere = `${apiUrl}/v1/uppy/none`;
+  const picker = byId('picker', HTMLElement);
+  const store = createTicketStore(kit.id);
+  let ticket = store.read();
+  let opening: Promise<void> | undefined;
+  let isCuring = false;
+  /** Our upload of each of Uppy's files that is sent in parts: after a failure 5.x forgets it. */
+  const begun = new Map<string, string>();
+
+  const { core, connect, restore } = kit.create({ id: `ipd-bridge-${kit.id}`, onBeforeUpload });
+  connect(ticket?.companionEndpoint ?? nowhere);
+
+  core.on('files-added', () => void open());
+  core.on('restored', () => void open());
+  core.on('upload-error', (file, error) => void cure(file, error.message));
+  core.on('state-update', () => {
+    for (const { id, s3Multipart } of core.getFiles()) {
+      const uploadId = s3Multipart?.uploadId;
+      if (uploadId === undefined || begun.get(id) === uploadId) continue;
+      begun.set(id, uploadId);
+      onBegun(uploadId);
+    }
+  });
+  core.on('upload-success', (file, { body }) => {
+    begun.delete(file?.id ?? '');
+    const key = body?.['key'];
+    const id = typeof key === 'string' ? (key.split('/').at(-1) ?? '') : '';
+    if (file !== undefined && id !== '') onStored(id, file);
+  });
+  restore();
+
+  /** Without a ticket for these files the wish is noted, and granted once there is one. */
+  function onBeforeUpload(): boolean {
+    if (opening === undefined && isCovered()) return true;
+    void openAndUpload();
+    return false;
+  }
+
+  async function openAndUpload(): Promise<void> {
+    await open();
+    // What goes wrong with a file is told by its event.
+    if (isCovered()) await core.upload().catch(() => undefined);
+  }
+
+  function isCovered(): boolean {
+    const files = missing().map(({ id }) => id);
+    return ticket !== undefined && isUsable(ticket, { target: identity.current(), files });
+  }
+
+  function missing(): PickedFile[] {
+    return core.getFiles().filter(isMissing);
+  }
+
+  /** One at a time: files that are added meanwhile are asked for after it. */
+  function open(): Promise<void> {
+    const next = (opening ?? Promise.resolve()).then(openNow).finally(() => {
+      if (opening === next) opening = undefined;
+    });
+    opening = next;
+    return next;
+  }
+
+  async function openNow(): Promise<void> {
+    await ended();
+    const files = missing();
+    if (files.length === 0 || isCovered()) return;
+    const target = identity.current();
+    // Resume and Retry ask nobody, so they have to wait for the ticket.
+    picker.inert = files.some(hasStarted);
+    try {
+      const session = await api.openSession({
+        projectId: target.project,
+        issueId: target.issue,
+        files: files.map(({ name = '', size, type = '' }) => ({ name, size: size ?? 0, type })),
+      });
+      ticket = toTicket(session, { target, files: files.map(({ id }) => id) });
+      store.write(ticket);
+      for (const file of files) await startAnew(file);
+      connect(ticket.companionEndpoint);
+      if (!isCuring) voice.hush();
+    } catch (error) {
+      ticket = undefined;
+      refuse(files, error);
+    } finally {
+      picker.inert = false;
+    }
+  }
+
+  /** Says why, and takes out the files that the API named; without a ticket nothing is sent. */
+  function refuse(files: PickedFile[], error: unknown): void {
+    const pointers = error instanceof Refusal ? error.pointers : [];
+    const named = files.filter((_, index) =>
+      pointers.some((pointer) => `${pointer}/`.startsWith(`/files/${index}/`)),
+    );
+    const names = named.map(({ name }) => `“${name}”`).join(', ');
+    voice.problem(`${names === '' ? 'Not possible' : names}: ${errorInWords(error)}`);
+    for (const { id } of named) core.removeFile(id);
+  }
+
+  /** Another ticket cannot go on with a multipart upload, so it is cancelled, unless IPD may have it already. */
+  async function startAnew(file: PickedFile): Promise<void> {
+    const id = begun.get(file.id);
+    if (id === undefined) return;
+    core.setFileState(file.id, { s3Multipart: undefined });
+    begun.delete(file.id);
+    try {
+      await api.cancel(id);
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 404) return;
+      if (error instanceof Refusal && error.status === 409) {
+        core.removeFile(file.id);
+        onStored(id, file);
+        return;
+      }
+      begun.set(file.id, id);
+      throw error;
+    }
+  }
+
+  /**
+   * Uppy says little about a failure, and nothing over HTTP/2; an expired ticket is told and replaced. A ticket that
+   * is still honoured is kept for what is half done, but may be used up for what has to begin anew.
+   */
+  async function cure(file: PickedFile | undefined, message: string): Promise<void> {
+    if (isCuring) return;
+    isCuring = true;
+    try {
+      const isExpired = ticket === undefined || !(await isHonoured(ticket.companionEndpoint));
+      const reason = message === '' ? 'no reason was given' : message;
+      voice.problem(
+        isExpired
+          ? 'The upload session has expired; opening a new one …'
+          : `“${file?.name ?? 'A file'}” could not be stored: ${reason}. Press Retry to go on.`,
+      );
+      await ended();
+      if (!isExpired && missing().some(isHalfDone)) return;
+      ticket = undefined;
+      await open();
+      if (isExpired && isCovered()) {
+        voice.problem('The upload session had expired. A new one is open: press Retry.');
+      }
+    } catch (error) {
+      voice.problem(errorInWords(error));
+    } finally {
+      isCuring = false;
+    }
+  }
+
+  /** Settles when nothing is under way. */
+  async function ended(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = (): void => {
+      if (!isRunning()) resolve();
+    };
+    core.on('state-update', look);
+    look();
+    await promise;
+    core.off('state-update', look);
+  }
+
+  /** What was restored waits for the user. */
+  function isRunning(): boolean {
+    const { currentUploads, recoveredState } = core.getState();
+    return Object.keys(currentUploads).length > 0 && recoveredState === null;
+  }
+
+  return {
+    /** Refuses larger files as soon as they are picked. */
+    limitTo: (maxFileSize: number) => core.setOptions({ restrictions: { maxFileSize } }),
+
+    /** The fields have changed: nothing that waits may still go where it was meant for. */
+    retarget(): void {
+      if (!isRunning()) {
+        ticket = undefined;
+        connect(nowhere);
+      }
+      void open();
+    },
+
+    /** Nobody takes the rest of this upload any more. */
+    drop(uploadId: string): void {
+      for (const { id } of core.getFiles()) if (begun.get(id) === uploadId) core.removeFile(id);
+    },
+  };
+}
+
+function isMissing(file: PickedFile): boolean {
+  return file.data instanceof Blob && file.progress.uploadComplete !== true;
+}
+
+function hasStarted({ progress }: PickedFile): boolean {
+  return progress.uploadStarted != null;
+}
+
+function isHalfDone(file: PickedFile): boolean {
+  return file.s3Multipart?.uploadId !== undefined;
+}

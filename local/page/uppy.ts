@@ -1,0 +1,78 @@
+/**
+ * What the page needs of Uppy, so that the same code drives version 5 and version 6. The entry files bring the
+ * packages; nothing else of the page imports them.
+ */
+
+/** A file in Uppy's hands. */
+export interface PickedFile {
+  id: string;
+  name?: string;
+  size: number | null;
+  type?: string;
+  data?: unknown;
+  progress: { uploadStarted?: number | null; uploadComplete?: boolean };
+  /** Set while a multipart upload of this file is under way: `uploadId` is the id of our upload. */
+  s3Multipart?: { uploadId?: string };
+}
+
+export interface UppyCore {
+  on(event: 'files-added' | 'restored' | 'state-update', listener: () => void): unknown;
+  on(
+    event: 'upload-success',
+    listener: (file: PickedFile | undefined, response: { body?: Record<string, unknown> }) => void,
+  ): unknown;
+  on(
+    event: 'upload-error',
+    listener: (file: PickedFile | undefined, error: { message: string }) => void,
+  ): unknown;
+  off(event: 'state-update', listener: () => void): unknown;
+  getFiles(): PickedFile[];
+  getState(): { currentUploads: Record<string, unknown>; recoveredState: object | null };
+  setFileState(id: string, state: object): void;
+  setOptions(options: { restrictions: { maxFileSize: number } }): void;
+  removeFile(id: string): void;
+  upload(): Promise<unknown>;
+}
+
+export interface UppyOptions {
+  id: string;
+  onBeforeUpload: () => boolean;
+}
+
+/** One version of Uppy. */
+export interface UppyKit {
+  id: 'uppy5' | 'uppy6';
+  create(options: UppyOptions): {
+    core: UppyCore;
+    /** Sends what comes from now on to these endpoints; ends what is under way. */
+    connect: (companionEndpoint: string) => void;
+    /** Brings back what a reload has interrupted. */
+    restore: () => void;
+  };
+}
+
+/** The API's own threshold. */
+const MULTIPART_THRESHOLD_BYTES = 10 * 1024 * 1024;
+
+export const DASHBOARD = {
+  inline: true,
+  target: '#picker',
+  width: '100%',
+  height: 340,
+  theme: 'auto',
+  singleFileFullScreen: false,
+  proudlyDisplayPoweredByUppy: false,
+} as const;
+
+/** What Golden Retriever keeps a file in, which by itself it does only up to 10 MiB. */
+const KEPT_FILE_BYTES = 1024 ** 3;
+
+/** Each version has a database of its own: they do not read each other's. */
+export function retrieverOptions(id: UppyKit['id']) {
+  const name = id === 'uppy6' ? 'uppy-blobs' : 'uppy-blobs-5';
+  return { indexedDB: { name, dbName: name, maxFileSize: KEPT_FILE_BYTES, maxTotalSize: KEPT_FILE_BYTES } };
+}
+
+export function shouldUseMultipart(file: { size: number | null }): boolean {
+  return (file.size ?? 0) > MULTIPART_THRESHOLD_BYTES;
+}

@@ -1,0 +1,25 @@
+/** The page with Uppy 5: lies here because its packages are installed here. */
+import AwsS3 from '@uppy/aws-s3';
+import Uppy from '@uppy/core';
+import Dashboard from '@uppy/dashboard';
+import GoldenRetriever from '@uppy/golden-retriever';
+import { startPage } from '../page.ts';
+import { DASHBOARD, retrieverOptions, shouldUseMultipart } from '../uppy.ts';
+import type { UppyOptions } from '../uppy.ts';
+
+function create(options: UppyOptions) {
+  const core = new Uppy(options).use(Dashboard, DASHBOARD);
+  return {
+    core,
+    connect(companionEndpoint: string): void {
+      const earlier = core.getPlugin('AwsS3Multipart');
+      if (earlier !== undefined) core.removePlugin(earlier);
+      core.use(AwsS3, { endpoint: companionEndpoint, shouldUseMultipart });
+    },
+    restore(): void {
+      core.use(GoldenRetriever, retrieverOptions('uppy5'));
+    },
+  };
+}
+
+startPage({ id: 'uppy5', create });

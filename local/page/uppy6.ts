@@ -1,0 +1,25 @@
+/** The page with Uppy 6: its packages as they come, only configured. */
+import AwsS3 from '@uppy/aws-s3';
+import Uppy from '@uppy/core';
+import Dashboard from '@uppy/dashboard';
+import GoldenRetriever from '@uppy/golden-retriever';
+import { startPage } from './page.ts';
+import { DASHBOARD, retrieverOptions, shouldUseMultipart } from './uppy.ts';
+import type { UppyOptions } from './uppy.ts';
+
+function create(options: UppyOptions) {
+  const core = new Uppy(options).use(Dashboard, DASHBOARD);
+  return {
+    core,
+    connect(companionEndpoint: string): void {
+      const earlier = core.getPlugin('AwsS3');
+      if (earlier !== undefined) core.removePlugin(earlier);
+      core.use(AwsS3, { companionEndpoint, shouldUseMultipart });
+    },
+    restore(): void {
+      core.use(GoldenRetriever, retrieverOptions('uppy6'));
+    },
+  };
+}
+
+startPage({ id: 'uppy6', create });

@@ -1,0 +1,67 @@
+/** States, sizes and problems in words for people. Pure. */
+import type { Upload } from './api.ts';
+
+const STATUS: Record<string, string> = {
+  awaiting_upload: 'Waiting for the file',
+  staged: 'Stored, next: IPD',
+  delivering: 'On its way to IPD',
+  waiting: 'Will be tried again',
+  unconfirmed: 'Asking IPD whether it arrived',
+  delivered: 'In IPD',
+  failed: 'Failed',
+  expired: 'Expired',
+  cancelled: 'Cancelled',
+};
+
+const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled']);
+const CANCELLABLE = new Set(['awaiting_upload', 'staged', 'waiting']);
+
+export function statusInWords({ status }: Upload): string {
+  return STATUS[status] ?? status;
+}
+
+export function isFinal({ status }: Upload): boolean {
+  return FINAL.has(status);
+}
+
+/** Whether asking to cancel makes sense; the API has the last word. */
+export function isCancellable({ status }: Upload): boolean {
+  return CANCELLABLE.has(status);
+}
+
+export function isRetryable({ status, error }: Upload): boolean {
+  return status === 'failed' && error?.retryable === true;
+}
+
+export function sizeInWords(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const units = ['KiB', 'MiB', 'GiB'];
+  let value = bytes / 1024;
+  let unit = 0;
+  for (; value >= 1024 && unit < units.length - 1; unit += 1) value /= 1024;
+  return `${value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 })} ${units[unit]}`;
+}
+
+function timeInWords(iso: string): string {
+  return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+/** How large, for what and since when: each fact stays on one line. */
+export function factsInWords(upload: Upload): string {
+  const size = upload.size === null ? [] : [sizeInWords(upload.size)];
+  const facts = [...size, `work item ${upload.issueId}`, timeInWords(upload.createdAt)];
+  return facts.map((fact) => fact.replaceAll(' ', '\u00a0')).join(' · ');
+}
+
+/** What ails an upload, or what it is waiting for. */
+export function troubleInWords({ error, delivery }: Upload): string {
+  const next = delivery.nextAttemptAt;
+  return [error?.message, error?.detail, next && `Next attempt: ${timeInWords(next)}.`]
+    .filter(Boolean)
+    .join(' ');
+}
+
+export function errorInWords(error: unknown): string {
+  if (error instanceof TypeError) return 'The server cannot be reached, or does not let this page in.';
+  return error instanceof Error ? error.message : String(error);
+}

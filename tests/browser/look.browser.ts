@@ -1,0 +1,93 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Browser } from 'playwright-core';
+import { startBrowserStack } from './stack.ts';
+import type { BrowserStack } from './stack.ts';
+import { launchBrowser, sampleFile, VERSIONS, visit } from './visit.ts';
+import type { Visit } from './visit.ts';
+
+const WINDOWS = [
+  { name: 'narrow', width: 320, height: 640 },
+  { name: 'tablet', width: 768, height: 1024 },
+  { name: 'wide', width: 1440, height: 900 },
+];
+
+let browser: Browser;
+let stack: BrowserStack;
+let here: Visit;
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+  stack = await startBrowserStack();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+afterEach(() => here.close());
+
+describe.each(VERSIONS)('the look of the page with Uppy %d', (version) => {
+  const scenes = WINDOWS.flatMap((window) => [
+    { ...window, colorScheme: 'light' as const },
+    { ...window, colorScheme: 'dark' as const },
+  ]);
+
+  it.each(scenes)(
+    'fits a $name window in $colorScheme colours',
+    async ({ name, colorScheme, ...viewport }) => {
+      here = await visit(browser, { origin: stack.urls.apiUrl, version, colorScheme, viewport });
+      const file = sampleFile(
+        `A report with a rather long name, ${name} ${colorScheme} ${version}.pdf`,
+        5000,
+      );
+      await here.pick(file);
+      await here.upload();
+      await here.arrival(file);
+
+      const { width, background } = await here.page.evaluate<{ width: number; background: string }>(
+        `({ width: document.documentElement.scrollWidth,
+          background: getComputedStyle(document.body).backgroundColor })`,
+      );
+
+      await here.screenshot(`uppy${version}-${name}-${colorScheme}`);
+      expect(width).toBeLessThanOrEqual(viewport.width);
+      expect(background).toBe(colorScheme === 'dark' ? 'rgb(16, 20, 28)' : 'rgb(243, 245, 249)');
+      expect(here.troubles()).toEqual([]);
+    },
+  );
+
+  it('can be used with the keyboard alone', async () => {
+    here = await visit(browser, { origin: stack.urls.apiUrl, version });
+    const file = sampleFile(`typed ${version}.txt`, 2000);
+    const { keyboard } = here.page;
+    await here.page.getByRole('button', { name: 'browse files' }).waitFor();
+
+    await here.page.getByLabel('You are').focus();
+    await keyboard.press('Tab');
+    await keyboard.press('Tab');
+    const chooser = here.page.waitForEvent('filechooser');
+    await keyboard.press('Tab');
+    await keyboard.press('Enter');
+    await (await chooser).setFiles(file);
+    const upload = here.page.getByRole('button', { name: /^Upload 1 file/ });
+    await upload.waitFor();
+    await upload.focus();
+    await keyboard.press('Enter');
+
+    await here.arrival(file);
+    expect(await here.page.getByRole('status').allTextContents()).toContain(`${file.name}: In IPD`);
+  });
+
+  it('names every field and button', async () => {
+    here = await visit(browser, { origin: stack.urls.apiUrl, version });
+    await here.page.getByText('Drop files here').waitFor();
+
+    const nameless = await here.page.evaluate<string[]>(`
+      [...document.querySelectorAll('body > *:not(.unseen) button, form input, label input')]
+        .filter((node) => !node.textContent.trim() && !node.ariaLabel && !node.labels?.length && !node.title)
+        .map((node) => node.outerHTML)`);
+
+    expect(nameless).toEqual([]);
+  });
+});

@@ -1,0 +1,62 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Browser } from 'playwright-core';
+import { startBrowserStack, startElsewhere } from './stack.ts';
+import type { BrowserStack } from './stack.ts';
+import { launchBrowser, sampleFile, VERSIONS, visit } from './visit.ts';
+import type { Visit } from './visit.ts';
+
+const MIB = 1024 * 1024;
+
+let browser: Browser;
+let allowed: Awaited<ReturnType<typeof startElsewhere>>;
+let stranger: Awaited<ReturnType<typeof startElsewhere>>;
+let stack: BrowserStack;
+let here: Visit;
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+  allowed = await startElsewhere();
+  stranger = await startElsewhere();
+  stack = await startBrowserStack({ ALLOWED_ORIGIN: allowed.url });
+  const { apiUrl, tokenUrl, ipdAdminUrl } = stack.urls;
+  allowed.serve({ apiUrl, tokenUrl, ipdAdminUrl });
+  stranger.serve({ apiUrl, tokenUrl, ipdAdminUrl });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await stack?.stop();
+  await allowed?.close();
+  await stranger?.close();
+});
+
+afterEach(() => here.close());
+
+describe.each(VERSIONS)('a page of another origin with Uppy %d', (version) => {
+  it.each([
+    ['a small file', 10_000],
+    ['a large file', 11 * MIB],
+  ])('that is allowed brings %s to IPD', async (kind, size) => {
+    here = await visit(browser, { origin: allowed.url, version });
+    const file = sampleFile(`${kind} ${version}.bin`, size);
+
+    await here.pick(file);
+    await here.upload();
+
+    await here.arrival(file);
+    expect(await stack.received()).toContainEqual(expect.objectContaining({ sha256: file.sha256, size }));
+    expect(here.troubles()).toEqual([]);
+  });
+
+  it('that is not allowed gets nothing, and says so', async () => {
+    here = await visit(browser, { origin: stranger.url, version });
+
+    await here.pick(sampleFile(`stray ${version}.bin`, 10_000));
+
+    await here.problem.getByText('does not let this page in').waitFor();
+    expect(here.errors.join()).toContain('blocked by CORS policy');
+    expect(await stack.uploadsOf('demo')).not.toContainEqual(
+      expect.objectContaining({ filename: `stray ${version}.bin` }),
+    );
+  });
+});

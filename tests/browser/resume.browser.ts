@@ -1,0 +1,121 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
+import { startBrowserStack } from './stack.ts';
+import type { BrowserStack } from './stack.ts';
+import { holdBack, launchBrowser, partNumber, sampleFile, VERSIONS, visit } from './visit.ts';
+import type { Visit } from './visit.ts';
+
+const MIB = 1024 * 1024;
+
+let browser: Browser;
+let stack: BrowserStack;
+let here: Visit;
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+  stack = await startBrowserStack();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+/** What Golden Retriever has written down, in either version's place: a page cannot be left before. */
+const REMEMBERED = `(async () => {
+  const open = (name) => new Promise((resolve, reject) => {
+    const request = indexedDB.open(name);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const all = (db, store) => new Promise((resolve) => {
+    if (!db.objectStoreNames.contains(store)) return resolve([]);
+    const request = db.transaction([store]).objectStore(store).getAll();
+    request.onsuccess = () => resolve(request.result);
+  });
+  const names = (await indexedDB.databases()).map(({ name }) => name);
+  const stores = await Promise.all(names.map(async (name) => {
+    const db = await open(name);
+    const found = { files: await all(db, 'files'), notes: await all(db, 'metadata') };
+    db.close();
+    return found;
+  }));
+  const notes = JSON.stringify([stores.map((store) => store.notes), { ...localStorage }]);
+  return stores.some((store) => store.files.length > 0) && notes.includes('uploadId');
+})()`;
+
+/** Sends all parts of a file but the second one, then leaves the page and comes back. */
+async function interrupt(): Promise<void> {
+  const second = await holdBack(here.page, (url, method) => partNumber(url, method) === 2);
+  const first = stored(here.page, 1);
+  await here.upload();
+  await Promise.all([first, second.held]);
+  await here.page.waitForFunction(REMEMBERED);
+  await here.page.reload();
+  second.letGo();
+}
+
+async function stored(page: Page, number: number): Promise<void> {
+  const response = await page.waitForResponse((answer) => {
+    const request = answer.request();
+    return partNumber(new URL(request.url()), request.method()) === number;
+  });
+  await response.finished();
+}
+
+function recordParts(page: Page): number[] {
+  const parts: number[] = [];
+  page.on('request', (request) => {
+    const number = partNumber(new URL(request.url()), request.method());
+    if (number !== undefined) parts.push(number);
+  });
+  return parts;
+}
+
+describe.each(VERSIONS)('a reload in the middle of a large upload with Uppy %d', (version) => {
+  beforeEach(async () => {
+    here = await visit(browser, { origin: stack.urls.apiUrl, version });
+  });
+
+  afterEach(() => here.close());
+
+  it('goes on where it stopped and sends no stored part again', async () => {
+    const file = sampleFile(`recording ${version}.mp4`, 11 * MIB);
+    await here.pick(file);
+    await interrupt();
+
+    const parts = recordParts(here.page);
+    await here.screenshot(`uppy${version}-restored`);
+    await here.upload();
+
+    await here.arrival(file);
+    expect(parts).toContain(2);
+    expect(parts).not.toContain(1);
+    expect((await stack.received()).filter(({ sha256 }) => sha256 === file.sha256)).toHaveLength(1);
+    expect(await stack.openMultiparts()).toEqual([]);
+    expect(here.troubles()).toEqual([]);
+  });
+
+  it('begins anew when the work item is changed, and leaves nothing of the old one', async () => {
+    const file = sampleFile(`moved ${version}.mp4`, 11 * MIB);
+    await here.pick(file);
+    await interrupt();
+    await here.page.getByText('Session restored').waitFor();
+
+    const cancelling = await holdBack(here.page, (_url, method) => method === 'DELETE');
+    await here.page.getByLabel('Work item').fill('956239067176935402');
+    await here.page.keyboard.press('Tab');
+    await cancelling.held;
+    // Whoever presses the button now must not resume what is being cancelled.
+    await here.page.locator('#picker[inert]').waitFor();
+    cancelling.letGo();
+    await here.upload();
+
+    await here.arrival(file);
+    expect((await stack.received()).filter(({ sha256 }) => sha256 === file.sha256)).toMatchObject([
+      { issueId: '956239067176935402' },
+    ]);
+    expect(await stack.openMultiparts()).toEqual([]);
+    expect(here.troubles()).toEqual([]);
+  });
+});

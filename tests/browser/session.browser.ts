@@ -1,0 +1,145 @@
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Browser } from 'playwright-core';
+import { startBrowserStack } from './stack.ts';
+import type { BrowserStack } from './stack.ts';
+import { holdBack, launchBrowser, partNumber, sampleFile, VERSIONS, visit } from './visit.ts';
+import type { Visit } from './visit.ts';
+
+const MIB = 1024 * 1024;
+const LARGEST = 20 * MIB;
+const RENEWED = 'The upload session had expired. A new one is open: press Retry.';
+
+let browser: Browser;
+let stack: BrowserStack;
+let directory: string;
+let here: Visit;
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+  directory = await mkdtemp(join(tmpdir(), 'browser-'));
+  stack = await startBrowserStack({ MAX_FILE_BYTES: String(LARGEST) });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await stack?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** From now on the API is shown another ticket than the page's, and refuses it as it refuses any that is over. */
+async function expireTicket(): Promise<void> {
+  const opened = new Set<string>();
+  here.page.on('response', async (response) => {
+    if (response.url().endsWith('/v1/uppy-sessions')) opened.add(ticketOf(await response.text()));
+  });
+  await here.page.route('**/v1/uppy/**', (route, request) => {
+    const ticket = ticketOf(request.url());
+    return opened.has(ticket)
+      ? route.fallback()
+      : route.continue({ url: request.url().replace(ticket, 'tk_over') });
+  });
+}
+
+function ticketOf(text: string): string {
+  return /tk_[\w-]+/.exec(text)?.[0] ?? '';
+}
+
+/** The browser reports the refusals by itself, and so does each Uppy. */
+function isExpected(trouble: string): boolean {
+  return /status of 401|Companion request failed: Unauthorized|Authorization required/.test(trouble);
+}
+
+describe.each(VERSIONS)('the upload session of the page with Uppy %d', (version) => {
+  beforeEach(async () => {
+    here = await visit(browser, { origin: stack.urls.apiUrl, version });
+  });
+
+  afterEach(() => here.close());
+
+  it('that has expired is told and replaced, and a retry brings the file to IPD', async () => {
+    const file = sampleFile(`late ${version}.bin`, 50_000);
+    const opened = here.page.waitForResponse('**/v1/uppy-sessions');
+    await here.pick(file);
+    await (await opened).finished();
+    await expireTicket();
+
+    await here.upload();
+    await here.problem.getByText(RENEWED).waitFor();
+    await here.screenshot(`uppy${version}-expired`);
+    await here.retry();
+
+    await here.arrival(file);
+    expect((await stack.received()).filter(({ sha256 }) => sha256 === file.sha256)).toHaveLength(1);
+    expect(here.troubles().filter((trouble) => !isExpected(trouble))).toEqual([]);
+  });
+
+  it('that expires in the middle of a large file is replaced, and nothing of the first try stays', async () => {
+    const file = sampleFile(`long ${version}.bin`, 11 * MIB);
+    const second = await holdBack(here.page, (url, method) => partNumber(url, method) === 2);
+    await here.pick(file);
+    await here.upload();
+    await second.held;
+    await expireTicket();
+
+    second.letGo();
+    await here.problem.getByText(RENEWED).waitFor();
+    expect(await stack.openMultiparts()).toEqual([]);
+    await here.retry();
+
+    await here.arrival(file);
+    expect((await stack.received()).filter(({ sha256 }) => sha256 === file.sha256)).toHaveLength(1);
+    expect(await stack.openMultiparts()).toEqual([]);
+    expect(here.troubles().filter((trouble) => !isExpected(trouble))).toEqual([]);
+  });
+
+  it('is not opened for a file that is too large', async () => {
+    const path = join(directory, `huge ${version}.bin`);
+    const handle = await open(path, 'w');
+    await handle.truncate(LARGEST + 1);
+    await handle.close();
+    await here.page.waitForResponse((response) => response.url().endsWith('/v1/limits'));
+
+    await here.page.locator('#picker input[type=file]').first().setInputFiles(path);
+
+    await here.page
+      .getByText(/exceeds maximum allowed size of 20 MB/)
+      .first()
+      .waitFor();
+    await here.screenshot(`uppy${version}-too-large`);
+    expect(await stack.uploadsOf('demo')).not.toContainEqual(
+      expect.objectContaining({ filename: `huge ${version}.bin` }),
+    );
+    expect(here.troubles()).toEqual([]);
+  });
+
+  it('is refused in the words of the API when the page does not know the limit', async () => {
+    await here.page.route('**/v1/limits', (route) => route.abort());
+    await here.page.reload();
+    const path = join(directory, `unknown ${version}.bin`);
+    const handle = await open(path, 'w');
+    await handle.truncate(LARGEST + 1);
+    await handle.close();
+
+    await here.page.locator('#picker input[type=file]').first().setInputFiles(path);
+
+    await here.problem.getByText(/“unknown \d\.bin”: .*20971520/).waitFor();
+    expect(await here.page.locator('#picker .uppy-Dashboard-Item').count()).toBe(0);
+  });
+
+  it('is opened for the user and the work item in the fields', async () => {
+    await here.page.getByLabel('You are').fill(`user-${version}`);
+    await here.page.keyboard.press('Tab');
+    const file = sampleFile(`mine ${version}.bin`, 1000);
+
+    await here.pick(file);
+    await here.upload();
+
+    await here.arrival(file);
+    expect(await stack.uploadsOf(`user-${version}`)).toMatchObject([
+      { filename: file.name, status: 'delivered' },
+    ]);
+  });
+});

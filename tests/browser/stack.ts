@@ -1,0 +1,103 @@
+/** The whole product on free ports as the browser tests see it: its page, and the back doors that tell the truth. */
+import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import { z } from 'zod';
+import { startGateway } from '../../local/gateway/server.ts';
+import { createPage } from '../../local/gateway/page.ts';
+import { startStack } from '../../local/stack.ts';
+import { createLogCollector, makeTemporaryDirectory } from '../support/probe-stack.ts';
+
+export type BrowserStack = Awaited<ReturnType<typeof startBrowserStack>>;
+
+const WORK_ITEM = { projectId: '0123456789abcdef0123456789abcdef', issueId: '956239067176935400' };
+const BUCKET = 'ipd-attachment-bridge-dev-stagingbucket';
+const attachments = z.array(
+  z.object({
+    id: z.string(),
+    issueId: z.string(),
+    filename: z.string(),
+    size: z.number(),
+    sha256: z.string(),
+  }),
+);
+const token = z.object({ access_token: z.string() });
+const uploads = z.object({
+  uploads: z.array(z.object({ id: z.string(), filename: z.string(), status: z.string() })),
+});
+
+/** Starts everything; `stop` leaves nothing behind. */
+export async function startBrowserStack(environment: Record<string, string> = {}) {
+  const data = await makeTemporaryDirectory();
+  const logs = createLogCollector();
+  const stack = await startStack({ ports: 'free', dataDirectory: data.path, environment, onLog: logs.log });
+  const { urls } = stack;
+  const s3 = new S3Client({
+    region: 'eu-central-1',
+    endpoint: urls.s3Url,
+    forcePathStyle: true,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+  });
+
+  async function ask(sub: string, method: string, body?: object): Promise<Response> {
+    const answer = await fetch(urls.tokenUrl, { method: 'POST', body: JSON.stringify({ sub }) });
+    const authorization = `Bearer ${token.parse(await answer.json()).access_token}`;
+    return fetch(`${urls.apiUrl}/v1/uploads`, {
+      method,
+      headers: { authorization, 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+  }
+
+  return {
+    urls,
+
+    async received() {
+      return attachments.parse(await (await fetch(`${urls.ipdAdminUrl}/attachments`)).json());
+    },
+
+    /** Has IPD misbehave as the fake's faults say. */
+    async faults(faults: object[]): Promise<void> {
+      await fetch(`${urls.ipdAdminUrl}/faults`, { method: 'PUT', body: JSON.stringify(faults) });
+    },
+
+    /** A user's uploads, as the API lists them. */
+    async uploadsOf(sub: string) {
+      return uploads.parse(await (await ask(sub, 'GET')).json()).uploads;
+    },
+
+    /** An upload that a user has begun somewhere else. */
+    async begin(sub: string, filename: string): Promise<void> {
+      const response = await ask(sub, 'POST', {
+        ...WORK_ITEM,
+        filename,
+        contentType: 'text/plain',
+        size: 10,
+      });
+      if (response.status !== 201) throw new Error(`${response.status} ${await response.text()}`);
+    },
+
+    /** The multipart uploads that storage holds open. */
+    async openMultiparts(): Promise<string[]> {
+      const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
+      return Uploads.map(({ Key = '' }) => Key);
+    },
+
+    async stop(): Promise<void> {
+      s3.destroy();
+      await stack.stop();
+      await data.remove();
+    },
+  };
+}
+
+/** The same page from an origin of its own. */
+export async function startElsewhere() {
+  const gateway = await startGateway({ port: 0 });
+  return {
+    url: gateway.url,
+    close: gateway.close,
+    serve(settings: { apiUrl: string; tokenUrl: string; ipdAdminUrl: string }): void {
+      const unused = { routes: [], authorizers: {}, cors: undefined, invoke: async () => '{}' };
+      gateway.serve({ ...unused, page: createPage(settings) });
+    },
+  };
+}

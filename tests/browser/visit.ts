@@ -1,0 +1,121 @@
+/**
+ * A visit to the page in a real browser: what a person does there, and what the browser noted meanwhile. Every
+ * visit begins without a memory.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+
+const SCREENSHOTS = join(import.meta.dirname, '..', '..', '.local', 'screenshots');
+/** Nothing but what the page itself asks for leaves this browser. */
+const ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export type Visit = Awaited<ReturnType<typeof visit>>;
+export type SampleFile = ReturnType<typeof sampleFile>;
+
+/** Both majors of Uppy that the page comes with. */
+export const VERSIONS = [6, 5] as const;
+
+export async function launchBrowser(): Promise<Browser> {
+  const executablePath = process.env['CHROMIUM_PATH'] || '/usr/bin/chromium';
+  if (!existsSync(executablePath)) {
+    throw new Error(`There is no ${executablePath}: apt-get install chromium, or set CHROMIUM_PATH`);
+  }
+  return chromium.launch({ executablePath, args: ARGUMENTS });
+}
+
+/** A file of random bytes; `sha256` is what has to arrive. */
+export function sampleFile(name: string, size: number) {
+  const buffer = randomBytes(size);
+  const sha256 = createHash('sha256').update(buffer).digest('hex');
+  return { name, mimeType: 'application/octet-stream', buffer, sha256 };
+}
+
+/** Opens the page of one version. */
+export async function visit(
+  browser: Browser,
+  { origin, version, ...options }: { origin: string; version: 5 | 6 } & BrowserContextOptions,
+) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const errors: string[] = [];
+  const hosts = new Set<string>();
+  page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(`${message.text()} ${message.location().url}`);
+  });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('request', (request) => {
+    const { protocol, hostname } = new URL(request.url());
+    if (protocol.startsWith('http')) hosts.add(hostname);
+  });
+  await page.goto(version === 6 ? origin : `${origin}/?uppy=5`);
+  const picker = page.locator('#picker');
+  const statusBar = picker.locator('.uppy-StatusBar');
+
+  return {
+    page,
+    /** What the browser's console calls an error. */
+    errors,
+    /** The errors, and every host but this machine that was asked for anything. */
+    troubles: () => [...errors, ...[...hosts].filter((host) => host !== '127.0.0.1')],
+
+    pick: (...files: Pick<SampleFile, 'name' | 'mimeType' | 'buffer'>[]) =>
+      picker.locator('input[type=file]').first().setInputFiles(files),
+    /** Picks another file where some are listed already. */
+    async add(file: Pick<SampleFile, 'name' | 'mimeType' | 'buffer'>): Promise<void> {
+      await picker.getByRole('button', { name: 'Add more' }).click();
+      await picker.locator('input[type=file]').first().setInputFiles(file);
+    },
+    upload: () => picker.getByRole('button', { name: /^Upload \d+ file/ }).click(),
+    retry: () => statusBar.getByRole('button', { name: 'Retry upload' }).click(),
+    cancel: () => statusBar.getByRole('button', { name: 'Cancel' }).click(),
+    problem: page.getByRole('alert'),
+    /** An upload in the list by its file's name. */
+    row: (name: string) => page.locator('#uploads > li', { hasText: name }),
+    /** Settles when the page shows that IPD has these bytes. */
+    async arrival({ name, sha256 }: SampleFile): Promise<void> {
+      await page.locator('#uploads > li[data-status=delivered]', { hasText: name }).waitFor();
+      const received = page.locator(`#received > li[data-sha256="${sha256}"]`);
+      await received.getByText('same bytes as the file you picked').waitFor();
+    },
+
+    async screenshot(name: string): Promise<void> {
+      await mkdir(SCREENSHOTS, { recursive: true });
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+    },
+    close: () => context.close(),
+  };
+}
+
+/** Holds back the first request that fits, until it is let go or the page is left. */
+export async function holdBack(page: Page, fits: (url: URL, method: string) => boolean) {
+  const held = Promise.withResolvers<string>();
+  const gate = Promise.withResolvers<void>();
+  await page.route('**/*', async (route, request) => {
+    const url = new URL(request.url());
+    if (!fits(url, request.method())) return route.fallback();
+    held.resolve(request.url());
+    await gate.promise;
+    // The page may be gone.
+    await route.continue().catch(() => undefined);
+  });
+  return { held: held.promise, letGo: () => gate.resolve() };
+}
+
+/** The number of the part that a request brings to storage, if it brings one. */
+export function partNumber(url: URL, method: string): number | undefined {
+  const number = url.searchParams.get('partNumber');
+  return method === 'PUT' && number !== null ? Number(number) : undefined;
+}
