@@ -22,6 +22,7 @@ const highest = {
   indexStale: 0.3,
 
   storageError: 0.15,
+  storageAnswerLost: 0.1,
   storageReset: 0.3,
   storageStall: 0.1,
   storageShort: 0.2,
@@ -35,13 +36,37 @@ const highest = {
   messageReordered: 0.5,
   sweepSkipped: 0.3,
 
+  noticeError: 0.4,
+  noticeAnswerLost: 0.3,
+
   ipdUnreachable: 0.3,
 } as const;
 
 type OwnFaultKind = keyof typeof highest;
 
 /** What users do that nobody expects of them. */
-const userKinds = ['fileLate', 'fileTwice', 'noFile', 'equalSize', 'equalBytes', 'cancel', 'retry'] as const;
+const userKinds = [
+  'fileLate',
+  'fileTwice',
+  'noFile',
+  'equalSize',
+  'equalBytes',
+  'cancel',
+  'retry',
+  /** By parts: one is put again, some are never put, the rest is put later, S3's upload is gone. */
+  'partTwice',
+  'partsMissing',
+  'partsResumed',
+  'partsDropped',
+  /** Nobody says that all parts are there, or somebody says it again. */
+  'notCompleted',
+  'completedTwice',
+  /** A page with Uppy: nobody knows how long the file will be, and it may be too long. */
+  'sizeUnknown',
+  'fileTooLong',
+  /** More uploads than a user may begin in a minute. */
+  'rateLimited',
+] as const;
 
 export type FaultKind = OwnFaultKind | IpdFaultKind | (typeof userKinds)[number];
 

@@ -1,9 +1,10 @@
 /** What the simulation has found, each told again as a short story that needs no luck. */
 import { describe, expect, it } from '@jest/globals';
+import { stagingKey } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { createDice } from './dice.ts';
 import { createPlatform } from './platform.ts';
-import { issueIdOf, play, projectId } from './users.ts';
+import { issueIdOf, plainParts, play, projectId } from './users.ts';
 import type { Plan } from './users.ts';
 import { createWorld } from './world.ts';
 import type { Rule } from './wire.ts';
@@ -29,6 +30,9 @@ function startStory() {
     bytes: dice.bytes(1000),
     isDeclared: true,
     hasKey: true,
+    mode: 'single',
+    isTooLong: false,
+    parts: plainParts,
     createAt: 0,
     putAfter: [100],
     cancelAfter: undefined,
@@ -89,6 +93,60 @@ describe('what the simulation has found', () => {
     expect(find(first.uploadId)?.duplicates ?? []).toEqual([]);
     expect(find(second.uploadId)).toMatchObject({ status: 'delivered', attachmentId: expect.any(String) });
     expect(held()).toBe(2);
+  });
+
+  it('a doubt that was settled before a throttle is not brought up when IPD refuses for good behind it', async () => {
+    const { world, user, until, find, held } = startStory();
+    world.rules.of = (): Rule => 'unreachable';
+    const story = user();
+    await until(() => find(story.uploadId)?.status === 'waiting');
+    let sent = 0;
+    world.rules.of = ({ operation }): Rule | undefined => {
+      if (operation === 'upload') sent += 1;
+      if (operation === 'upload') return 'throttled';
+      return operation === 'list' && sent > 0 ? 'projectMissing' : undefined;
+    };
+    const { services } = world.createWorker('test');
+    const longAgo = new Date(world.time.now() - HOUR).toISOString();
+    void services.ledger.change(story.uploadId ?? '', (upload) =>
+      upload.status === 'waiting'
+        ? { ...upload, status: 'unconfirmed', doubt: { since: longAgo, absences: 1, accepted: false } }
+        : undefined,
+    );
+
+    await until(() => find(story.uploadId)?.status === 'failed');
+
+    expect(sent).toBe(1);
+    expect(find(story.uploadId)).toMatchObject({ error: { code: 'work_item_missing' } });
+    expect(held()).toBe(0);
+  });
+
+  it('a look for a second copy that comes before the file is removed leaves no file behind', async () => {
+    const { world, user, until, find } = startStory();
+    world.rules.of = (): Rule => 'unreachable';
+    const story = user();
+    await until(() => find(story.uploadId)?.status === 'waiting');
+    world.rules.of = () => undefined;
+    const { services } = world.createWorker('test');
+    const id = story.uploadId ?? '';
+    const now = new Date(world.time.now()).toISOString();
+    const dueAt = new Date(world.time.now() + 20 * MINUTE).toISOString();
+    void services.ledger.change(id, (upload) => ({
+      ...upload,
+      status: 'delivered',
+      attachmentId: null,
+      deliveredAt: now,
+      recheckAt: now,
+      dueAt,
+    }));
+    await until(() => find(id)?.status === 'delivered');
+    expect(world.objects.has(stagingKey(id))).toBe(true);
+
+    world.queue.send(JSON.stringify({ uploadId: id, attempt: 9 }));
+    await until(() => find(id)?.dueAt === undefined);
+
+    expect(world.time.now()).toBeLessThan(Date.parse(dueAt));
+    expect(world.objects.has(stagingKey(id))).toBe(false);
   });
 
   it('whoever takes only the first upload that is due comes to every part of the index in turn', async () => {

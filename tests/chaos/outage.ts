@@ -6,7 +6,7 @@ import { createDice } from './dice.ts';
 import { createPlatform } from './platform.ts';
 import { judge } from './referee.ts';
 import type { Verdict } from './referee.ts';
-import { issueIdOf, play } from './users.ts';
+import { issueIdOf, plainParts, play } from './users.ts';
 import { createWorld } from './world.ts';
 
 const SECOND = 1000;
@@ -61,6 +61,9 @@ export async function playOutage({
         bytes: Buffer.concat([Buffer.from(`${index} `), dice.bytes(dice.int(20, 200))]),
         isDeclared: dice.chance(0.5),
         hasKey: true,
+        mode: 'auto',
+        isTooLong: false,
+        parts: plainParts,
         createAt: dice.int(0, hours * HOUR - MINUTE),
         putAfter: [dice.int(SECOND, 30 * SECOND)],
         cancelAfter: undefined,

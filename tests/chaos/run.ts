@@ -1,6 +1,6 @@
 /**
- * `npm run chaos`: attacks the delivery and counts what IPD holds. Ends with 1 unless nothing was lost, doubled or
- * stuck; prints what went wrong with its seed and a shortest trace.
+ * `npm run chaos`: attacks the delivery and counts what IPD holds. Ends with 1 unless nothing was lost, doubled, stuck,
+ * untold or left over; prints what went wrong with its seed and a shortest trace.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -57,7 +57,8 @@ async function real(): Promise<void> {
   const { runReal } = await import('./real/run.ts');
   const report = await runReal({ schedules, seed, log: (line) => console.error(line) });
   print(report);
-  if (report.lost + report.duplicates + report.stuck > 0) process.exitCode = 1;
+  const { lost, duplicates, stuck, untold, leftovers } = report;
+  if (lost + duplicates + stuck + untold + leftovers > 0) process.exitCode = 1;
 }
 
 async function printTrace(index: number): Promise<void> {

@@ -8,6 +8,7 @@ import { drawProfile } from './faults.ts';
 import type { FaultKind } from './faults.ts';
 import { createPlatform } from './platform.ts';
 import { judge } from './referee.ts';
+import { judgeNotices, judgeStorage } from './referee-rest.ts';
 import type { Verdict } from './referee.ts';
 import { drawPlans, issueIdOf, play } from './users.ts';
 import type { Story } from './users.ts';
@@ -23,6 +24,10 @@ export type ScheduleOptions = {
 };
 
 export type Outcome = Verdict & {
+  /** Uploads whose end nobody was told of. */
+  untold: number;
+  /** Files and parts in storage that nobody wants. */
+  leftovers: number;
   faults: Map<FaultKind, number>;
   /** How often each kind was drawn, left out or not. */
   drawn: Map<FaultKind, number>;
@@ -35,15 +40,21 @@ const HOUR = 3_600_000;
 const PATIENCE_MS = 48 * HOUR;
 
 /** True when something went wrong that must not. */
-export function isBroken({ lost, duplicates, stuck, findings }: Verdict): boolean {
-  return lost + duplicates + stuck + findings.length > 0;
+export function isBroken({ lost, duplicates, stuck, untold, leftovers, findings }: Outcome): boolean {
+  return lost + duplicates + stuck + untold + leftovers + findings.length > 0;
 }
 
 /** Plays a schedule to its end. */
 export async function runSchedule({ seed, index, without, missing }: ScheduleOptions): Promise<Outcome> {
   const dice = createDice(`${seed}/${index}`);
   const profile = drawProfile(dice.fork('profile'));
-  const world = createWorld({ dice: dice.fork('world'), profile, missing, ...(without && { without }) });
+  const world = createWorld({
+    dice: dice.fork('world'),
+    profile,
+    missing,
+    uploadsPerMinute: dice.fork('allowance').chance(0.1) ? 2 : 1000,
+    ...(without && { without }),
+  });
   const { time, faults, trace } = world;
   const plans = drawPlans(dice.fork('plans'), faults);
   const platform = createPlatform(world);
@@ -82,11 +93,35 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
   );
   verdict.findings.push(...undecided.map(({ id }) => `${trace.nameOf(id)} is undecided without a full list`));
   verdict.findings.push(...world.surprises);
-  return { ...verdict, faults: faults.counts, drawn: faults.drawn, trace: trace.hash(), lines: trace.lines };
+  const tooLong = uploads.filter(
+    ({ id, status }) => status === 'delivered' && storyOf.get(id)?.plan.isTooLong,
+  );
+  verdict.findings.push(...tooLong.map(({ id }) => `${trace.nameOf(id)} is longer than its session allows`));
+  const { topic, endings, objects, strays } = world;
+  const telling = judgeNotices({ uploads, messages: topic.messages, endings }, trace.nameOf);
+  const tidiness = judgeStorage(
+    { uploads, keys: objects.keys(), strays, begun: objects.begun(), now: time.now() },
+    trace.nameOf,
+  );
+  verdict.findings.push(...telling.findings, ...tidiness.findings);
+  const { untold } = telling;
+  const { leftovers } = tidiness;
+  return {
+    ...verdict,
+    untold,
+    leftovers,
+    faults: faults.counts,
+    drawn: faults.drawn,
+    trace: trace.hash(),
+    lines: trace.lines,
+  };
 }
 
-/** Nothing moves, and nothing will but the end of what a failed upload keeps for a retry. */
-function isAtRest({ queue, documents }: World, stories: readonly Story[], isIdle: boolean): boolean {
+/** Nothing moves, and nothing will for days but the end of what a failed upload keeps for a retry. */
+function isAtRest({ queue, documents, time }: World, stories: readonly Story[], isIdle: boolean): boolean {
   if (!isIdle || !queue.isEmpty() || !stories.every(({ isOver }) => isOver)) return false;
-  return documents.due().every((status) => status === 'failed');
+  return documents.due().every(({ status, notice, keepUntil }) => {
+    const isKept = status === 'failed' && notice === undefined;
+    return isKept && Date.parse(String(keepUntil)) > time.now() + 2 * PATIENCE_MS;
+  });
 }

@@ -4,18 +4,27 @@
  */
 import { Readable } from 'node:stream';
 import { ConditionalCheckFailedException, DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
-import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Container } from './container.ts';
 import type { Documents } from './ends/documents.ts';
-import { refusal } from './ends/objects.ts';
 import type { Objects, Reading } from './ends/objects.ts';
 import type { MessageQueue } from './ends/queue.ts';
+import { refusal } from './ends/refusal.ts';
+import type { Topic } from './ends/topic.ts';
 import type { Faults } from './faults.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-export type Ends = { documents: Documents; objects: Objects; queue: MessageQueue };
+export type Ends = { documents: Documents; objects: Objects; queue: MessageQueue; topic: Topic };
 
 type Surroundings = Ends & {
   container: Container;
@@ -25,9 +34,24 @@ type Surroundings = Ends & {
   note: (what: string, key: unknown) => void;
   /** For tests of the referee: a write that only seems to be made. */
   isDenied?: ((item: Record<string, unknown>) => boolean) | undefined;
+  /** The same: messages that only seem to be published, files and parts that only seem to be removed. */
+  isMute?: boolean;
+  isKept?: boolean;
 };
 
 type Options = { abortSignal?: AbortSignal };
+
+/** Signs URLs as every client does; nothing is ever sent to where they lead. */
+const signer = new S3Client({
+  region: 'eu-central-1',
+  endpoint: 'http://127.0.0.1:1',
+  forcePathStyle: true,
+  credentials: { accessKeyId: 'simulated', secretAccessKey: 'simulated' },
+  requestChecksumCalculation: 'WHEN_REQUIRED',
+  responseChecksumValidation: 'WHEN_REQUIRED',
+});
+// The first signature reads the SDK's own settings from files: virtual time does not wait for those.
+await getSignedUrl(signer, new UploadPartCommand({ Bucket: 'b', Key: 'k', UploadId: 'u', PartNumber: 1 }));
 
 /** The ledger's client. */
 export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient {
@@ -65,17 +89,25 @@ export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient 
     }
   }
 
-  return standIn(DynamoDBDocumentClient, (command) => container.call(() => execute(command), 8));
+  return standIn(DynamoDBDocumentClient.prototype, (command) => container.call(() => execute(command), 8));
 }
 
 /** The staging adapter's client. */
-export function storageOf({ container, objects, faults, note }: Surroundings): S3Client {
+export function storageOf({ container, objects, faults, note, time, isKept }: Surroundings): S3Client {
   const { dice } = container;
 
-  function execute(command: object, { abortSignal }: Options): object {
+  async function execute(command: object, { abortSignal }: Options): Promise<object> {
     note(command.constructor.name.replace('Command', ''), 'input' in command ? keyOf(command.input) : '');
     if (abortSignal?.aborted) throw abortSignal.reason;
     if (faults.strikes('storageError', dice)) throw refusal(503, 'SlowDown');
+    if (isKept === true && isRemoval(command)) return {};
+    if (faults.strikes('storageAnswerLost', dice)) {
+      objects.execute(command);
+      if (dice.chance(0.5)) throw refusal(500, 'InternalError');
+      // The SDK repeats it; meanwhile others may do the same.
+      await time.sleep(dice.pick([100, 1000, 5000]));
+      await container.awake();
+    }
     const answer = objects.execute(command, command instanceof GetObjectCommand ? drawReading() : {});
     const body = 'Body' in answer ? answer.Body : undefined;
     if (body instanceof Readable) {
@@ -93,7 +125,7 @@ export function storageOf({ container, objects, faults, note }: Surroundings): S
     return { chunkBytes };
   }
 
-  return standIn(S3Client, (command, options = {}) => container.call(() => execute(command, options), 20));
+  return standIn(signer, (command, options = {}) => container.call(() => execute(command, options), 20));
 }
 
 /** The queue's client. */
@@ -109,15 +141,36 @@ export function queueOf({ container, queue, faults, note }: Surroundings): SQSCl
     return answer;
   }
 
-  return standIn(SQSClient, (command) => container.call(() => execute(command), 10));
+  return standIn(SQSClient.prototype, (command) => container.call(() => execute(command), 10));
 }
 
-/** An instance of the SDK's client that sends its commands elsewhere. */
+/** The client of the notices. */
+export function topicOf({ container, topic, faults, note, isMute }: Surroundings): SNSClient {
+  const { dice } = container;
+
+  function execute(command: object): object {
+    if (faults.strikes('noticeError', dice)) throw new Error('SNS does not answer');
+    if (isMute === true) return {};
+    const answer = topic.execute(command);
+    const { type, upload } = topic.messages.at(-1) ?? {};
+    note(`published ${type ?? ''}`, upload?.id);
+    if (faults.strikes('noticeAnswerLost', dice)) throw new Error('the answer of SNS was lost');
+    return answer;
+  }
+
+  return standIn(SNSClient.prototype, (command) => container.call(() => execute(command), 15));
+}
+
+/** The SDK's client, but for sending its commands elsewhere. */
 function standIn<T extends object>(
-  client: { prototype: T },
+  client: T,
   send: (command: object, options?: Options) => Promise<object>,
 ): T {
-  return Object.create(client.prototype, { send: { value: send } });
+  return Object.create(client, { send: { value: send } });
+}
+
+function isRemoval(command: object): boolean {
+  return command instanceof DeleteObjectCommand || command instanceof AbortMultipartUploadCommand;
 }
 
 function throttled(): Error {

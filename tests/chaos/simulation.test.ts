@@ -7,11 +7,12 @@ import { playAll, playRange } from './simulation.ts';
 import { createVirtualTime } from './virtual-time.ts';
 
 describe('the simulation', () => {
-  it('finds nothing lost, doubled or stuck, accounts for every upload and leaves no kind of fault out', async () => {
+  it('finds nothing lost, doubled, stuck, untold or left over, accounts for every upload and leaves no kind of fault out', async () => {
     const { report, broken } = await playAll({ seed: 1, schedules: 500, processes: 1 });
 
     expect(broken).toEqual([]);
     expect(report).toMatchObject({ schedules: 500, lost: 0, duplicates: 0, stuck: 0 });
+    expect(report).toMatchObject({ untold: 0, leftovers: 0 });
     const failed = Object.values(report.failed).reduce((sum, count) => sum + count, 0);
     expect(report.delivered + failed).toBe(report.uploads);
     expect(report.uploads).toBeGreaterThan(1000);
@@ -46,6 +47,8 @@ describe('the referee', () => {
     ['reconciliation', 'duplicates'],
     ['fence', 'duplicates'],
     ['sweep', 'stuck'],
+    ['notices', 'untold'],
+    ['removal', 'leftovers'],
   ] as const)(
     'sees what a product without its %s does: %s',
     async (missing, finding) => {

@@ -21,6 +21,8 @@ const tallySchema = z.object({
   lost: z.number(),
   duplicates: z.number(),
   stuck: z.number(),
+  untold: z.number(),
+  leftovers: z.number(),
   traces: z.array(z.string()),
   /** The numbers of those that went wrong. */
   broken: z.array(z.number()),
@@ -33,6 +35,16 @@ export type Report = Omit<Tally, 'traces' | 'broken'> & { schedules: number; see
 
 export type Range = { seed: number; from: number; to: number; missing?: Missing | undefined };
 
+const TOTALS = [
+  'uploads',
+  'delivered',
+  'undecided',
+  'lost',
+  'duplicates',
+  'stuck',
+  'untold',
+  'leftovers',
+] as const;
 /** Fewer schedules than this are done before a second process has started. */
 const WORTH_A_PROCESS = 400;
 
@@ -96,15 +108,15 @@ function emptyTally(): Tally {
     lost: 0,
     duplicates: 0,
     stuck: 0,
+    untold: 0,
+    leftovers: 0,
     traces: [],
     broken: [],
   };
 }
 
 function add(sum: Tally, more: Tally): void {
-  for (const name of ['uploads', 'delivered', 'undecided', 'lost', 'duplicates', 'stuck'] as const) {
-    sum[name] += more[name];
-  }
+  for (const name of TOTALS) sum[name] += more[name];
   for (const name of ['failed', 'faults'] as const) {
     for (const [key, count] of Object.entries(more[name])) sum[name][key] = (sum[name][key] ?? 0) + count;
   }

@@ -1,13 +1,16 @@
 /**
- * What users do: create uploads, put their files sooner or later, once, twice or never, take them back, ask for another
- * try. They repeat a call that gets no answer, as the client does, and know of their uploads what the API tells.
+ * What users do: create uploads, bring their files sooner or later, once, twice or never, take them back, ask for
+ * another try. They repeat a call that gets no answer, as the client does, and know of their uploads what the API
+ * tells. How a file gets into storage is in `bringing.ts`.
  */
 import { createHash } from 'node:crypto';
-import { PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
-import { AppError, isProblemCode, problems } from '../../lib/errors.ts';
-import { stagingKey } from '../../lib/upload.ts';
+import { AppError } from '../../lib/errors.ts';
+import { isWorthRepeating } from './asking.ts';
+import { createBringing } from './bringing.ts';
+import type { Bring } from './bringing.ts';
 import type { Dice } from './dice.ts';
 import type { Faults } from './faults.ts';
+import { createPage } from './page.ts';
 import type { Platform } from './platform.ts';
 import type { World } from './world.ts';
 
@@ -18,11 +21,27 @@ export type Plan = {
   bytes: Buffer;
   isDeclared: boolean;
   hasKey: boolean;
+  /** How it is to be staged; a page with Uppy does so by a form or by parts, and tells no size. */
+  mode: 'auto' | 'single' | 'multipart' | 'page form' | 'page parts';
+  /** A page's file that has more bytes than its session allows. */
+  isTooLong: boolean;
   createAt: number;
   /** When the file is put, counted from the creation. */
   putAfter: number[];
+  /** Where it is put by parts. */
+  parts: PartsPlan;
   cancelAfter: number | undefined;
   retryAfter: number[];
+};
+
+export type PartsPlan = {
+  /** The share of the parts after which the first try ends for good. */
+  stopAt: number | undefined;
+  /** The share of the parts after which S3's multipart upload is removed by somebody else. */
+  dropAt: number | undefined;
+  hasRepeats: boolean;
+  /** When it is said that all is there, counted from the last part. */
+  completeAfter: number[];
 };
 
 /** What the referee has to know of a user's upload. */
@@ -36,14 +55,20 @@ export type Story = {
 
 export const projectId = '0123456789abcdef0123456789abcdef';
 const FIRST_ISSUE = 956_239_067_176_935_400n;
-const caller = { owner: 'user', projects: '*' } as const;
+export const caller = { owner: 'user', projects: '*' } as const;
 const contentType = 'application/octet-stream';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-/** A PUT that was begun while its URL lived may take this long. */
-const SLOW_PUT_MS = 40 * MINUTE;
+
+/** All parts, once, in order, and then the word that they are there. */
+export const plainParts: PartsPlan = {
+  stopAt: undefined,
+  dropAt: undefined,
+  hasRepeats: false,
+  completeAfter: [0],
+};
 
 /** The number of this work item. */
 export const issueIdOf = (index: number): string => String(FIRST_ISSUE + BigInt(index));
@@ -76,79 +101,97 @@ function drawPlan(
     filename: dice.pick(['photo.jpg', 'report 1.pdf', 'café \u{1F4CE}.txt', '需求说明.txt']),
     bytes: Buffer.concat([Buffer.from([index]), dice.bytes(size - 1)]),
   };
+  const isPage = dice.chance(0.18) && faults.happens('sizeUnknown');
+  const mode = isPage
+    ? dice.pick(['page form', 'page parts'])
+    : dice.pick(['auto', 'auto', 'auto', 'multipart', 'single']);
   return {
     ...(isTwin ? twin : own),
     ...(isAlike && { issueId: twin.issueId, filename: twin.filename }),
     isDeclared: dice.chance(0.5),
     hasKey: dice.chance(0.8),
+    mode,
+    isTooLong: mode === 'page parts' && dice.chance(0.1) && faults.happens('fileTooLong'),
     createAt: dice.pick([0, dice.int(0, 5 * SECOND), dice.int(0, 10 * MINUTE)]),
     putAfter,
+    parts: drawParts(dice, faults),
     cancelAfter: dice.chance(0.08) ? dice.pick([dice.int(0, 10 * SECOND), dice.int(0, 2 * HOUR)]) : undefined,
     retryAfter: dice.chance(0.3) ? [dice.int(0, HOUR), dice.int(0, 5 * HOUR)] : [],
   };
 }
 
+/** Whether any of it comes true depends on whether the file is put by parts, so it counts only then. */
+function drawParts(dice: Dice, faults: Faults): PartsPlan {
+  const completeAfter = [dice.pick([0, dice.int(0, 5 * SECOND), dice.int(0, 6 * MINUTE)])];
+  const isSaid = !dice.chance(0.25) || !faults.allows('notCompleted');
+  const isSaidAgain = dice.chance(0.3) && faults.allows('completedTwice');
+  return {
+    stopAt: dice.chance(0.15) && faults.allows('partsMissing') ? dice.random() : undefined,
+    dropAt: dice.chance(0.06) && faults.allows('partsDropped') ? dice.random() : undefined,
+    hasRepeats: dice.chance(0.2) && faults.allows('partTwice'),
+    completeAfter: [
+      ...(isSaid ? completeAfter : []),
+      ...(isSaid && isSaidAgain ? [dice.pick([...completeAfter, dice.int(0, 5 * MINUTE)])] : []),
+    ],
+  };
+}
+
 /** Plays a plan from now on; the story that it returns fills in as time goes on. */
 export function play(plan: Plan, { world, platform }: { world: World; platform: Platform }): Story {
-  const { time, faults, dice, objects, trace } = world;
+  const { time, faults, dice, trace } = world;
   const sha256 = createHash('sha256').update(plan.bytes).digest('hex');
   const story: Story = { plan, sha256, uploadId: undefined, isPut: false, isOver: false };
+  const openPage = createPage({ story, world, platform });
 
   async function tell(): Promise<void> {
     await time.sleep(plan.createAt);
-    const id = await create();
-    story.uploadId = id;
-    if (id !== undefined) await live(id);
+    const begun = await create();
+    story.uploadId = begun?.id;
+    if (begun !== undefined) await live(begun);
     story.isOver = true;
   }
 
-  async function live(id: string): Promise<void> {
+  async function live({ id, bring }: { id: string; bring: Bring }): Promise<void> {
     const created = time.now();
     const at = async (afterMs: number, act: () => Promise<void>): Promise<void> => {
       await time.sleep(created + afterMs - time.now());
       await act();
     };
     await Promise.all([
-      ...plan.putAfter.map((afterMs) => at(afterMs, () => put(id, created + afterMs))),
+      ...plan.putAfter.map((afterMs, turn) => at(afterMs, () => bring(created + afterMs, turn))),
       ...(plan.cancelAfter === undefined ? [] : [at(plan.cancelAfter, () => cancel(id))]),
       ...plan.retryAfter.map((afterMs) => at(afterMs, () => retry(id))),
     ]);
   }
 
   /** Undefined when the product refuses it. */
-  async function create(): Promise<string | undefined> {
-    const { issueId, filename, bytes, isDeclared } = plan;
-    const key = plan.hasKey ? dice.uuid() : undefined;
-    const request = { projectId, issueId, filename, contentType, size: bytes.length };
+  async function create(): Promise<{ id: string; bring: Bring } | undefined> {
+    const begin = plan.mode === 'page form' || plan.mode === 'page parts' ? openPage : createNew();
     for (;;) {
-      const answer = await platform.api(({ intake }) =>
-        intake.create(caller, { ...request, ...(isDeclared && { sha256 }) }, key),
-      );
+      const answer = await begin();
       if (answer !== undefined && !(answer instanceof AppError)) {
-        trace.note('user', 'created', answer.upload.id);
-        return answer.upload.id;
+        trace.note('user', 'created', answer.id);
+        return answer;
       }
-      if (answer !== undefined && isProblemCode(answer.code) && !problems[answer.code].retryable)
-        return undefined;
+      if (answer?.code === 'rate_limited') faults.count('rateLimited');
+      if (answer !== undefined && !isWorthRepeating(answer)) return undefined;
       await time.sleep(dice.int(1, 60) * SECOND);
     }
   }
 
-  /** Through the presigned URL, whose life ends with the upload's deadline at the latest. */
-  async function put(id: string, due: number): Promise<void> {
-    const deadline = Date.parse(world.find(id)?.uploadDeadline ?? '');
-    if (due >= deadline) return;
-    await time.sleep(Math.min(dice.int(0, 3 * SECOND), deadline + SLOW_PUT_MS - time.now()));
-    try {
-      objects.execute(
-        new PutObjectCommand({ Bucket: '', Key: stagingKey(id), Body: plan.bytes, IfNoneMatch: '*' }),
+  function createNew(): typeof openPage {
+    const { issueId, filename, bytes, isDeclared, mode } = plan;
+    const key = plan.hasKey ? dice.uuid() : undefined;
+    const way = mode === 'single' || mode === 'multipart' ? mode : 'auto';
+    const about = { projectId, issueId, filename, contentType, size: bytes.length, mode: way } as const;
+    return async () => {
+      const answer = await platform.api(({ intake }) =>
+        intake.create(caller, { ...about, ...(isDeclared && { sha256 }) }, key),
       );
-      trace.note('user', 'put the file', id);
-    } catch (error) {
-      if (!(error instanceof S3ServiceException)) throw error;
-      trace.note('user', 'has put the file already', id);
-    }
-    story.isPut = true;
+      if (answer === undefined || answer instanceof AppError) return answer;
+      const { upload } = answer;
+      return { id: upload.id, bring: createBringing(upload, { story, world, platform }) };
+    };
   }
 
   async function cancel(id: string): Promise<void> {

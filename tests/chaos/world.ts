@@ -9,24 +9,26 @@ import { readConfig } from '../../lib/config.ts';
 import { buildServices } from '../../lib/services.ts';
 import type { Services } from '../../lib/services.ts';
 import type { Telemetry } from '../../lib/telemetry.ts';
-import { uploadSchema } from '../../lib/upload.ts';
+import { isFinal, uploadIdOf, uploadSchema } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { createContainer } from './container.ts';
 import type { Container } from './container.ts';
 import type { Dice } from './dice.ts';
 import { createDocuments } from './ends/documents.ts';
 import { createObjects } from './ends/objects.ts';
+import type { Creation } from './ends/objects.ts';
 import { createMessageQueue } from './ends/queue.ts';
+import { createTopic } from './ends/topic.ts';
 import { createFaults } from './faults.ts';
 import type { Profile } from './faults.ts';
-import { documentsOf, queueOf, storageOf } from './seams.ts';
+import { documentsOf, queueOf, storageOf, topicOf } from './seams.ts';
 import { createTrace } from './trace.ts';
 import { createVirtualTime } from './virtual-time.ts';
 import { wireOf } from './wire.ts';
 import type { IpdCall, Rule } from './wire.ts';
 
 /** Parts of the product that a test of the referee takes away. */
-export type Missing = 'reconciliation' | 'fence' | 'sweep';
+export type Missing = 'reconciliation' | 'fence' | 'sweep' | 'notices' | 'removal';
 
 export type Worker = { container: Container; services: Services; errand: { uploadId?: string | undefined } };
 
@@ -46,12 +48,22 @@ export function createWorld(options: {
   missing?: Missing | undefined;
   uploadDeadlineHours?: number;
   pageSize?: number;
+  uploadsPerMinute?: number;
 }) {
   const { dice, profile, without = new Set(), missing } = options;
   const time = createVirtualTime(START);
   const trace = createTrace(time.elapsed);
   const faults = createFaults({ profile, without, note: (kind) => trace.note('fault', kind) });
-  const documents = createDocuments({ now: time.now, pageSize: options.pageSize });
+  const topic = createTopic();
+  /** Every version of a record that ends an upload and is to be told of. */
+  const endings: Upload[] = [];
+  const documents = createDocuments({
+    now: time.now,
+    pageSize: options.pageSize,
+    onWritten: (item) => {
+      if (item['notice'] !== undefined) endings.push(uploadSchema.parse(item));
+    },
+  });
   const queue = createMessageQueue({
     now: time.now,
     visibilityMs: VISIBILITY_MS,
@@ -69,7 +81,7 @@ export function createWorld(options: {
     fileSizeAs: ipdDice.chance(0.3) ? 'string' : 'number',
     deadToken: ipdDice.chance(0.5) ? 'service' : 'gateway',
   });
-  const config = readConfig({
+  const standard = readConfig({
     STAGING_BUCKET: 'staging',
     UPLOADS_TABLE: 'uploads',
     DELIVERY_QUEUE_URL: `${URL}/queue`,
@@ -81,24 +93,43 @@ export function createWorld(options: {
     IPD_COMMIT_WINDOW_SECONDS: missing === 'reconciliation' ? '1' : '600',
     PREFLIGHT: ipdDice.chance(0.2) ? 'on' : 'off',
     UPLOAD_DEADLINE_HOURS: String(options.uploadDeadlineHours ?? ipdDice.pick([1, 24])),
+    FAILED_RETENTION_DAYS: ipdDice.chance(0.2) ? '1' : '7',
+    NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
   });
+  const partSizeBytes = ipdDice.pick([150, 400, 1200]);
+  const config = {
+    ...standard,
+    // As everything else here, files are a thousand times smaller than life.
+    allowance: {
+      multipartThresholdBytes: ipdDice.pick([200, 1000]),
+      partSizeBytes,
+      maxOpenUploads: 10_000,
+      uploadsPerMinute: options.uploadsPerMinute ?? 1000,
+    },
+  };
   /** Uploads that IPD refused for good at least once. */
   const refused = new Set<string>();
   /** Errors that nobody injected. */
   const surprises: string[] = [];
   const rules = { of: (_call: IpdCall): Rule | undefined => undefined };
 
+  /** Objects that came when nobody expected them any more, and of which nobody was told: only their age removes them. */
+  const strays = new Set<string>();
   const objects = createObjects({
-    onCreated: (key, { bytes, etag }) =>
-      announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }),
+    minPartBytes: partSizeBytes,
+    partsPerPage: 2,
+    onCreated: (key, { bytes, etag }, eventName) =>
+      announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }, eventName),
   });
 
   /** Storage tells of a new object: at least once on the whole, but here perhaps never. */
-  function announce(key: string, object: { eTag: string; size: number }): void {
-    const body = JSON.stringify({
-      Records: [{ eventName: 'ObjectCreated:Put', s3: { object: { key, ...object } } }],
-    });
-    if (faults.strikes('eventLost', dice)) return;
+  function announce(key: string, object: { eTag: string; size: number }, eventName: Creation): void {
+    const body = JSON.stringify({ Records: [{ eventName, s3: { object: { key, ...object } } }] });
+    if (faults.strikes('eventLost', dice)) {
+      const upload = find(uploadIdOf(key) ?? '');
+      if (upload !== undefined && isFinal(upload) && upload.dueAt === undefined) strays.add(key);
+      return;
+    }
     const delay = (): number =>
       faults.strikes('eventDelayed', dice) ? dice.int(1, 7200) * 1000 : dice.int(50, 2000);
     queue.send(body, delay());
@@ -119,10 +150,13 @@ export function createWorld(options: {
       documents,
       objects,
       queue,
+      topic,
       faults,
       time,
       note,
       isDenied: missing === 'fence' ? isFence : undefined,
+      isMute: missing === 'notices',
+      isKept: missing === 'removal',
     };
     const services = buildServices(config, {
       clock: container.clock,
@@ -130,6 +164,7 @@ export function createWorld(options: {
       documents: documentsOf(surroundings),
       s3: storageOf(surroundings),
       sqs: queueOf(surroundings),
+      sns: topicOf(surroundings),
       send: wireOf({
         ...surroundings,
         ipd,
@@ -181,6 +216,9 @@ export function createWorld(options: {
     documents,
     objects,
     queue,
+    topic,
+    endings,
+    strays,
     ipd,
     config,
     missing,

@@ -1,21 +1,41 @@
 /**
- * The uploads table in memory: the three DynamoDB commands that the ledger sends, with conditions, paging and an index
- * that may lag. Understands no more expressions than that. Nothing goes wrong here by itself.
+ * The uploads table in memory: the three DynamoDB commands that the ledger sends, with conditions, paging, filters and
+ * indexes that may lag. Understands no more expressions than that. Nothing goes wrong here by itself.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 
 type Item = Record<string, unknown>;
 
-/** What the index knew of an item from a moment on. */
+/** What the indexes knew of an item from a moment on. */
 type IndexEntry = { from: number; item: Item };
+
+type Expressions = Pick<
+  QueryCommand['input'],
+  'ExpressionAttributeNames' | 'ExpressionAttributeValues' | 'ExclusiveStartKey'
+>;
 
 export type Documents = ReturnType<typeof createDocuments>;
 
 const ENTRIES_KEPT = 4;
 
-/** A table that one key names; `pageSize` rows make a page of a query. */
-export function createDocuments({ now, pageSize = 3 }: { now: () => number; pageSize?: number | undefined }) {
+/** As resources/staging.yml has them. */
+const INDEXES: Record<string, { hash: string; range: string; projected: readonly string[] }> = {
+  due: { hash: 'dueShard', range: 'dueAt', projected: ['status'] },
+  owner: { hash: 'owner', range: 'createdAt', projected: ['projectId', 'issueId'] },
+  open: { hash: 'openOwner', range: 'createdAt', projected: ['projectId', 'issueId'] },
+};
+
+/** A table that one key names; `pageSize` rows make a page of a query. `onWritten` hears of each item. */
+export function createDocuments({
+  now,
+  pageSize = 3,
+  onWritten,
+}: {
+  now: () => number;
+  pageSize?: number | undefined;
+  onWritten?: (item: Item) => void;
+}) {
   const items = new Map<string, string>();
   const index = new Map<string, IndexEntry[]>();
 
@@ -41,29 +61,39 @@ export function createDocuments({ now, pageSize = 3 }: { now: () => number; page
     // As the marshaller does, JSON leaves out what is undefined.
     const text = JSON.stringify(item);
     items.set(pk, text);
-    if ('dueShard' in item || index.has(pk)) {
+    const isIndexed = Object.values(INDEXES).some(({ hash, range }) => hash in item && range in item);
+    if (isIndexed || index.has(pk)) {
       const entries = [...(index.get(pk) ?? []), { from: now(), item: JSON.parse(text) }];
       index.set(pk, entries.slice(-ENTRIES_KEPT));
     }
+    onWritten?.(item);
     return {};
   }
 
-  function query(
-    { ExpressionAttributeValues, ExclusiveStartKey }: QueryCommand['input'],
-    at: number,
-  ): object {
-    const { ':shard': shard, ':time': time } = ExpressionAttributeValues ?? {};
+  /** As DynamoDB does it, `Limit` counts what is read, not what the filter leaves of it. */
+  function query(input: QueryCommand['input'], at: number): object {
+    const { IndexName = '', ScanIndexForward = true, Limit = Infinity, FilterExpression: filter } = input;
+    const keys = INDEXES[IndexName];
+    if (keys === undefined) throw new Error(`the table has no index ${IndexName}`);
+    const place = (row: Item): string => `${String(row[keys.range])} ${String(row['pk'])}`;
+    const start = startOf(input, ['pk', keys.hash, keys.range]);
+    const from = start && place(start);
+    const isWanted = conditionOf(input.KeyConditionExpression, input);
+    const isLeft = conditionOf(filter, input);
     const rows = [...index.values()]
-      .map((entries) => entries.findLast(({ from }) => from <= at)?.item ?? {})
-      .filter(({ dueShard, dueAt }) => dueShard === shard && String(dueAt) <= String(time))
-      .toSorted((a, b) => (position(a) < position(b) ? -1 : 1))
-      .filter((row) => ExclusiveStartKey === undefined || position(row) > position(ExclusiveStartKey))
-      .map(({ pk, status, dueShard, dueAt }) => ({ pk, status, dueShard, dueAt }));
-    const page = rows.slice(0, pageSize);
-    const last = rows.length > pageSize ? page.at(-1) : undefined;
-    if (last === undefined) return { Items: page };
-    const { status: _status, ...key } = last;
-    return { Items: page, LastEvaluatedKey: key };
+      .map((entries) => entries.findLast((entry) => entry.from <= at)?.item ?? {})
+      .filter((row) => keys.hash in row && keys.range in row && isWanted(row))
+      .map((row) => ({ row, at: place(row) }))
+      .filter((row) => from === undefined || (ScanIndexForward ? row.at > from : row.at < from))
+      .toSorted((a, b) => (a.at < b.at === ScanIndexForward ? -1 : 1))
+      .map(({ row }) => row);
+    const length = Math.min(Limit, pageSize);
+    const page = rows.slice(0, length);
+    const last = rows.length > length || page.length === Limit ? page.at(-1) : undefined;
+    return {
+      Items: page.map((row) => pick(row, ['pk', keys.hash, keys.range, ...keys.projected])).filter(isLeft),
+      ...(last && { LastEvaluatedKey: pick(last, ['pk', keys.hash, keys.range]) }),
+    };
   }
 
   function find(pk: string): Item | undefined {
@@ -77,12 +107,11 @@ export function createDocuments({ now, pageSize = 3 }: { now: () => number; page
     /** The items whose key starts like this, oldest first. */
     all: (prefix: string): Item[] =>
       [...items].filter(([pk]) => pk.startsWith(prefix)).map(([, text]) => JSON.parse(text)),
-    /** The states of those that are due at this time, as the index has them by now. */
-    due: (time = Infinity): unknown[] =>
+    /** Those that are due at this time, as the index has them by now. */
+    due: (time = Infinity): Item[] =>
       [...index.values()]
         .map((entries) => entries.at(-1)?.item ?? {})
-        .filter(({ dueAt }) => typeof dueAt === 'string' && Date.parse(dueAt) <= time)
-        .map(({ status }) => status),
+        .filter(({ dueAt }) => typeof dueAt === 'string' && Date.parse(dueAt) <= time),
   };
 }
 
@@ -106,6 +135,30 @@ function holds(
   });
 }
 
-function position({ dueAt, pk }: Item): string {
-  return `${String(dueAt)} ${String(pk)}`;
+/** All of `#name = :value`, `#name <= :value` and `#name >= :value`; without an expression, everything. */
+function conditionOf(expression: string | undefined, input: Expressions): (row: Item) => boolean {
+  const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;
+  const terms = (expression?.split(' AND ') ?? []).map((term) => {
+    const [, name = '', sign, value = ''] = /^(#\w+) (=|<=|>=) (:\w+)$/.exec(term) ?? [];
+    if (sign === undefined) throw new Error(`the table does not know ${term}`);
+    return { name: names[name] ?? '', sign, wanted: String(values[value]) };
+  });
+  return (row) =>
+    terms.every(({ name, sign, wanted }) => {
+      const stored = String(row[name]);
+      if (sign === '=') return stored === wanted;
+      return sign === '<=' ? stored <= wanted : stored >= wanted;
+    });
+}
+
+/** Where to go on; DynamoDB refuses a key that is not the index's. */
+function startOf({ ExclusiveStartKey: start }: Expressions, names: readonly string[]): Item | undefined {
+  if (start === undefined) return undefined;
+  const isKey = Object.keys(start).toSorted().join(' ') === names.toSorted().join(' ');
+  if (!isKey) throw new Error(`the index goes on after ${names.join(', ')}`);
+  return start;
+}
+
+function pick(item: Item, names: readonly string[]): Item {
+  return Object.fromEntries(names.flatMap((name) => (name in item ? [[name, item[name]]] : [])));
 }

@@ -1,6 +1,6 @@
 /**
- * The staging bucket in memory: the S3 commands of the staging adapter, with ranges, If-Match and If-None-Match.
- * A body is cut into chunks and may be made to break; nothing goes wrong here by itself.
+ * The staging bucket in memory: the S3 commands of the adapters, with ranges, If-Match and If-None-Match; multipart
+ * uploads are in `parts.ts`. A body is cut into chunks and may be made to break; nothing goes wrong here by itself.
  */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -9,8 +9,10 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
-  S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { createParts } from './parts.ts';
+import type { Sizes } from './parts.ts';
+import { refusal } from './refusal.ts';
 
 type StoredObject = { bytes: Buffer; etag: string };
 
@@ -23,11 +25,19 @@ export type Reading = {
   breakBy?: 'reset' | 'stall' | 'end' | undefined;
 };
 
+/** What came of a request, as the bucket's events name it. */
+export type Creation = 'ObjectCreated:Put' | 'ObjectCreated:CompleteMultipartUpload';
+
 /** A bucket; `onCreated` hears of each new object. */
 export function createObjects({
   onCreated,
-}: { onCreated?: (key: string, object: StoredObject) => void } = {}) {
+  ...sizes
+}: Sizes & { onCreated?: (key: string, object: StoredObject, event: Creation) => void } = {}) {
   const objects = new Map<string, StoredObject>();
+  const parts = createParts({
+    ...sizes,
+    store: (input, object) => keep(input, object, 'ObjectCreated:CompleteMultipartUpload'),
+  });
 
   /** Carries out one command. */
   function execute(command: object, reading: Reading = {}): object {
@@ -41,7 +51,9 @@ export function createObjects({
       objects.delete(String(command.input.Key));
       return {};
     }
-    throw new Error(`the bucket does not know ${command.constructor.name}`);
+    const answer = parts.execute(command);
+    if (answer === undefined) throw new Error(`the bucket does not know ${command.constructor.name}`);
+    return answer;
   }
 
   function get(input: GetObjectCommand['input'], reading: Reading): object {
@@ -53,13 +65,22 @@ export function createObjects({
     return { Body: bodyOf(rest, reading), ContentLength: rest.length, ETag: etag };
   }
 
-  function put({ Key: key = '', Body: body, IfNoneMatch }: PutObjectCommand['input']): object {
-    if (IfNoneMatch === '*' && objects.has(key)) throw refusal(412, 'PreconditionFailed');
+  function put(input: PutObjectCommand['input']): object {
+    const { Body: body } = input;
     if (!Buffer.isBuffer(body)) throw new Error('the bucket takes buffers only');
     const object = { bytes: body, etag: `"${createHash('md5').update(body).digest('hex')}"` };
-    objects.set(key, object);
-    onCreated?.(key, object);
+    keep(input, object, 'ObjectCreated:Put');
     return { ETag: object.etag };
+  }
+
+  function keep(
+    { Key: key = '', IfNoneMatch }: { Key?: string | undefined; IfNoneMatch?: string | undefined },
+    object: StoredObject,
+    event: Creation,
+  ): void {
+    if (IfNoneMatch === '*' && objects.has(key)) throw refusal(412, 'PreconditionFailed');
+    objects.set(key, object);
+    onCreated?.(key, object, event);
   }
 
   function required({ Key: key = '' }: { Key?: string | undefined }, code: string): StoredObject {
@@ -68,17 +89,12 @@ export function createObjects({
     return object;
   }
 
-  return { execute, has: (key: string) => objects.has(key) };
-}
-
-/** An error as the SDK throws it. */
-export function refusal(status: number, name: string): S3ServiceException {
-  return new S3ServiceException({
-    name,
-    message: name,
-    $fault: status < 500 ? 'client' : 'server',
-    $metadata: { httpStatusCode: status },
-  });
+  return {
+    execute,
+    has: (key: string) => objects.has(key),
+    keys: () => [...objects.keys()],
+    begun: parts.open,
+  };
 }
 
 function bodyOf(bytes: Buffer, { chunkBytes = bytes.length, breakAfter, breakBy }: Reading): Readable {

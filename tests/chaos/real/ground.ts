@@ -6,8 +6,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CreateQueueCommand, GetQueueAttributesCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import { SubscribeCommand } from '@aws-sdk/client-sns';
 import { buildServices } from '../../../lib/services.ts';
+import type { Upload } from '../../../lib/upload.ts';
+import { putFile } from '../../support/answer.ts';
 import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { parseNotice } from '../ends/topic.ts';
+import type { NoticeMessage } from '../ends/topic.ts';
 import { createSharedClock } from './clock.ts';
 import { createMailbox } from './mailbox.ts';
 import { silence } from './silence.ts';
@@ -46,6 +53,7 @@ export async function openGround({ spare }: { spare: number }) {
   // The fake IPD and whoever creates uploads look at the world's clock.
   Object.assign(world.clock, clock);
   await world.ipdSettings({ listDelaySeconds: LIST_DELAY_SECONDS });
+  const listener = await listen(world);
   const mailbox = createMailbox(clock);
   const { sweep } = buildServices(world.config, { clock, telemetry: silence, sqs: mailbox.client });
   const victims = openVictims({ clockFile, cacheDirectory: join(directory, 'compile-cache'), spare });
@@ -54,16 +62,30 @@ export async function openGround({ spare }: { spare: number }) {
     return (await fetch(`${world.ipd.url}/__admin${path}`)).json();
   }
 
+  /** Creates an upload by parts and puts them all, which nobody hears of. */
+  async function stageParts(bytes: Buffer, request: Parameters<typeof world.create>[1]): Promise<Upload> {
+    const upload = await world.create(bytes, { ...request, mode: 'multipart' });
+    const { invitation } = await world.uploads.invite(upload, { isNew: true });
+    for (const part of invitation !== undefined && 'parts' in invitation ? invitation.parts : []) {
+      const response = await putFile(part, bytes.subarray(part.offset, part.offset + part.length));
+      if (!response.ok) throw new Error(`PUT ${response.status} ${await response.text()}`);
+    }
+    return upload;
+  }
+
   return {
     world,
     clock,
     mailbox,
     victims,
+    stageParts,
     sweep: async (): Promise<void> => {
       await sweep.run(AbortSignal.timeout(60_000));
     },
     /** All that IPD holds. */
     attachments: async () => heldAttachments.parse(await askIpd('/attachments')),
+    /** All that those who listen have been told so far. */
+    notices: listener,
     /** How often each of the faults in force has happened. */
     firedFaults: async () => firedFaults.parse(await askIpd('/faults')).map(({ fired }) => fired),
     /**
@@ -80,5 +102,35 @@ export async function openGround({ spare }: { spare: number }) {
       await world.stop();
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+/** Subscribes a queue to the notices; what it returns reads all that have come. */
+async function listen({
+  clients: { sqs, sns },
+  config: { topicArn },
+}: World): Promise<() => Promise<NoticeMessage[]>> {
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'chaos-notices' }));
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
+  );
+  await sns.send(
+    new SubscribeCommand({
+      TopicArn: topicArn,
+      Protocol: 'sqs',
+      Endpoint: Attributes?.['QueueArn'],
+      Attributes: { RawMessageDelivery: 'true' },
+    }),
+  );
+  const heard: NoticeMessage[] = [];
+  return async () => {
+    for (;;) {
+      const { Messages = [] } = await sqs.send(
+        // Hidden for longer than anybody listens.
+        new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 43_200 }),
+      );
+      if (Messages.length === 0) return heard;
+      heard.push(...Messages.map(({ Body = '' }) => parseNotice(Body)));
+    }
   };
 }

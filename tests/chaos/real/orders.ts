@@ -1,18 +1,19 @@
 /** What a child is told to do and what it tells in return: the words between victims.ts and victim.ts. */
 import { z } from 'zod';
-import { STEPS } from './seams.ts';
+import { JOINED, STEPS } from './seams.ts';
 
 const doom = z.object({
-  at: z.union([z.enum(STEPS), z.int()]),
+  at: z.union([z.enum([...STEPS, JOINED]), z.int()]),
   /** Dies by SIGKILL, or stands still as a whole until it is woken. */
   act: z.enum(['die', 'stop']),
   /** How many of the deliveries must have come so far: the last one does it, the others stand still until then. */
   times: z.int().positive().default(1),
 });
 
-/** Queue messages to be handled at once, and what is to happen meanwhile. */
+/** Queue messages to be handled and uploads to be completed at once, and what is to happen meanwhile. */
 export const orderSchema = z.object({
-  bodies: z.array(z.string()),
+  bodies: z.array(z.string()).default([]),
+  completes: z.array(z.object({ owner: z.string(), id: z.string() })).default([]),
   auth: z.enum(['token', 'aksk']),
   doom: doom.optional(),
 });

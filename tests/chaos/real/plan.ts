@@ -22,6 +22,8 @@ export type Plan = {
     /** Those with the same number hold the same bytes. */
     content: number;
     isHashDeclared: boolean;
+    /** Its parts are all there, and nobody says so. */
+    isByParts: boolean;
     /** When each copy of the event comes; none comes when it is empty. */
     events: number[];
   }[];
@@ -52,12 +54,17 @@ function drawPlan(dice: Dice, transient: Plan['transient']): Omit<Plan, 'issueId
   const length = Math.max(dice.int(1, 4), storing.length);
   const size = dice.pick([1000, 5000, 70_000, 200_000]);
   const hasTwins = dice.chance(0.3);
-  const uploads = Array.from({ length }, (_, index) => ({
-    size: dice.chance(0.8) || hasTwins ? size : size + index + 1,
-    content: hasTwins ? index % 2 : index,
-    isHashDeclared: dice.chance(0.5),
-    events: Array.from({ length: dice.pick([0, 1, 1, 1, 2, 3]) }, () => dice.int(0, 2 * MINUTE)),
-  }));
+  const uploads = Array.from({ length }, (_, index) => {
+    const isByParts = dice.chance(0.2);
+    const copies = isByParts ? 0 : dice.pick([0, 1, 1, 1, 2, 3]);
+    return {
+      size: dice.chance(0.8) || hasTwins ? size : size + index + 1,
+      content: hasTwins ? index % 2 : index,
+      isHashDeclared: dice.chance(0.5),
+      isByParts,
+      events: Array.from({ length: copies }, () => dice.int(0, 2 * MINUTE)),
+    };
+  });
   const needsToken = transient.some((name) => name === 'tokenDeath' || name === 'tokenRefused');
   return {
     auth: needsToken || dice.chance(0.5) ? 'token' : 'aksk',

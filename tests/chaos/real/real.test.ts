@@ -15,10 +15,19 @@ describe('runReal', () => {
 
       expect(lines.filter((line) => line.startsWith('failed'))).toEqual([]);
       expect(result).toMatchObject({ schedules: 10, lost: 0, duplicates: 0, stuck: 0 });
+      expect(result).toMatchObject({ untold: 0, leftovers: 0 });
       const failed = Object.values(result.failed).reduce((sum, count) => sum + count, 0);
       expect(result.delivered + failed).toBe(result.uploads);
       expect(result.delivered).toBeGreaterThan(failed);
-      const always = ['killedInTime', 'killedAtStep', 'killedInBody', 'paused', 'lostEvent', 'repeatedEvent'];
+      const always = [
+        'killedInTime',
+        'killedAtStep',
+        'killedInBody',
+        'paused',
+        'lostEvent',
+        'repeatedEvent',
+        'notCompleted',
+      ];
       const missing = [...Object.keys(TRANSIENT), ...always].filter((name) => !(name in result.faults));
       expect(missing).toEqual([]);
       expect(Object.keys(result.faults).filter((name) => Object.hasOwn(LASTING, name))).toHaveLength(2);

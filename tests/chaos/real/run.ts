@@ -4,8 +4,10 @@
  * is the machine's and cannot be repeated.
  */
 import { createHash } from 'node:crypto';
+import { stagingKey } from '../../../lib/upload.ts';
 import { storageEvent } from '../../support/queue-event.ts';
 import { createDice } from '../dice.ts';
+import { judgeNotices, judgeStorage } from '../referee-rest.ts';
 import { judge } from '../referee.ts';
 import { drive } from './drive.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
@@ -25,6 +27,8 @@ export type RealResult = {
   lost: number;
   duplicates: number;
   stuck: number;
+  untold: number;
+  leftovers: number;
   seed: string | number;
   trace: string;
 };
@@ -55,6 +59,8 @@ export async function runReal({ schedules, seed, log = () => undefined }: Option
     lost: 0,
     duplicates: 0,
     stuck: 0,
+    untold: 0,
+    leftovers: 0,
     seed,
     trace: createHash('sha256').update(JSON.stringify(plans)).digest('hex'),
   };
@@ -103,26 +109,26 @@ async function runTogether(
 }
 
 /** Creates the uploads of a plan and stores their files; their events come when the plan says. */
-async function stage({ world, mailbox }: Ground, plan: Plan, result: RealResult): Promise<Staged> {
+async function stage(ground: Ground, plan: Plan, result: RealResult): Promise<Staged> {
+  const { world, mailbox } = ground;
   const files: Staged['files'] = [];
-  for (const { size, content, isHashDeclared, events } of plan.uploads) {
+  for (const { size, content, isHashDeclared, isByParts, events } of plan.uploads) {
     const bytes = createDice(`${plan.issueId}/${content}`).bytes(size);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const { id } = await world.stage(bytes, {
-      issueId: plan.issueId,
-      ...(isHashDeclared && { sha256 }),
-    });
+    const request = { issueId: plan.issueId, ...(isHashDeclared && { sha256 }) };
+    const { id } = await (isByParts ? ground.stageParts(bytes, request) : world.stage(bytes, request));
     files.push({ id, sha256 });
+    count(result.faults, 'notCompleted', isByParts ? 1 : 0);
     const event = JSON.stringify(storageEvent({ key: `staging/${id}`, bytes }));
     for (const delayMs of events) mailbox.put(event, delayMs);
-    count(result.faults, 'lostEvent', events.length === 0 ? 1 : 0);
+    count(result.faults, 'lostEvent', events.length === 0 && !isByParts ? 1 : 0);
     count(result.faults, 'repeatedEvent', Math.max(events.length - 1, 0));
   }
   return { plan, files, fates: plan.fates.slice() };
 }
 
 async function decide(
-  { world, attachments }: Ground,
+  { world, clock, attachments, notices }: Ground,
   { plan, files }: Staged,
   { result, log }: { result: RealResult; log: (line: string) => void },
 ): Promise<void> {
@@ -136,12 +142,21 @@ async function decide(
     }),
   );
   const { failed, findings, ...counts } = judge(exhibits, held, (id) => id);
+  const uploads = exhibits.map(({ upload }) => upload);
+  const telling = judgeNotices({ uploads, messages: await notices() }, (id) => id);
+  const staged = await Promise.all(
+    files.map(async ({ id }) => ((await world.isStaged(id)) ? [stagingKey(id)] : [])),
+  );
+  const tidiness = judgeStorage({ uploads, keys: staged.flat(), begun: [], now: clock.now() }, (id) => id);
+  findings.push(...telling.findings, ...tidiness.findings);
   result.uploads += counts.uploads;
   result.delivered += counts.delivered;
   result.undecided += counts.undecided;
   result.lost += counts.lost;
   result.duplicates += counts.duplicates;
   result.stuck += counts.stuck;
+  result.untold += telling.untold;
+  result.leftovers += tidiness.leftovers;
   for (const [code, times] of Object.entries(failed)) count(result.failed, code, times);
   if (findings.length > 0) {
     log(`failed: ${JSON.stringify({ findings, plan, uploads: exhibits, held }, undefined, 2)}`);

@@ -1,9 +1,10 @@
 /**
  * The places where a delivery touches the world, by name, so that a process can die exactly there. Wraps the ways to
- * DynamoDB, S3 and IPD and tells when a place has been passed; changes nothing of what they do.
+ * DynamoDB, S3, SNS and IPD and tells when a place has been passed; changes nothing of what they do.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3';
+import { CompleteMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3';
+import { PublishCommand } from '@aws-sdk/client-sns';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import type { Send } from '../../../lib/ipd/wire.ts';
@@ -21,10 +22,14 @@ export const STEPS = [
   'candidate written',
   'attachment claimed',
   'state written',
+  'notice published',
   'file removed',
 ] as const;
 
-export type Step = (typeof STEPS)[number];
+/** The one place on the way to a delivery: S3 has made the file of its parts, and nobody has written that down. */
+export const JOINED = 'parts joined';
+
+export type Step = (typeof STEPS)[number] | typeof JOINED;
 
 /** A named step, or so many bytes of the request to IPD. */
 export type Place = Step | number;
@@ -32,10 +37,10 @@ export type Place = Step | number;
 /** Holds whoever reaches a place until it may go on. */
 type Reach = (place: Place) => Promise<void>;
 
-type Ways = Pick<Surroundings, 'documents' | 's3' | 'send'>;
+type Ways = Pick<Surroundings, 'documents' | 's3' | 'sns' | 'send'>;
 
 /** The same ways, watched; `unfinished` counts the files of which IPD does not have all yet. */
-export function watchWays({ documents, s3, send }: Ways, reach: Reach) {
+export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
   const underWay = new Set<object>();
 
   const watchedSend: Send = async (request) => {
@@ -70,6 +75,7 @@ export function watchWays({ documents, s3, send }: Ways, reach: Reach) {
   return {
     documents: watch(documents, reach),
     s3: watch(s3, reach),
+    sns: watch(sns, reach),
     send: watchedSend,
     unfinished: () => underWay.size,
   };
@@ -101,6 +107,8 @@ const item = z.object({
 function stepOf(command: unknown): Step | undefined {
   if (command instanceof GetObjectCommand) return 'file opened';
   if (command instanceof DeleteObjectCommand) return 'file removed';
+  if (command instanceof CompleteMultipartUploadCommand) return JOINED;
+  if (command instanceof PublishCommand) return 'notice published';
   if (!(command instanceof PutCommand)) return undefined;
   const { pk, status, candidate, sendingAt } = item.parse(command.input.Item);
   if (pk.startsWith('work-item#')) return 'work item taken';

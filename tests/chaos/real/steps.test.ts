@@ -1,6 +1,7 @@
 /**
  * A delivery's process dies by SIGKILL right after each named step, twenty deliveries at a time: all of them stand
- * still at the step until the last one has come there, too. And twenty processes that get the same event at once.
+ * still at the step until the last one has come there, too. The same for the joining of parts. And twenty processes
+ * that get the same event at once.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -8,6 +9,7 @@ import { storageEvent } from '../../support/queue-event.ts';
 import { drive } from './drive.ts';
 import { openGround } from './ground.ts';
 import type { Ground } from './ground.ts';
+import { JOINED } from './seams.ts';
 import type { Place } from './seams.ts';
 
 const TIMES = 20;
@@ -37,6 +39,7 @@ describe('a delivery whose process is killed', () => {
     ['candidate written', 'candidate written', { held: TIMES }],
     ['attachment claimed', 'attachment claimed', { held: TIMES }],
     ['state written', 'state written', { held: TIMES }],
+    ['notice published', 'notice published', { held: TIMES }],
     ['file removed', 'file removed', { held: TIMES }],
   ])('ends in one attachment when it died at the step: %s', async (_name, at, { held }) => {
     const files = await Promise.all(Array.from({ length: TIMES }, stageFile));
@@ -61,6 +64,43 @@ describe('a delivery whose process is killed', () => {
       expect(own?.sha256).toBe(sha256);
       expect(await ground.world.find(id)).toMatchObject({ status: 'delivered', attachmentId: own?.id });
       expect(await ground.world.isStaged(id)).toBe(false);
+      const notices = await noticesOf(id);
+      expect(notices.map(({ type, upload }) => [type, upload.attachment?.id])).toContainEqual([
+        'UploadDelivered',
+        own?.id,
+      ]);
+      expect(new Set(notices.map(({ deduplicationId }) => deduplicationId)).size).toBe(1);
+    }
+  });
+});
+
+describe('a completion whose process is killed', () => {
+  it('ends in one attachment when it died between the joining of the parts and the record of it', async () => {
+    const files = await Promise.all(Array.from({ length: TIMES }, stageByParts));
+    const victim = await ground.victims.take();
+
+    const end = await victim.obey({
+      completes: files.map(({ id, owner }) => ({ id, owner })),
+      auth: 'aksk',
+      doom: { at: JOINED, act: 'die', times: TIMES },
+    });
+
+    expect(end).toEqual({ kind: 'died' });
+    for (const { id } of files) {
+      expect(await ground.world.isStaged(id)).toBe(true);
+      expect(await ground.world.find(id)).toMatchObject({ status: 'awaiting_upload' });
+    }
+
+    await drive(ground, { ids: files.map(({ id }) => id) });
+
+    const attachments = await attachmentsOf(files);
+    expect(attachments).toHaveLength(TIMES);
+    for (const { id, issueId, sha256 } of files) {
+      const own = attachments.find((attachment) => attachment.issueId === issueId);
+      expect(own?.sha256).toBe(sha256);
+      expect(await ground.world.find(id)).toMatchObject({ status: 'delivered', attachmentId: own?.id });
+      expect(await ground.world.isStaged(id)).toBe(false);
+      expect(await noticesOf(id)).toMatchObject([{ type: 'UploadDelivered' }]);
     }
   });
 });
@@ -95,6 +135,19 @@ async function stageFile() {
   const { id } = await ground.world.stage(bytes, { issueId });
   const event = JSON.stringify(storageEvent({ key: `staging/${id}`, bytes }));
   return { id, issueId, event, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** The same, of parts that nobody has joined yet. */
+async function stageByParts() {
+  lastIssue += 1n;
+  const issueId = String(lastIssue);
+  const bytes = randomBytes(SIZE);
+  const { id, owner } = await ground.stageParts(bytes, { issueId });
+  return { id, owner, issueId, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+async function noticesOf(id: string) {
+  return (await ground.notices()).filter(({ upload }) => upload.id === id);
 }
 
 async function attachmentsOf(files: { issueId: string }[]) {

@@ -5,6 +5,7 @@
 import { readSync } from 'node:fs';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { z } from 'zod';
 import { readConfig } from '../../../lib/config.ts';
@@ -33,6 +34,7 @@ const ways = watchWays(
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     }),
+    sns: new SNSClient({}),
     send: (request) => send({ ...request, idleMs: request.idleMs / SPEED }),
   },
   reach,
@@ -53,17 +55,18 @@ function build(auth: Order['auth']): Services {
 
 async function obey(order: z.output<typeof orderSchema>): Promise<void> {
   doom = order.doom;
-  const { delivery } = containers[order.auth];
+  const { delivery, uploads } = containers[order.auth];
   const run = { killedAt: clock.now() + RUN_MS, signal: clock.timeout(RUN_MS - MARGIN_MS) };
   try {
-    await Promise.all(
-      order.bodies.map(async (body) => {
+    await Promise.all([
+      ...order.bodies.map(async (body) => {
         const message = readMessage(body);
         if (message === undefined) throw new Error('a message of unknown form');
         if ('request' in message) await delivery.onRequest(message.request, run);
         else for (const arrival of message.arrivals) await delivery.onArrival(arrival, run);
       }),
-    );
+      ...order.completes.map(({ owner, id }) => uploads.complete({ owner, projects: '*' }, id)),
+    ]);
     await tell({ kind: 'done' });
   } catch (error) {
     await tell({ kind: 'failed', error: String(error) });

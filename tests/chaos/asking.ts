@@ -1,0 +1,40 @@
+/**
+ * How whoever brings a file talks to the API: again after an answer that may be another one next time, and no more
+ * after a few of those.
+ */
+import { AppError, isProblemCode, problems } from '../../lib/errors.ts';
+import type { Services } from '../../lib/services.ts';
+import type { Platform } from './platform.ts';
+import type { World } from './world.ts';
+
+/** The answer; undefined when the API refuses it, or does not answer for too long. */
+export type Ask = <T extends object>(act: (services: Services) => Promise<T>) => Promise<T | undefined>;
+
+const SECOND = 1000;
+const MAX_CALLS = 5;
+
+/** Asks about one upload; `onRefusal` hears of every refusal. */
+export function createAsk(
+  id: string,
+  { world, platform, onRefusal }: { world: World; platform: Platform; onRefusal?: (error: AppError) => void },
+): Ask {
+  const { time, dice, trace } = world;
+  return async (act) => {
+    for (let tries = 0; tries < MAX_CALLS; tries += 1) {
+      const answer = await platform.api(act);
+      if (answer !== undefined && !(answer instanceof AppError)) return answer;
+      if (answer !== undefined && !isWorthRepeating(answer)) {
+        trace.note('user', `is refused: ${answer.code}`, id);
+        onRefusal?.(answer);
+        return undefined;
+      }
+      await time.sleep(dice.int(1, 30) * SECOND);
+    }
+    return undefined;
+  };
+}
+
+/** Whether the same call may succeed later. */
+export function isWorthRepeating({ code }: AppError): boolean {
+  return !isProblemCode(code) || problems[code].retryable;
+}

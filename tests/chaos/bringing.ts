@@ -1,0 +1,159 @@
+/**
+ * How a user's file gets into storage: by one request, or by parts that the API has signed URLs for. Whoever brings
+ * parts asks for the URLs of what is missing, uses them while they live, and may say in the end that all is there.
+ */
+import {
+  AbortMultipartUploadCommand,
+  PutObjectCommand,
+  S3ServiceException,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import type { AppError } from '../../lib/errors.ts';
+import type { SignedPart } from '../../lib/signing.ts';
+import { stagingKey } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { createAsk } from './asking.ts';
+import type { Platform } from './platform.ts';
+import { caller } from './users.ts';
+import type { Story } from './users.ts';
+import type { World } from './world.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+/** A PUT that was begun while its URL lived may take this long. */
+const SLOW_PUT_MS = 40 * MINUTE;
+/** URLs are asked for so often in one go. */
+const MAX_ROUNDS = 6;
+
+/** How one round of parts ended: all were taken, storage knows the upload no more, or the user has had enough. */
+type Round = 'all' | 'gone' | 'stopped';
+
+/** Brings the file: `due` is the moment it is begun, `turn` counts the tries. */
+export type Bring = (due: number, turn: number) => Promise<void>;
+
+/** Brings the file of an upload as its record says. */
+export function createBringing(
+  { id, multipart }: Upload,
+  { story, world, platform }: { story: Story; world: World; platform: Platform },
+): Bring {
+  const { time, faults, dice, objects, trace } = world;
+  const { plan } = story;
+  const key = stagingKey(id);
+  const ask = createAsk(id, { world, platform, onRefusal });
+  /** What each of S3's uploads has, whose parts may be lost with it. */
+  const brought = new Map<string, Set<number>>();
+  let hasDropped = false;
+
+  /** Through the presigned URL, whose life ends with the upload's deadline at the latest. */
+  async function bringWhole(due: number): Promise<void> {
+    const deadline = Date.parse(world.find(id)?.uploadDeadline ?? '');
+    if (due >= deadline) return;
+    await time.sleep(Math.min(dice.int(0, 3 * SECOND), deadline + SLOW_PUT_MS - time.now()));
+    try {
+      objects.execute(new PutObjectCommand({ Bucket: '', Key: key, Body: plan.bytes, IfNoneMatch: '*' }));
+      trace.note('user', 'put the file', id);
+    } catch (error) {
+      if (!(error instanceof S3ServiceException)) throw error;
+      trace.note('user', 'has put the file already', id);
+    }
+    story.isPut = true;
+  }
+
+  /** Whatever becomes of S3's upload: as long as the file is awaited, it can be brought. */
+  function onRefusal({ code }: AppError): void {
+    const upload = world.find(id);
+    const left = Date.parse(upload?.uploadDeadline ?? '') - time.now();
+    if (code === 'upload_state_conflict' && upload?.status === 'awaiting_upload' && left > MINUTE) {
+      world.surprises.push(`${trace.nameOf(id)} is awaited, and refused`);
+    }
+  }
+
+  async function bringParts(turn: number): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const view = await ask((services) => services.uploads.resign(caller, id));
+      const { invitation } = view ?? {};
+      if (invitation === undefined || !('parts' in invitation)) return;
+      if (round + turn > 0 && invitation.parts.length > 0) faults.count('partsResumed');
+      const until = time.now() + invitation.expiresInSeconds * SECOND;
+      const end = await putAll(invitation.parts, { until, turn });
+      trace.note('user', `parts: ${end}`, id);
+      if (end === 'stopped') return;
+      if (end === 'all') return sayComplete();
+    }
+  }
+
+  async function putAll(
+    parts: SignedPart[],
+    { until, turn }: { until: number; turn: number },
+  ): Promise<Round> {
+    const { stopAt, dropAt, hasRepeats } = plan.parts;
+    const total = parts.length;
+    for (const [index, part] of shuffled(parts).entries()) {
+      if (turn === 0 && stopAt !== undefined && index >= stopAt * total) {
+        faults.count('partsMissing');
+        return 'stopped';
+      }
+      if (!hasDropped && dropAt !== undefined && index >= dropAt * total) drop(part);
+      if (time.now() >= until) return 'gone';
+      await time.sleep(dice.chance(0.05) ? dice.int(0, SLOW_PUT_MS) : dice.int(0, 2 * SECOND));
+      if (!put(part)) return 'gone';
+      if (!hasRepeats || !dice.chance(0.5)) continue;
+      faults.count('partTwice');
+      put(part);
+    }
+    return 'all';
+  }
+
+  /** False when storage does not know the upload any more. */
+  function put(part: SignedPart): boolean {
+    const { uploadId, body } = read(part);
+    const target = { Bucket: '', Key: key, UploadId: uploadId, PartNumber: part.number };
+    try {
+      objects.execute(new UploadPartCommand({ ...target, Body: body }));
+    } catch (error) {
+      if (!(error instanceof S3ServiceException)) throw error;
+      return false;
+    }
+    const numbers = (brought.get(uploadId) ?? new Set()).add(part.number);
+    brought.set(uploadId, numbers);
+    if (numbers.size === Math.ceil(plan.bytes.length / (multipart?.partSize ?? 1))) story.isPut = true;
+    return true;
+  }
+
+  /** Somebody tidies up storage by hand. */
+  function drop(part: SignedPart): void {
+    const { uploadId } = read(part);
+    hasDropped = true;
+    if (!objects.begun().some((begun) => begun.uploadId === uploadId)) return;
+    objects.execute(new AbortMultipartUploadCommand({ Bucket: '', Key: key, UploadId: uploadId }));
+    faults.count('partsDropped');
+    trace.note('user', "S3's upload is removed", id);
+  }
+
+  function read({ url, offset, length }: SignedPart): { uploadId: string; body: Buffer } {
+    const uploadId = new URL(url).searchParams.get('uploadId') ?? '';
+    return { uploadId, body: plan.bytes.subarray(offset, offset + length) };
+  }
+
+  async function sayComplete(): Promise<void> {
+    const { completeAfter } = plan.parts;
+    if (completeAfter.length === 0) faults.count('notCompleted');
+    if (completeAfter.length > 1) faults.count('completedTwice');
+    await Promise.all(
+      completeAfter.map(async (afterMs) => {
+        await time.sleep(afterMs);
+        const view = await ask((services) => services.uploads.complete(caller, id));
+        trace.note('user', view === undefined ? 'cannot complete' : 'completes', id);
+      }),
+    );
+  }
+
+  function shuffled<P>(parts: readonly P[]): P[] {
+    return parts
+      .map((part) => ({ part, at: dice.random() }))
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ part }) => part);
+  }
+
+  return (due, turn) => (multipart === undefined ? bringWhole(due) : bringParts(turn));
+}

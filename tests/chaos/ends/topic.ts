@@ -1,0 +1,45 @@
+/**
+ * The topic of notices in memory: keeps every message that was published, in order. Nothing goes wrong here by itself.
+ */
+import { PublishCommand } from '@aws-sdk/client-sns';
+import { z } from 'zod';
+
+/** What a subscriber gets; unknown members are none of the referee's business. */
+const message = z.object({
+  version: z.literal('1'),
+  type: z.string(),
+  deduplicationId: z.string(),
+  time: z.iso.datetime(),
+  upload: z.object({
+    id: z.string(),
+    status: z.string(),
+    size: z.int().nullable(),
+    attachment: z.object({ id: z.string().nullable() }).nullable(),
+    error: z.object({ code: z.string() }).nullable(),
+  }),
+});
+
+export type NoticeMessage = z.infer<typeof message>;
+
+export type Topic = ReturnType<typeof createTopic>;
+
+/** A topic that nobody has written to yet. */
+export function createTopic() {
+  const messages: NoticeMessage[] = [];
+
+  /** Carries out one command. */
+  function execute(command: object): object {
+    if (!(command instanceof PublishCommand)) {
+      throw new Error(`the topic does not know ${command.constructor.name}`);
+    }
+    messages.push(parseNotice(command.input.Message ?? ''));
+    return { MessageId: String(messages.length) };
+  }
+
+  return { execute, messages };
+}
+
+/** A message as it was published; throws when it does not have the promised form. */
+export function parseNotice(text: string): NoticeMessage {
+  return message.parse(JSON.parse(text));
+}

@@ -1,0 +1,121 @@
+/**
+ * The referee's other two questions, once everything has come to rest: was everybody told how their upload has ended,
+ * and is anything left in storage that nobody will ask for? It reads and judges; it causes nothing.
+ */
+import { isFinal, stagingKey, uploadIdOf } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import type { NoticeMessage } from './ends/topic.ts';
+
+type Names = (id: string) => string;
+
+/** Final uploads that nobody was told of as they have ended. */
+export type Telling = { untold: number; findings: string[] };
+
+/** Files and parts in storage that nothing but their age will remove. */
+export type Tidiness = { leftovers: number; findings: string[] };
+
+/** How far a sweep looks ahead, and how wrong its clock may be. */
+const SWEEP_REACH_MS = 90_000;
+
+const TYPES: Partial<Record<Upload['status'], string>> = {
+  delivered: 'UploadDelivered',
+  failed: 'UploadFailed',
+  expired: 'UploadExpired',
+};
+
+/**
+ * `endings`: every version of a record that was to be told of, where that is known; a message without one tells of what
+ * never was.
+ */
+export function judgeNotices(
+  { uploads, messages, endings }: { uploads: Upload[]; messages: NoticeMessage[]; endings?: Upload[] },
+  nameOf: Names,
+): Telling {
+  const findings: string[] = [];
+  let untold = 0;
+  for (const upload of uploads) {
+    const type = TYPES[upload.status];
+    if (type === undefined) continue;
+    const isTold = messages.some((message) => message.type === type && tellsOf(message, upload));
+    if (isTold) continue;
+    untold += 1;
+    findings.push(`nobody was told that ${nameOf(upload.id)} is ${upload.status}`);
+  }
+  const meanings = new Map<string, string>();
+  for (const message of messages) {
+    const { type, time, deduplicationId, upload } = message;
+    const isTrue = endings?.some(
+      (ending) => ending.notice?.type === type && ending.notice.at === time && tellsOf(message, ending),
+    );
+    if (isTrue === false) findings.push(`${type} of ${nameOf(upload.id)} tells of what never was`);
+    const meaning = `${upload.id} ${type} ${time}`;
+    if ((meanings.get(deduplicationId) ?? meaning) !== meaning) {
+      findings.push(`two notices of ${nameOf(upload.id)} cannot be told apart`);
+    }
+    meanings.set(deduplicationId, meaning);
+  }
+  return { untold, findings };
+}
+
+/** Same upload, same end. */
+function tellsOf({ upload: told }: NoticeMessage, upload: Upload): boolean {
+  const attachmentId = upload.status === 'delivered' ? upload.attachmentId : undefined;
+  const code = upload.status === 'failed' ? upload.error.code : told.error?.code;
+  return (
+    told.id === upload.id &&
+    told.status === upload.status &&
+    told.attachment?.id === attachmentId &&
+    told.error?.code === code &&
+    told.size === (upload.maxSize === undefined ? upload.size : null)
+  );
+}
+
+/**
+ * `begun`: multipart uploads; one without parts that no record names has no URL and costs nothing. `strays`: keys of
+ * files of which storage has told nobody when nobody waited for them any more.
+ */
+export function judgeStorage(
+  {
+    uploads,
+    keys,
+    strays = new Set(),
+    begun,
+    now,
+  }: {
+    uploads: Upload[];
+    keys: string[];
+    strays?: ReadonlySet<string>;
+    begun: { uploadId: string; key: string; parts: number }[];
+    now: number;
+  },
+  nameOf: Names,
+): Tidiness {
+  const findings: string[] = [];
+  const records = new Map(uploads.map((upload) => [upload.id, upload]));
+  const ownerOf = (key: string): Upload | undefined => records.get(uploadIdOf(key) ?? '');
+  const isDone = (upload: Upload): boolean => isFinal(upload) && upload.dueAt === undefined;
+  for (const key of keys) {
+    const upload = ownerOf(key);
+    if (!strays.has(key) && (upload === undefined || isDone(upload))) {
+      findings.push(`the file of ${nameOf(upload?.id ?? key)} is left in storage: ${upload?.status ?? ''}`);
+    }
+  }
+  for (const { uploadId, key, parts } of begun) {
+    const upload = ownerOf(key);
+    const isReal = parts > 0 || upload?.multipart?.uploadId === uploadId;
+    if (isReal && (upload === undefined || isDone(upload))) {
+      findings.push(`${parts} parts of ${nameOf(upload?.id ?? key)} are left in storage`);
+    }
+  }
+  const leftovers = findings.length;
+  for (const upload of uploads) {
+    const isKept =
+      upload.status === 'failed' &&
+      upload.etag !== undefined &&
+      now < Date.parse(upload.keepUntil) - SWEEP_REACH_MS;
+    if (isKept && !keys.includes(stagingKey(upload.id))) {
+      findings.push(`the file of ${nameOf(upload.id)} is gone before its owner could have it tried again`);
+    }
+  }
+  return { leftovers, findings };
+}
