@@ -8,7 +8,7 @@ import { describeError } from './transfer.ts';
 type Command<Options> = {
   usage: string;
   /** Throws on wrong usage. */
-  read: () => Options | 'help';
+  read: () => Options | 'help' | Promise<Options | 'help'>;
   /** Whether all went well; aborted through its signal when the process is asked to end. */
   run: (options: Options, signal: AbortSignal) => Promise<boolean>;
 };
@@ -20,9 +20,9 @@ const ECHO_MS = 1_000;
 export async function runCommand<Options>({ usage, read, run }: Command<Options>): Promise<number> {
   let options: Options | 'help';
   try {
-    options = read();
+    options = await read();
   } catch (error) {
-    console.error(`${describeError(error)}\nTry --help.`);
+    console.error(`${describeMisuse(error)}\nTry --help.`);
     return 2;
   }
   if (options === 'help') {
@@ -32,6 +32,13 @@ export async function runCommand<Options>({ usage, read, run }: Command<Options>
   const interruption = listen();
   const well = await run(options, interruption.signal);
   return interruption.exitCode() ?? (well ? 0 : 1);
+}
+
+/** Of an option that nobody knows, Node says more than helps. */
+function describeMisuse(error: unknown): string {
+  const words = describeError(error);
+  const unknown = /^Unknown option '([^']+)'/.exec(words)?.[1];
+  return unknown === undefined ? words : `There is no option ${unknown}`;
 }
 
 function listen(): { signal: AbortSignal; exitCode: () => number | undefined } {

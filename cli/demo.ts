@@ -19,7 +19,7 @@ import type { Transfer } from './transfer.ts';
 const USAGE = `Usage: npm run demo [-- FILE…] [--json]
 
 Starts the embedded stack, uploads the files (a sample if none) and shows what IPD received.
-With --json the last line is {"uploads":[…]}. Exit code 0 when all arrived unchanged.`;
+With --json (npm run -s demo -- --json) the only line is {"uploads":[…]}. Exit code 0 when all arrived unchanged.`;
 
 const SAMPLE = fileURLToPath(new URL('samples/需求说明.txt', import.meta.url));
 /** Everything is on this machine: what takes longer is stuck. */

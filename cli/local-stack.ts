@@ -8,6 +8,8 @@ import { z } from 'zod';
 
 export const ANY_WORK_ITEM = { projectId: '0123456789abcdef0123456789abcdef', issueId: '956239067176935400' };
 
+const HINT = 'run npm start in another terminal first, or give --api';
+
 const stackFile = z.object({ apiUrl: z.string(), tokenUrl: z.string() });
 const tokenAnswer = z.object({ access_token: z.string() });
 
@@ -15,14 +17,17 @@ const tokenAnswer = z.object({ access_token: z.string() });
 export async function findLocalStack(): Promise<z.infer<typeof stackFile>> {
   const directory = process.env['LOCAL_DATA_DIRECTORY'] || join(import.meta.dirname, '..', '.local');
   const text = await readFile(join(directory, 'stack.json'), 'utf8').catch(() => undefined);
-  if (text === undefined) throw new Error('Give --api, or run npm start in another terminal first');
+  if (text === undefined) throw new Error(`No stack is running: ${HINT}`);
   return stackFile.parse(JSON.parse(text));
 }
 
 /** A development token for a user, from the stack's issuer. */
 export async function mintToken(tokenUrl: string, sub: string): Promise<string> {
   const headers = { 'content-type': 'application/json' };
-  const response = await fetch(tokenUrl, { method: 'POST', headers, body: JSON.stringify({ sub }) });
+  const init = { method: 'POST', headers, body: JSON.stringify({ sub }) };
+  const response = await fetch(tokenUrl, init).catch((error: unknown) => {
+    throw new Error(`The stack does not answer at ${tokenUrl}: ${HINT}`, { cause: error });
+  });
   if (!response.ok) throw new Error(`${tokenUrl} answered ${response.status}`);
   return tokenAnswer.parse(await response.json()).access_token;
 }

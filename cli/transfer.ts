@@ -2,10 +2,11 @@
  * What `upload` and `demo` share: send one file with its progress shown, go on where a run that died has
  * stopped, clean up when interrupted, and say in one line what went wrong.
  */
-import { randomUUID } from 'node:crypto';
 import { UploadError } from '../client/client.ts';
-import type { Client, Upload } from '../client/client.ts';
+import type { Client, NewUpload, Upload } from '../client/client.ts';
+import { fingerprint } from '../client/fingerprint.ts';
 import { openLocalFile } from './local-file.ts';
+import { formatBytes } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
 
 type TransferRequest = {
@@ -43,23 +44,29 @@ export async function sendFile({
   signal,
   ...about
 }: TransferRequest): Promise<Transfer> {
-  const { file, filename, sha256, contentType } = await openLocalFile(path);
+  const { file, filename, sha256, contentType: guessed } = await openLocalFile(path);
+  const { projectId, issueId, contentType = guessed } = about;
+  const announced = { projectId, issueId, filename, contentType, sha256 };
   let created: Upload | undefined;
   let stagedMs: number | undefined;
   progress.begin(filename, file.size);
   const startedAt = performance.now();
   const elapsed = () => Math.round(performance.now() - startedAt);
   try {
+    let idempotencyKey: string | undefined;
+    if (about.again) {
+      const last = await findLast(client, { ...announced, size: file.size }, signal);
+      created = last.upload;
+      idempotencyKey = last.key;
+    }
     const upload = await client.upload({
+      ...announced,
       file,
-      filename,
-      projectId: about.projectId,
-      issueId: about.issueId,
-      contentType: about.contentType ?? contentType,
-      sha256,
-      idempotencyKey: about.again ? randomUUID() : undefined,
+      idempotencyKey,
       signal,
       onProgress: (moved) => {
+        // Nothing moves when all was done before.
+        if (created?.status === 'delivered') return;
         if (moved.leg === 'staging') stagedMs = elapsed();
         progress.advance(moved);
       },
@@ -72,12 +79,39 @@ export async function sendFile({
     const before = created?.status === 'delivered';
     return { upload, sha256, before, stagedMs: stagedMs ?? finishedMs, finishedMs };
   } catch (error) {
-    if (!signal.aborted || created === undefined) throw error;
+    if (!signal.aborted || created === undefined) throw explain(error, { size: file.size, created });
     await cancel(client, created.id, error);
     throw new Error(`${describeError(signal.reason)}, and the upload was taken back`, { cause: error });
   } finally {
     progress.end();
   }
+}
+
+/**
+ * The upload that repeats the file: of one that is delivered the key of the next one follows, so the same
+ * command finds what a run that died has begun.
+ */
+async function findLast(
+  client: Client,
+  about: NewUpload,
+  signal: AbortSignal,
+): Promise<{ key: string | undefined; upload: Upload }> {
+  const first = fingerprint(about);
+  let key = first;
+  for (;;) {
+    const upload = await client.create(about, { idempotencyKey: key, signal });
+    if (upload.status !== 'delivered') return { key, upload };
+    key = `${first}-after-${upload.id}`;
+  }
+}
+
+/** Adds what only we know: how large the file is, and that nothing is lost. */
+function explain(error: unknown, { size, created }: { size: number; created: Upload | undefined }): unknown {
+  if (!(error instanceof UploadError)) return error;
+  const words = describeError(error);
+  if (error.code === 'file_too_large') return new Error(`${words}: it has ${formatBytes(size)} (${size} B)`);
+  if (error.code !== 'network' || created === undefined) return error;
+  return new Error(`${words}; the same command goes on where this one stopped`);
 }
 
 async function cancel(client: Client, id: string, reason: unknown): Promise<void> {

@@ -21,20 +21,22 @@ A run that died is continued by the same command: what storage has is not sent a
   --issue ID           the work item, 18 or 19 digits
   --content-type TYPE  for all files (default: by extension)
   --again              attach files once more that are attached to the work item already
-  --json               print nothing but one line of JSON: {"uploads":[…]}
+  --json               print nothing but one line of JSON: {"uploads":[…]}, each as the API tells it and with
+                       "alreadyAttached"; for programs call npm run -s upload
   --help               show this
 
-Exit codes: 0 all attached, 1 something failed, 2 wrong usage, 130 interrupted (what was under way is cancelled).`;
+Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 interrupted (what was under way is cancelled).`;
 
 /** Fails fast where a phone would be patient: somebody is watching. */
 const PACE = { attempts: 4 };
 
-type Options = Exclude<ReturnType<typeof readOptions>, 'help'>;
+type Given = Exclude<ReturnType<typeof readArguments>, 'help'>;
+type Options = Awaited<ReturnType<typeof completed>>;
 
 process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: uploadAll });
 
-async function uploadAll({ files, json, ...options }: Options, signal: AbortSignal): Promise<boolean> {
-  const { api, token, ...about } = await completed(options);
+async function uploadAll(options: Options, signal: AbortSignal): Promise<boolean> {
+  const { files, json, api, token, ...about } = options;
   const client = createClient({ apiUrl: api, token, pace: PACE });
   const progress = createProgress(process.stderr);
   const sent: Transfer[] = [];
@@ -49,7 +51,9 @@ async function uploadAll({ files, json, ...options }: Options, signal: AbortSign
     }
   }
   if (json) {
-    console.log(JSON.stringify({ uploads: sent.map(({ upload }) => upload) }));
+    console.log(
+      JSON.stringify({ uploads: sent.map(({ upload, before }) => ({ ...upload, alreadyAttached: before })) }),
+    );
   }
   return sent.filter(({ upload }) => upload.status === 'delivered').length === files.length;
 }
@@ -59,7 +63,12 @@ function describe({ upload, before }: Transfer): string {
   return before ? `was attached already: ${outcome}; --again attaches it once more` : outcome;
 }
 
-function readOptions() {
+async function readOptions(): Promise<Options | 'help'> {
+  const given = readArguments();
+  return given === 'help' ? given : completed(given);
+}
+
+function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -86,7 +95,7 @@ function readOptions() {
 }
 
 /** What is not given comes from the stack of npm start, where any work item will do. */
-async function completed(options: Omit<Options, 'files' | 'json'>) {
+async function completed(options: Given) {
   const { api, token, projectId = ANY_WORK_ITEM.projectId, issueId = ANY_WORK_ITEM.issueId } = options;
   const about = { ...options, projectId, issueId };
   if (api !== undefined) return { ...about, api };

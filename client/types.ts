@@ -237,7 +237,10 @@ export type Problem = {
   traceId: string;
   /** Every place at fault. */
   errors?: {
-    /** A JSON pointer into the body, or `header:`, `path:`, `query:`, `form:` or `part:` and a name. */
+    /**
+     * A JSON pointer into the body; or `header:`, `path:`, `query:`, `form:` or `part:` and a name; or
+     * `file`, the staged file as a whole.
+     */
     pointer: string;
     detail: string;
   }[];

@@ -100,8 +100,11 @@ function discovery(url: string): object {
 }
 
 function explain(error: unknown): { status: number; json: unknown } {
-  if (error instanceof SyntaxError) return { status: 400, json: { message: `not JSON: ${error.message}` } };
-  if (error instanceof z.ZodError) return { status: 400, json: { message: z.prettifyError(error) } };
+  const wanted = 'send {"sub": "…"} as JSON';
+  if (error instanceof SyntaxError) return { status: 400, json: { message: `${wanted}: ${error.message}` } };
+  if (error instanceof z.ZodError) {
+    return { status: 400, json: { message: `${wanted}: ${z.prettifyError(error)}` } };
+  }
   return { status: 500, json: { message: error instanceof Error ? error.message : 'unknown error' } };
 }
 

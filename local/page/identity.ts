@@ -1,14 +1,14 @@
 /**
  * Who is sending, and to which work item: the three fields at the top, kept over a reload, and the token of the
- * development issuer that belongs to the name.
+ * development issuer that belongs to the name. While a field is wrong there is no work item to send to.
  */
 import * as z from 'zod';
-import { byId } from './dom.ts';
+import { byId, write } from './dom.ts';
 
 export type Identity = ReturnType<typeof createIdentity>;
 
 /** A work item that the fake IPD takes, like any other of this form. */
-const SAMPLE = { user: 'demo', project: '0123456789abcdef0123456789abcdef', issue: '956239067176935400' };
+const SAMPLE = { user: 'me', project: '0123456789abcdef0123456789abcdef', issue: '956239067176935400' };
 const STORE = 'ipd-bridge:target';
 /** A token is replaced this long before it ends. */
 const MARGIN_MS = 60_000;
@@ -16,7 +16,7 @@ const MARGIN_MS = 60_000;
 const storedSchema = z.object({ user: z.string(), project: z.string(), issue: z.string() });
 const tokenSchema = z.object({ access_token: z.string(), expires_in: z.number() });
 
-/** Fills the fields and tells when a valid change is made. */
+/** Fills the fields and tells when one is changed; what is wrong with a field is said beside it. */
 export function createIdentity(options: { tokenUrl: string; onChange: () => void }) {
   const form = byId('target', HTMLFormElement);
   const fields = {
@@ -33,14 +33,20 @@ export function createIdentity(options: { tokenUrl: string; onChange: () => void
 
   form.addEventListener('submit', (event) => event.preventDefault());
   form.addEventListener('change', () => {
-    if (!form.reportValidity()) return;
-    current = { user: fields.user.value, project: fields.project.value, issue: fields.issue.value };
+    // Each counts by itself: one that is wrong does not keep back the others.
+    current = {
+      user: valueOf(fields.user) ?? current.user,
+      project: valueOf(fields.project) ?? current.project,
+      issue: valueOf(fields.issue) ?? current.issue,
+    };
+    for (const field of Object.values(fields)) explain(field);
     localStorage.setItem(STORE, JSON.stringify(current));
     options.onChange();
   });
 
   return {
-    current: () => current,
+    /** Where to send to; undefined while a field is wrong, whatever was in it before. */
+    target: () => (form.checkValidity() ? current : undefined),
 
     /** The token of the current user; one call to the issuer serves all who ask meanwhile. */
     token(): Promise<string> {
@@ -67,6 +73,16 @@ async function mint(tokenUrl: string, sub: string): Promise<z.infer<typeof token
   const response = await fetch(tokenUrl, { method: 'POST', body: JSON.stringify({ sub }) });
   if (!response.ok) throw new Error(`The token issuer answered ${response.status}.`);
   return tokenSchema.parse(await response.json());
+}
+
+function valueOf(field: HTMLInputElement): string | undefined {
+  return field.validity.valid ? field.value : undefined;
+}
+
+function explain(field: HTMLInputElement): void {
+  const isWrong = !field.validity.valid;
+  field.setAttribute('aria-invalid', String(isWrong));
+  write(byId(`${field.id}-wrong`, HTMLElement), isWrong ? `Needs ${field.title}. Nothing is sent.` : '');
 }
 
 function read(): typeof SAMPLE {

@@ -22,6 +22,8 @@ export function createList({ api, voice, onNews }: ListOptions) {
   const onlyOpen = byId('only-open', HTMLInputElement);
   /** Sent from this page: what becomes of them is news even when a reload of the list tells it. */
   const own = new Set<string>();
+  /** Of one's own files: the API hears the size of what Uppy sends in parts only at the end. */
+  const sizes = new Map<string, number>();
   let rows = new Map<string, UploadRow>();
   let followed = new Set<string>();
   let watch = new AbortController();
@@ -58,7 +60,8 @@ export function createList({ api, voice, onNews }: ListOptions) {
     empty.hidden = rows.size > 0;
   }
 
-  function show(upload: Upload, place: 'first' | 'last'): void {
+  function show(told: Upload, place: 'first' | 'last'): void {
+    const upload = { ...told, size: told.size ?? sizes.get(told.id) ?? null };
     const known = rows.get(upload.id);
     const before = known?.upload().status;
     if (known === undefined) {
@@ -106,8 +109,9 @@ export function createList({ api, voice, onNews }: ListOptions) {
   return {
     load: guarded(load),
     /** Puts an upload on top and follows it. */
-    add(id: string): void {
+    add(id: string, size: number | null): void {
       own.add(id);
+      if (size !== null) sizes.set(id, size);
       track(id);
     },
   };

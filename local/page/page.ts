@@ -27,7 +27,7 @@ async function run(kit: UppyKit, voice: ReturnType<typeof createVoice>): Promise
   const received = createReceived({ ipdAdminUrl });
   const digests = new Map<string, Promise<string>>();
   const list = createList({ api, voice, onNews: (upload) => void react(upload) });
-  const onBegun = (id: string): void => list.add(id);
+  const onBegun = (id: string, { size }: PickedFile): void => list.add(id, size);
   const transfers = createTransfers({ kit, apiUrl, api, identity, voice, onBegun, onStored });
 
   function onChange(): void {
@@ -35,9 +35,9 @@ async function run(kit: UppyKit, voice: ReturnType<typeof createVoice>): Promise
     transfers.retarget();
   }
 
-  function onStored(id: string, { data }: PickedFile): void {
+  function onStored(id: string, { data, size }: PickedFile): void {
     if (data instanceof Blob) digests.set(id, digestOf(data));
-    list.add(id);
+    list.add(id, size);
   }
 
   async function react({ id, status, attachment }: Upload): Promise<void> {

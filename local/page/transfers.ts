@@ -18,7 +18,7 @@ interface TransferOptions {
   identity: Identity;
   voice: Voice;
   /** The file is being sent in parts as upload `id`. */
-  onBegun: (id: string) => void;
+  onBegun: (id: string, file: PickedFile) => void;
   /** The file is in storage, or on its way to IPD already, as upload `id`. */
   onStored: (id: string, file: PickedFile) => void;
 }
@@ -43,11 +43,11 @@ export function createTransfers(options: TransferOptions) {
   core.on('restored', () => void open());
   core.on('upload-error', (file, error) => void cure(file, error.message));
   core.on('state-update', () => {
-    for (const { id, s3Multipart } of core.getFiles()) {
-      const uploadId = s3Multipart?.uploadId;
-      if (uploadId === undefined || begun.get(id) === uploadId) continue;
-      begun.set(id, uploadId);
-      onBegun(uploadId);
+    for (const file of core.getFiles()) {
+      const uploadId = file.s3Multipart?.uploadId;
+      if (uploadId === undefined || begun.get(file.id) === uploadId) continue;
+      begun.set(file.id, uploadId);
+      onBegun(uploadId, file);
     }
   });
   core.on('upload-success', (file, { body }) => {
@@ -73,7 +73,8 @@ export function createTransfers(options: TransferOptions) {
 
   function isCovered(): boolean {
     const files = missing().map(({ id }) => id);
-    return ticket !== undefined && isUsable(ticket, { target: identity.current(), files });
+    const target = identity.target();
+    return ticket !== undefined && target !== undefined && isUsable(ticket, { target, files });
   }
 
   function missing(): PickedFile[] {
@@ -91,10 +92,12 @@ export function createTransfers(options: TransferOptions) {
 
   async function openNow(): Promise<void> {
     await ended();
+    const target = identity.target();
+    // Resume and Retry ask nobody either.
+    picker.inert = target === undefined;
     const files = missing();
-    if (files.length === 0 || isCovered()) return;
-    const target = identity.current();
-    // Resume and Retry ask nobody, so they have to wait for the ticket.
+    if (target === undefined || files.length === 0 || isCovered()) return;
+    // So they have to wait for the ticket, too.
     picker.inert = files.some(hasStarted);
     try {
       const session = await api.openSession({
@@ -111,7 +114,7 @@ export function createTransfers(options: TransferOptions) {
       ticket = undefined;
       refuse(files, error);
     } finally {
-      picker.inert = false;
+      picker.inert = identity.target() === undefined;
     }
   }
 

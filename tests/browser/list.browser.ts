@@ -73,7 +73,7 @@ describe('the list of uploads', () => {
     await here.upload();
     await held;
 
-    await here.row('halfway.bin').getByText('5 MiB').waitFor();
+    await here.row('halfway.bin').getByText('41 %').waitFor();
     await here.page.getByRole('button', { name: 'Cancel halfway.bin' }).click();
 
     await here.row('halfway.bin').getByText('Cancelled').waitFor();

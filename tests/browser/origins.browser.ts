@@ -55,7 +55,7 @@ describe.each(VERSIONS)('a page of another origin with Uppy %d', (version) => {
 
     await here.problem.getByText('does not let this page in').waitFor();
     expect(here.errors.join()).toContain('blocked by CORS policy');
-    expect(await stack.uploadsOf('demo')).not.toContainEqual(
+    expect(await stack.uploadsOf('me')).not.toContainEqual(
       expect.objectContaining({ filename: `stray ${version}.bin` }),
     );
   });

@@ -109,7 +109,7 @@ describe.each(VERSIONS)('the upload session of the page with Uppy %d', (version)
       .first()
       .waitFor();
     await here.screenshot(`uppy${version}-too-large`);
-    expect(await stack.uploadsOf('demo')).not.toContainEqual(
+    expect(await stack.uploadsOf('me')).not.toContainEqual(
       expect.objectContaining({ filename: `huge ${version}.bin` }),
     );
     expect(here.troubles()).toEqual([]);
@@ -141,5 +141,37 @@ describe.each(VERSIONS)('the upload session of the page with Uppy %d', (version)
     expect(await stack.uploadsOf(`user-${version}`)).toMatchObject([
       { filename: file.name, status: 'delivered' },
     ]);
+  });
+
+  it('is neither opened nor used while a field is wrong, and then for what the fields say', async () => {
+    const issueId = `95623906717693541${version}`;
+    const careful = `careful-${version}`;
+    await stack.begin(careful, 'begun before.txt');
+    const file = sampleFile(`elsewhere ${version}.bin`, 1000);
+    const opened = here.page.waitForResponse('**/v1/uppy-sessions');
+    await here.pick(file);
+    await (await opened).finished();
+
+    await here.page.getByLabel('Work item').fill('12');
+    await here.page.keyboard.press('Tab');
+    await here.page.getByText('Needs 18 or 19 digits').waitFor();
+    await here.page.locator('#picker[inert]').waitFor();
+    await here.screenshot(`uppy${version}-wrong-field`);
+    await here.page
+      .getByRole('button', { name: /^Upload 1 file/, includeHidden: true })
+      .dispatchEvent('click');
+    await here.page.getByLabel('You are').fill(careful);
+    await here.page.keyboard.press('Tab');
+    await here.row('begun before.txt').waitFor();
+    await here.page.getByLabel('Work item').fill(issueId);
+    await here.page.keyboard.press('Tab');
+    await here.page.locator('#picker:not([inert])').waitFor();
+    await here.upload();
+
+    await here.arrival(file);
+    const received = (await stack.received()).filter(({ sha256 }) => sha256 === file.sha256);
+    expect(received).toMatchObject([{ issueId }]);
+    expect(await stack.uploadsOf(careful)).toContainEqual(expect.objectContaining({ filename: file.name }));
+    expect(here.troubles()).toEqual([]);
   });
 });

@@ -102,7 +102,7 @@ describe.each(VERSIONS)('the page with Uppy %d', (version) => {
     letGo();
 
     expect(await stack.openMultiparts()).toEqual([]);
-    expect(await stack.uploadsOf('demo')).toContainEqual(
+    expect(await stack.uploadsOf('me')).toContainEqual(
       expect.objectContaining({ filename: file.name, status: 'cancelled' }),
     );
     expect(here.troubles()).toEqual([]);

@@ -31,10 +31,10 @@ function upload(...args: string[]) {
 }
 
 /** Runs the command until storage has three of five parts. */
-async function uploadToSixtyPercent() {
+async function uploadToSixtyPercent(...args: string[]) {
   api.fault('PUT /parts/4', 'hang');
   api.fault('PUT /parts/5', 'hang');
-  const running = upload();
+  const running = upload(...args);
   await Promise.all([api.stored(3), api.arrival('PUT /parts/4'), api.arrival('PUT /parts/5')]);
   return running;
 }
@@ -64,6 +64,17 @@ describe('npm run upload after a run that died', () => {
     expect(api.hashes()).toEqual([createHash('sha256').update(bytes).digest('hex')]);
   });
 
+  it('says that the same command goes on when the network is gone in the middle', async () => {
+    for (let request = 1; request <= 4; request += 1) api.fault('POST /uploads/:id/complete', 'reset');
+
+    const { code, stderr } = await upload().ended;
+
+    expect(code).toBe(1);
+    expect(stderr.at(-1)).toMatch(/^.*: No answer from .*; the same command goes on where this one stopped$/);
+    expect((await upload().ended).code).toBe(0);
+    expect(api.statuses()).toEqual(['delivered']);
+  });
+
   it('takes the parts back when it is interrupted, and begins anew after that', async () => {
     const interrupted = await uploadToSixtyPercent();
     interrupted.kill('SIGINT');
@@ -84,10 +95,11 @@ describe('npm run upload of a file that is attached already', () => {
     await upload().ended;
     const before = api.calls().filter((call) => call.startsWith('PUT')).length;
 
-    const { code, stdout } = await upload().ended;
+    const { code, stdout, stderr } = await upload().ended;
 
-    expect({ code, stdout }).toEqual({
+    expect({ code, stdout, stderr }).toEqual({
       code: 0,
+      stderr: ['需求 说明.mp4  200.0 kB'],
       stdout: [`${path}: was attached already: attachment ${ATTACHMENT_ID}; --again attaches it once more`],
     });
     expect(api.calls().filter((call) => call.startsWith('PUT'))).toHaveLength(before);
@@ -100,5 +112,30 @@ describe('npm run upload of a file that is attached already', () => {
 
     expect({ code, stdout }).toEqual({ code: 0, stdout: [`${path}: attachment ${ATTACHMENT_ID}`] });
     expect(api.statuses()).toEqual(['delivered', 'delivered']);
+  });
+
+  it('goes on with that second one when it was killed on the way, and attaches a third one after it', async () => {
+    await upload().ended;
+    const killed = await uploadToSixtyPercent('--again');
+    killed.kill('SIGKILL');
+    await killed.ended;
+
+    const { code, stderr } = await upload('--again').ended;
+
+    expect(code).toBe(0);
+    expect(stderr).toContain('  resumes at 60 %');
+    expect(api.statuses()).toEqual(['delivered', 'delivered']);
+
+    await upload('--again').ended;
+
+    expect(api.statuses()).toEqual(['delivered', 'delivered', 'delivered']);
+  });
+
+  it('tells programs so', async () => {
+    const first = await upload('--json').ended;
+    const second = await upload('--json').ended;
+
+    expect(JSON.parse(first.stdout[0] ?? '')).toMatchObject({ uploads: [{ alreadyAttached: false }] });
+    expect(JSON.parse(second.stdout[0] ?? '')).toMatchObject({ uploads: [{ alreadyAttached: true }] });
   });
 });

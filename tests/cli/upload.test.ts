@@ -37,6 +37,11 @@ function upload(...args: string[]) {
   return runCommandLine('cli/upload.ts', [...about, ...args], { UPLOAD_TOKEN: 'jwt-from-environment' });
 }
 
+/** Without an address: to the stack that has this directory. */
+function local() {
+  return runCommandLine('cli/upload.ts', [path], { LOCAL_DATA_DIRECTORY: directory, UPLOAD_TOKEN: '' });
+}
+
 describe('npm run upload', () => {
   it('uploads each file, declares its hash and type, and prints the attachment id', async () => {
     const { code, stdout } = await upload(path).ended;
@@ -81,6 +86,17 @@ describe('npm run upload', () => {
     expect(code).toBe(1);
     expect(stderr).toContain(`${path}: issueId needs 18 or 19 digits (invalid_request)`);
     expect(stdout).toEqual([`${path}: attachment ${ATTACHMENT_ID}`]);
+  });
+
+  it('says how large a file is that is too large', async () => {
+    const errors = [{ pointer: '/size', detail: 'must be at most 100000' }];
+    api.fault('POST /uploads', problem(413, 'file_too_large', { errors }));
+
+    const { stderr } = await upload(path).ended;
+
+    expect(stderr.at(-1)).toBe(
+      `${path}: size must be at most 100000 (file_too_large): it has 200.0 kB (200000 B)`,
+    );
   });
 
   it('fails when IPD did not get the file, and says why', async () => {
@@ -168,7 +184,7 @@ describe('npm run upload', () => {
     [['--api', 'nonsense', 'a.png'], '--api nonsense is not a URL'],
     [['--token', '', 'a.png'], '--token or UPLOAD_TOKEN is needed'],
     [['--issue', '', 'a.png'], '--project and --issue are needed'],
-    [['--colour'], "Unknown option '--colour'"],
+    [['--colour'], 'There is no option --colour'],
     [[], 'Name at least one file'],
   ])('answers wrong usage %j with one line and a hint', async (args, message) => {
     const { code, stderr } = await upload(...args).ended;
@@ -177,6 +193,29 @@ describe('npm run upload', () => {
     expect(stderr).toHaveLength(2);
     expect(stderr[0]).toContain(message);
     expect(stderr[1]).toBe('Try --help.');
+  });
+
+  it('answers in the same way when no stack is running', async () => {
+    const { code, stdout, stderr } = await local().ended;
+
+    expect({ code, stdout, stderr }).toEqual({
+      code: 2,
+      stdout: [''],
+      stderr: ['No stack is running: run npm start in another terminal first, or give --api', 'Try --help.'],
+    });
+  });
+
+  it('answers in the same way when the stack that was running is gone', async () => {
+    const { url } = api;
+    await api.close();
+    await writeFile(join(directory, 'stack.json'), JSON.stringify({ apiUrl: url, tokenUrl: `${url}/token` }));
+
+    const { code, stderr } = await local().ended;
+    api = await startUploadApi();
+
+    expect(code).toBe(2);
+    expect(stderr).toHaveLength(2);
+    expect(stderr[0]).toContain(`The stack does not answer at ${url}/token: run npm start`);
   });
 
   it('explains itself', async () => {
