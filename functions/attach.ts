@@ -13,6 +13,9 @@ import {
 import type { HttpEvent, HttpResult } from '../lib/http.ts';
 import { attachRequest } from '../lib/requests.ts';
 import { toIpdAnswer } from '../lib/resource.ts';
+// Every call stores and queues: the SDK for that is loaded at the start, not within the first call.
+import '../lib/sdk/s3.ts';
+import '../lib/sdk/sqs.ts';
 import { services } from '../lib/services.ts';
 import { readUploadForm } from '../lib/upload-form.ts';
 

@@ -3,6 +3,8 @@ import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { Run } from '../lib/sending.ts';
 import { readMessage } from '../lib/queue.ts';
+// Every delivery reads from storage: its SDK is loaded at the start, not within the first delivery.
+import '../lib/sdk/s3.ts';
 import { services } from '../lib/services.ts';
 
 /** Time to write down how it ended before the function is killed. */

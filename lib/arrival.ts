@@ -6,7 +6,7 @@ import type { Clock } from './clock.ts';
 import type { ProblemPlace } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Multipart } from './multipart.ts';
-import * as moves from './moves.ts';
+import * as lifecycle from './lifecycle.ts';
 import { bytesOf, cut, missingOf } from './parts.ts';
 import type { StoredPart } from './parts.ts';
 import type { Queue } from './queue.ts';
@@ -56,7 +56,9 @@ export function createArrivals(parts: {
     if (object === undefined) {
       return { upload, missing: [{ pointer: 'file', detail: 'is not stored' }], hasParts: false };
     }
-    const { upload: after } = await ledger.change(upload, (before) => moves.stage(before, object, moment()));
+    const { upload: after } = await ledger.change(upload, (before) =>
+      lifecycle.stage(before, object, moment()),
+    );
     if (after.status === 'staged') await queue.send({ uploadId: after.id, attempt: after.attempts + 1 });
     return { upload: after, missing: [], hasParts: false };
   }
@@ -64,7 +66,7 @@ export function createArrivals(parts: {
   /** Empty, or longer than allowed, and nothing but this call could tell: the parts are never joined. */
   async function refuse(upload: Upload, size: number): Promise<Settled> {
     const { upload: after } = await ledger.change(upload, (before) =>
-      moves.stage(before, { size, etag: '' }, moment()),
+      lifecycle.stage(before, { size, etag: '' }, moment()),
     );
     // Another call may have staged it with fewer parts meanwhile.
     if (after.etag === undefined) await discard(after);

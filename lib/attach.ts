@@ -8,7 +8,7 @@ import type { Caller, Intake } from './intake.ts';
 import type { Ledger } from './ledger.ts';
 import type { Queue } from './queue.ts';
 import type { Staging } from './staging.ts';
-import * as moves from './moves.ts';
+import * as lifecycle from './lifecycle.ts';
 import { isFinal, stagingKey } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
@@ -47,7 +47,7 @@ export function createAttach(parts: {
     const key = stagingKey(upload.id);
     const object = await staging.store({ key, body: bytes, contentType: upload.contentType });
     const { upload: staged } = await ledger.change(upload, (before) =>
-      moves.stage(before, object, { now: clock.now(), policy }),
+      lifecycle.stage(before, object, { now: clock.now(), policy }),
     );
     if (staged.status === 'staged') await queue.send({ uploadId: upload.id, attempt: staged.attempts + 1 });
   }

@@ -3,7 +3,7 @@
  * credentials, everybody waits without using up attempts, and one delivery at a time tries whether it is back.
  * Decides who may speak to IPD; never speaks to it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from './clock.ts';
 import type { Ledger } from './ledger.ts';
 import type { Telemetry } from './telemetry.ts';

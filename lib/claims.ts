@@ -3,7 +3,7 @@
  * Uppy's tickets and small shared states. Each is one item that a conditional write gives to one of them.
  */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import type { Item, Table } from './table.ts';

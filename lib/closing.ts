@@ -4,7 +4,7 @@
  */
 import type { Arrivals } from './arrival.ts';
 import type { Ledger } from './ledger.ts';
-import * as moves from './moves.ts';
+import * as endings from './endings.ts';
 import type { Notices } from './notices.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { Upload } from './upload.ts';
@@ -27,18 +27,22 @@ export function createClosing({
     const { notice } = upload;
     if (notice === undefined) return upload;
     await notices.publish(upload, notice);
-    const { upload: told } = await ledger.change(upload, (before) => moves.noticed(before, notice));
+    const { upload: told } = await ledger.change(upload, (before) => endings.noticed(before, notice));
     return told;
   }
 
-  /** The same, and removes the file that nobody wants any more. */
+  /** The same, and removes the file that nobody wants any more. Neither waits for the other; throws what went wrong. */
   async function close(upload: Upload): Promise<void> {
     const { notice } = upload;
-    if (notice !== undefined) await notices.publish(upload, notice);
-    await arrivals.discard(upload);
-    await ledger.change(upload, (before) =>
-      moves.cleaned((notice && moves.noticed(before, notice)) ?? before),
-    );
+    const [removal, telling] = await Promise.allSettled([
+      arrivals.discard(upload),
+      notice && notices.publish(upload, notice),
+    ]);
+    await ledger.change(upload, (before) => {
+      const told = (telling.status === 'fulfilled' && notice && endings.noticed(before, notice)) || before;
+      return removal.status === 'fulfilled' ? endings.cleaned(told) : told;
+    });
+    for (const end of [removal, telling]) if (end.status === 'rejected') throw end.reason;
   }
 
   /** Right after the end of a delivery: whatever does not work now is left to the sweep. */

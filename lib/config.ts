@@ -2,7 +2,7 @@
  * The settings of every function, read from the environment in one place and checked all at once.
  * Pure: nothing is fetched here; secrets come as references, or inline where no Lambda runs.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const HOUR = 3_600_000;
 
@@ -26,6 +26,12 @@ const settings = z.object({
   PART_SIZE_BYTES: count(5_242_880, { min: 5_242_880, max: 104_857_600 }),
   S3_PUBLIC_ENDPOINT: z.url('must be a URL').optional(),
   SIGNING_CREDENTIALS: z.string().optional(),
+  AWS_REGION: z.string().optional(),
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_SESSION_TOKEN: z.string().optional(),
+  AWS_ENDPOINT_URL: z.string().optional(),
+  AWS_ENDPOINT_URL_S3: z.string().optional(),
   MAX_OPEN_UPLOADS: count(100, { min: 1, max: 10_000 }),
   UPLOADS_PER_MINUTE: count(60, { min: 1, max: 1_000 }),
   UPPY_SESSION_TTL_SECONDS: count(43_200, { min: 60, max: 604_800 }),
@@ -121,6 +127,11 @@ export function readConfig(env: Record<string, string | undefined> = process.env
       endpoint: values.S3_PUBLIC_ENDPOINT,
       credentials: sourceOf(values.SIGNING_CREDENTIALS),
     },
+    aws: {
+      region: values.AWS_REGION,
+      s3Endpoint: values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL,
+      keys: keysOf(values),
+    },
     topicArn: values.NOTICES_TOPIC_ARN,
     policy: {
       uploadDeadlineMs: values.UPLOAD_DEADLINE_HOURS * HOUR,
@@ -200,6 +211,16 @@ function misplaced(given: Record<string, string | undefined>, { onLambda }: { on
     );
   }
   return problems;
+}
+
+/** The role's own, as Lambda gives them: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html */
+function keysOf({
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  AWS_SESSION_TOKEN: sessionToken,
+}: z.output<typeof settings>) {
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  return { accessKeyId, secretAccessKey, sessionToken };
 }
 
 function sourceOf(value: string | undefined): CredentialsSource | undefined {

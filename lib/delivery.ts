@@ -3,17 +3,17 @@
  * streams the file, passes the fence, interprets the answer and writes it down. Takes one upload at a time;
  * what was not surely refused is looked for before it is ever sent again.
  */
+import * as attempts from './attempts.ts';
 import type { Breaker, Contact } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import type { Closing } from './closing.ts';
-import { AppError, isFailureCode, isSetbackCode } from './errors.ts';
-import type { FailureCode } from './errors.ts';
-import { LIST_LIMIT } from './ipd/client.ts';
+import { AppError } from './errors.ts';
 import type { IpdClient } from './ipd/client.ts';
 import type { Failure } from './ipd/errors.ts';
 import type { Ledger } from './ledger.ts';
-import * as moves from './moves.ts';
-import type { Setback } from './moves.ts';
+import * as lifecycle from './lifecycle.ts';
+import { contactOf, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
 import type { Arrival, Request } from './queue.ts';
 import type { Reconciliation } from './reconciliation.ts';
 import type { Run, Sending } from './sending.ts';
@@ -21,15 +21,6 @@ import type { Staging } from './staging.ts';
 import type { Telemetry } from './telemetry.ts';
 import { isUnwanted, uploadIdOf } from './upload.ts';
 import type { Delivering, Policy, Upload } from './upload.ts';
-
-/** What became of an attempt. */
-type Outcome =
-  | { kind: 'ours'; attachmentId: string }
-  | { kind: 'accepted' }
-  | { kind: 'doubt'; detail: string }
-  | { kind: 'missed' }
-  | { kind: 'failed'; code: FailureCode; detail: string }
-  | ({ kind: 'set_back' } & Setback);
 
 /** The lease ends after the function is dead for sure. */
 const LEASE_SLACK_MS = 5_000;
@@ -59,7 +50,7 @@ export function createDelivery(parts: {
     const upload = await find(uploadId);
     if (upload?.status === 'delivered') await recheck(upload, run.signal);
     else if (upload !== undefined)
-      await deliver(upload, run, (before, right) => moves.claim(before, { ...right, attempt }));
+      await deliver(upload, run, (before, right) => attempts.claim(before, { ...right, attempt }));
   }
 
   /** An object was created: delivers it if it is an upload's first news, removes it where nobody waits for it. */
@@ -72,7 +63,7 @@ export function createDelivery(parts: {
     const upload = await find(uploadId);
     if (upload === undefined) return;
     const after = await deliver(upload, run, (before, right) =>
-      moves.claimArrival(before, object, { ...right, ...moment() }),
+      attempts.claimArrival(before, object, { ...right, ...moment() }),
     );
     if (isUnwanted(after)) await staging.remove(key);
   }
@@ -102,7 +93,7 @@ export function createDelivery(parts: {
   async function deliver(
     upload: Upload,
     run: Run,
-    claim: (upload: Upload, right: moves.Claim) => Upload | undefined,
+    claim: (upload: Upload, right: attempts.Claim) => Upload | undefined,
   ): Promise<Upload> {
     const right = { token: clock.uuid(), until: run.killedAt + LEASE_SLACK_MS };
     const wanted = claim(upload, right);
@@ -132,9 +123,9 @@ export function createDelivery(parts: {
     const until = waitUntil + clock.random() * PATIENCE_MS;
     const { upload: after } = await ledger.change(upload, (before) => {
       const { etag, size } = wanted;
-      const arrived = etag === undefined ? undefined : moves.stage(before, { etag, size }, moment());
+      const arrived = etag === undefined ? undefined : lifecycle.stage(before, { etag, size }, moment());
       const present = arrived ?? before;
-      return moves.pause(present, { until, code: 'ipd_paused', ...moment() }) ?? arrived;
+      return attempts.pause(present, { until, code: 'ipd_paused', ...moment() }) ?? arrived;
     });
     telemetry.info('delivery paused', { ...fieldsOf(after), status: after.status });
     return after;
@@ -177,45 +168,16 @@ export function createDelivery(parts: {
         current = latest;
       }
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      const detail = error.message;
-      if (isFailureCode(error.code))
-        return { outcome: { kind: 'failed', code: error.code, detail }, contact: 'none' };
-      if (isSetbackCode(error.code)) {
-        return { outcome: { kind: 'set_back', code: error.code, detail, counts: true }, contact: 'none' };
-      }
-      throw error;
+      return { outcome: outcomeOf(error), contact: 'none' };
     }
   }
 
   /** Reads the work item first: a copy of ours ends the attempt, a doubt that is not settled forbids to send. */
   async function lookThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Outcome | Failure> {
     const finding = await reconciliation.look(client, upload, run.signal);
-    // A reading changes nothing, so whatever became of it is no doubt.
-    if (finding.kind === 'ambiguous') return { ...finding, kind: 'unavailable' };
-    if (finding.kind === 'ours') return { kind: 'ours', attachmentId: finding.ids[0] };
-    if (finding.kind === 'unproven') {
-      return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: true };
-    }
-    if (finding.kind !== 'none') {
-      const isLost = finding.kind === 'refused' && upload.doubt !== undefined;
-      return isLost ? { kind: 'failed', code: 'outcome_unknown', detail: finding.detail } : finding;
-    }
-    if (upload.doubt !== undefined) {
-      if (!moves.settlesDoubt(upload.doubt, moment())) return { kind: 'missed' };
-      if (upload.doubt.accepted || finding.isFull) {
-        const detail = finding.isFull
-          ? `the work item shows ${LIST_LIMIT} attachments, and none is ours`
-          : 'not in the list';
-        return { kind: 'failed', code: 'outcome_unknown', detail };
-      }
-    } else if (finding.isFull) {
-      return {
-        kind: 'failed',
-        code: 'work_item_full',
-        detail: `${LIST_LIMIT} attachments are there already`,
-      };
-    }
+    if (finding.kind !== 'none') return readingOf(finding, upload);
+    const objection = objectionTo(upload, finding, moment());
+    if (objection !== undefined) return objection;
     const settled = upload.doubt === undefined ? upload : await settle(upload);
     if (settled === undefined) return { kind: 'set_back', code: 'lease_lost', counts: true };
     const sent = await sending.send(client, settled, { run, known: finding.known });
@@ -227,7 +189,9 @@ export function createDelivery(parts: {
 
   /** IPD has the file and named no id. That is written down first; then its list mostly shows the file at once. */
   async function findAccepted(client: IpdClient, upload: Delivering, run: Run): Promise<Outcome> {
-    const { upload: after } = await ledger.change(upload.id, (before) => moves.accepted(before, moment()));
+    const { upload: after } = await ledger.change(upload.id, (before) => attempts.accepted(before, moment()));
+    // Whoever was set back comes with many others, each with a turn of two requests: the look gets its own.
+    if (upload.error !== undefined) return { kind: 'accepted' };
     const finding = await reconciliation.look(client, after, run.signal);
     return finding.kind === 'ours' ? { kind: 'ours', attachmentId: finding.ids[0] } : { kind: 'accepted' };
   }
@@ -235,7 +199,7 @@ export function createDelivery(parts: {
   /** IPD does not have what was sent before: written down before anything is sent again. */
   async function settle(upload: Delivering): Promise<Delivering | undefined> {
     const { token } = upload.lease;
-    const { upload: after } = await ledger.change(upload.id, (before) => moves.settle(before, { token }));
+    const { upload: after } = await ledger.change(upload.id, (before) => attempts.settle(before, { token }));
     return isSameAttempt(after, upload) ? after : undefined;
   }
 
@@ -245,15 +209,15 @@ export function createDelivery(parts: {
     const { upload: after } = await ledger.change(upload.id, (before) => {
       switch (outcome.kind) {
         case 'accepted':
-          return moves.accepted(before, moment());
+          return attempts.accepted(before, moment());
         case 'doubt':
-          return moves.cast(before, { token, detail: outcome.detail, ...moment() });
+          return attempts.cast(before, { token, detail: outcome.detail, ...moment() });
         case 'missed':
-          return moves.missed(before, { token, ...moment() });
+          return attempts.missed(before, { token, ...moment() });
         case 'failed':
-          return moves.fail(before, { ...outcome, token, ...moment() });
+          return attempts.fail(before, { ...outcome, token, ...moment() });
         case 'set_back':
-          return moves.setBack(before, { ...outcome, token, random: clock.random(), ...moment() });
+          return attempts.setBack(before, { ...outcome, token, random: clock.random(), ...moment() });
       }
     });
     return after;
@@ -281,25 +245,4 @@ function isSameAttempt(record: Upload | undefined, { lease }: Delivering): recor
 
 function fieldsOf(upload: Upload) {
   return { uploadId: upload.id, attempt: upload.attempts };
-}
-
-function toOutcome(result: Outcome | Exclude<Failure, { kind: 'throttled' }>): Outcome {
-  switch (result.kind) {
-    case 'refused':
-      return { kind: 'failed', code: result.code, detail: result.detail };
-    case 'ambiguous':
-      return { kind: 'doubt', detail: result.detail };
-    case 'locked_out':
-      return { kind: 'set_back', code: 'ipd_paused', detail: result.detail, counts: false };
-    case 'unavailable':
-    case 'token_dead':
-      return { kind: 'set_back', code: 'ipd_unavailable', detail: result.detail, counts: true };
-    default:
-      return result;
-  }
-}
-
-function contactOf(result: Outcome | Failure): Contact {
-  if (result.kind === 'locked_out') return 'locked_out';
-  return result.kind === 'unavailable' || result.kind === 'doubt' ? 'outage' : 'answered';
 }

@@ -114,6 +114,13 @@ export class AppError extends Error {
   }
 }
 
+/** A request that is not valid: the first place at fault in words, and how many more there are. */
+export function invalidRequest(places: ProblemPlace[]): AppError {
+  const [first, ...more] = places.map(({ pointer, detail }) => `${pointer || 'the body'} ${detail}`);
+  const rest = more.length > 0 ? `, and ${more.length} more: see errors` : '';
+  return new AppError('invalid_request', `${first ?? 'the request is not valid'}${rest}`, { places });
+}
+
 export function isFailureCode(code: ErrorCode): code is FailureCode {
   return code in failures;
 }

@@ -7,8 +7,8 @@ import type {
   APIGatewayProxyEventV2WithJWTAuthorizer as HttpEvent,
   APIGatewayProxyStructuredResultV2 as HttpResult,
 } from 'aws-lambda';
-import type { z } from 'zod';
-import { AppError, isProblemCode, problems } from './errors.ts';
+import type * as z from 'zod';
+import { AppError, invalidRequest, isProblemCode, problems } from './errors.ts';
 import type { ProblemCode, ProblemPlace } from './errors.ts';
 import type { Caller } from './intake.ts';
 import { createTelemetry } from './telemetry.ts';
@@ -97,23 +97,23 @@ export function check<T>(
   schema: z.ZodType<T>,
   toPointer: (path: PropertyKey[]) => string,
 ): T {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
   const places = parsed.error.issues.flatMap((issue): ProblemPlace[] =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => ({ pointer: toPointer([...issue.path, key]), detail: 'is not known here' }))
-      : [{ pointer: toPointer(issue.path), detail: issue.message }],
+      : [{ pointer: toPointer(issue.path), detail: isMissing(issue) ? 'is required' : issue.message }],
   );
-  throw new AppError('invalid_request', 'the request is not valid; see errors', { places });
+  throw invalidRequest(places);
 }
 
 /** The Idempotency-Key header, if sent. Throws `invalid_request` when it is unusable. */
 export function idempotencyKey(event: HttpEvent): string | undefined {
   const key = event.headers['idempotency-key'];
   if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key;
-  throw new AppError('invalid_request', 'the request is not valid; see errors', {
-    places: [{ pointer: 'header:Idempotency-Key', detail: 'must be 1 to 255 visible ASCII characters' }],
-  });
+  throw invalidRequest([
+    { pointer: 'header:Idempotency-Key', detail: 'must be 1 to 255 visible ASCII characters' },
+  ]);
 }
 
 /** Where the caller has reached us, behind whatever domain. */
@@ -176,6 +176,11 @@ function readListClaim(claim: unknown): string[] {
     .replaceAll(/^\[|\]$/g, '')
     .split(/[\s,]+/)
     .filter(Boolean);
+}
+
+/** A schema's own words say what a value must be; that there is none is the same everywhere. */
+function isMissing({ code, input }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_type' && input === undefined;
 }
 
 function escapePointer(part: PropertyKey): string {

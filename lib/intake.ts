@@ -5,11 +5,11 @@
 import { createHash } from 'node:crypto';
 import type { Breaker, BreakerView } from './breaker.ts';
 import type { Clock } from './clock.ts';
-import { AppError } from './errors.ts';
+import { AppError, invalidRequest } from './errors.ts';
 import { normalName } from './ipd/form.ts';
 import type { Ledger } from './ledger.ts';
 import type { Multipart } from './multipart.ts';
-import * as moves from './moves.ts';
+import * as lifecycle from './lifecycle.ts';
 import { partSizeFor } from './parts.ts';
 import type { Preflight, WorkItem } from './preflight.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -92,7 +92,7 @@ export function createIntake(parts: {
     // One key, one attachment: a late file or a retry must not bring the earlier one back.
     if (earlier !== undefined) {
       const { changed, upload } = await ledger.change(earlier, (before) =>
-        moves.cancel(before, { now: clock.now() }),
+        lifecycle.cancel(before, { now: clock.now() }),
       );
       if (!changed) return { created: false, upload };
     }
@@ -112,7 +112,7 @@ export function createIntake(parts: {
   ): Promise<{ created: boolean; upload: Upload }> {
     const key = stagingKey(id);
     const uploadId = cut && (await multipart.begin({ key, contentType: about.contentType }));
-    const upload = moves.createUpload(
+    const upload = lifecycle.createUpload(
       {
         ...about,
         id,
@@ -130,9 +130,15 @@ export function createIntake(parts: {
     return added;
   }
 
-  /** Throws `too_many_open_uploads` or `rate_limited`. Calls that come at the same moment may pass together. */
+  /**
+   * Throws `too_many_open_uploads` or `rate_limited`, and `invalid_request` where no wait makes room for so many `more`.
+   * Calls that come at the same moment may pass together.
+   */
   async function checkQuota(owner: string, more = 1): Promise<void> {
     const { maxOpenUploads, uploadsPerMinute } = allowance;
+    const most = Math.min(maxOpenUploads, uploadsPerMinute);
+    if (more > most) throw invalidRequest([{ pointer: '/files', detail: `must name at most ${most} files` }]);
+    const asked = more > 1 ? ` and ask for ${more} more` : '';
     // The index counts in what it begins at; that one is over.
     const since = clock.now() - MINUTE + 1;
     const [open, recent] = await Promise.all([
@@ -142,7 +148,7 @@ export function createIntake(parts: {
     if (open.length + more > maxOpenUploads) {
       throw new AppError(
         'too_many_open_uploads',
-        `you have ${open.length} unfinished uploads; at most ${maxOpenUploads} are allowed: finish or cancel some`,
+        `you have ${open.length} unfinished uploads${asked}; at most ${maxOpenUploads} are allowed: finish or cancel some`,
         { retryAfterSeconds: OPEN_RETRY_SECONDS },
       );
     }
@@ -152,8 +158,8 @@ export function createIntake(parts: {
       const wait = Math.ceil((Date.parse(last) - since) / 1000);
       throw new AppError(
         'rate_limited',
-        `you have begun ${recent.length} uploads within a minute; at most ${uploadsPerMinute} are allowed`,
-        { retryAfterSeconds: Math.max(wait, 1) || 1 },
+        `you have begun ${recent.length} uploads within a minute${asked}; at most ${uploadsPerMinute} are allowed`,
+        { retryAfterSeconds: Math.max(wait, 1) },
       );
     }
   }

@@ -5,7 +5,7 @@
  */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createClaims } from './claims.ts';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
@@ -82,7 +82,7 @@ export function createLedger(parts: { client: DynamoDBDocumentClient; table: str
    * What is due before `time` (milliseconds), shard by shard, the most overdue first. It begins anywhere: who takes
    * only the first few would never come to the last shard.
    */
-  async function* due(time: number): AsyncGenerator<{ id: string; status: string }> {
+  async function* due(time: number): AsyncGenerator<{ id: string; status: string; dueAt: string }> {
     const first = Math.floor(clock.random() * DUE_SHARDS);
     for (let turn = 0; turn < DUE_SHARDS; turn += 1) {
       const pages = table.query({
@@ -92,7 +92,7 @@ export function createLedger(parts: { client: DynamoDBDocumentClient; table: str
         values: { ':shard': String((first + turn) % DUE_SHARDS), ':time': new Date(time).toISOString() },
       });
       for await (const page of pages) {
-        yield* dueItems.parse(page).map(({ pk, status }) => ({ id: idOf(pk), status }));
+        yield* dueItems.parse(page).map(({ pk, ...item }) => ({ id: idOf(pk), ...item }));
       }
     }
   }
@@ -152,7 +152,7 @@ export function createLedger(parts: { client: DynamoDBDocumentClient; table: str
   return { find, add, change, due, list, creations, ...createClaims({ table, clock, find }) };
 }
 
-const dueItems = z.array(z.object({ pk: z.string(), status: z.string() }));
+const dueItems = z.array(z.object({ pk: z.string(), status: z.string(), dueAt: z.string() }));
 const ownItems = z.array(z.object({ pk: z.string(), createdAt: z.string() }));
 
 const uploadKey = (id: string): string => `upload#${id}`;

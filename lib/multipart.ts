@@ -2,16 +2,10 @@
  * S3's multipart uploads: begin, list, complete, abort. What it lists is the truth; no client is asked for ETags.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
  */
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  ListPartsCommand,
-  S3ServiceException,
-} from '@aws-sdk/client-s3';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { AppError } from './errors.ts';
 import type { StoredPart } from './parts.ts';
+import { refusalOf } from './sdk/refusal.ts';
+import type { S3 } from './sdk/s3.ts';
 
 /** A multipart upload of an object. */
 export type MultipartId = { key: string; uploadId: string };
@@ -21,9 +15,11 @@ export type Multipart = ReturnType<typeof createMultipart>;
 /** S3's words for parts that cannot be put together as they are. */
 const UNFIT = new Set(['EntityTooSmall', 'InvalidPart', 'InvalidPartOrder']);
 
-export function createMultipart({ client, bucket }: { client: S3Client; bucket: string }) {
+/** `s3` is asked for at each call. */
+export function createMultipart({ s3, bucket }: { s3: () => Promise<S3>; bucket: string }) {
   /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html */
   async function begin({ key, contentType }: { key: string; contentType: string }): Promise<string> {
+    const { client, CreateMultipartUploadCommand } = await s3();
     const command = new CreateMultipartUploadCommand({ Bucket: bucket, Key: key, ContentType: contentType });
     const { UploadId } = await client.send(command).catch(unavailable(key));
     if (UploadId === undefined) throw new AppError('unavailable', `storage named no upload of ${key}`);
@@ -35,6 +31,7 @@ export function createMultipart({ client, bucket }: { client: S3Client; bucket: 
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
    */
   async function list({ key, uploadId }: MultipartId): Promise<StoredPart[] | undefined> {
+    const { client, ListPartsCommand } = await s3();
     const stored: StoredPart[] = [];
     let marker: string | undefined;
     do {
@@ -63,6 +60,7 @@ export function createMultipart({ client, bucket }: { client: S3Client; bucket: 
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
    */
   async function complete({ key, uploadId }: MultipartId, parts: StoredPart[]): Promise<void> {
+    const { client, CompleteMultipartUploadCommand } = await s3();
     const command = new CompleteMultipartUploadCommand({
       Bucket: bucket,
       Key: key,
@@ -73,9 +71,10 @@ export function createMultipart({ client, bucket }: { client: S3Client; bucket: 
     try {
       await client.send(command);
     } catch (error) {
-      if (isGone(error) || statusOf(error) === 412) return;
-      if (error instanceof S3ServiceException && UNFIT.has(error.name)) {
-        throw new AppError('upload_incomplete', `storage cannot join the parts: ${error.message}`, {
+      const refusal = refusalOf(error);
+      if (isGone(error) || refusal?.status === 412) return;
+      if (refusal !== undefined && UNFIT.has(refusal.name)) {
+        throw new AppError('upload_incomplete', `storage cannot join the parts: ${refusal.message}`, {
           cause: error,
         });
       }
@@ -85,6 +84,7 @@ export function createMultipart({ client, bucket }: { client: S3Client; bucket: 
 
   /** Ends a multipart upload and removes its parts, if it is still there. https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html */
   async function abort({ key, uploadId }: MultipartId): Promise<void> {
+    const { client, AbortMultipartUploadCommand } = await s3();
     const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId });
     await client.send(command).catch(unlessGone(key));
   }
@@ -103,9 +103,6 @@ function unavailable(key: string): (cause: unknown) => never {
 }
 
 function isGone(error: unknown): boolean {
-  return error instanceof S3ServiceException && (error.name === 'NoSuchUpload' || statusOf(error) === 404);
-}
-
-function statusOf(error: unknown): number | undefined {
-  return error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+  const refusal = refusalOf(error);
+  return refusal?.name === 'NoSuchUpload' || refusal?.status === 404;
 }

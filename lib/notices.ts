@@ -3,9 +3,8 @@
  * carries the same deduplication id. Decides nothing about when; a message that fails to be sent throws.
  * https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
  */
-import { PublishCommand } from '@aws-sdk/client-sns';
-import type { SNSClient } from '@aws-sdk/client-sns';
 import { toOutcome } from './resource.ts';
+import type { Sns } from './sdk/sns.ts';
 import type { Notice, Upload } from './upload.ts';
 
 export type Notices = ReturnType<typeof createNotices>;
@@ -13,21 +12,14 @@ export type Notices = ReturnType<typeof createNotices>;
 /** Of the message's form: members may be added to it, none is taken away or given another meaning. */
 const VERSION = '1';
 
-/** `client` is asked for once there is something to send. Without a topic nobody listens. */
-export function createNotices({
-  client,
-  topicArn,
-}: {
-  client: () => Promise<SNSClient>;
-  topicArn: string | undefined;
-}) {
+/** `sns` is asked for once there is something to send. Without a topic nobody listens. */
+export function createNotices({ sns, topicArn }: { sns: () => Promise<Sns>; topicArn: string | undefined }) {
   async function publish(upload: Upload, notice: Notice): Promise<void> {
     if (topicArn === undefined) return;
     const message = toMessage(upload, notice);
     const attributes = { type: notice.type, projectId: upload.projectId };
-    await (
-      await client()
-    ).send(
+    const { client, PublishCommand } = await sns();
+    await client.send(
       new PublishCommand({
         TopicArn: topicArn,
         Message: JSON.stringify(message),

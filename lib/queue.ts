@@ -2,9 +2,8 @@
  * The delivery queue: what we put on it, and how its messages are read, S3's events and our own.
  * Knows the wire forms only; what a message leads to is the delivery's matter.
  */
-import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import type { SQSClient } from '@aws-sdk/client-sqs';
-import { z } from 'zod';
+import * as z from 'zod';
+import type { Sqs } from './sdk/sqs.ts';
 
 /** Our own message: deliver this upload, if its next attempt has this number. */
 export type Request = { uploadId: string; attempt: number };
@@ -17,10 +16,12 @@ export type Queue = ReturnType<typeof createQueue>;
 /** SQS delays a message by 15 minutes at most. */
 const MAX_DELAY_SECONDS = 900;
 
-export function createQueue({ client, queueUrl }: { client: SQSClient; queueUrl: string }) {
+/** `sqs` is asked for once there is something to send. */
+export function createQueue({ sqs, queueUrl }: { sqs: () => Promise<Sqs>; queueUrl: string }) {
   /** Asks for a delivery, `delayMs` from now. */
   async function send(request: Request, delayMs = 0): Promise<void> {
     const delay = Math.min(Math.max(Math.ceil(delayMs / 1000), 0), MAX_DELAY_SECONDS);
+    const { client, SendMessageCommand } = await sqs();
     await client.send(
       new SendMessageCommand({
         QueueUrl: queueUrl,

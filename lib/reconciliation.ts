@@ -9,7 +9,7 @@ import { LIST_LIMIT } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
 import type { Failure } from './ipd/errors.ts';
 import type { Ledger } from './ledger.ts';
-import { delivered, nominate, noteForeign, rechecked } from './moves.ts';
+import { delivered, nominate, noteForeign, rechecked } from './endings.ts';
 import type { Staging } from './staging.ts';
 import type { Telemetry } from './telemetry.ts';
 import { stagingKey } from './upload.ts';
@@ -90,8 +90,8 @@ export function createReconciliation(parts: {
   async function hashStaged(upload: Upload, signal: AbortSignal): Promise<string> {
     const hash = createHash('sha256');
     const key = stagingKey(upload.id);
-    for await (const chunk of staging.read({ key, etag: upload.etag ?? '', size: upload.size, signal })) {
-      hash.update(chunk);
+    for await (const chunks of staging.read({ key, etag: upload.etag ?? '', size: upload.size, signal })) {
+      for (const chunk of chunks) hash.update(chunk);
     }
     return hash.digest('hex');
   }

@@ -2,7 +2,7 @@
  * What a request for an upload may look like: the rules for every field, in words that say what to do.
  * Pure schemas; whether the caller may do it is the intake's matter.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const PAGE = 'must be a whole number from 1 to 100';
 const PART = 'must be a part number from 1 to 10000';
@@ -127,7 +127,8 @@ export const namedParts = z
           'must be the parts that make the file',
         )
         .min(1, 'must name the parts that make the file')
-        .max(10_000, 'must name at most 10000 parts'),
+        .max(10_000, 'must name at most 10000 parts')
+        .superRefine(refuseTwins),
     },
     'must be a JSON object',
   )
@@ -143,6 +144,17 @@ export const attachRequest = z.object({
     .instanceof(Buffer)
     .refine((bytes) => bytes.length > 0, 'must not be empty: an empty file cannot be attached'),
 });
+
+/** A part has one place in the file: who names it twice has lost count, so the rest of the list may be wrong, too. */
+function refuseTwins(parts: { PartNumber: number }[], context: z.RefinementCtx): void {
+  const seen = new Set<number>();
+  for (const [index, { PartNumber }] of parts.entries()) {
+    if (seen.has(PartNumber)) {
+      context.addIssue({ code: 'custom', path: [index, 'PartNumber'], message: 'must not be named twice' });
+    }
+    seen.add(PartNumber);
+  }
+}
 
 function parseCursor(text: string): unknown {
   try {

@@ -50,6 +50,27 @@ export function nextDoubtLook(doubt: Doubt, now: number, policy: Policy): number
   return plan.find((at) => at > now) ?? now + nth(DOUBT_LOOKS, 0);
 }
 
+/**
+ * Turns for deliveries, evenly over a minute: `take` gives the first free one from `earliestMs` into the minute on, in
+ * milliseconds, or undefined when none is left.
+ */
+export function createTurns(count: number) {
+  const everyMs = MINUTE / count;
+  const taken = new Set<number>();
+  let firstFree = 0;
+
+  function take(earliestMs: number): number | undefined {
+    let turn = Math.max(firstFree, Math.ceil(earliestMs / everyMs));
+    while (taken.has(turn)) turn += 1;
+    if (turn >= count) return undefined;
+    taken.add(turn);
+    while (taken.has(firstFree)) firstFree += 1;
+    return turn * everyMs;
+  }
+
+  return { take };
+}
+
 function nth(list: readonly number[], index: number): number {
   return list[Math.min(index, list.length - 1)] ?? 0;
 }

@@ -9,7 +9,7 @@ import type { IpdClient } from './ipd/client.ts';
 import type { Failure } from './ipd/errors.ts';
 import { safeName } from './ipd/form.ts';
 import type { Ledger, Move } from './ledger.ts';
-import * as moves from './moves.ts';
+import * as attempts from './attempts.ts';
 import type { Staging } from './staging.ts';
 import { stagingKey } from './upload.ts';
 import type { Delivering } from './upload.ts';
@@ -65,22 +65,24 @@ export function createSending({
     const hash = isHashed ? createHash('sha256') : undefined;
 
     /** Counted, hashed when the hash is needed, reported every few seconds. */
-    async function* file(): AsyncGenerator<Uint8Array> {
+    async function* file(): AsyncGenerator<Uint8Array[]> {
       let bytesSent = 0;
       let noted = clock.now();
       const { etag, size } = upload;
-      for await (const chunk of staging.read({
+      for await (const chunks of staging.read({
         key: stagingKey(upload.id),
         etag,
         size,
         signal: run.signal,
       })) {
-        bytesSent += chunk.length;
-        hash?.update(chunk);
-        yield chunk;
+        for (const chunk of chunks) {
+          bytesSent += chunk.length;
+          hash?.update(chunk);
+        }
+        yield chunks;
         if (clock.now() - noted < PROGRESS_EVERY_MS) continue;
         noted = clock.now();
-        await keepHold(upload, (before) => moves.noteProgress(before, { token, bytesSent }));
+        await keepHold(upload, (before) => attempts.noteProgress(before, { token, bytesSent }));
       }
       if (bytesSent !== size) throw new AppError('size_mismatch', `${bytesSent} bytes came from storage`);
     }
@@ -93,7 +95,7 @@ export function createSending({
       }
       const marginMs = FENCE_MARGIN_MS;
       await keepHold(upload, (before) =>
-        moves.startSending(before, { token, now: clock.now(), marginMs, known, sentSha256 }),
+        attempts.startSending(before, { token, now: clock.now(), marginMs, known, sentSha256 }),
       );
       // Whoever was held up behind that write has to give way to those who came meanwhile.
       if (clock.now() >= Date.parse(upload.lease.until) - marginMs) {
@@ -110,7 +112,7 @@ export function createSending({
   /** IPD refused before it stored anything: the mark of the fence is void. */
   async function takeBack(upload: Delivering, sentName: string): Promise<void> {
     const { token } = upload.lease;
-    await keepHold(upload, (before) => moves.takeBack(before, { token, sentName }));
+    await keepHold(upload, (before) => attempts.takeBack(before, { token, sentName }));
   }
 
   async function keepHold(upload: Delivering, move: Move): Promise<void> {

@@ -3,10 +3,6 @@
  * use cases. Secrets are fetched here and handed to the one adapter that needs them.
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { S3Client } from '@aws-sdk/client-s3';
-import type { S3ClientConfig } from '@aws-sdk/client-s3';
-import type { SNSClient } from '@aws-sdk/client-sns';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createArrivals } from './arrival.ts';
 import { createAttach } from './attach.ts';
@@ -28,8 +24,12 @@ import { createNotices } from './notices.ts';
 import { createPreflight } from './preflight.ts';
 import { createQueue } from './queue.ts';
 import { createReconciliation } from './reconciliation.ts';
+import type { S3 } from './sdk/s3.ts';
+import type { Sns } from './sdk/sns.ts';
+import type { Sqs } from './sdk/sqs.ts';
 import { createSending } from './sending.ts';
 import { createSigning } from './signing.ts';
+import type { Signer } from './sigv4.ts';
 import { createStaging } from './staging.ts';
 import { createSweep } from './sweep.ts';
 import { createTelemetry } from './telemetry.ts';
@@ -53,9 +53,9 @@ export type Surroundings = {
   send: Send;
   telemetry: Telemetry;
   documents: DynamoDBDocumentClient;
-  s3: S3Client;
-  sqs: SQSClient;
-  sns: SNSClient;
+  s3: () => Promise<S3>;
+  sqs: () => Promise<Sqs>;
+  sns: () => Promise<Sns>;
 };
 
 /** Services of their own for a given configuration; whatever is not given is the real thing. */
@@ -64,13 +64,13 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const telemetry = given.telemetry ?? createTelemetry();
   const { policy } = config;
   const ledger = createLedger({ client: given.documents ?? createDocuments(), table: config.table, clock });
-  const s3 = given.s3 ?? createS3();
-  const storage = { client: s3, bucket: config.bucket };
+  const storage = { s3: given.s3 ?? once(loadS3), bucket: config.bucket };
   const staging = createStaging({ ...storage, clock });
   const multipart = createMultipart(storage);
-  const signing = createSigning({ signer: once(createSigner), bucket: config.bucket });
-  const notices = createNotices({ client: once(createSns), topicArn: config.topicArn });
-  const queue = createQueue({ client: given.sqs ?? new SQSClient({}), queueUrl: config.queueUrl });
+  // Storage goes by its own clock, so a URL's life begins by the machine's.
+  const signing = createSigning({ signer: once(findSigner), bucket: config.bucket, now: Date.now });
+  const notices = createNotices({ sns: given.sns ?? once(loadSns), topicArn: config.topicArn });
+  const queue = createQueue({ sqs: given.sqs ?? once(loadSqs), queueUrl: config.queueUrl });
 
   const ipd = once(connect);
 
@@ -82,17 +82,16 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   }
 
   /** Who signs URLs, and for which host: ourselves and the one we work with, where nothing else is said. */
-  async function createSigner(): Promise<S3Client> {
-    const { endpoint, credentials } = config.signer;
-    if (endpoint === undefined && credentials === undefined) return s3;
-    return createS3({
-      ...(endpoint !== undefined && { endpoint, forcePathStyle: !AWS_HOST.test(new URL(endpoint).hostname) }),
-      ...(credentials && { credentials: readSigningCredentials(await fetchSecret(credentials)) }),
-    });
-  }
-
-  async function createSns(): Promise<SNSClient> {
-    return given.sns ?? new (await import('@aws-sdk/client-sns')).SNSClient({});
+  async function findSigner(): Promise<Signer> {
+    const { region, s3Endpoint, keys: own } = config.aws;
+    const { endpoint = s3Endpoint, credentials } = config.signer;
+    const keys = credentials === undefined ? own : readSigningCredentials(await fetchSecret(credentials));
+    if (region === undefined || keys === undefined) {
+      throw new Error(
+        'settings: to sign URLs, AWS_REGION is needed, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or SIGNING_CREDENTIALS',
+      );
+    }
+    return { keys, region, endpoint };
   }
 
   const adapters = { ledger, staging, multipart, signing, notices, queue, clock, policy, telemetry };
@@ -125,9 +124,6 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   };
 }
 
-/** Elsewhere a bucket is no host of its own. */
-const AWS_HOST = /\.amazonaws\.com(\.cn)?$/;
-
 /** Made at its first use. A start that failed is not kept: the next call tries again. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -146,13 +142,16 @@ function createDocuments(): DynamoDBDocumentClient {
   });
 }
 
-/** Without the SDK's own checksums: a presigned URL would carry the one of an empty body, and a stream would be hashed twice. */
-function createS3(settings: S3ClientConfig = {}): S3Client {
-  return new S3Client({
-    ...settings,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  });
+async function loadS3(): Promise<S3> {
+  return (await import('./sdk/s3.ts')).createS3();
+}
+
+async function loadSqs(): Promise<Sqs> {
+  return (await import('./sdk/sqs.ts')).createSqs();
+}
+
+async function loadSns(): Promise<Sns> {
+  return (await import('./sdk/sns.ts')).createSns();
 }
 
 /** Where secrets are is known at start, so only that service's client is loaded. */
@@ -160,18 +159,9 @@ async function fetchSecret(source: CredentialsSource): Promise<string> {
   switch (source.kind) {
     case 'inline':
       return source.json;
-    case 'secretsmanager': {
-      const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
-      const answer = await new SecretsManagerClient({}).send(
-        new GetSecretValueCommand({ SecretId: source.name }),
-      );
-      return answer.SecretString ?? '';
-    }
-    case 'ssm': {
-      const { GetParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm');
-      const command = new GetParameterCommand({ Name: source.name, WithDecryption: true });
-      const answer = await new SSMClient({}).send(command);
-      return answer.Parameter?.Value ?? '';
-    }
+    case 'secretsmanager':
+      return (await import('./sdk/secrets-manager.ts')).readSecret(source.name);
+    case 'ssm':
+      return (await import('./sdk/ssm.ts')).readParameter(source.name);
   }
 }

@@ -2,11 +2,9 @@
  * Requests to storage that others may make in our name: signed URLs and forms, which storage takes as they are or
  * refuses. Signs only, never asks storage anything.
  */
-import { PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
-import type { S3Client } from '@aws-sdk/client-s3';
-import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Part } from './parts.ts';
+import { createSignatures } from './sigv4.ts';
+import type { Signer } from './sigv4.ts';
 
 /** A request that a phone makes as it is: these headers, nothing else. */
 export type SignedRequest = { method: 'PUT'; url: string; headers: Record<string, string> };
@@ -22,11 +20,18 @@ type Target = { key: string; uploadId: string; expiresInSeconds: number };
 
 export type Signing = ReturnType<typeof createSigning>;
 
-/**
- * `signer` is asked once a call. It must be built with requestChecksumCalculation WHEN_REQUIRED: by default a URL
- * carries the CRC32 of an empty body.
- */
-export function createSigning({ signer, bucket }: { signer: () => Promise<S3Client>; bucket: string }) {
+/** `signer` is asked once, `now` is the time that storage goes by. */
+export function createSigning(options: { signer: () => Promise<Signer>; bucket: string; now: () => number }) {
+  const { signer, bucket, now } = options;
+  let signatures: ReturnType<typeof createSignatures> | undefined;
+
+  const life = (seconds: number) => ({ from: now(), seconds });
+
+  async function sign() {
+    signatures ??= createSignatures(await signer());
+    return signatures;
+  }
+
   /**
    * A PUT that storage accepts once, for exactly this length, type and (when declared) SHA-256 (hex).
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
@@ -39,26 +44,15 @@ export function createSigning({ signer, bucket }: { signer: () => Promise<S3Clie
     expiresInSeconds: number;
   }): Promise<SignedRequest> {
     const checksum = file.sha256 === undefined ? undefined : hexToBase64(file.sha256);
-    const command = new PutObjectCommand({
-      Bucket: bucket,
-      Key: file.key,
-      ContentLength: file.size,
-      ContentType: file.contentType,
-      ChecksumSHA256: checksum,
-      IfNoneMatch: '*',
-    });
-    const url = await getSignedUrl(await signer(), command, {
-      expiresIn: file.expiresInSeconds,
-      // What is not signed as a header is moved into the query, where storage ignores it.
-      signableHeaders: new Set(['content-type']),
-      unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
-    });
+    // All of them are signed: storage takes a signed header only as it is.
     const headers = {
       'content-length': String(file.size),
       'content-type': file.contentType,
       'if-none-match': '*',
       ...(checksum && { 'x-amz-checksum-sha256': checksum }),
     };
+    const put = { method: 'PUT', bucket, key: file.key, query: { 'x-id': 'PutObject' }, headers } as const;
+    const url = (await sign()).url(put, life(file.expiresInSeconds));
     return { method: 'PUT', url, headers };
   }
 
@@ -79,14 +73,10 @@ export function createSigning({ signer, bucket }: { signer: () => Promise<S3Clie
 
   /** The URL of one part; without `length`, of whatever length the client cuts. */
   async function partUrl(part: Target & { number: number; length?: number }): Promise<string> {
-    const command = new UploadPartCommand({
-      Bucket: bucket,
-      Key: part.key,
-      UploadId: part.uploadId,
-      PartNumber: part.number,
-      ContentLength: part.length,
-    });
-    return getSignedUrl(await signer(), command, { expiresIn: part.expiresInSeconds });
+    const query = { partNumber: String(part.number), uploadId: part.uploadId, 'x-id': 'UploadPart' };
+    const headers = part.length === undefined ? {} : { 'content-length': String(part.length) };
+    const put = { method: 'PUT', bucket, key: part.key, query, headers } as const;
+    return (await sign()).url(put, life(part.expiresInSeconds));
   }
 
   /**
@@ -99,13 +89,9 @@ export function createSigning({ signer, bucket }: { signer: () => Promise<S3Clie
     contentType: string;
     expiresInSeconds: number;
   }): Promise<SignedForm> {
-    return createPresignedPost(await signer(), {
-      Bucket: bucket,
-      Key: file.key,
-      Fields: { 'content-type': file.contentType, success_action_status: '201' },
-      Conditions: [['content-length-range', 1, file.maxBytes]],
-      Expires: file.expiresInSeconds,
-    });
+    const fields = { 'content-type': file.contentType, success_action_status: '201' };
+    const conditions = [['content-length-range', 1, file.maxBytes]];
+    return (await sign()).form({ bucket, key: file.key, fields, conditions }, life(file.expiresInSeconds));
   }
 
   return { putFile, putParts, partUrl, postForm };

@@ -9,14 +9,19 @@ import type { Clock } from './clock.ts';
 import type { Closing } from './closing.ts';
 import type { Ledger } from './ledger.ts';
 import type { Queue } from './queue.ts';
+import { createTurns } from './schedule.ts';
 import type { Telemetry } from './telemetry.ts';
-import * as moves from './moves.ts';
+import * as attempts from './attempts.ts';
+import * as endings from './endings.ts';
+import * as lifecycle from './lifecycle.ts';
 import type { Policy, Upload } from './upload.ts';
 
 const MINUTE = 60_000;
 /** It runs every minute, so it takes what falls due before the next run, too. */
 const LOOK_AHEAD_MS = MINUTE;
 const AT_ONCE = 10;
+/** Of the rate, for what is asked for here: the rest is left to first deliveries, which events start and nobody paces. */
+const SHARE = 0.75;
 
 export function createSweep(parts: {
   ledger: Ledger;
@@ -26,7 +31,7 @@ export function createSweep(parts: {
   breaker: Breaker;
   clock: Clock;
   policy: Policy;
-  /** At most so many deliveries are asked for in one run, spread over the minute. */
+  /** What IPD is to see at most; most of it is asked for here, spread over the minute. */
   deliveriesPerMinute: number;
   telemetry: Telemetry;
 }) {
@@ -34,24 +39,26 @@ export function createSweep(parts: {
 
   /** Does what is due until nothing is or the signal aborts. One upload that fails does not stop the others. */
   async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
-    const allowed = await deliveriesAllowed();
+    const started = clock.now();
+    const turns = createTurns(await deliveriesAllowed());
     let done = 0;
     let queued = 0;
-    const work = async (id: string, slotMs: number): Promise<void> => {
+    const work = async (id: string, turnMs: number): Promise<void> => {
       try {
         const upload = await ledger.find(id);
-        if (upload !== undefined) await act(upload, slotMs);
+        if (upload !== undefined) await act(upload, started + turnMs);
         done += 1;
       } catch (error) {
         telemetry.error('sweeping an upload failed, it stays due', error, { uploadId: id });
       }
     };
     let batch: Promise<void>[] = [];
-    for await (const { id, status } of ledger.due(clock.now() + LOOK_AHEAD_MS)) {
+    for await (const { id, status, dueAt } of ledger.due(started + LOOK_AHEAD_MS)) {
       if (signal.aborted) break;
       const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
-      if (isDelivery && queued >= allowed) continue;
-      batch.push(work(id, isDelivery ? (queued * MINUTE) / deliveriesPerMinute : 0));
+      const turnMs = isDelivery ? turns.take(Date.parse(dueAt) - started) : 0;
+      if (turnMs === undefined) continue;
+      batch.push(work(id, turnMs));
       if (isDelivery) queued += 1;
       if (batch.length < AT_ONCE) continue;
       await Promise.all(batch);
@@ -65,13 +72,12 @@ export function createSweep(parts: {
   /** While IPD is out nothing is asked for; to see whether it is back, one delivery is enough. */
   async function deliveriesAllowed(): Promise<number> {
     const { state, until = 0 } = await breaker.view();
-    // One less, since the turns of two runs may come a little closer than a minute.
-    if (state === 'closed') return Math.max(deliveriesPerMinute - 1, 1);
+    if (state === 'closed') return Math.max(Math.floor(deliveriesPerMinute * SHARE), 1);
     return until <= clock.now() + LOOK_AHEAD_MS ? 1 : 0;
   }
 
-  /** `slotMs`: how far into the minute a delivery's turn is. */
-  async function act(upload: Upload, slotMs: number): Promise<void> {
+  /** `turn`: the moment from which on it may be delivered. */
+  async function act(upload: Upload, turn: number): Promise<void> {
     const now = clock.now();
     switch (upload.status) {
       case 'awaiting_upload':
@@ -80,10 +86,10 @@ export function createSweep(parts: {
       case 'staged':
       case 'waiting':
       case 'unconfirmed':
-        return ask(upload, now + slotMs);
+        return ask(upload, turn);
       case 'delivering': {
         const { changed, upload: after } = await ledger.change(upload, (before) =>
-          moves.lapse(before, { now, random: clock.random(), policy }),
+          attempts.lapse(before, { now, random: clock.random(), policy }),
         );
         if (changed) telemetry.warn('delivery lapsed', { uploadId: upload.id, status: after.status });
         return undefined;
@@ -91,25 +97,28 @@ export function createSweep(parts: {
       case 'delivered':
       case 'failed':
       case 'cancelled': {
-        const told = await closing.announce(upload);
-        // The file of a failed upload is kept for a while: its owner may want it tried again.
-        if (!isDue(told.dueAt, now)) return undefined;
-        if (told.status === 'delivered' && told.recheckAt !== undefined && isDue(told.recheckAt, now)) {
-          await arrivals.discard(told);
-          return ask(told, now);
-        }
-        return closing.close(told);
+        if (upload.status !== 'delivered' || !isDue(upload.recheckAt, now)) return end(upload, now);
+        await arrivals.discard(upload);
+        await ask(upload, Date.parse(upload.recheckAt));
+        await closing.announce(upload);
       }
     }
   }
 
+  /** The file of a failed upload is kept for a while: its owner may want it tried again. That of others may yet arrive. */
+  async function end(upload: Upload, now: number): Promise<void> {
+    const { dueAt } = (upload.notice && endings.noticed(upload, upload.notice)) ?? upload;
+    if (isDue(dueAt, now)) await closing.close(upload);
+    else await closing.announce(upload);
+  }
+
   /** The event may have been lost, and nobody may have said that all parts are there: ask storage. */
   async function find(upload: Upload, now: number): Promise<void> {
-    const { upload: found, missing, hasParts } = await arrivals.settle(await closing.announce(upload));
+    const { upload: found, missing, hasParts } = await arrivals.settle(upload);
     if (missing.length === 0) return undefined;
-    if (found.status === 'expired') return isDue(found.dueAt, now) ? closing.close(found) : undefined;
+    if (found.status === 'expired') return end(found, now);
     const { upload: after } = await ledger.change(found, (before) =>
-      moves.lookAgain(before, { now, hasParts }),
+      lifecycle.lookAgain(before, { now, hasParts }),
     );
     if (after.status !== 'expired') return undefined;
     telemetry.info('upload expired', { uploadId: upload.id });
@@ -120,13 +129,13 @@ export function createSweep(parts: {
   async function ask(upload: Upload, earliest: number): Promise<void> {
     const now = clock.now();
     const at = Math.max(earliest, upload.status === 'staged' ? 0 : Date.parse(upload.dueAt ?? ''));
-    const { changed } = await ledger.change(upload, (before) => moves.queueAgain(before, { now }));
+    const { changed } = await ledger.change(upload, (before) => lifecycle.queueAgain(before, { now }));
     if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 }, at - now);
   }
 
   return { run };
 }
 
-function isDue(time: string | undefined, now: number): boolean {
+function isDue(time: string | undefined, now: number): time is string {
   return time !== undefined && Date.parse(time) <= now + LOOK_AHEAD_MS;
 }

@@ -1,8 +1,9 @@
 /**
  * What an upload is: its states, what is known of it in each, and what follows from that alone.
- * Pure. How it gets from one state to the next is in moves.ts; writing it down is the ledger's work.
+ * Pure. How it gets from one state to the next is in lifecycle.ts, attempts.ts and endings.ts;
+ * writing it down is the ledger's work.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const time = z.iso.datetime();
 
@@ -142,6 +143,9 @@ export type Policy = {
   commitWindowMs: number;
 };
 
+/** What a move that plans ahead has to know. */
+export type Moment = { now: number; policy: Policy };
+
 export const stagingKey = (id: string): string => `staging/${id}`;
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -155,6 +159,11 @@ export function isUploadId(text: string): boolean {
 export function uploadIdOf(key: string): string | undefined {
   const id = key.startsWith(stagingKey('')) ? key.slice(stagingKey('').length) : '';
   return isUploadId(id) ? id : undefined;
+}
+
+/** True while a queue message may begin the next attempt. */
+export function isReady(upload: Upload): upload is In<'staged' | 'waiting' | 'unconfirmed'> {
+  return upload.status === 'staged' || upload.status === 'waiting' || upload.status === 'unconfirmed';
 }
 
 /** True when no move but a late arrival, a late answer or a user's retry leads on from here. */
@@ -185,4 +194,9 @@ export function mayBeInIpd(upload: Upload): boolean {
 export function occupiesWorkItem(upload: Upload): boolean {
   if (upload.status === 'delivered') return upload.recheckAt !== undefined;
   return !isFinal(upload) && (upload.status === 'delivering' || mayBeInIpd(upload));
+}
+
+/** A moment as records keep it. */
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
 }

@@ -9,7 +9,7 @@ import type { ProblemPlace } from './errors.ts';
 import type { Caller } from './intake.ts';
 import type { Ledger, Selection } from './ledger.ts';
 import type { Multipart } from './multipart.ts';
-import * as moves from './moves.ts';
+import * as lifecycle from './lifecycle.ts';
 import { bytesOf, cut, missingOf } from './parts.ts';
 import type { StoredPart } from './parts.ts';
 import type { Queue } from './queue.ts';
@@ -105,7 +105,7 @@ export function createUploads(parts: {
     if (missing.length === 0) return view(after);
     const uploadId = await multipart.begin({ key, contentType: upload.contentType });
     const { upload: current } = await ledger.change(after, (before) =>
-      moves.replaceMultipart(before, { gone, uploadId }),
+      lifecycle.replaceMultipart(before, { gone, uploadId }),
     );
     if (current.multipart?.uploadId !== uploadId) await multipart.abort({ key, uploadId });
     return invite(current, { isNew: current.multipart?.uploadId === uploadId });
@@ -151,7 +151,7 @@ export function createUploads(parts: {
   async function cancel(caller: Caller, id: string): Promise<View> {
     const found = await find(caller, id);
     const { changed, upload } = await ledger.change(found, (before) =>
-      moves.cancel(before, { now: clock.now() }),
+      lifecycle.cancel(before, { now: clock.now() }),
     );
     if (!changed) {
       throw new AppError(
@@ -172,7 +172,7 @@ export function createUploads(parts: {
     const found = await find(caller, id);
     const isThere = found.status === 'failed' && (await staging.look(stagingKey(id))) !== undefined;
     const { changed, upload } = isThere
-      ? await ledger.change(found, (before) => moves.retry(before, { now: clock.now(), policy }))
+      ? await ledger.change(found, (before) => lifecycle.retry(before, { now: clock.now(), policy }))
       : { changed: false, upload: found };
     if (!changed) {
       const why =

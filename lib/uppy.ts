@@ -62,7 +62,10 @@ export function createUppy(parts: {
   const { ledger, intake, uploads, arrivals, preflight, signing, multipart, clock, telemetry } = parts;
   const expires = Math.min(parts.stagingUrlTtlSeconds, LONGEST_URL_SECONDS);
 
-  /** Throws what `intake.create` throws, since what Uppy meets later it cannot put into words. */
+  /**
+   * Throws what `intake.create` throws, and `invalid_request` for more files than the quota can hold, since what Uppy
+   * meets later it cannot put into words.
+   */
   async function open(caller: Caller, request: SessionRequest): Promise<Session> {
     checkProject(caller, request);
     const { projectId, issueId, files } = request;

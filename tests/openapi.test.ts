@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { failures, problems, setbacks } from '../lib/errors.ts';
-import * as moves from '../lib/moves.ts';
+import * as lifecycle from '../lib/lifecycle.ts';
 import { toMessage } from '../lib/notices.ts';
 import { newSession, newUpload } from '../lib/requests.ts';
 import { uploadSchema } from '../lib/upload.ts';
@@ -153,8 +153,8 @@ describe('openapi.yaml', () => {
     const policy = { uploadDeadlineMs: 1, retryWindowMs: 1, failedRetentionMs: 1, commitWindowMs: 1 };
     const file = { projectId, issueId, filename: 'a', sentName: 'a', contentType: 'a/b', size: 5 };
     const id = '6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10';
-    const created = moves.createUpload({ ...file, id, owner: 'user-1' }, { now: 0, policy });
-    const failed = moves.stage(created, { etag: 'e', size: 6 }, { now: 1, policy }) ?? created;
+    const created = lifecycle.createUpload({ ...file, id, owner: 'user-1' }, { now: 0, policy });
+    const failed = lifecycle.stage(created, { etag: 'e', size: 6 }, { now: 1, policy }) ?? created;
 
     const notice = { type: 'UploadFailed', at: failed.updatedAt } as const;
     const message: unknown = JSON.parse(JSON.stringify(toMessage(failed, notice)));

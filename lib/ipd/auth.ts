@@ -3,7 +3,7 @@
  * Owns the token's cache and the signing rules; never logs or returns a secret except as a request header.
  */
 import { createHash, createHmac } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from '../clock.ts';
 import { classify, parseJson } from './errors.ts';
 import type { Failure } from './errors.ts';

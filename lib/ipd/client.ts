@@ -3,7 +3,7 @@
  * says what its answer means; errors are data (`Verdict`), so the caller decides what happens next.
  * Holds the credentials; never retries by itself, but for one fresh token on a call without effects.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from '../clock.ts';
 import {
   ACCESS_KEY_BODY_LIMIT,
@@ -40,8 +40,8 @@ export type UploadRequest = WorkItem & {
   filename: string;
   contentType: string;
   size: number;
-  /** The file's bytes, exactly `size` of them. */
-  file: AsyncIterable<Uint8Array>;
+  /** The file's bytes, exactly `size` of them, in groups of chunks. */
+  file: AsyncIterable<Uint8Array[]>;
   /** Called after the file's last byte; only when it resolves is the closing boundary released. */
   fence: () => Promise<void>;
   signal: AbortSignal;
@@ -77,7 +77,7 @@ type Call = {
   method: 'GET' | 'POST';
   path: string;
   headers?: Record<string, string>;
-  body?: { stream: AsyncIterable<Uint8Array>; length: number };
+  body?: { stream: AsyncIterable<Uint8Array[]>; length: number };
   signal: AbortSignal;
 };
 
@@ -130,8 +130,8 @@ export function createIpdClient(options: IpdOptions) {
     const form = frameFile({ ...request, field: FIELD });
     let released = false;
     let interruption: { cause: unknown } | undefined;
-    async function* body(): AsyncGenerator<Uint8Array> {
-      yield form.head;
+    async function* body(): AsyncGenerator<Uint8Array[]> {
+      yield [form.head];
       try {
         yield* request.file;
         await request.fence();
@@ -140,7 +140,7 @@ export function createIpdClient(options: IpdOptions) {
         throw cause;
       }
       released = true;
-      yield form.tail;
+      yield [form.tail];
     }
     const verdict = await ask({
       method: 'POST',

@@ -4,7 +4,7 @@
  * Sources: https://support.huaweicloud.com/intl/en-us/api-projectman/ErrorCode.html (PM.*),
  * https://support.huaweicloud.com/devg-apisign/api-sign-errorcode.html (APIGW.*, APIG.*).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FailureCode } from '../errors.ts';
 
 export type Verdict =

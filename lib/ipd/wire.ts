@@ -10,8 +10,8 @@ export type WireRequest = {
   method: string;
   url: URL;
   headers: Record<string, string>;
-  /** With a streamed body the caller gives an exact Content-Length. */
-  body?: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Streamed in groups of chunks, each written in one go; the caller gives an exact Content-Length then. */
+  body?: Uint8Array | AsyncIterable<Uint8Array[]>;
   signal: AbortSignal;
   /** How long the socket may stand still before the exchange is given up. */
   idleMs: number;
@@ -114,9 +114,11 @@ async function write(body: WireRequest['body'], outgoing: http.ClientRequest): P
     wake = resolve;
     outgoing.once('socket', (socket) => socket.once(connected, resolve));
   });
-  for await (const chunk of body) {
+  for await (const chunks of body) {
     if (over) return;
-    if (outgoing.write(chunk)) continue;
+    let isFull = false;
+    for (const chunk of chunks) isFull = !outgoing.write(chunk);
+    if (!isFull) continue;
     await new Promise<void>((resolve) => {
       wake = resolve;
     });

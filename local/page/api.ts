@@ -55,7 +55,10 @@ export class Refusal extends Error {
   constructor(status: number, problem: z.infer<typeof problemSchema>) {
     const places = problem.errors ?? [];
     const words = problem.detail ?? problem.message ?? `The server answered ${status}`;
-    super([words, ...places.map(({ pointer, detail }) => `${pointer} ${detail}`)].join(' · '));
+    const others = places
+      .map(({ pointer, detail }) => `${pointer} ${detail}`)
+      .filter((place) => !words.includes(place));
+    super([words, ...others].join(' · '));
     this.status = status;
     this.code = problem.code;
     this.pointers = places.map(({ pointer }) => pointer);

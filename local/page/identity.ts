@@ -3,7 +3,7 @@
  * development issuer that belongs to the name. While a field is wrong there is no work item to send to.
  */
 import * as z from 'zod';
-import { byId, write } from './dom.ts';
+import { byId, element, write } from './dom.ts';
 
 export type Identity = ReturnType<typeof createIdentity>;
 
@@ -24,6 +24,7 @@ export function createIdentity(options: { tokenUrl: string; onChange: () => void
     project: byId('project', HTMLInputElement),
     issue: byId('issue', HTMLInputElement),
   };
+  for (const field of Object.values(fields)) addTrouble(field);
   const kept = read();
   fields.user.value = kept.user;
   fields.project.value = kept.project;
@@ -77,6 +78,13 @@ async function mint(tokenUrl: string, sub: string): Promise<z.infer<typeof token
 
 function valueOf(field: HTMLInputElement): string | undefined {
   return field.validity.valid ? field.value : undefined;
+}
+
+/** Where it is said what is wrong with a field: there from the start, since a screen reader tells only of changes. */
+function addTrouble(field: HTMLInputElement): void {
+  const id = `${field.id}-wrong`;
+  field.after(element('small', { class: 'trouble', id, 'aria-live': 'polite', hidden: '' }));
+  field.setAttribute('aria-describedby', id);
 }
 
 function explain(field: HTMLInputElement): void {

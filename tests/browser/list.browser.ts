@@ -1,30 +1,22 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Browser } from 'playwright-core';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { holdBack, launchBrowser, partNumber, sampleFile, visit } from './visit.ts';
+import { holdBack, MIB, partNumber, sampleFile } from './visit.ts';
 import type { Visit } from './visit.ts';
 
-const MIB = 1024 * 1024;
-
-let browser: Browser;
 let stack: BrowserStack;
 let here: Visit;
 
 beforeAll(async () => {
-  browser = await launchBrowser();
   stack = await startBrowserStack();
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+afterAll(() => stack?.stop());
 
 afterEach(() => here.close());
 
 async function visitAs(user: string): Promise<void> {
-  here = await visit(browser, { origin: stack.urls.apiUrl, version: 6 });
+  here = await stack.visit({ version: 6 });
   const listed = here.page.waitForResponse(/\/v1\/uploads\?/);
   await here.page.getByLabel('You are').fill(user);
   await here.page.keyboard.press('Tab');

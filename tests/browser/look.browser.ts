@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { launchBrowser, sampleFile, VERSIONS, visit } from './visit.ts';
+import { sampleFile, VERSIONS } from './visit.ts';
 import type { Visit } from './visit.ts';
 
 const WINDOWS = [
@@ -11,19 +11,14 @@ const WINDOWS = [
   { name: 'wide', width: 1440, height: 900 },
 ];
 
-let browser: Browser;
 let stack: BrowserStack;
 let here: Visit;
 
 beforeAll(async () => {
-  browser = await launchBrowser();
   stack = await startBrowserStack();
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+afterAll(() => stack?.stop());
 
 afterEach(() => here.close());
 
@@ -36,7 +31,7 @@ describe.each(VERSIONS)('the look of the page with Uppy %d', (version) => {
   it.each(scenes)(
     'fits a $name window in $colorScheme colours',
     async ({ name, colorScheme, ...viewport }) => {
-      here = await visit(browser, { origin: stack.urls.apiUrl, version, colorScheme, viewport });
+      here = await stack.visit({ version, colorScheme, viewport });
       const file = sampleFile(
         `A report with a rather long name, ${name} ${colorScheme} ${version}.pdf`,
         5000,
@@ -58,7 +53,7 @@ describe.each(VERSIONS)('the look of the page with Uppy %d', (version) => {
   );
 
   it('can be used with the keyboard alone', async () => {
-    here = await visit(browser, { origin: stack.urls.apiUrl, version });
+    here = await stack.visit({ version });
     const file = sampleFile(`typed ${version}.txt`, 2000);
     const { keyboard } = here.page;
     const browse = here.page.getByRole('button', { name: 'browse files' });
@@ -80,7 +75,7 @@ describe.each(VERSIONS)('the look of the page with Uppy %d', (version) => {
   });
 
   it('names every field and button', async () => {
-    here = await visit(browser, { origin: stack.urls.apiUrl, version });
+    here = await stack.visit({ version });
     await here.page.getByText('Drop files here').waitFor();
 
     const nameless = await here.page.evaluate<string[]>(`

@@ -1,20 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Browser } from 'playwright-core';
 import { startBrowserStack, startElsewhere } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { launchBrowser, sampleFile, VERSIONS, visit } from './visit.ts';
+import { MIB, sampleFile, VERSIONS } from './visit.ts';
 import type { Visit } from './visit.ts';
 
-const MIB = 1024 * 1024;
-
-let browser: Browser;
 let allowed: Awaited<ReturnType<typeof startElsewhere>>;
 let stranger: Awaited<ReturnType<typeof startElsewhere>>;
 let stack: BrowserStack;
 let here: Visit;
 
 beforeAll(async () => {
-  browser = await launchBrowser();
   allowed = await startElsewhere();
   stranger = await startElsewhere();
   stack = await startBrowserStack({ ALLOWED_ORIGIN: allowed.url });
@@ -24,7 +19,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser?.close();
   await stack?.stop();
   await allowed?.close();
   await stranger?.close();
@@ -37,7 +31,7 @@ describe.each(VERSIONS)('a page of another origin with Uppy %d', (version) => {
     ['a small file', 10_000],
     ['a large file', 11 * MIB],
   ])('that is allowed brings %s to IPD', async (kind, size) => {
-    here = await visit(browser, { origin: allowed.url, version });
+    here = await stack.visit({ origin: allowed.url, version });
     const file = sampleFile(`${kind} ${version}.bin`, size);
 
     await here.pick(file);
@@ -49,7 +43,7 @@ describe.each(VERSIONS)('a page of another origin with Uppy %d', (version) => {
   });
 
   it('that is not allowed gets nothing, and says so', async () => {
-    here = await visit(browser, { origin: stranger.url, version });
+    here = await stack.visit({ origin: stranger.url, version });
 
     await here.pick(sampleFile(`stray ${version}.bin`, 10_000));
 

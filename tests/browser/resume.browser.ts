@@ -1,25 +1,18 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { holdBack, launchBrowser, partNumber, sampleFile, VERSIONS, visit } from './visit.ts';
+import { holdBack, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
 import type { Visit } from './visit.ts';
 
-const MIB = 1024 * 1024;
-
-let browser: Browser;
 let stack: BrowserStack;
 let here: Visit;
 
 beforeAll(async () => {
-  browser = await launchBrowser();
   stack = await startBrowserStack();
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+afterAll(() => stack?.stop());
 
 /** What Golden Retriever has written down, in either version's place: a page cannot be left before. */
 const REMEMBERED = `(async () => {
@@ -74,7 +67,7 @@ function recordParts(page: Page): number[] {
 
 describe.each(VERSIONS)('a reload in the middle of a large upload with Uppy %d', (version) => {
   beforeEach(async () => {
-    here = await visit(browser, { origin: stack.urls.apiUrl, version });
+    here = await stack.visit({ version });
   });
 
   afterEach(() => here.close());

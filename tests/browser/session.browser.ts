@@ -2,29 +2,24 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Browser } from 'playwright-core';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { holdBack, launchBrowser, partNumber, sampleFile, VERSIONS, visit } from './visit.ts';
+import { holdBack, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
 import type { Visit } from './visit.ts';
 
-const MIB = 1024 * 1024;
 const LARGEST = 20 * MIB;
 const RENEWED = 'The upload session had expired. A new one is open: press Retry.';
 
-let browser: Browser;
 let stack: BrowserStack;
 let directory: string;
 let here: Visit;
 
 beforeAll(async () => {
-  browser = await launchBrowser();
   directory = await mkdtemp(join(tmpdir(), 'browser-'));
   stack = await startBrowserStack({ MAX_FILE_BYTES: String(LARGEST) });
 });
 
 afterAll(async () => {
-  await browser?.close();
   await stack?.stop();
   await rm(directory, { recursive: true, force: true });
 });
@@ -54,7 +49,7 @@ function isExpected(trouble: string): boolean {
 
 describe.each(VERSIONS)('the upload session of the page with Uppy %d', (version) => {
   beforeEach(async () => {
-    here = await visit(browser, { origin: stack.urls.apiUrl, version });
+    here = await stack.visit({ version });
   });
 
   afterEach(() => here.close());

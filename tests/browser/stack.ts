@@ -1,10 +1,15 @@
-/** The whole product on free ports as the browser tests see it: its page, and the back doors that tell the truth. */
+/**
+ * The whole product on free ports as the browser tests see it: a browser to visit its page with, and the back doors
+ * that tell the truth.
+ */
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { startGateway } from '../../local/gateway/server.ts';
 import { createPage } from '../../local/gateway/page.ts';
 import { startStack } from '../../local/stack.ts';
 import { createLogCollector, makeTemporaryDirectory } from '../support/probe-stack.ts';
+import { launchBrowser, visit } from './visit.ts';
+import type { Visit, VisitOptions } from './visit.ts';
 
 export type BrowserStack = Awaited<ReturnType<typeof startBrowserStack>>;
 
@@ -26,9 +31,14 @@ const uploads = z.object({
 
 /** Starts everything; `stop` leaves nothing behind. */
 export async function startBrowserStack(environment: Record<string, string> = {}) {
+  const browser = await launchBrowser();
   const data = await makeTemporaryDirectory();
   const logs = createLogCollector();
-  const stack = await startStack({ ports: 'free', dataDirectory: data.path, environment, onLog: logs.log });
+  const settings = { ports: 'free', dataDirectory: data.path, environment, onLog: logs.log } as const;
+  const stack = await startStack(settings).catch(async (error: unknown) => {
+    await browser.close();
+    throw error;
+  });
   const { urls } = stack;
   const s3 = new S3Client({
     region: 'eu-central-1',
@@ -49,6 +59,13 @@ export async function startBrowserStack(environment: Record<string, string> = {}
 
   return {
     urls,
+
+    /** Opens the page, its own unless it is served from elsewhere. */
+    visit: ({
+      origin = urls.apiUrl,
+      ...options
+    }: Partial<VisitOptions> & Pick<VisitOptions, 'version'>): Promise<Visit> =>
+      visit(browser, { origin, ...options }),
 
     async received() {
       return attachments.parse(await (await fetch(`${urls.ipdAdminUrl}/attachments`)).json());
@@ -82,6 +99,7 @@ export async function startBrowserStack(environment: Record<string, string> = {}
     },
 
     async stop(): Promise<void> {
+      await browser.close();
       s3.destroy();
       await stack.stop();
       await data.remove();

@@ -1,25 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Browser } from 'playwright-core';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { holdBack, launchBrowser, partNumber, sampleFile, VERSIONS, visit } from './visit.ts';
+import { holdBack, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
 import type { SampleFile, Visit } from './visit.ts';
 
-const MIB = 1024 * 1024;
-
-let browser: Browser;
 let stack: BrowserStack;
 let here: Visit;
 
 beforeAll(async () => {
-  browser = await launchBrowser();
   stack = await startBrowserStack();
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+afterAll(() => stack?.stop());
 
 /** What IPD has of a file, once the page says that it has arrived. */
 async function arrived({ sha256, ...file }: SampleFile) {
@@ -29,7 +21,7 @@ async function arrived({ sha256, ...file }: SampleFile) {
 
 describe.each(VERSIONS)('the page with Uppy %d', (version) => {
   beforeEach(async () => {
-    here = await visit(browser, { origin: stack.urls.apiUrl, version });
+    here = await stack.visit({ version });
   });
 
   afterEach(() => here.close());

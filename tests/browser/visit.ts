@@ -22,8 +22,11 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
+export type VisitOptions = { origin: string; version: 5 | 6 } & BrowserContextOptions;
 export type Visit = Awaited<ReturnType<typeof visit>>;
 export type SampleFile = ReturnType<typeof sampleFile>;
+
+export const MIB = 1024 * 1024;
 
 /** Both majors of Uppy that the page comes with. */
 export const VERSIONS = [6, 5] as const;
@@ -44,10 +47,7 @@ export function sampleFile(name: string, size: number) {
 }
 
 /** Opens the page of one version. */
-export async function visit(
-  browser: Browser,
-  { origin, version, ...options }: { origin: string; version: 5 | 6 } & BrowserContextOptions,
-) {
+export async function visit(browser: Browser, { origin, version, ...options }: VisitOptions) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   const errors: string[] = [];

@@ -218,8 +218,8 @@ describe.each([
       });
     }
 
-    async function* pieces(bytes: Buffer): AsyncGenerator<Uint8Array> {
-      for (let offset = 0; offset < bytes.length; offset += 700) yield bytes.subarray(offset, offset + 700);
+    async function* pieces(bytes: Buffer): AsyncGenerator<Uint8Array[]> {
+      for (let offset = 0; offset < bytes.length; offset += 700) yield [bytes.subarray(offset, offset + 700)];
     }
 
     it('takes a file, lists it and gives it back', async () => {

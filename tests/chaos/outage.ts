@@ -22,6 +22,7 @@ export type Outage = Verdict & {
   ratePerMinute: number;
   /** From the recovery to the last delivery. */
   recoveredInMinutes: number;
+  seed: number;
 };
 
 /** Plays the outage to its end. */
@@ -91,6 +92,7 @@ export async function playOutage({
     peakPerMinute: peak(requests),
     ratePerMinute: config.deliveriesPerMinute,
     recoveredInMinutes: Math.ceil((Math.max(...ends) - backAt) / MINUTE),
+    seed,
   };
 }
 

@@ -127,10 +127,12 @@ async function write(
   { line, container }: { line: Line; container: Container },
 ): Promise<void> {
   if (body === undefined) return;
-  for await (const chunk of body instanceof Uint8Array ? [body] : body) {
-    if (line.isOver()) return;
-    await line.push(chunk);
-    await container.meetFate();
+  for await (const chunks of body instanceof Uint8Array ? [[body]] : body) {
+    for (const chunk of chunks) {
+      if (line.isOver()) return;
+      await line.push(chunk);
+      await container.meetFate();
+    }
   }
 }
 

@@ -6,6 +6,9 @@ import { ZodError } from 'zod';
 import { createIpd } from '../../local/ipd/ipd.ts';
 import { IPD_CREDENTIALS } from '../../local/settings.ts';
 import { readConfig } from '../../lib/config.ts';
+import { s3With } from '../../lib/sdk/s3.ts';
+import { snsWith } from '../../lib/sdk/sns.ts';
+import { sqsWith } from '../../lib/sdk/sqs.ts';
 import { buildServices } from '../../lib/services.ts';
 import type { Services } from '../../lib/services.ts';
 import type { Telemetry } from '../../lib/telemetry.ts';
@@ -82,6 +85,10 @@ export function createWorld(options: {
     deadToken: ipdDice.chance(0.5) ? 'service' : 'gateway',
   });
   const standard = readConfig({
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'simulated',
+    AWS_SECRET_ACCESS_KEY: 'simulated',
+    AWS_ENDPOINT_URL_S3: URL,
     STAGING_BUCKET: 'staging',
     UPLOADS_TABLE: 'uploads',
     DELIVERY_QUEUE_URL: `${URL}/queue`,
@@ -158,13 +165,17 @@ export function createWorld(options: {
       isMute: missing === 'notices',
       isKept: missing === 'removal',
     };
+    // Ready, since virtual time does not wait for modules that are loaded.
+    const s3 = s3With(storageOf(surroundings));
+    const sqs = sqsWith(queueOf(surroundings));
+    const sns = snsWith(topicOf(surroundings));
     const services = buildServices(config, {
       clock: container.clock,
       telemetry: telemetryOf(name),
       documents: documentsOf(surroundings),
-      s3: storageOf(surroundings),
-      sqs: queueOf(surroundings),
-      sns: topicOf(surroundings),
+      s3: async () => s3,
+      sqs: async () => sqs,
+      sns: async () => sns,
       send: wireOf({
         ...surroundings,
         ipd,

@@ -3,10 +3,8 @@ import { z } from 'zod';
 import { elsewhere, verdictOf, withHeader, withoutHeader } from '../support/altered.ts';
 import { putFile } from '../support/answer.ts';
 import type { Signed } from '../support/answer.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
-import { startStorage } from '../support/storage.ts';
-import type { Storage } from '../support/storage.ts';
+import { startProductOnStorage } from '../support/product-stack.ts';
+import type { ProductOnStorage } from '../support/product-stack.ts';
 import { postForm } from '../support/uppy-page.ts';
 import type { Form } from '../support/uppy-page.ts';
 import { issueId, projectId } from '../support/world.ts';
@@ -16,19 +14,12 @@ const LATER_MS = 3_601_000;
 const about = { projectId, issueId, filename: 'a.bin', contentType: 'video/mp4' };
 const hello = Buffer.from('hello');
 
-let storage: Storage;
-let product: Product;
+let product: ProductOnStorage;
 beforeAll(async () => {
-  storage = await startStorage();
-  product = await startProduct({ environment: storage.environment });
+  product = await startProductOnStorage();
 });
-afterEach(async () => {
-  await product.resetIpd();
-});
-afterAll(async () => {
-  await product.stop();
-  await storage.stop();
-});
+afterEach(() => product.resetIpd());
+afterAll(() => product.stop());
 
 async function beginSingle() {
   const { id, signed } = await product.call('POST /v1/uploads', { body: { ...about, size: hello.length } });
@@ -85,7 +76,7 @@ describe('a file in one request', () => {
   it('is refused when its URL has expired', async () => {
     const { request } = await beginSingle();
 
-    const late = await storage.later(LATER_MS, () => putFile(request, hello));
+    const late = await product.storage.later(LATER_MS, () => putFile(request, hello));
 
     expect([late.status, await late.text()]).toEqual([403, expect.stringContaining('Request has expired')]);
   });
@@ -109,7 +100,7 @@ describe("a form of Uppy's", () => {
   it('is refused when it has expired', async () => {
     const { form } = await beginForm();
 
-    const late = await storage.later(LATER_MS, () => postForm(form, hello));
+    const late = await product.storage.later(LATER_MS, () => postForm(form, hello));
 
     expect([late.status, await late.text()]).toEqual([403, expect.stringContaining('Policy expired')]);
   });

@@ -5,32 +5,23 @@ import { elsewhere, verdictOf, withHeader } from '../support/altered.ts';
 import { putFile } from '../support/answer.ts';
 import type { Signed, SignedPart } from '../support/answer.ts';
 import { eventually } from '../support/eventually.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
-import { startStorage } from '../support/storage.ts';
-import type { Storage } from '../support/storage.ts';
+import { startProductOnStorage } from '../support/product-stack.ts';
+import type { ProductOnStorage } from '../support/product-stack.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 const PART_BYTES = 5 * 1024 ** 2;
 const HOUR_MS = 3_600_000;
 
+const hello = Buffer.from('hello');
 const about = { projectId, issueId, filename: 'a.bin', contentType: 'video/mp4' };
 const bytes = randomBytes(PART_BYTES + 777);
-const hello = Buffer.from('hello');
 
-let storage: Storage;
-let product: Product;
+let product: ProductOnStorage;
 beforeAll(async () => {
-  storage = await startStorage();
-  product = await startProduct({ environment: storage.environment });
+  product = await startProductOnStorage();
 });
-afterEach(async () => {
-  await product.resetIpd();
-});
-afterAll(async () => {
-  await product.stop();
-  await storage.stop();
-});
+afterEach(() => product.resetIpd());
+afterAll(() => product.stop());
 
 /** An upload of two parts: of 5 MiB, and of 777 bytes. */
 async function beginParts() {
@@ -125,9 +116,9 @@ describe('a part', () => {
     const begun = await beginParts();
 
     await breakOff(begun.second, bytesOf(begun.second).subarray(0, 700));
-    await eventually(() => storage.refusedParts(begun.id).length > 0);
+    await eventually(() => product.storage.refusedParts(begun.id).length > 0);
 
-    expect(storage.refusedParts(begun.id)).toMatchObject([{ partNumber: 2, status: 400 }]);
+    expect(product.storage.refusedParts(begun.id)).toMatchObject([{ partNumber: 2, status: 400 }]);
     await expectUntouched(begun);
   });
 
@@ -147,7 +138,7 @@ describe('a part', () => {
   it('is refused when its URL has expired, and taken by a fresh one', async () => {
     const { id, second } = await beginParts();
 
-    const late = await storage.later(HOUR_MS + 1_000, () => putFile(second, bytesOf(second)));
+    const late = await product.storage.later(HOUR_MS + 1_000, () => putFile(second, bytesOf(second)));
     const fresh = await product.call(`POST /v1/uploads/${id}/urls`);
     const [, again] = fresh.parts();
     const stored = again && (await putFile(again, bytesOf(again)));

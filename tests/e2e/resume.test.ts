@@ -6,11 +6,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { putFile } from '../support/answer.ts';
 import { eventually } from '../support/eventually.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { startProductOnStorage } from '../support/product-stack.ts';
+import type { ProductOnStorage } from '../support/product-stack.ts';
 import { runCommandLine } from '../support/run-command.ts';
-import { startStorage } from '../support/storage.ts';
-import type { Storage } from '../support/storage.ts';
 import { UPLOADER } from '../support/uploader.ts';
 import type { Order } from '../support/uploader.ts';
 import { issueId, projectId } from '../support/world.ts';
@@ -24,12 +22,10 @@ const bytes = randomBytes(7 * PART_BYTES + 3_000_777);
 const sha256 = createHash('sha256').update(bytes).digest('hex');
 const page = z.object({ uploads: z.array(z.looseObject({ id: z.string() })), nextCursor: z.null() });
 
-let storage: Storage;
-let product: Product;
+let product: ProductOnStorage;
 let directory: string;
 beforeAll(async () => {
-  storage = await startStorage();
-  product = await startProduct({ environment: storage.environment });
+  product = await startProductOnStorage();
   directory = await mkdtemp(join(tmpdir(), 'resume-'));
   await writeFile(join(directory, 'file'), bytes);
   await product.warm();
@@ -39,7 +35,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await product.stop();
-  await storage.stop();
   await rm(directory, { recursive: true });
 });
 
@@ -71,8 +66,8 @@ describe('a device that dies', () => {
 
       const [open, ...others] = await findOpen();
       const id = open?.id ?? '';
-      await eventually(() => storage.refusedParts(id).length > 0);
-      const before = storage.storedParts(id);
+      await eventually(() => product.storage.refusedParts(id).length > 0);
+      const before = product.storage.storedParts(id);
       const seen = await product.call(`GET /v1/uploads/${id}`);
       const { code, stdout } = await startUploader(key).ended;
 
@@ -83,8 +78,8 @@ describe('a device that dies', () => {
         staging: { mode: 'multipart', bytesStored: count * PART_BYTES, partSize: PART_BYTES },
       });
       expect({ code, stdout }).toEqual({ code: 0, stdout: [JSON.stringify({ id, status: 'delivered' })] });
-      expect(storage.storedParts(id)).toEqual(ALL);
-      expect(storage.refusedParts(id)).toMatchObject([{ partNumber: count + 1 }]);
+      expect(product.storage.storedParts(id)).toEqual(ALL);
+      expect(product.storage.refusedParts(id)).toMatchObject([{ partNumber: count + 1 }]);
       expect(await product.received()).toMatchObject([
         { size: bytes.length, sha256, filename: about.filename },
       ]);

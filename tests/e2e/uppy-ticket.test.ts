@@ -1,22 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
-import { startStorage } from '../support/storage.ts';
-import type { Storage } from '../support/storage.ts';
+import { startProductOnStorage } from '../support/product-stack.ts';
+import type { ProductOnStorage } from '../support/product-stack.ts';
 import { begin, openPage } from '../support/uppy-browser.ts';
 
-let storage: Storage;
-let product: Product;
+let product: ProductOnStorage;
 /** What must never be seen in a log, noted as it is given. */
 const tickets = new Set<string>();
 beforeAll(async () => {
-  storage = await startStorage();
-  product = await startProduct({ environment: storage.environment });
+  product = await startProductOnStorage();
 });
-afterAll(async () => {
-  await product.stop();
-  await storage.stop();
-});
+afterAll(() => product.stop());
 
 async function visit() {
   const page = await openPage(product);
@@ -55,7 +48,7 @@ describe('the ticket', () => {
   it('is in no answer when storage is down', async () => {
     const page = await visit();
     const { path, query } = await begin(page);
-    await storage.breakDown();
+    await product.storage.breakDown();
 
     const answer = await page.ask('GET', `${path}${query}`);
 

@@ -1,10 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
-import { startStorage } from '../support/storage.ts';
-import type { Storage } from '../support/storage.ts';
+import { startProductOnStorage } from '../support/product-stack.ts';
+import type { ProductOnStorage } from '../support/product-stack.ts';
 import { begin, openPage, sendPart, signedPart } from '../support/uppy-browser.ts';
 import { postForm } from '../support/uppy-page.ts';
 import { issueId, projectId } from '../support/world.ts';
@@ -14,19 +12,12 @@ const filename = '录屏 "终稿".mp4';
 
 const formAnswer = z.object({ url: z.url(), fields: z.record(z.string(), z.string()) });
 
-let storage: Storage;
-let product: Product;
+let product: ProductOnStorage;
 beforeAll(async () => {
-  storage = await startStorage();
-  product = await startProduct({ environment: storage.environment });
+  product = await startProductOnStorage();
 });
-afterEach(async () => {
-  await product.resetIpd();
-});
-afterAll(async () => {
-  await product.stop();
-  await storage.stop();
-});
+afterEach(() => product.resetIpd());
+afterAll(() => product.stop());
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -126,7 +117,29 @@ describe('Uppy', () => {
 
     expect(list).toMatchObject([{ PartNumber: 1, Size: PART_BYTES }]);
     expect((await product.follow(begun.id)).body).toMatchObject({ status: 'delivered' });
-    expect(storage.storedParts(begun.id)).toEqual([1, 2]);
+    expect(product.storage.storedParts(begun.id)).toEqual([1, 2]);
+  });
+
+  it('cannot put a part into a file twice', async () => {
+    const page = await openPage(product);
+    const begun = await begin(page, filename);
+    const part = await sendPart(page, begun, 1, Buffer.from('x'));
+    const complete = (parts: object[]) => page.ask('POST', `${begun.path}/complete${begun.query}`, { parts });
+
+    const refused = await complete([part, part]);
+    const taken = await complete([part]);
+
+    expect(refused).toMatchObject({
+      status: 400,
+      body: {
+        code: 'invalid_request',
+        retryable: false,
+        detail: '/parts/1/PartNumber must not be named twice',
+        errors: [{ pointer: '/parts/1/PartNumber', detail: 'must not be named twice' }],
+      },
+    });
+    expect(taken.status).toBe(200);
+    expect((await product.follow(begun.id)).body).toMatchObject({ status: 'delivered', size: 1 });
   });
 
   it('takes a file back', async () => {

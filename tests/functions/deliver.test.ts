@@ -4,7 +4,7 @@ import type { SQSEvent } from 'aws-lambda';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { handler } from '../../functions/deliver.ts';
-import { stage } from '../../lib/moves.ts';
+import { stage } from '../../lib/lifecycle.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { startWorker } from '../../local/gateway/worker.ts';
 import { lambdaContext } from '../support/http-event.ts';

@@ -8,7 +8,7 @@ import { startWorker } from '../../local/gateway/worker.ts';
 import { functionsOf, readService } from '../../local/template.ts';
 import { lambdaContext } from '../support/http-event.ts';
 import { queueEvent } from '../support/queue-event.ts';
-import { unzip } from '../support/unzip.ts';
+import { unzip } from '../../bench/unzip.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const REGION = 'eu-central-1';

@@ -115,6 +115,7 @@ describe('POST /v1/uploads', () => {
     expect(status).toBe(400);
     expect(body).toMatchObject({
       code: 'invalid_request',
+      detail: 'header:Idempotency-Key must be 1 to 255 visible ASCII characters',
       errors: [{ pointer: 'header:Idempotency-Key', detail: 'must be 1 to 255 visible ASCII characters' }],
     });
   });
@@ -137,8 +138,8 @@ describe('POST /v1/uploads', () => {
       type: 'urn:ipd-attachment-bridge:problem:invalid_request',
       title: 'The request is not valid',
       status: 400,
-      detail: 'the request is not valid; see errors',
-      message: 'the request is not valid; see errors',
+      detail: "/projectId must be the project's 32 letters and digits, and 7 more: see errors",
+      message: "/projectId must be the project's 32 letters and digits, and 7 more: see errors",
       instance: '/v1/uploads',
       code: 'invalid_request',
       retryable: false,
@@ -161,7 +162,32 @@ describe('POST /v1/uploads', () => {
 
     expect(status).toBe(400);
     expect(body).toMatchObject({
+      detail: "/projectId must be the project's 32 letters and digits",
       errors: [{ pointer: '/projectId', detail: "must be the project's 32 letters and digits" }],
+    });
+  });
+
+  it('says of a member that is missing that it is required', async () => {
+    const { body } = await create({ filename: null });
+
+    expect(body).toMatchObject({
+      detail: '/projectId is required, and 4 more: see errors',
+      errors: [
+        { pointer: '/projectId', detail: 'is required' },
+        { pointer: '/issueId', detail: 'is required' },
+        { pointer: '/filename', detail: 'must be a string' },
+        { pointer: '/contentType', detail: 'is required' },
+        { pointer: '/size', detail: 'is required' },
+      ],
+    });
+  });
+
+  it('says that the whole body is not what it should be', async () => {
+    const { body } = await create([]);
+
+    expect(body).toMatchObject({
+      detail: 'the body must be a JSON object',
+      errors: [{ pointer: '', detail: 'must be a JSON object' }],
     });
   });
 

@@ -92,6 +92,7 @@ describe("Uppy's multipart upload", () => {
     [{}, '/parts'],
     [{ parts: [{ PartNumber: 0, ETag: 'x' }] }, '/parts/0/PartNumber'],
     [{ parts: [{ PartNumber: 1 }] }, '/parts/0/ETag'],
+    [{ parts: [1, 2, 1].map((PartNumber) => ({ PartNumber, ETag: 'x' })) }, '/parts/2/PartNumber'],
   ])('is not completed by %j', async (body, pointer) => {
     const { begin, ask } = await session();
     const reference = await begin();

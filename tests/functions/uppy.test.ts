@@ -90,8 +90,25 @@ describe('POST /v1/uppy-sessions', () => {
     expect(answer).toMatchObject({ status: 422, body: { code: 'work_item_missing' } });
   });
 
-  it('refuses more files than may be unfinished', async () => {
+  it('refuses more files than a user may ever have unfinished for good', async () => {
     const answer = await requestSession({ files: Array.from({ length: 9 }, () => file) });
+
+    expect(answer).toMatchObject({
+      status: 400,
+      body: {
+        code: 'invalid_request',
+        retryable: false,
+        errors: [{ pointer: '/files', detail: 'must name at most 8 files' }],
+      },
+    });
+    expect(answer.headers).not.toHaveProperty('retry-after');
+  });
+
+  it('refuses more files than may be unfinished beside those that are', async () => {
+    const { user, begin } = await openSession();
+    await begin();
+
+    const answer = await requestSession({ files: Array.from({ length: 8 }, () => file) }, user);
 
     expect(answer).toMatchObject({ status: 429, body: { code: 'too_many_open_uploads', retryable: true } });
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);

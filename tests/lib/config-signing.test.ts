@@ -39,6 +39,34 @@ describe('who signs URLs', () => {
   });
 });
 
+describe('what Lambda tells a function of AWS', () => {
+  const role = {
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'ASIAEXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'secret-word',
+    AWS_SESSION_TOKEN: 'token-word',
+  };
+
+  it('is where it runs, and the keys of its role', () => {
+    expect(read(role)().aws).toEqual({
+      region: 'eu-central-1',
+      s3Endpoint: undefined,
+      keys: { accessKeyId: 'ASIAEXAMPLE', secretAccessKey: 'secret-word', sessionToken: 'token-word' },
+    });
+  });
+
+  it.each(['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])('is no key without %s', (name) => {
+    expect(read({ ...role, [name]: '' })().aws.keys).toBeUndefined();
+  });
+
+  it('may be another S3', () => {
+    const [every, s3] = ['http://127.0.0.1:1', 'http://127.0.0.1:2'];
+
+    expect(read({ AWS_ENDPOINT_URL: every })().aws.s3Endpoint).toBe(every);
+    expect(read({ AWS_ENDPOINT_URL: every, AWS_ENDPOINT_URL_S3: s3 })().aws.s3Endpoint).toBe(s3);
+  });
+});
+
 describe('the life of URLs', () => {
   it.each(['3601', '604800'])('may be %s s only with credentials that last', (STAGING_URL_TTL_SECONDS) => {
     const given = { STAGING_URL_TTL_SECONDS };

@@ -38,6 +38,7 @@ describe('readConfig', () => {
         uploadsPerMinute: 60,
       },
       signer: { endpoint: undefined, credentials: undefined },
+      aws: { region: undefined, s3Endpoint: undefined, keys: undefined },
       topicArn: undefined,
       policy: {
         uploadDeadlineMs: 72 * 3_600_000,

@@ -3,7 +3,8 @@ import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { createLedger } from '../../lib/ledger.ts';
-import { cleaned, createUpload, delivered, lookAgain, noticed } from '../../lib/moves.ts';
+import { cleaned, delivered, noticed } from '../../lib/endings.ts';
+import { createUpload, lookAgain } from '../../lib/lifecycle.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import * as moves from '../../lib/moves.ts';
-import { occupiesWorkItem } from '../../lib/upload.ts';
+import * as attempts from '../../lib/attempts.ts';
+import * as endings from '../../lib/endings.ts';
+import * as lifecycle from '../../lib/lifecycle.ts';
 import type { Upload } from '../../lib/upload.ts';
 import {
   after,
   committed,
   every,
-  fresh,
   HOUR,
   inDoubt,
   iso,
@@ -14,7 +14,6 @@ import {
   MINUTE,
   moment,
   policy,
-  samples,
   SECOND,
   sent,
   start,
@@ -26,8 +25,8 @@ describe('a doubt', () => {
   const doubtful = after(...inDoubt);
   const missedAt = (upload: Upload, now: number): Upload =>
     legal(
-      moves.missed(
-        legal(moves.claim(upload, { token, until: now + 5 * MINUTE, attempt: upload.attempts + 1 })),
+      attempts.missed(
+        legal(attempts.claim(upload, { token, until: now + 5 * MINUTE, attempt: upload.attempts + 1 })),
         { token, now, policy },
       ),
     );
@@ -57,7 +56,7 @@ describe('a doubt', () => {
   ])('after $absences absences at $now is settled by one more: $settles', ({ absences, now, settles }) => {
     const doubt = { since: iso(since), absences, accepted: false };
 
-    expect(moves.settlesDoubt(doubt, { now, policy })).toBe(settles);
+    expect(attempts.settlesDoubt(doubt, { now, policy })).toBe(settles);
   });
 
   it('goes when it is settled, and is looked into once more a commit window after the delivery', () => {
@@ -67,7 +66,7 @@ describe('a doubt', () => {
     expect(settled).toMatchObject({ resent: true });
     expect(settled.doubt).toBeUndefined();
     expect(upload).toMatchObject({ recheckAt: iso(committed), dueAt: iso(start + 2 * MINUTE) });
-    expect(legal(moves.cleaned(legal(every['noticed']?.(upload)))).dueAt).toBe(iso(committed));
+    expect(legal(endings.cleaned(legal(every['noticed']?.(upload)))).dueAt).toBe(iso(committed));
   });
 
   it('outlives every setback and the end', () => {
@@ -83,7 +82,7 @@ describe('a doubt', () => {
 
   it('begins its readings anew at a retry', () => {
     const failed = legal(
-      moves.fail(legal(every['claim']?.(missedAt(doubtful, start))), {
+      attempts.fail(legal(every['claim']?.(missedAt(doubtful, start))), {
         token,
         code: 'outcome_unknown',
         ...moment,
@@ -91,7 +90,7 @@ describe('a doubt', () => {
     );
 
     expect(failed).toMatchObject({ doubt: { absences: 1 } });
-    expect(moves.retry(failed, moment)).toMatchObject({ doubt: { absences: 0 }, failedAttempts: 0 });
+    expect(lifecycle.retry(failed, moment)).toMatchObject({ doubt: { absences: 0 }, failedAttempts: 0 });
   });
 
   it('is none once IPD has said success: never settled, delivered without an id in the end', () => {
@@ -105,10 +104,10 @@ describe('a doubt', () => {
       policy,
     } as const;
 
-    expect(moves.settle(looking, { token })).toBeUndefined();
+    expect(attempts.settle(looking, { token })).toBeUndefined();
     for (const end of [
-      moves.fail(looking, { token, code: 'outcome_unknown', ...moment }),
-      moves.setBack(looking, late),
+      attempts.fail(looking, { token, code: 'outcome_unknown', ...moment }),
+      attempts.setBack(looking, late),
     ]) {
       expect(end).toMatchObject({
         status: 'delivered',
@@ -118,21 +117,5 @@ describe('a doubt', () => {
         error: undefined,
       });
     }
-  });
-});
-
-describe('occupiesWorkItem', () => {
-  it('is true of whatever is in flight or in doubt, and of what may still show a second copy', () => {
-    const occupying = Object.keys(samples).filter((state) => occupiesWorkItem(samples[state] ?? fresh()));
-
-    expect(occupying).toEqual([
-      'delivering',
-      'sending',
-      'unconfirmed',
-      'looking',
-      'without an id',
-      'looking for its id',
-      'delivered after a doubt',
-    ]);
   });
 });

@@ -1,5 +1,7 @@
 /** Uploads in each state, as moves have led there, and each move as it is legal wherever the state allows it. */
-import * as moves from '../../lib/moves.ts';
+import * as attempts from '../../lib/attempts.ts';
+import * as endings from '../../lib/endings.ts';
+import * as lifecycle from '../../lib/lifecycle.ts';
 import { uploadSchema } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
 
@@ -30,7 +32,7 @@ export function fresh(): Upload {
     contentType: 'a/b',
     size: 10,
   };
-  return moves.createUpload(input, { now: start, policy });
+  return lifecycle.createUpload(input, { now: start, policy });
 }
 
 /** The result of a legal move as the ledger writes it down. */
@@ -44,29 +46,29 @@ export const sending = { token, marginMs: 1000, known: ['7'] };
 
 /** One move of each kind that is legal wherever the state allows it: the right token, attempt and time. */
 export const every: Record<string, (upload: Upload) => Upload | undefined> = {
-  stage: (upload) => moves.stage(upload, object, moment),
-  claim: (upload) => moves.claim(upload, { token, until, attempt: upload.attempts + 1 }),
-  claimArrival: (upload) => moves.claimArrival(upload, object, { token, until, ...moment }),
-  startSending: (upload) => moves.startSending(upload, { ...sending, now: start }),
-  settle: (upload) => moves.settle(upload, { token }),
-  takeBack: (upload) => moves.takeBack(upload, { token, sentName: 'plain' }),
-  noteProgress: (upload) => moves.noteProgress(upload, { token, bytesSent: 5 }),
-  delivered: (upload) => moves.delivered(upload, { attachmentId: '1', ...moment }),
-  accepted: (upload) => moves.accepted(upload, moment),
+  stage: (upload) => lifecycle.stage(upload, object, moment),
+  claim: (upload) => attempts.claim(upload, { token, until, attempt: upload.attempts + 1 }),
+  claimArrival: (upload) => attempts.claimArrival(upload, object, { token, until, ...moment }),
+  startSending: (upload) => attempts.startSending(upload, { ...sending, now: start }),
+  settle: (upload) => attempts.settle(upload, { token }),
+  takeBack: (upload) => attempts.takeBack(upload, { token, sentName: 'plain' }),
+  noteProgress: (upload) => attempts.noteProgress(upload, { token, bytesSent: 5 }),
+  delivered: (upload) => endings.delivered(upload, { attachmentId: '1', ...moment }),
+  accepted: (upload) => attempts.accepted(upload, moment),
   setBack: (upload) =>
-    moves.setBack(upload, { token, code: 'ipd_unavailable', counts: true, random: 0.5, ...moment }),
-  cast: (upload) => moves.cast(upload, { token, ...moment }),
-  missed: (upload) => moves.missed(upload, { token, ...moment }),
-  fail: (upload) => moves.fail(upload, { token, code: 'ipd_refused', ...moment }),
-  pause: (upload) => moves.pause(upload, { until, code: 'ipd_paused', ...moment }),
-  lapse: (upload) => moves.lapse(upload, { now: until, random: 0.5, policy }),
-  lookAgain: (upload) => moves.lookAgain(upload, { now: start }),
-  queueAgain: (upload) => moves.queueAgain(upload, { now: start }),
-  cancel: (upload) => moves.cancel(upload, { now: start }),
-  retry: (upload) => moves.retry(upload, moment),
-  cleaned: (upload) => moves.cleaned(upload),
-  rechecked: (upload) => moves.rechecked(upload, { duplicates: ['2'] }),
-  noticed: (upload) => upload.notice && moves.noticed(upload, upload.notice),
+    attempts.setBack(upload, { token, code: 'ipd_unavailable', counts: true, random: 0.5, ...moment }),
+  cast: (upload) => attempts.cast(upload, { token, ...moment }),
+  missed: (upload) => attempts.missed(upload, { token, ...moment }),
+  fail: (upload) => attempts.fail(upload, { token, code: 'ipd_refused', ...moment }),
+  pause: (upload) => attempts.pause(upload, { until, code: 'ipd_paused', ...moment }),
+  lapse: (upload) => attempts.lapse(upload, { now: until, random: 0.5, policy }),
+  lookAgain: (upload) => lifecycle.lookAgain(upload, { now: start }),
+  queueAgain: (upload) => lifecycle.queueAgain(upload, { now: start }),
+  cancel: (upload) => lifecycle.cancel(upload, { now: start }),
+  retry: (upload) => lifecycle.retry(upload, moment),
+  cleaned: (upload) => endings.cleaned(upload),
+  rechecked: (upload) => endings.rechecked(upload, { duplicates: ['2'] }),
+  noticed: (upload) => upload.notice && endings.noticed(upload, upload.notice),
 };
 
 export function after(...names: string[]): Upload {
@@ -90,7 +92,7 @@ export const samples: Record<string, Upload> = {
   'delivered after a doubt': after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered'),
   failed: after('stage', 'claim', 'fail'),
   'failed in doubt': after(...inDoubt, 'claim', 'fail'),
-  expired: legal(moves.lookAgain(fresh(), { now: start + 72 * HOUR })),
+  expired: legal(lifecycle.lookAgain(fresh(), { now: start + 72 * HOUR })),
   cancelled: after('cancel'),
 };
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import * as moves from '../../lib/moves.ts';
+import * as attempts from '../../lib/attempts.ts';
+import * as endings from '../../lib/endings.ts';
+import * as lifecycle from '../../lib/lifecycle.ts';
 import { isFinal, mayBeInIpd, uploadSchema } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { every, fresh, HOUR, MINUTE, policy, samples, sending, start } from './moves-samples.ts';
@@ -22,30 +24,30 @@ describe('any sequence of moves', () => {
     const right = { token: given.token, until: now + 5 * MINUTE };
     const holder = { token: given.token, now, policy };
     const free: typeof every = {
-      stage: (one) => moves.stage(one, { etag: 'e', size }, { now, policy }),
-      claim: (one) => moves.claim(one, { ...right, attempt: one.attempts + given.attempt }),
-      claimArrival: (one) => moves.claimArrival(one, { etag: 'e', size }, { ...right, now, policy }),
-      startSending: (one) => moves.startSending(one, { ...sending, token: given.token, now }),
-      settle: (one) => moves.settle(one, holder),
-      takeBack: (one) => moves.takeBack(one, { token: given.token, sentName: 'plain' }),
-      noteProgress: (one) => moves.noteProgress(one, { token: given.token, bytesSent: 5 }),
-      nominate: (one) => moves.nominate(one, { attachmentId: counts ? '1' : '2', now }),
-      delivered: (one) => moves.delivered(one, { attachmentId: counts ? '1' : null, now, policy }),
-      accepted: (one) => moves.accepted(one, holder),
-      setBack: (one) => moves.setBack(one, { ...holder, code: 'ipd_throttled', counts, random }),
+      stage: (one) => lifecycle.stage(one, { etag: 'e', size }, { now, policy }),
+      claim: (one) => attempts.claim(one, { ...right, attempt: one.attempts + given.attempt }),
+      claimArrival: (one) => attempts.claimArrival(one, { etag: 'e', size }, { ...right, now, policy }),
+      startSending: (one) => attempts.startSending(one, { ...sending, token: given.token, now }),
+      settle: (one) => attempts.settle(one, holder),
+      takeBack: (one) => attempts.takeBack(one, { token: given.token, sentName: 'plain' }),
+      noteProgress: (one) => attempts.noteProgress(one, { token: given.token, bytesSent: 5 }),
+      nominate: (one) => endings.nominate(one, { attachmentId: counts ? '1' : '2', now }),
+      delivered: (one) => endings.delivered(one, { attachmentId: counts ? '1' : null, now, policy }),
+      accepted: (one) => attempts.accepted(one, holder),
+      setBack: (one) => attempts.setBack(one, { ...holder, code: 'ipd_throttled', counts, random }),
       // Only what was sent is a doubt.
-      cast: (one) => (isSending(one) ? moves.cast(one, { ...holder, detail: 'd' }) : undefined),
-      missed: (one) => moves.missed(one, holder),
-      fail: (one) => moves.fail(one, { ...holder, code: 'ipd_refused' }),
-      pause: (one) => moves.pause(one, { until: now + 5 * MINUTE, code: 'ipd_paused', now, policy }),
-      lapse: (one) => moves.lapse(one, { now, random, policy }),
-      lookAgain: (one) => moves.lookAgain(one, { now }),
-      queueAgain: (one) => moves.queueAgain(one, { now }),
-      cancel: (one) => moves.cancel(one, { now }),
-      retry: (one) => moves.retry(one, { now, policy }),
-      cleaned: (one) => moves.cleaned(one),
-      rechecked: (one) => moves.rechecked(one, { duplicates: counts ? ['3'] : [] }),
-      noticed: (one) => one.notice && moves.noticed(one, one.notice),
+      cast: (one) => (isSending(one) ? attempts.cast(one, { ...holder, detail: 'd' }) : undefined),
+      missed: (one) => attempts.missed(one, holder),
+      fail: (one) => attempts.fail(one, { ...holder, code: 'ipd_refused' }),
+      pause: (one) => attempts.pause(one, { until: now + 5 * MINUTE, code: 'ipd_paused', now, policy }),
+      lapse: (one) => attempts.lapse(one, { now, random, policy }),
+      lookAgain: (one) => lifecycle.lookAgain(one, { now }),
+      queueAgain: (one) => lifecycle.queueAgain(one, { now }),
+      cancel: (one) => lifecycle.cancel(one, { now }),
+      retry: (one) => lifecycle.retry(one, { now, policy }),
+      cleaned: (one) => endings.cleaned(one),
+      rechecked: (one) => endings.rechecked(one, { duplicates: counts ? ['3'] : [] }),
+      noticed: (one) => one.notice && endings.noticed(one, one.notice),
     };
     return free[given.name]?.(upload);
   }

@@ -4,6 +4,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { createMultipart } from '../../lib/multipart.ts';
 import type { Multipart, MultipartId } from '../../lib/multipart.ts';
+import { s3With } from '../../lib/sdk/s3.ts';
 import { connect, CREDENTIALS, newKey, REGION, startOwn } from '../local/s3-support.ts';
 import { PART } from './parts-fixture.ts';
 
@@ -28,7 +29,7 @@ describe('multipart', () => {
       return made;
     };
     client = makeClient();
-    multipart = createMultipart({ client, bucket });
+    multipart = createMultipart({ s3: async () => s3With(client), bucket });
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     close = async () => {
       for (const one of clients) one.destroy();
@@ -94,7 +95,7 @@ describe('multipart', () => {
       { step: 'initialize', name: 'small-pages' },
     );
 
-    expect(await createMultipart({ client: paged, bucket }).list(target)).toEqual(parts);
+    expect(await createMultipart({ s3: async () => s3With(paged), bucket }).list(target)).toEqual(parts);
     expect(pages).toBe(3);
   });
 
@@ -110,7 +111,9 @@ describe('multipart', () => {
       { step: 'initialize', name: 'circles' },
     );
 
-    await expect(createMultipart({ client: circling, bucket }).list(target)).rejects.toMatchObject({
+    await expect(
+      createMultipart({ s3: async () => s3With(circling), bucket }).list(target),
+    ).rejects.toMatchObject({
       code: 'unavailable',
       message: expect.stringContaining('in circles'),
     });
@@ -156,7 +159,7 @@ describe('multipart', () => {
   it('never takes a failure for an absence', async () => {
     const target = await begin();
     const part = await put(target, 1, randomBytes(10));
-    const refused = createMultipart({ client: makeClient('wrong'), bucket });
+    const refused = createMultipart({ s3: async () => s3With(makeClient('wrong')), bucket });
 
     for (const call of [
       refused.begin({ key: target.key, contentType }),

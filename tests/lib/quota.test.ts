@@ -126,8 +126,29 @@ describe('the quota of a user', () => {
       code: 'rate_limited',
       retryAfterSeconds: 40,
     });
-    await expect(world.intake.checkQuota(owner, 4)).rejects.toMatchObject({ code: 'too_many_open_uploads' });
     world.clock.advance(40_000);
     await expect(world.intake.checkQuota(owner, 3)).resolves.toBeUndefined();
+  });
+
+  it('has no room ever for a session of more files than may be unfinished', async () => {
+    const { owner } = newOwner();
+
+    await expect(world.intake.checkQuota(owner, 4)).rejects.toMatchObject({
+      code: 'invalid_request',
+      places: [{ pointer: '/files', detail: 'must name at most 3 files' }],
+      retryAfterSeconds: undefined,
+    });
+  });
+
+  it('says how many a session asks for where only now there is no room', async () => {
+    const owner = newOwner();
+    await create(owner);
+
+    await expect(world.intake.checkQuota(owner.owner, 3)).rejects.toMatchObject({
+      code: 'too_many_open_uploads',
+      message:
+        'you have 1 unfinished uploads and ask for 3 more; at most 3 are allowed: finish or cancel some',
+      retryAfterSeconds: 60,
+    });
   });
 });

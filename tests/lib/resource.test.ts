@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import * as moves from '../../lib/moves.ts';
+import * as attempts from '../../lib/attempts.ts';
+import * as endings from '../../lib/endings.ts';
+import * as lifecycle from '../../lib/lifecycle.ts';
 import { etagOf, pollAfterSeconds, toIpdAnswer, toResource } from '../../lib/resource.ts';
 import { uploadSchema } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
@@ -21,18 +23,18 @@ function legal(upload: Upload | undefined): Upload {
 }
 
 const names = { owner: 'user-1', projectId: 'p', issueId: 'i', filename: 'f "1"', sentName: 'f 1' };
-const awaiting = moves.createUpload({ ...names, id: 'u', contentType: 'a/b', size: 10 }, moment);
+const awaiting = lifecycle.createUpload({ ...names, id: 'u', contentType: 'a/b', size: 10 }, moment);
 const right = { token, until: now + HOUR, attempt: 1 };
 const sending = legal(
-  moves.startSending(
-    legal(moves.claim(legal(moves.stage(awaiting, { etag: 'e', size: 10 }, moment)), right)),
+  attempts.startSending(
+    legal(attempts.claim(legal(lifecycle.stage(awaiting, { etag: 'e', size: 10 }, moment)), right)),
     { token, now, marginMs: 0, known: [] },
   ),
 );
-const unconfirmed = legal(moves.cast(sending, { token, detail: 'HTTP 504', ...moment }));
-const nameless = legal(moves.delivered(sending, { attachmentId: null, ...moment }));
+const unconfirmed = legal(attempts.cast(sending, { token, detail: 'HTTP 504', ...moment }));
+const nameless = legal(endings.delivered(sending, { attachmentId: null, ...moment }));
 const unknown = legal(
-  moves.fail(sending, { token, code: 'outcome_unknown', detail: '100 are there', ...moment }),
+  attempts.fail(sending, { token, code: 'outcome_unknown', detail: '100 are there', ...moment }),
 );
 
 describe('toResource', () => {
@@ -86,7 +88,7 @@ describe('toResource of an upload in parts', () => {
   });
 
   it('has an ETag that changes with what is stored, as long as the file is awaited', () => {
-    const staged = legal(moves.stage(inParts, { etag: 'e', size: 10 }, moment));
+    const staged = legal(lifecycle.stage(inParts, { etag: 'e', size: 10 }, moment));
 
     expect(etagOf({ upload: inParts, bytesStored: 5 })).toBe('"1-5"');
     expect(etagOf({ upload: staged, bytesStored: 10 })).toBe('"1"');

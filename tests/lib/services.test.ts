@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -23,20 +23,23 @@ async function startSecrets() {
   return { ...(await listen(server, 0)), answers, asked };
 }
 
-describe('the IPD secret', () => {
-  let world: World;
-  let secrets: Awaited<ReturnType<typeof startSecrets>>;
-  beforeAll(async () => {
-    world = await startWorld();
-    secrets = await startSecrets();
-    process.env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] = secrets.url;
-    process.env['AWS_ENDPOINT_URL_SSM'] = secrets.url;
-  });
-  afterAll(async () => {
-    await secrets.close();
-    await world.stop();
-  });
+let world: World;
+let secrets: Awaited<ReturnType<typeof startSecrets>>;
+beforeAll(async () => {
+  world = await startWorld();
+  secrets = await startSecrets();
+  process.env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] = secrets.url;
+  process.env['AWS_ENDPOINT_URL_SSM'] = secrets.url;
+});
+afterEach(() => {
+  secrets.asked.splice(0);
+});
+afterAll(async () => {
+  await secrets.close();
+  await world.stop();
+});
 
+describe('the IPD secret', () => {
   function build(kind: 'secretsmanager' | 'ssm') {
     const { telemetry, errors } = collectErrors();
     const ipd = { ...world.config.ipd, credentials: { kind, name: 'bridge/ipd' } };
@@ -88,19 +91,6 @@ describe('the IPD secret', () => {
 });
 
 describe('the key that signs URLs', () => {
-  let world: World;
-  let secrets: Awaited<ReturnType<typeof startSecrets>>;
-  beforeAll(async () => {
-    world = await startWorld();
-    secrets = await startSecrets();
-    process.env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] = secrets.url;
-    process.env['AWS_ENDPOINT_URL_SSM'] = secrets.url;
-  });
-  afterAll(async () => {
-    await secrets.close();
-    await world.stop();
-  });
-
   const json = JSON.stringify(signingKeys);
   const file = { key: 'staging/x', size: 1, contentType: 'a/b', expiresInSeconds: 60 };
 

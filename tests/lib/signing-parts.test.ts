@@ -3,6 +3,7 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { createMultipart } from '../../lib/multipart.ts';
 import type { Multipart } from '../../lib/multipart.ts';
+import { s3With } from '../../lib/sdk/s3.ts';
 import { createSigning } from '../../lib/signing.ts';
 import type { Signing } from '../../lib/signing.ts';
 import { connect, CREDENTIALS, newKey, REGION, send, startOwn } from '../local/s3-support.ts';
@@ -25,8 +26,9 @@ describe('the signed request for a part', () => {
     const server = await own.start();
     const client = connect({ endpoint: server.url, region: REGION, credentials: CREDENTIALS });
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
-    multipart = createMultipart({ client, bucket });
-    signing = createSigning({ signer: async () => client, bucket });
+    multipart = createMultipart({ s3: async () => s3With(client), bucket });
+    const signer = { keys: CREDENTIALS, region: REGION, endpoint: server.url };
+    signing = createSigning({ signer: async () => signer, bucket, now: Date.now });
     close = async () => {
       client.destroy();
       await server.close();

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { systemClock } from '../../lib/clock.ts';
+import { s3With } from '../../lib/sdk/s3.ts';
 import { createSigning } from '../../lib/signing.ts';
 import type { SignedRequest, Signing } from '../../lib/signing.ts';
 import { createStaging } from '../../lib/staging.ts';
@@ -27,8 +28,9 @@ describe('signing', () => {
     close = () => server.close();
     client = connect({ endpoint: server.url, region: REGION, credentials: CREDENTIALS });
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
-    staging = createStaging({ client, bucket, clock: systemClock });
-    signing = createSigning({ signer: async () => client, bucket });
+    staging = createStaging({ s3: async () => s3With(client), bucket, clock: systemClock });
+    const signer = { keys: CREDENTIALS, region: REGION, endpoint: server.url };
+    signing = createSigning({ signer: async () => signer, bucket, now: Date.now });
   });
   afterAll(async () => {
     client.destroy();

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../lib/clock.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { startBrokenLine } from '../support/broken-line.ts';
 import type { Break } from '../support/broken-line.ts';
+import { joined } from '../support/groups.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -87,7 +87,7 @@ describe('reading a staged file', () => {
       index < 3 ? { afterBytes: 200_000, how: 'cut' } : undefined,
     );
 
-    const read = await buffer(staging.read(object));
+    const read = await joined(staging.read(object));
 
     const [first, second = 0, third = 0, fourth = 0, ...more] = offsetsOf(requests, etag);
     expect(read.equals(bytes)).toBe(true);
@@ -108,7 +108,7 @@ describe('reading a staged file', () => {
       clock,
     );
 
-    const reading = buffer(staging.read(object));
+    const reading = joined(staging.read(object));
     while (requests.length < 2) {
       await nextTurn();
       clock.endTimeLimits();
@@ -127,12 +127,12 @@ describe('reading a staged file', () => {
     const read: Uint8Array[] = [];
 
     const { value } = await stream.next();
-    if (value !== undefined) read.push(value);
+    if (value !== undefined) read.push(...value);
     for (let looks = 0; looks < 5; looks += 1) {
       clock.endTimeLimits();
       await nextTurn();
     }
-    for await (const chunk of stream) read.push(chunk);
+    for await (const chunks of stream) read.push(...chunks);
 
     expect(Buffer.concat(read).equals(bytes)).toBe(true);
     expect(requests).toHaveLength(1);
@@ -142,7 +142,7 @@ describe('reading a staged file', () => {
     const { object } = await stage(randomBytes(SIZE));
     const { staging, requests } = await onLine(() => ({ afterBytes: 1000, how: 'cut' }));
 
-    await expect(buffer(staging.read(object))).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await expect(joined(staging.read(object))).rejects.toMatchObject({ code: 'storage_unavailable' });
 
     expect(requests).toHaveLength(11);
   });
@@ -153,7 +153,7 @@ describe('reading a staged file', () => {
       index === 0 ? { afterBytes: 200_000, how: 'cut', meanwhile: () => replace(upload) } : undefined,
     );
 
-    await expect(buffer(staging.read(object))).rejects.toMatchObject({ code: 'staged_file_changed' });
+    await expect(joined(staging.read(object))).rejects.toMatchObject({ code: 'staged_file_changed' });
   });
 
   it('says when the file is gone meanwhile', async () => {
@@ -163,7 +163,7 @@ describe('reading a staged file', () => {
       index === 0 ? { afterBytes: 200_000, how: 'cut', meanwhile } : undefined,
     );
 
-    await expect(buffer(staging.read(object))).rejects.toMatchObject({ code: 'staged_file_missing' });
+    await expect(joined(staging.read(object))).rejects.toMatchObject({ code: 'staged_file_missing' });
   });
 
   it('does not go on once its signal has ended', async () => {
@@ -172,7 +172,7 @@ describe('reading a staged file', () => {
     const meanwhile = async () => controller.abort();
     const { staging, requests } = await onLine(() => ({ afterBytes: 200_000, how: 'cut', meanwhile }));
 
-    const reading = buffer(staging.read({ ...object, signal: controller.signal }));
+    const reading = joined(staging.read({ ...object, signal: controller.signal }));
 
     await expect(reading).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect(requests).toHaveLength(1);

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { systemClock } from '../../lib/clock.ts';
+import { s3With } from '../../lib/sdk/s3.ts';
 import { createStaging } from '../../lib/staging.ts';
 import type { Staging } from '../../lib/staging.ts';
 import type { S3Server } from '../../local/s3/server.ts';
+import { joined } from '../support/groups.ts';
 import { connect, CREDENTIALS, newKey, REGION, startOwn } from '../local/s3-support.ts';
 
 const bucket = 'staging';
@@ -24,7 +25,7 @@ describe('staging', () => {
     server = await own.start();
     client = connect({ endpoint: server.url, region: REGION, credentials: CREDENTIALS });
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
-    staging = createStaging({ client, bucket, clock: systemClock });
+    staging = createStaging({ s3: async () => s3With(client), bucket, clock: systemClock });
   });
   afterAll(async () => {
     client.destroy();
@@ -33,7 +34,7 @@ describe('staging', () => {
   });
 
   async function bytesOf(key: string, etag: string, size = 10): Promise<Buffer> {
-    return buffer(staging.read({ key, etag, size, signal: soon() }));
+    return joined(staging.read({ key, etag, size, signal: soon() }));
   }
 
   describe('store', () => {
@@ -48,7 +49,11 @@ describe('staging', () => {
     });
 
     it('is unavailable where the bucket is not', async () => {
-      const elsewhere = createStaging({ client, bucket: 'no-such-bucket', clock: systemClock });
+      const elsewhere = createStaging({
+        s3: async () => s3With(client),
+        bucket: 'no-such-bucket',
+        clock: systemClock,
+      });
       const file = { key: newKey(), body: randomBytes(1), contentType };
 
       await expect(elsewhere.store(file)).rejects.toMatchObject({ code: 'unavailable' });
@@ -63,7 +68,9 @@ describe('staging', () => {
     it('never takes a failure for an absence', async () => {
       const wrong = { ...CREDENTIALS, secretAccessKey: 'wrong' };
       const stranger = connect({ endpoint: server.url, region: REGION, credentials: wrong });
-      const look = createStaging({ client: stranger, bucket, clock: systemClock }).look(newKey());
+      const look = createStaging({ s3: async () => s3With(stranger), bucket, clock: systemClock }).look(
+        newKey(),
+      );
 
       await expect(look).rejects.toMatchObject({ code: 'unavailable' });
       stranger.destroy();

@@ -12,11 +12,13 @@ import { startStack } from '../../local/stack.ts';
 import { readAnswer } from './answer.ts';
 import { expectContract } from './contract.ts';
 import { createLogCollector, makeTemporaryDirectory } from './probe-stack.ts';
+import { startStorage } from './storage.ts';
 import { issueId, projectId } from './world.ts';
 
 const ATTACH_PATH = attachPath({ projectId, issueId });
 
 export type Product = Awaited<ReturnType<typeof startProduct>>;
+export type ProductOnStorage = Awaited<ReturnType<typeof startProductOnStorage>>;
 
 const tokenAnswer = z.object({ access_token: z.string() });
 const attachmentsAnswer = z.array(
@@ -126,6 +128,21 @@ export async function startProduct({ environment = {} }: { environment?: Record<
       dynamodb.destroy();
       await stack.stop();
       await data.remove();
+    },
+  };
+}
+
+/** Starts everything on a storage of this process: what was asked of it can be read, and its clock moved. */
+export async function startProductOnStorage() {
+  const storage = await startStorage();
+  const product = await startProduct({ environment: storage.environment });
+  return {
+    ...product,
+    storage,
+
+    async stop(): Promise<void> {
+      await product.stop();
+      await storage.stop();
     },
   };
 }

@@ -21,6 +21,9 @@ import { functionsOf, readService, resourcesOf } from '../../local/template.ts';
 import { readConfig, readCredentials } from '../../lib/config.ts';
 import { createIpdClient } from '../../lib/ipd/client.ts';
 import { send } from '../../lib/ipd/wire.ts';
+import { s3With } from '../../lib/sdk/s3.ts';
+import { snsWith } from '../../lib/sdk/sns.ts';
+import { sqsWith } from '../../lib/sdk/sqs.ts';
 import { buildServices } from '../../lib/services.ts';
 import type { Surroundings } from '../../lib/services.ts';
 import type { SignedRequest } from '../../lib/signing.ts';
@@ -112,11 +115,17 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   const config = readConfig({ ...ours, ...settings });
 
   /** Services as a container of their own; what is given replaces the surroundings, and settings. */
-  function build({
-    config: other,
-    ...given
-  }: Partial<Surroundings> & { config?: Partial<typeof config> } = {}) {
-    return buildServices({ ...config, ...other }, { clock, ...given });
+  function build({ config: other, s3: storage, sqs: queue, sns: topic, ...given }: Given = {}) {
+    return buildServices(
+      { ...config, ...other },
+      {
+        clock,
+        ...given,
+        ...(storage && { s3: async () => s3With(storage) }),
+        ...(queue && { sqs: async () => sqsWith(queue) }),
+        ...(topic && { sns: async () => snsWith(topic) }),
+      },
+    );
   }
 
   async function admin(method: string, path: string, body?: unknown): Promise<Response> {
@@ -186,7 +195,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
         send,
       });
       const file = (async function* () {
-        yield bytes;
+        yield [bytes];
       })();
       const sent = await client.upload({
         ...item,
@@ -228,6 +237,9 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     },
   };
 
+  type Given = Partial<Omit<Surroundings, keyof Clients>> &
+    Partial<Clients> & { config?: Partial<typeof config> };
+  type Clients = { s3: S3Client; sqs: SQSClient; sns: SNSClient };
   type NewFile = Parameters<typeof services.intake.create>[1];
 
   function run(ms = 300_000) {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { CreateQueueCommand, GetQueueAttributesCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { SubscribeCommand } from '@aws-sdk/client-sns';
+import { sqsWith } from '../../../lib/sdk/sqs.ts';
 import { buildServices } from '../../../lib/services.ts';
 import type { Upload } from '../../../lib/upload.ts';
 import { putFile } from '../../support/answer.ts';
@@ -55,7 +56,8 @@ export async function openGround({ spare }: { spare: number }) {
   await world.ipdSettings({ listDelaySeconds: LIST_DELAY_SECONDS });
   const listener = await listen(world);
   const mailbox = createMailbox(clock);
-  const { sweep } = buildServices(world.config, { clock, telemetry: silence, sqs: mailbox.client });
+  const sqs = sqsWith(mailbox.client);
+  const { sweep } = buildServices(world.config, { clock, telemetry: silence, sqs: async () => sqs });
   const victims = openVictims({ clockFile, cacheDirectory: join(directory, 'compile-cache'), spare });
 
   async function askIpd(path: string): Promise<unknown> {

@@ -4,10 +4,14 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { CompleteMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { PublishCommand } from '@aws-sdk/client-sns';
+import type { SNSClient } from '@aws-sdk/client-sns';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import type { Send } from '../../../lib/ipd/wire.ts';
+import { s3With } from '../../../lib/sdk/s3.ts';
+import { snsWith } from '../../../lib/sdk/sns.ts';
 import type { Surroundings } from '../../../lib/services.ts';
 
 /** In the order of a delivery; each means: right after that. */
@@ -37,7 +41,7 @@ export type Place = Step | number;
 /** Holds whoever reaches a place until it may go on. */
 type Reach = (place: Place) => Promise<void>;
 
-type Ways = Pick<Surroundings, 'documents' | 's3' | 'sns' | 'send'>;
+type Ways = Pick<Surroundings, 'documents' | 'send'> & { s3: S3Client; sns: SNSClient };
 
 /** The same ways, watched; `unfinished` counts the files of which IPD does not have all yet. */
 export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
@@ -55,9 +59,9 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
     let passed = Promise.resolve();
     async function* watchedBody() {
       let sent = 0;
-      for await (const chunk of chunksOf(body)) {
-        yield chunk;
-        sent += chunk.length;
+      for await (const chunks of chunksOf(body)) {
+        yield chunks;
+        for (const chunk of chunks) sent += chunk.length;
         if (sent === length) underWay.delete(request);
         // The socket gets what was written at the end of the turn.
         passed = turn().then(() => reach(sent === length ? 'boundary released' : sent));
@@ -72,10 +76,11 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
     return answer;
   }
 
+  const [storage, topic] = [s3With(watch(s3, reach)), snsWith(watch(sns, reach))];
   return {
     documents: watch(documents, reach),
-    s3: watch(s3, reach),
-    sns: watch(sns, reach),
+    s3: async () => storage,
+    sns: async () => topic,
     send: watchedSend,
     unfinished: () => underWay.size,
   };
@@ -119,7 +124,7 @@ function stepOf(command: unknown): Step | undefined {
   return sendingAt === undefined ? 'claimed' : 'fence written';
 }
 
-function chunksOf(body: Parameters<Send>[0]['body']): AsyncIterable<Uint8Array> | Uint8Array[] {
+function chunksOf(body: Parameters<Send>[0]['body']): AsyncIterable<Uint8Array[]> | Uint8Array[][] {
   if (body === undefined) return [];
-  return body instanceof Uint8Array ? [body] : body;
+  return body instanceof Uint8Array ? [[body]] : body;
 }

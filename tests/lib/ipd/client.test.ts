@@ -18,8 +18,8 @@ const item = { projectId, issueId };
 const soon = () => AbortSignal.timeout(15_000);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-async function* chunksOf(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* chunks;
+async function* chunksOf(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array[]> {
+  yield chunks;
 }
 
 describe('the IPD client', () => {
@@ -273,9 +273,9 @@ describe('the IPD client', () => {
       await gone.close();
       const client = connect({ endpoint: gone.url });
       const touched: string[] = [];
-      async function* file(): AsyncGenerator<Uint8Array> {
+      async function* file(): AsyncGenerator<Uint8Array[]> {
         touched.push('file');
-        yield Buffer.alloc(10);
+        yield [Buffer.alloc(10)];
       }
       const fence = async (): Promise<void> => {
         touched.push('fence');
@@ -300,10 +300,10 @@ describe('the IPD client', () => {
       await always('upload', fault);
       let closed = false;
       let fenced = false;
-      async function* slow(): AsyncGenerator<Uint8Array> {
+      async function* slow(): AsyncGenerator<Uint8Array[]> {
         try {
           for (let sent = 0; sent < 1_000_000; sent += 1) {
-            yield Buffer.alloc(1);
+            yield [Buffer.alloc(1)];
             await setImmediate();
           }
         } finally {
@@ -328,8 +328,8 @@ describe('the IPD client', () => {
 
     it('passes on what the file throws; IPD never sees a complete request', async () => {
       const failure = new Error('storage broke');
-      async function* broken(): AsyncGenerator<Uint8Array> {
-        yield randomBytes(100_000);
+      async function* broken(): AsyncGenerator<Uint8Array[]> {
+        yield [randomBytes(100_000)];
         throw failure;
       }
 
@@ -359,8 +359,8 @@ describe('the IPD client', () => {
 
     it('asks the fence once, after the last byte', async () => {
       const steps: string[] = [];
-      async function* file(): AsyncGenerator<Uint8Array> {
-        yield Buffer.from('ab');
+      async function* file(): AsyncGenerator<Uint8Array[]> {
+        yield [Buffer.from('ab')];
         steps.push('last byte taken');
       }
 

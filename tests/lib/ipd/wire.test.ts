@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describeFailure, exchange, readText, send } from '../../../lib/ipd/wire.ts';
 import type { WireRequest } from '../../../lib/ipd/wire.ts';
 import { eventually } from '../../support/eventually.ts';
+import { chunksIn } from '../../support/groups.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -19,11 +20,11 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void | P
 /** A source that counts what was read of it and tells when it is closed. */
 function countingSource({ bytes, chunk = CHUNK }: { bytes: number; chunk?: number }) {
   const state = { read: 0, closed: false };
-  async function* chunks(): AsyncGenerator<Uint8Array> {
+  async function* chunks(): AsyncGenerator<Uint8Array[]> {
     try {
       while (state.read < bytes) {
         state.read += chunk;
-        yield Buffer.alloc(chunk);
+        yield [Buffer.alloc(chunk)];
       }
     } finally {
       state.closed = true;
@@ -33,8 +34,8 @@ function countingSource({ bytes, chunk = CHUNK }: { bytes: number; chunk?: numbe
 }
 
 /** A source whose second chunk never comes. */
-async function* stuckSource(): AsyncGenerator<Uint8Array> {
-  yield Buffer.alloc(10);
+async function* stuckSource(): AsyncGenerator<Uint8Array[]> {
+  yield [Buffer.alloc(10)];
   await new Promise(() => undefined);
 }
 
@@ -65,7 +66,12 @@ describe('send', () => {
     return { url: new URL(`http://127.0.0.1:${address.port}/there?x=1`), seen };
   }
 
-  function post(url: URL, body: AsyncIterable<Uint8Array>, length: number, other: Partial<WireRequest> = {}) {
+  function post(
+    url: URL,
+    body: AsyncIterable<Uint8Array[]>,
+    length: number,
+    other: Partial<WireRequest> = {},
+  ) {
     const headers = { 'content-length': String(length) };
     return send({
       method: 'POST',
@@ -86,9 +92,9 @@ describe('send', () => {
     const { url, seen } = await serve(async (request, response) => {
       response.writeHead(201, { 'x-one': 'a', 'set-cookie': ['b=1', 'c=2'] }).end(await text(request));
     });
-    async function* body(): AsyncGenerator<Uint8Array> {
-      yield Buffer.from('first ');
-      yield Buffer.from('second');
+    async function* body(): AsyncGenerator<Uint8Array[]> {
+      yield [Buffer.from('first ')];
+      yield [Buffer.from('second')];
     }
 
     const answer = await post(url, body(), 12);
@@ -251,8 +257,8 @@ describe('send', () => {
   it('destroys the connection and passes on what the source throws', async () => {
     const failure = new Error('storage broke');
     const { url, seen } = await serve(silent);
-    async function* broken(): AsyncGenerator<Uint8Array> {
-      yield Buffer.alloc(10);
+    async function* broken(): AsyncGenerator<Uint8Array[]> {
+      yield [Buffer.alloc(10)];
       await eventually(() => seen.length === 1);
       throw failure;
     }
@@ -294,7 +300,7 @@ describe('readText', () => {
   it('cuts what is longer than any useful answer and closes the stream', async () => {
     const source = countingSource({ bytes: 100 * MIB });
 
-    const read = await readText(source.body);
+    const read = await readText(chunksIn(source.body));
 
     expect(read.length).toBe(MIB + CHUNK);
     expect(source.state).toEqual({ read: MIB + CHUNK, closed: true });

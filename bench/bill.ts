@@ -1,0 +1,161 @@
+/** Turns what is used into dollars, service by service. Pure; prices and counts come from their own files. */
+import { costOf } from './prices.ts';
+import { idle, sizes, steps, stepsOf } from './usage.ts';
+import type { Assumptions, Step, StepName } from './usage.ts';
+
+/** What serverless.yml says: memory in MB by function, sizes in MiB. */
+export type Deployment = {
+  memory: Record<'uploads' | 'deliver' | 'sweep', number>;
+  architecture: 'arm64' | 'x86_64';
+  thresholdMib: number;
+  partMib: number;
+  /** Whether deliver's way out leads through a NAT gateway. */
+  nat?: boolean;
+};
+
+/** Dollars by service. */
+export type Bill = Record<(typeof services)[number], number>;
+
+export const services = [
+  'transfer out',
+  'Lambda',
+  'S3',
+  'DynamoDB',
+  'API',
+  'CloudWatch Logs',
+  'SQS',
+  'SNS',
+] as const;
+
+const GIB = 1024 ** 3;
+const MONTH_SECONDS = 730 * 3_600;
+
+/** S3's dearer class of requests. ListParts is counted among them, to be on the safe side. */
+const STORAGE_WRITES = ['PUT', 'POST ?uploads', 'PUT ?uploadId', 'POST ?uploadId', 'GET ?uploadId'];
+const STORAGE_READS = ['GET', 'HEAD'];
+
+/** What `uploads` uploads of so many MiB cost. */
+export function billOf(
+  mib: number,
+  { uploads, deployment, assumed }: { uploads: number; deployment: Deployment; assumed: Assumptions },
+): Bill {
+  const parts = mib > deployment.thresholdMib ? Math.ceil(mib / deployment.partMib) : 1;
+  const bill = empty();
+  for (const [name, count] of taken(stepsOf(mib, { parts, assumed }))) {
+    const seconds = secondsOf(name, { assumed, sending: mib / assumed.mibPerSecondToIpd });
+    addStep(bill, steps[name], { count: count * uploads, seconds, deployment });
+  }
+  const fileGb = (mib / 1024) * uploads;
+  bill.S3 += costOf('storedGbMonth', (fileGb * assumed.staged) / MONTH_SECONDS);
+  bill.DynamoDB += keptForAMonth(uploads);
+  const urls = parts === 1 ? 0 : parts;
+  bill['transfer out'] += costOf('gbOut', fileGb + (urls * sizes.partUrl * uploads) / GIB);
+  if (deployment.nat === true) bill['transfer out'] += costOf('natGb', fileGb);
+  return bill;
+}
+
+/** What a month costs in which nobody uploads anything. */
+export function idleBill({ deployment, assumed }: { deployment: Deployment; assumed: Assumptions }) {
+  const { sweeps } = idle;
+  return {
+    'Secrets Manager: one secret': costOf('secretMonth', idle.secrets),
+    'SQS: five pollers that find nothing': costOf('queueRequest', idle.receives),
+    'Lambda: a sweep a minute': runs({
+      count: sweeps,
+      seconds: assumed.sweep,
+      memory: deployment.memory.sweep,
+      deployment,
+    }),
+    'DynamoDB: what the sweeps read': costOf('readUnit', sweeps * idle.sweepReadUnits),
+    'CloudWatch Logs: what the sweeps say': logged(sweeps * (sizes.invocationLog + sizes.line)),
+  };
+}
+
+/** What it costs to keep the records of so many uploads for a month, with the backup that the table has. */
+export function keptForAMonth(uploads: number): number {
+  const gb = (uploads * sizes.kept) / GIB;
+  return costOf('recordGbMonth', gb) + costOf('backupGbMonth', gb);
+}
+
+export function sum(amounts: Record<string, number>): number {
+  return Object.values(amounts).reduce((total, amount) => total + amount, 0);
+}
+
+function addStep(
+  bill: Bill,
+  step: Step,
+  { count, seconds, deployment }: { count: number; seconds: number; deployment: Deployment },
+): void {
+  const { run, calls, records = 0, items = 0, entries = 0, queued = 0, lines = 0 } = step;
+  const asked = (names: string[]) => names.reduce((total, name) => total + (calls[name] ?? 0), 0) * count;
+  bill.S3 += costOf('storageWrite', asked(STORAGE_WRITES)) + costOf('storageRead', asked(STORAGE_READS));
+  const written = (records * sizes.recordUnits + items + entries) * count;
+  // A query of an index is not consistent: half a unit.
+  bill.DynamoDB +=
+    costOf('writeUnit', written) + costOf('readUnit', asked(['GetItem']) + asked(['Query']) / 2);
+  bill.SQS += costOf('queueRequest', asked(['SendMessage']) + queued * count);
+  bill.SNS += costOf('notice', asked(['Publish']));
+  bill['CloudWatch Logs'] += logged(((run ? sizes.invocationLog : 0) + lines * sizes.line) * count);
+  if (run === undefined) return;
+  bill.Lambda += runs({ count, seconds, memory: deployment.memory[run], deployment });
+  if (run !== 'uploads') return;
+  bill.API += costOf('apiCall', count);
+  bill['transfer out'] += costOf('gbOut', (sizes.answer * count) / GIB);
+}
+
+function runs(of: { count: number; seconds: number; memory: number; deployment: Deployment }): number {
+  const { count, seconds, memory, deployment } = of;
+  const gbSecond = deployment.architecture === 'arm64' ? 'gbSecondArm' : 'gbSecondX86';
+  return costOf('invocation', count) + costOf(gbSecond, count * seconds * (memory / 1024));
+}
+
+function logged(bytes: number): number {
+  return costOf('logGb', bytes / GIB) + costOf('logGbMonth', bytes / GIB);
+}
+
+function secondsOf(name: StepName, { assumed, sending }: { assumed: Assumptions; sending: number }): number {
+  switch (name) {
+    case 'create':
+    case 'complete':
+    case 'poll':
+    case 'echo':
+      return assumed[name];
+    case 'deliver':
+      return assumed.deliver + sending;
+    // Beside a function, or within the time of another step.
+    case 'begin':
+    case 'put':
+    case 'putPart':
+    case 'progress':
+      return 0;
+  }
+}
+
+function taken(counts: Partial<Record<StepName, number>>): [StepName, number][] {
+  return stepNames.map((name) => [name, counts[name] ?? 0]);
+}
+
+const stepNames: StepName[] = [
+  'create',
+  'begin',
+  'put',
+  'putPart',
+  'complete',
+  'poll',
+  'deliver',
+  'progress',
+  'echo',
+];
+
+function empty(): Bill {
+  return {
+    'transfer out': 0,
+    Lambda: 0,
+    S3: 0,
+    DynamoDB: 0,
+    API: 0,
+    'CloudWatch Logs': 0,
+    SQS: 0,
+    SNS: 0,
+  };
+}

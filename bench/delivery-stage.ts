@@ -1,0 +1,197 @@
+/**
+ * Where the deliveries of the bench take place: the far side, a ledger and a queue, each in a process of its own, and
+ * one new process for each carrier. A file that did not arrive whole is an error, never a figure.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { z } from 'zod';
+import type { Upload } from '../lib/upload.ts';
+import { deployEnvironment, lambdaEnvironment } from '../local/settings.ts';
+import { functionsOf, readService } from '../local/template.ts';
+import type { Carried, Load } from './carrier.ts';
+import { ETAG, idForSize, sha256Of } from './far-side-file.ts';
+import { SERVICE_DIRECTORY, startLedger } from './ledger.ts';
+import { packageFunctions } from './packaged.ts';
+
+export type FarSideMessage = z.infer<typeof readyMessage | typeof receivedMessage>;
+
+export type Leg = 'plain' | 'tls';
+
+export type Errand = {
+  /** `ours`, or a file of `peers/` without its ending. */
+  subject: string;
+  leg: Leg;
+  size: number;
+  /** The client has declared the file's SHA-256, so it is hashed on the way. Only ours does that. */
+  isHashed?: boolean;
+};
+
+export type Stage = Awaited<ReturnType<typeof openStage>>;
+
+/** Enough to have the code compiled, and more than an access key may sign, so that both use the token. */
+const WARM_UP_BYTES = 16 * 2 ** 20;
+const REGION = 'eu-central-1';
+const BUCKET = 'staging';
+const PEERS = ['bare-pipe', 'axios-stream', 'axios-buffer', 'fetch-blob'];
+const PLACE = { projectId: '0123456789abcdef0123456789abcdef', issueId: '956239067176935400' };
+
+const readyMessage = z.object({ plain: z.string(), tls: z.string() });
+const receivedMessage = z.object({ received: z.number() });
+const carried = z.object({ cpuSeconds: z.number(), wallSeconds: z.number(), peakMiB: z.number() });
+
+/** Builds and starts everything; `largest` is the longest file that will be carried. */
+export async function openStage({ largest, log }: { largest: number; log: (line: string) => void }) {
+  const directory = await mkdtemp(join(tmpdir(), 'bridge-delivery-'));
+  log('packaging the functions');
+  const [packaged] = await Promise.all([packageFunctions(directory), bundleCarriers(directory)]);
+  const packagePath = packaged.get('deliver')?.path ?? '';
+  const ledger = await startLedger({ directory: join(directory, 'ledger') });
+  const farSide = fork(path('far-side.ts'), { execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const farUrls = readyMessage.parse((await once(farSide, 'message'))[0]);
+  const received: number[] = [];
+  farSide.on('message', (message) => {
+    received.push(receivedMessage.parse(message).received);
+  });
+  const hashes = new Map<number, string>();
+
+  /** The environment that the template gives to the function; the peers have the same. */
+  function environmentOf(leg: Leg): Record<string, string> {
+    const urls = {
+      apiUrl: farUrls.plain,
+      issuerUrl: farUrls.plain,
+      s3Url: farUrls[leg],
+      ipdUrl: farUrls[leg],
+      snsUrl: ledger.urls.sqsUrl,
+      ...ledger.urls,
+    };
+    // Nothing of whoever runs the bench, but for the size that the bench needs.
+    const env = deployEnvironment({ MAX_FILE_BYTES: String(largest) }, urls);
+    const service = readService({ directory: SERVICE_DIRECTORY, env });
+    const staging = { ref: BUCKET, attributes: { Arn: `arn:aws:s3:::${BUCKET}` } };
+    const functions = functionsOf(service, { ...ledger.references, StagingBucket: staging });
+    const definition = functions.find(({ key }) => key === 'deliver');
+    return {
+      ...definition?.environment,
+      ...lambdaEnvironment({}, REGION, urls),
+      NODE_EXTRA_CA_CERTS: path('far-side.cert.pem'),
+    };
+  }
+  const environments = { plain: environmentOf('plain'), tls: environmentOf('tls') };
+
+  /** Carries a small file and then this one in a new process. Throws when either did not arrive as it should. */
+  async function carry(errand: Errand): Promise<Carried> {
+    const { subject, leg } = errand;
+    const sizes = [WARM_UP_BYTES, errand.size];
+    const uploads = sizes.map((size) => newUpload({ size, sha256: errand.isHashed && declared(size) }));
+    if (subject === 'ours') await ledger.add(uploads);
+    received.length = 0;
+    const loads = uploads.map((upload) => JSON.stringify(loadOf(upload, farUrls[leg])));
+    const module =
+      subject === 'ours'
+        ? join(packagePath, 'functions/deliver.mjs')
+        : join(directory, `peers/${subject}.mjs`);
+    const child = fork(join(directory, 'carrier.mjs'), [module, ...loads], {
+      execArgv: [],
+      env: environments[leg],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    const messages: unknown[] = [];
+    child.on('message', (message) => {
+      messages.push(message);
+      child.disconnect();
+    });
+    const [output] = await Promise.all([
+      Promise.all([child.stdout, child.stderr].map((stream) => (stream ? text(stream) : ''))),
+      once(child, 'close'),
+    ]);
+    const result = carried.safeParse(messages[0]);
+    const states = subject === 'ours' ? await Promise.all(uploads.map(({ id }) => ledger.find(id))) : [];
+    const isWhole = String(received) === String(sizes) && states.every((one) => one?.status === 'delivered');
+    if (result.success && isWhole) return result.data;
+    throw new Error(`${subject} did not carry ${errand.size} bytes over ${leg}:\n${output.join('')}`);
+  }
+
+  function declared(size: number): string {
+    const hash = hashes.get(size) ?? sha256Of(size);
+    hashes.set(size, hash);
+    return hash;
+  }
+
+  return {
+    carry,
+    async close(): Promise<void> {
+      const exited = once(farSide, 'exit');
+      farSide.disconnect();
+      await Promise.all([exited, ledger.stop()]);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As one JavaScript file each, like the packaged functions: reading TypeScript would cost memory. */
+async function bundleCarriers(directory: string): Promise<void> {
+  await build({
+    entryPoints: ['carrier', ...PEERS.map((name) => `peers/${name}`)].map((name) => path(`${name}.ts`)),
+    outdir: directory,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    mainFields: ['module', 'main'],
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    logLevel: 'error',
+  });
+}
+
+/** An upload whose file has just arrived, so that nobody has heard of it yet. */
+function newUpload({ size, sha256 }: { size: number; sha256: string | undefined | false }): Upload {
+  const now = new Date().toISOString();
+  return {
+    ...PLACE,
+    id: idForSize(size),
+    status: 'awaiting_upload',
+    version: 1,
+    owner: 'user-1',
+    filename: 'file.bin',
+    sentName: 'file.bin',
+    contentType: 'application/octet-stream',
+    size,
+    ...(sha256 && { sha256 }),
+    createdAt: now,
+    updatedAt: now,
+    uploadDeadline: new Date(Date.now() + 86_400_000).toISOString(),
+    looks: 0,
+    attempts: 0,
+    failedAttempts: 0,
+    bytesSent: 0,
+  };
+}
+
+function loadOf({ id, size }: Upload, farSideUrl: string): Load {
+  const key = `staging/${id}`;
+  const { projectId, issueId } = PLACE;
+  const object = { key, size, eTag: ETAG };
+  const body = JSON.stringify({ Records: [{ eventName: 'ObjectCreated:Put', s3: { object } }] });
+  return {
+    bucket: BUCKET,
+    key,
+    size,
+    fileUrl: `${farSideUrl}/${BUCKET}/${key}`,
+    uploadUrl: `${farSideUrl}/v1/ipdprojectservice/projects/${projectId}/issues/${issueId}/attachments/upload`,
+    event: { Records: [{ messageId: 'message-1', body }] },
+  };
+}
+
+function path(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}

@@ -1,0 +1,109 @@
+/**
+ * What a delivery costs beside its alternatives: CPU, time and memory for 50 MiB and for 1 GiB, from the packaged
+ * function on loopback, over TLS on both legs as in use, and plain, where our own part of the work shows most.
+ */
+import type { Carried } from './carrier.ts';
+import { openStage } from './delivery-stage.ts';
+import type { Errand, Leg } from './delivery-stage.ts';
+import { median, rowsOf } from './report.ts';
+import type { Bench, Row } from './report.ts';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const SMALL = 50 * MIB;
+const ROUNDS = 3;
+
+type Case = Errand & {
+  /** Slow alternatives far from any limit are carried in the first round only. */
+  once?: boolean;
+};
+
+/** In this order: what is compared stands side by side, so that a machine that is busy for a while is so for both. */
+const CASES: Case[] = [
+  ...(['tls', 'plain'] as const).flatMap((leg): Case[] => [
+    { subject: 'ours', leg, size: GIB },
+    { subject: 'bare-pipe', leg, size: GIB },
+    { subject: 'ours', leg, size: SMALL },
+    { subject: 'bare-pipe', leg, size: SMALL },
+    { subject: 'ours', leg, size: GIB, isHashed: true },
+  ]),
+  { subject: 'axios-stream', leg: 'plain', size: GIB },
+  { subject: 'axios-stream', leg: 'plain', size: SMALL, once: true },
+  { subject: 'axios-buffer', leg: 'plain', size: GIB, once: true },
+  { subject: 'axios-buffer', leg: 'plain', size: SMALL, once: true },
+  { subject: 'fetch-blob', leg: 'plain', size: GIB, once: true },
+  { subject: 'fetch-blob', leg: 'plain', size: SMALL, once: true },
+];
+
+/** The figures of every round of one case. */
+type Measured = { errand: Case; rounds: Carried[] };
+
+export const bench: Bench = {
+  limits: {
+    cpuVsBarePipe: 1.1,
+    cpuVsBarePipePlain: 1.15,
+    cpuVsAxios: 0.75,
+    cpuVsFetchBlob: 0.25,
+    rssGrowth1GiBVs50MiB: 1.05,
+    peakRssMiB: 120,
+  },
+
+  async measure({ rounds = ROUNDS, log }) {
+    const stage = await openStage({ largest: GIB, log });
+    const all: Measured[] = CASES.map((errand) => ({ errand, rounds: [] }));
+    try {
+      for (let round = 1; round <= rounds; round += 1) {
+        for (const measured of all) {
+          if (measured.errand.once && round > 1) continue;
+          const carried = await stage.carry(measured.errand);
+          measured.rounds.push(carried);
+          log(`round ${round} of ${rounds}, ${describe(measured.errand)}: ${describeFigures(carried)}`);
+        }
+      }
+    } finally {
+      await stage.close();
+    }
+    return { rows: all.flatMap(rowsOfCase), ratios: ratiosOf(all) };
+  },
+};
+
+function ratiosOf(all: Measured[]): Record<string, number> {
+  const find = (subject: string, leg: Leg, size = GIB): Carried[] =>
+    all.find(({ errand }) => {
+      const isSame = errand.subject === subject && errand.leg === leg && errand.size === size;
+      return isSame && !errand.isHashed;
+    })?.rounds ?? [];
+  const cpu = (subject: string, leg: Leg): number => median(find(subject, leg).map((one) => one.cpuSeconds));
+  const peak = (leg: Leg, size: number): number => median(find('ours', leg, size).map((one) => one.peakMiB));
+  const ours = all.filter(({ errand }) => errand.subject === 'ours').flatMap(({ rounds }) => rounds);
+  return {
+    cpuVsBarePipe: cpu('ours', 'tls') / cpu('bare-pipe', 'tls'),
+    cpuVsBarePipePlain: cpu('ours', 'plain') / cpu('bare-pipe', 'plain'),
+    cpuVsAxios: cpu('ours', 'plain') / cpu('axios-stream', 'plain'),
+    cpuVsFetchBlob: cpu('ours', 'plain') / cpu('fetch-blob', 'plain'),
+    rssGrowth1GiBVs50MiB: Math.max(
+      peak('tls', GIB) / peak('tls', SMALL),
+      peak('plain', GIB) / peak('plain', SMALL),
+    ),
+    peakRssMiB: Math.max(...ours.map((one) => one.peakMiB)),
+  };
+}
+
+function rowsOfCase({ errand, rounds }: Measured): Row[] {
+  const subject = errand.subject + (errand.isHashed ? ' with SHA-256' : '');
+  const what = `${errand.size === GIB ? '1 GiB' : '50 MiB'} ${errand.leg === 'tls' ? 'over TLS' : 'plain'}`;
+  const perGiB = GIB / errand.size;
+  return [
+    { metric: `${what}, CPU`, unit: 's/GiB', values: rounds.map((one) => one.cpuSeconds * perGiB) },
+    { metric: `${what}, time`, unit: 's/GiB', values: rounds.map((one) => one.wallSeconds * perGiB) },
+    { metric: `${what}, peak RSS`, unit: 'MiB', values: rounds.map((one) => one.peakMiB) },
+  ].flatMap((figure) => rowsOf({ subject, ...figure }));
+}
+
+function describe({ subject, leg, size, isHashed }: Case): string {
+  return `${subject}${isHashed ? ' with SHA-256' : ''}, ${Math.round(size / MIB)} MiB, ${leg}`;
+}
+
+function describeFigures({ cpuSeconds, wallSeconds, peakMiB }: Carried): string {
+  return `${cpuSeconds.toFixed(2)} s CPU, ${wallSeconds.toFixed(2)} s, ${Math.round(peakMiB)} MiB`;
+}

@@ -1,0 +1,199 @@
+/**
+ * How fast does a backlog go out? Ten thousand staged uploads are due at once, their events lost, as after an outage;
+ * IPD takes so many uploads a second, refuses whatever is beyond, and refuses some at random. Everything is real
+ * but the wait: the schedule's own minutes, the queue, the functions in their processes, sockets between all of them.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { LogLine } from '../local/gateway/runner.ts';
+import { startStack } from '../local/stack.ts';
+import { leaveBacklog } from './backlog.ts';
+import { createEndings } from './endings.ts';
+import { startLedger } from './ledger.ts';
+import { median, rowsOf } from './report.ts';
+import type { Bench, Figures, Options, Row } from './report.ts';
+
+export type Scene = {
+  uploads: number;
+  workItems: number;
+  /** What IPD takes in a second. */
+  uploadsPerSecond: number;
+  /** The share of uploads that IPD refuses for no reason that anybody could know. */
+  throttled: number;
+  /** The setting of the functions. */
+  ipdRate: number;
+};
+
+type Drain = {
+  makespanSeconds: number;
+  lost: number;
+  duplicates: number;
+  throttles: number;
+  busy: number;
+};
+
+/** A work item shows a hundred attachments at most: fifty here. */
+const SCENE: Scene = {
+  uploads: 10_000,
+  workItems: 200,
+  uploadsPerSecond: 20,
+  throttled: 0.02,
+  ipdRate: 1600,
+};
+/** When it is given up, in units of the ideal time. */
+const PATIENCE = 3;
+
+const received = z.array(z.object({ sha256: z.string() }));
+const faults = z.array(z.object({ fired: z.number() }));
+const requests = z.array(z.object({ operation: z.string().nullable(), status: z.number().nullable() }));
+
+export const bench: Bench = { limits: { drainVsIdeal: 1.1, lost: 0, duplicates: 0 }, measure };
+
+async function measure({ rounds = 1, log }: Options): Promise<Figures> {
+  const drains: Drain[] = [];
+  for (let round = 0; round < rounds; round += 1) drains.push(await drain(SCENE, log));
+  const of = (name: keyof Drain): number[] => drains.map((one) => one[name]);
+  const idealSeconds = SCENE.uploads / SCENE.uploadsPerSecond;
+  const one = (metric: string, name: keyof Drain, unit: string): Row => ({
+    subject: 'ours',
+    metric,
+    value: median(of(name)),
+    unit,
+  });
+  return {
+    rows: [
+      ...rowsOf({ subject: 'ours', metric: 'makespan', unit: 's', values: of('makespanSeconds') }),
+      { subject: 'ideal', metric: 'makespan', value: idealSeconds, unit: 's' },
+      { subject: 'IPD', metric: 'takes', value: SCENE.uploadsPerSecond, unit: 'uploads/s' },
+      one('refused as too many', 'throttles', 'requests'),
+      one('processors busy', 'busy', '%'),
+    ],
+    ratios: {
+      drainVsIdeal: median(of('makespanSeconds')) / idealSeconds,
+      lost: Math.max(...of('lost')),
+      duplicates: Math.max(...of('duplicates')),
+    },
+  };
+}
+
+/** Leaves the backlog, starts the stack before it, and waits until nothing is left. */
+export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
+  const directory = await mkdtemp(join(tmpdir(), 'bridge-drain-'));
+  const stops = [() => rm(directory, { recursive: true, force: true })];
+  try {
+    log(`leaving ${scene.uploads} uploads behind`);
+    const backlog = await leaveBacklog({
+      count: scene.uploads,
+      workItems: scene.workItems,
+      storage: join(directory, 'stack', 's3'),
+    });
+    const ledger = await startLedger({ directory: join(directory, 'ledger') });
+    stops.push(ledger.stop);
+    await ledger.add(backlog.map(({ upload }) => upload));
+
+    const endings = createEndings();
+    const firstSweep = Promise.withResolvers<number>();
+    const stack = await startStack({
+      ports: 'free',
+      dataDirectory: join(directory, 'stack'),
+      environment: {
+        AWS_ENDPOINT_URL_DYNAMODB: ledger.urls.dynamodbUrl,
+        IPD_RATE: String(scene.ipdRate),
+      },
+      onLog: (line) => {
+        endings.onLog(line);
+        const begun = beginningOf(line);
+        if (begun !== undefined) firstSweep.resolve(begun);
+      },
+    });
+    stops.push(stack.stop);
+    const admin = createAdmin(stack.urls.ipdAdminUrl);
+    await admin.limit(scene);
+    await stack.warm();
+
+    log('waiting for the schedule');
+    const startedAt = await firstSweep.promise;
+    const before = usage();
+    const idealMs = (scene.uploads / scene.uploadsPerSecond) * 1000;
+    const isOver = (): boolean => performance.now() > startedAt + PATIENCE * idealMs;
+    let told = 0;
+    while (endings.delivered() < scene.uploads && !isOver()) {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      const minutes = Math.floor((performance.now() - startedAt) / 60_000);
+      if (minutes > told) log(`${minutes} min: ${endings.delivered()} delivered`);
+      told = minutes;
+    }
+    const busy = busyBetween(before, usage());
+    const arrived = await admin.arrived();
+    const throttles = await admin.throttles();
+    return {
+      makespanSeconds: (endings.lastAt() - startedAt) / 1000,
+      lost:
+        backlog.filter(({ sha256 }) => !arrived.has(sha256)).length + (scene.uploads - endings.delivered()),
+      duplicates: [...arrived.values()].reduce((sum, copies) => sum + copies - 1, 0),
+      throttles,
+      busy,
+    };
+  } finally {
+    for (const stop of stops.toReversed()) await stop();
+  }
+}
+
+/** The fake IPD's back door. */
+function createAdmin(url: string) {
+  async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
+    const answer = await fetch(`${url}${path}`, {
+      method,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  }
+
+  return {
+    /** Both of the ways in which a throttle is told: https://support.huaweicloud.com/api-projectman/ErrorCode.html */
+    async limit({ uploadsPerSecond, throttled }: Scene): Promise<void> {
+      await ask('PUT', '/settings', { rateLimit: { uploadsPerSecond } });
+      const kinds = [{ kind: 'throttled', early: true }, { kind: 'serviceThrottled' }];
+      await ask(
+        'PUT',
+        '/faults',
+        kinds.map((fault) => ({ match: { operation: 'upload' }, probability: throttled / 2, fault })),
+      );
+    },
+    /** How often each file is there, by its SHA-256. */
+    async arrived(): Promise<Map<string, number>> {
+      const copies = new Map<string, number>();
+      for (const { sha256 } of received.parse(await ask('GET', '/attachments'))) {
+        copies.set(sha256, (copies.get(sha256) ?? 0) + 1);
+      }
+      return copies;
+    },
+    async throttles(): Promise<number> {
+      const atRandom = faults.parse(await ask('GET', '/faults')).reduce((sum, { fired }) => sum + fired, 0);
+      const log = requests.parse(await ask('GET', '/requests'));
+      return (
+        atRandom + log.filter(({ operation, status }) => operation === 'upload' && status === 429).length
+      );
+    },
+  };
+}
+
+/** When a run of the sweep began, by `performance.now()`, from the line that ends it. */
+function beginningOf({ functionKey, line }: LogLine): number | undefined {
+  const duration = functionKey === 'sweep' ? /^REPORT .*Duration: ([\d.]+) ms/.exec(line)?.[1] : undefined;
+  return duration === undefined ? undefined : performance.now() - Number(duration);
+}
+
+/** Of all processors since the machine's start. */
+function usage(): { busy: number; all: number } {
+  const times = cpus().map((cpu) => cpu.times);
+  const all = times.reduce((sum, one) => sum + one.user + one.nice + one.sys + one.irq + one.idle, 0);
+  return { all, busy: all - times.reduce((sum, { idle }) => sum + idle, 0) };
+}
+
+function busyBetween(from: ReturnType<typeof usage>, to: ReturnType<typeof usage>): number {
+  return (100 * (to.busy - from.busy)) / (to.all - from.all);
+}

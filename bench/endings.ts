@@ -1,0 +1,37 @@
+/**
+ * How uploads end, as the functions' own log lines tell it: right after a state is written, so nobody has to ask the
+ * ledger again and again, which would slow down what is measured.
+ */
+import { z } from 'zod';
+import type { LogLine } from '../local/gateway/runner.ts';
+
+/** `at`: by `performance.now()`. */
+export type Ending = { status: string; at: number };
+
+const endedLine = z.object({
+  message: z.literal('delivery ended'),
+  uploadId: z.string(),
+  status: z.string(),
+});
+
+export function createEndings() {
+  const waiting = new Map<string, (ending: Ending) => void>();
+  const deliveredAt = new Map<string, number>();
+
+  return {
+    /** How many uploads are delivered by now. */
+    delivered: (): number => deliveredAt.size,
+    /** When the last one was, of those that are. */
+    lastAt: (): number => Math.max(...deliveredAt.values()),
+    onLog({ functionKey, line }: LogLine): void {
+      if (functionKey !== 'deliver' || !line.includes('"delivery ended"')) return;
+      const at = performance.now();
+      const { uploadId, status } = endedLine.parse(JSON.parse(line));
+      if (status === 'delivered') deliveredAt.set(uploadId, at);
+      waiting.get(uploadId)?.({ status, at });
+      waiting.delete(uploadId);
+    },
+    /** The next one of this upload. */
+    of: (uploadId: string): Promise<Ending> => new Promise((resolve) => waiting.set(uploadId, resolve)),
+  };
+}

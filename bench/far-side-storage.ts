@@ -1,0 +1,38 @@
+/** Just enough of S3 for a delivery: objects that exist as soon as somebody asks for them, removed without a trace. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ETAG, pieceAt, sizeOf } from './far-side-file.ts';
+
+/** Large writes, since the far side must not be what a carrier waits for. */
+const WRITE_BYTES = 256 * 1024;
+
+/** Answers GET with the object, or with its rest from where a range begins; everything else with success. */
+export function answerStorage(request: IncomingMessage, response: ServerResponse): void {
+  if (request.method !== 'GET') {
+    request.resume();
+    response.writeHead(request.method === 'DELETE' ? 204 : 200).end();
+    return;
+  }
+  const size = sizeOf(request.url?.split('?', 1)[0] ?? '');
+  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  response.writeHead(start === 0 ? 200 : 206, {
+    'accept-ranges': 'bytes',
+    'content-length': size - start,
+    'content-type': 'application/octet-stream',
+    etag: `"${ETAG}"`,
+    'last-modified': new Date().toUTCString(),
+    ...(start > 0 && { 'content-range': `bytes ${start}-${size - 1}/${size}` }),
+  });
+  let offset = start;
+  const write = (): void => {
+    while (offset < size) {
+      const piece = pieceAt(offset, Math.min(WRITE_BYTES, size - offset));
+      offset += piece.length;
+      if (!response.write(piece)) {
+        response.once('drain', write);
+        return;
+      }
+    }
+    response.end();
+  };
+  write();
+}

@@ -1,0 +1,39 @@
+/**
+ * Both far ends of a delivery, storage and IPD, over http and over https: one process of its own, so that a carrier's
+ * figures hold the carrying and nothing else. Ends with its parent.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { join } from 'node:path';
+import { listen } from '../local/listen.ts';
+import type { FarSideMessage } from './delivery-stage.ts';
+import { createIpdAnswers } from './far-side-ipd.ts';
+import { answerStorage } from './far-side-storage.ts';
+
+const answerIpd = createIpdAnswers((size) => tell({ received: size }));
+
+// Ctrl-C reaches the whole group; the parent decides when this one ends.
+process.on('SIGINT', () => undefined);
+process.on('disconnect', () => process.exit(0));
+
+const [plain, tls] = await Promise.all([
+  listen(createServer(answer), 0),
+  // Made for this bench alone, for loopback only, so its key is no secret.
+  listen(createTlsServer({ cert: pem('cert'), key: pem('key') }, answer), 0),
+]);
+tell({ plain: plain.url, tls: tls.url.replace('http:', 'https:') });
+
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  if (/^\/v[13]\//.test(request.url ?? '')) answerIpd(request, response);
+  else answerStorage(request, response);
+}
+
+function pem(part: 'cert' | 'key'): Buffer {
+  return readFileSync(join(import.meta.dirname, `far-side.${part}.pem`));
+}
+
+function tell(message: FarSideMessage): void {
+  process.send?.(message);
+}

@@ -1,0 +1,191 @@
+/**
+ * How long after a phone has sent its last byte is the attachment recorded? On the embedded stack, with its real
+ * functions; beside it, the bare pipe carries the same bytes from the same storage into the same IPD.
+ */
+import { fork } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { z } from 'zod';
+import { mintToken } from '../cli/local-stack.ts';
+import { createClient } from '../client/client.ts';
+import { awsCredentials, IPD_CREDENTIALS } from '../local/settings.ts';
+import { startStack } from '../local/stack.ts';
+import { STAGING_BUCKET } from './backlog.ts';
+import { createEndings } from './endings.ts';
+import type { Pipe } from './peers/bare-pipe.ts';
+import { PROJECT_ID } from './records.ts';
+import { quantile } from './report.ts';
+import type { Bench, Figures, Options, Row } from './report.ts';
+
+const SIZES = { '1 KiB': 1024, '50 MiB': 50 * 2 ** 20 };
+const ROUNDS = 40;
+/** The functions have started and have compiled what they run. */
+const WARM_UP_ROUNDS = 3;
+/** The local parts keep their files here where there is such a thing: the moods of a disk are no part of the way. */
+const MEMORY = '/dev/shm';
+const REGION = 'eu-central-1';
+const PIPE = fileURLToPath(new URL('pipe-process.ts', import.meta.url));
+
+const pipeAnswer = z.union([z.object({ ms: z.number() }), z.object({ error: z.string() })]);
+const received = z.array(z.object({ sha256: z.string() }));
+
+type Times = { ours: number[]; pipe: number[] };
+
+export const bench: Bench = { limits: { overRawMs50MiBp95: 150 }, measure };
+
+async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
+  const times = new Map(Object.keys(SIZES).map((name): [string, Times] => [name, { ours: [], pipe: [] }]));
+  const scene = await openScene();
+  try {
+    for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+      if (round % 10 === 0) log(`round ${round} of ${rounds}`);
+      for (const [name, size] of Object.entries(SIZES)) {
+        const ours = await scene.upload(size, 1000 + round);
+        const pipe = await scene.pipe(size, 2000 + round);
+        if (round < 0) continue;
+        times.get(name)?.ours.push(ours);
+        times.get(name)?.pipe.push(pipe);
+      }
+      await scene.forgetFiles();
+    }
+    await scene.verify();
+  } finally {
+    await scene.close();
+  }
+  return figures(times);
+}
+
+/** The stack, a user of it, and the pipe with a file of each size that is there for good. */
+async function openScene() {
+  const directory = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'bridge-latency-'));
+  const endings = createEndings();
+  const stack = await startStack({
+    ports: 'free',
+    dataDirectory: directory,
+    environment: { UPLOADS_PER_MINUTE: '1000' },
+    onLog: endings.onLog,
+  });
+  const { urls } = stack;
+  await stack.warm();
+  const client = createClient({ apiUrl: urls.apiUrl, token: await mintToken(urls.tokenUrl, 'bench') });
+  const s3 = new S3Client({
+    region: REGION,
+    endpoint: urls.s3Url,
+    forcePathStyle: true,
+    credentials: awsCredentials({}),
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  });
+  const child = fork(PIPE, { execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const headers = { 'x-auth-token': await tokenOf(urls.ipdUrl) };
+  const hashes: string[] = [];
+
+  return {
+    /** From the answer to the PUT until the function says that it has recorded the attachment; in milliseconds. */
+    async upload(size: number, workItem: number): Promise<number> {
+      const file = randomBytes(size);
+      const sha256 = createHash('sha256').update(file).digest('hex');
+      const { id, staging } = await client.create({
+        projectId: PROJECT_ID,
+        issueId: issueIdOf(workItem),
+        filename: 'photo.jpg',
+        contentType: 'image/jpeg',
+        size,
+        mode: 'single',
+      });
+      if (staging.mode !== 'single' || staging.url === undefined)
+        throw new Error('there is no URL to put to');
+      const ended = endings.of(id);
+      const { 'content-length': _, ...headers } = staging.headers ?? {};
+      const answer = await fetch(staging.url, { method: 'PUT', headers, body: file });
+      await answer.text();
+      const stored = performance.now();
+      if (!answer.ok) throw new Error(`the PUT was answered with ${answer.status}`);
+      const ending = await ended;
+      if (ending.status !== 'delivered') throw new Error(`upload ${id} ended as ${ending.status}`);
+      hashes.push(sha256);
+      return ending.at - stored;
+    },
+    /** From the answer to the PUT, too, until the pipe has IPD's answer. */
+    async pipe(size: number, workItem: number): Promise<number> {
+      // Not under staging/: of what lies there, the bridge hears.
+      const object = { Bucket: STAGING_BUCKET, Key: `pipe/${size}` };
+      const fileUrl = await getSignedUrl(s3, new GetObjectCommand(object));
+      await s3.send(new PutObjectCommand({ ...object, Body: randomBytes(size) }));
+      const path = `/v1/ipdprojectservice/projects/${PROJECT_ID}/issues/${issueIdOf(workItem)}/attachments/upload`;
+      const answer = once(child, 'message');
+      child.send({ size, fileUrl, uploadUrl: `${urls.ipdUrl}${path}`, headers } satisfies Pipe);
+      const told = pipeAnswer.parse((await answer)[0]);
+      if ('error' in told) throw new Error(`the bare pipe: ${told.error}`);
+      return told.ms;
+    },
+    /** What IPD has is not kept on disk, so that its size does not slow down whoever comes later. */
+    async forgetFiles(): Promise<void> {
+      const folder = join(directory, 'ipd', 'ipd-attachments');
+      for (const name of await readdir(folder)) await rm(join(folder, name));
+    },
+    /** Every upload that was timed arrived as it was sent. */
+    async verify(): Promise<void> {
+      const list = received.parse(await (await fetch(`${urls.ipdAdminUrl}/attachments`)).json());
+      const there = new Set(list.map(({ sha256 }) => sha256));
+      const missing = hashes.filter((sha256) => !there.has(sha256)).length;
+      if (missing > 0) throw new Error(`${missing} files did not arrive as they were sent`);
+    },
+    async close(): Promise<void> {
+      child.disconnect();
+      s3.destroy();
+      await stack.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function issueIdOf(workItem: number): string {
+  return String(956_239_067_176_000_000n + BigInt(workItem));
+}
+
+async function tokenOf(ipdUrl: string): Promise<string> {
+  const { username, password, domain } = IPD_CREDENTIALS;
+  const user = { name: username, password, domain: { name: domain } };
+  const identity = { methods: ['password'], password: { user } };
+  const answer = await fetch(`${ipdUrl}/v3/auth/tokens`, {
+    method: 'POST',
+    body: JSON.stringify({ auth: { identity, scope: { project: { name: 'cn-north-4' } } } }),
+  });
+  const token = answer.headers.get('x-subject-token');
+  if (token === null) throw new Error(`no token: ${answer.status}`);
+  return token;
+}
+
+function figures(times: Map<string, Times>): Figures {
+  const rows = [...times].flatMap(([name, { ours, pipe }]): Row[] => [
+    ...rowsOfQuantiles('ours', name, ours),
+    ...rowsOfQuantiles('bare pipe', name, pipe),
+  ]);
+  const over = (name: string, share: number): number => {
+    const { ours = [], pipe = [] } = times.get(name) ?? {};
+    return quantile(ours, share) - quantile(pipe, 0.5);
+  };
+  return {
+    rows,
+    ratios: {
+      overRawMs50MiBp95: over('50 MiB', 0.95),
+      overRawMs50MiBp50: over('50 MiB', 0.5),
+      overRawMs1KiBp95: over('1 KiB', 0.95),
+      overRawMs1KiBp50: over('1 KiB', 0.5),
+    },
+  };
+}
+
+function rowsOfQuantiles(subject: string, name: string, values: number[]): Row[] {
+  return [
+    { subject, metric: `${name}, p50`, value: quantile(values, 0.5), unit: 'ms' },
+    { subject, metric: `${name}, p95`, value: quantile(values, 0.95), unit: 'ms' },
+  ];
+}

@@ -1,0 +1,31 @@
+/** Frozen: what is due, found without an index, by reading the whole table. */
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+
+/** The keys of what is due; as fast as one reader can. */
+export async function scanForDue({
+  client,
+  table,
+  time,
+}: {
+  client: DynamoDBClient;
+  table: string;
+  time: number;
+}): Promise<string[]> {
+  const found: string[] = [];
+  let from: Record<string, AttributeValue> | undefined;
+  do {
+    const { Items = [], LastEvaluatedKey } = await client.send(
+      new ScanCommand({
+        TableName: table,
+        FilterExpression: 'dueAt <= :time',
+        ExpressionAttributeValues: { ':time': { S: new Date(time).toISOString() } },
+        ProjectionExpression: 'pk',
+        ExclusiveStartKey: from,
+      }),
+    );
+    found.push(...Items.map(({ pk }) => pk?.S ?? ''));
+    from = LastEvaluatedKey;
+  } while (from !== undefined);
+  return found;
+}

@@ -1,0 +1,12 @@
+/** The bare pipe in a process of its own, as the function has one: takes an order, tells how long it took. Ends with its parent. */
+import { pipe } from './peers/bare-pipe.ts';
+import type { Pipe } from './peers/bare-pipe.ts';
+
+process.on('disconnect', () => process.exit(0));
+process.on('message', (order: Pipe) => {
+  const started = performance.now();
+  pipe(order).then(
+    () => process.send?.({ ms: performance.now() - started }),
+    (error: unknown) => process.send?.({ error: String(error) }),
+  );
+});

@@ -1,0 +1,70 @@
+/** Records of uploads as they lie in a ledger, written as they would be after the fact. Pure but for ids. */
+import { randomUUID } from 'node:crypto';
+import type { Upload } from '../lib/upload.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+export const PROJECT_ID = '0123456789abcdef0123456789abcdef';
+
+type Staged = { issueId: string; size: number; etag: string; dueAt: number };
+
+/** A file that arrived, whose event was lost, so that its delivery is due. */
+export function stagedUpload({ issueId, size, etag, dueAt }: Staged): Upload {
+  return {
+    ...base({ issueId, size, createdAt: dueAt - HOUR }),
+    status: 'staged',
+    dueAt: iso(dueAt),
+    etag,
+    stagedAt: iso(dueAt - HOUR / 2),
+    retryUntil: iso(dueAt + DAY),
+  };
+}
+
+/** What most records are: an upload that has ended well, for which nothing is left to be done. */
+export function deliveredUpload({ deliveredAt }: { deliveredAt: number }): Upload {
+  return {
+    ...base({ issueId: '956239067176935400', size: 1_000_000, createdAt: deliveredAt - HOUR }),
+    status: 'delivered',
+    attachmentId: '956239067176935401',
+    deliveredAt: iso(deliveredAt),
+    bytesSent: 1_000_000,
+    attempts: 1,
+  };
+}
+
+/** An upload that waits for its file, and has its turn later. */
+export function awaitingUpload({ dueAt }: { dueAt: number }): Upload {
+  return {
+    ...base({ issueId: '956239067176935400', size: 1_000_000, createdAt: dueAt - DAY }),
+    status: 'awaiting_upload',
+    dueAt: iso(dueAt),
+    looks: 4,
+  };
+}
+
+function base({ issueId, size, createdAt }: { issueId: string; size: number; createdAt: number }) {
+  const id = randomUUID();
+  return {
+    id,
+    version: 1,
+    owner: `user-${id.slice(0, 2)}`,
+    projectId: PROJECT_ID,
+    issueId,
+    filename: 'photo of the damage.jpg',
+    sentName: 'photo of the damage.jpg',
+    contentType: 'image/jpeg',
+    size,
+    createdAt: iso(createdAt),
+    updatedAt: iso(createdAt),
+    uploadDeadline: iso(createdAt + 3 * DAY),
+    looks: 0,
+    attempts: 0,
+    failedAttempts: 0,
+    bytesSent: 0,
+  };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}

@@ -1,0 +1,177 @@
+/**
+ * Does a sweep cost what is due, or what there is? The same hundred deliveries are due among a thousand records and
+ * among two hundred thousand; beside it, the sweep that most would write first: a scan of the table for what is due.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Upload } from '../lib/upload.ts';
+import { createRunner } from '../local/gateway/runner.ts';
+import type { LogLine } from '../local/gateway/runner.ts';
+import { deployEnvironment, lambdaEnvironment } from '../local/settings.ts';
+import { functionsOf, readService } from '../local/template.ts';
+import { inTurns, SERVICE_DIRECTORY, startLedger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { scanForDue } from './peers/scan.ts';
+import { awaitingUpload, deliveredUpload, stagedUpload } from './records.ts';
+import { median, rowsOf } from './report.ts';
+import type { Bench, Figures, Options } from './report.ts';
+
+const SCALES = { small: 1_000, large: 200_000 };
+const DUE = 100;
+const SAMPLES = 64;
+const ROUNDS = 25;
+/** A server that has loaded much is quicker than one that has loaded little, until both have compiled what they run. */
+const WARM_UP_ROUNDS = 20;
+/** The peer's time is told by few: it reads everything. */
+const SCANS = 3;
+const HOUR = 3_600_000;
+
+type Ground = Awaited<ReturnType<typeof prepare>>;
+type Sweep = { wallMs: number; requests: number };
+
+export const bench: Bench = { limits: { sweepScale: 1.2 }, measure };
+
+async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
+  const grounds: Ground[] = [];
+  try {
+    for (const count of Object.values(SCALES)) {
+      log(`loading ${count} records`);
+      grounds.push(await prepare(count));
+    }
+    const sweeps = grounds.map((): Sweep[] => []);
+    log('sweeping');
+    for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+      const inOrder = [...grounds.entries()];
+      for (const [index, ground] of round % 2 === 0 ? inOrder : inOrder.toReversed()) {
+        const sweep = await ground.sweep();
+        if (round >= 0) sweeps[index]?.push(sweep);
+      }
+    }
+    log('and the peer');
+    const scans = grounds.map((): number[] => []);
+    for (let round = 0; round < SCANS; round += 1) {
+      for (const [index, ground] of grounds.entries()) scans[index]?.push(await ground.scan());
+    }
+    return figures(sweeps, scans);
+  } finally {
+    for (const ground of grounds) await ground.stop();
+  }
+}
+
+/** A ledger of so many records, and the deployed sweep before it. */
+async function prepare(count: number) {
+  const directory = await mkdtemp(join(tmpdir(), 'bridge-sweepscale-'));
+  const ledger = await startLedger({ directory: join(directory, 'ledger') });
+  await ledger.add(samples());
+  await ledger.multiply(count - DUE);
+  const { invoke, close } = startSweep(ledger, join(directory, 'cache'));
+
+  return {
+    /** Makes a hundred due and measures the run that does them. */
+    async sweep(): Promise<Sweep> {
+      const due = dueUploads();
+      await ledger.add(due);
+      const before = requestsOf(await ledger.asked());
+      const started = performance.now();
+      await invoke();
+      const wallMs = performance.now() - started;
+      const requests = requestsOf(await ledger.asked()) - before;
+      await settle(ledger, due);
+      return { wallMs, requests };
+    },
+    async scan(): Promise<number> {
+      const started = performance.now();
+      await scanForDue({ client: ledger.clients.dynamodb, table: ledger.table, time: Date.now() });
+      return performance.now() - started;
+    },
+    async stop(): Promise<void> {
+      await close();
+      await ledger.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Half has ended, half has its turn later: the index of what is due holds a hundred thousand, too. */
+function samples(): Upload[] {
+  const now = Date.now();
+  return Array.from({ length: SAMPLES }, (_, index) => {
+    const farMs = (index + 2) * HOUR;
+    return index % 2 === 0
+      ? deliveredUpload({ deliveredAt: now - farMs })
+      : awaitingUpload({ dueAt: now + farMs });
+  });
+}
+
+function dueUploads(): Upload[] {
+  const dueAt = Date.now() - 1000;
+  return Array.from({ length: DUE }, (_, index) =>
+    stagedUpload({ issueId: '956239067176935400', size: 1000 + index, etag: 'none', dueAt }),
+  );
+}
+
+/** The function of serverless.yml in a child process, as the embedded stack runs it. */
+function startSweep({ service: planned, urls, references }: Ledger, cacheDirectory: string) {
+  const endpoints = {
+    ...urls,
+    apiUrl: urls.sqsUrl,
+    issuerUrl: urls.sqsUrl,
+    s3Url: urls.sqsUrl,
+    snsUrl: urls.sqsUrl,
+    ipdUrl: urls.sqsUrl,
+  };
+  const env = { IPD_RATE: '12000' };
+  const service = readService({ directory: SERVICE_DIRECTORY, env: deployEnvironment(env, endpoints) });
+  const { region } = planned.provider;
+  const lines: LogLine[] = [];
+  const runner = createRunner({
+    functions: functionsOf(service, { ...references, StagingBucket: { ref: 'none', attributes: {} } }).filter(
+      ({ key }) => key === 'sweep',
+    ),
+    handlers: { directory: SERVICE_DIRECTORY, extension: '.ts' },
+    region,
+    environment: lambdaEnvironment({}, region, endpoints),
+    cacheDirectory,
+    log: (line) => lines.push(line),
+  });
+  return { invoke: () => runner.invoke('sweep', {}), close: () => runner.close() };
+}
+
+/** Proves that the run did the work, and puts it away, so that every run finds the same. */
+async function settle(ledger: Ledger, due: readonly Upload[]): Promise<void> {
+  await inTurns(due, 10, async ({ id }) => {
+    const after = await ledger.find(id);
+    if (after?.version !== 2) throw new Error(`the sweep left upload ${id} behind`);
+  });
+  await ledger.remove(due.map(({ id }) => id));
+}
+
+function requestsOf(asked: Record<string, number>): number {
+  return ['GetItem', 'PutItem', 'Query', 'Scan'].reduce((sum, name) => sum + (asked[name] ?? 0), 0);
+}
+
+function figures(
+  [small = [], large = []]: Sweep[][],
+  [scansSmall = [], scansLarge = []]: number[][],
+): Figures {
+  const wall = (sweeps: Sweep[]): number[] => sweeps.map(({ wallMs }) => wallMs);
+  const requests = (sweeps: Sweep[]): number => median(sweeps.map((sweep) => sweep.requests));
+  const sizes = Object.values(SCALES).map((count) => count.toLocaleString('en'));
+  const [few = '', many = ''] = sizes.map((size) => `${DUE} due of ${size}`);
+  return {
+    rows: [
+      ...rowsOf({ subject: 'ours', metric: few, unit: 'ms', values: wall(small) }),
+      ...rowsOf({ subject: 'ours', metric: many, unit: 'ms', values: wall(large) }),
+      { subject: 'ours', metric: `${few}, asked of DynamoDB`, value: requests(small), unit: 'requests' },
+      { subject: 'ours', metric: `${many}, asked of DynamoDB`, value: requests(large), unit: 'requests' },
+      ...rowsOf({ subject: 'scan', metric: `${few}, finding them only`, unit: 'ms', values: scansSmall }),
+      ...rowsOf({ subject: 'scan', metric: `${many}, finding them only`, unit: 'ms', values: scansLarge }),
+    ],
+    ratios: {
+      sweepScale: median(wall(large)) / median(wall(small)),
+      sweepRequestsScale: requests(large) / requests(small),
+      scanScale: median(scansLarge) / median(scansSmall),
+    },
+  };
+}

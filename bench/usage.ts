@@ -1,0 +1,130 @@
+/**
+ * What one upload asks of AWS when nothing goes wrong, step by step, and what the service asks while nobody uploads.
+ * The counts are pinned: tests/bench/usage.test.ts sends uploads through the functions and counts every request. What
+ * no test on one machine can tell (how long things take on AWS) is an assumption with a name. Pure.
+ */
+
+export type Step = {
+  /** The function that runs. */
+  run?: 'uploads' | 'deliver';
+  /** Requests by the names they have on the wire; for storage the method with its sub-resource. DELETE is free. */
+  calls: Record<string, number>;
+  /** Whole records written, small items written, and entries of indexes that came, went or changed. */
+  records?: number;
+  items?: number;
+  entries?: number;
+  /** Requests to the queue that AWS makes in our name: the bucket's message, and the two that take it off. */
+  queued?: number;
+  /** Lines that we log. */
+  lines?: number;
+};
+
+export const steps = {
+  create: {
+    run: 'uploads',
+    calls: { GetItem: 2, Query: 2, PutItem: 2 },
+    records: 1,
+    items: 1,
+    entries: 3,
+    lines: 1,
+  },
+  begin: { calls: { 'POST ?uploads': 1 } },
+  put: { calls: { PUT: 1 }, queued: 1 },
+  putPart: { calls: { 'PUT ?uploadId': 1 } },
+  complete: {
+    run: 'uploads',
+    calls: { GetItem: 1, 'GET ?uploadId': 1, 'POST ?uploadId': 1, HEAD: 1, PutItem: 1, SendMessage: 1 },
+    records: 1,
+    entries: 2,
+    queued: 1,
+    lines: 1,
+  },
+  poll: { run: 'uploads', calls: { GetItem: 1 } },
+  deliver: {
+    run: 'deliver',
+    calls: { GetItem: 4, GET: 1, PutItem: 7, Publish: 1 },
+    records: 5,
+    items: 2,
+    entries: 6,
+    queued: 2,
+    lines: 2,
+  },
+  /** A delivery that lasts says how far it is. */
+  progress: { calls: { GetItem: 1, PutItem: 1 }, records: 1 },
+  /** The bucket's message about a file that `complete` has sent on its way already. */
+  echo: { run: 'deliver', calls: { GetItem: 1 }, queued: 2 },
+} as const satisfies Record<string, Step>;
+
+export type StepName = keyof typeof steps;
+
+/** Times in seconds. */
+export const assumptions = {
+  create: 0.4,
+  complete: 0.15,
+  poll: 0.015,
+  deliver: 1.5,
+  echo: 0.05,
+  sweep: 0.1,
+  queue: 0.5,
+  mibPerSecondToIpd: 4,
+  pollEvery: 1,
+  progressEvery: 5,
+  staged: 3_600,
+};
+
+export type Assumptions = typeof assumptions;
+
+/** The same in words. */
+export const meanings: Record<keyof Assumptions, string> = {
+  create: 's: `create`, which looks at the work item in IPD once',
+  complete: 's: `complete`, which lists the parts and joins them',
+  poll: 's: a look at an upload',
+  deliver: 's: a delivery beside its bytes: list, new connection, answer, ledger',
+  echo: 's: a message for a file that is on its way already',
+  sweep: 's: a sweep that finds nothing',
+  queue: 's: from the stored file to the start of its delivery',
+  mibPerSecondToIpd: 'MiB/s: what the way to IPD carries, and IPD takes',
+  pollEvery: 's: how often a client looks, as `Retry-After` says',
+  progressEvery: 's: how often a delivery writes down how far it is',
+  staged: 's: how long a file is billed in storage; it stays for seconds',
+};
+
+/** In bytes. */
+export const sizes = {
+  /** A record has about 1 KB, and more with long names: the second unit is counted always. */
+  recordUnits: 2,
+  /** What stays of an upload: its record, three small items, an entry of an index, with DynamoDB's 100 bytes for each. */
+  kept: 2_500,
+  /** An answer of the API with its headers, and what a signed part URL adds to one. */
+  answer: 1_500,
+  partUrl: 700,
+  /** What the platform writes for an invocation, and a line of ours, with CloudWatch's 26 bytes for each. */
+  invocationLog: 400,
+  line: 400,
+};
+
+/** How often each step happens for a file of so many MiB, sent in so many parts (1: by a single request). */
+export function stepsOf(
+  mib: number,
+  { parts, assumed }: { parts: number; assumed: Assumptions },
+): Partial<Record<StepName, number>> {
+  const sending = mib / assumed.mibPerSecondToIpd;
+  const waiting = assumed.queue + assumed.deliver + sending;
+  const polls = Number.isFinite(assumed.pollEvery) ? 1 + Math.ceil(waiting / assumed.pollEvery) : 0;
+  const both = { create: 1, poll: polls, deliver: 1, progress: Math.floor(sending / assumed.progressEvery) };
+  return parts === 1 ? { ...both, put: 1 } : { ...both, begin: 1, putPart: parts, complete: 1, echo: 1 };
+}
+
+/** What a month holds while nobody uploads. */
+export const idle = {
+  /** One a minute, 730 hours. */
+  sweeps: 43_800,
+  /** The sweep reads eight shards, and the breaker. */
+  sweepReadUnits: 8 * 0.5 + 1,
+  /**
+   * With a maximum concurrency, five pollers ask all the time, 20 s each:
+   * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+   */
+  receives: (5 * 730 * 3_600) / 20,
+  secrets: 1,
+};

@@ -1,0 +1,104 @@
+/**
+ * The moves of an upload's end: whose an attachment is, delivered or failed, told to those who listen, removed
+ * from staging, looked at once more. Pure: moves as in lifecycle.ts. What IPD has is a fact, whoever holds the
+ * lease, so nothing here asks for its token.
+ */
+import { failures, remarks } from './errors.ts';
+import type { FailureCode } from './errors.ts';
+import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS } from './schedule.ts';
+import { isFinal, iso } from './upload.ts';
+import type { Moment, Notice, Upload } from './upload.ts';
+
+/** Attachments that were looked into and hold other bytes. */
+export function noteForeign(upload: Upload, ids: string[]): Upload | undefined {
+  return { ...upload, foreign: [...new Set([...(upload.foreign ?? []), ...ids])] };
+}
+
+/** This attachment is ours: a fact, whoever holds the lease. One upload has one; a second is a copy too many. */
+export function nominate(
+  upload: Upload,
+  { attachmentId, now }: { attachmentId: string; now: number },
+): Upload | undefined {
+  const own = upload.status === 'delivered' ? upload.attachmentId : upload.candidate;
+  if (own === attachmentId) return upload;
+  if (typeof own === 'string') return addDuplicates(upload, [attachmentId]);
+  if (upload.status !== 'delivered') return { ...upload, candidate: attachmentId };
+  // Those who listen were told of a success without an id.
+  const news = { notice: noticeOf('UploadDelivered', now), dueAt: iso(now + CLOSING_PATIENCE_MS) };
+  return { ...upload, attachmentId, reason: undefined, ...news };
+}
+
+/** IPD has the file, under this id or under one it never told. */
+export function delivered(
+  upload: Upload,
+  { attachmentId, now, policy }: Moment & { attachmentId: string | null },
+): Upload | undefined {
+  if (upload.status === 'delivered') return undefined;
+  const recheckAt = upload.resent ? iso(now + policy.commitWindowMs + CLOCK_SKEW_MS) : undefined;
+  return {
+    ...upload,
+    status: 'delivered',
+    attachmentId,
+    reason: attachmentId === null ? remarks.attachment_id_unknown : undefined,
+    deliveredAt: iso(now),
+    bytesSent: upload.size,
+    error: undefined,
+    doubt: undefined,
+    candidate: undefined,
+    recheckAt,
+    notice: noticeOf('UploadDelivered', now),
+    dueAt: iso(now + CLOSING_PATIENCE_MS),
+  };
+}
+
+/** The end. What IPD has accepted is delivered all the same, and what it may have is for a person to look at. */
+export function failed(
+  upload: Upload,
+  { code, detail, now, policy }: Moment & { code: FailureCode; detail?: string | undefined },
+): Upload {
+  if (upload.doubt?.accepted) return delivered(upload, { attachmentId: null, now, policy }) ?? upload;
+  const isUnknown = upload.doubt !== undefined && code !== 'outcome_unknown';
+  const keepUntil = iso(now + policy.failedRetentionMs);
+  const error = isUnknown
+    ? {
+        code: 'outcome_unknown',
+        message: failures.outcome_unknown,
+        detail: [failures[code], detail].filter(Boolean).join(' '),
+        at: iso(now),
+      }
+    : { code, message: failures[code], detail, at: iso(now) };
+  const notice = noticeOf('UploadFailed', now);
+  return { ...upload, status: 'failed', error, keepUntil, notice, dueAt: iso(now + CLOSING_PATIENCE_MS) };
+}
+
+/** Those who listen know how it ended. What comes next is the removal of what is left in staging. */
+export function noticed(upload: Upload, { type, at }: Notice): Upload | undefined {
+  if (upload.notice?.type !== type || upload.notice.at !== at) return undefined;
+  const told = { ...upload, notice: undefined };
+  if (told.status === 'failed') return { ...told, dueAt: told.keepUntil };
+  if (told.status === 'expired') return { ...told, dueAt: iso(Date.parse(at) + LATE_ARRIVAL_MS) };
+  return told;
+}
+
+/** Nothing of a final upload is left in staging; what remains is the look for a second copy, if one is due. */
+export function cleaned(upload: Upload): Upload | undefined {
+  if (!isFinal(upload)) return undefined;
+  if (upload.notice !== undefined) return upload;
+  return { ...upload, dueAt: upload.status === 'delivered' ? upload.recheckAt : undefined };
+}
+
+/** The work item was read once more after a resend; `duplicates` are further copies of ours. */
+export function rechecked(upload: Upload, { duplicates }: { duplicates: string[] }): Upload | undefined {
+  if (upload.status !== 'delivered' || upload.recheckAt === undefined) return undefined;
+  const dueAt = upload.notice === undefined ? undefined : upload.dueAt;
+  return { ...addDuplicates(upload, duplicates), recheckAt: undefined, dueAt };
+}
+
+/** To be told to those who listen: how it ended, and when. */
+export function noticeOf(type: Notice['type'], now: number): Notice {
+  return { type, at: iso(now) };
+}
+
+function addDuplicates<T extends Upload>(upload: T, ids: string[]): T {
+  return { ...upload, duplicates: [...new Set([...(upload.duplicates ?? []), ...ids])] };
+}

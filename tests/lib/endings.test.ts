@@ -1,0 +1,121 @@
+import { describe, expect, it } from '@jest/globals';
+import * as endings from '../../lib/endings.ts';
+import * as lifecycle from '../../lib/lifecycle.ts';
+import type { Upload } from '../../lib/upload.ts';
+import {
+  after,
+  every,
+  fresh,
+  HOUR,
+  inDoubt,
+  iso,
+  legal,
+  MINUTE,
+  moment,
+  sent,
+  start,
+} from './moves-samples.ts';
+
+describe('nominate', () => {
+  it('makes an attachment the candidate, and a second one a copy too many', () => {
+    const first = legal(endings.nominate(after(...sent), { attachmentId: '1', now: start }));
+    const second = legal(endings.nominate(first, { attachmentId: '2', now: start }));
+
+    expect(first.candidate).toBe('1');
+    expect(endings.nominate(first, { attachmentId: '1', now: start })).toBe(first);
+    expect(second).toMatchObject({ candidate: '1', duplicates: ['2'] });
+  });
+
+  it('gives a delivered upload the id that it had not, and no second one', () => {
+    const nameless = legal(endings.delivered(after(...sent), { attachmentId: null, ...moment }));
+    const named = legal(endings.nominate(nameless, { attachmentId: '1', now: start }));
+
+    expect(named).toMatchObject({ status: 'delivered', attachmentId: '1' });
+    expect(named).toHaveProperty('reason', undefined);
+    expect(endings.nominate(named, { attachmentId: '2', now: start })).toMatchObject({
+      attachmentId: '1',
+      duplicates: ['2'],
+    });
+  });
+});
+
+describe('noteForeign', () => {
+  it('keeps each id once', () => {
+    const upload = legal(endings.noteForeign(legal(endings.noteForeign(fresh(), ['1', '2'])), ['2', '3']));
+
+    expect(upload.foreign).toEqual(['1', '2', '3']);
+  });
+});
+
+describe('noticed', () => {
+  const failed = after('stage', 'claim', 'fail');
+  const told = (upload: Upload): Upload => legal(upload.notice && endings.noticed(upload, upload.notice));
+
+  it('is legal for the end that was told, and for no other', () => {
+    const again = { type: 'UploadFailed', at: iso(start + 1) } as const;
+
+    expect(endings.noticed(failed, again)).toBeUndefined();
+    expect(endings.noticed(failed, { type: 'UploadDelivered', at: iso(start) })).toBeUndefined();
+    expect(endings.noticed(told(failed), { type: 'UploadFailed', at: iso(start) })).toBeUndefined();
+  });
+
+  it('is followed by the end of the time that a failed file is kept', () => {
+    expect(failed).toMatchObject({ dueAt: iso(start + 2 * MINUTE), notice: { at: iso(start) } });
+    expect(told(failed).dueAt).toBe(iso(start + 168 * HOUR));
+  });
+
+  it('is followed by the last moment at which a late file can arrive', () => {
+    const expired = legal(lifecycle.lookAgain(fresh(), { now: start + 72 * HOUR }));
+
+    expect(told(expired).dueAt).toBe(iso(start + 74 * HOUR));
+  });
+
+  it('is waited for by the removal of what is left, which is done once', () => {
+    const delivered = after('stage', 'claim', 'startSending', 'delivered');
+
+    expect(endings.cleaned(delivered)).toBe(delivered);
+    expect(legal(endings.cleaned(told(delivered))).dueAt).toBeUndefined();
+  });
+
+  it('is waited for by the look for a second copy', () => {
+    const resent = after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered');
+
+    expect(legal(endings.rechecked(resent, { duplicates: [] })).dueAt).toBe(resent.dueAt);
+    expect(legal(endings.rechecked(told(resent), { duplicates: [] })).dueAt).toBeUndefined();
+  });
+
+  it.each(['retry', 'cancel'])('is not to be done any more after a %s', (name) => {
+    expect(legal(every[name]?.(failed)).notice).toBeUndefined();
+  });
+
+  it('is not to be done for an expired upload whose file has come', () => {
+    const expired = legal(lifecycle.lookAgain(fresh(), { now: start + 72 * HOUR }));
+
+    expect(legal(every['stage']?.(expired)).notice).toBeUndefined();
+  });
+
+  it('is to be done again once the id of a delivery is known', () => {
+    const nameless = legal(
+      endings.delivered(after('stage', 'claim', 'startSending'), { attachmentId: null, ...moment }),
+    );
+
+    const named = legal(endings.nominate(told(nameless), { attachmentId: '1', now: start + HOUR }));
+
+    expect(named).toMatchObject({
+      notice: { type: 'UploadDelivered', at: iso(start + HOUR) },
+      dueAt: iso(start + HOUR + 2 * MINUTE),
+    });
+  });
+});
+
+describe('rechecked', () => {
+  it('ends the look for a second copy and keeps what it found', () => {
+    const upload = legal(
+      every['rechecked']?.(after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered', 'noticed')),
+    );
+
+    expect(upload).toMatchObject({ duplicates: ['2'] });
+    expect(upload.dueAt).toBeUndefined();
+    expect(every['rechecked']?.(upload)).toBeUndefined();
+  });
+});

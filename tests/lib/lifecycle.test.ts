@@ -1,0 +1,86 @@
+import { describe, expect, it } from '@jest/globals';
+import * as lifecycle from '../../lib/lifecycle.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { every, fresh, HOUR, iso, legal, MINUTE, moment, policy, start } from './moves-samples.ts';
+
+const inParts: Upload = { ...fresh(), multipart: { uploadId: 'first', partSize: 5 } };
+
+describe('stage', () => {
+  it('ends an upload whose file has another size', () => {
+    const upload = lifecycle.stage(fresh(), { etag: 'e', size: 11 }, { now: start, policy });
+
+    expect(upload).toMatchObject({
+      status: 'failed',
+      error: { code: 'size_mismatch', detail: '11 bytes stored, 10 declared' },
+    });
+  });
+});
+
+describe('stage where nobody has declared the size', () => {
+  const open: Upload = { ...fresh(), size: 0, maxSize: 10 };
+
+  it.each([1, 10])('takes a file of %i bytes, which is its size from then on', (size) => {
+    const staged = legal(lifecycle.stage(open, { etag: 'e', size }, moment));
+
+    expect(staged).toMatchObject({ status: 'staged', size });
+    expect(staged.maxSize).toBeUndefined();
+  });
+
+  it.each([0, 11])('ends an upload whose file has %i bytes', (size) => {
+    expect(lifecycle.stage(open, { etag: 'e', size }, moment)).toMatchObject({
+      status: 'failed',
+      error: { code: 'size_mismatch', detail: `${size} bytes stored, 1 to 10 allowed` },
+      notice: { type: 'UploadFailed' },
+    });
+  });
+});
+
+describe('lookAgain', () => {
+  const waits = (looks: number, hasParts: boolean): number => {
+    const { dueAt = '' } = legal(lifecycle.lookAgain({ ...fresh(), looks }, { now: start, hasParts }));
+    return (Date.parse(dueAt) - start) / MINUTE;
+  };
+
+  it('waits longer each time, and no longer than 5 minutes once a part is there', () => {
+    expect([0, 1, 2, 3, 50].map((looks) => waits(looks, false))).toEqual([5, 15, 60, 60, 60]);
+    expect([0, 1, 2, 3, 50].map((looks) => waits(looks, true))).toEqual([5, 5, 5, 5, 5]);
+  });
+
+  it('never waits beyond the deadline, at which the upload ends and is to be told', () => {
+    const deadline = start + 72 * HOUR;
+
+    const last = legal(lifecycle.lookAgain({ ...fresh(), looks: 9 }, { now: deadline - MINUTE }));
+    const expired = legal(lifecycle.lookAgain(last, { now: deadline }));
+
+    expect(last.dueAt).toBe(iso(deadline));
+    expect(expired).toMatchObject({
+      status: 'expired',
+      notice: { type: 'UploadExpired', at: iso(deadline) },
+      dueAt: iso(deadline + 2 * MINUTE),
+    });
+  });
+});
+
+describe('replaceMultipart', () => {
+  it('puts another in the place of the one that is gone, and of no other', () => {
+    const replaced = legal(lifecycle.replaceMultipart(inParts, { gone: 'first', uploadId: 'second' }));
+
+    expect(replaced.multipart).toEqual({ uploadId: 'second', partSize: 5 });
+    expect(lifecycle.replaceMultipart(replaced, { gone: 'first', uploadId: 'third' })).toBeUndefined();
+    expect(lifecycle.replaceMultipart(fresh(), { gone: 'first', uploadId: 'third' })).toBeUndefined();
+  });
+
+  it.each(['stage', 'cancel'])('is not legal any more after %s', (name) => {
+    const upload = legal(every[name]?.(inParts));
+
+    expect(lifecycle.replaceMultipart(upload, { gone: 'first', uploadId: 'second' })).toBeUndefined();
+  });
+});
+
+describe('retry', () => {
+  it('needs a file that was there once', () => {
+    const failed = legal(lifecycle.stage(fresh(), { etag: 'e', size: 11 }, moment));
+
+    expect(lifecycle.retry(failed, moment)).toBeUndefined();
+  });
+});

@@ -1,0 +1,101 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterEach(async () => {
+  await world.reset();
+});
+afterAll(() => world.stop());
+
+describe('the outcome of an attempt', () => {
+  it.each([
+    ['reset in the body', { kind: 'reset', afterBytes: 50_000 }, 'ipd_unavailable'],
+    ['IAM away', { kind: 'iamUnavailable' }, 'ipd_unavailable'],
+    ['a 502 before the body was complete', { kind: 'badGateway', early: true }, 'ipd_unavailable'],
+  ])('waits for the next attempt after a transient failure: %s', async (_name, fault, code) => {
+    const bytes = randomBytes(3_000_000);
+    const upload = await world.stage(bytes);
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault }]);
+
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'waiting',
+      failedAttempts: 1,
+      error: { code },
+    });
+    expect(await world.received()).toEqual([]);
+    await world.delivery.onRequest({ uploadId: upload.id, attempt: 2 }, world.run());
+    expect(await world.received()).toHaveLength(1);
+  });
+
+  it.each([
+    ['noPermission', 'ipd_forbidden'],
+    ['projectMissing', 'work_item_missing'],
+    ['error200', 'ipd_refused'],
+    ['failed200', 'ipd_refused'],
+    ['bodyTooLarge', 'too_large_for_ipd'],
+  ])('ends with a reason after a refusal: %s', async (kind, code) => {
+    const bytes = randomBytes(1000);
+    const upload = await world.stage(bytes);
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind } }]);
+
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'failed', error: { code } });
+    expect(await world.isStaged(upload.id)).toBe(true);
+  });
+
+  it('fails at once when the work item is full', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'listOf', count: 100 } }]);
+
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'failed',
+      error: { code: 'work_item_full' },
+    });
+    expect(world.uploadRequests()).toEqual([]);
+  });
+
+  it('waits out a throttle in place without using an attempt', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    await world.faults([
+      { match: { operation: 'upload' }, count: 1, fault: { kind: 'throttled', retryAfterSeconds: 7 } },
+      { match: { operation: 'upload' }, count: 1, fault: { kind: 'serviceThrottled' } },
+    ]);
+    const before = world.clock.now();
+
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'delivered',
+      attempts: 1,
+      failedAttempts: 0,
+    });
+    expect(world.clock.now() - before).toBe(7000 + 3500);
+    expect(world.uploadRequests()).toHaveLength(3);
+  });
+
+  it('makes room when a throttle lasts longer than the function may', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    await world.faults([
+      { match: { operation: 'upload' }, fault: { kind: 'throttled', retryAfterSeconds: 600 } },
+    ]);
+
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    const after = await world.find(upload.id);
+    expect(after).toMatchObject({ status: 'waiting', failedAttempts: 0, error: { code: 'ipd_throttled' } });
+    expect(Date.parse(after.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 600_000);
+  });
+});

@@ -1,0 +1,33 @@
+/** Uploads whose answer was lost, and what becomes of them by the test's clock. */
+import type { Upload } from '../../lib/upload.ts';
+import type { World } from './world.ts';
+
+/** What happens to the next upload requests. */
+export async function onUpload(world: World, fault: object, count = 1): Promise<void> {
+  await world.faults([{ match: { operation: 'upload' }, count, fault }]);
+}
+
+/** An upload whose answer was lost, and IPD did not keep the file. */
+export async function inDoubt(
+  world: World,
+  bytes: Buffer,
+  request: { sha256?: string } = {},
+): Promise<Upload> {
+  await onUpload(world, { kind: 'gatewayTimeout', stored: false });
+  return world.deliver(bytes, request);
+}
+
+/** Looks again and again while the upload is unconfirmed; answers with the seconds since its doubt began at which it looked. */
+export async function lookUntilOver(
+  world: World,
+  upload: Upload,
+): Promise<{ looks: number[]; after: Upload }> {
+  const since = Date.parse(upload.doubt?.since ?? '');
+  const looks: number[] = [];
+  let after = upload;
+  while (after.status === 'unconfirmed') {
+    after = await world.next(upload.id);
+    looks.push((world.clock.now() - since) / 1000);
+  }
+  return { looks, after };
+}
