@@ -40,9 +40,8 @@ const carried: Carried = {
   wallSeconds: (performance.now() - startedAt) / 1000,
   peakMiB: peakMemory(),
 };
-// Sockets that are kept for a next file would keep this process, too; the parent has what it needs then and says so.
-process.on('disconnect', () => process.exit(0));
-process.send?.(carried);
+// Sockets that are kept for a next file would keep this process, too.
+process.send?.(carried, undefined, undefined, () => process.exit(0));
 
 function asLambda(handler: Handler | undefined): Carry {
   if (handler === undefined) throw new Error(`${modulePath} carries nothing`);

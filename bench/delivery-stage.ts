@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { z } from 'zod';
@@ -32,13 +31,13 @@ export type Errand = {
   isHashed?: boolean;
 };
 
-export type Stage = Awaited<ReturnType<typeof openStage>>;
-
 /** Enough to have the code compiled, and more than an access key may sign, so that both use the token. */
 const WARM_UP_BYTES = 16 * 2 ** 20;
+/** A carrier that stands still is an error, too. */
+const CARRIER_LIMIT_MS = 300_000;
 const REGION = 'eu-central-1';
 const BUCKET = 'staging';
-const PEERS = ['bare-pipe', 'axios-stream', 'axios-buffer', 'fetch-blob'];
+const PEERS = ['bare-pipe', 'axios-stream', 'axios-lean', 'axios-buffer', 'fetch-blob'];
 const PLACE = { projectId: '0123456789abcdef0123456789abcdef', issueId: '956239067176935400' };
 
 const readyMessage = z.object({ plain: z.string(), tls: z.string() });
@@ -100,21 +99,22 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
       execArgv: [],
       env: environments[leg],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      timeout: CARRIER_LIMIT_MS,
     });
     const messages: unknown[] = [];
-    child.on('message', (message) => {
-      messages.push(message);
-      child.disconnect();
-    });
-    const [output] = await Promise.all([
-      Promise.all([child.stdout, child.stderr].map((stream) => (stream ? text(stream) : ''))),
-      once(child, 'close'),
-    ]);
+    child.on('message', (message) => messages.push(message));
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (words: string) => {
+        output += words;
+      });
+    }
+    await once(child, 'close');
     const result = carried.safeParse(messages[0]);
     const states = subject === 'ours' ? await Promise.all(uploads.map(({ id }) => ledger.find(id))) : [];
     const isWhole = String(received) === String(sizes) && states.every((one) => one?.status === 'delivered');
     if (result.success && isWhole) return result.data;
-    throw new Error(`${subject} did not carry ${errand.size} bytes over ${leg}:\n${output.join('')}`);
+    throw new Error(`${subject} did not carry ${errand.size} bytes over ${leg}:\n${output}`);
   }
 
   function declared(size: number): string {

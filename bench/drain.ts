@@ -30,8 +30,10 @@ type Drain = {
   makespanSeconds: number;
   lost: number;
   duplicates: number;
-  throttles: number;
-  busy: number;
+  refusedAtRandom: number;
+  /** Of the latest upload requests, as many as IPD remembers. */
+  refusedPercent: number;
+  busyPercent: number;
 };
 
 /** A work item shows a hundred attachments at most: fifty here. */
@@ -67,8 +69,9 @@ async function measure({ rounds = 1, log }: Options): Promise<Figures> {
       ...rowsOf({ subject: 'ours', metric: 'makespan', unit: 's', values: of('makespanSeconds') }),
       { subject: 'ideal', metric: 'makespan', value: idealSeconds, unit: 's' },
       { subject: 'IPD', metric: 'takes', value: SCENE.uploadsPerSecond, unit: 'uploads/s' },
-      one('refused as too many', 'throttles', 'requests'),
-      one('processors busy', 'busy', '%'),
+      one('refused at random', 'refusedAtRandom', 'uploads'),
+      one('refused in all, at the end', 'refusedPercent', '%'),
+      one('processors busy', 'busyPercent', '%'),
     ],
     ratios: {
       drainVsIdeal: median(of('makespanSeconds')) / idealSeconds,
@@ -90,7 +93,7 @@ export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
       storage: join(directory, 'stack', 's3'),
     });
     const ledger = await startLedger({ directory: join(directory, 'ledger') });
-    stops.push(ledger.stop);
+    stops.push(() => ledger.stop());
     await ledger.add(backlog.map(({ upload }) => upload));
 
     const endings = createEndings();
@@ -108,7 +111,7 @@ export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
         if (begun !== undefined) firstSweep.resolve(begun);
       },
     });
-    stops.push(stack.stop);
+    stops.push(() => stack.stop());
     const admin = createAdmin(stack.urls.ipdAdminUrl);
     await admin.limit(scene);
     await stack.warm();
@@ -125,16 +128,15 @@ export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
       if (minutes > told) log(`${minutes} min: ${endings.delivered()} delivered`);
       told = minutes;
     }
-    const busy = busyBetween(before, usage());
+    const busyPercent = busyBetween(before, usage());
     const arrived = await admin.arrived();
-    const throttles = await admin.throttles();
     return {
       makespanSeconds: (endings.lastAt() - startedAt) / 1000,
       lost:
         backlog.filter(({ sha256 }) => !arrived.has(sha256)).length + (scene.uploads - endings.delivered()),
       duplicates: [...arrived.values()].reduce((sum, copies) => sum + copies - 1, 0),
-      throttles,
-      busy,
+      ...(await admin.refusals()),
+      busyPercent,
     };
   } finally {
     for (const stop of stops.toReversed()) await stop();
@@ -155,7 +157,7 @@ function createAdmin(url: string) {
   return {
     /** Both of the ways in which a throttle is told: https://support.huaweicloud.com/api-projectman/ErrorCode.html */
     async limit({ uploadsPerSecond, throttled }: Scene): Promise<void> {
-      await ask('PUT', '/settings', { rateLimit: { uploadsPerSecond } });
+      await ask('PUT', '/settings', { rateLimit: { uploadsPerSecond, counts: 'bucket' } });
       const kinds = [{ kind: 'throttled', early: true }, { kind: 'serviceThrottled' }];
       await ask(
         'PUT',
@@ -171,12 +173,13 @@ function createAdmin(url: string) {
       }
       return copies;
     },
-    async throttles(): Promise<number> {
-      const atRandom = faults.parse(await ask('GET', '/faults')).reduce((sum, { fired }) => sum + fired, 0);
+    async refusals(): Promise<Pick<Drain, 'refusedAtRandom' | 'refusedPercent'>> {
+      const fired = faults.parse(await ask('GET', '/faults')).map((rule) => rule.fired);
       const log = requests.parse(await ask('GET', '/requests'));
-      return (
-        atRandom + log.filter(({ operation, status }) => operation === 'upload' && status === 429).length
-      );
+      const uploads = log.filter(({ operation }) => operation === 'upload');
+      const refused = uploads.filter(({ status }) => status === 429 || status === 400);
+      const refusedAtRandom = fired.reduce((sum, count) => sum + count, 0);
+      return { refusedAtRandom, refusedPercent: (100 * refused.length) / uploads.length };
     },
   };
 }

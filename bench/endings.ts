@@ -21,9 +21,10 @@ export function createEndings() {
   return {
     /** How many uploads are delivered by now. */
     delivered: (): number => deliveredAt.size,
+    isDelivered: (uploadId: string): boolean => deliveredAt.has(uploadId),
     /** When the last one was, of those that are. */
     lastAt: (): number => Math.max(...deliveredAt.values()),
-    onLog({ functionKey, line }: LogLine): void {
+    onLog: ({ functionKey, line }: LogLine): void => {
       if (functionKey !== 'deliver' || !line.includes('"delivery ended"')) return;
       const at = performance.now();
       const { uploadId, status } = endedLine.parse(JSON.parse(line));

@@ -18,10 +18,12 @@ const answerIpd = createIpdAnswers((size) => tell({ received: size }));
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => process.exit(0));
 
+/** Whoever reads a file to its end first finds the connection of the file before still open. */
+const options = { keepAliveTimeout: 120_000 };
 const [plain, tls] = await Promise.all([
-  listen(createServer(answer), 0),
+  listen(createServer(options, answer), 0),
   // Made for this bench alone, for loopback only, so its key is no secret.
-  listen(createTlsServer({ cert: pem('cert'), key: pem('key') }, answer), 0),
+  listen(createTlsServer({ ...options, cert: pem('cert'), key: pem('key') }, answer), 0),
 ]);
 tell({ plain: plain.url, tls: tls.url.replace('http:', 'https:') });
 

@@ -3,7 +3,7 @@
  * functions; beside it, the bare pipe carries the same bytes from the same storage into the same IPD.
  */
 import { fork } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -20,6 +20,7 @@ import { startStack } from '../local/stack.ts';
 import { STAGING_BUCKET } from './backlog.ts';
 import { createEndings } from './endings.ts';
 import type { Pipe } from './peers/bare-pipe.ts';
+import type { Put } from './phone-process.ts';
 import { PROJECT_ID } from './records.ts';
 import { quantile } from './report.ts';
 import type { Bench, Figures, Options, Row } from './report.ts';
@@ -31,9 +32,12 @@ const WARM_UP_ROUNDS = 3;
 /** The local parts keep their files here where there is such a thing: the moods of a disk are no part of the way. */
 const MEMORY = '/dev/shm';
 const REGION = 'eu-central-1';
+const PHONE = fileURLToPath(new URL('phone-process.ts', import.meta.url));
 const PIPE = fileURLToPath(new URL('pipe-process.ts', import.meta.url));
 
-const pipeAnswer = z.union([z.object({ ms: z.number() }), z.object({ error: z.string() })]);
+const failure = z.object({ error: z.string() });
+const phoneAnswer = z.union([z.object({ status: z.number(), sha256: z.string(), at: z.number() }), failure]);
+const pipeAnswer = z.union([z.object({ ms: z.number() }), failure]);
 const received = z.array(z.object({ sha256: z.string() }));
 
 type Times = { ours: number[]; pipe: number[] };
@@ -82,15 +86,23 @@ async function openScene() {
     credentials: awsCredentials({}),
     requestChecksumCalculation: 'WHEN_REQUIRED',
   });
-  const child = fork(PIPE, { execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const phone = start(PHONE);
+  const pipe = start(PIPE);
   const headers = { 'x-auth-token': await tokenOf(urls.ipdUrl) };
   const hashes: string[] = [];
+
+  async function put(order: Put): Promise<{ sha256: string; at: number }> {
+    const answer = once(phone, 'message');
+    phone.send(order);
+    const told = phoneAnswer.parse((await answer)[0]);
+    if ('error' in told) throw new Error(`the phone: ${told.error}`);
+    if (told.status !== 200) throw new Error(`the PUT was answered with ${told.status}`);
+    return told;
+  }
 
   return {
     /** From the answer to the PUT until the function says that it has recorded the attachment; in milliseconds. */
     async upload(size: number, workItem: number): Promise<number> {
-      const file = randomBytes(size);
-      const sha256 = createHash('sha256').update(file).digest('hex');
       const { id, staging } = await client.create({
         projectId: PROJECT_ID,
         issueId: issueIdOf(workItem),
@@ -102,25 +114,21 @@ async function openScene() {
       if (staging.mode !== 'single' || staging.url === undefined)
         throw new Error('there is no URL to put to');
       const ended = endings.of(id);
-      const { 'content-length': _, ...headers } = staging.headers ?? {};
-      const answer = await fetch(staging.url, { method: 'PUT', headers, body: file });
-      await answer.text();
-      const stored = performance.now();
-      if (!answer.ok) throw new Error(`the PUT was answered with ${answer.status}`);
+      const stored = await put({ url: staging.url, headers: staging.headers ?? {}, size });
       const ending = await ended;
       if (ending.status !== 'delivered') throw new Error(`upload ${id} ended as ${ending.status}`);
-      hashes.push(sha256);
-      return ending.at - stored;
+      hashes.push(stored.sha256);
+      return performance.timeOrigin + ending.at - stored.at;
     },
-    /** From the answer to the PUT, too, until the pipe has IPD's answer. */
+    /** The same bytes after a PUT of their own, until the pipe has IPD's answer. */
     async pipe(size: number, workItem: number): Promise<number> {
       // Not under staging/: of what lies there, the bridge hears.
       const object = { Bucket: STAGING_BUCKET, Key: `pipe/${size}` };
       const fileUrl = await getSignedUrl(s3, new GetObjectCommand(object));
-      await s3.send(new PutObjectCommand({ ...object, Body: randomBytes(size) }));
+      await put({ url: await getSignedUrl(s3, new PutObjectCommand(object)), headers: {}, size });
       const path = `/v1/ipdprojectservice/projects/${PROJECT_ID}/issues/${issueIdOf(workItem)}/attachments/upload`;
-      const answer = once(child, 'message');
-      child.send({ size, fileUrl, uploadUrl: `${urls.ipdUrl}${path}`, headers } satisfies Pipe);
+      const answer = once(pipe, 'message');
+      pipe.send({ size, fileUrl, uploadUrl: `${urls.ipdUrl}${path}`, headers } satisfies Pipe);
       const told = pipeAnswer.parse((await answer)[0]);
       if ('error' in told) throw new Error(`the bare pipe: ${told.error}`);
       return told.ms;
@@ -138,12 +146,17 @@ async function openScene() {
       if (missing > 0) throw new Error(`${missing} files did not arrive as they were sent`);
     },
     async close(): Promise<void> {
-      child.disconnect();
+      phone.disconnect();
+      pipe.disconnect();
       s3.destroy();
       await stack.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function start(path: string): ChildProcess {
+  return fork(path, { execArgv: ['--disable-warning=ExperimentalWarning'] });
 }
 
 function issueIdOf(workItem: number): string {

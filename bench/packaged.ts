@@ -1,26 +1,34 @@
-/** The functions as a deploy would upload them, made and unpacked for a bench. */
+/** The functions as a deploy would upload them, made and unpacked for a bench or a test. */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { unzip } from './unzip.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-/** What the package is made of. */
-const SOURCES = /^(serverless\.yml|package\.json|tsconfig\.json|resources|functions|lib|esbuild.*)$/;
+/** Everything that the package is made of; the rest must not be needed. */
+const SOURCES = [
+  'serverless.yml',
+  'esbuild.plugins.mjs',
+  'package.json',
+  'tsconfig.json',
+  'resources',
+  'functions',
+  'lib',
+];
+
+/** A function's zip: where it is unpacked, what is in it, and its length. */
+export type Packaged = { path: string; files: Map<string, Buffer>; zipBytes: number };
 
 /**
- * Packages a copy of the service, so that neither its folder nor a second packaging is disturbed. Answers with the
- * folder that each function is unpacked in, and the bytes of its zip.
+ * Packages a copy of the service, so that neither its folder nor a second packaging is disturbed. The zips lie in
+ * `zips` below the directory; answers with each by its function's key. Nothing unpacked can find the sources, nor
+ * node_modules.
  */
-export async function packageFunctions(
-  directory: string,
-): Promise<Map<string, { path: string; zipBytes: number }>> {
+export async function packageFunctions(directory: string): Promise<Map<string, Packaged>> {
   const service = join(directory, 'service');
   await mkdir(service, { recursive: true });
-  for (const name of await readdir(ROOT)) {
-    if (SOURCES.test(name)) await cp(join(ROOT, name), join(service, name), { recursive: true });
-  }
+  for (const source of SOURCES) await cp(join(ROOT, source), join(service, source), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(service, 'node_modules'));
   const program = join(ROOT, 'node_modules/serverless/bin/serverless.js');
   await promisify(execFile)(process.execPath, [program, 'package', '--package', '../zips'], {
@@ -33,20 +41,24 @@ export async function packageFunctions(
       SLS_NOTIFICATIONS_MODE: 'off',
     },
   });
+  await rm(service, { recursive: true });
   const zips = (await readdir(join(directory, 'zips'))).filter((name) => name.endsWith('.zip'));
-  return new Map(await Promise.all(zips.map((name) => unpack(directory, name))));
+  return new Map(
+    await Promise.all(
+      zips.map(async (name) => {
+        const key = name.slice(0, -'.zip'.length);
+        return [key, await unpack(join(directory, 'zips', name), join(directory, 'unpacked', key))] as const;
+      }),
+    ),
+  );
 }
 
-async function unpack(
-  directory: string,
-  name: string,
-): Promise<[string, { path: string; zipBytes: number }]> {
-  const key = name.slice(0, -'.zip'.length);
-  const path = join(directory, 'unpacked', key);
-  const zip = await readFile(join(directory, 'zips', name));
-  for (const [file, content] of unzip(zip)) {
-    await mkdir(dirname(join(path, file)), { recursive: true });
-    await writeFile(join(path, file), content);
+async function unpack(zipPath: string, path: string): Promise<Packaged> {
+  const zip = await readFile(zipPath);
+  const files = unzip(zip);
+  for (const [name, content] of files) {
+    await mkdir(dirname(join(path, name)), { recursive: true });
+    await writeFile(join(path, name), content);
   }
-  return [key, { path, zipBytes: zip.length }];
+  return { path, files, zipBytes: zip.length };
 }

@@ -1,14 +1,12 @@
 /** Time and chance as arguments, so that a test can own both. */
 import { randomUUID } from 'node:crypto';
-import { setImmediate as endOfTurn, setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export type Clock = {
   /** Milliseconds since the epoch. */
   now(): number;
   /** Resolves after `ms` milliseconds; rejects when the signal aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Resolves when this turn of the event loop is over: whatever has arrived by now has been handed over. */
-  turn(): Promise<void>;
   /** A signal that aborts after `ms` milliseconds. */
   timeout(ms: number): AbortSignal;
   /** A number in [0, 1). */
@@ -19,7 +17,6 @@ export type Clock = {
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
-  turn: () => endOfTurn(),
   timeout: (ms) => AbortSignal.timeout(ms),
   random: () => Math.random(),
   uuid: () => randomUUID(),

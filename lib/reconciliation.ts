@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from './clock.ts';
+import { createCollector } from './garbage.ts';
 import { LIST_LIMIT } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
 import type { Failure } from './ipd/errors.ts';
@@ -90,9 +91,10 @@ export function createReconciliation(parts: {
   async function hashStaged(upload: Upload, signal: AbortSignal): Promise<string> {
     const hash = createHash('sha256');
     const key = stagingKey(upload.id);
-    for await (const chunks of staging.read({ key, etag: upload.etag ?? '', size: upload.size, signal })) {
-      for (const chunk of chunks) hash.update(chunk);
-    }
+    await staging.read({ key, etag: upload.etag ?? '', size: upload.size, signal }, (chunk) => {
+      hash.update(chunk);
+      return undefined;
+    });
     return hash.digest('hex');
   }
 
@@ -154,9 +156,11 @@ function ownIds(upload: Upload): string[] {
 /** A download that breaks off proves nothing, nor does one of another length: that is some proxy's page, not the file. */
 async function hashOf(body: AsyncIterable<Uint8Array>, size: number): Promise<string | Failure> {
   const hash = createHash('sha256');
+  const collect = createCollector();
   let bytes = 0;
   try {
     for await (const chunk of body) {
+      collect(chunk);
       hash.update(chunk);
       bytes += chunk.length;
     }

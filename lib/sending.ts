@@ -5,9 +5,10 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
-import type { IpdClient } from './ipd/client.ts';
+import type { IpdClient, Stored } from './ipd/client.ts';
 import type { Failure } from './ipd/errors.ts';
 import { safeName } from './ipd/form.ts';
+import type { Sink } from './ipd/wire.ts';
 import type { Ledger, Move } from './ledger.ts';
 import * as attempts from './attempts.ts';
 import type { Staging } from './staging.ts';
@@ -19,8 +20,7 @@ export type Run = { killedAt: number; signal: AbortSignal };
 
 export type Sending = ReturnType<typeof createSending>;
 
-/** `stored` with null: IPD has the file and did not say under which id. */
-type Sent = { kind: 'stored'; attachmentId: string | null } | Failure;
+type Sent = Stored | Failure;
 
 /** Time that must be left at the fence to hear IPD's answer and write it down. */
 const FENCE_MARGIN_MS = 15_000;
@@ -65,26 +65,23 @@ export function createSending({
     const hash = isHashed ? createHash('sha256') : undefined;
 
     /** Counted, hashed when the hash is needed, reported every few seconds. */
-    async function* file(): AsyncGenerator<Uint8Array[]> {
+    async function file(sink: Sink): Promise<void> {
       let bytesSent = 0;
       let noted = clock.now();
       const { etag, size } = upload;
-      for await (const chunks of staging.read({
-        key: stagingKey(upload.id),
-        etag,
-        size,
-        signal: run.signal,
-      })) {
-        for (const chunk of chunks) {
-          bytesSent += chunk.length;
-          hash?.update(chunk);
-        }
-        yield chunks;
-        if (clock.now() - noted < PROGRESS_EVERY_MS) continue;
+      await staging.read({ key: stagingKey(upload.id), etag, size, signal: run.signal }, (chunk) => {
+        bytesSent += chunk.length;
+        hash?.update(chunk);
+        const room = sink(chunk);
+        if (clock.now() - noted < PROGRESS_EVERY_MS) return room;
         noted = clock.now();
-        await keepHold(upload, (before) => attempts.noteProgress(before, { token, bytesSent }));
-      }
+        return Promise.all([room, noteProgress(bytesSent)]).then(() => undefined);
+      });
       if (bytesSent !== size) throw new AppError('size_mismatch', `${bytesSent} bytes came from storage`);
+    }
+
+    async function noteProgress(bytesSent: number): Promise<void> {
+      await keepHold(upload, (before) => attempts.noteProgress(before, { token, bytesSent }));
     }
 
     /** One conditional write says that IPD may have the file from here on; without it the boundary stays with us. */
@@ -106,7 +103,7 @@ export function createSending({
       }
     }
 
-    return { file: file(), fence };
+    return { file, fence };
   }
 
   /** IPD refused before it stored anything: the mark of the fence is void. */

@@ -2,9 +2,11 @@
  * The staged files: what is there, reading one for the delivery, removal afterwards.
  * Never given a name from outside: keys are ours.
  */
-import { finished, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
+import { createCollector } from './garbage.ts';
 import { refusalOf } from './sdk/refusal.ts';
 import type { S3 } from './sdk/s3.ts';
 import type { StagedObject } from './upload.ts';
@@ -13,8 +15,9 @@ import type { StagedObject } from './upload.ts';
 const IDLE_MS = 20_000;
 const MAX_RESUMES = 10;
 const RESUME_PAUSE_MS = 200;
-/** What is read ahead of whoever reads: two of these are in memory at most. */
-const TURN_BYTES = 256 * 1024;
+
+/** Takes a chunk; a promise tells that it takes no more until that has resolved. Throws when it wants no more at all. */
+type Sink = (chunk: Uint8Array) => Promise<void> | undefined;
 
 export type Staging = ReturnType<typeof createStaging>;
 
@@ -57,25 +60,34 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
   }
 
   /**
-   * The object's bytes, `size` of them, in groups of chunks, of this version or none. A stream that breaks or stands still is taken up
-   * again where it ended, a bounded number of times. Throws `staged_file_missing`, `staged_file_changed` or
-   * `storage_unavailable`.
+   * Pours the object's bytes into `sink`, `size` of them, of this version or none. A stream that breaks or stands still
+   * is taken up again where it ended, a bounded number of times. Throws `staged_file_missing`, `staged_file_changed` or
+   * `storage_unavailable`, and what the sink throws.
    */
-  async function* read(object: {
-    key: string;
-    etag: string;
-    size: number;
-    signal: AbortSignal;
-  }): AsyncGenerator<Uint8Array[]> {
+  async function read(
+    object: { key: string; etag: string; size: number; signal: AbortSignal },
+    sink: Sink,
+  ): Promise<void> {
     let offset = 0;
+    let refusal: { cause: unknown } | undefined;
+    const counting: Sink = (chunk) => {
+      offset += chunk.length;
+      try {
+        return sink(chunk)?.catch(refuse);
+      } catch (cause) {
+        return refuse(cause);
+      }
+    };
+    const refuse = (cause: unknown): never => {
+      refusal = { cause };
+      throw cause;
+    };
     for (let resumes = 0; offset < object.size; resumes += 1) {
       try {
-        for await (const chunks of inTurns(await open(object, offset), clock)) {
-          for (const chunk of chunks) offset += chunk.length;
-          yield chunks;
-        }
+        await pour(await open(object, offset), counting, clock);
         if (offset < object.size) throw new Error(`the stream ended after ${offset} of ${object.size} bytes`);
       } catch (cause) {
+        if (refusal !== undefined) throw refusal.cause;
         const status = refusalOf(cause)?.status;
         if (status === 404) throw new AppError('staged_file_missing', `${object.key} is gone`, { cause });
         if (status === 412)
@@ -119,60 +131,43 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
 }
 
 /**
- * The stream's chunks, all that a turn of the event loop brings together: what follows costs once a turn, not once a
- * chunk. Destroys a stream that keeps us waiting; a timer looks now and then, none is set for a chunk.
+ * Hands each chunk over as it comes: one that waits costs memory, and its removal costs time. Destroys a stream that
+ * keeps us waiting; a timer looks now and then, none is set for a chunk.
  */
-async function* inTurns(body: Readable, clock: Clock): AsyncGenerator<Uint8Array[]> {
-  let chunks: Uint8Array[] = [];
-  let bytes = 0;
-  let end: { error: unknown } | undefined;
-  let wake = (): void => undefined;
-  body.on('data', (chunk: Uint8Array) => {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes >= TURN_BYTES) body.pause();
-    wake();
-  });
-  finished(body, (error) => {
-    end = { error };
-    wake();
-  });
-  // Whose turn it is, and which one: odd while storage has it, even while whoever reads has it.
-  let turn = 1;
+async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
+  const collect = createCollector();
+  let chunks = 0;
   let isOver = false;
   const watch = (): void => {
-    const seen = turn;
+    const seen = chunks;
     const look = (): void => {
       if (isOver) return;
-      if (seen !== turn || seen % 2 === 0) watch();
+      // It is not storage that keeps us waiting while the sink is full.
+      if (seen !== chunks || body.isPaused()) watch();
       else body.destroy(new Error(`storage sent nothing for ${IDLE_MS} ms`));
     };
     clock.timeout(IDLE_MS).addEventListener('abort', look, { once: true });
   };
   watch();
-  try {
-    for (;;) {
-      if (chunks.length > 0) {
-        const brought = chunks;
-        chunks = [];
-        bytes = 0;
-        turn += 1;
-        if (body.isPaused()) body.resume();
-        yield brought;
-        turn += 1;
-      } else if (end !== undefined) {
-        if (end.error) throw end.error;
-        return;
-      } else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        await clock.turn();
-      }
+  const fail = (cause: unknown): void => {
+    body.destroy(cause instanceof Error ? cause : new Error('the sink failed', { cause }));
+  };
+  body.on('data', (chunk: Uint8Array) => {
+    chunks += 1;
+    collect(chunk);
+    try {
+      const room = sink(chunk);
+      if (room === undefined) return;
+      body.pause();
+      room.then(() => body.resume(), fail);
+    } catch (cause) {
+      fail(cause);
     }
+  });
+  try {
+    await finished(body);
   } finally {
     isOver = true;
-    body.destroy();
   }
 }
 

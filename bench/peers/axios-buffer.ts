@@ -15,6 +15,5 @@ export const carry: Carry = async ({ bucket, key, uploadUrl }) => {
   await axios.post(uploadUrl, form, {
     headers: { ...form.getHeaders(), 'content-length': form.getLengthSync() },
     maxBodyLength: Infinity,
-    maxRedirects: 0,
   });
 };

@@ -1,6 +1,6 @@
 /** Frozen: what is due, found without an index, by reading the whole table. */
-import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 
 /** The keys of what is due; as fast as one reader can. */
 export async function scanForDue({

@@ -16,8 +16,8 @@ import type { AccessKey, Authorization, IamUser } from './auth.ts';
 import { classify } from './errors.ts';
 import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
-import { describeFailure, readText } from './wire.ts';
-import type { Send, WireAnswer } from './wire.ts';
+import { abandoned, describeFailure, readText } from './wire.ts';
+import type { Send, Sink, Source, WireAnswer } from './wire.ts';
 
 export type Credentials = { accessKey?: AccessKey | undefined; user?: IamUser | undefined };
 
@@ -40,12 +40,15 @@ export type UploadRequest = WorkItem & {
   filename: string;
   contentType: string;
   size: number;
-  /** The file's bytes, exactly `size` of them, in groups of chunks. */
-  file: AsyncIterable<Uint8Array[]>;
+  /** The file's bytes, exactly `size` of them. */
+  file: Source;
   /** Called after the file's last byte; only when it resolves is the closing boundary released. */
   fence: () => Promise<void>;
   signal: AbortSignal;
 };
+
+/** IPD has the file; null: it did not say under which id. `requestId` is its own of the exchange. */
+export type Stored = { kind: 'stored'; attachmentId: string | null; requestId: string | undefined };
 
 /** The list of a work item holds at most 100 elements and has no paging. */
 export const LIST_LIMIT = 100;
@@ -77,7 +80,7 @@ type Call = {
   method: 'GET' | 'POST';
   path: string;
   headers?: Record<string, string>;
-  body?: { stream: AsyncIterable<Uint8Array[]>; length: number };
+  body?: { source: Source; length: number };
   signal: AbortSignal;
 };
 
@@ -120,40 +123,38 @@ export function createIpdClient(options: IpdOptions) {
   }
 
   /**
-   * Sends one file. `stored` with null means: IPD has the file and did not say under which id.
-   * What `file` or `fence` throws is thrown on; everything else that can happen is an answer.
+   * Sends one file. What `file` or `fence` throws is thrown on; everything else that can happen is an answer.
    * https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html
    */
-  async function upload(
-    request: UploadRequest,
-  ): Promise<{ kind: 'stored'; attachmentId: string | null } | Failure> {
+  async function upload(request: UploadRequest): Promise<Stored | Failure> {
     const form = frameFile({ ...request, field: FIELD });
     let released = false;
     let interruption: { cause: unknown } | undefined;
-    async function* body(): AsyncGenerator<Uint8Array[]> {
-      yield [form.head];
+    async function source(sink: Sink): Promise<void> {
+      await sink(form.head);
       try {
-        yield* request.file;
+        await request.file(sink);
         await request.fence();
       } catch (cause) {
-        interruption = { cause };
+        if (cause !== abandoned) interruption = { cause };
         throw cause;
       }
       released = true;
-      yield [form.tail];
+      await sink(form.tail);
     }
     const verdict = await ask({
       method: 'POST',
       path: `/v1/ipdprojectservice/projects/${request.projectId}/issues/${request.issueId}/attachments/upload`,
       headers: { 'content-type': form.contentType, 'content-length': String(form.contentLength) },
-      body: { stream: body(), length: form.contentLength },
+      body: { source, length: form.contentLength },
       signal: request.signal,
     });
     if (interruption !== undefined) throw interruption.cause;
     if (verdict.kind === 'success') {
       if (!released) return { kind: 'unavailable', detail: 'success for a request that was not complete' };
       const parsed = uploadAnswer.safeParse(verdict.body);
-      return { kind: 'stored', attachmentId: parsed.success ? parsed.data.result[0].id : null };
+      const attachmentId = parsed.success ? parsed.data.result[0].id : null;
+      return { kind: 'stored', attachmentId, requestId: verdict.requestId };
     }
     // Without the closing boundary there is nothing that IPD could have stored.
     return verdict.kind === 'ambiguous' && !released ? { ...verdict, kind: 'unavailable' } : verdict;
@@ -200,7 +201,7 @@ export function createIpdClient(options: IpdOptions) {
         method: call.method,
         url,
         headers: { accept: 'application/json', ...call.headers, ...authorization.headers },
-        ...(call.body && { body: call.body.stream }),
+        ...(call.body && { body: call.body.source }),
         signal: call.signal,
         idleMs: IDLE_MS,
       });

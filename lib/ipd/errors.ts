@@ -8,8 +8,8 @@ import * as z from 'zod';
 import type { FailureCode } from '../errors.ts';
 
 export type Verdict =
-  /** `status` is "success"; what `result` holds is for the caller to read. */
-  | { kind: 'success'; body: unknown }
+  /** `status` is "success"; what `result` holds is for the caller to read. `requestId`: what Huawei's support asks for. */
+  | { kind: 'success'; body: unknown; requestId?: string | undefined }
   /** Refused before processing: nothing was stored, try later. */
   | { kind: 'throttled'; retryAfterMs?: number; detail: string }
   /** The token has died; a fresh one may help, once. */
@@ -97,14 +97,14 @@ const answerBody = z
 export function classify(answer: RawAnswer): Verdict {
   const body = parseJson(answer.text);
   const fields = answerBody.parse(body);
-  if (answer.status === 200 && fields.status === 'success') return { kind: 'success', body };
+  const requestId = (answer.headers['x-request-id'] ?? fields.request_id)?.slice(0, 64);
+  if (answer.status === 200 && fields.status === 'success') return { kind: 'success', body, requestId };
   const code = (fields.error_code ?? fields.code ?? fields.error?.code ?? '').replace(/^APIG(W)?\./, 'gw.');
   const message = fields.error_msg ?? fields.message ?? fields.error?.message ?? '';
   if (answer.status === 200 && fields.status === undefined && code === '') {
     return { kind: 'ambiguous', detail: 'HTTP 200 with a body that cannot be read' };
   }
   const rule = RULES.find((candidate) => matches(candidate, { status: answer.status, code, message }));
-  const requestId = answer.headers['x-request-id'] ?? fields.request_id;
   const detail = describe({ status: answer.status, code, message, requestId });
   return decide(rule?.verdict ?? 'ambiguous', detail, answer);
 }
@@ -152,7 +152,7 @@ function describe(answer: {
 }): string {
   const code = answer.code.replace(/^gw\./, 'APIGW.');
   const words = redact([`HTTP ${answer.status}`, code, answer.message].filter(Boolean).join(' '));
-  return answer.requestId === undefined ? words : `${words} (request ${answer.requestId.slice(0, 64)})`;
+  return answer.requestId === undefined ? words : `${words} (request ${answer.requestId})`;
 }
 
 /** Seconds only: the form with a date would need to trust the other clock. */

@@ -76,8 +76,6 @@ export function createContainer({ time, dice, faults }: { time: VirtualTime; dic
         await awake();
       }
     },
-    // Virtual time does not wait for turns; what has arrived is there at once.
-    turn: () => Promise.resolve(),
     timeout(ms) {
       const controller = new AbortController();
       time.after(ms, () => {

@@ -14,6 +14,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { openMemoryEnds, openRealEnds } from './contract-ends.ts';
 import type { Ends } from './contract-ends.ts';
+import { sourceOf } from '../support/sources.ts';
 
 const projectId = '0123456789abcdef0123456789abcdef';
 
@@ -211,15 +212,15 @@ describe.each([
         filename: 'Bericht "1".txt',
         contentType: 'text/plain',
         size: bytes.length,
-        file: pieces(bytes),
+        file: sourceOf(pieces(bytes)),
         fence: async () => undefined,
         signal: signal(),
         ...changes,
       });
     }
 
-    async function* pieces(bytes: Buffer): AsyncGenerator<Uint8Array[]> {
-      for (let offset = 0; offset < bytes.length; offset += 700) yield [bytes.subarray(offset, offset + 700)];
+    function* pieces(bytes: Buffer): Generator<Uint8Array> {
+      for (let offset = 0; offset < bytes.length; offset += 700) yield bytes.subarray(offset, offset + 700);
     }
 
     it('takes a file, lists it and gives it back', async () => {

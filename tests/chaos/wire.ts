@@ -5,6 +5,7 @@
 import type { Ipd } from '../../local/ipd/ipd.ts';
 import { findRoute } from '../../local/ipd/routes.ts';
 import type { Chunks, Operation } from '../../local/ipd/types.ts';
+import { abandoned } from '../../lib/ipd/wire.ts';
 import type { Send, WireAnswer, WireRequest } from '../../lib/ipd/wire.ts';
 import type { Container } from './container.ts';
 import type { Faults } from './faults.ts';
@@ -127,13 +128,12 @@ async function write(
   { line, container }: { line: Line; container: Container },
 ): Promise<void> {
   if (body === undefined) return;
-  for await (const chunks of body instanceof Uint8Array ? [[body]] : body) {
-    for (const chunk of chunks) {
-      if (line.isOver()) return;
-      await line.push(chunk);
-      await container.meetFate();
-    }
-  }
+  const sink = async (chunk: Uint8Array): Promise<void> => {
+    if (line.isOver()) throw abandoned;
+    await line.push(chunk);
+    await container.meetFate();
+  };
+  await (body instanceof Uint8Array ? sink(body) : body(sink));
 }
 
 async function* receive(

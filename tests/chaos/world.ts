@@ -205,6 +205,7 @@ export function createWorld(options: {
         note(message, fields);
         noteSurprise(error);
       },
+      measure: () => undefined,
     };
   }
 

@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { startBrokenLine } from '../support/broken-line.ts';
 import type { Break } from '../support/broken-line.ts';
-import { joined } from '../support/groups.ts';
+import { poured } from '../support/sources.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -87,7 +87,7 @@ describe('reading a staged file', () => {
       index < 3 ? { afterBytes: 200_000, how: 'cut' } : undefined,
     );
 
-    const read = await joined(staging.read(object));
+    const read = await poured((sink) => staging.read(object, sink));
 
     const [first, second = 0, third = 0, fourth = 0, ...more] = offsetsOf(requests, etag);
     expect(read.equals(bytes)).toBe(true);
@@ -108,7 +108,7 @@ describe('reading a staged file', () => {
       clock,
     );
 
-    const reading = joined(staging.read(object));
+    const reading = poured((sink) => staging.read(object, sink));
     while (requests.length < 2) {
       await nextTurn();
       clock.endTimeLimits();
@@ -123,16 +123,16 @@ describe('reading a staged file', () => {
     const { object } = await stage(bytes);
     const clock = createManualClock();
     const { staging, requests } = await onLine(() => undefined, clock);
-    const stream = staging.read(object);
     const read: Uint8Array[] = [];
 
-    const { value } = await stream.next();
-    if (value !== undefined) read.push(...value);
-    for (let looks = 0; looks < 5; looks += 1) {
-      clock.endTimeLimits();
-      await nextTurn();
-    }
-    for await (const chunks of stream) read.push(...chunks);
+    await staging.read(object, async (chunk) => {
+      read.push(chunk);
+      if (read.length > 1) return;
+      for (let looks = 0; looks < 5; looks += 1) {
+        clock.endTimeLimits();
+        await nextTurn();
+      }
+    });
 
     expect(Buffer.concat(read).equals(bytes)).toBe(true);
     expect(requests).toHaveLength(1);
@@ -142,7 +142,9 @@ describe('reading a staged file', () => {
     const { object } = await stage(randomBytes(SIZE));
     const { staging, requests } = await onLine(() => ({ afterBytes: 1000, how: 'cut' }));
 
-    await expect(joined(staging.read(object))).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await expect(poured((sink) => staging.read(object, sink))).rejects.toMatchObject({
+      code: 'storage_unavailable',
+    });
 
     expect(requests).toHaveLength(11);
   });
@@ -153,7 +155,9 @@ describe('reading a staged file', () => {
       index === 0 ? { afterBytes: 200_000, how: 'cut', meanwhile: () => replace(upload) } : undefined,
     );
 
-    await expect(joined(staging.read(object))).rejects.toMatchObject({ code: 'staged_file_changed' });
+    await expect(poured((sink) => staging.read(object, sink))).rejects.toMatchObject({
+      code: 'staged_file_changed',
+    });
   });
 
   it('says when the file is gone meanwhile', async () => {
@@ -163,7 +167,9 @@ describe('reading a staged file', () => {
       index === 0 ? { afterBytes: 200_000, how: 'cut', meanwhile } : undefined,
     );
 
-    await expect(joined(staging.read(object))).rejects.toMatchObject({ code: 'staged_file_missing' });
+    await expect(poured((sink) => staging.read(object, sink))).rejects.toMatchObject({
+      code: 'staged_file_missing',
+    });
   });
 
   it('does not go on once its signal has ended', async () => {
@@ -172,7 +178,7 @@ describe('reading a staged file', () => {
     const meanwhile = async () => controller.abort();
     const { staging, requests } = await onLine(() => ({ afterBytes: 200_000, how: 'cut', meanwhile }));
 
-    const reading = joined(staging.read({ ...object, signal: controller.signal }));
+    const reading = poured((sink) => staging.read({ ...object, signal: controller.signal }, sink));
 
     await expect(reading).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect(requests).toHaveLength(1);

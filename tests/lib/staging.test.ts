@@ -7,7 +7,7 @@ import { s3With } from '../../lib/sdk/s3.ts';
 import { createStaging } from '../../lib/staging.ts';
 import type { Staging } from '../../lib/staging.ts';
 import type { S3Server } from '../../local/s3/server.ts';
-import { joined } from '../support/groups.ts';
+import { poured } from '../support/sources.ts';
 import { connect, CREDENTIALS, newKey, REGION, startOwn } from '../local/s3-support.ts';
 
 const bucket = 'staging';
@@ -34,7 +34,7 @@ describe('staging', () => {
   });
 
   async function bytesOf(key: string, etag: string, size = 10): Promise<Buffer> {
-    return joined(staging.read({ key, etag, size, signal: soon() }));
+    return poured((sink) => staging.read({ key, etag, size, signal: soon() }, sink));
   }
 
   describe('store', () => {
@@ -91,15 +91,33 @@ describe('staging', () => {
       const body = randomBytes(5_000_000);
       await staging.store({ key, body, contentType });
       const controller = new AbortController();
-      const stream = staging.read({ key, etag: md5(body), size: body.length, signal: controller.signal });
-      await stream.next();
+      const object = { key, etag: md5(body), size: body.length, signal: controller.signal };
 
-      controller.abort();
+      const reading = staging.read(object, async () => controller.abort());
 
-      const rest = async (): Promise<void> => {
-        for await (const _ of stream);
-      };
-      await expect(rest()).rejects.toMatchObject({ code: 'storage_unavailable' });
+      await expect(reading).rejects.toMatchObject({ code: 'storage_unavailable' });
+    });
+
+    it('passes on what the sink throws, at once or later, and reads no further', async () => {
+      const key = newKey();
+      const body = randomBytes(5_000_000);
+      await staging.store({ key, body, contentType });
+      const object = { key, etag: md5(body), size: body.length, signal: soon() };
+      const failure = new Error('full');
+      let taken = 0;
+
+      const atOnce = staging.read(object, () => {
+        taken += 1;
+        throw failure;
+      });
+      await expect(atOnce).rejects.toBe(failure);
+      const later = staging.read(object, async () => {
+        taken += 1;
+        throw failure;
+      });
+      await expect(later).rejects.toBe(failure);
+
+      expect(taken).toBe(2);
     });
   });
 

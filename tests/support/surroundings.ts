@@ -1,6 +1,5 @@
 /** What a test puts in the place of real time and of logs. */
 import { randomUUID } from 'node:crypto';
-import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { Clock } from '../../lib/clock.ts';
 import type { Telemetry } from '../../lib/telemetry.ts';
 
@@ -12,7 +11,6 @@ export function createTestClock(
   return {
     now: () => now,
     random: () => 0.5,
-    turn: () => endOfTurn(),
     timeout: (ms) => AbortSignal.timeout(ms),
     uuid: () => randomUUID(),
     sleep: async (ms) => {
@@ -39,6 +37,7 @@ export function collectErrors(): {
       info: () => undefined,
       warn: () => undefined,
       error: (message, _error, fields) => void errors.push({ message, fields }),
+      measure: () => undefined,
     },
   };
 }

@@ -30,6 +30,7 @@ import type { SignedRequest } from '../../lib/signing.ts';
 import type { Upload } from '../../lib/upload.ts';
 import type { Invitation } from '../../lib/uploads.ts';
 import { putFile } from './answer.ts';
+import { sourceOf } from './sources.ts';
 import { createTestClock } from './surroundings.ts';
 
 export const projectId = '0123456789abcdef0123456789abcdef';
@@ -194,14 +195,11 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
         clock,
         send,
       });
-      const file = (async function* () {
-        yield [bytes];
-      })();
       const sent = await client.upload({
         ...item,
         filename: 'of-others.bin',
         size: bytes.length,
-        file,
+        file: sourceOf([bytes]),
         fence: async () => undefined,
         signal: AbortSignal.timeout(5000),
       });

@@ -9,7 +9,7 @@ import { PublishCommand } from '@aws-sdk/client-sns';
 import type { SNSClient } from '@aws-sdk/client-sns';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
-import type { Send } from '../../../lib/ipd/wire.ts';
+import type { Send, Sink } from '../../../lib/ipd/wire.ts';
 import { s3With } from '../../../lib/sdk/s3.ts';
 import { snsWith } from '../../../lib/sdk/sns.ts';
 import type { Surroundings } from '../../../lib/services.ts';
@@ -57,19 +57,20 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
   async function sendFile({ body, ...request }: Parameters<Send>[0]) {
     const length = Number(request.headers['content-length']);
     let passed = Promise.resolve();
-    async function* watchedBody() {
+    async function watchedBody(sink: Sink): Promise<void> {
       let sent = 0;
-      for await (const chunks of chunksOf(body)) {
-        yield chunks;
-        for (const chunk of chunks) sent += chunk.length;
+      const watchedSink = async (chunk: Uint8Array): Promise<void> => {
+        await sink(chunk);
+        sent += chunk.length;
         if (sent === length) underWay.delete(request);
         // The socket gets what was written at the end of the turn.
         passed = turn().then(() => reach(sent === length ? 'boundary released' : sent));
         await passed;
-      }
+      };
+      await (body instanceof Uint8Array ? watchedSink(body) : body?.(watchedSink));
     }
     underWay.add(request);
-    const answer = await send({ ...request, body: watchedBody() }).finally(() => underWay.delete(request));
+    const answer = await send({ ...request, body: watchedBody }).finally(() => underWay.delete(request));
     // Whoever is held at the boundary must not hear the answer.
     await passed;
     await reach('answered');
@@ -122,9 +123,4 @@ function stepOf(command: unknown): Step | undefined {
   if (candidate !== undefined) return 'candidate written';
   if (status !== 'delivering') return undefined;
   return sendingAt === undefined ? 'claimed' : 'fence written';
-}
-
-function chunksOf(body: Parameters<Send>[0]['body']): AsyncIterable<Uint8Array[]> | Uint8Array[][] {
-  if (body === undefined) return [];
-  return body instanceof Uint8Array ? [[body]] : body;
 }

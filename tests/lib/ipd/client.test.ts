@@ -10,6 +10,7 @@ import { send } from '../../../lib/ipd/wire.ts';
 import { credentials, issueId, projectId, startClient } from '../../local/ipd-fixture.ts';
 import type { Client } from '../../local/ipd-fixture.ts';
 import { eventually } from '../../support/eventually.ts';
+import { sourceOf } from '../../support/sources.ts';
 
 const { accessKey, secretKey, domain, username, password } = credentials;
 const key = { accessKey, secretKey };
@@ -17,10 +18,6 @@ const user = { domain, username, password };
 const item = { projectId, issueId };
 const soon = () => AbortSignal.timeout(15_000);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-
-async function* chunksOf(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array[]> {
-  yield chunks;
-}
 
 describe('the IPD client', () => {
   let ipd: Client;
@@ -40,7 +37,7 @@ describe('the IPD client', () => {
 
   function fileOf(bytes: Uint8Array, other: Partial<UploadRequest> = {}): UploadRequest {
     const part = { ...item, filename: 'report.pdf', contentType: 'application/pdf', size: bytes.length };
-    return { ...part, file: chunksOf(bytes), fence: async () => undefined, signal: soon(), ...other };
+    return { ...part, file: sourceOf([bytes]), fence: async () => undefined, signal: soon(), ...other };
   }
 
   const faults = (...rules: unknown[]) => ipd.admin('PUT', '/faults', rules);
@@ -67,7 +64,7 @@ describe('the IPD client', () => {
 
       const [stored] = await ipd.attachments();
       expect(stored).toMatchObject({ sha256: sha256(bytes), filename: '录屏 "终稿".mp4' });
-      expect(uploaded).toEqual({ kind: 'stored', attachmentId: stored?.id });
+      expect(uploaded).toEqual({ kind: 'stored', attachmentId: stored?.id, requestId: expect.any(String) });
       expect(listed).toEqual({
         attachments: [{ id: stored?.id, size: 100_000, name: '录屏 "终稿".mp4' }],
       });
@@ -249,7 +246,8 @@ describe('the IPD client', () => {
     ])('knows that IPD has the file when the result is %s', async (_name, kind) => {
       await always('upload', { kind });
 
-      expect(await connect().upload(fileOf(randomBytes(10)))).toEqual({ kind: 'stored', attachmentId: null });
+      const stored = { kind: 'stored', attachmentId: null };
+      expect(await connect().upload(fileOf(randomBytes(10)))).toMatchObject(stored);
       expect(await ipd.attachments()).toHaveLength(1);
     });
 
@@ -273,15 +271,15 @@ describe('the IPD client', () => {
       await gone.close();
       const client = connect({ endpoint: gone.url });
       const touched: string[] = [];
-      async function* file(): AsyncGenerator<Uint8Array[]> {
+      async function* file(): AsyncGenerator<Uint8Array> {
         touched.push('file');
-        yield [Buffer.alloc(10)];
+        yield Buffer.alloc(10);
       }
       const fence = async (): Promise<void> => {
         touched.push('fence');
       };
 
-      const result = await client.upload(fileOf(Buffer.alloc(10), { file: file(), fence }));
+      const result = await client.upload(fileOf(Buffer.alloc(10), { file: sourceOf(file()), fence }));
 
       expect(result).toMatchObject({ kind: 'unavailable' });
       expect(touched).toEqual([]);
@@ -300,10 +298,10 @@ describe('the IPD client', () => {
       await always('upload', fault);
       let closed = false;
       let fenced = false;
-      async function* slow(): AsyncGenerator<Uint8Array[]> {
+      async function* slow(): AsyncGenerator<Uint8Array> {
         try {
           for (let sent = 0; sent < 1_000_000; sent += 1) {
-            yield [Buffer.alloc(1)];
+            yield Buffer.alloc(1);
             await setImmediate();
           }
         } finally {
@@ -313,7 +311,7 @@ describe('the IPD client', () => {
 
       const result = await connect().upload(
         fileOf(Buffer.alloc(1_000_000), {
-          file: slow(),
+          file: sourceOf(slow()),
           fence: async () => {
             fenced = true;
           },
@@ -328,12 +326,12 @@ describe('the IPD client', () => {
 
     it('passes on what the file throws; IPD never sees a complete request', async () => {
       const failure = new Error('storage broke');
-      async function* broken(): AsyncGenerator<Uint8Array[]> {
-        yield [randomBytes(100_000)];
+      async function* broken(): AsyncGenerator<Uint8Array> {
+        yield randomBytes(100_000);
         throw failure;
       }
 
-      const work = connect().upload(fileOf(Buffer.alloc(200_000), { file: broken() }));
+      const work = connect().upload(fileOf(Buffer.alloc(200_000), { file: sourceOf(broken()) }));
 
       await expect(work).rejects.toBe(failure);
       expect(await theUpload()).toMatchObject([{ outcome: 'reset', complete: false }]);
@@ -359,14 +357,14 @@ describe('the IPD client', () => {
 
     it('asks the fence once, after the last byte', async () => {
       const steps: string[] = [];
-      async function* file(): AsyncGenerator<Uint8Array[]> {
-        yield [Buffer.from('ab')];
+      async function* file(): AsyncGenerator<Uint8Array> {
+        yield Buffer.from('ab');
         steps.push('last byte taken');
       }
 
       await connect().upload(
         fileOf(Buffer.from('ab'), {
-          file: file(),
+          file: sourceOf(file()),
           fence: async () => {
             steps.push(`fence, stored ${(await ipd.attachments()).length}`);
           },

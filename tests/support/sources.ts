@@ -1,0 +1,19 @@
+/** Files on their way, for tests that think in bytes. */
+import type { Sink, Source } from '../../lib/ipd/wire.ts';
+
+/** A source of these chunks. */
+export function sourceOf(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Source {
+  return async (sink) => {
+    for await (const chunk of chunks) await sink(chunk);
+  };
+}
+
+/** All bytes that something pours out. */
+export async function poured(pour: (sink: Sink) => Promise<void>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  await pour((chunk) => {
+    chunks.push(chunk);
+    return undefined;
+  });
+  return Buffer.concat(chunks);
+}
