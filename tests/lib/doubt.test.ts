@@ -177,6 +177,22 @@ describe('a success without an id', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
+  it('is left to a turn of its own when it was set back before: many come back at the same time', async () => {
+    await onUpload(world, { kind: 'iamUnavailable' });
+    const waiting = await world.deliver();
+    await onUpload(world, { kind: 'nullResult' });
+    const readBefore = world.listRequests().length;
+
+    const accepted = await world.next(waiting.id);
+    const after = await world.next(waiting.id);
+
+    expect(waiting).toMatchObject({ status: 'waiting' });
+    expect(accepted).toMatchObject({ status: 'unconfirmed', doubt: { accepted: true } });
+    expect(after).toMatchObject({ status: 'delivered', attempts: 3 });
+    // Once for the upload, once for the look.
+    expect(world.listRequests()).toHaveLength(readBefore + 2);
+  });
+
   it('is looked up until the list shows the file', async () => {
     await world.ipdSettings({ uploadResult: 'null', listDelaySeconds: 30 });
 

@@ -168,6 +168,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     },
     /** The upload requests that IPD has seen, oldest first. */
     uploadRequests: () => ipd.requests.filter(({ operation }) => operation === 'upload'),
+    listRequests: () => ipd.requests.filter(({ operation }) => operation === 'list'),
     downloads: () => ipd.requests.filter(({ operation }) => operation === 'download'),
 
     /** Creates an upload and puts its file; the event stays in the queue. */
