@@ -1,4 +1,5 @@
 /** How esbuild bundles the functions so that they start fast: serverless.yml names this file. */
+import { readFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { basename, extname } from 'node:path';
 
@@ -47,4 +48,45 @@ const ownChunks = {
   },
 };
 
-export default [plainBuiltins, ownChunks];
+/**
+ * Credentials come from the environment, as Lambda gives them and as lib/config.ts reads those that sign URLs. The SDK's
+ * other ways to some (profiles, SSO, web identity, instances) would cut what every start reads into many small files.
+ * https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+ */
+const lambdaCredentials = {
+  name: 'lambda-credentials',
+  setup({ onResolve, onLoad }) {
+    const namespace = 'lambda-credentials';
+    onResolve({ filter: /^@aws-sdk\/credential-provider-node$/ }, ({ path, resolveDir }) => ({
+      path,
+      namespace,
+      pluginData: { resolveDir },
+      sideEffects: false,
+    }));
+    onLoad({ filter: /.*/, namespace }, ({ pluginData: { resolveDir } }) => ({
+      contents: "export { fromEnv as defaultProvider } from '@aws-sdk/credential-provider-env';",
+      resolveDir,
+    }));
+  },
+};
+
+/**
+ * The SDK describes each operation's input and output in an array. esbuild keeps them all, since their computed keys might
+ * do something; they do not, so those of operations that we do not use may go.
+ */
+const pureSchemas = {
+  name: 'pure-schemas',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]schemas[\\/]schemas_0\.js$/ }, async ({ path }) => {
+      const code = await readFile(path, 'utf8');
+      return {
+        contents: code.replaceAll(
+          /^(export )?var (\S+) = (\[[^]*?\]);$/gm,
+          '$1var $2 = /* @__PURE__ */ (() => $3)();',
+        ),
+      };
+    });
+  },
+};
+
+export default [plainBuiltins, ownChunks, lambdaCredentials, pureSchemas];

@@ -3,6 +3,7 @@ export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
   setupFiles: ['<rootDir>/tests/support/quiet.ts'],
+  setupFilesAfterEnv: ['<rootDir>/tests/support/scan.ts'],
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],
   // All cores: most of the time goes by in other processes and sockets.

@@ -67,7 +67,11 @@ export function idleBill({ deployment, assumed }: { deployment: Deployment; assu
       deployment,
     }),
     'DynamoDB: what the sweeps read': costOf('readUnit', sweeps * idle.sweepReadUnits),
-    'CloudWatch Logs: what the sweeps say': logged(sweeps * (sizes.invocationLog + sizes.line)),
+    'CloudWatch Logs: what the sweeps say': logged(
+      sweeps * (sizes.invocationLog + idle.sweepLines * sizes.line),
+    ),
+    'CloudWatch: what the sweeps measure': costOf('metricMonth', idle.metrics),
+    'CloudWatch: alarms': costOf('alarmMetricMonth', idle.alarmMetrics),
   };
 }
 

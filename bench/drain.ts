@@ -22,8 +22,10 @@ export type Scene = {
   uploadsPerSecond: number;
   /** The share of uploads that IPD refuses for no reason that anybody could know. */
   throttled: number;
-  /** The setting of the functions. */
-  ipdRate: number;
+  /** IPD_RATE. */
+  deliveriesPerMinute: number;
+  /** DELIVERY_CONCURRENCY. */
+  concurrency: number;
 };
 
 type Drain = {
@@ -36,13 +38,18 @@ type Drain = {
   busyPercent: number;
 };
 
-/** A work item shows a hundred attachments at most: fifty here. */
+/**
+ * A work item shows a hundred attachments at most: fifty here. The settings are an operator's who knows what IPD takes:
+ * three quarters of IPD_RATE are for what the schedule asks for, and that is to be all that IPD takes; and as
+ * many deliveries at once as keep going while some wait out a throttle.
+ */
 const SCENE: Scene = {
   uploads: 10_000,
   workItems: 200,
   uploadsPerSecond: 20,
   throttled: 0.02,
-  ipdRate: 1600,
+  deliveriesPerMinute: (60 * 20) / 0.75,
+  concurrency: 10,
 };
 /** When it is given up, in units of the ideal time. */
 const PATIENCE = 3;
@@ -103,7 +110,8 @@ export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
       dataDirectory: join(directory, 'stack'),
       environment: {
         AWS_ENDPOINT_URL_DYNAMODB: ledger.urls.dynamodbUrl,
-        IPD_RATE: String(scene.ipdRate),
+        IPD_RATE: String(scene.deliveriesPerMinute),
+        DELIVERY_CONCURRENCY: String(scene.concurrency),
       },
       onLog: (line) => {
         endings.onLog(line);

@@ -66,7 +66,7 @@ async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
   return figures(times);
 }
 
-/** The stack, a user of it, and the pipe with a file of each size that is there for good. */
+/** The stack, a user of it with a phone, and the pipe: each in a process of its own, as they are in the world. */
 async function openScene() {
   const directory = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'bridge-latency-'));
   const endings = createEndings();
@@ -181,15 +181,17 @@ function figures(times: Map<string, Times>): Figures {
     ...rowsOfQuantiles('ours', name, ours),
     ...rowsOfQuantiles('bare pipe', name, pipe),
   ]);
-  const over = (name: string, share: number): number => {
+  /** Like with like: what disturbs the machine disturbs both, so the slow ones are held against the slow ones. */
+  const over = (name: string, share: number, pipeShare = share): number => {
     const { ours = [], pipe = [] } = times.get(name) ?? {};
-    return quantile(ours, share) - quantile(pipe, 0.5);
+    return quantile(ours, share) - quantile(pipe, pipeShare);
   };
   return {
     rows,
     ratios: {
       overRawMs50MiBp95: over('50 MiB', 0.95),
       overRawMs50MiBp50: over('50 MiB', 0.5),
+      overRawMs50MiBp95OverPipesMedian: over('50 MiB', 0.95, 0.5),
       overRawMs1KiBp95: over('1 KiB', 0.95),
       overRawMs1KiBp50: over('1 KiB', 0.5),
     },

@@ -73,13 +73,16 @@ export async function startLedger({ directory }: { directory: string }) {
     });
   }
 
-  /** Multiplies the records that are there until there are `count`: the same but for their ids, in large batches. */
-  async function multiply(count: number): Promise<void> {
+  /**
+   * Multiplies the records that are there until there are `count`: the same but for their ids, in large batches. Goes on
+   * to write them again until there were about so many `writes`.
+   */
+  async function multiply(count: number, writes = count): Promise<void> {
     const { Items: samples = [] } = await clients.dynamodb.send(new ScanCommand({ TableName: table }));
     const copies = Array.from({ length: count - samples.length }, (_, index) =>
       copyOf(samples[index % samples.length]),
     );
-    await write(copies);
+    for (let written = 0; written < writes; written += count) await write(copies);
   }
 
   async function write(items: Record<string, AttributeValue>[]): Promise<void> {

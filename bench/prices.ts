@@ -121,6 +121,20 @@ export const prices = {
     source: 'https://aws.amazon.com/cloudwatch/pricing/',
     seen: 'price list',
   },
+  metricMonth: {
+    dollars: 0.3,
+    per: 1,
+    unit: 'metric of our own and month, by the hours with data',
+    source: 'https://aws.amazon.com/cloudwatch/pricing/',
+    seen: 'common knowledge',
+  },
+  alarmMetricMonth: {
+    dollars: 0.1,
+    per: 1,
+    unit: 'metric that an alarm looks at and month',
+    source: 'https://aws.amazon.com/cloudwatch/pricing/',
+    seen: 'common knowledge',
+  },
   gbOut: {
     dollars: 0.09,
     per: 1,

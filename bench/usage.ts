@@ -15,7 +15,7 @@ export type Step = {
   entries?: number;
   /** Requests to the queue that AWS makes in our name: the bucket's message, and the two that take it off. */
   queued?: number;
-  /** Lines that we log. */
+  /** Lines that we log, those of metrics among them. */
   lines?: number;
 };
 
@@ -26,10 +26,11 @@ export const steps = {
     records: 1,
     items: 1,
     entries: 3,
-    lines: 1,
+    lines: 2,
   },
   begin: { calls: { 'POST ?uploads': 1 } },
-  put: { calls: { PUT: 1 }, queued: 1 },
+  /** That it has arrived is told by its delivery. */
+  put: { calls: { PUT: 1 }, queued: 1, lines: 2 },
   putPart: { calls: { 'PUT ?uploadId': 1 } },
   complete: {
     run: 'uploads',
@@ -37,7 +38,7 @@ export const steps = {
     records: 1,
     entries: 2,
     queued: 1,
-    lines: 1,
+    lines: 2,
   },
   poll: { run: 'uploads', calls: { GetItem: 1 } },
   deliver: {
@@ -47,7 +48,7 @@ export const steps = {
     items: 2,
     entries: 6,
     queued: 2,
-    lines: 2,
+    lines: 4,
   },
   /** A delivery that lasts says how far it is. */
   progress: { calls: { GetItem: 1, PutItem: 1 }, records: 1 },
@@ -119,8 +120,13 @@ export function stepsOf(
 export const idle = {
   /** One a minute, 730 hours. */
   sweeps: 43_800,
-  /** The sweep reads eight shards, and the breaker. */
-  sweepReadUnits: 8 * 0.5 + 1,
+  /** The sweep reads eight shards, and the breaker; every tenth time it counts what is open, too. */
+  sweepReadUnits: 8 * 0.5 + 1 + (8 * 0.5) / 10,
+  /** What it did, and what it measured. */
+  sweepLines: 2,
+  /** Metrics that the sweep measures though nothing happens; those of uploads are billed in the hours that have some. */
+  metrics: 3,
+  alarmMetrics: 22,
   /**
    * With a maximum concurrency, five pollers ask all the time, 20 s each:
    * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html

@@ -13,10 +13,14 @@ const HINT = 'run npm start in another terminal first, or give --api';
 const stackFile = z.object({ apiUrl: z.string(), tokenUrl: z.string() });
 const tokenAnswer = z.object({ access_token: z.string() });
 
+/** Where `npm start` keeps its data, and writes down what it has started. */
+export function localDirectory(): string {
+  return process.env['LOCAL_DATA_DIRECTORY'] || join(import.meta.dirname, '..', '.local');
+}
+
 /** The addresses that `npm start` wrote down. Throws in one line when there is no stack. */
 export async function findLocalStack(): Promise<z.infer<typeof stackFile>> {
-  const directory = process.env['LOCAL_DATA_DIRECTORY'] || join(import.meta.dirname, '..', '.local');
-  const text = await readFile(join(directory, 'stack.json'), 'utf8').catch(() => undefined);
+  const text = await readFile(join(localDirectory(), 'stack.json'), 'utf8').catch(() => undefined);
   if (text === undefined) throw new Error(`No stack is running: ${HINT}`);
   return stackFile.parse(JSON.parse(text));
 }

@@ -76,6 +76,8 @@ export type Upload = {
       | 'ipd_refused'
       | 'outcome_unknown'
       | 'retries_exhausted'
+      | 'scan_refused'
+      | 'scan_timed_out'
       | 'ipd_unavailable'
       | 'ipd_throttled'
       | 'storage_unavailable'
@@ -84,6 +86,7 @@ export type Upload = {
       | 'work_item_busy'
       | 'answer_lost'
       | 'id_missing'
+      | 'scan_pending'
       | (string & {});
     /** For the person who sent the file. */
     message: string;
@@ -227,6 +230,7 @@ export type Problem = {
     | 'idempotency_key_reused'
     | 'too_many_open_uploads'
     | 'rate_limited'
+    | 'scan_refused'
     | 'delivery_failed'
     | 'internal'
     | 'unavailable'
@@ -235,7 +239,7 @@ export type Problem = {
   retryable: boolean;
   /** Under which the logs have more. */
   traceId: string;
-  /** Every place at fault. */
+  /** Every place at fault; of a body that is wrong in very many, the first hundred. */
   errors?: {
     /**
      * A JSON pointer into the body; or `header:`, `path:`, `query:`, `form:` or `part:` and a name; or

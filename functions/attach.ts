@@ -3,6 +3,7 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import {
   answerProblems,
+  bindIds,
   callerOf,
   check,
   idempotencyKey,
@@ -24,6 +25,7 @@ const WAIT_MS = 25_000;
 const MARGIN_MS = 3_000;
 
 export const handler = middy<HttpEvent, HttpResult>()
+  .use(bindIds())
   .use(answerProblems())
   .handler(async (event: HttpEvent, context: Context): Promise<HttpResult> => {
     const { attach, config, clock } = services();

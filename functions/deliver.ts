@@ -6,12 +6,14 @@ import { readMessage } from '../lib/queue.ts';
 // Every delivery reads from storage: its SDK is loaded at the start, not within the first delivery.
 import '../lib/sdk/s3.ts';
 import { services } from '../lib/services.ts';
+import { bindCall } from '../lib/telemetry.ts';
 
 /** Time to write down how it ended before the function is killed. */
 const MARGIN_MS = 10_000;
 
 export const handler = middy<SQSEvent, SQSBatchResponse>().handler(
   async (event: SQSEvent, context: Context) => {
+    bindCall({ invocationId: context.awsRequestId });
     const remaining = context.getRemainingTimeInMillis();
     const { clock, telemetry } = services();
     const run: Run = {
@@ -24,6 +26,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>().handler(
         await handleMessage(body, run);
       } catch (error) {
         telemetry.error('message not handled, the queue will bring it again', error, { messageId });
+        telemetry.measure({ Unhandled: 1 });
         batchItemFailures.push({ itemIdentifier: messageId });
       }
     }

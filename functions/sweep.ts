@@ -2,12 +2,14 @@
 import middy from '@middy/core';
 import type { Context, ScheduledEvent } from 'aws-lambda';
 import { services } from '../lib/services.ts';
+import { bindCall } from '../lib/telemetry.ts';
 
 /** Time to finish what was begun when the work has to stop. */
 const MARGIN_MS = 10_000;
 
 export const handler = middy<ScheduledEvent, unknown>().handler(
   async (_event: ScheduledEvent, context: Context) => {
+    bindCall({ invocationId: context.awsRequestId });
     const { sweep, clock } = services();
     await sweep.run(clock.timeout(context.getRemainingTimeInMillis() - MARGIN_MS));
   },

@@ -2,6 +2,7 @@
 import middy from '@middy/core';
 import {
   answerProblems,
+  bindIds,
   callerOf,
   idempotencyKey,
   isUnchanged,
@@ -17,6 +18,7 @@ import { etagOf, pollAfterSeconds, toResource } from '../lib/resource.ts';
 import { services } from '../lib/services.ts';
 
 export const handler = middy<HttpEvent, HttpResult>()
+  .use(bindIds())
   .use(answerProblems())
   .handler(
     routed({

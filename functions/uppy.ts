@@ -5,6 +5,7 @@
 import middy from '@middy/core';
 import {
   answerProblems,
+  bindIds,
   callerOf,
   check,
   json,
@@ -21,6 +22,7 @@ import { services } from '../lib/services.ts';
 const BASE = '/v1/uppy/{ticket}/s3';
 
 export const handler = middy<HttpEvent, HttpResult>()
+  .use(bindIds())
   .use(answerProblems())
   .handler(
     routed({
@@ -41,12 +43,13 @@ async function open(event: HttpEvent): Promise<HttpResult> {
 }
 
 async function form(event: HttpEvent): Promise<HttpResult> {
-  const signed = await services().uppy.form(ticketOf(event), readQuery(event, uppyQuery));
+  const signed = await services().uppy.form(ticketOf(event), readQuery(event, uppyQuery), requestIdOf(event));
   return json(200, { method: 'POST', ...signed });
 }
 
 async function beginParts(event: HttpEvent): Promise<HttpResult> {
-  return json(200, await services().uppy.beginParts(ticketOf(event), readBody(event, uppyBody)));
+  const file = readBody(event, uppyBody);
+  return json(200, await services().uppy.beginParts(ticketOf(event), file, requestIdOf(event)));
 }
 
 async function listParts(event: HttpEvent): Promise<HttpResult> {
@@ -73,6 +76,10 @@ async function complete(event: HttpEvent): Promise<HttpResult> {
 async function abort(event: HttpEvent): Promise<HttpResult> {
   await services().uppy.abort(ticketOf(event), referenceOf(event));
   return json(200, {});
+}
+
+function requestIdOf(event: HttpEvent): string {
+  return event.requestContext.requestId;
 }
 
 function ticketOf(event: HttpEvent): string {

@@ -189,7 +189,7 @@ function postponed(upload: Delivering, event: Setback & Moment & { random: numbe
   const due = now + (event.afterMs ?? 0) + retryDelay(upload.failedAttempts, random);
   if (due > Date.parse(upload.retryUntil)) {
     return endings.failed(upload, {
-      code: 'retries_exhausted',
+      code: code === 'scan_pending' ? 'scan_timed_out' : 'retries_exhausted',
       detail: [setbacks[code], detail].filter(Boolean).join(' '),
       now,
       policy,

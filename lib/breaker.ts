@@ -87,6 +87,7 @@ export function createBreaker({
       const state = await read();
       const next = after(state, contact, clock.now());
       if (!(await write(state, next))) continue;
+      if (contact === 'locked_out') telemetry.measure({ AuthenticationFailures: 1 });
       if (next.openUntil !== state.openUntil) {
         const isOpen = next.openUntil !== undefined;
         telemetry.warn(isOpen ? 'breaker opened' : 'breaker closed', { contact, openUntil: next.openUntil });

@@ -7,7 +7,7 @@ import * as z from 'zod';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import type { Item, Table } from './table.ts';
-import { occupiesWorkItem } from './upload.ts';
+import { occupiesWorkItem, open } from './upload.ts';
 import type { Upload } from './upload.ts';
 
 /** Writers that meet on one item: beyond this many in a row something is broken. */
@@ -20,12 +20,19 @@ const UNLESS_ANOTHERS = 'attribute_not_exists(pk) OR uploadId = :mine';
 
 const owned = z.object({ uploadId: z.string() });
 const held = z.object({ uploadId: z.string(), mark: z.string() });
-const keyItem = z.object({ uploadId: z.string(), fingerprint: z.string() });
-type KeyBinding = z.infer<typeof keyItem>;
+const keyItem = z.object({
+  uploadId: z.string(),
+  fingerprint: z.string(),
+  /** Seconds since the epoch; keys of old have none. */
+  expiresAt: z.int().optional(),
+});
+type KeyBinding = Pick<z.infer<typeof keyItem>, 'uploadId' | 'fingerprint'>;
 
-const ticketItem = z.object({
+const ticketItem = open({
   version: z.int(),
   owner: z.string(),
+  /** Who that is, for people. */
+  uploadedBy: z.string().optional(),
   projectId: z.string(),
   issueId: z.string(),
   maxFileBytes: z.int(),
@@ -39,22 +46,27 @@ const ticketItem = z.object({
 /** What a bearer of an Uppy ticket may do, and until when. */
 export type Ticket = z.infer<typeof ticketItem>;
 
-/** `find` reads an upload's record. */
+/** `find` reads an upload's record; `retentionMs` is how long that stays when all is done. */
 export function createClaims({
   table: { read, putUnless },
   clock,
   find,
+  retentionMs,
 }: {
   table: Table;
   clock: Clock;
   find: (id: string) => Promise<Upload | undefined>;
+  retentionMs: number;
 }) {
+  /** For what two uploads could get wrong without it: it outlives the record of every upload that is under way now. */
+  const outliving = () => ({ expiresAt: toSeconds(clock.now() + 2 * retentionMs) });
+
   /** Claims an attachment for an upload; answers with the upload that has it, which may be another. */
   async function claimAttachment(attachmentId: string, uploadId: string): Promise<string> {
     const pk = attachmentKey(attachmentId);
     const taken = await putUnless(
       pk,
-      { uploadId },
+      { uploadId, ...outliving() },
       { condition: UNLESS_ANOTHERS, values: { ':mine': uploadId } },
     );
     return taken === undefined ? uploadId : owned.parse(taken).uploadId;
@@ -73,11 +85,11 @@ export function createClaims({
    * mark: who found the holder idle takes over only what has not been taken again meanwhile.
    */
   async function takeWorkItem(upload: Upload): Promise<boolean> {
-    const pk = `work-item#${upload.issueId}#${upload.size}`;
+    const pk = workItemKey(upload);
     const take = (seen?: string): Promise<Item | undefined> =>
       putUnless(
         pk,
-        { uploadId: upload.id, mark: clock.uuid() },
+        { uploadId: upload.id, mark: clock.uuid(), ...outliving() },
         {
           condition: `${UNLESS_ANOTHERS} OR mark = :seen`,
           values: { ':mine': upload.id, ':seen': seen ?? '' },
@@ -93,6 +105,12 @@ export function createClaims({
     return taken === undefined;
   }
 
+  /** The upload that took the work item last for files of this size; it occupies it only while its state says so. */
+  async function findHolder(upload: Upload): Promise<string | undefined> {
+    const item = await read(workItemKey(upload));
+    return item && held.parse(item).uploadId;
+  }
+
   /** A small shared state by name; undefined when nobody has written it yet. */
   async function readState(name: string): Promise<Item | undefined> {
     return read(`state#${name}`);
@@ -103,10 +121,12 @@ export function createClaims({
     return writeVersion(`state#${name}`, version, value);
   }
 
-  /** What an owner's idempotency key is bound to. */
+  /** What an owner's idempotency key is bound to; nothing once it is over, which is before its upload's record goes. */
   async function findKey(owner: string, key: string): Promise<KeyBinding | undefined> {
     const item = await read(ownerKey(owner, key));
-    return item && keyItem.parse(item);
+    const bound = item && keyItem.parse(item);
+    const isOver = bound?.expiresAt !== undefined && bound.expiresAt <= toSeconds(clock.now());
+    return isOver ? undefined : bound && bindingOf(bound);
   }
 
   /** Binds an owner's key to an upload, or takes it over from `instead`; answers with what it is bound to then, which may be another's. */
@@ -115,15 +135,17 @@ export function createClaims({
     key: string,
     { uploadId, fingerprint, instead }: KeyBinding & { instead?: string | undefined },
   ): Promise<KeyBinding> {
+    const now = clock.now();
     const taken = await putUnless(
       ownerKey(owner, key),
-      { uploadId, fingerprint },
+      { uploadId, fingerprint, expiresAt: toSeconds(now + retentionMs) },
       {
-        condition: `${UNLESS_ANOTHERS} OR uploadId = :instead`,
-        values: { ':mine': uploadId, ':instead': instead ?? uploadId },
+        // DynamoDB takes its time to remove what is over.
+        condition: `${UNLESS_ANOTHERS} OR uploadId = :instead OR expiresAt <= :now`,
+        values: { ':mine': uploadId, ':instead': instead ?? uploadId, ':now': toSeconds(now) },
       },
     );
-    return taken === undefined ? { uploadId, fingerprint } : keyItem.parse(taken);
+    return taken === undefined ? { uploadId, fingerprint } : bindingOf(keyItem.parse(taken));
   }
 
   /** Keeps a new ticket under its hash. */
@@ -165,6 +187,7 @@ export function createClaims({
     claimAttachment,
     findClaims,
     takeWorkItem,
+    findHolder,
     readState,
     writeState,
     findKey,
@@ -176,13 +199,21 @@ export function createClaims({
 }
 
 const attachmentKey = (id: string): string => `attachment#${id}`;
+const workItemKey = ({ issueId, size }: Upload): string => `work-item#${issueId}#${size}`;
 const ticketKey = (hash: string): string => `ticket#${hash}`;
 
 function ownerKey(owner: string, key: string): string {
   return `key#${createHash('sha256').update(`${owner}\n${key}`).digest('hex')}`;
 }
 
+const bindingOf = ({ uploadId, fingerprint }: KeyBinding): KeyBinding => ({ uploadId, fingerprint });
+
+/** As DynamoDB's time to live has it: seconds since the epoch. */
+export function toSeconds(ms: number): number {
+  return Math.ceil(ms / 1000);
+}
+
 /** DynamoDB removes it when it has long been over. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html */
 function withTimeToLive<T extends { until: number }>(ticket: T): T & { expiresAt: number } {
-  return { ...ticket, expiresAt: Math.ceil(ticket.until / 1000) + TICKET_KEPT_SECONDS };
+  return { ...ticket, expiresAt: toSeconds(ticket.until) + TICKET_KEPT_SECONDS };
 }

@@ -3,6 +3,7 @@
  * Pure: nothing is fetched here; secrets come as references, or inline where no Lambda runs.
  */
 import * as z from 'zod';
+import { findTooShort } from './expiry.ts';
 
 const HOUR = 3_600_000;
 
@@ -15,6 +16,12 @@ const count = (standard: number, { min, max }: { min: number; max: number }) => 
 const IPD_HOST = /^https:\/\/projectman-ext\.[a-z]+(-[a-z0-9]+)+\.myhuaweicloud\.(com|cn)$/;
 const IAM_HOST = /^https:\/\/iam(\.[a-z]+(-[a-z0-9]+)+)?\.myhuaweicloud\.(com|cn)$/;
 const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html */
+const tag = z
+  .string()
+  .regex(/^[^=]{1,128}=.{1,256}$/s, 'must look like GuardDutyMalwareScanStatus=NO_THREATS_FOUND')
+  .transform((text) => ({ name: text.replace(/=.*/s, ''), value: text.replace(/^[^=]*=/, '') }));
 
 const settings = z.object({
   STAGING_BUCKET: z.string(),
@@ -39,9 +46,14 @@ const settings = z.object({
   UPLOAD_DEADLINE_HOURS: count(72, { min: 1, max: 720 }),
   RETRY_WINDOW_HOURS: count(24, { min: 1, max: 720 }),
   FAILED_RETENTION_DAYS: count(7, { min: 1, max: 90 }),
+  RECORD_RETENTION_DAYS: count(400, { min: 30, max: 3_650 }),
+  PARTS_EXPIRE_DAYS: count(4, { min: 1, max: 60 }),
+  STAGED_FILES_EXPIRE_DAYS: count(19, { min: 1, max: 400 }),
   IPD_COMMIT_WINDOW_SECONDS: count(600, { min: 1, max: 86_400 }),
   PREFLIGHT: z.enum(['on', 'off']).default('on'),
+  REQUIRED_SCAN_TAG: tag.optional(),
   PROJECTS_CLAIM: z.string().optional(),
+  UPLOADED_BY_CLAIM: z.string().default('name'),
   IPD_PROJECTS: z.string().optional(),
   IPD_RATE: count(60, { min: 1, max: 12_000 }),
   IPD_REGION: z
@@ -102,6 +114,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
   const problems = [
     ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`),
     ...misplaced(given, { onLambda: env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined }),
+    ...(parsed.success ? findTooShort(parsed.data, given) : []),
   ];
   if (!parsed.success || problems.length > 0) throw new Error(`settings: ${problems.join('; ')}`);
   const values = parsed.data;
@@ -139,8 +152,11 @@ export function readConfig(env: Record<string, string | undefined> = process.env
       failedRetentionMs: values.FAILED_RETENTION_DAYS * 24 * HOUR,
       commitWindowMs: values.IPD_COMMIT_WINDOW_SECONDS * 1000,
     },
+    recordRetentionMs: values.RECORD_RETENTION_DAYS * 24 * HOUR,
     preflight: values.PREFLIGHT === 'on',
+    requiredScanTag: values.REQUIRED_SCAN_TAG,
     projectsClaim: values.PROJECTS_CLAIM,
+    uploadedByClaim: values.UPLOADED_BY_CLAIM,
     projects: values.IPD_PROJECTS?.split(/[\s,]+/).filter(Boolean),
     deliveriesPerMinute: values.IPD_RATE,
     ipd: {

@@ -16,6 +16,7 @@ import { contactOf, objectionTo, outcomeOf, readingOf, toOutcome } from './outco
 import type { Outcome } from './outcome.ts';
 import type { Arrival, Request } from './queue.ts';
 import type { Reconciliation } from './reconciliation.ts';
+import type { ScanGate } from './scan-gate.ts';
 import type { Run, Sending } from './sending.ts';
 import type { Staging } from './staging.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -36,13 +37,15 @@ export function createDelivery(parts: {
   breaker: Breaker;
   reconciliation: Reconciliation;
   sending: Sending;
+  scanGate: ScanGate;
   closing: Closing;
   ipd: () => Promise<IpdClient>;
   clock: Clock;
   policy: Policy;
   telemetry: Telemetry;
 }) {
-  const { ledger, staging, breaker, reconciliation, sending, closing, ipd, clock, policy, telemetry } = parts;
+  const { ledger, staging, breaker, reconciliation, sending, scanGate, closing } = parts;
+  const { ipd, clock, policy, telemetry } = parts;
   const moment = () => ({ now: clock.now(), policy });
 
   /** Does what a queue message asked for, if it is still to be done. Rejects only when the ledger or the storage cannot be reached. */
@@ -79,6 +82,7 @@ export function createDelivery(parts: {
       return await ipd();
     } catch (cause) {
       telemetry.error('the IPD credentials cannot be read', cause);
+      telemetry.measure({ AuthenticationFailures: 1 });
       throw new AppError('ipd_unavailable', 'the IPD credentials cannot be read', { cause });
     }
   }
@@ -105,12 +109,12 @@ export function createDelivery(parts: {
     try {
       const { upload: claimed } = await ledger.change(upload, (before) => claim(before, right));
       if (claimed.status !== 'delivering' || claimed.lease.token !== right.token) return claimed;
-      const started = clock.now();
-      telemetry.info('delivery started', { ...fieldsOf(claimed), bytes: claimed.size });
-      const attempted = await attemptDelivery(claimed, run);
+      const held = await scanGate.atStart(claimed);
+      const attempted = held
+        ? { outcome: held, contact: 'none' as const }
+        : await attemptDelivery(claimed, run);
       contact = attempted.contact;
       const after = await writeDown(claimed, attempted.outcome);
-      report(after, { attempt: claimed.attempts, durationMs: clock.now() - started });
       if (after.status === 'delivered' || after.status === 'failed') await closing.tryNow(after);
       return after;
     } finally {
@@ -152,6 +156,7 @@ export function createDelivery(parts: {
       for (;;) {
         const result = await lookThenSend(client, current, run);
         if (result.kind !== 'throttled') return { outcome: toOutcome(result), contact: contactOf(result) };
+        telemetry.measure({ IpdThrottles: 1 });
         const { from, spread } = THROTTLE_PAUSE_MS;
         const afterMs = Math.max(result.retryAfterMs ?? 0, from + clock.random() * spread);
         if (clock.now() + afterMs + PATIENCE_MS > run.killedAt) {
@@ -178,12 +183,17 @@ export function createDelivery(parts: {
     if (finding.kind !== 'none') return readingOf(finding, upload);
     const objection = objectionTo(upload, finding, moment());
     if (objection !== undefined) return objection;
+    const held = upload.doubt && (await scanGate.beforeSending(upload));
+    if (held !== undefined) return held;
     const settled = upload.doubt === undefined ? upload : await settle(upload);
     if (settled === undefined) return { kind: 'set_back', code: 'lease_lost', counts: true };
+    const started = clock.now();
     const sent = await sending.send(client, settled, { run, known: finding.known });
     if (sent.kind === 'ambiguous') return { kind: 'doubt', detail: sent.detail };
     if (sent.kind !== 'stored') return sent;
-    const { attachmentId } = sent;
+    const { attachmentId, requestId } = sent;
+    const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: requestId };
+    telemetry.info('IPD took the file', { ...fieldsOf(upload), ...taken });
     return attachmentId === null ? findAccepted(client, upload, run) : { kind: 'ours', attachmentId };
   }
 
@@ -223,18 +233,6 @@ export function createDelivery(parts: {
     return after;
   }
 
-  function report(after: Upload, fields: { attempt: number; durationMs: number }): void {
-    const { code, detail } = after.error ?? {};
-    telemetry.info('delivery ended', {
-      ...fieldsOf(after),
-      ...fields,
-      bytes: after.size,
-      status: after.status,
-      code,
-      detail,
-    });
-  }
-
   return { onRequest, onArrival };
 }
 
@@ -244,5 +242,5 @@ function isSameAttempt(record: Upload | undefined, { lease }: Delivering): recor
 }
 
 function fieldsOf(upload: Upload) {
-  return { uploadId: upload.id, attempt: upload.attempts };
+  return { uploadId: upload.id, correlationId: upload.correlationId, attempt: upload.attempts };
 }

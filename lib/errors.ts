@@ -44,6 +44,7 @@ export const problems = {
   },
   too_many_open_uploads: { status: 429, title: 'You have too many unfinished uploads', retryable: true },
   rate_limited: { status: 429, title: 'You begin uploads too fast', retryable: true },
+  scan_refused: { status: 422, title: 'The scan for malware did not pass the file', retryable: false },
   delivery_failed: { status: 502, title: 'IPD did not take the file', retryable: false },
   internal: { status: 500, title: 'Something went wrong on our side', retryable: true },
   unavailable: { status: 503, title: 'A service we depend on does not answer', retryable: true },
@@ -69,6 +70,9 @@ export const failures = {
   outcome_unknown:
     'IPD may have the file, and it cannot be found out: look at the work item before sending it again.',
   retries_exhausted: 'IPD could not be reached for so long that we stopped trying.',
+  scan_refused: 'The scan for malware did not pass the file; it was not sent to IPD.',
+  scan_timed_out:
+    'The scan for malware said nothing for so long that we stopped waiting; the file was not sent to IPD.',
 } as const satisfies Record<string, string>;
 
 export type FailureCode = keyof typeof failures;
@@ -83,6 +87,7 @@ export const setbacks = {
   work_item_busy: 'Another upload of the same size to this work item comes first.',
   answer_lost: 'IPD may have the file: its answer was lost. It is looked for before anything is sent again.',
   id_missing: 'IPD has the file but did not say under which id; it is looked up.',
+  scan_pending: 'The file has not been scanned for malware yet; it is sent when it has.',
 } as const satisfies Record<string, string>;
 
 /** What is remarkable about a success. */

@@ -11,12 +11,28 @@ import type * as z from 'zod';
 import { AppError, invalidRequest, isProblemCode, problems } from './errors.ts';
 import type { ProblemCode, ProblemPlace } from './errors.ts';
 import type { Caller } from './intake.ts';
-import { createTelemetry } from './telemetry.ts';
+import { isOutage } from './sdk/refusal.ts';
+import { bindCall, createTelemetry } from './telemetry.ts';
 
 export type { HttpEvent, HttpResult };
 
 /** When to come back after a service that we depend on did not answer. */
 const UNAVAILABLE_RETRY_SECONDS = 5;
+/** A body may be wrong in a million places: the answer names the first, or it would be longer than Lambda lets it be. */
+const MAX_PLACES = 100;
+const MAX_POINTER_LENGTH = 500;
+/** In characters, as people count them. */
+const MAX_NAME_LENGTH = 200;
+const HOST = /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
+
+/** Log lines carry the id that the caller has of the call, and Lambda's own. */
+export function bindIds(): MiddlewareObj<HttpEvent, HttpResult> {
+  return {
+    before: function bind({ event, context }: Request<HttpEvent, HttpResult>): void {
+      bindCall({ requestId: event.requestContext.requestId, invocationId: context.awsRequestId });
+    },
+  };
+}
 
 /** Turns what a handler throws into a problem document; logs what is our fault, once. */
 export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
@@ -37,6 +53,9 @@ export function routed(routes: Record<string, (event: HttpEvent) => Promise<Http
   return async (event: HttpEvent): Promise<HttpResult> => {
     const route = routes[event.routeKey];
     if (route !== undefined) return route(event);
+    // A browser's preflight: $default takes it, the gateway adds its headers, and only the status is left to us.
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+    if (event.requestContext.http.method === 'OPTIONS') return { statusCode: 204 };
     throw new AppError('not_found', `there is no ${event.requestContext.http.method} ${pathOf(event)}`);
   };
 }
@@ -53,14 +72,20 @@ export function json(statusCode: number, body: unknown, headers: Record<string, 
 /** Who the gateway's authorizer says is calling. Throws `no_subject`. */
 export function callerOf(
   event: HttpEvent,
-  { projectsClaim, projects }: { projectsClaim?: string | undefined; projects?: string[] | undefined },
+  {
+    projectsClaim,
+    projects,
+    uploadedByClaim,
+  }: { projectsClaim?: string | undefined; projects?: string[] | undefined; uploadedByClaim: string },
 ): Caller {
   const claims = event.requestContext.authorizer?.jwt.claims ?? {};
   const owner = claims['sub'];
   if (typeof owner !== 'string' || owner === '')
     throw new AppError('no_subject', 'the token has no `sub` claim');
-  if (projectsClaim !== undefined) return { owner, projects: readListClaim(claims[projectsClaim]) };
-  return { owner, projects: projects?.includes('*') ? '*' : (projects ?? []) };
+  const { requestId } = event.requestContext;
+  const caller = { owner, uploadedBy: nameFrom(claims[uploadedByClaim]) || nameFrom(owner), requestId };
+  if (projectsClaim !== undefined) return { ...caller, projects: readListClaim(claims[projectsClaim]) };
+  return { ...caller, projects: projects?.includes('*') ? '*' : (projects ?? []) };
 }
 
 /** The JSON body, checked. Throws `unsupported_media_type`, `invalid_json`, or `invalid_request` naming every place. */
@@ -99,12 +124,17 @@ export function check<T>(
 ): T {
   const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const places = parsed.error.issues.flatMap((issue): ProblemPlace[] =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({ pointer: toPointer([...issue.path, key]), detail: 'is not known here' }))
-      : [{ pointer: toPointer(issue.path), detail: isMissing(issue) ? 'is required' : issue.message }],
-  );
-  throw invalidRequest(places);
+  const at = (path: PropertyKey[]): string => toPointer(path).slice(0, MAX_POINTER_LENGTH);
+  const places = parsed.error.issues
+    .slice(0, MAX_PLACES)
+    .flatMap((issue): ProblemPlace[] =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys
+            .slice(0, MAX_PLACES)
+            .map((key) => ({ pointer: at([...issue.path, key]), detail: 'is not known here' }))
+        : [{ pointer: at(issue.path), detail: isMissing(issue) ? 'is required' : issue.message }],
+    );
+  throw invalidRequest(places.slice(0, MAX_PLACES));
 }
 
 /** The Idempotency-Key header, if sent. Throws `invalid_request` when it is unusable. */
@@ -116,9 +146,10 @@ export function idempotencyKey(event: HttpEvent): string | undefined {
   ]);
 }
 
-/** Where the caller has reached us, behind whatever domain. */
+/** Where the caller has reached us, behind whatever domain. What a header says is taken for no more than it can be. */
 export function originOf(event: HttpEvent): string {
-  return `${event.headers['x-forwarded-proto'] ?? 'https'}://${event.headers['host'] ?? event.requestContext.domainName}`;
+  const { host = '', 'x-forwarded-proto': scheme } = event.headers;
+  return `${scheme === 'http' ? 'http' : 'https'}://${HOST.test(host) ? host : event.requestContext.domainName}`;
 }
 
 /** A path parameter that the route has. */
@@ -165,7 +196,8 @@ function problem(
 }
 
 function codeOf(error: unknown): ProblemCode {
-  return error instanceof AppError && isProblemCode(error.code) ? error.code : 'internal';
+  if (error instanceof AppError && isProblemCode(error.code)) return error.code;
+  return isOutage(error) ? 'unavailable' : 'internal';
 }
 
 /** HTTP APIs hand array claims over as the string `[p1 p2]`; a missing claim opens nothing. */
@@ -176,6 +208,13 @@ function readListClaim(claim: unknown): string[] {
     .replaceAll(/^\[|\]$/g, '')
     .split(/[\s,]+/)
     .filter(Boolean);
+}
+
+/** A name for people, who read it beside others: on one line, in one direction, and not too long. Empty for none. */
+function nameFrom(claim: unknown): string {
+  if (typeof claim !== 'string') return '';
+  const line = claim.toWellFormed().replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, ' ');
+  return Array.from(line.trim()).slice(0, MAX_NAME_LENGTH).join('').trim();
 }
 
 /** A schema's own words say what a value must be; that there is none is the same everywhere. */

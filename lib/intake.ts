@@ -12,12 +12,17 @@ import type { Multipart } from './multipart.ts';
 import * as lifecycle from './lifecycle.ts';
 import { partSizeFor } from './parts.ts';
 import type { Preflight, WorkItem } from './preflight.ts';
-import type { Telemetry } from './telemetry.ts';
 import { isFinal, mayBeInIpd, stagingKey } from './upload.ts';
 import type { NewUpload, Policy, Upload } from './upload.ts';
 
-/** Who calls: the owner of what is created, and the projects that the token opens ('*' is all). */
-export type Caller = { owner: string; projects: readonly string[] | '*' };
+/** Who calls: the owner of what is created, and the projects that the token opens ('*' is all); and the call's own id. */
+export type Caller = {
+  owner: string;
+  /** The owner's name, for people. */
+  uploadedBy?: string | undefined;
+  projects: readonly string[] | '*';
+  requestId?: string | undefined;
+};
 
 /** A checked request for an upload; `size` in bytes, `sha256` in hex. */
 export type UploadRequest = WorkItem & {
@@ -66,9 +71,8 @@ export function createIntake(parts: {
   policy: Policy;
   allowance: Allowance;
   stagingUrlTtlSeconds: number;
-  telemetry: Telemetry;
 }) {
-  const { ledger, multipart, breaker, preflight, clock, policy, allowance, telemetry } = parts;
+  const { ledger, multipart, breaker, preflight, clock, policy, allowance } = parts;
 
   /**
    * A new upload, or the earlier one that the same owner made with the same key (`created` is false).
@@ -102,7 +106,9 @@ export function createIntake(parts: {
       key === undefined ? fresh : await ledger.bindKey(caller.owner, key, { ...fresh, instead: earlier?.id });
     if (winner.fingerprint !== fresh.fingerprint) throw reused();
     const { mode: _mode, ...about } = request;
-    return begin({ ...about, owner: caller.owner, cut: cutFor(request) }, winner.uploadId);
+    const { owner, uploadedBy, requestId: correlationId } = caller;
+    const draft = { ...about, owner, uploadedBy, correlationId, cut: cutFor(request) };
+    return begin(draft, winner.uploadId);
   }
 
   /** Writes the record of an upload that is allowed, its multipart upload first: what a crash leaves there has no URL. */
@@ -122,9 +128,7 @@ export function createIntake(parts: {
       { now: clock.now(), policy },
     );
     const added = await ledger.add(upload);
-    if (added.created) {
-      telemetry.info('upload created', { uploadId: id, bytes: upload.size, issueId: upload.issueId });
-    } else if (uploadId !== undefined && uploadId !== added.upload.multipart?.uploadId) {
+    if (!added.created && uploadId !== undefined && uploadId !== added.upload.multipart?.uploadId) {
       await multipart.abort({ key, uploadId });
     }
     return added;

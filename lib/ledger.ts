@@ -6,12 +6,14 @@
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { createClaims } from './claims.ts';
+import { createClaims, toSeconds } from './claims.ts';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
+import { withHistory } from './history.ts';
+import { itemOf, readRecord, toRecord } from './record.ts';
 import { createTable } from './table.ts';
 import type { Condition, Item, Question } from './table.ts';
-import { isFinal, uploadSchema } from './upload.ts';
+import { isFinal } from './upload.ts';
 import type { Upload } from './upload.ts';
 
 /** From an upload to its next state, or to undefined where that is not legal. Called again when another writer was faster. */
@@ -39,21 +41,32 @@ const DUE_SHARDS = 8;
 /** Writers that meet on one record: beyond this many in a row something is broken. */
 const MAX_CONFLICTS = 20;
 
+/** How long a record stays when nothing is left to be done, unless a setting says otherwise. */
+const RETENTION_MS = 400 * 86_400_000;
+
 const VERSION = { '#version': 'version' };
 
-export function createLedger(parts: { client: DynamoDBDocumentClient; table: string; clock: Clock }) {
-  const { clock } = parts;
+export function createLedger(parts: {
+  client: DynamoDBDocumentClient;
+  table: string;
+  clock: Clock;
+  retentionMs?: number;
+  /** Told of every record that was written, and what it was before. */
+  onWritten?: (before: Upload | undefined, after: Upload) => void;
+}) {
+  const { clock, retentionMs = RETENTION_MS, onWritten } = parts;
   const table = createTable(parts);
 
-  /** The record, read consistently; undefined when there is none. */
+  /** The record, read consistently; undefined when there is none. Throws `unavailable` for one that is too new for us. */
   async function find(id: string): Promise<Upload | undefined> {
     const item = await table.read(uploadKey(id));
-    return item && uploadSchema.parse(item);
+    return item && readRecord(item);
   }
 
   /** Writes a new record; where the id is taken, answers with the record that has it. */
   async function add(upload: Upload): Promise<{ created: boolean; upload: Upload }> {
     const written = await put(upload, { condition: 'attribute_not_exists(pk)' });
+    if (written !== undefined) onWritten?.(undefined, written);
     return { created: written !== undefined, upload: written ?? (await required(upload.id)) };
   }
 
@@ -69,10 +82,13 @@ export function createLedger(parts: { client: DynamoDBDocumentClient; table: str
       const version = upload.version + 1;
       const updatedAt = new Date(clock.now()).toISOString();
       const written = await put(
-        { ...next, version, updatedAt },
+        { ...withHistory(upload, next, updatedAt), version, updatedAt },
         { condition: '#version = :version', names: VERSION, values: { ':version': upload.version } },
       );
-      if (written !== undefined) return { changed: true, upload: written };
+      if (written !== undefined) {
+        onWritten?.(upload, written);
+        return { changed: true, upload: written };
+      }
       upload = await required(upload.id);
     }
     throw new AppError('unavailable', `too many writers on upload ${upload.id}`);
@@ -95,6 +111,31 @@ export function createLedger(parts: { client: DynamoDBDocumentClient; table: str
         yield* dueItems.parse(page).map(({ pk, ...item }) => ({ id: idOf(pk), ...item }));
       }
     }
+  }
+
+  /** How many uploads have not ended, but no more than `limit`: each of them is in the index of what is due. */
+  async function countOpen(limit: number): Promise<number> {
+    const counts = await Promise.all(
+      Array.from({ length: DUE_SHARDS }, (_, shard) => countShard(String(shard), limit / DUE_SHARDS)),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async function countShard(shard: string, limit: number): Promise<number> {
+    let [count, read] = [0, 0];
+    const pages = table.query({
+      index: 'due',
+      condition: '#shard = :shard',
+      names: { '#shard': 'dueShard' },
+      values: { ':shard': shard },
+      pageSize: limit,
+    });
+    for await (const page of pages) {
+      count += dueItems.parse(page).filter((item) => !isFinal(item)).length;
+      read += page.length;
+      if (read >= limit) break;
+    }
+    return count;
   }
 
   /** A page of an owner's uploads; `next` is where another page begins, undefined when there is none. */
@@ -133,11 +174,14 @@ export function createLedger(parts: { client: DynamoDBDocumentClient; table: str
 
   /** Writes an upload when the condition holds; undefined when it does not. */
   async function put(upload: Upload, when: Condition): Promise<Upload | undefined> {
-    const record = uploadSchema.parse(upload);
+    const record = toRecord(upload);
     const item: Item = {
-      ...record,
+      ...itemOf(record),
       ...(record.dueAt !== undefined && { dueShard: shardOf(record.id) }),
       ...(!isFinal(record) && { openOwner: record.owner }),
+      // Nothing is left to be done. Whoever takes it up again writes it without this.
+      ...(isFinal(record) &&
+        record.dueAt === undefined && { expiresAt: toSeconds(clock.now() + retentionMs) }),
     };
     const taken = await table.putUnless(uploadKey(record.id), item, when);
     return taken === undefined ? record : undefined;
@@ -149,13 +193,14 @@ export function createLedger(parts: { client: DynamoDBDocumentClient; table: str
     return upload;
   }
 
-  return { find, add, change, due, list, creations, ...createClaims({ table, clock, find }) };
+  const claims = createClaims({ table, clock, find, retentionMs });
+  return { find, add, change, due, countOpen, list, creations, ...claims };
 }
 
 const dueItems = z.array(z.object({ pk: z.string(), status: z.string(), dueAt: z.string() }));
 const ownItems = z.array(z.object({ pk: z.string(), createdAt: z.string() }));
 
-const uploadKey = (id: string): string => `upload#${id}`;
+export const uploadKey = (id: string): string => `upload#${id}`;
 const idOf = (pk: string): string => pk.slice(uploadKey('').length);
 
 /** The index that holds only what is open, or the one that holds everything of an owner's. */

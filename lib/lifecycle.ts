@@ -105,3 +105,12 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
     ? { ...again, status: 'staged' }
     : { ...again, status: 'unconfirmed', doubt: { ...doubt, absences: 0 } };
 }
+
+/** An operator wants it tried again: as its owner could, but in the sweep's time, which paces what goes to IPD. */
+export function redrive(
+  upload: Upload,
+  { by, reason, now, policy }: Moment & { by: string; reason: string },
+): Upload | undefined {
+  const again = retry(upload, { now, policy });
+  return again && { ...again, redrive: { at: iso(now), by, reason }, dueAt: iso(now) };
+}

@@ -74,6 +74,7 @@ export function createPreflight(parts: {
       return await ipd?.();
     } catch (error) {
       telemetry.error('the IPD credentials cannot be read', error);
+      telemetry.measure({ AuthenticationFailures: 1 });
       return undefined;
     }
   }

@@ -22,11 +22,15 @@ const issueId = z
     "must be the work item's id of 18 or 19 digits, not the short number the console shows",
   );
 
+const NAME = { length: 200, error: 'must have at most 200 characters' };
+
 const filename = z
   .string('must be a string')
+  // A character has one or two of JavaScript's; what is longer than that need not be taken apart to be counted.
+  .max(2 * NAME.length, { error: NAME.error, abort: true })
   .refine((name) => name.isWellFormed(), 'must be valid Unicode')
   .refine((name) => Array.from(name).length >= 1, 'must not be empty')
-  .refine((name) => Array.from(name).length <= 200, 'must have at most 200 characters')
+  .refine((name) => Array.from(name).length <= NAME.length, NAME.error)
   .refine((name) => !/\p{Cc}/u.test(name), 'must not contain control characters')
   .refine(
     (name) => !/[\\/]/.test(name) && name !== '.' && name !== '..',
@@ -36,7 +40,8 @@ const filename = z
 /** https://www.rfc-editor.org/rfc/rfc9110#name-media-type */
 const contentType = z
   .string('must be a string')
-  .max(255, 'must have at most 255 characters')
+  // What is far too long would be too long for the pattern, too.
+  .max(255, { error: 'must have at most 255 characters', abort: true })
   .regex(
     /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+( *; *[\w!#$&^.+-]+=([\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/,
     'must be a media type such as image/png',

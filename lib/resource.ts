@@ -3,7 +3,7 @@
  * Pure; names no owner, no lease and nothing of storage but the URL that was signed for the caller.
  */
 import { AppError, isProblemCode } from './errors.ts';
-import { isFinal } from './upload.ts';
+import { isFinal, mayBeRetried } from './upload.ts';
 import type { Upload } from './upload.ts';
 import type { View } from './uploads.ts';
 
@@ -56,7 +56,7 @@ export function toOutcome(upload: Upload) {
           code: upload.error.code,
           message: upload.error.message,
           detail: upload.error.detail,
-          retryable: upload.status === 'failed' && upload.etag !== undefined,
+          retryable: mayBeRetried(upload),
           at: upload.error.at,
         }
       : null,

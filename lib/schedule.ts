@@ -16,6 +16,8 @@ const PART_LOOK_MS = 5 * MINUTE;
 const RETRY_DELAYS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
 /** When the work item is read after a doubt: most copies show at once. The last time is after the commit window. */
 const DOUBT_LOOKS = [15 * SECOND, MINUTE, 4 * MINUTE];
+/** When a file that waits for its scan is looked at after it has come; the last one repeats. Scans take seconds, or a queue. */
+const SCAN_LOOKS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE];
 /** By how much the clocks of two functions may differ. */
 export const CLOCK_SKEW_MS = MINUTE;
 /** How long a queued delivery may take to begin before it is queued again. */
@@ -48,6 +50,12 @@ export function nextDoubtLook(doubt: Doubt, now: number, policy: Policy): number
   const since = Date.parse(doubt.since);
   const plan = [...DOUBT_LOOKS.map((after) => since + after), committedAt(doubt, policy)];
   return plan.find((at) => at > now) ?? now + nth(DOUBT_LOOKS, 0);
+}
+
+/** How long a file that came so long ago waits for the next look at its scan. */
+export function scanDelay(ageMs: number): number {
+  const next = SCAN_LOOKS.find((after) => after > ageMs);
+  return next === undefined ? nth(SCAN_LOOKS, SCAN_LOOKS.length) : next - ageMs;
 }
 
 /**

@@ -18,12 +18,14 @@ import { createIpdClient } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
 import { send as sendOverWire } from './ipd/wire.ts';
 import type { Send } from './ipd/wire.ts';
+import { createJournal } from './journal.ts';
 import { createLedger } from './ledger.ts';
 import { createMultipart } from './multipart.ts';
 import { createNotices } from './notices.ts';
 import { createPreflight } from './preflight.ts';
 import { createQueue } from './queue.ts';
 import { createReconciliation } from './reconciliation.ts';
+import { createScanGate } from './scan-gate.ts';
 import type { S3 } from './sdk/s3.ts';
 import type { Sns } from './sdk/sns.ts';
 import type { Sqs } from './sdk/sqs.ts';
@@ -63,7 +65,13 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const clock = given.clock ?? systemClock;
   const telemetry = given.telemetry ?? createTelemetry();
   const { policy } = config;
-  const ledger = createLedger({ client: given.documents ?? createDocuments(), table: config.table, clock });
+  const ledger = createLedger({
+    client: given.documents ?? createDocuments(),
+    table: config.table,
+    retentionMs: config.recordRetentionMs,
+    clock,
+    onWritten: createJournal(telemetry),
+  });
   const storage = { s3: given.s3 ?? once(loadS3), bucket: config.bucket };
   const staging = createStaging({ ...storage, clock });
   const multipart = createMultipart(storage);
@@ -119,6 +127,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
       ipd,
       reconciliation: createReconciliation(common),
       sending: createSending(common),
+      scanGate: createScanGate({ ...common, ...config }),
     }),
     sweep: createSweep({ ...common, deliveriesPerMinute: config.deliveriesPerMinute }),
   };
@@ -136,7 +145,8 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-function createDocuments(): DynamoDBDocumentClient {
+/** DynamoDB as the ledger speaks to it. */
+export function createDocuments(): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(new DynamoDBClient({}), {
     marshallOptions: { removeUndefinedValues: true },
   });
@@ -155,7 +165,7 @@ async function loadSns(): Promise<Sns> {
 }
 
 /** Where secrets are is known at start, so only that service's client is loaded. */
-async function fetchSecret(source: CredentialsSource): Promise<string> {
+export async function fetchSecret(source: CredentialsSource): Promise<string> {
   switch (source.kind) {
     case 'inline':
       return source.json;

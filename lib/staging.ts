@@ -88,10 +88,8 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
         if (offset < object.size) throw new Error(`the stream ended after ${offset} of ${object.size} bytes`);
       } catch (cause) {
         if (refusal !== undefined) throw refusal.cause;
-        const status = refusalOf(cause)?.status;
-        if (status === 404) throw new AppError('staged_file_missing', `${object.key} is gone`, { cause });
-        if (status === 412)
-          throw new AppError('staged_file_changed', `${object.key} was replaced`, { cause });
+        const ended = otherVersion(object.key, cause);
+        if (ended !== undefined) throw ended;
         if (object.signal.aborted || resumes >= MAX_RESUMES) {
           throw new AppError('storage_unavailable', `reading ${object.key} broke off at byte ${offset}`, {
             cause,
@@ -121,13 +119,36 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
     return Body;
   }
 
+  /**
+   * A tag of the object, if it has it. Tags belong to a key, and another file may have been put under it, so storage is
+   * asked for this version first. Throws `staged_file_missing`, `staged_file_changed` or `storage_unavailable`.
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html
+   */
+  async function tagOf(
+    { key, etag }: { key: string; etag: string },
+    name: string,
+  ): Promise<string | undefined> {
+    const { client, GetObjectTaggingCommand, HeadObjectCommand } = await s3();
+    const object = { Bucket: bucket, Key: key };
+    try {
+      await client.send(new HeadObjectCommand({ ...object, IfMatch: `"${etag}"` }));
+      const { TagSet = [] } = await client.send(new GetObjectTaggingCommand(object));
+      return TagSet.find(({ Key }) => Key === name)?.Value;
+    } catch (cause) {
+      throw (
+        otherVersion(key, cause) ??
+        new AppError('storage_unavailable', `the tags of ${key} cannot be read`, { cause })
+      );
+    }
+  }
+
   /** Removes what is stored under a key, if anything is. */
   async function remove(key: string): Promise<void> {
     const { client, DeleteObjectCommand } = await s3();
     await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
   }
 
-  return { store, look, read, remove };
+  return { store, look, read, tagOf, remove };
 }
 
 /**
@@ -169,6 +190,13 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   } finally {
     isOver = true;
   }
+}
+
+/** What it means when this version of an object is not there any more; undefined for other refusals. */
+function otherVersion(key: string, cause: unknown): AppError | undefined {
+  const status = refusalOf(cause)?.status;
+  if (status === 404) return new AppError('staged_file_missing', `${key} is gone`, { cause });
+  return status === 412 ? new AppError('staged_file_changed', `${key} was replaced`, { cause }) : undefined;
 }
 
 /** Without the quotes that HTTP puts around it, as events carry it. */

@@ -4,7 +4,7 @@
  * Never calls IPD: what is to be delivered goes on the queue.
  */
 import type { Arrivals } from './arrival.ts';
-import type { Breaker } from './breaker.ts';
+import type { Breaker, BreakerView } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import type { Closing } from './closing.ts';
 import type { Ledger } from './ledger.ts';
@@ -23,6 +23,10 @@ const AT_ONCE = 10;
 /** Of the rate, for what is asked for here: the rest is left to first deliveries, which events start and nobody paces. */
 const SHARE = 0.75;
 
+/** How often what is open is counted, and how far. */
+const COUNT_EVERY_RUNS = 10;
+const MOST_COUNTED = 10_000;
+
 export function createSweep(parts: {
   ledger: Ledger;
   arrivals: Arrivals;
@@ -37,10 +41,14 @@ export function createSweep(parts: {
 }) {
   const { ledger, arrivals, closing, queue, breaker, clock, policy, deliveriesPerMinute, telemetry } = parts;
 
+  let runs = 0;
+
   /** Does what is due until nothing is or the signal aborts. One upload that fails does not stop the others. */
   async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
     const started = clock.now();
-    const turns = createTurns(await deliveriesAllowed());
+    const gate = await breaker.view();
+    const turns = createTurns(deliveriesAllowed(gate));
+    let oldest = started;
     let done = 0;
     let queued = 0;
     const work = async (id: string, turnMs: number): Promise<void> => {
@@ -50,11 +58,13 @@ export function createSweep(parts: {
         done += 1;
       } catch (error) {
         telemetry.error('sweeping an upload failed, it stays due', error, { uploadId: id });
+        telemetry.measure({ Unhandled: 1 });
       }
     };
     let batch: Promise<void>[] = [];
     for await (const { id, status, dueAt } of ledger.due(started + LOOK_AHEAD_MS)) {
       if (signal.aborted) break;
+      oldest = Math.min(oldest, Date.parse(dueAt));
       const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
       const turnMs = isDelivery ? turns.take(Date.parse(dueAt) - started) : 0;
       if (turnMs === undefined) continue;
@@ -66,12 +76,30 @@ export function createSweep(parts: {
     }
     await Promise.all(batch);
     telemetry.info('sweep ended', { done, queued });
+    const open = signal.aborted ? undefined : await countOpen();
+    telemetry.measure({
+      OldestDueAge: (started - oldest) / 1000,
+      BreakerOpen: gate.state === 'closed' ? 0 : 1,
+      ...(open !== undefined && { OpenUploads: open }),
+    });
     return { done, queued };
   }
 
+  /** Costs as much as there are, so not every run can have it; and what was done counts without it. */
+  async function countOpen(): Promise<number | undefined> {
+    const isTurn = runs % COUNT_EVERY_RUNS === 0;
+    runs += 1;
+    if (!isTurn) return undefined;
+    try {
+      return await ledger.countOpen(MOST_COUNTED);
+    } catch (error) {
+      telemetry.error('open uploads not counted', error);
+      return undefined;
+    }
+  }
+
   /** While IPD is out nothing is asked for; to see whether it is back, one delivery is enough. */
-  async function deliveriesAllowed(): Promise<number> {
-    const { state, until = 0 } = await breaker.view();
+  function deliveriesAllowed({ state, until = 0 }: BreakerView): number {
     if (state === 'closed') return Math.max(Math.floor(deliveriesPerMinute * SHARE), 1);
     return until <= clock.now() + LOOK_AHEAD_MS ? 1 : 0;
   }
@@ -88,10 +116,8 @@ export function createSweep(parts: {
       case 'unconfirmed':
         return ask(upload, turn);
       case 'delivering': {
-        const { changed, upload: after } = await ledger.change(upload, (before) =>
-          attempts.lapse(before, { now, random: clock.random(), policy }),
-        );
-        if (changed) telemetry.warn('delivery lapsed', { uploadId: upload.id, status: after.status });
+        const lapsed = { now, random: clock.random(), policy };
+        await ledger.change(upload, (before) => attempts.lapse(before, lapsed));
         return undefined;
       }
       case 'delivered':
@@ -121,7 +147,6 @@ export function createSweep(parts: {
       lifecycle.lookAgain(before, { now, hasParts }),
     );
     if (after.status !== 'expired') return undefined;
-    telemetry.info('upload expired', { uploadId: upload.id });
     return closing.tryNow(after);
   }
 

@@ -7,7 +7,12 @@ import * as z from 'zod';
 
 const time = z.iso.datetime();
 
-const mishap = z.object({
+/** An object of which we know these members. Others, which a newer version has added, stay where they are. */
+export function open<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape> {
+  return z.looseObject(shape);
+}
+
+const mishap = open({
   code: z.string(),
   message: z.string(),
   /** The remote's own words, redacted and cut. */
@@ -16,7 +21,7 @@ const mishap = z.object({
 });
 
 /** IPD may hold a copy whose id we do not know. */
-const doubt = z.object({
+const doubt = open({
   /** The last moment at which a byte of it can have left us. */
   since: time,
   /** How often the work item's list was read since then without a trace of it. */
@@ -29,9 +34,15 @@ const noticeTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as cons
 
 const base = {
   id: z.string(),
+  /** The form of the record, see record.ts; absent in the oldest. */
+  schema: z.int().optional(),
+  /** What a newer version keeps in the record and we do not know. */
+  others: z.record(z.string(), z.unknown()).optional(),
   /** Counts every change; the ETag of the HTTP answer. */
   version: z.int(),
   owner: z.string(),
+  /** Who that is, for people: IPD shows the bridge's account. */
+  uploadedBy: z.string().optional(),
   projectId: z.string(),
   issueId: z.string(),
   /** As the user's device gave it; for people. */
@@ -47,8 +58,10 @@ const base = {
   sha256: z.string().optional(),
   createdAt: time,
   updatedAt: time,
+  /** The id of the call that made it: joins what the logs say of it from there to IPD. */
+  correlationId: z.string().optional(),
   /** S3's multipart upload that the file is staged by. Without `partSize` the client cuts it as it likes. */
-  multipart: z.object({ uploadId: z.string(), partSize: z.int().optional() }).optional(),
+  multipart: open({ uploadId: z.string(), partSize: z.int().optional() }).optional(),
   /** The Uppy session that made it, as a hash of its ticket. */
   session: z.string().optional(),
   /** Until when the file may be staged. */
@@ -81,12 +94,27 @@ const base = {
   candidate: z.string().optional(),
   /** Further copies in IPD, for a person to remove. */
   duplicates: z.array(z.string()).optional(),
+  /** Its last changes of state, the oldest first; creation is not among them. */
+  history: z
+    .array(
+      open({
+        at: time,
+        status: z.string(),
+        attempt: z.int().optional(),
+        code: z.string().optional(),
+        by: z.string().optional(),
+        reason: z.string().optional(),
+      }),
+    )
+    .optional(),
+  /** Who had it tried again last in its owner's place, and why. */
+  redrive: open({ at: time, by: z.string(), reason: z.string() }).optional(),
   /** How it ended, as long as those who listen have not been told. */
-  notice: z.object({ type: z.enum(noticeTypes), at: time }).optional(),
+  notice: open({ type: z.enum(noticeTypes), at: time }).optional(),
 };
 
 const stored = { etag: z.string(), stagedAt: time, retryUntil: time };
-const lease = z.object({ token: z.string(), until: time });
+const lease = open({ token: z.string(), until: time });
 
 export const uploadSchema = z.discriminatedUnion('status', [
   z.object({ ...base, status: z.literal('awaiting_upload') }),
@@ -119,6 +147,7 @@ export type NewUpload = Pick<
   Upload,
   | 'id'
   | 'owner'
+  | 'uploadedBy'
   | 'projectId'
   | 'issueId'
   | 'filename'
@@ -129,6 +158,7 @@ export type NewUpload = Pick<
   | 'sha256'
   | 'multipart'
   | 'session'
+  | 'correlationId'
 >;
 
 /** What storage says of the staged object. */
@@ -167,14 +197,19 @@ export function isReady(upload: Upload): upload is In<'staged' | 'waiting' | 'un
 }
 
 /** True when no move but a late arrival, a late answer or a user's retry leads on from here. */
-export function isFinal(upload: Upload): boolean {
-  return ['delivered', 'failed', 'expired', 'cancelled'].includes(upload.status);
+export function isFinal({ status }: { status: string }): boolean {
+  return ['delivered', 'failed', 'expired', 'cancelled'].includes(status);
 }
 
 /** True when nobody will ever ask for the staged file again. */
 export function isUnwanted(upload: Upload): boolean {
   if (upload.status === 'failed') return upload.dueAt === undefined;
   return upload.status === 'delivered' || upload.status === 'cancelled';
+}
+
+/** True when its owner may have it tried again: its file was accepted, and a scan would not say the same of it once more. */
+export function mayBeRetried(upload: Upload): upload is In<'failed'> {
+  return upload.status === 'failed' && upload.etag !== undefined && upload.error.code !== 'scan_refused';
 }
 
 /** True once IPD may hold a copy: from then on the upload cannot be taken back. */

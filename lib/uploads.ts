@@ -15,8 +15,7 @@ import type { StoredPart } from './parts.ts';
 import type { Queue } from './queue.ts';
 import type { SignedPart, SignedRequest, Signing } from './signing.ts';
 import type { Staging } from './staging.ts';
-import type { Telemetry } from './telemetry.ts';
-import { isUploadId, stagingKey } from './upload.ts';
+import { isUploadId, mayBeRetried, stagingKey } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
 /** The requests that bring what is missing of a file, and how long they live. */
@@ -40,9 +39,8 @@ export function createUploads(parts: {
   clock: Clock;
   policy: Policy;
   stagingUrlTtlSeconds: number;
-  telemetry: Telemetry;
 }) {
-  const { ledger, staging, signing, multipart, arrivals, queue, clock, policy, telemetry } = parts;
+  const { ledger, staging, signing, multipart, arrivals, queue, clock, policy } = parts;
 
   /** The caller's upload. Throws `not_found`, also for another owner's. */
   async function find(caller: Caller, id: string): Promise<Upload> {
@@ -143,7 +141,6 @@ export function createUploads(parts: {
       throw new AppError('upload_state_conflict', `the upload is ${status}: no file is awaited any more`);
     }
     if (settled.missing.length > 0) throw incomplete(settled.missing);
-    if (isAwaited) telemetry.info('upload completed', { uploadId: id, status });
     return view(settled.upload);
   }
 
@@ -160,27 +157,26 @@ export function createUploads(parts: {
       );
     }
     await arrivals.discard(upload);
-    telemetry.info('upload cancelled', { uploadId: id });
     return view(upload);
   }
 
   /**
    * Tries a failed upload again; one in doubt is looked for first. Throws `upload_state_conflict` when it has not
-   * failed or its staged file is gone.
+   * failed, its staged file is gone, or a scan refused it: the same file would fail again.
    */
   async function retry(caller: Caller, id: string): Promise<View> {
     const found = await find(caller, id);
-    const isThere = found.status === 'failed' && (await staging.look(stagingKey(id))) !== undefined;
+    const isThere = mayBeRetried(found) && (await staging.look(stagingKey(id))) !== undefined;
     const { changed, upload } = isThere
       ? await ledger.change(found, (before) => lifecycle.retry(before, { now: clock.now(), policy }))
       : { changed: false, upload: found };
     if (!changed) {
-      const why =
-        upload.status === 'failed' ? 'its file is gone: upload it again' : `the upload is ${upload.status}`;
-      throw new AppError('upload_state_conflict', `only a failed upload can be tried again; ${why}`);
+      throw new AppError(
+        'upload_state_conflict',
+        `only a failed upload can be tried again; ${obstacle(upload)}`,
+      );
     }
     await queue.send({ uploadId: id, attempt: upload.attempts + 1 });
-    telemetry.info('upload retried', { uploadId: id, status: upload.status });
     return view(upload);
   }
 
@@ -196,6 +192,13 @@ export function incomplete(missing: ProblemPlace[]): AppError {
   const [first, ...more] = missing.map(({ pointer, detail }) => `${pointer.replace(':', ' ')} ${detail}`);
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
   return new AppError('upload_incomplete', `${first}${others}`, { places: missing.slice(0, PLACES_NAMED) });
+}
+
+function obstacle({ status, error }: Upload): string {
+  if (status !== 'failed') return `the upload is ${status}`;
+  return error?.code === 'scan_refused'
+    ? 'the scan for malware did not pass this file'
+    : 'its file is gone: upload it again';
 }
 
 /** All or nothing, once storage needs no more to be asked. */

@@ -81,6 +81,7 @@ export function createUppy(parts: {
     const ticket = `tk_${randomBytes(32).toString('base64url')}`;
     await ledger.addTicket(hashOf(ticket), {
       owner: caller.owner,
+      uploadedBy: caller.uploadedBy,
       projectId,
       issueId,
       maxFileBytes,
@@ -93,15 +94,19 @@ export function createUppy(parts: {
   }
 
   /** Begins an upload by one form. */
-  async function form(secret: string, file: UppyFile): Promise<SignedForm & { expires: number }> {
-    const { id, contentType, maxSize = 0 } = await begin(secret, file);
+  async function form(
+    secret: string,
+    file: UppyFile,
+    requestId?: string,
+  ): Promise<SignedForm & { expires: number }> {
+    const { id, contentType, maxSize = 0 } = await begin(secret, { ...file, requestId });
     const about = { key: stagingKey(id), maxBytes: maxSize, contentType };
     return { ...(await signing.postForm({ ...about, expiresInSeconds: expires })), expires };
   }
 
   /** Begins an upload by parts. The id that Uppy gets is ours: S3's own does not survive every path of a URL. */
-  async function beginParts(secret: string, file: UppyFile): Promise<Reference> {
-    const { id } = await begin(secret, file, {});
+  async function beginParts(secret: string, file: UppyFile, requestId?: string): Promise<Reference> {
+    const { id } = await begin(secret, { ...file, requestId }, {});
     return { uploadId: id, key: stagingKey(id) };
   }
 
@@ -146,13 +151,28 @@ export function createUppy(parts: {
     await uploads.cancel({ owner: ticket.owner, projects: '*' }, upload.id);
   }
 
-  async function begin(secret: string, { filename, type }: UppyFile, cut?: Draft['cut']): Promise<Upload> {
+  async function begin(
+    secret: string,
+    { filename, type, requestId }: UppyFile & { requestId: string | undefined },
+    cut?: Draft['cut'],
+  ): Promise<Upload> {
     const { hash, ticket } = await read(secret);
-    const { owner, projectId, issueId, maxFileBytes } = ticket;
+    const { owner, uploadedBy, projectId, issueId, maxFileBytes } = ticket;
     await intake.checkQuota(owner);
     if (!(await ledger.useTicket(hash))) throw invalid();
-    const draft = { owner, projectId, issueId, filename, contentType: type, session: hash };
-    const { upload } = await intake.begin({ ...draft, size: 0, maxSize: maxFileBytes, cut });
+    const { upload } = await intake.begin({
+      owner,
+      uploadedBy,
+      projectId,
+      issueId,
+      filename,
+      contentType: type,
+      session: hash,
+      correlationId: requestId,
+      size: 0,
+      maxSize: maxFileBytes,
+      cut,
+    });
     return upload;
   }
 

@@ -18,6 +18,7 @@ export interface ApplicationOptions {
   gateway: Pick<Awaited<ReturnType<typeof startGateway>>, 'serve'>;
   sqs: SQSClient;
   handlers: RunnerOptions['handlers'];
+  ownEnvironment: NonNullable<RunnerOptions['ownEnvironment']>;
   /** What Lambda itself puts into the environment. */
   environment: Record<string, string>;
   cacheDirectory: string;

@@ -1,17 +1,28 @@
 /**
- * DynamoDB for the embedded stack: dynalite, given only requests that were read to their end. By itself it throws
- * out of an event listener when a client goes away in the middle of a request, as a function killed at its timeout
- * does, and would take the whole stack along.
+ * DynamoDB for the embedded stack: dynalite, given only requests that were read to their end and whose sender may send
+ * them. By itself it throws out of an event listener when a client goes away in the middle of a request, as a function
+ * killed at its timeout does, and would take the whole stack along.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import createDynalite from 'dynalite';
+import { z } from 'zod';
+import type { Allows } from './iam/policy.ts';
+import { signerOf } from './iam/signed.ts';
 import { listen } from './listen.ts';
 
 /** Starts DynamoDB on loopback; tables and items live in `dataDirectory` and survive a restart. */
-export async function startDynamoDb({ port, dataDirectory }: { port: number; dataDirectory: string }) {
+export async function startDynamoDb({
+  port,
+  dataDirectory,
+  allows = () => true,
+}: {
+  port: number;
+  dataDirectory: string;
+  allows?: Allows | undefined;
+}) {
   // dynalite opens its database at once and closes it only when it listened, so the port is tried before.
   const trial = await listen(createServer(), port);
   await trial.close();
@@ -23,16 +34,36 @@ export async function startDynamoDb({ port, dataDirectory }: { port: number; dat
   });
   const handlers = server.listeners('request');
   server.removeAllListeners('request');
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await buffer(request);
+    if (!isAllowed(allows, request, body)) return deny(response);
+    const { method, url, headers } = request;
+    const whole = Object.assign(Readable.from([body]), { method, url, headers });
+    for (const handle of handlers) handle.call(server, whole, response);
+  }
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    complete(request).then(
-      (whole) => handlers.map((handle) => handle.call(server, whole, response)),
-      () => response.destroy(),
-    );
+    serve(request, response).catch(() => response.destroy());
   });
   return listen(server, port);
 }
 
-async function complete(request: IncomingMessage): Promise<Readable> {
-  const { method, url, headers } = request;
-  return Object.assign(Readable.from([await buffer(request)]), { method, url, headers });
+const bodySchema = z.looseObject({ TableName: z.string().optional(), IndexName: z.string().optional() });
+
+/** https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html */
+function isAllowed(allows: Allows, { headers }: IncomingMessage, body: Buffer): boolean {
+  const { accessKeyId, region } = signerOf(headers.authorization);
+  const [, operation = ''] = String(headers['x-amz-target']).split('.');
+  const { TableName = '', IndexName } = bodySchema.parse(JSON.parse(body.toString() || '{}'));
+  const table = `arn:aws:dynamodb:${region}:000000000000:table/${TableName}`;
+  const resource = IndexName === undefined ? table : `${table}/index/${IndexName}`;
+  return allows({ accessKeyId, action: `dynamodb:${operation}`, resource });
+}
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html */
+function deny(response: ServerResponse): void {
+  const body = {
+    __type: 'com.amazon.coral.service#AccessDeniedException',
+    message: 'the role does not allow it',
+  };
+  response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
 }

@@ -75,7 +75,7 @@ export async function provision(order: Order): Promise<References> {
       make(id, topicProperties, (...topic) => createTopic(clients.sns, ...topic)),
     ),
     ...idsOf(order.resources, 'AWS::DynamoDB::Table').map((id) =>
-      make(id, tableProperties, (...table) => createTable(clients.dynamodb, ...table)),
+      make(id, tableProperties, (...table) => createTable(order, ...table)),
     ),
   ]);
   return references;
@@ -119,7 +119,7 @@ async function createTopic(
 }
 
 async function createTable(
-  client: DynamoDBClient,
+  { clients: { dynamodb: client }, region }: Order,
   { TableName: givenName, ...properties }: z.infer<typeof tableProperties>,
   defaultName: string,
 ): Promise<Reference> {
@@ -130,7 +130,8 @@ async function createTable(
   const wait = { client, maxWaitTime: TABLE_WAIT_SECONDS, minDelay: 1, maxDelay: 1 };
   const { reason } = await waitUntilTableExists(wait, { TableName });
   const arn = reason?.Table?.TableArn ?? existing?.Table?.TableArn ?? '';
-  return { ref: TableName, attributes: { Arn: arn } };
+  // dynalite's names another region than the one it is asked in.
+  return { ref: TableName, attributes: { Arn: arn.replace(/^(arn:[^:]*:dynamodb):[^:]*/, `$1:${region}`) } };
 }
 
 async function createBucket(

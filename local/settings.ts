@@ -65,12 +65,16 @@ export function awsCredentials(env: Environment): {
 } {
   const accessKeyId = given(env, 'AWS_ACCESS_KEY_ID');
   const secretAccessKey = given(env, 'AWS_SECRET_ACCESS_KEY');
-  const external = AWS_ENDPOINTS.some((name) => given(env, name) !== undefined);
-  if (!external || accessKeyId === undefined || secretAccessKey === undefined) {
+  if (!isOnOthers(env) || accessKeyId === undefined || secretAccessKey === undefined) {
     return { accessKeyId: 'local', secretAccessKey: 'local-secret' };
   }
   const sessionToken = given(env, 'AWS_SESSION_TOKEN');
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+}
+
+/** True when a service of AWS's is not one of the stack's own parts. */
+export function isOnOthers(env: Environment): boolean {
+  return AWS_ENDPOINTS.some((name) => given(env, name) !== undefined);
 }
 
 /** The environment that the variables of serverless.yml are resolved against. */

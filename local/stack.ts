@@ -14,8 +14,11 @@ import { startDynamoDb } from './dynamodb.ts';
 import { createPage } from './gateway/page.ts';
 import type { LogLine, RunnerOptions } from './gateway/runner.ts';
 import { startGateway } from './gateway/server.ts';
+import { createIam } from './iam/iam.ts';
+import type { Iam } from './iam/iam.ts';
 import { startIssuer } from './issuer.ts';
 import { startFakeIpd } from './ipd/server.ts';
+import type { References } from './intrinsics.ts';
 import { claimPort } from './listen.ts';
 import { provision } from './provision.ts';
 import type { AwsClients } from './provision.ts';
@@ -26,12 +29,14 @@ import {
   awsCredentials,
   deployEnvironment,
   given,
+  isOnOthers,
   lambdaEnvironment,
   portOf,
 } from './settings.ts';
 import type { Endpoints, Environment } from './settings.ts';
 import { startSqs } from './sqs.ts';
-import { readService, resourcesOf } from './template.ts';
+import { functionsOf, readService, resourcesOf } from './template.ts';
+import type { Service } from './template.ts';
 
 export interface StackOptions {
   ports: 'default' | 'free';
@@ -63,13 +68,15 @@ export async function startStack(options: StackOptions) {
 async function assemble(options: StackOptions, stops: Stops) {
   const env = { ...process.env, ...options.environment };
   const directory = options.serviceDirectory ?? join(import.meta.dirname, '..');
-  const { provider } = readService({ directory, env });
+  const { provider, functions } = readService({ directory, env });
+  const iam = createIam(Object.keys(functions));
   const [authorizer] = Object.values(provider.httpApi.authorizers);
   const endpoints = await startParts({
     options,
     env,
     audience: authorizer?.audience[0] ?? 'local',
     region: provider.region,
+    iam,
     stops,
   });
 
@@ -83,6 +90,7 @@ async function assemble(options: StackOptions, stops: Stops) {
     region: provider.region,
     prefix: `${service.service}-${provider.stage}`,
   });
+  iam.enforce({ functions: functionsOf(service, references), resources: resourcesOf(service), references });
   const { issuerUrl, ...urls } = endpoints.urls;
   const addresses = { ...urls, tokenUrl: `${issuerUrl}/token`, ipdAdminUrl: `${urls.ipdUrl}/__admin` };
   const { apiUrl, tokenUrl, ipdAdminUrl } = addresses;
@@ -94,6 +102,8 @@ async function assemble(options: StackOptions, stops: Stops) {
     sqs: clients.sqs,
     handlers: options.handlers ?? { directory, extension: '.ts' },
     environment: lambdaEnvironment(env, provider.region, endpoints.urls),
+    // What is not ours knows the functions' own keys no more than AWS does.
+    ownEnvironment: (functionKey) => (isOnOthers(env) ? {} : iam.environmentOf(functionKey)),
     cacheDirectory: join(options.dataDirectory, 'compile-cache'),
     log: options.onLog ?? (() => undefined),
   });
@@ -101,6 +111,9 @@ async function assemble(options: StackOptions, stops: Stops) {
 
   return {
     urls: addresses,
+    settings: openSettings(service, references),
+    /** What the functions have asked of AWS's services so far, and what their roles say to it. */
+    iam: { uses: iam.uses, statementsOf: iam.statementsOf },
     /** Runs every scheduled function now and settles when all are through. */
     fireSchedules: () => application.fireSchedules(),
     /** Starts one child of each function ahead of its first event. */
@@ -108,15 +121,24 @@ async function assemble(options: StackOptions, stops: Stops) {
   };
 }
 
+/** What the functions are told, for an operator's programs; but nothing that is secret. */
+function openSettings(service: Service, references: References): Record<string, string> {
+  const all = functionsOf(service, references).flatMap(({ environment }) => Object.entries(environment));
+  const open = all.filter(([name]) => !name.endsWith('CREDENTIALS'));
+  return Object.fromEntries([...open, ['AWS_REGION', service.provider.region]]);
+}
+
 interface PartsOrder {
   options: StackOptions;
   env: Environment;
   audience: string;
   region: string;
+  iam: Iam;
   stops: Stops;
 }
 
-async function startParts({ options, env, audience, region, stops }: PartsOrder) {
+async function startParts({ options, env, audience, region, iam, stops }: PartsOrder) {
+  const { allows } = iam;
   const data = async (name: string): Promise<string> => {
     const path = join(options.dataDirectory, name);
     await mkdir(path, { recursive: true });
@@ -137,7 +159,9 @@ async function startParts({ options, env, audience, region, stops }: PartsOrder)
     open: (port: number) => Promise<{ url: string; close: () => Promise<void> }>,
   ): Promise<string> => given(env, variable)?.replace(/\/$/, '') ?? (await start(part, open)).url;
 
-  const sqsUrl = startUnlessGiven('AWS_ENDPOINT_URL_SQS', 'sqs', (port) => startSqs({ port, region }));
+  const sqsUrl = startUnlessGiven('AWS_ENDPOINT_URL_SQS', 'sqs', (port) =>
+    startSqs({ port, region, allows }),
+  );
   const [gateway, queueUrl, s3Url, dynamodbUrl, ipdUrl, issuerUrl] = await allOrFirstError([
     start('gateway', (port) => startGateway({ port })),
     sqsUrl,
@@ -145,13 +169,14 @@ async function startParts({ options, env, audience, region, stops }: PartsOrder)
       startS3({
         port,
         dataDirectory: await data('s3'),
-        credentials: [awsCredentials(env)],
+        credentials: [awsCredentials(env), ...iam.credentials],
+        allows,
         region,
         sqsEndpoint: await sqsUrl,
       }),
     ),
     startUnlessGiven('AWS_ENDPOINT_URL_DYNAMODB', 'dynamodb', async (port) =>
-      startDynamoDb({ port, dataDirectory: await data('dynamodb') }),
+      startDynamoDb({ port, dataDirectory: await data('dynamodb'), allows }),
     ),
     startUnlessGiven('IPD_ENDPOINT', 'ipd', async (port) =>
       startFakeIpd({ port, dataDirectory: await data('ipd'), credentials: IPD_CREDENTIALS }),

@@ -1,6 +1,7 @@
 /**
  * `npm start`: runs the embedded stack until it is told to stop. Prints where each part listens and, last, `ready`;
- * `.local/stack.json` holds the same for programs while the stack runs. Logs of the functions go to `.local/logs`.
+ * `.local/stack.json` holds the same for programs while the stack runs, `.local/settings.json` what the functions are
+ * told. Logs of the functions go to `.local/logs`.
  */
 import { appendFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -14,6 +15,7 @@ const dataDirectory = resolve(
 /** Another directory with a serverless.yml, for tests. */
 const [, , serviceDirectory] = process.argv;
 const stackFile = join(dataDirectory, 'stack.json');
+const settingsFile = join(dataDirectory, 'settings.json');
 
 /** One file a function; what went to stderr or reports an error is shown on the terminal as well. */
 function createLog(directory: string, isReady: () => boolean): (line: LogLine) => void {
@@ -46,6 +48,7 @@ async function main(): Promise<void> {
     await stack.stop();
     throw error;
   });
+  await writeFile(settingsFile, `${JSON.stringify(stack.settings, null, 2)}\n`);
   await writeFile(stackFile, `${JSON.stringify(stack.urls, null, 2)}\n`);
   for (const [name, url] of Object.entries(stack.urls)) console.log(`${name.padEnd(12)} ${url}`);
   console.log('npm run upload -- FILE… sends a file here');

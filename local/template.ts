@@ -31,6 +31,8 @@ export interface FunctionDefinition {
   /** The name on AWS. */
   name: string;
   handler: string;
+  /** The logical id of its role. */
+  role?: string;
   /** Seconds. */
   timeout: number;
   memorySize: number;
@@ -47,7 +49,7 @@ const DEFAULT_MEMORY_MB = 1024;
 const jsonSchema = z.json();
 const variablesSchema = z.record(z.string(), jsonSchema).default({});
 const environmentSchema = z.record(z.string(), z.union([z.string(), z.number().transform(String)]));
-const resourceSchema = z.object({
+const resourceSchema = z.looseObject({
   Type: z.string(),
   Properties: z.record(z.string(), jsonSchema).default({}),
 });
@@ -80,7 +82,8 @@ const httpSchema = z.union([
 const queueSchema = z.strictObject({
   arn: z.string(),
   batchSize: z.int().min(1).max(10).default(10),
-  maximumConcurrency: z.int().min(2).max(1000).default(5),
+  // A setting comes as text; serverless takes it for the number that it is, too.
+  maximumConcurrency: z.coerce.number().int().min(2).max(1000).default(5),
   functionResponseType: z.literal('ReportBatchItemFailures').optional(),
 });
 
@@ -94,11 +97,15 @@ const eventSchema = z.union([
 
 const functionSchema = z.looseObject({
   handler: z.string(),
+  role: z.strictObject({ 'Fn::GetAtt': z.tuple([z.string(), z.literal('Arn')]) }).optional(),
   timeout: z.number().optional(),
   memorySize: z.number().optional(),
   environment: variablesSchema,
   events: z.array(jsonSchema).default([]),
 });
+
+/** By stage; those of `default` where a stage says nothing. */
+const paramsSchema = z.looseObject({ params: z.record(z.string(), variablesSchema).default({}) });
 
 const serviceSchema = z.looseObject({
   service: z.string(),
@@ -141,9 +148,13 @@ export function readService(options: {
       });
     }
   };
-  const document = resolveVariables(read('serverless.yml'), {
+  const stage = options.stage ?? 'dev';
+  const source = read('serverless.yml');
+  const { params } = parse(paramsSchema, source, 'serverless.yml');
+  const document = resolveVariables(source, {
     env: options.env,
-    options: { stage: options.stage ?? 'dev' },
+    options: { stage },
+    parameters: { ...params['default'], ...params[stage] },
     readFile: read,
   });
   return parse(serviceSchema, document, 'serverless.yml');
@@ -169,6 +180,7 @@ export function functionsOf(service: Service, references: References): FunctionD
       key,
       name: `${service.service}-${provider.stage}-${key}`,
       handler: definition.handler,
+      ...(definition.role === undefined ? {} : { role: definition.role['Fn::GetAtt'][0] }),
       timeout: definition.timeout ?? provider.timeout,
       memorySize: definition.memorySize ?? provider.memorySize,
       environment: parse(environmentSchema, environment, `${place}.environment`),

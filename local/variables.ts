@@ -10,7 +10,7 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export interface VariableSources {
   env: Record<string, string | undefined>;
   options: Record<string, string>;
-  parameters?: Record<string, string>;
+  parameters?: Record<string, Json>;
   readFile: (path: string) => Json;
 }
 

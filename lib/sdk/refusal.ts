@@ -9,3 +9,20 @@ const refusal = z
 export function refusalOf(error: unknown): z.output<typeof refusal> | undefined {
   return refusal.safeParse(error).data;
 }
+
+const THROTTLES = /Throttl|ThroughputExceeded|RequestLimitExceeded|SlowDown/;
+
+const unanswered = z.object({
+  name: z.string(),
+  $metadata: z.object({ httpStatusCode: z.number().optional() }),
+});
+
+/**
+ * Whether AWS could not do it, as often as the SDK has tried: it was not reached, is broken, or has too much to do.
+ */
+export function isOutage(error: unknown): boolean {
+  const { data } = unanswered.safeParse(error);
+  if (data === undefined) return false;
+  const { httpStatusCode: status } = data.$metadata;
+  return status === undefined || status >= 500 || THROTTLES.test(data.name);
+}

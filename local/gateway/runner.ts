@@ -23,6 +23,8 @@ export interface RunnerOptions {
   region: string;
   /** What Lambda itself puts into the environment: region, credentials, endpoints. */
   environment: Record<string, string>;
+  /** The same, where a function has something of its own. */
+  ownEnvironment?: (functionKey: string) => Record<string, string>;
   /** Where compiled code is kept between starts; empty for nowhere. */
   cacheDirectory?: string;
   log: (line: LogLine) => void;
@@ -74,7 +76,11 @@ function createPool(definition: RunnerOptions['functions'][number], options: Run
       modulePath,
       exportName,
       region: options.region,
-      environment: { ...definition.environment, ...options.environment },
+      environment: {
+        ...definition.environment,
+        ...options.environment,
+        ...options.ownEnvironment?.(definition.key),
+      },
       cacheDirectory: options.cacheDirectory ?? '',
       log: (line, stream) => options.log({ functionKey: definition.key, stream, line }),
     });

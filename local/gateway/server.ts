@@ -36,6 +36,8 @@ const INTEGRATION_LIMIT_MS = 30_000;
 /** Lambda measures the whole event, so a binary body ends at about 4.5 MB. */
 const EVENT_LIMIT_BYTES = 6_291_556;
 
+const NOTHING: HttpAnswer = { statusCode: 204, headers: {}, cookies: [], body: Buffer.alloc(0) };
+
 /** Opens the gateway's port on loopback. */
 export async function startGateway(options: { port: number; integrationLimitMs?: number }) {
   const limitMs = options.integrationLimitMs ?? INTEGRATION_LIMIT_MS;
@@ -114,13 +116,14 @@ function createHandler(api: Api, limitMs: number) {
     if (page !== undefined) return page;
     if (api.cors === undefined) return answer(request, body, requestId);
     const { origin } = request.headers;
-    if (origin !== undefined && isPreflight(request)) {
-      const headers = preflightHeaders(api.cors, origin, methods);
-      return { statusCode: 204, headers, cookies: [], body: Buffer.alloc(0) };
-    }
-    const result = await answer(request, body, requestId);
+    const isAsked = origin !== undefined && isPreflight(request);
+    const cors = isAsked ? preflightHeaders(api.cors, origin, methods) : corsHeaders(api.cors, origin);
+    // $default takes OPTIONS, too: then the function says whether a preflight succeeds.
+    const [path = '/'] = (request.url ?? '/').split('?');
+    const isOurs = isAsked && findRoute({ method: 'OPTIONS', path }) === undefined;
+    const result = isOurs ? NOTHING : await answer(request, body, requestId);
     const own = Object.entries(result.headers).filter(([name]) => !name.startsWith('access-control-'));
-    return { ...result, headers: { ...Object.fromEntries(own), ...corsHeaders(api.cors, origin) } };
+    return { ...result, headers: { ...Object.fromEntries(own), ...cors } };
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { channel } from 'node:diagnostics_channel';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Readable } from 'node:stream';
@@ -49,6 +50,10 @@ const START_LIMIT_MS = 30_000;
 /** What the machine's environment may lend: nothing that could change what a function does on AWS. */
 const LENT_VARIABLES = ['PATH', 'HOME', 'TZ', 'LANG', 'TMPDIR', 'TEMP', 'SystemRoot', 'NODE_EXTRA_CA_CERTS'];
 
+/** All that functions write and answer in this process, for whoever wants to look at it. */
+const written = channel('function-line');
+const answered = channel('function-answer');
+
 /** Starts the child; it is `ready` once the handler is imported, and `exited` tells when it is gone. */
 export function startWorker(options: WorkerOptions) {
   const child = fork(RUNTIME, [options.modulePath, options.exportName, options.cacheDirectory], {
@@ -87,7 +92,11 @@ export function startWorker(options: WorkerOptions) {
   });
 
   function forwardLines(stream: Readable | null, name: 'stdout' | 'stderr'): void {
-    if (stream !== null) createInterface({ input: stream }).on('line', (line) => options.log(line, name));
+    if (stream === null) return;
+    createInterface({ input: stream }).on('line', (line) => {
+      written.publish({ modulePath: options.modulePath, line });
+      options.log(line, name);
+    });
   }
 
   function end(reason: Error): void {
@@ -125,7 +134,9 @@ export function startWorker(options: WorkerOptions) {
         { requestId, event, context, deadline: Date.now() + limitMs } satisfies WorkerMessage,
         () => undefined,
       );
-      return await current.promise;
+      const payload = await current.promise;
+      answered.publish({ modulePath: options.modulePath, event, payload });
+      return payload;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       options.log(`${new Date().toISOString()} ${requestId} ${reason}`, 'stderr');

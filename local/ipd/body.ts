@@ -18,6 +18,7 @@ export function createBody(options: { source: AsyncIterable<Uint8Array>; content
   let interrupt: Interrupt | undefined;
   let bytes = 0;
   let isComplete = false;
+  let isLate = (): boolean => false;
 
   async function pull(): Promise<Uint8Array | undefined> {
     if (isComplete) return undefined;
@@ -31,6 +32,7 @@ export function createBody(options: { source: AsyncIterable<Uint8Array>; content
       isComplete = true;
       return undefined;
     }
+    if (isLate()) throw new ConnectionLost('the request took too long');
     bytes += step.value.length;
     hash?.update(step.value);
     return step.value;
@@ -87,6 +89,10 @@ export function createBody(options: { source: AsyncIterable<Uint8Array>; content
     /** Once so many bytes were read, `act` is awaited before the next are. */
     interruptAt: (next: Interrupt) => {
       interrupt = next;
+    },
+    /** Bytes that come later break the connection. */
+    endBy: (clock: () => number, time: number) => {
+      isLate = () => clock() > time;
     },
     bytes: () => bytes,
     isComplete: () => isComplete,

@@ -11,7 +11,7 @@ import { createFaults } from './fault-rules.ts';
 import type { Plan } from './faults.ts';
 import { peekPartHeader } from './form.ts';
 import { createIam, type Credentials } from './iam.ts';
-import { createLimits, sizeRefusal } from './limits.ts';
+import { createLimits, lengthRefusal, sizeRefusal } from './limits.ts';
 import { createOperations } from './operations.ts';
 import { notPublished, renderReply, success, uploadElement } from './replies.ts';
 import { createRequestLog, type RequestRecord } from './request-log.ts';
@@ -164,9 +164,14 @@ export function createIpd(options: IpdOptions) {
     plan: Plan,
   ): Promise<Result> {
     const { request, record, session, body } = call;
-    const { auth, contentLength } = record;
-    const refusal = sizeRefusal(settings, { auth, bytes: contentLength ?? 0 }) ?? limits.rate(settings);
+    const { auth, contentLength, chunked } = record;
+    const refusal =
+      sizeRefusal(settings, { auth, bytes: contentLength ?? 0 }) ??
+      lengthRefusal(settings, { chunked }) ??
+      limits.rate(settings);
     if (refusal !== undefined) return { reply: refusal };
+    const { bodyTimeoutSeconds } = settings;
+    if (bodyTimeoutSeconds !== null) body.endBy(clock, clock() + bodyTimeoutSeconds * 1000);
     return operations.upload({
       settings,
       plan,

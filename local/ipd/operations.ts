@@ -97,7 +97,10 @@ export function createOperations({
 
   /** No code is documented for a file or a work item beyond its limit, only the `error` of the API page. */
   function fileRefusal(settings: Settings, place: Place, file: ReceivedFile): Reply | undefined {
-    const { maxFileBytes, maxAttachmentsPerIssue } = settings;
+    const { maxFileBytes, maxAttachmentsPerIssue, maxNameLength } = settings;
+    if (maxNameLength !== null && Array.from(file.filename).length > maxNameLength) {
+      return invalidParameter('filename');
+    }
     if (settings.rejectEmoji && /[\u{10000}-\u{10FFFF}\p{Surrogate}]/u.test(file.filename)) {
       return serviceRefusal('PM.02101004', 'The name holds characters of four bytes.');
     }

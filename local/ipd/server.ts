@@ -65,10 +65,12 @@ async function serve(ipd: Ipd, request: IncomingMessage, response: ServerRespons
       socket.resetAndDestroy();
       return;
     }
-    response.writeHead(answer.status, answer.headers);
-    await pipeline(answer.body, response);
-    // After an early answer the rest is taken and dropped, so that the client gets to read it.
+    response.writeHead(answer.status, answer.headers).flushHeaders();
+    await pipeline(answer.body, response, { end: false });
+    // After an early answer the rest is taken and dropped, so that the client gets to read it: the end of the answer
+    // may close the connection, and what still comes then resets it, unread answer and all.
     for await (const _ of body);
+    response.end();
   } catch (error) {
     if (response.headersSent) {
       socket.destroy();

@@ -16,6 +16,12 @@ const settingsSchema = z.strictObject({
   maxSignedBodyBytes: bytes.nullable().default(SIGNED_BODY_LIMIT),
   maxFileBytes: bytes.nullable().default(null),
   maxAttachmentsPerIssue: bytes.nullable().default(null),
+  /** In code points. */
+  maxNameLength: bytes.nullable().default(null),
+  /** A body without a Content-Length gets a 411. */
+  refusesChunked: z.boolean().default(false),
+  /** Hangs up on an upload whose body takes longer. */
+  bodyTimeoutSeconds: z.number().positive().nullable().default(null),
   /** Refuses names beyond the basic plane, as CodeArts Req does in its text fields (PM.02101004). */
   rejectEmoji: z.boolean().default(false),
   fileSizeAs: z.enum(['number', 'string']).default('number'),
@@ -25,6 +31,8 @@ const settingsSchema = z.strictObject({
   rateLimit: z
     .strictObject({
       uploadsPerSecond: z.number().positive(),
+      /** `window`: never more in any second. `bucket`: on average, and what a quiet second left over comes on top. */
+      counts: z.enum(['window', 'bucket']).default('window'),
       answer: z.enum(['gateway', 'service']).default('gateway'),
       retryAfterSeconds: z.number().int().nonnegative().optional(),
     })

@@ -3,6 +3,8 @@
  * answer its request id and CORS headers. Knows no sockets and no clock but the injected one.
  */
 import { randomBytes } from 'node:crypto';
+import type { Allows } from '../iam/policy.ts';
+import { hideAbsence, requireAccess } from './access.ts';
 import { createAuth, type Credentials } from './auth.ts';
 import { createBucketOperations, requireBucket } from './buckets.ts';
 import { answerPreflight, corsHeaders } from './cors.ts';
@@ -49,11 +51,13 @@ export function createS3Api(services: {
   region: string;
   clock: () => number;
   publish: Publish;
+  /** Without it whoever signs may do everything. */
+  allows?: Allows | undefined;
 }) {
-  const { store, region, clock, publish } = services;
+  const { store, region, clock, publish, allows = () => true } = services;
   const auth = createAuth(services);
   const announce = createAnnouncer({ region, publish });
-  const postObject = createFormOperation({ store, announce, auth });
+  const postObject = createFormOperation({ store, announce, auth, allows });
   const routes = createRoutes({
     ...createBucketOperations({ store, region, publish }),
     ...createObjectOperations({ store, announce }),
@@ -115,9 +119,15 @@ export function createS3Api(services: {
       requireBucket(store, bucket);
       return route.run({ ...call, headers: request.headers, payloadHash: 'UNSIGNED-PAYLOAD' });
     }
-    const authenticated = await auth.authenticate({ ...request, ...target }, now);
+    const { accessKeyId, ...authenticated } = await auth.authenticate({ ...request, ...target }, now);
     if (route.name !== 'CreateBucket' && route.run !== refuseUnknown) requireBucket(store, bucket);
-    return route.run({ ...call, ...authenticated });
+    const access = { accessKeyId, operation: route.name, bucket, key, query };
+    requireAccess(allows, access);
+    try {
+      return await route.run({ ...call, ...authenticated });
+    } catch (error) {
+      throw hideAbsence(allows, access, error);
+    }
   }
 
   async function preflight({ bucket, headers }: Parameters<Operation>[0]): Promise<S3Response> {

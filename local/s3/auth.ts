@@ -24,7 +24,7 @@ const MAX_SKEW_MS = 15 * 60_000;
 
 export type Credentials = { accessKeyId: string; secretAccessKey: string };
 
-type Authenticated = { headers: Headers; payloadHash: string };
+type Authenticated = { accessKeyId: string; headers: Headers; payloadHash: string };
 
 /** Verifies signatures for these keys in one region. */
 export function createAuth({ credentials, region }: { credentials: readonly Credentials[]; region: string }) {
@@ -72,7 +72,7 @@ export function createAuth({ credentials, region }: { credentials: readonly Cred
     });
     const expected = readAuthorization(signed.headers, signed.headers['authorization'] ?? '');
     requireSame(expected.signature, signature.signature);
-    return { headers: request.headers, payloadHash };
+    return { accessKeyId: keyOf(signature), headers: request.headers, payloadHash };
   }
 
   async function verifyPresigned(request: SignedRequest, now: Date): Promise<Authenticated> {
@@ -101,11 +101,12 @@ export function createAuth({ credentials, region }: { credentials: readonly Cred
     });
     requireSame(signed.query?.['X-Amz-Signature'], signature.signature);
     const payloadHash = request.headers['x-amz-content-sha256'] ?? hoistedHash ?? 'UNSIGNED-PAYLOAD';
-    return { headers: { ...hoistedHeaders(request.query), ...request.headers }, payloadHash };
+    const headers = { ...hoistedHeaders(request.query), ...request.headers };
+    return { accessKeyId: keyOf(signature), headers, payloadHash };
   }
 
-  /** Checks the signature of a form's policy. */
-  async function verifyPolicy(fields: Headers): Promise<void> {
+  /** Checks the signature of a form's policy; answers whose it is. */
+  async function verifyPolicy(fields: Headers): Promise<string> {
     if (fields['x-amz-algorithm'] !== ALGORITHM) {
       throw new S3Error('InvalidArgument', `Bucket POST must contain x-amz-algorithm ${ALGORITHM}`);
     }
@@ -118,6 +119,7 @@ export function createAuth({ credentials, region }: { credentials: readonly Cred
     const signer = findSigner(signature, 'InvalidArgument');
     const expected = await signer.sign(fields['policy'] ?? '', { signingDate: signature.signedAt });
     requireSame(expected, signature.signature);
+    return keyOf(signature);
   }
 
   function findSigner({ credential, signedAt }: Signature, malformed: S3ErrorCode): SignatureV4 {
@@ -154,6 +156,10 @@ export function createAuth({ credentials, region }: { credentials: readonly Cred
   }
 
   return { authenticate, verifyPolicy };
+}
+
+function keyOf({ credential }: Signature): string {
+  return credential.split('/')[0] ?? '';
 }
 
 /** Whoever holds a URL may not add what its signer did not agree to. */

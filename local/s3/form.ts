@@ -6,6 +6,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import busboy from 'busboy';
+import type { Allows } from '../iam/policy.ts';
+import { requireAccess } from './access.ts';
 import type { createAuth } from './auth.ts';
 import { MAX_PUT_BYTES, openFormFile, requireLength } from './body.ts';
 import { checksumHeaders } from './checksums.ts';
@@ -27,8 +29,9 @@ export function createFormOperation(services: {
   store: Store;
   announce: Announce;
   auth: ReturnType<typeof createAuth>;
+  allows: Allows;
 }) {
-  const { store, announce, auth } = services;
+  const { store, announce, auth, allows } = services;
 
   return async function postObject(call: Call): Promise<S3Response> {
     requireLength(call.headers['content-length']);
@@ -51,7 +54,8 @@ export function createFormOperation(services: {
     if (fields['policy'] === undefined) throw new S3Error('AccessDenied', 'Access Denied');
     const { key } = fields;
     if (!key) throw new S3Error('InvalidArgument', "Bucket POST must contain a field named 'key'.");
-    await auth.verifyPolicy(fields);
+    const accessKeyId = await auth.verifyPolicy(fields);
+    requireAccess(allows, { ...call, accessKeyId, operation: 'PostObject', key });
     const { minimum, maximum } = checkPolicy(fields['policy'], { fields, bucket, now });
     const unsupported = ['success_action_redirect', 'redirect', 'tagging', 'acl'].find(
       (name) => name in fields,

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Allows } from '../iam/policy.ts';
 import { createS3Api, type LoggedRequest } from './api.ts';
 import type { Credentials } from './auth.ts';
 import { createSqsPublisher, type Publish } from './events.ts';
@@ -28,15 +29,23 @@ export async function startS3(options: {
   region: string;
   sqsEndpoint?: string;
   clock?: () => number;
+  allows?: Allows | undefined;
 }): Promise<S3Server> {
-  const { port, dataDirectory, credentials, region, sqsEndpoint, clock = Date.now } = options;
+  const { port, dataDirectory, credentials, region, sqsEndpoint, clock = Date.now, allows } = options;
   const publisher =
     sqsEndpoint === undefined
       ? undefined
       : createSqsPublisher({ endpoint: sqsEndpoint, region, credentials: credentials[0] });
   const publish: Publish =
     publisher === undefined ? refuseToPublish : (message) => publisher.publish(message);
-  const api = createS3Api({ store: openDiskStore(dataDirectory), credentials, region, clock, publish });
+  const api = createS3Api({
+    store: openDiskStore(dataDirectory),
+    credentials,
+    region,
+    clock,
+    publish,
+    allows,
+  });
 
   const serving = new Set<Promise<unknown>>();
 

@@ -13,7 +13,7 @@ let world: World;
 beforeAll(async () => {
   // Whatever the threshold: this route stages a file in one piece.
   world = await startWorld({
-    environment: { POWERTOOLS_LOG_LEVEL: 'SILENT', MULTIPART_THRESHOLD_BYTES: '1' },
+    environment: { MULTIPART_THRESHOLD_BYTES: '1' },
   });
   // As in the template, where this function has no IPD secret.
   delete process.env['IPD_CREDENTIALS'];

@@ -17,7 +17,7 @@ const bytes = randomBytes(1000);
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+  world = await startWorld();
 });
 afterEach(async () => {
   await world.reset();

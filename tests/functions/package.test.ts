@@ -1,53 +1,36 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { packageFunctions } from '../../bench/packaged.ts';
+import type { Packaged } from '../../bench/packaged.ts';
 import { startWorker } from '../../local/gateway/worker.ts';
 import { functionsOf, readService } from '../../local/template.ts';
-import { lambdaContext } from '../support/http-event.ts';
+import { storeParts } from '../lib/parts-fixture.ts';
+import { callHttp, lambdaContext } from '../support/http-event.ts';
 import { queueEvent } from '../support/queue-event.ts';
-import { unzip } from '../../bench/unzip.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const REGION = 'eu-central-1';
 const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
-const run = promisify(execFile);
-
-/** Everything that the package is made of; the rest must not be needed. */
-const SOURCES = ['serverless.yml', 'package.json', 'tsconfig.json', 'resources', 'functions', 'lib'];
 /** What a deploy sets so that the functions start. */
 const SETTINGS = { PROJECTS_CLAIM: 'projects' };
 
+const httpAnswer = z.object({
+  statusCode: z.int(),
+  headers: z.record(z.string(), z.string()),
+  body: z.string(),
+});
+
 let directory: string;
-let zips: Record<string, Map<string, Buffer>>;
+let packaged: Map<string, Packaged>;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'bridge-package-'));
-  const service = join(directory, 'service');
-  await mkdir(service);
-  for (const source of SOURCES) await cp(join(ROOT, source), join(service, source), { recursive: true });
-  await symlink(join(ROOT, 'node_modules'), join(service, 'node_modules'));
-  const program = join(ROOT, 'node_modules/serverless/bin/serverless.js');
-  await run(process.execPath, [program, 'package', '--package', '../zips'], {
-    cwd: service,
-    env: {
-      PATH: process.env['PATH'],
-      HOME: directory,
-      AWS_REGION: REGION,
-      SLS_TELEMETRY_DISABLED: '1',
-      SLS_NOTIFICATIONS_MODE: 'off',
-      ...SETTINGS,
-    },
-  });
-  // The functions must not find the sources, nor node_modules.
-  await rm(service, { recursive: true });
-  zips = Object.fromEntries(
-    await Promise.all(
-      KEYS.map(async (key) => [key, unzip(await readFile(join(directory, 'zips', `${key}.zip`)))] as const),
-    ),
-  );
+  packaged = await packageFunctions(directory);
 }, 60_000);
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
@@ -61,19 +44,27 @@ describe('npm run package', () => {
     );
   });
 
-  it.each(KEYS)('puts one small, minified ESM file into the zip of %s', async (key) => {
-    const files = [...(zips[key] ?? [])];
+  it.each(KEYS)('puts one small, minified ESM file and its own chunks into the zip of %s', async (key) => {
+    const files = packaged.get(key)?.files ?? new Map<string, Buffer>();
 
-    const code = files[0]?.[1].toString() ?? '';
+    const code = files.get(`functions/${key}.mjs`)?.toString() ?? '';
     const lines = code.split('\n').length;
-    expect(files.map(([name]) => name)).toEqual([`functions/${key}.mjs`]);
-    expect(code.length).toBeLessThan(2_000_000);
+    const chunk = new RegExp(`^functions/${key}\\.[A-Z0-9]{8}\\.mjs$`);
+    const others = [...files.keys()].filter((name) => !chunk.test(name));
+    expect(others).toEqual([`functions/${key}.mjs`]);
+    expect(code.length).toBeLessThan(400_000);
     expect({
       hasProduct: code.includes('ipd-attachment-bridge'),
       exportsHandler: /export\{[^}]*\bas handler\b[^}]*\}/.test(code),
       isMinified: code.length / lines > 500,
       hasSourceMap: code.includes('sourceMappingURL'),
     }).toEqual({ hasProduct: true, exportsHandler: true, isMinified: true, hasSourceMap: false });
+  });
+
+  it.each(KEYS)('takes Node’s own modules plainly in %s: their ESM forms are slow to start', (key) => {
+    for (const code of packaged.get(key)?.files.values() ?? []) {
+      expect(/\bimport\s*[({*\w"'][^;]*?["']node:/.exec(code.toString())).toBeNull();
+    }
   });
 
   it.each([
@@ -104,22 +95,56 @@ describe('npm run package', () => {
   });
 });
 
-/** Unpacks a function and starts it as Lambda does: its name is set, so nothing local is allowed. */
-async function startFromZip(key: string) {
-  const place = join(directory, 'unpacked', key);
-  for (const [name, content] of zips[key] ?? []) {
-    await mkdir(dirname(join(place, name)), { recursive: true });
-    await writeFile(join(place, name), content);
-  }
+describe('the packaged functions', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.stop());
+
+  it('bring a file in parts into IPD', async () => {
+    const { upload, bytes } = await storeParts(world);
+    const [uploads, deliver] = await Promise.all(
+      ['uploads', 'deliver'].map((key) => startFromZip(key, ownEnvironment())),
+    );
+    if (uploads === undefined || deliver === undefined) throw new Error('two workers');
+    try {
+      const completed = await callHttp(
+        async (event) => httpAnswer.parse(JSON.parse(await uploads.run(event))),
+        { route: 'POST /v1/uploads/{id}/complete', parameters: { id: upload.id } },
+      );
+      const delivered = await deliver.run(queueEvent({ uploadId: upload.id, attempt: 1 }));
+
+      expect(completed).toMatchObject({ status: 200, body: { status: 'staged' } });
+      expect(JSON.parse(delivered)).toEqual({ batchItemFailures: [] });
+      expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
+      expect(await world.received()).toMatchObject([{ size: bytes.length }]);
+      expect(await world.isStaged(upload.id)).toBe(false);
+    } finally {
+      for (const worker of [uploads, deliver]) worker.kill();
+      await Promise.all([uploads.exited, deliver.exited]);
+    }
+  }, 30_000);
+});
+
+/** With the addresses of a world that was started. */
+function ownEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
+/** Starts a function as Lambda does: its name is set, so nothing local is allowed, unless an environment is given. */
+async function startFromZip(key: string, environment?: Record<string, string>) {
   const definition = templateFunctions().find((candidate) => candidate.key === key);
   if (definition === undefined) throw new Error(`the template has no function ${key}`);
   const [path = '', exportName = ''] = definition.handler.split('.');
   return startWorker({
     ...definition,
-    modulePath: join(place, `${path}.mjs`),
+    modulePath: join(packaged.get(key)?.path ?? '', `${path}.mjs`),
     exportName,
     region: REGION,
-    environment: {
+    environment: environment ?? {
       ...definition.environment,
       AWS_LAMBDA_FUNCTION_NAME: definition.name,
       AWS_REGION: REGION,

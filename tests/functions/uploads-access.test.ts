@@ -9,7 +9,7 @@ const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', 
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ environment: { PROJECTS_CLAIM: 'projects', POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+  world = await startWorld({ environment: { PROJECTS_CLAIM: 'projects' } });
 });
 afterAll(() => world.stop());
 

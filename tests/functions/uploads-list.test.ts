@@ -14,7 +14,7 @@ const problemType = { 'content-type': 'application/problem+json' };
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+  world = await startWorld();
 });
 afterAll(() => world.stop());
 

@@ -19,7 +19,7 @@ const problemType = { 'content-type': 'application/problem+json', 'cache-control
 let world: World;
 beforeAll(async () => {
   world = await startWorld({
-    environment: { POWERTOOLS_LOG_LEVEL: 'SILENT', MAX_OPEN_UPLOADS: '200', UPLOADS_PER_MINUTE: '300' },
+    environment: { MAX_OPEN_UPLOADS: '200', UPLOADS_PER_MINUTE: '300' },
   });
 });
 afterEach(async () => {

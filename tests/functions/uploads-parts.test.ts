@@ -13,7 +13,7 @@ const inParts = { ...file, mode: 'multipart' };
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+  world = await startWorld();
 });
 afterEach(() => world.reset());
 afterAll(() => world.stop());

@@ -12,7 +12,7 @@ const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4
 let world: World;
 beforeAll(async () => {
   const limits = { MAX_OPEN_UPLOADS: '2', UPLOADS_PER_MINUTE: '3' };
-  world = await startWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT', ...limits } });
+  world = await startWorld({ environment: { ...limits } });
 });
 afterAll(() => world.stop());
 

@@ -18,7 +18,7 @@ const problemType = { 'content-type': 'application/problem+json', 'cache-control
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+  world = await startWorld();
 });
 afterEach(async () => {
   await world.reset();

@@ -46,6 +46,7 @@ describe('readConfig', () => {
         failedRetentionMs: 7 * 24 * 3_600_000,
         commitWindowMs: 600_000,
       },
+      recordRetentionMs: 400 * 24 * 3_600_000,
       preflight: true,
       projectsClaim: undefined,
       projects: ['*'],
@@ -121,6 +122,9 @@ describe('readConfig', () => {
     ['UPLOAD_DEADLINE_HOURS', 1, 720],
     ['RETRY_WINDOW_HOURS', 1, 720],
     ['FAILED_RETENTION_DAYS', 1, 90],
+    ['RECORD_RETENTION_DAYS', 30, 3650],
+    ['STAGED_FILES_EXPIRE_DAYS', 19, 400],
+    ['PARTS_EXPIRE_DAYS', 4, 60],
     ['IPD_RATE', 1, 12_000],
     ['MULTIPART_THRESHOLD_BYTES', 1, 5 * 1024 ** 3],
     ['PART_SIZE_BYTES', 5 * 1024 ** 2, 100 * 1024 ** 2],
@@ -131,6 +135,26 @@ describe('readConfig', () => {
     for (const value of [min, max]) expect(refusalOf({ [name]: String(value) })).toBe('');
     for (const value of [min - 1, max + 1, min + 0.5, -1, 'x', ' ', 'NaN', 'Infinity']) {
       expect(refusalOf({ [name]: String(value) })).toContain(`${name}: `);
+    }
+  });
+
+  it('lets nothing go by itself that the schedule may still want', () => {
+    const longest = {
+      UPLOAD_DEADLINE_HOURS: '720',
+      RETRY_WINDOW_HOURS: '720',
+      FAILED_RETENTION_DAYS: '90',
+    };
+
+    expect(refusalOf(longest)).toBe('');
+    for (const [name, days] of [
+      ['PARTS_EXPIRE_DAYS', 31],
+      ['STAGED_FILES_EXPIRE_DAYS', 241],
+      ['RECORD_RETENTION_DAYS', 241],
+    ] as const) {
+      expect(refusalOf({ ...longest, [name]: String(days) })).toBe('');
+      expect(refusalOf({ ...longest, [name]: String(days - 1) })).toContain(
+        `${name}: must be at least ${days}`,
+      );
     }
   });
 

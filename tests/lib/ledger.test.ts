@@ -289,7 +289,7 @@ describe('ledger', () => {
       expect(await dueIds(world.ledger, dueAt)).not.toContain(upload.id);
       const rows: { id: string; status: string }[] = [];
       for await (const row of world.ledger.due(Date.parse(after.dueAt ?? ''))) rows.push(row);
-      expect(rows).toContainEqual({ id: upload.id, status: 'awaiting_upload' });
+      expect(rows).toContainEqual({ id: upload.id, status: 'awaiting_upload', dueAt: after.dueAt });
     });
   });
 });

@@ -15,6 +15,8 @@ describe('URLs that are signed with a key of their own', () => {
         SIGNING_CREDENTIALS: JSON.stringify(signingKeys),
         STAGING_URL_TTL_SECONDS: String(WEEK_SECONDS),
         UPLOAD_DEADLINE_HOURS: '200',
+        PARTS_EXPIRE_DAYS: '10',
+        STAGED_FILES_EXPIRE_DAYS: '25',
       },
     });
   });
@@ -111,19 +113,22 @@ describe('URLs that are signed with a key of their own', () => {
     expect((await putFile(oneRequest(invitation), bytes)).status).toBe(200);
   });
 
-  it.each(['region', 'keys'] as const)('are not to be had without the %s of whoever signs', async (missing) => {
-    const { signing } = world.build({
-      config: {
-        signer: { endpoint: undefined, credentials: undefined },
-        aws: { ...world.config.aws, [missing]: undefined },
-      },
-    });
-    const target = { key: 'staging/x', uploadId: 'u', number: 1, expiresInSeconds: 60 };
+  it.each(['region', 'keys'] as const)(
+    'are not to be had without the %s of whoever signs',
+    async (missing) => {
+      const { signing } = world.build({
+        config: {
+          signer: { endpoint: undefined, credentials: undefined },
+          aws: { ...world.config.aws, [missing]: undefined },
+        },
+      });
+      const target = { key: 'staging/x', uploadId: 'u', number: 1, expiresInSeconds: 60 };
 
-    await expect(signing.partUrl(target)).rejects.toThrow(
-      'settings: to sign URLs, AWS_REGION is needed, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or SIGNING_CREDENTIALS',
-    );
-  });
+      await expect(signing.partUrl(target)).rejects.toThrow(
+        'settings: to sign URLs, AWS_REGION is needed, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or SIGNING_CREDENTIALS',
+      );
+    },
+  );
 
   it('are not to be had with credentials that cannot be read, and nothing of them is told', async () => {
     const credentials = { kind: 'inline', json: '{"accessKeyId":"secret-word"}' } as const;

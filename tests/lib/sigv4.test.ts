@@ -60,9 +60,11 @@ describe('a signature', () => {
     jest.useRealTimers();
   });
 
-  function referee({ signer: { keys: credentials, region, endpoint }, isFolder = false }: Place): S3Client {
+  function referee({ signer, isFolder = false }: Place): S3Client {
+    const { region, endpoint } = signer;
+    const { sessionToken, ...pair } = signer.keys;
     return new S3Client({
-      credentials,
+      credentials: { ...pair, ...(sessionToken !== undefined && { sessionToken }) },
       region,
       ...(endpoint !== undefined && { endpoint, forcePathStyle: isFolder }),
       requestChecksumCalculation: 'WHEN_REQUIRED',

@@ -285,6 +285,18 @@ describe('CORS', () => {
     expect(events).toEqual([]);
   });
 
+  it('leaves the status of a preflight to the function where $default takes it', async () => {
+    const open = await startGateway({ port: 0 });
+    open.serve({ ...api, routes: [...api.routes, { routeKey: '$default', functionKey: 'items' }] });
+    answer = () => ({ statusCode: 418, headers: { 'access-control-allow-methods': 'NONE' } });
+    const headers = { origin, 'access-control-request-method': 'GET' };
+    const response = await fetch(`${open.url}/items/1`, { method: 'OPTIONS', headers });
+    await open.close();
+
+    expect(response.status).toBe(418);
+    expect(response.headers.get('access-control-allow-methods')).toContain('DELETE');
+  });
+
   it('allows nothing to another origin', async () => {
     const response = await preflight('https://evil.example.com');
 

@@ -297,6 +297,20 @@ describe('limits and places', () => {
     expect(refused.headers.get('retry-after')).toBe(retryAfter);
     expect(refusedText).toContain(text);
   });
+
+  it('takes one more as soon as the bucket holds one again', async () => {
+    let now = Date.now();
+    const limited = await startClient({ clock: () => now });
+    await limited.admin('PUT', '/settings', { rateLimit: { uploadsPerSecond: 2, counts: 'bucket' } });
+
+    const first = [await limited.upload(), await limited.upload(), await limited.upload()];
+    now += 500;
+    const later = [await limited.upload(), await limited.upload()];
+    await limited.close();
+
+    expect(first.map((response) => response.status)).toEqual([200, 200, 429]);
+    expect(later.map((response) => response.status)).toEqual([200, 429]);
+  });
 });
 
 describe('the list', () => {

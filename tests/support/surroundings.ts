@@ -1,7 +1,7 @@
 /** What a test puts in the place of real time and of logs. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
-import type { Telemetry } from '../../lib/telemetry.ts';
+import type { Fields, Measures, Telemetry } from '../../lib/telemetry.ts';
 
 /** Time that passes only when told to, or when somebody sleeps. */
 export function createTestClock(
@@ -38,6 +38,29 @@ export function collectErrors(): {
       warn: () => undefined,
       error: (message, _error, fields) => void errors.push({ message, fields }),
       measure: () => undefined,
+    },
+  };
+}
+
+/** Telemetry that keeps all that it is told, in order. */
+export function collectTelemetry(): {
+  lines: (Fields & { message: string })[];
+  measured: (Measures & { code?: string })[];
+  telemetry: Telemetry;
+} {
+  const lines: (Fields & { message: string })[] = [];
+  const measured: (Measures & { code?: string })[] = [];
+  const tell = (message: string, fields: Fields = {}): void => void lines.push({ message, ...fields });
+  return {
+    lines,
+    measured,
+    telemetry: {
+      info: tell,
+      warn: tell,
+      error: (message, _error, fields) => tell(message, fields),
+      measure: (measures, dimensions) => {
+        if (Object.keys(measures).length > 0) measured.push({ ...measures, ...dimensions });
+      },
     },
   };
 }

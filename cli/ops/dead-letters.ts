@@ -1,0 +1,131 @@
+/**
+ * `npm run ops -- dead-letters`: messages that were given up after too many deliveries, and their way back. A message
+ * only asks for a delivery: what the ledger says decides what comes of it, so none of them sends a file twice.
+ */
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import type { Message } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
+import { readMessage } from '../../lib/queue.ts';
+import { uploadIdOf } from '../../lib/upload.ts';
+import { openServices } from './place.ts';
+import type { Opened } from './place.ts';
+import { readCount, sayAge } from './terms.ts';
+import type { Task } from './terms.ts';
+
+/** Long enough to work through what was received; what is left over shows up again then. */
+const HIDDEN_SECONDS = 60;
+/** The most that SQS hands out at once. */
+const BATCH = 10;
+const STANDARD_LIMIT = 100;
+
+const policy = z.object({ deadLetterTargetArn: z.string() });
+
+type Letter = {
+  messageId: string;
+  ageSeconds: number;
+  /** What it asks for; undefined when it is none of ours. */
+  kind: 'request' | 'arrival' | undefined;
+  uploadId: string | undefined;
+  status: string | undefined;
+};
+
+export const deadLetters: Task = {
+  takes: ['redrive', 'limit'],
+
+  check: ({ values }) => void readCount('limit', values.limit, STANDARD_LIMIT),
+
+  async run({ values, say, signal }) {
+    const services = await openServices(values);
+    const client = new SQSClient({});
+    const from = await findDeadLetters(client, services.config.queueUrl);
+    const messages = await receive(client, { from, limit: readCount('limit', values.limit, STANDARD_LIMIT) });
+    const letters = await Promise.all(messages.map((message) => read(services, message)));
+    letters.forEach((letter) => say(describe(letter)));
+    let moved = 0;
+    for (const message of messages) {
+      if (!values.redrive || signal.aborted) await release(client, from, message);
+      else {
+        await move(client, { from, to: services.config.queueUrl }, message);
+        moved += 1;
+      }
+    }
+    say(values.redrive ? `${moved} went back to the delivery queue.` : `${letters.length} dead letters.`);
+    return { well: !signal.aborted, answer: { deadLetters: letters, moved } };
+  },
+};
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html */
+async function findDeadLetters(client: SQSClient, queueUrl: string): Promise<string> {
+  const asked = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['RedrivePolicy'] });
+  const { Attributes } = await client.send(asked);
+  const { deadLetterTargetArn } = policy.parse(JSON.parse(Attributes?.['RedrivePolicy'] ?? '{}'));
+  const QueueName = deadLetterTargetArn.split(':').at(-1);
+  const { QueueUrl = '' } = await client.send(new GetQueueUrlCommand({ QueueName }));
+  // Emulators name hosts that need not resolve; the one that is in use does.
+  return new URL(new URL(QueueUrl).pathname, queueUrl).href;
+}
+
+async function receive(
+  client: SQSClient,
+  { from, limit }: { from: string; limit: number },
+): Promise<Message[]> {
+  const messages: Message[] = [];
+  while (messages.length < limit) {
+    const { Messages = [] } = await client.send(
+      new ReceiveMessageCommand({
+        QueueUrl: from,
+        MaxNumberOfMessages: Math.min(limit - messages.length, BATCH),
+        VisibilityTimeout: HIDDEN_SECONDS,
+        // All servers are asked, so that a few messages are found at once.
+        WaitTimeSeconds: 1,
+        MessageSystemAttributeNames: ['SentTimestamp'],
+      }),
+    );
+    if (Messages.length === 0) break;
+    messages.push(...Messages);
+  }
+  return messages;
+}
+
+/** Sent before it is deleted: what happens twice is harmless, what is lost is not. */
+async function move(
+  client: SQSClient,
+  { from, to }: { from: string; to: string },
+  message: Message,
+): Promise<void> {
+  await client.send(new SendMessageCommand({ QueueUrl: to, MessageBody: message.Body }));
+  await client.send(new DeleteMessageCommand({ QueueUrl: from, ReceiptHandle: message.ReceiptHandle }));
+}
+
+async function release(client: SQSClient, from: string, { ReceiptHandle }: Message): Promise<void> {
+  await client.send(
+    new ChangeMessageVisibilityCommand({ QueueUrl: from, ReceiptHandle, VisibilityTimeout: 0 }),
+  );
+}
+
+async function read({ ledger, clock }: Opened, message: Message): Promise<Letter> {
+  const { MessageId: messageId = '', Body = '', Attributes } = message;
+  const ageSeconds = Math.floor((clock.now() - Number(Attributes?.SentTimestamp ?? 0)) / 1000);
+  const asked = readMessage(Body);
+  const about = { messageId, ageSeconds };
+  if (asked === undefined) return { ...about, kind: undefined, uploadId: undefined, status: undefined };
+  const isRequest = 'request' in asked;
+  const uploadId = isRequest ? asked.request.uploadId : uploadIdOf(asked.arrivals[0]?.key ?? '');
+  const upload = uploadId === undefined ? undefined : await ledger.find(uploadId);
+  return { ...about, kind: isRequest ? 'request' : 'arrival', uploadId, status: upload?.status };
+}
+
+function describe({ messageId, ageSeconds, kind, uploadId, status }: Letter): string {
+  const age = sayAge(ageSeconds * 1000);
+  const what = { request: 'asks for a delivery of', arrival: 'tells of the file of' };
+  if (kind === undefined) return `${messageId}  ${age}  is none of our messages`;
+  return `${messageId}  ${age}  ${what[kind]} ${uploadId ?? 'no upload'}, which is ${status ?? 'not known'}`;
+}

@@ -1,0 +1,38 @@
+/** `npm run ops -- list`: uploads by state, age, project and code, one a line. */
+import { openServices } from './place.ts';
+import { findUploads, readSelection, SELECTING, toRow, whatIsHidden } from './selection.ts';
+import { sayAge, sayTable } from './terms.ts';
+import type { Task } from './terms.ts';
+
+const HEADINGS = ['ID', 'STATE', 'CODE', 'AGE', 'DUE IN', 'ATTEMPTS', 'BYTES', 'PROJECT', 'WORK ITEM'];
+
+export const list: Task = {
+  takes: SELECTING,
+
+  check: ({ values }) => void readSelection(values),
+
+  async run({ values, say }) {
+    const selection = readSelection(values);
+    const services = await openServices(values);
+    const now = services.clock.now();
+    const { uploads, isAll } = await findUploads(services, selection, now);
+    const rows = uploads.map((upload) => toRow(upload, now));
+    const cells = rows.map((row) => [
+      row.id,
+      row.isInDoubt ? `${row.status} (in doubt)` : row.status,
+      row.code ?? '-',
+      sayAge(row.ageSeconds * 1000),
+      row.dueAt === undefined ? '-' : sayAge(Math.max(Date.parse(row.dueAt) - now, 0)),
+      String(row.attempts),
+      String(row.size),
+      row.projectId,
+      row.issueId,
+    ]);
+    if (rows.length > 0) sayTable([HEADINGS, ...cells]).forEach(say);
+    else say('No such uploads.');
+    if (!isAll) say(`There are more than ${selection.limit}: --limit shows more, other options fewer.`);
+    const hidden = whatIsHidden(selection);
+    if (hidden !== undefined) say(hidden);
+    return { well: true, answer: { uploads: rows, isAll } };
+  },
+};

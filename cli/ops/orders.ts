@@ -1,0 +1,62 @@
+/**
+ * From a command line to the command that it orders, and the command's way to be carried out: what is said goes where
+ * people look, the answer for programs is the last line.
+ */
+import { parseArgs } from 'node:util';
+import { deadLetters } from './dead-letters.ts';
+import { list } from './list.ts';
+import { describeTrouble, useAccount } from './place.ts';
+import { probe } from './probe.ts';
+import { redrive } from './redrive.ts';
+import { show } from './show.ts';
+import { smoke } from './smoke.ts';
+import { OPTIONS } from './terms.ts';
+import type { Given, Say, Task, Values } from './terms.ts';
+
+type Order = Given & { task: Task };
+
+/** `print` is for results, `note` for everything else. */
+type Surroundings = { signal: AbortSignal; print: Say; note: Say };
+
+const TASKS: Record<string, Task> = { list, show, redrive, 'dead-letters': deadLetters, probe, smoke };
+/** What says which deployment, and how to answer: any command takes these. */
+const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'json', 'help']);
+
+/** Throws on wrong usage. */
+export function readOrder(args: string[]): Order | 'help' {
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
+  if (values.help) return 'help';
+  const [command = '', ...names] = positionals;
+  const task = Object.hasOwn(TASKS, command) ? TASKS[command] : undefined;
+  if (task === undefined)
+    throw new Error(command === '' ? 'Name a command' : `There is no command ${command}`);
+  const foreign = given(values).find((name) => !COMMON.has(name) && !task.takes.includes(name));
+  if (foreign !== undefined) throw new Error(`${command} takes no option --${foreign}`);
+  if (names.length > 0 && !task.takes.includes('ID')) throw new Error(`${command} takes no names`);
+  const places = [values.local, values.stage, values.settings].filter(Boolean);
+  if (places.length > 1) throw new Error('Give only one of --local, --stage and --settings');
+  task.check?.({ values, names });
+  return { task, values, names };
+}
+
+/** Whether all went well. What went wrong is said in a line or two. */
+export async function carryOut(
+  { task, values, names }: Order,
+  { signal, print, note }: Surroundings,
+): Promise<boolean> {
+  useAccount(values);
+  try {
+    const { well, answer } = await task.run({ values, names, say: values.json ? note : print, signal });
+    if (values.json) print(JSON.stringify(answer));
+    return well;
+  } catch (error) {
+    const words = describeTrouble(error);
+    note(words);
+    if (values.json) print(JSON.stringify({ error: words }));
+    return false;
+  }
+}
+
+function given(values: Values): string[] {
+  return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+}

@@ -1,0 +1,168 @@
+/**
+ * Which deployment an operator means, and the services to work on it. The settings are those that its functions run
+ * with, so nothing has to be told twice: they name the table, the bucket and the queue. Secrets stay references.
+ */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { readConfig } from '../../lib/config.ts';
+import type { Config } from '../../lib/config.ts';
+import { buildServices, createDocuments } from '../../lib/services.ts';
+import type { Telemetry } from '../../lib/telemetry.ts';
+import { awsCredentials, IPD_CREDENTIALS } from '../../local/settings.ts';
+import { localDirectory } from '../local-stack.ts';
+import { describeError } from '../transfer.ts';
+import type { Values } from './terms.ts';
+
+type Settings = Record<string, string | undefined>;
+
+export type Opened = Awaited<ReturnType<typeof openServices>>;
+
+const SERVICE = 'ipd-attachment-bridge';
+
+/** What is done by hand is said to the operator and kept in the record: no log group reads what is printed here. */
+const silent: Telemetry = {
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  measure: () => undefined,
+};
+
+const settingsFile = z.record(z.string(), z.string());
+const stackFile = z.object({
+  s3Url: z.url(),
+  sqsUrl: z.url(),
+  snsUrl: z.url(),
+  dynamodbUrl: z.url(),
+  ipdUrl: z.url(),
+});
+
+/** Says in whose name AWS is asked: the SDK and the AWS command line interface both take that from here. */
+export function useAccount({ profile, region }: Values): void {
+  if (profile !== undefined) process.env['AWS_PROFILE'] = profile;
+  if (region !== undefined) process.env['AWS_REGION'] = region;
+}
+
+/** The services of the deployment that the options name. */
+export async function openServices(values: Values) {
+  const settings = await findSettings(values);
+  const config = readConfigFor(settings);
+  const documents = createDocuments();
+  return { ...buildServices(config, { documents, telemetry: silent }), documents };
+}
+
+/** How to reach IPD there: a tenant can be measured before anything is deployed, so nothing else need be set. */
+export async function findIpd(values: Values): Promise<Config['ipd']> {
+  const nothing = { STAGING_BUCKET: '-', UPLOADS_TABLE: '-', DELIVERY_QUEUE_URL: 'https://sqs.invalid/-' };
+  const ours = Object.entries(process.env).filter(([name]) => name.startsWith('IPD_'));
+  const settings = { ...nothing, ...(await findSettings(values)), ...Object.fromEntries(ours) };
+  return readConfigFor(settings).ipd;
+}
+
+/** Where a stage has its API, as its stack says. */
+export async function findApi(stage: string): Promise<string> {
+  const query = "Stacks[0].Outputs[?OutputKey=='HttpApiUrl'].OutputValue | [0]";
+  const name = `${SERVICE}-${stage}`;
+  const answer = await aws(['cloudformation', 'describe-stacks', '--stack-name', name, '--query', query]);
+  return z.url({ error: `The stack ${name} does not tell where its API is: give --api` }).parse(answer);
+}
+
+/** One or two lines for people: what went wrong, and what to do where that is known. Never a stack trace. */
+export function describeTrouble(error: unknown): string {
+  const name = error instanceof Error ? error.name : '';
+  const hint = HINTS[name];
+  const words = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error);
+  return hint === undefined ? words : `${words}\n${hint}`;
+}
+
+const SIGN_IN = 'Set AWS_PROFILE or give --profile, and sign in if it needs that (aws sso login).';
+
+/** By the names of the errors that the SDK throws. */
+const HINTS: Record<string, string> = {
+  CredentialsProviderError: SIGN_IN,
+  ExpiredTokenException: SIGN_IN,
+  UnrecognizedClientException: SIGN_IN,
+  InvalidClientTokenId: SIGN_IN,
+  ResourceNotFoundException:
+    'There is no such table in this account and region: is it the right --stage and --region?',
+  QueueDoesNotExist:
+    'There is no such queue in this account and region: is it the right --stage and --region?',
+};
+
+async function findSettings(values: Values): Promise<Settings> {
+  const { local, stage, settings: file } = values;
+  if (local === true) return findLocal();
+  if (file !== undefined) return readSettings(file);
+  if (stage === undefined) return process.env;
+  const name = `${SERVICE}-${stage}-uploads`;
+  const query = 'Environment.Variables';
+  const command = ['lambda', 'get-function-configuration', '--function-name', name, '--query', query];
+  return settingsFile.parse(await aws(command));
+}
+
+async function findLocal(): Promise<Settings> {
+  const directory = localDirectory();
+  const text = await readFile(join(directory, 'stack.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) throw new Error('No stack is running: run npm start in another terminal first');
+  const urls = stackFile.parse(JSON.parse(text));
+  const settings = await readSettings(join(directory, 'settings.json'));
+  const { accessKeyId, secretAccessKey } = awsCredentials(process.env);
+  const surroundings = {
+    AWS_REGION: settings['AWS_REGION'],
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_ENDPOINT_URL_S3: urls.s3Url,
+    AWS_ENDPOINT_URL_SQS: urls.sqsUrl,
+    AWS_ENDPOINT_URL_SNS: urls.snsUrl,
+    AWS_ENDPOINT_URL_DYNAMODB: urls.dynamodbUrl,
+  };
+  // A profile comes before keys, and would be asked for ones that the local parts do not know.
+  delete process.env['AWS_PROFILE'];
+  Object.assign(process.env, surroundings);
+  return { IPD_CREDENTIALS: JSON.stringify(IPD_CREDENTIALS), ...settings };
+}
+
+async function readSettings(path: string): Promise<Settings> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new Error(`${path} cannot be read`, { cause });
+  });
+  try {
+    return settingsFile.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new Error(`${path} does not hold settings: one JSON object of names and texts is needed`, {
+      cause,
+    });
+  }
+}
+
+/** Who may upload is no matter here, so that question need not be answered. */
+function readConfigFor(settings: Settings): Config {
+  try {
+    return readConfig({ IPD_PROJECTS: '*', ...settings });
+  } catch (cause) {
+    throw new Error(
+      `The deployment is not known: give --stage, --settings or --local, or set what is missing (${describeError(cause)})`,
+      { cause },
+    );
+  }
+}
+
+/** Asks the AWS command line interface, which operators have: SDK clients for these two calls would serve nothing else. */
+async function aws(args: string[]): Promise<unknown> {
+  const asked = promisify(execFile)('aws', [...args, '--output', 'json']);
+  const { stdout } = await asked.catch((error: unknown) => {
+    throw new Error(describeAws(args, error));
+  });
+  return JSON.parse(stdout);
+}
+
+function describeAws(args: string[], error: unknown): string {
+  if (!(error instanceof Error)) return `aws failed: ${String(error)}`;
+  if ('code' in error && error.code === 'ENOENT') {
+    return '--stage needs the AWS command line interface (aws); or give --settings, and smoke --api';
+  }
+  const words = 'stderr' in error ? String(error.stderr).trim().split('\n').at(-1) : undefined;
+  return `aws ${args.slice(0, 2).join(' ')} failed: ${words || error.message}`;
+}

@@ -1,0 +1,178 @@
+/**
+ * The single measurements of a tenant, each of one question that no public page answers. They send as little as the
+ * question allows, since nothing that is attached can be removed by a program.
+ */
+import { LIST_LIMIT } from '../../lib/ipd/client.ts';
+import { pauseAfter } from './tenant.ts';
+import type { Sample, Tenant, Way } from './tenant.ts';
+
+export const PARALLEL = 5;
+const LOOK_EVERY_MS = 200;
+const THROTTLED_PAUSE_MS = 500;
+const MOST_AT_SPEED = 40;
+const BIG_BYTES = 5_000_000;
+const FULL_BYTES = 55_000_000;
+
+const NAMES: [string, string][] = [
+  ['plain', 'probe.txt'],
+  ['the same again', 'probe.txt'],
+  ['Chinese', '需求说明.txt'],
+  ['spaces', 'two  spaces.txt'],
+  ['plus and percent', '1+1=100%41.txt'],
+  ['quotes', `double " and single '.txt`],
+  ['emoji', 'smile 😀.txt'],
+  ['256 characters', `${'n'.repeat(252)}.txt`],
+  ['300 characters', `${'n'.repeat(296)}.txt`],
+  ['no extension', 'probe'],
+];
+
+/** What the answer to one file holds, and how long the list takes to show the file; undefined when it never did. */
+export async function measureAnswer(tenant: Tenant, way: Way, patienceMs: number) {
+  const sample = await way.upload();
+  if (!sample.taken) throw new Error(`IPD did not take a file of ${sample.size} bytes: ${sample.answer}`);
+  const listed = await showsUp(tenant, sample, patienceMs);
+  return { idIsTold: sample.attachmentId !== null, fields: sample.fields, listDelayMs: listed?.afterMs };
+}
+
+/** Which names are taken, and what becomes of them. An empty file is among them, since that is as odd. */
+export async function measureNames(tenant: Tenant, way: Way, patienceMs: number) {
+  const sent: { label: string; filename: string; sample: Sample }[] = [];
+  for (const [label, filename] of NAMES)
+    sent.push({ label, filename, sample: await way.upload({ filename }) });
+  const empty = await way.upload({ size: 0, filename: 'empty.txt' });
+  const last = sent.findLast(({ sample }) => sample.taken);
+  if (last !== undefined) await showsUp(tenant, last.sample, patienceMs);
+  const listed = await tenant.list();
+  const named = sent.map(({ label, filename, sample }) => {
+    const { taken, answer } = sample;
+    const shown = listed.find((one) => isSame(one, sample))?.name;
+    return { label, taken, answer, shown, isKept: taken && shown === filename };
+  });
+  return [
+    ...named,
+    { label: 'empty file', taken: empty.taken, answer: empty.answer, shown: undefined, isKept: empty.taken },
+  ];
+}
+
+/** How many of several files at once are taken by one work item. */
+export async function measureParallel(tenant: Tenant) {
+  const samples = await Promise.all(waysOf(tenant).map((way) => way.uploadOnce()));
+  const refusal = samples.find(({ taken }) => !taken);
+  return {
+    sent: samples.length,
+    taken: samples.filter(({ taken }) => taken).length,
+    refusal: refusal?.answer,
+  };
+}
+
+/** How fast files are taken: at first, and once IPD asks for fewer. Ends after a while, or after so many files. */
+export async function measureRate(tenant: Tenant, seconds: number) {
+  const startedAt = performance.now();
+  const elapsed = (): number => (performance.now() - startedAt) / 1000;
+  let taken = 0;
+  let throttle: { after: number; at: number; sample: Sample } | undefined;
+  let refusal: Sample | undefined;
+  let rateHeaders: Record<string, string> = {};
+  const isOver = (): boolean => elapsed() >= seconds || taken >= MOST_AT_SPEED || refusal !== undefined;
+  const work = async (way: Way): Promise<void> => {
+    while (!isOver()) {
+      const sample = await way.uploadOnce();
+      rateHeaders = { ...rateHeaders, ...sample.rateHeaders };
+      if (sample.taken) taken += 1;
+      else if (sample.throttled) {
+        throttle ??= { after: taken, at: elapsed(), sample };
+        await tenant.wait(pauseAfter(sample, THROTTLED_PAUSE_MS));
+      } else refusal = sample;
+    }
+  };
+  await Promise.all(waysOf(tenant).map(work));
+  const sinceThrottle = throttle && { taken: taken - throttle.after, seconds: elapsed() - throttle.at };
+  const isSteady = sinceThrottle !== undefined && sinceThrottle.taken > 0 && sinceThrottle.seconds >= 1;
+  return {
+    taken,
+    seconds: elapsed(),
+    perMinute: isSteady ? (sinceThrottle.taken / sinceThrottle.seconds) * 60 : (taken / elapsed()) * 60,
+    throttled: throttle && {
+      afterUploads: throttle.after,
+      afterSeconds: throttle.at,
+      answer: throttle.sample.answer,
+      retryAfter: throttle.sample.retryAfter,
+    },
+    refusal: refusal?.answer,
+    rateHeaders,
+  };
+}
+
+/** The largest size that is taken and the smallest that is not, by these steps and by halving what is between them. */
+export async function measureSizes(way: Way, { sizes, refine }: { sizes: number[]; refine: number }) {
+  let range: Range = { taken: 0, refused: undefined };
+  for (const size of sizes.toSorted((a, b) => a - b)) {
+    range = await narrowed(way, range, size);
+    if (range.refused !== undefined) break;
+  }
+  for (let step = 0; step < refine; step += 1) {
+    if (range.refused === undefined) break;
+    range = await narrowed(way, range, Math.floor((range.taken + range.refused.size) / 2));
+  }
+  const { taken, refused } = range;
+  return { auth: way.auth, taken, refused: refused?.size, answer: refused?.answer };
+}
+
+type Range = { taken: number; refused: Sample | undefined };
+
+async function narrowed(way: Way, range: Range, size: number): Promise<Range> {
+  const sample = await way.upload({ size });
+  return sample.taken ? { ...range, taken: size } : { ...range, refused: sample };
+}
+
+/** Whether a body is taken whose length is not told, and one that comes slowly. */
+export async function measureBodies(way: Way, slowSeconds: number) {
+  const chunked = await way.upload({ chunked: true });
+  const slow = await way.upload({ trickleSeconds: slowSeconds });
+  return {
+    chunked: { taken: chunked.taken, answer: chunked.answer },
+    slow: { taken: slow.taken, answer: slow.answer, seconds: slow.durationMs / 1000 },
+  };
+}
+
+/** Attaches until the work item takes no more. */
+export async function measureFullness(tenant: Tenant, way: Way) {
+  const before = await tenant.list();
+  let files = before.length;
+  let bytes = before.reduce((sum, { size }) => sum + Math.max(size, 0), 0);
+  let refusal: string | undefined;
+  while (refusal === undefined && files <= LIST_LIMIT) {
+    const sample = await way.upload(bytes < FULL_BYTES ? { size: BIG_BYTES + files } : {});
+    if (!sample.taken) refusal = sample.answer;
+    else {
+      files += 1;
+      bytes += sample.size;
+    }
+  }
+  return { files, bytes, refusal };
+}
+
+async function showsUp(
+  tenant: Tenant,
+  sample: Sample,
+  patienceMs: number,
+): Promise<{ afterMs: number } | undefined> {
+  const since = performance.now();
+  for (;;) {
+    const listed = await tenant.list();
+    const afterMs = Math.round(performance.now() - since);
+    if (listed.some((one) => isSame(one, sample))) return { afterMs };
+    if (afterMs >= patienceMs) return undefined;
+    await tenant.wait(LOOK_EVERY_MS);
+  }
+}
+
+function isSame(listed: { id: string; size: number }, { attachmentId, size }: Sample): boolean {
+  return attachmentId === null ? listed.size === size : listed.id === attachmentId;
+}
+
+/** As many clients as files go at once, signed where that is possible: a token for each would be as many calls to IAM. */
+function waysOf(tenant: Tenant): Way[] {
+  const [auth] = tenant.auths;
+  return auth === undefined ? [] : Array.from({ length: PARALLEL }, () => tenant.way(auth));
+}

@@ -1,0 +1,101 @@
+/**
+ * `npm run ops -- redrive`: has failed uploads tried again as their owners could. Nothing is sent blindly: one that IPD
+ * may have goes back to the state in which it is looked for. They become due, so the sweep paces them by IPD_RATE.
+ */
+import { userInfo } from 'node:os';
+import { redrive as redriven } from '../../lib/lifecycle.ts';
+import { isUploadId, stagingKey } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { openServices } from './place.ts';
+import type { Opened } from './place.ts';
+import { findUploads, readSelection, SELECTING } from './selection.ts';
+import type { Given, Task } from './terms.ts';
+
+const LONGEST_REASON = 200;
+
+/** What becomes of one: `status` is the state that it goes back to, `why` says what keeps it where it is. */
+type Outcome = { id: string; status: string } | { id: string; why: string };
+
+export const redrive: Task = {
+  takes: ['ID', ...SELECTING.filter((name) => name !== 'state'), 'all', 'reason', 'by', 'dry-run'],
+  check,
+
+  async run({ values, names, say, signal }) {
+    const services = await openServices(values);
+    const isTrial = values['dry-run'] ?? false;
+    const { uploads, isAll, missing } = await choose(services, { values, names });
+    const note = { by: values.by ?? userInfo().username, reason: values.reason ?? '' };
+    const outcomes: Outcome[] = missing.map((id) => ({ id, why: 'there is no such upload' }));
+    for (const upload of uploads) {
+      if (signal.aborted) break;
+      outcomes.push(await tryAgain(services, upload, isTrial ? undefined : note));
+    }
+    for (const outcome of outcomes) say(`${outcome.id}  ${describe(outcome, isTrial)}`);
+    const done = outcomes.filter((outcome) => 'status' in outcome);
+    say(`${done.length} of ${outcomes.length} ${isTrial ? 'would be' : 'are'} tried again.`);
+    if (!isAll) say('There are more: --limit takes more at once.');
+    const answer = { isTrial, redriven: isTrial ? [] : done, outcomes, isAll };
+    // Of what was named, all is expected to go; of what was chosen, what can.
+    return { well: !signal.aborted && (names.length === 0 || done.length === outcomes.length), answer };
+  },
+};
+
+function check({ values, names }: Given): void {
+  const selection = readSelection(values);
+  const foreign = names.find((id) => !isUploadId(id));
+  if (foreign !== undefined) throw new Error(`${foreign} is no id of an upload`);
+  const { code, projectId, olderThanMs, youngerThanMs } = selection;
+  const isChosen = [code, projectId, olderThanMs, youngerThanMs].some((wish) => wish !== undefined);
+  if (names.length > 0 && (isChosen || values.all)) throw new Error('Name uploads or choose them, not both');
+  if (names.length === 0 && !isChosen && !values.all) {
+    throw new Error('Name uploads, or choose them by --code, --project or age, or give --all');
+  }
+  const reason = values.reason?.trim() ?? '';
+  if (!values['dry-run'] && reason === '') throw new Error('--reason is needed; --dry-run does without');
+  if (reason.length > LONGEST_REASON) throw new Error(`--reason has more than ${LONGEST_REASON} characters`);
+}
+
+async function choose(services: Opened, { values, names }: Given) {
+  if (names.length === 0) {
+    const selection = { ...readSelection(values), states: ['failed'] };
+    return { ...(await findUploads(services, selection, services.clock.now())), missing: [] };
+  }
+  const found = await Promise.all(names.map((id) => services.ledger.find(id)));
+  const uploads = found.filter((upload): upload is Upload => upload !== undefined);
+  const missing = names.filter((id) => !uploads.some((upload) => upload.id === id));
+  return { uploads, isAll: true, missing };
+}
+
+/** Without a note it is only found out what would happen. */
+async function tryAgain(
+  { ledger, staging, clock, config }: Opened,
+  upload: Upload,
+  note: { by: string; reason: string } | undefined,
+): Promise<Outcome> {
+  const { id } = upload;
+  const moment = () => ({ now: clock.now(), policy: config.policy });
+  if (upload.status !== 'failed')
+    return { id, why: `it is ${upload.status}, only a failed one is tried again` };
+  if ((await staging.look(stagingKey(id))) === undefined) {
+    return { id, why: 'its file is gone, so its owner has to upload it again' };
+  }
+  if (note === undefined) {
+    const after = redriven(upload, { ...moment(), by: '', reason: '' });
+    return after === undefined
+      ? { id, why: 'its file never arrived as agreed' }
+      : { id, status: after.status };
+  }
+  const { changed, upload: after } = await ledger.change(upload, (before) =>
+    redriven(before, { ...moment(), ...note }),
+  );
+  return changed
+    ? { id, status: after.status }
+    : { id, why: `it is ${after.status} and cannot be tried again` };
+}
+
+function describe(outcome: Outcome, isTrial: boolean): string {
+  if ('why' in outcome) return `stays: ${outcome.why}`;
+  const what =
+    outcome.status === 'unconfirmed' ? 'looked for in IPD first, since that may have it' : 'sent again';
+  return `${isTrial ? 'would be' : 'is'} ${what}`;
+}

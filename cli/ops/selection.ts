@@ -1,0 +1,138 @@
+/**
+ * Which uploads an operator means, and finding them. The index of what is due holds all that are open, and failed ones
+ * as long as their file is kept: those are found without reading anything else. What is over for good is in no index.
+ */
+import { uploadKey } from '../../lib/ledger.ts';
+import { scan } from '../../lib/sdk/scan.ts';
+import { readRecord } from '../../lib/record.ts';
+import { isFinal } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import type { Opened } from './place.ts';
+import { readAge, readCount } from './terms.ts';
+import type { Values } from './terms.ts';
+
+export type Selection = {
+  states: string[] | undefined;
+  code: string | undefined;
+  projectId: string | undefined;
+  olderThanMs: number | undefined;
+  youngerThanMs: number | undefined;
+  limit: number;
+  scan: boolean;
+};
+
+export const SELECTING = ['state', 'code', 'project', 'older-than', 'younger-than', 'limit', 'scan'];
+
+const FOREVER = Date.UTC(9999, 0);
+const AT_ONCE = 25;
+const STANDARD_LIMIT = 100;
+
+const OPEN = ['awaiting_upload', 'staged', 'delivering', 'waiting', 'unconfirmed'];
+const FINAL = ['delivered', 'failed', 'expired', 'cancelled'];
+
+/** Throws on what is no state, age or number. */
+export function readSelection(values: Values): Selection {
+  const states = values.state?.split(',').flatMap((state) => (state === 'open' ? OPEN : [state]));
+  const unknown = states?.find((state) => !OPEN.includes(state) && !FINAL.includes(state));
+  if (unknown !== undefined) {
+    throw new Error(`There is no state ${unknown}: it is one of ${[...OPEN, ...FINAL].join(', ')}, or open`);
+  }
+  return {
+    states,
+    code: values.code,
+    projectId: values.project,
+    olderThanMs: readAge('older-than', values['older-than']),
+    youngerThanMs: readAge('younger-than', values['younger-than']),
+    limit: readCount('limit', values.limit, STANDARD_LIMIT),
+    scan: values.scan ?? false,
+  };
+}
+
+/** The first of them that are found, the oldest first; `isAll` tells whether there are no more. */
+export async function findUploads(
+  services: Opened,
+  selection: Selection,
+  now: number,
+): Promise<{ uploads: Upload[]; isAll: boolean }> {
+  const found = new Map<string, Upload>();
+  const source = selection.scan ? scanned(services, selection) : indexed(services, selection);
+  for await (const upload of source) {
+    if (fits(upload, selection, now)) found.set(upload.id, upload);
+    // One more than is shown tells that there are more.
+    if (found.size > selection.limit) break;
+  }
+  const uploads = [...found.values()].slice(0, selection.limit);
+  return { uploads: uploads.toSorted(byAge), isAll: found.size <= selection.limit };
+}
+
+/** What the index cannot have, in words; undefined when it has all that was asked for. */
+export function whatIsHidden({ states, scan: isScan }: Selection): string | undefined {
+  const hidden = states?.some((state) => FINAL.includes(state) && state !== 'failed') ?? false;
+  return hidden && !isScan
+    ? 'Uploads that are over for good are in no index: --scan finds them by reading the whole table, which is billed.'
+    : undefined;
+}
+
+async function* indexed({ ledger }: Opened, { states }: Selection): AsyncGenerator<Upload> {
+  let ids: string[] = [];
+  const read = async (): Promise<Upload[]> => {
+    const records = await Promise.all(ids.map((id) => ledger.find(id)));
+    ids = [];
+    return records.filter((upload): upload is Upload => upload !== undefined);
+  };
+  for await (const { id, status } of ledger.due(FOREVER)) {
+    if (states !== undefined && !states.includes(status)) continue;
+    ids.push(id);
+    if (ids.length === AT_ONCE) yield* await read();
+  }
+  yield* await read();
+}
+
+async function* scanned({ documents, config }: Opened, { states }: Selection): AsyncGenerator<Upload> {
+  const wanted = (states ?? []).map((state, index) => [`:state${index}`, state] as const);
+  const isState = `#status IN (${wanted.map(([name]) => name).join(', ')})`;
+  const pages = scan(documents, {
+    table: config.table,
+    filter: ['begins_with(pk, :upload)', ...(wanted.length > 0 ? [isState] : [])].join(' AND '),
+    names: wanted.length > 0 ? { '#status': 'status' } : undefined,
+    values: { ':upload': uploadKey(''), ...Object.fromEntries(wanted) },
+  });
+  for await (const page of pages) yield* page.map((item) => readRecord(item));
+}
+
+function fits(upload: Upload, selection: Selection, now: number): boolean {
+  const { states, code, projectId, olderThanMs = 0, youngerThanMs = Number.POSITIVE_INFINITY } = selection;
+  const age = now - Date.parse(upload.createdAt);
+  return (
+    (states?.includes(upload.status) ?? true) &&
+    (code === undefined || upload.error?.code === code) &&
+    (projectId === undefined || upload.projectId === projectId) &&
+    age >= olderThanMs &&
+    age <= youngerThanMs
+  );
+}
+
+/** What a program gets of an upload in a list. */
+export function toRow(upload: Upload, now: number) {
+  const { id, status, owner, projectId, issueId, filename, size, attempts, createdAt, dueAt } = upload;
+  return {
+    id,
+    status,
+    isFinal: isFinal(upload),
+    code: upload.error?.code,
+    isInDoubt: upload.doubt !== undefined,
+    ageSeconds: Math.floor((now - Date.parse(createdAt)) / 1000),
+    attempts,
+    dueAt,
+    owner,
+    projectId,
+    issueId,
+    filename,
+    size,
+    createdAt,
+  };
+}
+
+function byAge(a: Upload, b: Upload): number {
+  return Date.parse(a.createdAt) - Date.parse(b.createdAt);
+}

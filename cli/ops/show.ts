@@ -1,0 +1,118 @@
+/**
+ * `npm run ops -- show ID`: one upload as the ledger and storage have it, and its past. It shows
+ * who it belongs to and what it is called, but no signed URL, no ticket and no lease token.
+ */
+import { isUploadId, occupiesWorkItem, stagingKey } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { openServices } from './place.ts';
+import type { Opened } from './place.ts';
+import { sayAge } from './terms.ts';
+import type { Task } from './terms.ts';
+
+type Happening = { at: string; what: string };
+
+export const show: Task = {
+  takes: ['ID'],
+
+  check({ names: [id, ...more] }) {
+    if (id === undefined || more.length > 0) throw new Error('Name one upload');
+    if (!isUploadId(id)) throw new Error(`${id} is no id of an upload`);
+  },
+
+  async run({ values, names: [id = ''], say }) {
+    const services = await openServices(values);
+    const upload = await services.ledger.find(id);
+    if (upload === undefined) throw new Error(`There is no upload ${id}`);
+    const around = await lookAround(services, upload);
+    const history = historyOf(upload);
+    describe(upload, around, services.clock.now()).forEach(([name, text]) =>
+      say(`${name.padEnd(14)} ${text}`),
+    );
+    say('');
+    for (const { at, what } of history) say(`${at}  ${what}`);
+    return { well: true, answer: { upload: withoutSecrets(upload), ...around, history } };
+  },
+};
+
+/** What belongs to an upload and is not in its record. */
+async function lookAround({ ledger, staging, breaker }: Opened, upload: Upload) {
+  const own = upload.status === 'delivered' ? upload.attachmentId : null;
+  const ids = [own, upload.candidate, ...(upload.duplicates ?? [])].filter(
+    (id): id is string => typeof id === 'string',
+  );
+  const [claims, holder, staged, { state }] = await Promise.all([
+    ledger.findClaims(ids),
+    ledger.findHolder(upload),
+    staging.look(stagingKey(upload.id)),
+    breaker.view(),
+  ]);
+  const holding = holder === undefined || holder === upload.id ? upload : await ledger.find(holder);
+  return {
+    /** The upload that keeps others of this size away from the work item. */
+    workItemHeldBy: holding !== undefined && occupiesWorkItem(holding) ? holding.id : undefined,
+    claims: Object.fromEntries(claims),
+    stagedBytes: staged?.size,
+    breaker: state,
+  };
+}
+
+function describe(
+  upload: Upload,
+  around: Awaited<ReturnType<typeof lookAround>>,
+  now: number,
+): [string, string][] {
+  const { error, doubt, dueAt } = upload;
+  const lines: [string, string | undefined][] = [
+    ['upload', `${upload.id}, version ${upload.version}`],
+    ['state', doubt === undefined ? upload.status : `${upload.status}, in doubt since ${doubt.since}`],
+    ['error', error && [error.code, error.message, error.detail].filter(Boolean).join(': ')],
+    ['file', `${upload.filename}, ${upload.size} bytes, ${upload.contentType}`],
+    ['name in IPD', upload.sentName === upload.filename ? undefined : upload.sentName],
+    ['sha256', upload.sha256],
+    ['owner', upload.owner],
+    ['correlation', upload.correlationId],
+    ['project', upload.projectId],
+    ['work item', upload.issueId],
+    [
+      'attempts',
+      `${upload.attempts}, of which ${upload.failedAttempts} count; ${upload.bytesSent} bytes sent`,
+    ],
+    ['due', dueAt === undefined ? 'nothing is left to be done' : sayDue(dueAt, now)],
+    ['retried until', upload.retryUntil],
+    ['in storage', around.stagedBytes === undefined ? 'nothing' : `${around.stagedBytes} bytes`],
+    ['kept until', upload.status === 'failed' ? upload.keepUntil : undefined],
+    ['attachment', upload.status === 'delivered' ? (upload.attachmentId ?? upload.reason) : undefined],
+    ['candidate', upload.candidate],
+    ['duplicates', upload.duplicates?.join(', ')],
+    [
+      'claims',
+      Object.entries(around.claims)
+        .map(([id, by]) => `${id} by ${by}`)
+        .join(', ') || undefined,
+    ],
+    ['work item', around.workItemHeldBy && `held for this size by ${around.workItemHeldBy}`],
+    ['breaker', around.breaker === 'closed' ? undefined : around.breaker],
+    ['to be told', upload.notice && `${upload.notice.type} of ${upload.notice.at}`],
+  ];
+  return lines.flatMap(([name, words]) => (words === undefined ? [] : [[name, words]]));
+}
+
+/** The past of a record in the order in which it was written, since the clocks of those who wrote may differ. */
+function historyOf({ createdAt, history = [] }: Upload): Happening[] {
+  const changes = history.map(({ at, status, attempt, code, by, reason }) => {
+    const words = [status, attempt && `attempt ${attempt}`, code, by && `tried again by ${by}: ${reason}`];
+    return { at, what: words.filter(Boolean).join(', ') };
+  });
+  return [{ at: createdAt, what: 'created' }, ...changes];
+}
+
+function sayDue(dueAt: string, now: number): string {
+  const wait = Date.parse(dueAt) - now;
+  return wait > 0 ? `in ${sayAge(wait)}, at ${dueAt}` : `since ${sayAge(-wait)}, at ${dueAt}`;
+}
+
+/** A lease's token is the right to write, a session the hash of a ticket, and S3's id of a multipart upload a means to end it. */
+function withoutSecrets(upload: Upload): object {
+  const { session: _session, multipart: _multipart, ...rest } = upload;
+  return 'lease' in rest ? { ...rest, lease: { until: rest.lease.until } } : rest;
+}

@@ -1,0 +1,87 @@
+/**
+ * `npm run ops -- smoke`: after a deploy, one small file goes the whole way as an app sends it, by the client that apps
+ * use. What it attaches stays in the work item, so that should be one for such things.
+ */
+import { randomBytes } from 'node:crypto';
+import { createClient } from '../../client/client.ts';
+import { ANY_WORK_ITEM, findLocalStack, mintToken } from '../local-stack.ts';
+import { describeOutcome } from '../transfer.ts';
+import { findApi } from './place.ts';
+import { readCount } from './terms.ts';
+import type { Given, Task, Values } from './terms.ts';
+
+const STANDARD_PATIENCE_SECONDS = 120;
+/** Somebody waits: it fails sooner than an app would. */
+const PACE = { attempts: 4 };
+
+export const smoke: Task = {
+  takes: ['api', 'token', 'project', 'issue', 'patience'],
+  check,
+
+  async run({ values, say, signal: interrupted }) {
+    const { projectId, issueId, ...access } = await findAccess(values);
+    const patienceSeconds = readCount('patience', values.patience, STANDARD_PATIENCE_SECONDS);
+    const signal = AbortSignal.any([interrupted, AbortSignal.timeout(patienceSeconds * 1000)]);
+    const client = createClient({ ...access, pace: PACE });
+    const startedAt = performance.now();
+    const elapsedMs = () => Math.round(performance.now() - startedAt);
+    const limits = await client.limits(signal);
+    say(`${access.apiUrl} answers in ${elapsedMs()} ms; the way to IPD is ${limits.breaker.state}`);
+
+    let last = 'nothing';
+    const upload = await client
+      .upload({
+        projectId,
+        issueId,
+        filename: `smoke test ${new Date().toISOString().replaceAll(':', '.')}.txt`,
+        contentType: 'text/plain',
+        file: new Blob([`smoke test ${randomBytes(16).toString('hex')}\n`]),
+        signal,
+        onStatus: ({ id, status }) => {
+          if (last === status) return;
+          last = status;
+          say(
+            `${String(elapsedMs()).padStart(6)} ms  ${status}${status === 'awaiting_upload' ? ` as ${id}` : ''}`,
+          );
+        },
+      })
+      .catch((cause: unknown) => {
+        if (!signal.aborted || interrupted.aborted) throw cause;
+        throw new Error(`Nothing came of it within ${patienceSeconds} s; it was ${last} then`, { cause });
+      });
+    say(describeOutcome(upload));
+    const { id, status, attachment, error } = upload;
+    const answer = {
+      id,
+      status,
+      attachmentId: attachment?.id ?? null,
+      code: error?.code,
+      durationMs: elapsedMs(),
+    };
+    return { well: status === 'delivered', answer };
+  },
+};
+
+function check({ values }: Given): void {
+  const { local, stage, api, project, issue } = values;
+  readCount('patience', values.patience, STANDARD_PATIENCE_SECONDS);
+  if (local) return;
+  if (api === undefined && stage === undefined) throw new Error('Give --stage, --api or --local');
+  if (api !== undefined && !URL.canParse(api)) throw new Error(`--api ${api} is not a URL`);
+  if (tokenOf(values) === '') throw new Error('--token or UPLOAD_TOKEN is needed: the JWT of a user');
+  if (!project || !issue) throw new Error('--project and --issue are needed: a work item for such things');
+}
+
+async function findAccess(values: Values) {
+  const { projectId, issueId } = ANY_WORK_ITEM;
+  const item = { projectId: values.project ?? projectId, issueId: values.issue ?? issueId };
+  if (values.local) {
+    const { apiUrl, tokenUrl } = await findLocalStack();
+    return { ...item, apiUrl, token: tokenOf(values) || (await mintToken(tokenUrl, 'smoke')) };
+  }
+  return { ...item, apiUrl: values.api ?? (await findApi(values.stage ?? '')), token: tokenOf(values) };
+}
+
+function tokenOf({ token }: Values): string {
+  return token ?? process.env['UPLOAD_TOKEN'] ?? '';
+}

@@ -1,0 +1,176 @@
+/**
+ * An IPD tenant as the probe sees it: the product's own client, with a look at what it answers that the product does not
+ * need. Each file has a size of its own, by which the list tells one from another even where no id was told.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { systemClock } from '../../lib/clock.ts';
+import { readCredentials } from '../../lib/config.ts';
+import type { Config } from '../../lib/config.ts';
+import { createIpdClient } from '../../lib/ipd/client.ts';
+import type { Attachment, WorkItem } from '../../lib/ipd/client.ts';
+import { parseJson, redact } from '../../lib/ipd/errors.ts';
+import { readText, send } from '../../lib/ipd/wire.ts';
+import type { Send, Sink } from '../../lib/ipd/wire.ts';
+import { fetchSecret } from '../../lib/services.ts';
+
+export type Auth = 'aksk' | 'token';
+
+/** What IPD said to one file. */
+export type Sample = {
+  size: number;
+  taken: boolean;
+  throttled: boolean;
+  attachmentId: string | null;
+  /** In words, redacted. */
+  answer: string;
+  durationMs: number;
+  status?: number | undefined;
+  retryAfter?: string | undefined;
+  /** The members that describe the attachment; empty when there is no description. */
+  fields: string[];
+  /** What the gateway tells of its limits when asked to. */
+  rateHeaders: Record<string, string>;
+};
+
+export type Trial = { size?: number; filename?: string; chunked?: boolean; trickleSeconds?: number };
+
+export type Tenant = Awaited<ReturnType<typeof openTenant>>;
+export type Way = ReturnType<Tenant['way']>;
+
+const CHUNK = Buffer.alloc(256 * 1024, 'probe ');
+const SMALLEST = 1000;
+/** Huawei's advice is 2 to 5 s: https://support.huaweicloud.com/intl/en-us/ocr_faq/ocr_01_0041.html */
+const THROTTLED_PAUSE_MS = 3_000;
+const LONGEST_PAUSE_MS = 60_000;
+const MOST_TRIES = 10;
+/** The gateway tells its limits only then: https://support.huaweicloud.com/usermanual-apig/apig_03_0047.html */
+const ASK_FOR_LIMITS = { 'x-apig-mode': 'debug' };
+
+const described = z.object({ result: z.array(z.looseObject({})).min(1) });
+
+/** Reads the credentials, wherever they are. Throws when there are none. */
+export async function openTenant(
+  ipd: Config['ipd'],
+  { item, signal }: { item: WorkItem; signal: AbortSignal },
+) {
+  if (ipd.credentials === undefined) {
+    throw new Error(
+      'IPD_CREDENTIALS is needed: JSON with accessKey and secretKey, or domain, username and password, or all',
+    );
+  }
+  const credentials = readCredentials(await fetchSecret(ipd.credentials));
+  const auths: Auth[] = [
+    ...(credentials.accessKey && ipd.auth !== 'token' ? (['aksk'] as const) : []),
+    ...(credentials.user && ipd.auth !== 'aksk' ? (['token'] as const) : []),
+  ];
+  let samples = 0;
+  const wait = (ms: number): Promise<void> => pause(ms, undefined, { signal });
+
+  /** A client of its own, which sends one file at a time. */
+  function way(auth: Auth) {
+    let isChunked = false;
+    let seen: Partial<Sample> = {};
+
+    const watch: Send = async (request) => {
+      if (request.method !== 'POST' || !request.url.pathname.endsWith('/upload')) return send(request);
+      const { 'content-length': length, ...others } = request.headers;
+      const headers = {
+        ...others,
+        ...ASK_FOR_LIMITS,
+        ...(length !== undefined && !isChunked && { 'content-length': length }),
+      };
+      const answer = await send({ ...request, headers });
+      const text = await readText(answer.body);
+      seen = look(answer.status, answer.headers, text);
+      return { ...answer, body: Readable.from([Buffer.from(text)]) };
+    };
+    const client = createIpdClient({ ...ipd, auth, credentials, clock: systemClock, send: watch });
+
+    async function uploadOnce(trial: Trial = {}): Promise<Sample> {
+      samples += 1;
+      const {
+        size = SMALLEST + samples,
+        filename = `probe ${samples}.txt`,
+        chunked = false,
+        trickleSeconds = 0,
+      } = trial;
+      isChunked = chunked;
+      seen = {};
+      const startedAt = performance.now();
+      const sent = await client.upload({
+        ...item,
+        filename,
+        contentType: 'text/plain',
+        size,
+        file: (sink) => pour(sink, { size, trickleSeconds, signal }),
+        fence: async () => undefined,
+        signal,
+      });
+      return {
+        size,
+        taken: sent.kind === 'stored',
+        throttled: sent.kind === 'throttled',
+        attachmentId: sent.kind === 'stored' ? sent.attachmentId : null,
+        answer: sent.kind === 'stored' ? 'taken' : sent.detail,
+        durationMs: Math.round(performance.now() - startedAt),
+        fields: [],
+        rateHeaders: {},
+        ...seen,
+      };
+    }
+
+    /** The same, until IPD has an answer other than that it is asked too often: a throttle says nothing of the file. */
+    async function upload(trial: Trial = {}): Promise<Sample> {
+      for (let tries = 1; ; tries += 1) {
+        const sample = await uploadOnce(trial);
+        if (!sample.throttled || tries === MOST_TRIES) return sample;
+        await wait(pauseAfter(sample, THROTTLED_PAUSE_MS));
+      }
+    }
+
+    return { auth, upload, uploadOnce };
+  }
+
+  const reader = createIpdClient({ ...ipd, credentials, clock: systemClock, send });
+
+  /** Throws in the words of IPD when it does not show the work item. */
+  async function list(): Promise<Attachment[]> {
+    const listed = await reader.list(item, signal);
+    if ('kind' in listed) throw new Error(`IPD does not list the work item's attachments: ${listed.detail}`);
+    return listed.attachments;
+  }
+
+  return { auths, way, list, wait, endpoint: ipd.endpoint };
+}
+
+/** As long as IPD asks for, or else `standardMs`. */
+export function pauseAfter({ retryAfter }: Sample, standardMs: number): number {
+  const seconds = Number(retryAfter ?? Number.NaN);
+  return Number.isFinite(seconds) ? Math.min(seconds * 1000, LONGEST_PAUSE_MS) : standardMs;
+}
+
+async function pour(
+  sink: Sink,
+  { size, trickleSeconds, signal }: { size: number; trickleSeconds: number; signal: AbortSignal },
+): Promise<void> {
+  const step = trickleSeconds > 0 ? Math.ceil(size / trickleSeconds) : CHUNK.length;
+  for (let offset = 0; offset < size;) {
+    const chunk = CHUNK.subarray(0, Math.min(step, CHUNK.length, size - offset));
+    await sink(chunk);
+    offset += chunk.length;
+    if (trickleSeconds > 0) await pause(1000, undefined, { signal });
+  }
+}
+
+function look(status: number, headers: Record<string, string | undefined>, text: string): Partial<Sample> {
+  const body = described.safeParse(parseJson(text)).data;
+  const rates = Object.entries(headers).filter(([name]) => name.startsWith('x-apig-ratelimit'));
+  return {
+    status,
+    retryAfter: headers['retry-after'],
+    fields: Object.keys(body?.result[0] ?? {}),
+    rateHeaders: Object.fromEntries(rates.map(([name, value]) => [name, redact(value ?? '')])),
+  };
+}

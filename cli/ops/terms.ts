@@ -1,0 +1,98 @@
+/**
+ * The words that all operator commands share: their options, what a command is, and how ages and numbers are given.
+ * Does nothing by itself.
+ */
+import type { parseArgs } from 'node:util';
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+
+export const OPTIONS = {
+  local: flag,
+  stage: text,
+  settings: text,
+  profile: text,
+  region: text,
+  json: flag,
+  help: { ...flag, short: 'h' },
+  state: text,
+  code: text,
+  project: text,
+  issue: text,
+  'older-than': text,
+  'younger-than': text,
+  limit: text,
+  scan: flag,
+  all: flag,
+  reason: text,
+  by: text,
+  'dry-run': flag,
+  redrive: flag,
+  yes: flag,
+  sizes: text,
+  refine: text,
+  'rate-seconds': text,
+  'slow-seconds': text,
+  'quiet-seconds': text,
+  fill: flag,
+  patience: text,
+  api: text,
+  token: text,
+} as const;
+
+export type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+
+/** What the operator gave: options, and names beside them. */
+export type Given = { values: Values; names: string[] };
+
+/** Where a command says what it does: not on standard output when that is for a program. */
+export type Say = (line: string) => void;
+
+export type Task = {
+  /** Its options, and `ID` when it takes names. */
+  takes: string[];
+  /** Throws on wrong usage. */
+  check?: (given: Given) => void;
+  /** `answer` is what a program gets. */
+  run: (work: Given & { say: Say; signal: AbortSignal }) => Promise<{ well: boolean; answer: unknown }>;
+};
+
+const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Milliseconds of `30m`, `2h`, `3d`. Throws on anything else. */
+export function readAge(option: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
+  if (unit !== 's' && unit !== 'm' && unit !== 'h' && unit !== 'd') {
+    throw new Error(`--${option} ${value} is no age: give 30m, 2h or 3d`);
+  }
+  return Number(count) * UNITS[unit];
+}
+
+/** A whole number that an option gives. Throws on anything else. */
+export function readCount(option: string, value: string | undefined, standard: number): number {
+  if (value === undefined) return standard;
+  if (!/^\d{1,9}$/.test(value)) throw new Error(`--${option} ${value} is no whole number`);
+  return Number(value);
+}
+
+/** An age in its largest unit, as people say it. */
+export function sayAge(ms: number): string {
+  const [unit, length] = Object.entries(UNITS)
+    .toReversed()
+    .find(([, size]) => ms >= 2 * size) ?? ['s', UNITS.s];
+  return `${Math.max(Math.floor(ms / length), 0)}${unit}`;
+}
+
+/** Lines of a table, its columns as wide as what is in them. */
+export function sayTable(rows: string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

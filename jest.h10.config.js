@@ -1,0 +1,12 @@
+/** Node strips the types itself, so there is nothing to transform. */
+export default {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/tests/**/*.test.ts'],
+
+
+  transform: {},
+  extensionsToTreatAsEsm: ['.ts'],
+  // All cores: most of the time goes by in other processes and sockets.
+  maxWorkers: '100%',
+  testTimeout: 20_000,
+};

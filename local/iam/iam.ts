@@ -1,0 +1,79 @@
+/**
+ * IAM for the embedded stack: each function calls with an access key of its own and may do what its role in the
+ * template allows, so that a missing permission fails here and not first on AWS. Other keys are the account's own
+ * and may do everything. Remembers what the functions did, for whoever compares it with the roles.
+ */
+import { resolveIntrinsics } from '../intrinsics.ts';
+import type { References } from '../intrinsics.ts';
+import type { FunctionDefinition, Resource } from '../template.ts';
+import { findGrant, readPolicies } from './policy.ts';
+import type { Access, Statement } from './policy.ts';
+
+/** What a function did, and by which of its role's statements and resources; by none what it was denied. */
+export interface Use {
+  functionKey: string;
+  action: string;
+  resource: string;
+  /** Counts from 0, over all of the role's policies. */
+  statement?: number;
+  pattern?: string;
+}
+
+const secretAccessKey = 'local-secret';
+
+export type Iam = ReturnType<typeof createIam>;
+
+/** Knows the functions' keys from the start, and what they may do once `enforce` has told. */
+export function createIam(functionKeys: string[]) {
+  const functionsByKey = new Map(functionKeys.map((functionKey) => [keyOf(functionKey), functionKey]));
+  const statements = new Map<string, Statement[]>();
+  const uses = new Map<string, Use>();
+
+  return {
+    credentials: functionKeys.map((functionKey) => ({ accessKeyId: keyOf(functionKey), secretAccessKey })),
+
+    /** What Lambda puts into a function's environment. */
+    environmentOf: (functionKey: string): Record<string, string> => ({
+      AWS_ACCESS_KEY_ID: keyOf(functionKey),
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    }),
+
+    /** From here on a function with a role may do what it says. */
+    enforce({
+      functions,
+      resources,
+      references,
+    }: {
+      functions: Pick<FunctionDefinition, 'key' | 'role'>[];
+      resources: Record<string, Resource>;
+      references: References;
+    }): void {
+      for (const { key, role } of functions) {
+        if (role === undefined) continue;
+        const place = `resources.${role}.Properties.Policies`;
+        const policies = resources[role]?.Properties['Policies'] ?? [];
+        statements.set(key, readPolicies(resolveIntrinsics(policies, references, place), place));
+      }
+    },
+
+    /** Whether a caller may; from a caller without a role everything is taken. */
+    allows: ({ accessKeyId, ...access }: Access): boolean => {
+      const functionKey = functionsByKey.get(accessKeyId);
+      const own = functionKey === undefined ? undefined : statements.get(functionKey);
+      if (functionKey === undefined || own === undefined) return true;
+      const grant = findGrant(own, access);
+      const { action, resource } = access;
+      uses.set([functionKey, action, resource].join(' '), { functionKey, action, resource, ...grant });
+      return grant !== undefined;
+    },
+
+    /** Everything that any function has asked for so far, once each. */
+    uses: (): Use[] => [...uses.values()],
+
+    statementsOf: (functionKey: string): Statement[] => statements.get(functionKey) ?? [],
+  };
+}
+
+function keyOf(functionKey: string): string {
+  return `local-${functionKey}`;
+}

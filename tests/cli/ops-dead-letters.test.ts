@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { GetQueueUrlCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { randomUUID } from 'node:crypto';
+import { operate } from '../support/operator.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+let world: World;
+let deadLetters: string;
+
+beforeAll(async () => {
+  world = await startWorld();
+  const found = new GetQueueUrlCommand({ QueueName: 'test-deliverydeadletters' });
+  const { QueueUrl = '' } = await world.clients.sqs.send(found);
+  deadLetters = new URL(new URL(QueueUrl).pathname, world.config.queueUrl).href;
+});
+beforeEach(() => world.reset());
+afterAll(() => world.stop());
+
+const bury = (body: object | string) =>
+  world.clients.sqs.send(
+    new SendMessageCommand({
+      QueueUrl: deadLetters,
+      MessageBody: typeof body === 'string' ? body : JSON.stringify(body),
+    }),
+  );
+
+const run = (...args: string[]) => operate('dead-letters', ...args);
+
+describe('npm run ops -- dead-letters', () => {
+  it('lists what they ask for and leaves them where they are; then moves them back, and each is worked off', async () => {
+    const bytes = Buffer.from('lost on the way');
+    const upload = await world.stage(bytes);
+    const { etag } = world.arrival(upload, bytes);
+    await world.requestsFor(upload.id);
+    const eventName = 'ObjectCreated:Put';
+    const object = { key: `staging/${upload.id}`, eTag: etag, size: bytes.length };
+    await bury({ Records: [{ eventName, s3: { object } }] });
+    await bury({ uploadId: upload.id, attempt: 1 });
+    await bury('what is this?');
+
+    const first = await run();
+    const second = await run();
+    const moved = await run('--redrive');
+    const left = await run();
+
+    expect(second.answer.deadLetters).toHaveLength(3);
+    expect(first.answer.moved).toBe(0);
+    expect(first.answer.deadLetters).toHaveLength(3);
+    expect(first.answer.deadLetters).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ kind: 'arrival', uploadId: upload.id, status: 'awaiting_upload' }),
+        expect.objectContaining({ kind: 'request', uploadId: upload.id }),
+        expect.not.objectContaining({ kind: expect.anything() }),
+      ]),
+    );
+    expect(moved.answer.moved).toBe(3);
+    expect(moved.said.at(-1)).toBe('3 went back to the delivery queue.');
+    expect(left.answer).toEqual({ deadLetters: [], moved: 0 });
+    expect(await world.requestsFor(upload.id)).toEqual([JSON.stringify({ uploadId: upload.id, attempt: 1 })]);
+  });
+
+  it('moves no more than it is told', async () => {
+    await bury({ uploadId: randomUUID(), attempt: 1 });
+    await bury({ uploadId: randomUUID(), attempt: 1 });
+
+    const { answer } = await run('--redrive', '--limit', '1');
+
+    expect(answer.moved).toBe(1);
+    expect((await run('--redrive')).answer.moved).toBe(1);
+  });
+});

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readOrder } from '../../cli/ops/orders.ts';
+import { runCommandLine } from '../support/run-command.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld();
+});
+beforeEach(() => world.reset());
+afterAll(() => world.stop());
+
+const ops = (args: string[], environment: Record<string, string> = {}) =>
+  runCommandLine('cli/ops.ts', args, environment).ended;
+
+describe('the usage of npm run ops', () => {
+  it.each([
+    [[], 'Name a command'],
+    [['lists'], 'There is no command lists'],
+    [['list', '--reason', 'x'], 'list takes no option --reason'],
+    [['list', 'some'], 'list takes no names'],
+    [['list', '--state', 'lost'], 'There is no state lost'],
+    [['list', '--older-than', '2 days'], '--older-than 2 days is no age'],
+    [['list', '--limit', 'many'], '--limit many is no whole number'],
+    [['list', '--local', '--stage', 'dev'], 'Give only one of'],
+    [['show', '42'], '42 is no id of an upload'],
+    [['show'], 'Name one upload'],
+    [['redrive', '--reason', 'x'], 'Name uploads, or choose them'],
+    [['redrive', '--all'], '--reason is needed'],
+    [['probe', '--project', 'x', '--issue', '1'], '--project is needed'],
+    [['smoke', '--stage', 'dev', '--token', ''], '--token or UPLOAD_TOKEN is needed'],
+    [['smoke'], 'Give --stage, --api or --local'],
+  ])('does not allow %j', (args, message) => {
+    expect(() => readOrder(args)).toThrow(message);
+  });
+
+  it('attaches nothing to a work item of a tenant before it is told that this cannot be undone', () => {
+    const item = ['--project', 'a'.repeat(32), '--issue', '956239067176935400'];
+
+    expect(() => readOrder(['probe', ...item])).toThrow(/only a person can remove: give --yes/);
+    expect(readOrder(['probe', ...item, '--yes'])).toMatchObject({ names: [] });
+  });
+});
+
+describe('npm run ops', () => {
+  it('answers wrong usage with one line and a hint, and explains itself', async () => {
+    const [wrong, help] = await Promise.all([ops(['list', '--colour']), ops(['--help'])]);
+
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toEqual(['There is no option --colour', 'Try --help.']);
+    expect(help.code).toBe(0);
+    expect(help.stdout[0]).toMatch(/^Usage: npm run ops/);
+  });
+
+  it('says which settings are missing, and that the table is not there, without a trace', async () => {
+    const [bare, elsewhere] = await Promise.all([
+      ops(['list'], { STAGING_BUCKET: '', UPLOADS_TABLE: '' }),
+      ops(['list', '--json'], { UPLOADS_TABLE: 'elsewhere' }),
+    ]);
+
+    expect(bare.code).toBe(1);
+    expect(bare.stderr).toEqual([
+      expect.stringMatching(/^The deployment is not known: give --stage.*UPLOADS_TABLE/),
+    ]);
+    expect(elsewhere.code).toBe(1);
+    expect(elsewhere.stderr.at(-1)).toMatch(/no such table in this account and region/);
+    expect(JSON.parse(elsewhere.stdout.at(-1) ?? '')).toEqual({
+      error: expect.stringContaining('no such table'),
+    });
+  });
+
+  it('takes the settings of a stage from the AWS command line interface, or from a file', async () => {
+    const open = await world.stage();
+    const directory = await mkdtemp(join(tmpdir(), 'ops-'));
+    const { STAGING_BUCKET, UPLOADS_TABLE, DELIVERY_QUEUE_URL, PATH } = process.env;
+    const file = join(directory, 'settings.json');
+    await writeFile(file, JSON.stringify({ STAGING_BUCKET, UPLOADS_TABLE, DELIVERY_QUEUE_URL }));
+    const script = `#!/bin/sh\necho "$AWS_PROFILE $*" > ${directory}/asked\ncat ${file}\n`;
+    await writeFile(join(directory, 'aws'), script, { mode: 0o755 });
+    const bare = { STAGING_BUCKET: '', UPLOADS_TABLE: '', DELIVERY_QUEUE_URL: '' };
+
+    const [byFile, byStage] = await Promise.all([
+      ops(['list', '--settings', file], bare),
+      ops(['list', '--json', '--stage', 'prod'], { ...bare, PATH: `${directory}:${PATH ?? ''}` }),
+    ]);
+
+    expect(byFile.stdout).toEqual([
+      expect.stringMatching(/^ID +STATE/),
+      expect.stringMatching(new RegExp(`^${open.id} +awaiting_upload`)),
+    ]);
+    expect(JSON.parse(byStage.stdout.at(-1) ?? '').uploads).toMatchObject([{ id: open.id }]);
+    const asked = await readFile(join(directory, 'asked'), 'utf8');
+    expect(asked).toContain('--function-name ipd-attachment-bridge-prod-uploads');
+    await rm(directory, { recursive: true });
+  });
+});

@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { operate } from '../support/operator.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld();
+});
+beforeEach(() => world.reset());
+afterAll(() => world.stop());
+
+const HOUR = 3_600_000;
+
+/** The ids of a list. */
+async function listed(...args: string[]): Promise<string[]> {
+  const { answer } = await operate('list', ...args);
+  return answer.uploads.map(({ id }: { id: string }) => id);
+}
+
+/** An upload that IPD has refused: its file is kept. */
+async function refused() {
+  await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);
+  const upload = await world.deliver();
+  await world.faults([]);
+  expect(upload.status).toBe('failed');
+  return upload;
+}
+
+/** One that failed although IPD may have it. */
+async function doubtful() {
+  const bytes = Buffer.from('the answer got lost');
+  await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'lostAnswer' } }]);
+  const cast = await world.deliver(bytes);
+  await world.faults([]);
+  const { changed } = await world.ledger.change(cast.id, (before) => ({
+    ...before,
+    status: 'failed',
+    error: { code: 'outcome_unknown', message: '', at: before.updatedAt },
+    keepUntil: new Date(world.clock.now() + HOUR).toISOString(),
+  }));
+  expect(changed).toBe(true);
+  return world.find(cast.id);
+}
+
+describe('npm run ops -- list', () => {
+  it('finds what is open and what has failed by the index, and by state, code, project and age', async () => {
+    const open = await world.stage();
+    const failed = await refused();
+    await world.deliver();
+
+    expect((await listed()).toSorted()).toEqual([open.id, failed.id].toSorted());
+    expect(await listed('--state', 'failed')).toEqual([failed.id]);
+    expect(await listed('--state', 'open')).toEqual([open.id]);
+    expect(await listed('--code', 'ipd_forbidden')).toEqual([failed.id]);
+    expect(await listed('--project', 'f'.repeat(32))).toEqual([]);
+    expect(await listed('--older-than', '2h')).toEqual([]);
+    expect((await listed('--younger-than', '2h')).length).toBe(2);
+  });
+
+  it('finds what is over for good by reading the table, and says so where it was not asked to', async () => {
+    const delivered = await world.deliver();
+
+    const { answer, said } = await operate('list', '--state', 'delivered');
+
+    expect(answer.uploads).toEqual([]);
+    expect(said.at(-1)).toMatch(/--scan finds them by reading the whole table/);
+    expect(await listed('--state', 'delivered', '--scan')).toContain(delivered.id);
+  });
+
+  it('stops at a limit and tells that there are more', async () => {
+    await world.stage();
+    await world.stage();
+
+    const { answer } = await operate('list', '--limit', '1');
+
+    expect([answer.uploads.length, answer.isAll]).toEqual([1, false]);
+  });
+
+  it('prints a table for people', async () => {
+    const failed = await refused();
+
+    const { said } = await operate('list');
+
+    expect(said[0]).toMatch(/^ID +STATE +CODE +AGE/);
+    expect(said[1]).toMatch(new RegExp(`^${failed.id} +failed +ipd_forbidden +\\d+s `));
+  });
+});
+
+describe('npm run ops -- show', () => {
+  it('tells the whole history of an upload, with what storage and the claims say', async () => {
+    const failed = await refused();
+    await operate('redrive', failed.id, '--reason', 'the role was missing', '--by', 'ann');
+    const delivered = await world.next(failed.id);
+
+    const { answer, said } = await operate('show', failed.id);
+
+    expect(answer.history.map(({ what }: { what: string }) => what)).toEqual([
+      'created',
+      'delivering, attempt 1',
+      'failed, ipd_forbidden',
+      'staged, tried again by ann: the role was missing',
+      'delivering, attempt 2',
+      'delivered',
+    ]);
+    expect(delivered).toMatchObject({ status: 'delivered' });
+    expect(Object.values(answer.claims)).toEqual([failed.id]);
+    expect(answer.stagedBytes).toBeUndefined();
+    expect(said.join('\n')).toMatch(/owner +user-1/);
+  });
+
+  it('keeps to itself what is a right: the token of a lease, the hash of a ticket', async () => {
+    const upload = await world.create(Buffer.from('abc'));
+    const token = 'a-lease-token';
+    await world.ledger.change(upload.id, (before) => ({
+      ...before,
+      status: 'delivering',
+      session: 'a-ticket-hash',
+      lease: { token, until: before.createdAt },
+      etag: 'e',
+      stagedAt: before.createdAt,
+      retryUntil: before.createdAt,
+    }));
+
+    const shown = await operate('show', upload.id);
+
+    const all = JSON.stringify(shown);
+    expect(all).toContain(upload.id);
+    expect(all).not.toContain(token);
+    expect(all).not.toContain('a-ticket-hash');
+  });
+
+  it('says that there is none', async () => {
+    const { well, said } = await operate('show', '00000000-0000-4000-8000-000000000000');
+
+    expect({ well, said }).toEqual({
+      well: false,
+      said: ['There is no upload 00000000-0000-4000-8000-000000000000'],
+    });
+  });
+});
+
+describe('npm run ops -- redrive', () => {
+  it('only says what would happen when tried', async () => {
+    const failed = await refused();
+
+    const { well, answer, said } = await operate('redrive', '--all', '--dry-run');
+
+    expect(well).toBe(true);
+    expect(answer).toMatchObject({ redriven: [], outcomes: [{ id: failed.id, status: 'staged' }] });
+    expect(said).toEqual([`${failed.id}  would be sent again`, '1 of 1 would be tried again.']);
+    expect(await world.find(failed.id)).toEqual(failed);
+  });
+
+  it('has a failed upload delivered, and keeps who did it and why', async () => {
+    const failed = await refused();
+
+    const { well } = await operate(
+      'redrive',
+      '--code',
+      'ipd_forbidden',
+      '--reason',
+      'role given',
+      '--by',
+      'ann',
+    );
+
+    expect(well).toBe(true);
+    const after = await world.next(failed.id);
+    expect(after).toMatchObject({
+      status: 'delivered',
+      redrive: { by: 'ann', reason: 'role given', at: expect.any(String) },
+    });
+    expect(await world.received()).toHaveLength(1);
+  });
+
+  it('looks for one that IPD may have, and sends no second copy', async () => {
+    const failed = await doubtful();
+
+    const { answer, said } = await operate('redrive', failed.id, '--reason', 'again');
+
+    expect(answer.redriven).toEqual([{ id: failed.id, status: 'unconfirmed' }]);
+    expect(said[0]).toMatch(/looked for in IPD first/);
+    expect(await world.next(failed.id)).toMatchObject({ status: 'delivered' });
+    expect(await world.received()).toHaveLength(1);
+    expect(world.uploadRequests()).toHaveLength(1);
+  });
+
+  it('leaves alone what has not failed, what has no file, and what there is not, and fails then', async () => {
+    const open = await world.stage();
+    const gone = await refused();
+    await world.staging.remove(`staging/${gone.id}`);
+    const nobody = '00000000-0000-4000-8000-000000000000';
+
+    const { well, answer } = await operate('redrive', open.id, gone.id, nobody, '--reason', 'try');
+
+    expect(well).toBe(false);
+    expect(answer.redriven).toEqual([]);
+    expect(answer.outcomes).toEqual([
+      { id: nobody, why: expect.stringMatching(/no such upload/) },
+      { id: open.id, why: expect.stringMatching(/it is awaiting_upload/) },
+      { id: gone.id, why: expect.stringMatching(/its file is gone/) },
+    ]);
+    expect(await world.find(gone.id)).toEqual(gone);
+  });
+});

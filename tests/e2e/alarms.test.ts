@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { createIpdClient } from '../../lib/ipd/client.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { send } from '../../lib/ipd/wire.ts';
+import type { Move } from '../../lib/ledger.ts';
+import { IPD_CREDENTIALS } from '../../local/settings.ts';
+import { OURS, measuredIn, templateAlarms } from '../support/alarms.ts';
+import { putFile } from '../support/answer.ts';
+import { startProduct } from '../support/product-stack.ts';
+import type { Product } from '../support/product-stack.ts';
+import { sourceOf } from '../support/sources.ts';
+import { projectId } from '../support/world.ts';
+
+const TABLE = 'ipd-attachment-bridge-dev-uploadstable';
+
+let product: Product;
+let delivered: string;
+let bytes: Buffer;
+let sha256: string;
+
+beforeAll(async () => {
+  product = await startProduct();
+  bytes = randomBytes(1000);
+  sha256 = createHash('sha256').update(bytes).digest('hex');
+  await goWrong();
+}, 60_000);
+afterAll(() => product.stop());
+
+/** Everything that an alarm is for, but what AWS measures by itself. */
+async function goWrong(): Promise<void> {
+  await product.faults([
+    { match: { filename: 'throttled' }, count: 1, fault: { kind: 'serviceThrottled' } },
+    { match: { filename: 'refused' }, fault: { kind: 'noPermission' } },
+    { match: { filename: 'lost' }, count: 1, fault: { kind: 'gatewayTimeout', stored: false } },
+  ]);
+  const [lost, twice] = await Promise.all([
+    upload({ filename: 'lost', issueId: '956239067176935401' }).then(ended),
+    upload({ filename: 'twice', issueId: '956239067176935402' }).then(ended),
+    upload({ filename: 'refused', issueId: '956239067176935404' }).then(ended),
+    // It waits for seconds, and has told by then.
+    upload({ filename: 'throttled', issueId: '956239067176935403' }).then(() => told('IpdThrottles')),
+  ]);
+
+  delivered = twice;
+
+  // IPD has a second copy of one, and does not say whether it has the other.
+  await attachAgain('956239067176935402');
+  await product.faults([
+    { match: { operation: 'list', issueId: '956239067176935401' }, fault: { kind: 'noPermission' } },
+  ]);
+  await becomeDue(lost);
+  await becomeDue(twice, (before) => ({ ...before, recheckAt: new Date().toISOString() }));
+  await writeNonsense();
+  await product.fireSchedules();
+  await Promise.all([told('Duplicates'), product.follow(lost)]);
+
+  await product.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
+  await upload({ filename: 'locked out', issueId: '956239067176935405' }).then(ended);
+  await product.fireSchedules();
+}
+
+/** Uploads a file. */
+async function upload(file: { filename: string; issueId: string }): Promise<string> {
+  const body = { projectId, contentType: 'a/b', size: bytes.length, sha256, ...file };
+  const { id, signed } = await product.call('POST /v1/uploads', { body });
+  await putFile(signed(), bytes);
+  return id;
+}
+
+/** Waits until its first delivery is over. */
+async function ended(id: string): Promise<string> {
+  await product.logs.waitFor(({ line }) => line.includes('delivery ended') && line.includes(id));
+  return id;
+}
+
+async function becomeDue(id: string, move: Move = (before) => before): Promise<void> {
+  const dueAt = new Date().toISOString();
+  await product.ledger.change(id, (before) => {
+    const moved = move(before);
+    return moved && { ...moved, dueAt };
+  });
+}
+
+/** Behind the product's back. */
+async function attachAgain(issueId: string): Promise<void> {
+  const client = createIpdClient({
+    endpoint: product.urls.ipdUrl,
+    iamEndpoint: product.urls.ipdUrl,
+    region: 'cn-north-4',
+    auth: 'aksk',
+    credentials: { accessKey: IPD_CREDENTIALS },
+    send,
+    clock: systemClock,
+  });
+  await client.upload({
+    projectId,
+    issueId,
+    filename: 'twice',
+    contentType: 'a/b',
+    size: bytes.length,
+    file: sourceOf([bytes]),
+    fence: async () => undefined,
+    signal: AbortSignal.timeout(5000),
+  });
+}
+
+/** A record that nobody can read, and that is due. */
+async function writeNonsense(): Promise<void> {
+  const client = new DynamoDBClient({
+    region: 'eu-central-1',
+    endpoint: product.urls.dynamodbUrl,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+  });
+  const item = {
+    pk: `upload#${randomUUID()}`,
+    dueShard: '0',
+    dueAt: new Date().toISOString(),
+    status: 'staged',
+  };
+  const Item = Object.fromEntries(Object.entries(item).map(([name, value]) => [name, { S: value }]));
+  await client.send(new PutItemCommand({ TableName: TABLE, Item }));
+  client.destroy();
+}
+
+async function told(name: string): Promise<void> {
+  await product.logs.waitFor((line) => measuredIn([line]).some((metric) => metric.name === name));
+}
+
+const alarms = templateAlarms().flatMap(({ id, metrics }) =>
+  metrics.filter(({ namespace }) => namespace === OURS).map((metric) => ({ id, metric, name: metric.name })),
+);
+
+describe('a metric that an alarm looks at', () => {
+  it.each(alarms)('is measured when its time has come: $name of $id', ({ metric }) => {
+    expect(measuredIn(product.logs.lines)).toContainEqual(metric);
+  });
+});
+
+describe('the lines of one upload', () => {
+  const fields = z.looseObject({
+    message: z.string(),
+    uploadId: z.string(),
+    correlationId: z.string().optional(),
+    requestId: z.string().optional(),
+  });
+
+  it('are joined from the call that made it to IPD, over all functions', () => {
+    const lines = product.logs.lines
+      .filter(({ line }) => line.startsWith('{') && line.includes(delivered))
+      .map(({ functionKey, line }) => ({ functionKey, ...fields.parse(JSON.parse(line)) }))
+      .filter(({ message }) => /^(upload|delivery|IPD) /.test(message));
+
+    const [created] = lines;
+    expect(lines.map(({ functionKey, message }) => [functionKey, message])).toEqual([
+      ['uploads', 'upload created'],
+      ['deliver', 'upload staged'],
+      ['deliver', 'delivery started'],
+      ['deliver', 'IPD took the file'],
+      ['deliver', 'delivery ended'],
+    ]);
+    expect(created?.requestId).toMatch(/./);
+    expect(new Set(lines.map(({ correlationId }) => correlationId))).toEqual(new Set([created?.requestId]));
+    expect(lines[3]).toMatchObject({ ipdRequestId: expect.stringMatching(/^\w+$/) });
+  });
+});

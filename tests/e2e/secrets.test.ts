@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createTelemetry } from '../../lib/telemetry.ts';
+import { startWorker } from '../../local/gateway/worker.ts';
+import { IPD_CREDENTIALS } from '../../local/settings.ts';
+import { putFile } from '../support/answer.ts';
+import { FORM_TYPE, filePart, form } from '../support/form.ts';
+import { makeTemporaryDirectory } from '../support/probe-stack.ts';
+import { startProduct } from '../support/product-stack.ts';
+import type { Product } from '../support/product-stack.ts';
+import { lookAtAnswer, secretsIn, takeLeaks } from '../support/secrets.ts';
+import { issueId, projectId } from '../support/world.ts';
+
+const signed = `https://s3.example.com/staging/a?X-Amz-Signature=${'0a'.repeat(32)}`;
+const ticket = `tk_${randomBytes(32).toString('base64url')}`;
+const hello = Buffer.from('hello');
+const file = { projectId, issueId, filename: 'a.bin', contentType: 'video/mp4', size: hello.length };
+
+let product: Product;
+let directory: Awaited<ReturnType<typeof makeTemporaryDirectory>>;
+beforeAll(async () => {
+  [product, directory] = await Promise.all([startProduct(), makeTemporaryDirectory()]);
+});
+afterAll(async () => {
+  await Promise.all([product.stop(), directory.remove()]);
+});
+
+/** What has leaked, without the texts. */
+const namesOfLeaks = (): string[] => takeLeaks().leaks.map((leak) => leak.replace(/ in [^]*/, ''));
+
+/** Runs a function that is planted here as the product's are run. */
+async function runPlanted(code: string, event: object): Promise<string> {
+  const modulePath = join(directory.path, 'planted.mjs');
+  await writeFile(modulePath, code);
+  const worker = startWorker({
+    name: 'planted',
+    modulePath,
+    exportName: 'handler',
+    timeout: 10,
+    memorySize: 128,
+    region: 'eu-central-1',
+    environment: {},
+    cacheDirectory: '',
+    log: () => undefined,
+  });
+  await worker.run(event);
+  worker.kill();
+  await worker.exited;
+  return modulePath;
+}
+
+describe('the scan', () => {
+  it.each([
+    ['JWT', () => `the token ${product.token} was sent`],
+    ['signature', () => JSON.stringify({ url: signed })],
+    ['signature', () => JSON.stringify({ 'X-Amz-Signature': '0a'.repeat(32) })],
+    ['signature', () => JSON.stringify({ body: JSON.stringify({ 'X-Amz-Signature': '0a'.repeat(32) }) })],
+    ['ticket', () => `/v1/uppy/${ticket}/s3/params`],
+    ['signed request', () => 'SDK-HMAC-SHA256 Access=key, SignedHeaders=host, Signature=0a'],
+    ['signed request', () => 'AWS4-HMAC-SHA256 Credential=local/20260312/eu-central-1/s3/aws4_request'],
+    ['token header', () => JSON.stringify({ 'x-auth-token': randomBytes(64).toString('base64url') })],
+    ['AWS key', () => 'AWS_SECRET_ACCESS_KEY=local-secret'],
+    ['IPD credential', () => JSON.stringify(IPD_CREDENTIALS)],
+  ])('knows this as a secret: %s', (name, text) => {
+    expect(secretsIn(text())).toEqual([name]);
+  });
+
+  it('finds what is planted in a log line of a function and in its answer', async () => {
+    const answer = { statusCode: 404, body: JSON.stringify({ detail: ticket }) };
+    const code = `export const handler = () => {
+      console.log(JSON.stringify({ level: 'INFO', token: '${product.token}' }));
+      return ${JSON.stringify(answer)};
+    };`;
+
+    const modulePath = await runPlanted(code, { routeKey: 'GET /v1/uploads/{id}' });
+
+    expect(namesOfLeaks()).toEqual([`a line of ${modulePath}: JWT`, 'GET /v1/uploads/{id}: ticket']);
+  });
+
+  it('finds what is planted in a log line of this process', () => {
+    createTelemetry().info('planted', { url: signed });
+    createTelemetry().error('planted', new Error(`cannot use ${IPD_CREDENTIALS.password}`));
+
+    expect(namesOfLeaks()).toEqual(['a log line: signature', 'a log line: IPD credential']);
+  });
+
+  it.each([
+    ['where it belongs', 'POST /v1/uploads', 201, []],
+    ['in a refusal', 'POST /v1/uploads', 409, ['POST /v1/uploads: signature']],
+    ['where it does not belong', 'GET /v1/uploads/{id}', 200, ['GET /v1/uploads/{id}: signature']],
+  ])('judges a signed URL in an answer %s', (_where, route, status, found) => {
+    lookAtAnswer(route, status, JSON.stringify({ url: signed }));
+
+    expect(namesOfLeaks()).toEqual(found);
+  });
+});
+
+describe('the product', () => {
+  it('says no secret in the life of an upload, of a session, and of what it refuses', async () => {
+    const before = takeLeaks().looked;
+    const single = await product.call('POST /v1/uploads', { body: file });
+    await putFile(single.signed(), hello);
+    await product.follow(single.id);
+    const parts = await product.call('POST /v1/uploads', { body: { ...file, mode: 'multipart' } });
+    await product.call(`POST /v1/uploads/${parts.id}/urls`);
+    await product.call(`POST /v1/uploads/${parts.id}/complete`);
+    await product.call(`DELETE /v1/uploads/${parts.id}`);
+    await product.attach(form(filePart()), { 'content-type': FORM_TYPE });
+    const session = await product.call('POST /v1/uppy-sessions', { body: { projectId, issueId } });
+    const base = new URL(String(session.body['companionEndpoint'])).pathname;
+    await product.call(`GET ${base}/s3/params?filename=a.bin`);
+    await product.call(`GET ${base}/s3/params`);
+    await product.call(`GET ${base}/nowhere?token=${product.token}`);
+    await product.call(`GET /v1/uppy/${ticket}/s3/params?filename=a.bin`);
+    await product.fireSchedules();
+
+    const { leaks, looked } = takeLeaks();
+    expect(leaks).toEqual([]);
+    expect(looked - before).toBeGreaterThan(25);
+  });
+});

@@ -1,0 +1,43 @@
+/** Bodies of messages on the delivery queue: our own requests, S3's news, and what is neither. */
+import * as fc from 'fast-check';
+import { storageEvent } from '../support/queue-event.ts';
+import { hostileText, hugeJson, hugeText, mostly } from './hostile.ts';
+
+/** Whose it is, and what the product has called it: `id`, `ticket`, `uploadId`, `key`. */
+export type Known = { owner: string; values: Record<string, string> };
+
+/** A body, once it is known what there is. */
+export const messages: fc.Arbitrary<(known: Known | undefined) => string> = fc
+  .record({
+    id: fc.uuid(),
+    attempt: mostly(fc.constantFrom(1, 1, 1, 2, 3), fc.integer()),
+    bytes: fc.string({ maxLength: 30 }),
+    eventName: fc.constantFrom(
+      'ObjectCreated:Put',
+      'ObjectCreated:CompleteMultipartUpload',
+      'ObjectRemoved:Delete',
+    ),
+    key: mostly(fc.constant(undefined), hostileText),
+    kind: fc.constantFrom('request', 'request', 'event', 'event', 'test'),
+    spoil: fc.option(fc.tuple(fc.nat(400), hostileText), { nil: undefined }),
+    huge: fc.oneof(
+      { weight: 400, arbitrary: fc.constant(undefined) },
+      { weight: 1, arbitrary: fc.oneof(hugeText, hugeJson) },
+    ),
+  })
+  .map((made) => (known: Known | undefined): string => {
+    if (made.huge !== undefined) return made.huge;
+    const uploadId = known?.values['id'] ?? made.id;
+    const key = made.key ?? `staging/${uploadId}`;
+    const { eventName } = made;
+    const value = {
+      request: { uploadId, attempt: made.attempt },
+      event: storageEvent({ key, bytes: Buffer.from(made.bytes), eventName }),
+      test: { Service: 'Amazon S3', Event: 's3:TestEvent' },
+    }[made.kind];
+    const body = JSON.stringify(value);
+    if (made.spoil === undefined) return body;
+    const [from, by] = made.spoil;
+    const at = from % body.length;
+    return body.slice(0, at) + by + body.slice(at + by.length);
+  });

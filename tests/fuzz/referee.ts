@@ -1,0 +1,63 @@
+/**
+ * What must hold for every answer to an input: it is one that openapi.yaml describes, none of ours is a 5xx, no header
+ * carries what was sent, and it is short enough for Lambda. A queue message is never given back, since it would come
+ * again for ever.
+ */
+import { z } from 'zod';
+import { expectContract } from '../support/contract.ts';
+import type { Target } from './targets.ts';
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const ANSWER_LIMIT_BYTES = 6 * 1024 * 1024;
+
+/** `created`: the id in Location. */
+export type Judged = { status: string; body: string; created: string | undefined };
+
+/** No more than these, in this form: whatever else a header held would have come from a request. */
+const headers = z.strictObject({
+  'content-type': z.enum(['application/json', 'application/problem+json']).optional(),
+  'cache-control': z.literal('no-store').optional(),
+  location: z.templateLiteral(['/v1/uploads/', z.uuid()]).optional(),
+  etag: z
+    .string()
+    .regex(/^"\d+(-\d+)?"$/)
+    .optional(),
+  'retry-after': z.string().regex(/^\d+$/).optional(),
+});
+const httpAnswer = z.object({ statusCode: z.int(), headers, body: z.string().optional() });
+const batchAnswer = z.strictObject({ batchItemFailures: z.array(z.unknown()).max(0) });
+
+const DONE: Judged = { status: 'done', body: '', created: undefined };
+
+/** The answer of a target, parsed; throws with what is wrong with it. */
+export function judge(target: Target, answer: unknown): Judged {
+  if (target.kind === 'schedule') return DONE;
+  if (target.kind === 'queue') {
+    batchAnswer.parse(answer);
+    return DONE;
+  }
+  const { statusCode, body = '', ...rest } = httpAnswer.parse(answer);
+  if (statusCode >= 500) throw new Error(`answered ${statusCode}: ${body}`);
+  if (Buffer.byteLength(JSON.stringify(answer)) > ANSWER_LIMIT_BYTES)
+    throw new Error('the answer is too long');
+  expectContract({
+    request: target.name === '$default' ? 'GET /nowhere' : target.name,
+    status: statusCode,
+    headers: Object.entries(rest.headers),
+    body,
+  });
+  return { status: String(statusCode), body, created: rest.headers.location?.split('/').at(-1) };
+}
+
+const received = z.array(
+  z.object({ filename: z.string(), rawFilename: z.string(), contentType: z.string() }),
+);
+
+/** What IPD must never have been sent: a name or a type that ends its header, or begins another parameter. */
+export function judgeReceived(list: unknown): { attachments: number; injected: string[] } {
+  const attachments = received.parse(list);
+  const injected = attachments.flatMap(({ rawFilename, contentType }) =>
+    /[\p{Cc}"]/u.test(rawFilename) || /[^\x20-\x7e]/.test(contentType) ? [rawFilename] : [],
+  );
+  return { attachments: attachments.length, injected };
+}

@@ -1,0 +1,63 @@
+import { describe, expect, it } from '@jest/globals';
+import { withHistory } from '../../lib/history.ts';
+import { redrive } from '../../lib/lifecycle.ts';
+import { failed } from '../../lib/endings.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { fresh, legal, policy, start } from './moves-samples.ts';
+
+const at = new Date(start).toISOString();
+
+/** As the ledger writes it. */
+const written = (before: Upload, after: Upload): Upload => withHistory(before, after, at);
+
+describe('history', () => {
+  it('notes a change of state, with the attempt that begins and the code of what went wrong', () => {
+    const upload = fresh();
+    const broken = failed(upload, { code: 'ipd_refused', now: start, policy });
+
+    expect(written(upload, broken).history).toEqual([{ at, status: 'failed', code: 'ipd_refused' }]);
+  });
+
+  it('does not note what changes neither the state nor the error', () => {
+    const upload = fresh();
+
+    expect(written(upload, { ...upload, looks: 1 })).toEqual({ ...upload, looks: 1 });
+  });
+
+  it('notes another mishap in the same state', () => {
+    const upload = fresh();
+    const error = { code: 'ipd_paused', message: '', at };
+
+    const once = written(upload, { ...upload, error });
+    const twice = written(once, { ...once, error: { ...error, at: new Date(start + 1).toISOString() } });
+
+    expect(twice.history?.map(({ code }) => code)).toEqual(['ipd_paused', 'ipd_paused']);
+  });
+
+  it('notes who had it tried again', () => {
+    const broken = {
+      ...failed(fresh(), { code: 'ipd_refused', now: start, policy }),
+      etag: 'e',
+      stagedAt: at,
+    };
+    const again = legal(redrive(broken, { by: 'ann', reason: 'fixed', now: start, policy }));
+
+    expect(written(broken, again).history?.at(-1)).toMatchObject({
+      status: 'staged',
+      by: 'ann',
+      reason: 'fixed',
+    });
+    expect(again).toMatchObject({ status: 'staged', dueAt: at, redrive: { by: 'ann', reason: 'fixed' } });
+  });
+
+  it('keeps the last twenty', () => {
+    let upload = fresh();
+    for (let n = 0; n < 25; n += 1) {
+      const error = { code: String(n), message: '', at: new Date(start + n).toISOString() };
+      upload = written(upload, { ...upload, error });
+    }
+
+    expect(upload.history).toHaveLength(20);
+    expect(upload.history?.at(-1)?.code).toBe('24');
+  });
+});

@@ -1,0 +1,268 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  GetObjectTaggingCommand,
+  PutObjectCommand,
+  PutObjectTaggingCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { createHash, randomBytes } from 'node:crypto';
+import { redrive } from '../../lib/lifecycle.ts';
+import { toResource } from '../../lib/resource.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { putFile } from '../support/answer.ts';
+import { postForm } from '../support/uppy-page.ts';
+import { caller, oneRequest, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const TAG = 'GuardDutyMalwareScanStatus';
+const CLEAN = 'NO_THREATS_FOUND';
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const bytes = randomBytes(1000);
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({
+    environment: { REQUIRED_SCAN_TAG: `${TAG}=${CLEAN}`, PREFLIGHT: 'off' },
+  });
+});
+afterEach(async () => {
+  await world.reset();
+});
+afterAll(() => world.stop());
+
+const objectOf = (id: string) => ({ Bucket: world.config.bucket, Key: `staging/${id}` });
+
+/** What the scan says of the object that is there now. */
+async function tag(id: string, value: string, name = TAG): Promise<void> {
+  const TagSet = [{ Key: name, Value: value }];
+  await world.clients.s3.send(new PutObjectTaggingCommand({ ...objectOf(id), Tagging: { TagSet } }));
+}
+
+async function tagsOf(id: string): Promise<unknown> {
+  return (await world.clients.s3.send(new GetObjectTaggingCommand(objectOf(id)))).TagSet;
+}
+
+const minutesUntilDue = ({ dueAt = '' }: Upload): number => (Date.parse(dueAt) - world.clock.now()) / MINUTE;
+
+/** What storage was asked of an upload. */
+const storageCalls = ({ id }: Upload): Set<string> =>
+  new Set(world.s3.requests.filter(({ key }) => key === `staging/${id}`).map(({ operation }) => operation));
+
+describe('a file that has not been scanned', () => {
+  it('waits without an attempt, and IPD is asked nothing', async () => {
+    const upload = await world.deliver(bytes);
+
+    expect(upload).toMatchObject({
+      status: 'waiting',
+      failedAttempts: 0,
+      error: { code: 'scan_pending' },
+    });
+    expect(world.ipd.requests).toEqual([]);
+    expect(await world.isStaged(upload.id)).toBe(true);
+  });
+
+  it('goes on when the scan has passed it', async () => {
+    const { id } = await world.deliver(bytes);
+    await tag(id, CLEAN);
+
+    const upload = await world.next(id);
+
+    expect(upload).toMatchObject({ status: 'delivered', failedAttempts: 0 });
+    expect(await world.received()).toHaveLength(1);
+    expect(await world.isStaged(id)).toBe(false);
+  });
+
+  it('is looked at after half a minute, two minutes, ten minutes and then every ten', async () => {
+    const waits: number[] = [];
+    let upload = await world.deliver(bytes);
+    for (let looks = 0; looks < 5; looks += 1) {
+      waits.push(minutesUntilDue(upload));
+      upload = await world.next(upload.id);
+    }
+
+    // Each with up to half a minute of jitter, by which the next one is shorter.
+    const earliest = [0.5, 1, 7.5, 10, 10];
+    for (const [index, wait] of waits.entries()) {
+      expect(wait).toBeGreaterThanOrEqual(earliest[index] ?? 0);
+      expect(wait).toBeLessThan([1.01, 2.01, 8.51, 10.51, 10.51][index] ?? 0);
+    }
+  });
+
+  it('waits on with a tag of another name', async () => {
+    const { id } = await world.deliver(bytes);
+    await tag(id, CLEAN, 'Reviewed');
+
+    expect(await world.next(id)).toMatchObject({ status: 'waiting', error: { code: 'scan_pending' } });
+  });
+
+  it('ends when the scan has said nothing within the retry window, and may be tried again', async () => {
+    const { id } = await world.deliver(bytes);
+    world.clock.advance(24 * HOUR);
+
+    const ended = await world.next(id);
+    await tag(id, CLEAN);
+    await world.uploads.retry(caller, id);
+
+    expect(ended).toMatchObject({ status: 'failed', error: { code: 'scan_timed_out' } });
+    expect(toResource({ upload: ended, bytesStored: 1000 }).error).toMatchObject({ retryable: true });
+    expect(await world.next(id)).toMatchObject({ status: 'delivered' });
+  });
+
+  it('is set back when storage does not tell its tags', async () => {
+    const { id } = await world.deliver(bytes);
+    const silent = world.build({ s3: new S3Client({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 }) });
+
+    await silent.delivery.onRequest({ uploadId: id, attempt: 2 }, world.run());
+
+    expect(await world.find(id)).toMatchObject({ status: 'waiting', error: { code: 'storage_unavailable' } });
+    expect(world.ipd.requests).toEqual([]);
+  });
+});
+
+describe('a file that the scan has refused', () => {
+  /** Scanned while it waited. */
+  async function refused(value = 'THREATS_FOUND'): Promise<Upload> {
+    const { id } = await world.deliver(bytes);
+    await tag(id, value);
+    return world.next(id);
+  }
+
+  it.each(['THREATS_FOUND', 'UNSUPPORTED', 'FAILED', CLEAN.toLowerCase()])(
+    'is never sent: %s',
+    async (value) => {
+      const upload = await refused(value);
+
+      expect(upload).toMatchObject({
+        status: 'failed',
+        error: { code: 'scan_refused', detail: `${TAG} is ${value}.` },
+      });
+      expect(world.ipd.requests).toEqual([]);
+      expect(toResource({ upload, bytesStored: 1000 }).error).toMatchObject({ retryable: false });
+    },
+  );
+
+  it('is not tried again for its owner', async () => {
+    const { id } = await refused();
+    await world.requestsFor(id);
+
+    await expect(world.uploads.retry(caller, id)).rejects.toMatchObject({
+      code: 'upload_state_conflict',
+      message: expect.stringContaining('did not pass'),
+    });
+
+    expect(await world.find(id)).toMatchObject({ status: 'failed' });
+    expect(await world.requestsFor(id)).toEqual([]);
+  });
+
+  it('is asked for again when an operator has it tried again, and still not sent', async () => {
+    const { id } = await refused();
+    const again = (): Promise<unknown> =>
+      world.ledger.change(id, (before) =>
+        redrive(before, { by: 'op', reason: 'r', now: world.clock.now(), policy: world.policy }),
+      );
+
+    await again();
+    const second = await world.next(id);
+    await tag(id, CLEAN);
+    await again();
+    const third = await world.next(id);
+
+    expect(second).toMatchObject({ status: 'failed', error: { code: 'scan_refused' } });
+    expect(third).toMatchObject({ status: 'delivered' });
+    expect(world.uploadRequests()).toHaveLength(1);
+  });
+});
+
+describe('the gate', () => {
+  it('takes the word of a scan for the version that was scanned only', async () => {
+    const { id } = await world.deliver(bytes);
+    await world.clients.s3.send(new PutObjectCommand({ ...objectOf(id), Body: randomBytes(1000) }));
+    await tag(id, CLEAN);
+
+    expect(await world.next(id)).toMatchObject({
+      status: 'failed',
+      error: { code: 'staged_file_changed' },
+    });
+    expect(world.ipd.requests).toEqual([]);
+  });
+
+  it('looks for what IPD may have, and does not send it again against the scan', async () => {
+    const { id } = await world.stage(bytes);
+    await tag(id, CLEAN);
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'gatewayTimeout' } }]);
+    const arrival = { key: `staging/${id}`, etag: createHash('md5').update(bytes).digest('hex'), size: 1000 };
+    await world.delivery.onArrival(arrival, world.run());
+    const doubtful = await world.find(id);
+    await tag(id, 'THREATS_FOUND');
+
+    let upload = doubtful;
+    while (upload.status === 'unconfirmed') upload = await world.next(id);
+
+    expect(doubtful).toMatchObject({ status: 'unconfirmed' });
+    expect(world.listRequests().length).toBeGreaterThan(2);
+    expect(upload).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' } });
+    expect(world.uploadRequests()).toHaveLength(1);
+  });
+
+  it('is open without a required tag, and storage is asked nothing more', async () => {
+    const open = world.build({ config: { requiredScanTag: undefined } });
+    const upload = await world.stage(bytes);
+
+    await open.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
+    expect(storageCalls(upload)).toEqual(new Set(['PutObject', 'GetObject', 'DeleteObject']));
+  });
+});
+
+describe('a client', () => {
+  const tagging = `${TAG}=${CLEAN}`;
+
+  it('cannot tag its own file by a header of its PUT', async () => {
+    const upload = await world.create(bytes);
+    const { invitation } = await world.uploads.invite(upload);
+    const { method, url, headers } = oneRequest(invitation);
+
+    const byHeader = await putFile({ method, url, headers: { ...headers, 'x-amz-tagging': tagging } }, bytes);
+    const byQuery = await putFile(
+      { method, url: `${url}&x-amz-tagging=${encodeURIComponent(tagging)}`, headers },
+      bytes,
+    );
+
+    expect([byHeader.status, byQuery.status]).toEqual([403, 403]);
+    expect(await world.isStaged(upload.id)).toBe(false);
+  });
+
+  it('cannot tag it behind the same URL afterwards', async () => {
+    const upload = await world.stage(bytes);
+    const { invitation } = await world.uploads.invite(upload);
+    const { url, headers } = oneRequest(invitation);
+
+    const answer = await fetch(`${url}&tagging`, { method: 'PUT', headers, body: new Uint8Array(bytes) });
+
+    expect(answer.status).toBe(403);
+    expect(await tagsOf(upload.id)).toEqual([]);
+  });
+
+  it('cannot tag a part, or the file by a field of its form', async () => {
+    const key = 'staging/00000000-0000-4000-8000-000000000001';
+    const target = { key, uploadId: 'of-nobody', expiresInSeconds: 60 };
+    const part = await world.signing.partUrl({ ...target, number: 1 });
+    const form = await world.signing.postForm({
+      key,
+      maxBytes: 1000,
+      contentType: 'a/b',
+      expiresInSeconds: 60,
+    });
+    const fields = {
+      ...form.fields,
+      tagging: `<Tagging><TagSet><Tag><Key>${TAG}</Key></Tag></TagSet></Tagging>`,
+    };
+
+    const byPart = await putFile({ method: 'PUT', url: part, headers: { 'x-amz-tagging': tagging } }, bytes);
+    const byForm = await postForm({ ...form, fields }, bytes);
+
+    expect([byPart.status, byForm.status]).toEqual([403, 403]);
+  });
+});

@@ -1,0 +1,77 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import type { Measures } from '../../lib/telemetry.ts';
+import { collectTelemetry } from '../support/surroundings.ts';
+import { startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const MINUTE = 60_000;
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterEach(async () => {
+  await world.reset();
+});
+afterAll(() => world.stop());
+
+/** What so many runs of one container measure. */
+async function sweep(runs = 1): Promise<Measures[]> {
+  const { telemetry, measured } = collectTelemetry();
+  const { sweep: own } = world.build({ telemetry });
+  for (let run = 0; run < runs; run += 1) await own.run(AbortSignal.timeout(10_000));
+  return measured.filter((measures) => 'OldestDueAge' in measures);
+}
+
+describe('what the sweep measures', () => {
+  it('is zero when there is nothing to do', async () => {
+    expect(await sweep()).toMatchObject([{ OldestDueAge: 0, BreakerOpen: 0 }]);
+  });
+
+  it('is the age of what is longest due, whoever does it then', async () => {
+    await world.create(randomBytes(10));
+    await world.create(randomBytes(11));
+    world.clock.advance(11 * MINUTE);
+
+    const [first] = await sweep();
+    const [second] = await sweep();
+
+    // An upload is looked at for the first time after a minute.
+    expect(first).toMatchObject({ OldestDueAge: 600 });
+    expect(second).toMatchObject({ OldestDueAge: 0 });
+  });
+
+  it('is no age for what falls due within the next minute', async () => {
+    await world.create(randomBytes(10));
+    world.clock.advance(MINUTE / 2);
+
+    expect(await sweep()).toMatchObject([{ OldestDueAge: 0 }]);
+  });
+
+  it('says whether the breaker is open', async () => {
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
+    await world.deliver();
+
+    expect(await sweep()).toMatchObject([{ BreakerOpen: 1 }]);
+  });
+
+  it('counts what is open in the first run and in every tenth after it, and not what has ended', async () => {
+    const [before] = await sweep();
+    await world.create(randomBytes(10));
+    await world.create(randomBytes(11));
+    const ended = await world.create(randomBytes(12));
+    await world.uploads.cancel({ owner: ended.owner, projects: '*' }, ended.id);
+
+    const counts = (await sweep(11)).map(({ OpenUploads }) => OpenUploads);
+
+    const open = (before?.OpenUploads ?? 0) + 2;
+    expect(counts).toEqual([open, ...Array.from({ length: 9 }, () => undefined), open]);
+  });
+
+  it('counts no further than it is worth', async () => {
+    await Promise.all(Array.from({ length: 20 }, (_, index) => world.create(randomBytes(index + 1))));
+
+    expect(await world.ledger.countOpen(8)).toBeLessThanOrEqual(8);
+  });
+});

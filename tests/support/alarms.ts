@@ -1,0 +1,72 @@
+/** The alarms and the dashboard of the template, and what functions measure in their lines. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readService, resourcesOf } from '../../local/template.ts';
+import type { LogLine } from '../../local/gateway/runner.ts';
+
+/** The namespace of what we measure ourselves. */
+export const OURS = 'ipd-attachment-bridge';
+
+/** A metric by all that CloudWatch tells it by; a value that the deploy fills in is kept as it stands there. */
+export type Metric = { namespace: string; name: string; dimensions: Record<string, unknown> };
+
+const dimensions = z
+  .array(z.object({ Name: z.string(), Value: z.unknown() }))
+  .transform((list) => Object.fromEntries(list.map(({ Name, Value }) => [Name, Value])));
+const metric = z
+  .object({ Namespace: z.string(), MetricName: z.string(), Dimensions: dimensions })
+  .transform(({ Namespace, MetricName, Dimensions }): Metric => ({
+    namespace: Namespace,
+    name: MetricName,
+    dimensions: Dimensions,
+  }));
+const of = z.union([
+  metric.transform((one) => [one]),
+  z
+    .object({ Metrics: z.array(z.object({ MetricStat: z.object({ Metric: metric }).optional() })) })
+    .transform(({ Metrics }) => Metrics.flatMap(({ MetricStat }) => (MetricStat ? [MetricStat.Metric] : []))),
+]);
+const words = z.object({ AlarmName: z.string(), AlarmDescription: z.string() });
+
+const emf = z.looseObject({
+  _aws: z.object({
+    CloudWatchMetrics: z.array(
+      z.object({
+        Namespace: z.string(),
+        Dimensions: z.array(z.array(z.string())),
+        Metrics: z.array(z.object({ Name: z.string() })),
+      }),
+    ),
+  }),
+});
+
+export function templateResources() {
+  const directory = join(import.meta.dirname, '../..');
+  return resourcesOf(readService({ directory, env: { AWS_REGION: 'eu-central-1', IPD_PROJECTS: '*' } }));
+}
+
+/** Each alarm with its words and the metrics that it looks at. */
+export function templateAlarms() {
+  return Object.entries(templateResources())
+    .filter(([, { Type }]) => Type === 'AWS::CloudWatch::Alarm')
+    .map(([id, { Properties }]) => {
+      const { AlarmName: name, AlarmDescription: description } = words.parse(Properties);
+      return { id, name, description, metrics: of.parse(Properties) };
+    });
+}
+
+/** As CloudWatch reads the lines of a log. */
+export function measuredIn(lines: readonly LogLine[]): Metric[] {
+  return lines.flatMap(({ line }) => {
+    const parsed = line.startsWith('{') ? emf.safeParse(JSON.parse(line)).data : undefined;
+    return (parsed?.['_aws'].CloudWatchMetrics ?? []).flatMap(({ Namespace, Dimensions, Metrics }) =>
+      Metrics.flatMap(({ Name }) =>
+        Dimensions.map((names) => ({
+          namespace: Namespace,
+          name: Name,
+          dimensions: Object.fromEntries(names.map((name) => [name, parsed?.[name]])),
+        })),
+      ),
+    );
+  });
+}

@@ -1,0 +1,82 @@
+/**
+ * Looks for secrets in everything that the product says, in whichever test it says it: log lines, answers, what the
+ * command line prints. What a secret looks like is known here, and which answers there are to carry one.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { z } from 'zod';
+import { IPD_CREDENTIALS } from '../../local/settings.ts';
+
+/** Each with a name that is no secret. */
+const LOOKS: Record<string, RegExp> = {
+  JWT: /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/,
+  signature: /X-Amz-Signature["'=:\s\\]+[0-9a-f]{64}/i,
+  ticket: /\btk_[\w-]{43}\b/,
+  'signed request': /\b(?:SDK-HMAC-SHA256 Access=|AWS4-HMAC-SHA256 Credential=)/,
+  'token header': /x-(?:auth|subject|security)-token["'=:\s\\]+[\w-]{20,}/i,
+  'AWS key': /\b(?:local-secret|signer-secret)\b(?!-key)/,
+  'IPD credential': new RegExp(`\\b(?:${IPD_CREDENTIALS.secretKey}|${IPD_CREDENTIALS.password})\\b`),
+};
+
+/** What is given to those who may have it, and to nobody else; where no answer is successful, nothing is. */
+const GIVEN: Record<string, string[]> = {
+  'POST /v1/uploads': ['signature'],
+  'POST /v1/uploads/{id}/urls': ['signature'],
+  'POST /v1/uppy-sessions': ['ticket'],
+  'GET /v1/uppy/{ticket}/s3/params': ['signature'],
+  'GET /v1/uppy/{ticket}/s3/multipart/{uploadId}/{partNumber}': ['signature'],
+};
+
+const answered = z.object({ statusCode: z.number() });
+const asked = z.object({ routeKey: z.string() });
+const ran = z.object({ modulePath: z.string(), event: z.unknown(), payload: z.string() });
+const wrote = z.object({ modulePath: z.string(), line: z.string() });
+
+/** Their answers and lines are what their callers sent: that is what they are for. */
+const PROBES = '/tests/support/service/';
+
+let leaks: string[] = [];
+let looked = 0;
+
+/** The names of the secrets in a text. */
+export function secretsIn(text: string): string[] {
+  return Object.entries(LOOKS).flatMap(([name, look]) => (look.test(text) ? [name] : []));
+}
+
+/** Notes what a text has that it should not; `allowed` are names of secrets. */
+export function lookAt(source: string, text: string, allowed: string[] = []): void {
+  looked += 1;
+  const found = secretsIn(text).filter((name) => !allowed.includes(name));
+  if (found.length > 0) leaks.push(`${source}: ${found.join(', ')} in ${text.slice(0, 2000)}`);
+}
+
+/** The same for an answer of the HTTP API, headers included. */
+export function lookAtAnswer(route: string, status: number, text: string): void {
+  lookAt(route, text, status < 300 ? GIVEN[route] : []);
+}
+
+/** Looks at everything from here on; what it returns ends that. */
+export function watch(): () => void {
+  const onLine = (message: unknown): void => lookAt('a log line', String(message));
+  const onWritten = (message: unknown): void => {
+    const { modulePath, line } = wrote.parse(message);
+    if (!modulePath.includes(PROBES)) lookAt(`a line of ${modulePath}`, line);
+  };
+  const onAnswered = (message: unknown): void => {
+    const { modulePath, event, payload } = ran.parse(message);
+    if (modulePath.includes(PROBES)) return;
+    const status = answered.safeParse(JSON.parse(payload)).data?.statusCode ?? 0;
+    lookAtAnswer(asked.safeParse(event).data?.routeKey ?? modulePath, status, payload);
+  };
+  const listeners = { 'product-line': onLine, 'function-line': onWritten, 'function-answer': onAnswered };
+  for (const [name, listener] of Object.entries(listeners)) subscribe(name, listener);
+  return () => {
+    for (const [name, listener] of Object.entries(listeners)) unsubscribe(name, listener);
+  };
+}
+
+/** What has leaked since the last time, and how many texts were looked at so far. */
+export function takeLeaks(): { leaks: string[]; looked: number } {
+  const taken = leaks;
+  leaks = [];
+  return { leaks: taken, looked };
+}

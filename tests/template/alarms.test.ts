@@ -1,0 +1,98 @@
+import { describe, expect, it } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { idle } from '../../bench/usage.ts';
+import { readService } from '../../local/template.ts';
+import { MEASURES } from '../../lib/telemetry.ts';
+import { OURS, templateAlarms, templateResources } from '../support/alarms.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const SERVICE = 'ipd-attachment-bridge-dev';
+
+const alarms = templateAlarms();
+const lookingAt = (namespace: string) =>
+  alarms.flatMap(({ metrics }) => metrics).filter((metric) => metric.namespace === namespace);
+
+describe('an alarm', () => {
+  it.each(alarms)('has a runbook that its words name: $id', async ({ name, description }) => {
+    const operations = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
+
+    const heading = /Runbook: docs\/operations\.md, "(.+)"\.$/.exec(description)?.[1] ?? '';
+    const headings = operations.split('\n').map((line) => line.replace(/^#+ /, ''));
+    expect(name).toBe(`${SERVICE}-${heading.replace('Alarm: ', '').replaceAll(' ', '-')}`);
+    expect(headings).toContain(heading);
+  });
+
+  it('is in the bill with all that it looks at', () => {
+    expect(alarms.flatMap(({ metrics }) => metrics)).toHaveLength(idle.alarmMetrics);
+  });
+
+  it('about something of our own looks at what the functions measure', () => {
+    const unknown = lookingAt(OURS).filter(({ name }) => !MEASURES.includes(name));
+    const services = new Set(lookingAt(OURS).map(({ dimensions }) => dimensions['service']));
+
+    expect(unknown).toEqual([]);
+    expect([...services]).toEqual([SERVICE]);
+  });
+
+  it('about functions looks at every one that is deployed', () => {
+    const service = readService({ directory: ROOT, env: { IPD_PROJECTS: '*' } });
+    const deployed = Object.keys(service.functions).map((key) => `${SERVICE}-${key}`);
+
+    const seen = (name: string) =>
+      lookingAt('AWS/Lambda')
+        .filter((metric) => metric.name === name)
+        .map(({ dimensions }) => dimensions);
+
+    const each = deployed.map((FunctionName) => ({ FunctionName }));
+    expect(seen('Errors')).toEqual(each);
+    expect(seen('Throttles')).toEqual(each);
+  });
+
+  it('about dead letters looks at the queue that gets them', () => {
+    const { RedrivePolicy } = z
+      .looseObject({ RedrivePolicy: z.unknown() })
+      .parse(templateResources()['DeliveryQueue']?.Properties);
+
+    expect(RedrivePolicy).toMatchObject({
+      deadLetterTargetArn: { 'Fn::GetAtt': ['DeliveryDeadLetters', 'Arn'] },
+    });
+    expect(lookingAt('AWS/SQS')).toEqual([
+      {
+        namespace: 'AWS/SQS',
+        name: 'ApproximateNumberOfMessagesVisible',
+        dimensions: { QueueName: { 'Fn::GetAtt': ['DeliveryDeadLetters', 'QueueName'] } },
+      },
+    ]);
+  });
+
+  it('about the API looks at the one that serverless makes', () => {
+    expect(lookingAt('AWS/ApiGateway')).toEqual([
+      {
+        namespace: 'AWS/ApiGateway',
+        name: '5xx',
+        dimensions: { ApiId: { Ref: 'HttpApi' }, Stage: '$default' },
+      },
+    ]);
+  });
+});
+
+describe('the dashboard', () => {
+  const body = z.object({ DashboardBody: z.object({ 'Fn::Sub': z.string() }) });
+  const widgets = z.object({
+    widgets: z.array(z.object({ properties: z.object({ metrics: z.array(z.array(z.unknown())) }) })),
+  });
+
+  it('is JSON that shows everything we measure, and nothing else of ours', () => {
+    const { DashboardBody } = body.parse(templateResources()['Dashboard']?.Properties);
+    const shown = widgets
+      .parse(JSON.parse(DashboardBody['Fn::Sub']))
+      .widgets.flatMap(({ properties }) => properties.metrics)
+      .filter(([namespace]) => namespace === OURS);
+
+    const names = [...new Set(shown.map(([, name]) => String(name)))];
+    expect(names.toSorted()).toEqual(MEASURES.toSorted());
+    for (const metric of shown) expect(metric.slice(2, 4)).toEqual(['service', SERVICE]);
+  });
+});

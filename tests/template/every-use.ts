@@ -1,0 +1,151 @@
+/**
+ * What the product does, each way that leads to another call of AWS: every use case through the gateway, and what
+ * goes wrong around it. Each step says by an expectation that it took the way it was meant to take.
+ */
+import { expect } from '@jest/globals';
+import {
+  AbortMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { putFile } from '../support/answer.ts';
+import { FORM_TYPE, filePart, form } from '../support/form.ts';
+import type { Product } from '../support/product-stack.ts';
+import { storageEvent } from '../support/queue-event.ts';
+import { begin, openPage, sendPart } from '../support/uppy-browser.ts';
+import { postForm } from '../support/uppy-page.ts';
+import { issueId, projectId } from '../support/world.ts';
+
+export const BUCKET = 'ipd-attachment-bridge-dev-stagingbucket';
+const PART_BYTES = 5 * 1024 ** 2;
+const file = { projectId, issueId, filename: 'a.bin', contentType: 'application/octet-stream' };
+const parted = { ...file, size: PART_BYTES + 1, mode: 'multipart' };
+const formAnswer = z.object({ url: z.url(), fields: z.record(z.string(), z.string()) });
+
+/** `s3` and `sqs` are an operator's. */
+export async function useEverything({
+  product,
+  s3,
+  sqs,
+}: {
+  product: Product;
+  s3: S3Client;
+  sqs: SQSClient;
+}): Promise<void> {
+  await useUploads();
+  await useUppy();
+  await useAttach();
+  await useDeliver();
+  await useSweep();
+
+  async function create(body: object) {
+    const answer = await product.call('POST /v1/uploads', { body });
+    expect(answer.status).toBe(201);
+    return answer;
+  }
+
+  /** The sweep comes by now, and takes this upload for due; `more`: what else time has brought. */
+  async function fallDue(id: string, more: object = {}): Promise<void> {
+    const dueAt = new Date().toISOString();
+    await product.ledger.change(id, (upload) => ({ ...upload, dueAt, ...more }));
+    await product.fireSchedules();
+  }
+
+  /** Storage's own lifecycle, or an operator. */
+  async function abortBehindItsBack(key: string): Promise<void> {
+    const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
+    for (const { Key, UploadId } of Uploads.filter((upload) => upload.Key === key)) {
+      await s3.send(new AbortMultipartUploadCommand({ Bucket: BUCKET, Key, UploadId }));
+    }
+  }
+
+  async function useUploads(): Promise<void> {
+    const single = await create({ ...file, size: 10 });
+    expect(await product.call(`POST /v1/uploads/${single.id}/complete`)).toMatchObject({ status: 409 });
+    await putFile(single.signed(), randomBytes(10));
+    await product.follow(single.id);
+    await product.call('GET /v1/uploads?state=open');
+
+    const bytes = randomBytes(PART_BYTES + 1);
+    const whole = await create(parted);
+    for (const { offset, length, ...signed } of whole.parts()) {
+      await putFile(signed, bytes.subarray(offset, offset + length));
+    }
+    expect(await product.call(`POST /v1/uploads/${whole.id}/complete`)).toMatchObject({ status: 200 });
+    await product.follow(whole.id);
+
+    const unwanted = await create(parted);
+    expect(await product.call(`DELETE /v1/uploads/${unwanted.id}`)).toMatchObject({ status: 200 });
+  }
+
+  async function useUppy(): Promise<void> {
+    const page = await openPage(product);
+    const { body } = await page.ask('GET', '/s3/params?filename=a.bin&type=video/mp4');
+    expect((await postForm(formAnswer.parse(body), randomBytes(10))).status).toBe(201);
+
+    const whole = await begin(page);
+    const part = await sendPart(page, whole, 1, randomBytes(10));
+    await page.ask('GET', `${whole.path}${whole.query}`);
+    const parts = { parts: [part] };
+    expect(await page.ask('POST', `${whole.path}/complete${whole.query}`, parts)).toMatchObject({
+      status: 200,
+    });
+    await product.follow(whole.id);
+
+    const lost = await begin(page);
+    await abortBehindItsBack(`staging/${lost.id}`);
+    expect(await page.ask('POST', `${lost.path}/complete${lost.query}`, parts)).toMatchObject({
+      status: 409,
+    });
+    expect(await page.ask('DELETE', `${lost.path}${lost.query}`)).toMatchObject({ status: 200 });
+  }
+
+  async function useAttach(): Promise<void> {
+    const content = randomBytes(10);
+    const body = form(filePart('a.bin', content, file.contentType));
+    const attach = (key: string) =>
+      product.attach(body, { 'content-type': FORM_TYPE, 'idempotency-key': key });
+    const [key, interrupted, uploadId] = [randomUUID(), randomUUID(), randomUUID()];
+    expect(await attach(key)).toMatchObject({ status: 200 });
+
+    // An earlier call stored the file, and did not live to write it down.
+    const { fingerprint = '' } = (await product.ledger.findKey('user-1', key)) ?? {};
+    await product.ledger.bindKey('user-1', interrupted, { uploadId, fingerprint });
+    await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: `staging/${uploadId}`, Body: content }));
+    await product.logs.waitFor(({ line }) => line.includes('unknown upload ignored'));
+    expect(await attach(interrupted)).toMatchObject({ status: 200 });
+  }
+
+  async function useDeliver(): Promise<void> {
+    const { id } = await create({ ...file, size: 10 });
+    const event = storageEvent({ key: `staging/${id}`, bytes: randomBytes(10) });
+    const QueueUrl = new URL('/000000000000/ipd-attachment-bridge-dev-deliveryqueue', product.urls.sqsUrl)
+      .href;
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(event) }));
+    expect((await product.follow(id)).body).toMatchObject({ error: { code: 'staged_file_missing' } });
+  }
+
+  async function useSweep(): Promise<void> {
+    const missing = await create({ ...file, size: 10 });
+    await fallDue(missing.id);
+
+    const bytes = randomBytes(PART_BYTES + 1);
+    const forgotten = await create(parted);
+    for (const { offset, length, ...signed } of forgotten.parts()) {
+      await putFile(signed, bytes.subarray(offset, offset + length));
+    }
+    await fallDue(forgotten.id);
+    expect((await product.follow(forgotten.id)).body).toMatchObject({ status: 'delivered' });
+
+    const late = await create(parted);
+    await fallDue(late.id, { uploadDeadline: late.body['createdAt'] });
+    expect(await product.ledger.find(late.id)).toMatchObject({ status: 'expired' });
+    await fallDue(late.id);
+    expect(await product.ledger.find(late.id)).not.toHaveProperty('dueAt');
+  }
+}

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readService } from '../../local/template.ts';
+import { startProduct } from '../support/product-stack.ts';
+import type { Product } from '../support/product-stack.ts';
+import { BUCKET, useEverything } from './every-use.ts';
+import { grantsOf, toTable } from './permissions.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const LIB = join(ROOT, 'lib');
+const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
+
+/** What no function of the embedded stack can be seen doing, and why. */
+const UNSEEN: Record<string, string> = {
+  // AWS does these in the function's name.
+  'logs:CreateLogStream': 'by Lambda',
+  'logs:PutLogEvents': 'by Lambda',
+  'xray:PutTraceSegments': 'by Lambda',
+  'xray:PutTelemetryRecords': 'by Lambda',
+  'sqs:ReceiveMessage': 'by Lambda',
+  'sqs:DeleteMessage': 'by Lambda',
+  'sqs:GetQueueAttributes': 'by Lambda',
+  // The stack has no such services: a test below compares them with the settings.
+  'secretsmanager:GetSecretValue': 'by settings',
+  'ssm:GetParameter': 'by settings',
+  // Only where REQUIRED_SCAN_TAG is set.
+  's3:GetObjectTagging': 'by settings',
+};
+
+/** The commands of the SDK that lib/ knows, and what they need; the operator's are no function's. */
+const COMMANDS: Record<string, string[]> = {
+  AbortMultipartUpload: ['s3:AbortMultipartUpload'],
+  CompleteMultipartUpload: ['s3:PutObject'],
+  CreateMultipartUpload: ['s3:PutObject'],
+  DeleteObject: ['s3:DeleteObject'],
+  Get: ['dynamodb:GetItem'],
+  GetObject: ['s3:GetObject', 's3:ListBucket'],
+  GetObjectTagging: ['s3:GetObjectTagging'],
+  GetParameter: ['ssm:GetParameter'],
+  GetSecretValue: ['secretsmanager:GetSecretValue'],
+  HeadObject: ['s3:GetObject', 's3:ListBucket'],
+  ListParts: ['s3:ListMultipartUploadParts'],
+  Publish: ['sns:Publish'],
+  Put: ['dynamodb:PutItem'],
+  PutObject: ['s3:PutObject'],
+  Query: ['dynamodb:Query'],
+  Scan: [],
+  SendMessage: ['sqs:SendMessage'],
+};
+
+/** Settings that may name a secret or a parameter. */
+const SECRETS = ['IPD_CREDENTIALS', 'SIGNING_CREDENTIALS'];
+
+let product: Product;
+let s3: S3Client;
+let sqs: SQSClient;
+
+beforeAll(async () => {
+  product = await startProduct();
+  const shared = {
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+  };
+  s3 = new S3Client({ ...shared, endpoint: product.urls.s3Url, forcePathStyle: true });
+  sqs = new SQSClient({ ...shared, endpoint: product.urls.sqsUrl });
+});
+afterAll(async () => {
+  s3.destroy();
+  sqs.destroy();
+  await product.stop();
+});
+
+describe('the roles', () => {
+  it('allow what the functions do, and nothing else', async () => {
+    await useEverything({ product, s3, sqs });
+
+    const uses = product.iam.uses();
+    const grants = functionKeys
+      .flatMap((key) => grantsOf(key, product.iam.statementsOf(key), uses))
+      .map((grant) => ({ ...grant, covered: UNSEEN[grant.action] ?? `${grant.uses} different` }));
+    if (process.env['IAM_TABLE']) process.stdout.write(`${toTable(grants)}\n`);
+
+    expect(uses.filter(({ statement }) => statement === undefined)).toEqual([]);
+    expect(grants.filter((grant) => grant.uses === 0 && UNSEEN[grant.action] === undefined)).toEqual([]);
+  }, 60_000);
+
+  it('let a function read secrets that has a setting for them, and no other', () => {
+    const service = readService({ directory: ROOT, env: {} });
+    for (const [key, { environment }] of Object.entries(service.functions)) {
+      const actions = new Set(product.iam.statementsOf(key).flatMap(({ Action }) => Action));
+      const hasSecrets = SECRETS.some((name) => environment[name] !== undefined);
+
+      expect([key, actions.has('secretsmanager:GetSecretValue')]).toEqual([key, hasSecrets]);
+      expect([key, actions.has('ssm:GetParameter')]).toEqual([key, hasSecrets]);
+    }
+  });
+
+  it('know every call that the code can make, and none that it cannot', () => {
+    const sdk = join(LIB, 'sdk');
+    const files = [join(LIB, 'table.ts'), ...readdirSync(sdk).map((name) => join(sdk, name))];
+    const names = files.flatMap((path) =>
+      [...readFileSync(path, 'utf8').matchAll(/\b([A-Z]\w+)Command\b/g)].map(([, name = '']) => name),
+    );
+    const granted = functionKeys.flatMap((key) =>
+      product.iam.statementsOf(key).flatMap(({ Action }) => Action),
+    );
+
+    const known = [...new Set(names)].toSorted();
+    expect(known).toEqual(Object.keys(COMMANDS).toSorted());
+    const ours = granted.filter((action) => UNSEEN[action] !== 'by Lambda');
+    const needed = known.flatMap((name) => COMMANDS[name] ?? []);
+    expect([...new Set(ours)].toSorted()).toEqual([...new Set(needed)].toSorted());
+  });
+
+  it('keep a list within what is staged', async () => {
+    const { accessKeyId, secretAccessKey } = { accessKeyId: 'local-sweep', secretAccessKey: 'local-secret' };
+    const own = new S3Client({
+      region: 'eu-central-1',
+      endpoint: product.urls.s3Url,
+      forcePathStyle: true,
+      credentials: { accessKeyId, secretAccessKey },
+    });
+    const list = (Prefix: string) => own.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix }));
+
+    await expect(list('staging/')).resolves.toMatchObject({ Name: BUCKET });
+    await expect(list('other/')).rejects.toMatchObject({ name: 'AccessDenied' });
+    own.destroy();
+  });
+});

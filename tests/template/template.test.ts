@@ -1,0 +1,132 @@
+import { describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readConfig } from '../../lib/config.ts';
+import { readService, resourcesOf } from '../../local/template.ts';
+import type { Json } from '../../local/variables.ts';
+
+const DAY_HOURS = 24;
+
+const lifecycle = z.object({
+  LifecycleConfiguration: z.object({
+    Rules: z.tuple([
+      z.object({
+        Status: z.literal('Enabled'),
+        ExpirationInDays: z.coerce.number(),
+        AbortIncompleteMultipartUpload: z.object({ DaysAfterInitiation: z.coerce.number() }),
+      }),
+    ]),
+  }),
+});
+const policy = z.object({
+  PolicyDocument: z.object({
+    Statement: z.array(
+      z.looseObject({
+        Effect: z.enum(['Allow', 'Deny']),
+        Resource: z.unknown(),
+        Condition: z.record(z.string(), z.record(z.string(), z.unknown())),
+      }),
+    ),
+  }),
+});
+const provider = z.object({ logs: z.object({ httpApi: z.object({ format: z.string() }) }) });
+const retained = z.looseObject({ DeletionPolicy: z.string(), UpdateReplacePolicy: z.string() });
+
+function read({ stage = 'dev', env = {} }: { stage?: string; env?: Record<string, string> } = {}) {
+  const service = readService({ directory: join(import.meta.dirname, '../..'), env, stage });
+  const properties = (id: string): Record<string, Json> => resourcesOf(service)[id]?.Properties ?? {};
+  return { service, properties };
+}
+
+describe('the template', () => {
+  it.each([{}, { UPLOAD_DEADLINE_HOURS: '24', PARTS_EXPIRE_DAYS: '2', STAGED_FILES_EXPIRE_DAYS: '60' }])(
+    'removes what is left in staging after the days that the functions are told (%j)',
+    (env) => {
+      const { service, properties } = read({ env });
+
+      const [rule] = lifecycle.parse(properties('StagingBucket')).LifecycleConfiguration.Rules;
+      const { environment } = service.provider;
+      const days = rule.AbortIncompleteMultipartUpload.DaysAfterInitiation;
+      expect({
+        PARTS_EXPIRE_DAYS: String(days),
+        STAGED_FILES_EXPIRE_DAYS: String(rule.ExpirationInDays),
+      }).toEqual({
+        PARTS_EXPIRE_DAYS: environment['PARTS_EXPIRE_DAYS'],
+        STAGED_FILES_EXPIRE_DAYS: environment['STAGED_FILES_EXPIRE_DAYS'],
+      });
+      expect(days).toBe(Number(environment['UPLOAD_DEADLINE_HOURS']) / DAY_HOURS + 1);
+    },
+  );
+
+  it('has settings that the functions take', () => {
+    const { service } = read({ env: { IPD_PROJECTS: '*' } });
+    const plain = Object.entries(service.provider.environment).filter(
+      ([, value]) => typeof value === 'string',
+    );
+    const references = {
+      STAGING_BUCKET: 'staging',
+      UPLOADS_TABLE: 'uploads',
+      DELIVERY_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/1/delivery',
+    };
+
+    expect(() =>
+      readConfig({
+        ...Object.fromEntries(plain),
+        ...references,
+      }),
+    ).not.toThrow();
+  });
+
+  it('hides a message for six times as long as its delivery may take', () => {
+    const { service, properties } = read();
+
+    expect(properties('DeliveryQueue')['VisibilityTimeout']).toBe(
+      6 * (service.functions['deliver']?.timeout ?? 0),
+    );
+  });
+
+  it('takes messages from its own bucket only, and nothing that is not encrypted on its way', () => {
+    const { properties } = read();
+
+    const [allow] = policy.parse(properties('DeliveryQueuePolicy')).PolicyDocument.Statement;
+    expect(allow?.Condition).toEqual({
+      StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+      ArnLike: {
+        'aws:SourceArn': { 'Fn::Sub': 'arn:${AWS::Partition}:s3:::${AWS::StackName}-stagingbucket-*' },
+      },
+    });
+    const ids = [
+      'StagingBucketPolicy',
+      'DeliveryQueuePolicy',
+      'DeliveryDeadLettersPolicy',
+      'NoticesTopicPolicy',
+    ];
+    for (const id of ids) {
+      expect([id, policy.parse(properties(id)).PolicyDocument.Statement.at(-1)]).toMatchObject([
+        id,
+        { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+      ]);
+    }
+  });
+
+  it.each(['StagingBucket', 'UploadsTable'])('keeps the %s of production when the stack goes', (id) => {
+    const policies = { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' };
+
+    expect(retained.parse(resourcesOf(read({ stage: 'prod' }).service)[id])).toMatchObject(policies);
+    expect(retained.parse(resourcesOf(read().service)[id])).toMatchObject({ DeletionPolicy: 'Delete' });
+  });
+
+  it('protects the table of production', () => {
+    expect(read({ stage: 'prod' }).properties('UploadsTable')['DeletionProtectionEnabled']).toBe(true);
+    expect(read().properties('UploadsTable')['DeletionProtectionEnabled']).toBe(false);
+  });
+
+  it('logs no path and no header: a ticket is in one, a token in the other', () => {
+    const { format } = provider.parse(read().service.provider).logs.httpApi;
+
+    const fields = [...format.matchAll(/\$context\.([\w.]+)/g)].map(([, name]) => name);
+    expect(fields).toContain('routeKey');
+    expect(fields.filter((name) => /path|header|authorizer\.(?!error)|claims/i.test(name ?? ''))).toEqual([]);
+    expect(() => JSON.parse(format)).not.toThrow();
+  });
+});
