@@ -7,7 +7,7 @@ import * as z from 'zod';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import type { Item, Table } from './table.ts';
-import { occupiesWorkItem, open } from './upload.ts';
+import { occupiesWorkItem } from './upload.ts';
 import type { Upload } from './upload.ts';
 
 /** Writers that meet on one item: beyond this many in a row something is broken. */
@@ -28,7 +28,7 @@ const keyItem = z.object({
 });
 type KeyBinding = Pick<z.infer<typeof keyItem>, 'uploadId' | 'fingerprint'>;
 
-const ticketItem = open({
+const ticketItem = z.object({
   version: z.int(),
   owner: z.string(),
   /** Who that is, for people. */
@@ -162,9 +162,11 @@ export function createClaims({
   /** Counts one more upload on a ticket; false when it has begun as many as it may. */
   async function useTicket(hash: string): Promise<boolean> {
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
-      const ticket = await findTicket(hash);
+      const item = await read(ticketKey(hash));
+      const ticket = item && ticketItem.parse(item);
       if (ticket === undefined || ticket.begun >= ticket.maxUploads) return false;
-      const next = withTimeToLive({ ...ticket, begun: ticket.begun + 1 });
+      // What a newer version keeps there stays.
+      const next = withTimeToLive({ ...item, ...ticket, begun: ticket.begun + 1 });
       if (await writeVersion(ticketKey(hash), ticket.version, next)) return true;
     }
     throw new AppError('unavailable', 'too many writers on one ticket');

@@ -5,13 +5,14 @@
  */
 import * as endings from './endings.ts';
 import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, lookDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
-import { iso, isReady, mayBeInIpd } from './upload.ts';
+import { iso, isReady, mayBeInIpd, RECORD_SCHEMA } from './upload.ts';
 import type { Moment, NewUpload, StagedObject, Upload } from './upload.ts';
 
 /** A new upload that waits for its file. */
 export function createUpload(input: NewUpload, { now, policy }: Moment): Upload {
   return {
     ...input,
+    schema: RECORD_SCHEMA,
     status: 'awaiting_upload',
     version: 1,
     createdAt: iso(now),

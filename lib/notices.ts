@@ -39,7 +39,8 @@ export function createNotices({ sns, topicArn }: { sns: () => Promise<Sns>; topi
 
 /** What subscribers get: enough to tell the user, and to find the attachment. */
 export function toMessage(upload: Upload, { type, at }: Notice) {
-  const { id, owner, uploadedBy, projectId, issueId, filename, contentType, sha256, status, createdAt } = upload;
+  const { id, owner, uploadedBy, projectId, issueId, filename, contentType, sha256, status, createdAt } =
+    upload;
   const { size, attachment, error } = toOutcome(upload);
   return {
     version: VERSION,

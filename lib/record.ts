@@ -6,14 +6,8 @@
 import * as z from 'zod';
 import { AppError } from './errors.ts';
 import type { Item } from './table.ts';
-import { uploadSchema } from './upload.ts';
+import { RECORD_SCHEMA, uploadSchema } from './upload.ts';
 import type { Upload } from './upload.ts';
-
-/**
- * The form that we write, and the newest that we read. It goes up with what an older version must not touch: a new
- * state, or another meaning of what there is. A member that is only added leaves it as it is, since it is kept.
- */
-export const RECORD_SCHEMA = 1;
 
 const versioned = z.object({ pk: z.string(), schema: z.int().default(0) });
 
@@ -23,14 +17,15 @@ const LEDGERS_OWN = ['pk', 'writeId', 'dueShard', 'openOwner', 'expiresAt'];
 const KNOWN = new Set([...uploadSchema.options.flatMap(({ shape }) => Object.keys(shape)), ...LEDGERS_OWN]);
 
 /** The upload of an item. Throws `unavailable` when a newer version wrote it in a form that we would damage. */
-export function readRecord(item: Item): Upload {
-  const { pk, schema } = versioned.parse(item);
+export function readRecord(found: Item): Upload {
+  const { pk, schema } = versioned.parse(found);
   if (schema > RECORD_SCHEMA) {
     throw new AppError(
       'unavailable',
       `${pk} was written by a newer version: its schema is ${schema}, and ${RECORD_SCHEMA} is the newest known here`,
     );
   }
+  const item = schema === 0 ? fromFirstForm(found) : found;
   const others = Object.entries(item).filter(([name]) => !KNOWN.has(name));
   return uploadSchema.parse({
     ...item,
@@ -46,4 +41,17 @@ export function toRecord(upload: Upload): Upload {
 /** A record's attributes. */
 export function itemOf({ others, ...record }: Upload): Item {
   return { ...others, ...record };
+}
+
+/**
+ * The first records kept a doubt as its time alone, and not what the work item had held before. Then whatever it holds of
+ * our size is looked into: bytes decide, so nothing is taken for ours that is not.
+ */
+function fromFirstForm({ doubtSince, ...item }: Item): Item {
+  const mayBeThere = doubtSince !== undefined || item['sendingAt'] !== undefined;
+  return {
+    ...item,
+    ...(doubtSince !== undefined && { doubt: { since: doubtSince, absences: 0, accepted: false } }),
+    ...(mayBeThere && item['known'] === undefined && { known: [] }),
+  };
 }

@@ -5,6 +5,12 @@
  */
 import * as z from 'zod';
 
+/**
+ * The form of the records that we write, and the newest that we read. It goes up with what an older version must not
+ * touch: a new state, or another meaning of what there is. A member that is only added leaves it as it is: it is kept.
+ */
+export const RECORD_SCHEMA = 1;
+
 const time = z.iso.datetime();
 
 /** An object of which we know these members. Others, which a newer version has added, stay where they are. */
@@ -34,7 +40,7 @@ const noticeTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as cons
 
 const base = {
   id: z.string(),
-  /** The form of the record, see record.ts; absent in the oldest. */
+  /** Absent in the first ones. */
   schema: z.int().optional(),
   /** What a newer version keeps in the record and we do not know. */
   others: z.record(z.string(), z.unknown()).optional(),

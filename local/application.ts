@@ -58,6 +58,7 @@ export function startApplication(options: ApplicationOptions) {
 
   return {
     warm: () => runner.warm(),
+    deploy: (handlers: RunnerOptions['handlers']) => runner.deploy(handlers),
 
     /** Runs every scheduled function now and settles when all are through. */
     async fireSchedules(): Promise<void> {

@@ -116,6 +116,8 @@ async function assemble(options: StackOptions, stops: Stops) {
     iam: { uses: iam.uses, statementsOf: iam.statementsOf },
     /** Runs every scheduled function now and settles when all are through. */
     fireSchedules: () => application.fireSchedules(),
+    /** Puts other code in the place of the functions', as a deploy does while they run. */
+    deploy: (handlers: RunnerOptions['handlers']) => application.deploy(handlers),
     /** Starts one child of each function ahead of its first event. */
     warm: () => application.warm(),
   };

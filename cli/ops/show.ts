@@ -70,6 +70,7 @@ function describe(
     ['name in IPD', upload.sentName === upload.filename ? undefined : upload.sentName],
     ['sha256', upload.sha256],
     ['owner', upload.owner],
+    ['uploaded by', upload.uploadedBy],
     ['correlation', upload.correlationId],
     ['project', upload.projectId],
     ['work item', upload.issueId],

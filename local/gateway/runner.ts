@@ -49,6 +49,11 @@ export function createRunner(options: RunnerOptions) {
       return pool.invoke(event);
     },
 
+    /** New code: what runs ends with the old one, every event from here on meets the new. */
+    deploy(handlers: RunnerOptions['handlers']): void {
+      for (const pool of pools.values()) pool.deploy(handlers);
+    },
+
     /** Starts one child of each function, so that the first request need not wait for it. */
     async warm(): Promise<void> {
       for (const pool of pools.values()) await pool.warm();
@@ -62,7 +67,7 @@ export function createRunner(options: RunnerOptions) {
 }
 
 function createPool(definition: RunnerOptions['functions'][number], options: RunnerOptions) {
-  const { modulePath, exportName } = locate(definition.handler, options.handlers);
+  let code = locate(definition.handler, options.handlers);
   const workers = new Set<Worker>();
   const idle: Worker[] = [];
   const waiting: PromiseWithResolvers<void>[] = [];
@@ -73,8 +78,7 @@ function createPool(definition: RunnerOptions['functions'][number], options: Run
     if (closed) throw new Error('The stack is stopping');
     const worker = startWorker({
       ...definition,
-      modulePath,
-      exportName,
+      ...code,
       region: options.region,
       environment: {
         ...definition.environment,
@@ -115,8 +119,10 @@ function createPool(definition: RunnerOptions['functions'][number], options: Run
     await takeSlot();
     try {
       const worker = takeIdle() ?? start();
+      const own = code;
       const payload = await worker.run(event).finally(() => {
-        if (worker.isAlive()) idle.push(worker);
+        if (code !== own) worker.kill();
+        else if (worker.isAlive()) idle.push(worker);
       });
       if (Buffer.byteLength(payload) > ANSWER_LIMIT_BYTES)
         throw new Error('The answer is larger than Lambda allows');
@@ -124,6 +130,11 @@ function createPool(definition: RunnerOptions['functions'][number], options: Run
     } finally {
       giveSlot();
     }
+  }
+
+  function deploy(handlers: RunnerOptions['handlers']): void {
+    code = locate(definition.handler, handlers);
+    for (const worker of idle.splice(0)) worker.kill();
   }
 
   async function warm(): Promise<void> {
@@ -141,7 +152,7 @@ function createPool(definition: RunnerOptions['functions'][number], options: Run
     await Promise.all(leaving.map((worker) => worker.exited));
   }
 
-  return { invoke, warm, close };
+  return { invoke, deploy, warm, close };
 }
 
 function locate(

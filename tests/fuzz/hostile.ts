@@ -146,7 +146,7 @@ export function spoiltText(good: fc.Arbitrary<string>): fc.Arbitrary<string> {
 function spoil(whole: unknown, { at, by }: Spoiling): unknown {
   const places = placesIn(whole);
   const place = places[at % (places.length + 1)];
-  if (place === undefined) return by.kind === 'put' ? by.value : whole;
+  if (place === undefined) return by.kind === 'put' ? structuredClone(by.value) : whole;
   const { holder, name } = place;
   if (by.kind === 'put') define(holder, name, by.value);
   else if (by.kind === 'drop') Reflect.deleteProperty(holder, name);
@@ -154,9 +154,14 @@ function spoil(whole: unknown, { at, by }: Spoiling): unknown {
   return whole;
 }
 
-/** `__proto__` is a member like any other, as JSON.parse makes it. */
+/** `__proto__` is a member like any other, as JSON.parse makes it. A copy, since the next change may be within it. */
 function define(holder: object, name: string, value: unknown): void {
-  Object.defineProperty(holder, name, { value, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(holder, name, {
+    value: structuredClone(value),
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 }
 
 function placesIn(value: unknown): { holder: object; name: string }[] {

@@ -48,7 +48,9 @@ describe('readConfig', () => {
       },
       recordRetentionMs: 400 * 24 * 3_600_000,
       preflight: true,
+      requiredScanTag: undefined,
       projectsClaim: undefined,
+      uploadedByClaim: 'name',
       projects: ['*'],
       deliveriesPerMinute: 60,
       ipd: {
@@ -60,6 +62,23 @@ describe('readConfig', () => {
       },
     });
   });
+
+  it.each([
+    ['a=b', { name: 'a', value: 'b' }],
+    ['a:b/c=d=e f', { name: 'a:b/c', value: 'd=e f' }],
+    ['', undefined],
+  ])('reads the tag of a scan: %j', (text, requiredScanTag) => {
+    expect(readConfig({ ...needed, REQUIRED_SCAN_TAG: text })).toMatchObject({ requiredScanTag });
+  });
+
+  it.each(['=b', 'a=', 'a', 'a'.repeat(129) + '=b', `a=${'b'.repeat(257)}`])(
+    'refuses what is no tag with a value: %j',
+    (text) => {
+      expect(refusalOf({ REQUIRED_SCAN_TAG: text })).toContain(
+        'REQUIRED_SCAN_TAG: must look like GuardDutyMalwareScanStatus=NO_THREATS_FOUND',
+      );
+    },
+  );
 
   it('names every problem at once', () => {
     const environment = {

@@ -118,6 +118,16 @@ describe('toIpdAnswer', () => {
     expect(toIpdAnswer(unconfirmed)).toMatchObject({ statusCode: 202, body: { result: null } });
   });
 
+  it('says that the scan refused the file', () => {
+    const upload = legal(
+      attempts.fail(sending, { token, code: 'scan_refused', detail: 'tag is bad', ...moment }),
+    );
+
+    expect(() => toIpdAnswer(upload)).toThrow(
+      expect.objectContaining({ code: 'scan_refused', message: expect.stringContaining('tag is bad') }),
+    );
+  });
+
   it('says that the outcome is unknown', () => {
     expect(() => toIpdAnswer(unknown)).toThrow('100 are there');
   });

@@ -1,17 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  GetObjectTaggingCommand,
-  PutObjectCommand,
-  PutObjectTaggingCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
+import { PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { redrive } from '../../lib/lifecycle.ts';
 import { toResource } from '../../lib/resource.ts';
 import type { Upload } from '../../lib/upload.ts';
-import { putFile } from '../support/answer.ts';
-import { postForm } from '../support/uppy-page.ts';
-import { caller, oneRequest, startWorld } from '../support/world.ts';
+import { caller, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const TAG = 'GuardDutyMalwareScanStatus';
@@ -37,10 +30,6 @@ const objectOf = (id: string) => ({ Bucket: world.config.bucket, Key: `staging/$
 async function tag(id: string, value: string, name = TAG): Promise<void> {
   const TagSet = [{ Key: name, Value: value }];
   await world.clients.s3.send(new PutObjectTaggingCommand({ ...objectOf(id), Tagging: { TagSet } }));
-}
-
-async function tagsOf(id: string): Promise<unknown> {
-  return (await world.clients.s3.send(new GetObjectTaggingCommand(objectOf(id)))).TagSet;
 }
 
 const minutesUntilDue = ({ dueAt = '' }: Upload): number => (Date.parse(dueAt) - world.clock.now()) / MINUTE;
@@ -213,56 +202,5 @@ describe('the gate', () => {
 
     expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
     expect(storageCalls(upload)).toEqual(new Set(['PutObject', 'GetObject', 'DeleteObject']));
-  });
-});
-
-describe('a client', () => {
-  const tagging = `${TAG}=${CLEAN}`;
-
-  it('cannot tag its own file by a header of its PUT', async () => {
-    const upload = await world.create(bytes);
-    const { invitation } = await world.uploads.invite(upload);
-    const { method, url, headers } = oneRequest(invitation);
-
-    const byHeader = await putFile({ method, url, headers: { ...headers, 'x-amz-tagging': tagging } }, bytes);
-    const byQuery = await putFile(
-      { method, url: `${url}&x-amz-tagging=${encodeURIComponent(tagging)}`, headers },
-      bytes,
-    );
-
-    expect([byHeader.status, byQuery.status]).toEqual([403, 403]);
-    expect(await world.isStaged(upload.id)).toBe(false);
-  });
-
-  it('cannot tag it behind the same URL afterwards', async () => {
-    const upload = await world.stage(bytes);
-    const { invitation } = await world.uploads.invite(upload);
-    const { url, headers } = oneRequest(invitation);
-
-    const answer = await fetch(`${url}&tagging`, { method: 'PUT', headers, body: new Uint8Array(bytes) });
-
-    expect(answer.status).toBe(403);
-    expect(await tagsOf(upload.id)).toEqual([]);
-  });
-
-  it('cannot tag a part, or the file by a field of its form', async () => {
-    const key = 'staging/00000000-0000-4000-8000-000000000001';
-    const target = { key, uploadId: 'of-nobody', expiresInSeconds: 60 };
-    const part = await world.signing.partUrl({ ...target, number: 1 });
-    const form = await world.signing.postForm({
-      key,
-      maxBytes: 1000,
-      contentType: 'a/b',
-      expiresInSeconds: 60,
-    });
-    const fields = {
-      ...form.fields,
-      tagging: `<Tagging><TagSet><Tag><Key>${TAG}</Key></Tag></TagSet></Tagging>`,
-    };
-
-    const byPart = await putFile({ method: 'PUT', url: part, headers: { 'x-amz-tagging': tagging } }, bytes);
-    const byForm = await postForm({ ...form, fields }, bytes);
-
-    expect([byPart.status, byForm.status]).toEqual([403, 403]);
   });
 });

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { GetObjectTaggingCommand } from '@aws-sdk/client-s3';
+import { randomBytes } from 'node:crypto';
+import { putFile } from '../support/answer.ts';
+import { postForm } from '../support/uppy-page.ts';
+import { oneRequest, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const TAG = 'GuardDutyMalwareScanStatus';
+const tagging = `${TAG}=NO_THREATS_FOUND`;
+const bytes = randomBytes(1000);
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+async function tagsOf(id: string): Promise<unknown> {
+  return (
+    await world.clients.s3.send(
+      new GetObjectTaggingCommand({ Bucket: world.config.bucket, Key: `staging/${id}` }),
+    )
+  ).TagSet;
+}
+
+describe('a client', () => {
+  it('cannot tag its own file by a header of its PUT', async () => {
+    const upload = await world.create(bytes);
+    const { invitation } = await world.uploads.invite(upload);
+    const { url, headers } = oneRequest(invitation);
+
+    const byHeader = await putFile({ url, headers: { ...headers, 'x-amz-tagging': tagging } }, bytes);
+    const byQuery = await putFile(
+      { url: `${url}&x-amz-tagging=${encodeURIComponent(tagging)}`, headers },
+      bytes,
+    );
+
+    expect([byHeader.status, byQuery.status]).toEqual([403, 403]);
+    expect(await world.isStaged(upload.id)).toBe(false);
+  });
+
+  it('cannot tag it behind the same URL afterwards', async () => {
+    const upload = await world.stage(bytes);
+    const { invitation } = await world.uploads.invite(upload);
+    const { url, headers } = oneRequest(invitation);
+
+    const answer = await fetch(`${url}&tagging`, { method: 'PUT', headers, body: new Uint8Array(bytes) });
+
+    expect(answer.status).toBe(403);
+    expect(await tagsOf(upload.id)).toEqual([]);
+  });
+
+  it('cannot tag a part, or the file by a field of its form', async () => {
+    const key = 'staging/00000000-0000-4000-8000-000000000001';
+    const target = { key, uploadId: 'of-nobody', expiresInSeconds: 60 };
+    const part = await world.signing.partUrl({ ...target, number: 1 });
+    const form = await world.signing.postForm({
+      key,
+      maxBytes: 1000,
+      contentType: 'a/b',
+      expiresInSeconds: 60,
+    });
+    const fields = {
+      ...form.fields,
+      tagging: `<Tagging><TagSet><Tag><Key>${TAG}</Key></Tag></TagSet></Tagging>`,
+    };
+
+    const byPart = await putFile({ url: part, headers: { 'x-amz-tagging': tagging } }, bytes);
+    const byForm = await postForm({ ...form, fields }, bytes);
+
+    expect([byPart.status, byForm.status]).toEqual([403, 403]);
+  });
+});

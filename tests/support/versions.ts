@@ -1,0 +1,55 @@
+/** Bundles of the functions as two versions of the product would have them, for a deploy while they run. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import type { Plugin } from 'esbuild';
+
+const ROOT = join(import.meta.dirname, '../..');
+const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
+
+/** What the newer version keeps in every record that it writes; the older one has never heard of it. */
+export const NOVELTY = { novelty: { since: 'the newer version' } };
+
+/** The line of lib/record.ts that makes a record's attributes. */
+const OLDER = '{ ...others, ...record }';
+const NEWER = `{ ...others, ...record, ...${JSON.stringify(NOVELTY)} }`;
+
+const newer: Plugin = {
+  name: 'newer',
+  setup(building) {
+    building.onLoad({ filter: /[\\/]lib[\\/]record\.ts$/ }, async ({ path }) => {
+      const code = await readFile(path, 'utf8');
+      if (!code.includes(OLDER)) throw new Error(`${path} has changed: ${OLDER} is not in it`);
+      return { contents: code.replace(OLDER, NEWER), loader: 'ts' };
+    });
+  },
+};
+
+/** Writes both versions below the directory; answers with where each is. */
+export async function buildVersions(directory: string) {
+  const [older, newerOne] = await Promise.all([
+    bundle(join(directory, 'older'), []),
+    bundle(join(directory, 'newer'), [newer]),
+  ]);
+  return { older, newer: newerOne };
+}
+
+async function bundle(directory: string, plugins: Plugin[]) {
+  await build({
+    entryPoints: KEYS.map((key) => join(ROOT, `functions/${key}.ts`)),
+    outdir: join(directory, 'functions'),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    // Of the SDK's packages some are CommonJS.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    mainFields: ['module', 'main'],
+    plugins,
+  });
+  return { directory, extension: '.mjs' as const };
+}
