@@ -79,6 +79,18 @@ describe.each([
       expect(await put({ pk: 'taken', uploadId: 'b', mark: 'p' }, by('b', 'o'))).toBe(true);
     });
 
+    it('lets anybody write over what is over by its own words', async () => {
+      const at = (now: number) => ({
+        ConditionExpression: 'attribute_not_exists(pk) OR expiresAt <= :now',
+        ExpressionAttributeValues: { ':now': now },
+      });
+
+      expect(await put({ pk: 'over', expiresAt: 1000 }, at(999))).toBe(true);
+      expect(await put({ pk: 'over', expiresAt: 1001 }, at(999))).toBe(false);
+      expect(await put({ pk: 'over' }, at(1000))).toBe(true);
+      expect(await put({ pk: 'over', expiresAt: 9 }, at(1000))).toBe(false);
+    });
+
     it('leaves out what is undefined, at any depth', async () => {
       await put({ pk: 'undefined', a: undefined, b: { c: undefined, d: [1] } });
 

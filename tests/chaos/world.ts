@@ -209,10 +209,12 @@ export function createWorld(options: {
     };
   }
 
-  /** Nothing that is injected looks like a mistake in the product's code. */
+  /** Nothing that is injected looks like a mistake in the product's code, or like something that an end does not know. */
   function noteSurprise(error: unknown): void {
+    if (!(error instanceof Error)) return;
     const isMistake = error instanceof TypeError || error instanceof RangeError || error instanceof ZodError;
     if (isMistake) surprises.push(error.stack ?? error.message);
+    else noteSurprise(error.cause);
   }
 
   function find(id: string): Upload | undefined {

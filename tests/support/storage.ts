@@ -6,8 +6,6 @@ import { startS3 } from '../../local/s3/server.ts';
 import { startSqs } from '../../local/sqs.ts';
 import { makeTemporaryDirectory } from './probe-stack.ts';
 
-type Storage = Awaited<ReturnType<typeof startStorage>>;
-
 const region = 'eu-central-1';
 const keys = { accessKeyId: 'local', secretAccessKey: 'local-secret' };
 

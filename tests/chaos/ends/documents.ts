@@ -47,7 +47,7 @@ export function createDocuments({
     }
     if (command instanceof PutCommand) return put(command.input);
     if (command instanceof QueryCommand) return query(command.input, now() - lagMs);
-    throw new Error(`the table does not know ${command.constructor.name}`);
+    throw new TypeError(`the table does not know ${command.constructor.name}`);
   }
 
   function put({ Item: item = {}, ...condition }: PutCommand['input']): object {
@@ -115,7 +115,7 @@ export function createDocuments({
   };
 }
 
-/** Alternatives of `attribute_not_exists(name)` and `name = :value`. */
+/** Alternatives of `attribute_not_exists(name)`, `name = :value` and, of numbers, `name <= :value`. */
 function holds(
   input: Pick<
     PutCommand['input'],
@@ -128,10 +128,12 @@ function holds(
   return expression.split(' OR ').some((term) => {
     const [, absent] = /^attribute_not_exists\((\w+)\)$/.exec(term) ?? [];
     if (absent !== undefined) return present?.[absent] === undefined;
-    const [, name, value] = /^(#?\w+) = (:\w+)$/.exec(term) ?? [];
-    if (name === undefined || value === undefined) throw new Error(`the table does not know ${term}`);
+    const [, name, sign, value] = /^(#?\w+) (=|<=) (:\w+)$/.exec(term) ?? [];
+    if (name === undefined || value === undefined) throw new TypeError(`the table does not know ${term}`);
     const stored = present?.[names[name] ?? name];
-    return stored !== undefined && stored === input.ExpressionAttributeValues?.[value];
+    const wanted = input.ExpressionAttributeValues?.[value];
+    if (stored === undefined) return false;
+    return sign === '=' ? stored === wanted : Number(stored) <= Number(wanted);
   });
 }
 
@@ -140,7 +142,7 @@ function conditionOf(expression: string | undefined, input: Expressions): (row: 
   const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;
   const terms = (expression?.split(' AND ') ?? []).map((term) => {
     const [, name = '', sign, value = ''] = /^(#\w+) (=|<=|>=) (:\w+)$/.exec(term) ?? [];
-    if (sign === undefined) throw new Error(`the table does not know ${term}`);
+    if (sign === undefined) throw new TypeError(`the table does not know ${term}`);
     return { name: names[name] ?? '', sign, wanted: String(values[value]) };
   });
   return (row) =>
@@ -155,7 +157,7 @@ function conditionOf(expression: string | undefined, input: Expressions): (row: 
 function startOf({ ExclusiveStartKey: start }: Expressions, names: readonly string[]): Item | undefined {
   if (start === undefined) return undefined;
   const isKey = Object.keys(start).toSorted().join(' ') === names.toSorted().join(' ');
-  if (!isKey) throw new Error(`the index goes on after ${names.join(', ')}`);
+  if (!isKey) throw new TypeError(`the index goes on after ${names.join(', ')}`);
   return start;
 }
 

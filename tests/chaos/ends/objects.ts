@@ -52,7 +52,7 @@ export function createObjects({
       return {};
     }
     const answer = parts.execute(command);
-    if (answer === undefined) throw new Error(`the bucket does not know ${command.constructor.name}`);
+    if (answer === undefined) throw new TypeError(`the bucket does not know ${command.constructor.name}`);
     return answer;
   }
 
@@ -67,7 +67,7 @@ export function createObjects({
 
   function put(input: PutObjectCommand['input']): object {
     const { Body: body } = input;
-    if (!Buffer.isBuffer(body)) throw new Error('the bucket takes buffers only');
+    if (!Buffer.isBuffer(body)) throw new TypeError('the bucket takes buffers only');
     const object = { bytes: body, etag: `"${createHash('md5').update(body).digest('hex')}"` };
     keep(input, object, 'ObjectCreated:Put');
     return { ETag: object.etag };

@@ -58,7 +58,7 @@ export function createParts({
   function put(input: UploadPartCommand['input']): object {
     const { parts } = required(input);
     const { PartNumber: number = 0, Body: body } = input;
-    if (!Buffer.isBuffer(body)) throw new Error('the bucket takes buffers only');
+    if (!Buffer.isBuffer(body)) throw new TypeError('the bucket takes buffers only');
     const etag = `"${md5(body)}"`;
     parts.set(number, { bytes: body, etag });
     return { ETag: etag };

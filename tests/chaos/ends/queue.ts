@@ -58,7 +58,7 @@ export function createMessageQueue(options: {
       messages.delete(Number(command.input.ReceiptHandle));
       return {};
     }
-    throw new Error(`the queue does not know ${command.constructor.name}`);
+    throw new TypeError(`the queue does not know ${command.constructor.name}`);
   }
 
   return {

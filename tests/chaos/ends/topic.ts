@@ -30,7 +30,7 @@ export function createTopic() {
   /** Carries out one command. */
   function execute(command: object): object {
     if (!(command instanceof PublishCommand)) {
-      throw new Error(`the topic does not know ${command.constructor.name}`);
+      throw new TypeError(`the topic does not know ${command.constructor.name}`);
     }
     messages.push(parseNotice(command.input.Message ?? ''));
     return { MessageId: String(messages.length) };
