@@ -1,6 +1,6 @@
 /**
  * HTTP as API Gateway speaks it (payload format 2.0): who calls, what the body says, what is answered.
- * Every error leaves here as problem+json (RFC 9457); nothing of a 5xx's cause reaches the caller.
+ * Every error leaves here as problem+json (RFC 9457); nothing of the cause of a 500 or 503 reaches the caller.
  */
 import type { MiddlewareObj, Request } from '@middy/core';
 import type {

@@ -8,7 +8,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** When an upload whose file has not arrived is looked at after its creation; then every hour. */
+/** The waits between looks for a file that has not arrived, the first from its creation; the last one repeats. */
 const LOOKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE);
 /** The longest wait once a part has arrived: no event tells that the last one has, and its app may be dead. */
 const PART_LOOK_MS = 5 * MINUTE;
@@ -26,7 +26,7 @@ export const QUEUE_PATIENCE_MS = 15 * MINUTE;
 export const LEASE_GRACE_MS = 5 * SECOND;
 /** How soon the sweep helps when the one who had to give notice and remove the staged file did not. */
 export const CLOSING_PATIENCE_MS = 2 * MINUTE;
-/** The longest life of a staging URL and time for a slow PUT to end: later nothing arrives. */
+/** The longest life of a URL that a role signs, and time for a slow PUT to end. What comes later is removed by its event, or by the bucket's rule. */
 export const LATE_ARRIVAL_MS = 2 * HOUR;
 
 /** How long after the last look for a file that has not arrived the next one comes. */

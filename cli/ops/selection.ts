@@ -1,6 +1,6 @@
 /**
  * Which uploads an operator means, and finding them. The index of what is due holds all that are open, and failed ones
- * as long as their file is kept: those are found without reading anything else. What is over for good is in no index.
+ * as long as their file is kept: the index of what is due has those. What is over for good is not in it.
  */
 import { uploadKey } from '../../lib/ledger.ts';
 import { scan } from '../../lib/sdk/scan.ts';
@@ -69,7 +69,7 @@ export async function findUploads(
 export function whatIsHidden({ states, scan: isScan }: Selection): string | undefined {
   const hidden = states?.some((state) => FINAL.includes(state) && state !== 'failed') ?? false;
   return hidden && !isScan
-    ? 'Uploads that are over for good are in no index: --scan finds them by reading the whole table, which is billed.'
+    ? 'Uploads that are over for good are not in the index: --scan finds them by reading the whole table, which is billed.'
     : undefined;
 }
 
