@@ -77,7 +77,7 @@ export function createBreaker({
     const isQuiet = state.outages === 0 && state.openUntil === undefined;
     return {
       leave: async (contact) => {
-        if (contact !== 'answered' || !isQuiet) await record(contact);
+        if (!isQuiet || contact === 'outage' || contact === 'locked_out') await record(contact);
       },
     };
   }

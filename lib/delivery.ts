@@ -183,10 +183,10 @@ export function createDelivery(parts: {
     if (finding.kind !== 'none') return readingOf(finding, upload);
     const objection = objectionTo(upload, finding, moment());
     if (objection !== undefined) return objection;
-    const held = upload.doubt && (await scanGate.beforeSending(upload));
-    if (held !== undefined) return held;
     const settled = upload.doubt === undefined ? upload : await settle(upload);
     if (settled === undefined) return { kind: 'set_back', code: 'lease_lost', counts: true };
+    const held = upload.doubt && (await scanGate.beforeSending(settled));
+    if (held !== undefined) return held;
     const started = clock.now();
     const sent = await sending.send(client, settled, { run, known: finding.known });
     if (sent.kind === 'ambiguous') return { kind: 'doubt', detail: sent.detail };

@@ -65,11 +65,12 @@ export function createSending({
     const hash = isHashed ? createHash('sha256') : undefined;
 
     /** Counted, hashed when the hash is needed, reported every few seconds. */
-    async function file(sink: Sink): Promise<void> {
+    async function file(sink: Sink, exchange: AbortSignal): Promise<void> {
       let bytesSent = 0;
       let noted = clock.now();
       const { etag, size } = upload;
-      await staging.read({ key: stagingKey(upload.id), etag, size, signal: run.signal }, (chunk) => {
+      const signal = AbortSignal.any([run.signal, exchange]);
+      await staging.read({ key: stagingKey(upload.id), etag, size, signal }, (chunk) => {
         bytesSent += chunk.length;
         hash?.update(chunk);
         const room = sink(chunk);

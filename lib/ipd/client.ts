@@ -16,7 +16,7 @@ import type { AccessKey, Authorization, IamUser } from './auth.ts';
 import { classify } from './errors.ts';
 import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
-import { abandoned, describeFailure, readText } from './wire.ts';
+import { describeFailure, readText } from './wire.ts';
 import type { Send, Sink, Source, WireAnswer } from './wire.ts';
 
 export type Credentials = { accessKey?: AccessKey | undefined; user?: IamUser | undefined };
@@ -130,18 +130,27 @@ export function createIpdClient(options: IpdOptions) {
     const form = frameFile({ ...request, field: FIELD });
     let released = false;
     let interruption: { cause: unknown } | undefined;
-    async function source(sink: Sink): Promise<void> {
+    let pouring: Promise<void> | undefined;
+    async function pour(sink: Sink, signal: AbortSignal): Promise<void> {
       await sink(form.head);
       try {
-        await request.file(sink);
+        await request.file(sink, signal);
+        signal.throwIfAborted();
         await request.fence();
       } catch (cause) {
-        if (cause !== abandoned) interruption = { cause };
+        // What goes wrong once the exchange is over comes of that.
+        if (!signal.aborted) interruption = { cause };
         throw cause;
       }
+      // An answer may have come while the fence was passed.
+      signal.throwIfAborted();
       released = true;
       await sink(form.tail);
     }
+    const source: Source = (sink, signal) => {
+      pouring = pour(sink, signal);
+      return pouring;
+    };
     const verdict = await ask({
       method: 'POST',
       path: `/v1/ipdprojectservice/projects/${request.projectId}/issues/${request.issueId}/attachments/upload`,
@@ -149,6 +158,8 @@ export function createIpdClient(options: IpdOptions) {
       body: { source, length: form.contentLength },
       signal: request.signal,
     });
+    // A fence that is still being passed must not come after what follows from the answer.
+    await pouring?.catch(() => undefined);
     if (interruption !== undefined) throw interruption.cause;
     if (verdict.kind === 'success') {
       if (!released) return { kind: 'unavailable', detail: 'success for a request that was not complete' };

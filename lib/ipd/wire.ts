@@ -12,8 +12,11 @@ import https from 'node:https';
  */
 export type Sink = (chunk: Uint8Array) => Promise<void> | undefined;
 
-/** Pours all its bytes into a sink. Chunk by chunk as they come: iterating over a stream takes a quarter more CPU. */
-export type Source = (sink: Sink) => Promise<void>;
+/**
+ * Pours all its bytes into a sink, chunk by chunk as they come: iterating over a stream takes a quarter more CPU. The
+ * signal aborts, with `abandoned`, when the exchange is over.
+ */
+export type Source = (sink: Sink, signal: AbortSignal) => Promise<void>;
 
 export type WireRequest = {
   method: string;
@@ -36,7 +39,7 @@ export type Send = (request: WireRequest) => Promise<WireAnswer>;
 
 export type TextAnswer = { status: number; headers: Record<string, string | undefined>; text: string };
 
-/** What a sink throws when the exchange is over before the body is. */
+/** What ends a source when the exchange is over before the body is. */
 export const abandoned = new Error('the exchange is over');
 
 /** An answer that is longer than any that we can use is cut here. */
@@ -112,10 +115,11 @@ async function write(body: WireRequest['body'], outgoing: http.ClientRequest): P
     outgoing.end(body);
     return;
   }
-  let over = false;
+  const exchange = new AbortController();
+  const { signal } = exchange;
   let wake = (): void => undefined;
   const stop = (): void => {
-    over = true;
+    exchange.abort(abandoned);
     wake();
   };
   const woken = (): Promise<void> =>
@@ -128,15 +132,15 @@ async function write(body: WireRequest['body'], outgoing: http.ClientRequest): P
   const connected = outgoing.protocol === 'https:' ? 'secureConnect' : 'connect';
   outgoing.once('socket', (socket) => socket.once(connected, () => wake()));
   await woken();
-  if (over) return;
+  if (signal.aborted) return;
   try {
     await body((chunk) => {
-      if (over) throw abandoned;
+      signal.throwIfAborted();
       return outgoing.write(chunk) ? undefined : woken();
-    });
-    if (!over) outgoing.end();
+    }, signal);
+    if (!signal.aborted) outgoing.end();
   } catch (cause) {
-    if (cause !== abandoned) throw cause;
+    if (!signal.aborted) throw cause;
   }
 }
 

@@ -3,6 +3,7 @@
  * It breaks by whatever the caller names, by the caller's signal, or when it stands still for too long; what was
  * buffered by then arrives or not. It knows nothing of what is said on it.
  */
+import { abandoned } from '../../lib/ipd/wire.ts';
 import type { Container } from './container.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -24,6 +25,7 @@ export function createLine(options: {
   broken.catch(() => undefined);
   /** What the server finds behind the buffer. */
   let rest: 'to come' | 'complete' | 'lost' = length === 0 ? 'complete' : 'to come';
+  const exchange = new AbortController();
   let isOver = false;
   let pushed = 0;
   let movedAt = time.now();
@@ -45,6 +47,7 @@ export function createLine(options: {
     stopWatching();
     if (rest === 'to come') rest = 'lost';
     changed();
+    exchange.abort(abandoned);
   }
 
   function breakOff(error: unknown): void {
@@ -105,7 +108,8 @@ export function createLine(options: {
     push,
     breakOff,
     close,
-    isOver: () => isOver,
+    /** Aborts when the exchange is over, well or badly. */
+    exchange: exchange.signal,
     /** Rejects when it breaks. */
     broken,
     /** What the server reads. */

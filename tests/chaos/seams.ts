@@ -97,6 +97,8 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
     const answer = objects.execute(command, command instanceof GetObjectCommand ? drawReading() : {});
     const body = 'Body' in answer ? answer.Body : undefined;
     if (body instanceof Readable) {
+      // As an answer of node:http, whose errors are no matter while nobody listens.
+      body.on('error', () => undefined);
       abortSignal?.addEventListener('abort', () => body.destroy(new Error('aborted')), { once: true });
     }
     return answer;

@@ -5,7 +5,6 @@
 import type { Ipd } from '../../local/ipd/ipd.ts';
 import { findRoute } from '../../local/ipd/routes.ts';
 import type { Chunks, Operation } from '../../local/ipd/types.ts';
-import { abandoned } from '../../lib/ipd/wire.ts';
 import type { Send, WireAnswer, WireRequest } from '../../lib/ipd/wire.ts';
 import type { Container } from './container.ts';
 import type { Faults } from './faults.ts';
@@ -129,11 +128,11 @@ async function write(
 ): Promise<void> {
   if (body === undefined) return;
   const sink = async (chunk: Uint8Array): Promise<void> => {
-    if (line.isOver()) throw abandoned;
+    line.exchange.throwIfAborted();
     await line.push(chunk);
     await container.meetFate();
   };
-  await (body instanceof Uint8Array ? sink(body) : body(sink));
+  await (body instanceof Uint8Array ? sink(body) : body(sink, line.exchange));
 }
 
 async function* receive(

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { GetQueueUrlCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { randomUUID } from 'node:crypto';
+import { startRecorder } from '../bench/recorder.ts';
 import { operate } from '../support/operator.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -68,5 +69,34 @@ describe('npm run ops -- dead-letters', () => {
 
     expect(answer.moved).toBe(1);
     expect((await run('--redrive')).answer.moved).toBe(1);
+  });
+
+  it('receives the next ones when those before are back, so that none shows up again meanwhile', async () => {
+    for (let sent = 0; sent < 12; sent += 1) await bury({ uploadId: randomUUID(), attempt: 1 });
+    const recorder = await startRecorder(world.config.queueUrl);
+    const before = { ...process.env };
+    const queueUrl = new URL(new URL(world.config.queueUrl).pathname, recorder.url).href;
+    Object.assign(process.env, { AWS_ENDPOINT_URL_SQS: recorder.url, DELIVERY_QUEUE_URL: queueUrl });
+
+    const { answer } = await run('--redrive').finally(async () => {
+      process.env = before;
+      await recorder.close();
+    });
+
+    expect(answer.moved).toBe(12);
+    const calls = recorder.take().map(({ name }) => name);
+    const [second, third] = calls.flatMap((name, at) => (name === 'ReceiveMessage' ? [at] : [])).slice(1);
+    const deletedBefore = (at = 0) => calls.slice(0, at).filter((name) => name === 'DeleteMessage').length;
+    expect([deletedBefore(second), deletedBefore(third)]).toEqual([10, 12]);
+  });
+
+  it('shows more than are received at once, each of them once, and leaves all of them', async () => {
+    for (let sent = 0; sent < 12; sent += 1) await bury({ uploadId: randomUUID(), attempt: 1 });
+
+    const { answer } = await run();
+
+    const ids: string[] = answer.deadLetters.map(({ messageId }: { messageId: string }) => messageId);
+    expect([ids.length, new Set(ids).size, answer.moved]).toEqual([12, 12, 0]);
+    expect((await run('--redrive')).answer.moved).toBe(12);
   });
 });

@@ -106,6 +106,19 @@ describe('npm run ops -- probe', () => {
     );
   });
 
+  it('gives no commit window where the list did not show the file in time, and says why', async () => {
+    await start({ listDelaySeconds: 3600 });
+
+    const fast = ['--sizes', '10000', '--rate-seconds', '1', '--slow-seconds', '0', '--quiet-seconds', '0'];
+    const { said, answer } = await probe('--patience', '0', ...fast);
+
+    expect(answer.findings.answer.listDelayMs).toBeUndefined();
+    expect(answer.settings).not.toHaveProperty('IPD_COMMIT_WINDOW_SECONDS');
+    expect(said.at(-1)).toMatch(
+      /IPD_COMMIT_WINDOW_SECONDS: not known, .* did not show .*: measure longer with --patience/,
+    );
+  });
+
   it('takes no work item that has much attached already, and says in words what IPD refuses', async () => {
     await start({ fullIssues: [issueId] });
 

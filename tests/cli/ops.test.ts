@@ -204,4 +204,18 @@ describe('npm run ops -- redrive', () => {
     ]);
     expect(await world.find(gone.id)).toEqual(gone);
   });
+
+  it('sends nobody to upload again what IPD may have', async () => {
+    const gone = await doubtful();
+    await world.staging.remove(`staging/${gone.id}`);
+
+    const { answer } = await operate('redrive', gone.id, '--reason', 'try');
+
+    expect(answer.outcomes).toEqual([
+      {
+        id: gone.id,
+        why: expect.stringContaining('IPD may have it: look at the work item before it is uploaded again'),
+      },
+    ]);
+  });
 });

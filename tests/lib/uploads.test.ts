@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { mayBeRetried } from '../../lib/upload.ts';
 import { putFile } from '../support/answer.ts';
 import { caller, oneRequest, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -121,6 +122,36 @@ describe('uploads', () => {
 
       expect(await world.find(failed.id)).toEqual(failed);
       expect(await world.requestsFor(failed.id)).toEqual([]);
+    });
+
+    it('sends nobody to upload again what IPD may have', async () => {
+      await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
+      const doubtful = await world.deliver();
+      await world.ipdSettings({ missingIssues: [doubtful.issueId] });
+      const failed = await world.next(doubtful.id);
+      await world.ipdSettings({});
+      await world.staging.remove(`staging/${failed.id}`);
+
+      await expect(world.uploads.retry(caller, failed.id)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: expect.stringContaining(
+          'IPD may have it: look at the work item before it is uploaded again',
+        ),
+      });
+    });
+
+    it('is not offered any more once the file has been removed', async () => {
+      await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+      const failed = await world.deliver();
+      world.clock.set(Date.parse(failed.dueAt ?? ''));
+
+      const removed = await world.next(failed.id);
+
+      expect(await world.isStaged(failed.id)).toBe(false);
+      expect([failed, removed].map(mayBeRetried)).toEqual([true, false]);
+      await expect(world.uploads.retry(caller, failed.id)).rejects.toMatchObject({
+        message: expect.stringContaining('upload it again'),
+      });
     });
 
     it.each(['staged', 'waiting', 'delivering', 'unconfirmed', 'delivered', 'cancelled', 'expired'])(

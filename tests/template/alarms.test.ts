@@ -95,4 +95,18 @@ describe('the dashboard', () => {
     expect(names.toSorted()).toEqual(MEASURES.toSorted());
     for (const metric of shown) expect(metric.slice(2, 4)).toEqual(['service', SERVICE]);
   });
+
+  // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
+  it('searches with our namespace in quotes, as one that is not only letters and digits needs', () => {
+    const { DashboardBody } = body.parse(templateResources()['Dashboard']?.Properties);
+
+    const searches = JSON.stringify(widgets.parse(JSON.parse(DashboardBody['Fn::Sub']))).match(
+      /SEARCH\('\{[^}]*/g,
+    );
+
+    expect(searches).not.toBeNull();
+    for (const search of searches ?? []) {
+      expect(JSON.parse(`"${search}"`)).toMatch(new RegExp(`^SEARCH\\('\\{"${OURS}",`));
+    }
+  });
 });

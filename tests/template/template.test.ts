@@ -92,7 +92,8 @@ describe('the template', () => {
     expect(allow?.Condition).toEqual({
       StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
       ArnLike: {
-        'aws:SourceArn': { 'Fn::Sub': 'arn:${AWS::Partition}:s3:::${AWS::StackName}-stagingbucket-*' },
+        // CloudFormation writes a bucket's name in small letters and may shorten what follows the service's name.
+        'aws:SourceArn': { 'Fn::Sub': 'arn:${AWS::Partition}:s3:::ipd-attachment-bridge-*' },
       },
     });
     const ids = [

@@ -57,7 +57,7 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
   async function sendFile({ body, ...request }: Parameters<Send>[0]) {
     const length = Number(request.headers['content-length']);
     let passed = Promise.resolve();
-    async function watchedBody(sink: Sink): Promise<void> {
+    async function watchedBody(sink: Sink, signal: AbortSignal): Promise<void> {
       let sent = 0;
       const watchedSink = async (chunk: Uint8Array): Promise<void> => {
         await sink(chunk);
@@ -67,7 +67,7 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
         passed = turn().then(() => reach(sent === length ? 'boundary released' : sent));
         await passed;
       };
-      await (body instanceof Uint8Array ? watchedSink(body) : body?.(watchedSink));
+      await (body instanceof Uint8Array ? watchedSink(body) : body?.(watchedSink, signal));
     }
     underWay.add(request);
     const answer = await send({ ...request, body: watchedBody }).finally(() => underWay.delete(request));

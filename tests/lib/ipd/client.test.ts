@@ -1,5 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../../../lib/clock.ts';
@@ -16,6 +19,10 @@ const { accessKey, secretKey, domain, username, password } = credentials;
 const key = { accessKey, secretKey };
 const user = { domain, username, password };
 const item = { projectId, issueId };
+const portOf = (server: Server): number => {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+};
 const soon = () => AbortSignal.timeout(15_000);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -323,6 +330,45 @@ describe('the IPD client', () => {
       expect(fenced).toBe(false);
       expect(await ipd.attachments()).toEqual([]);
     });
+
+    it.each([
+      ['a success without an id', 200, '{"status":"success","result":null}'],
+      ['a bad gateway', 502, 'down'],
+    ])(
+      'an answer that comes at the fence is one to an incomplete request: %s',
+      async (_name, status, text) => {
+        const requests: IncomingMessage[] = [];
+        const server = createServer((request, response) => {
+          requests.push(request.on('error', () => undefined));
+          request.once('data', () => response.writeHead(status).end(text));
+        }).listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        const answered = Promise.withResolvers<void>();
+        const passed: string[] = [];
+        const client = connect({
+          endpoint: `http://127.0.0.1:${portOf(server)}`,
+          auth: 'aksk',
+          send: async (request) => send(request).finally(answered.resolve),
+        });
+
+        const result = await client.upload(
+          fileOf(Buffer.alloc(1000), {
+            fence: async () => {
+              await answered.promise;
+              await setImmediate();
+              passed.push('fence');
+            },
+          }),
+        );
+
+        expect(result).toMatchObject({ kind: 'unavailable' });
+        // What follows from the answer must not be overtaken by the fence.
+        expect(passed).toEqual(['fence']);
+        expect(requests.map(({ complete }) => complete)).toEqual([false]);
+        server.closeAllConnections();
+        server.close();
+      },
+    );
 
     it('passes on what the file throws; IPD never sees a complete request', async () => {
       const failure = new Error('storage broke');
