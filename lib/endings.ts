@@ -63,7 +63,10 @@ export function failed(
     ? {
         code: 'outcome_unknown',
         message: failures.outcome_unknown,
-        detail: [failures[code], detail].filter(Boolean).join(' '),
+        // In doubt nobody must be told to upload it again.
+        detail: [code === 'staged_file_missing' ? 'The stored file is gone.' : failures[code], detail]
+          .filter(Boolean)
+          .join(' '),
         at: iso(now),
       }
     : { code, message: failures[code], detail, at: iso(now) };

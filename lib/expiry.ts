@@ -1,6 +1,8 @@
 /**
  * Days after which something goes by itself, against the longest that the schedule may still want it. Pure: config.ts
- * asks, so that no deploy removes what is not done.
+ * asks at each function's start. By then the deploy is done and S3 goes by the days it has been told: a setting that is
+ * too short is found at once, not kept from coming into force. Nor does a retry count here, which renews the window but
+ * not the age of the file.
  */
 
 type Settings = {

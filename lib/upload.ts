@@ -213,9 +213,13 @@ export function isUnwanted(upload: Upload): boolean {
   return upload.status === 'delivered' || upload.status === 'cancelled';
 }
 
-/** True when its owner may have it tried again: its file was accepted, and a scan would not say the same of it once more. */
+/** The same file would end the same way, or it is not there any more. */
+const HOPELESS = new Set(['scan_refused', 'staged_file_missing', 'staged_file_changed']);
+
+/** True when its owner may have it tried again: its file was accepted and has not been removed since. */
 export function mayBeRetried(upload: Upload): upload is In<'failed'> {
-  return upload.status === 'failed' && upload.etag !== undefined && upload.error.code !== 'scan_refused';
+  if (upload.status !== 'failed' || isUnwanted(upload)) return false;
+  return upload.etag !== undefined && !HOPELESS.has(upload.error.code);
 }
 
 /** True once IPD may hold a copy: from then on the upload cannot be taken back. */

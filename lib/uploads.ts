@@ -194,11 +194,18 @@ export function incomplete(missing: ProblemPlace[]): AppError {
   return new AppError('upload_incomplete', `${first}${others}`, { places: missing.slice(0, PLACES_NAMED) });
 }
 
-function obstacle({ status, error }: Upload): string {
-  if (status !== 'failed') return `the upload is ${status}`;
-  return error?.code === 'scan_refused'
+/** What is left to do about a failed upload without its file: another upload of what IPD has would be a second copy. */
+export function adviseWithoutFile({ doubt }: Upload): string {
+  return doubt === undefined
+    ? 'its file is gone: upload it again'
+    : 'its file is gone and IPD may have it: look at the work item before it is uploaded again';
+}
+
+function obstacle(upload: Upload): string {
+  if (upload.status !== 'failed') return `the upload is ${upload.status}`;
+  return upload.error.code === 'scan_refused'
     ? 'the scan for malware did not pass this file'
-    : 'its file is gone: upload it again';
+    : adviseWithoutFile(upload);
 }
 
 /** All or nothing, once storage needs no more to be asked. */

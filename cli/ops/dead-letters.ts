@@ -20,10 +20,12 @@ import type { Opened } from './place.ts';
 import { readCount, sayAge } from './terms.ts';
 import type { Task } from './terms.ts';
 
-/** Long enough to work through what was received; what is left over shows up again then. */
-const HIDDEN_SECONDS = 60;
 /** The most that SQS hands out at once. */
 const BATCH = 10;
+/** Long enough to put a batch back; what is left over shows up again then. */
+const HIDDEN_SECONDS = 60;
+/** The most that SQS hides a message for. */
+const LONGEST_HIDDEN_SECONDS = 43_200;
 const STANDARD_LIMIT = 100;
 
 const policy = z.object({ deadLetterTargetArn: z.string() });
@@ -46,17 +48,29 @@ export const deadLetters: Task = {
     const services = await openServices(values);
     const client = new SQSClient({});
     const from = await findDeadLetters(client, services.config.queueUrl);
-    const messages = await receive(client, { from, limit: readCount('limit', values.limit, STANDARD_LIMIT) });
-    const letters = await Promise.all(messages.map((message) => read(services, message)));
-    letters.forEach((letter) => say(describe(letter)));
+    const limit = readCount('limit', values.limit, STANDARD_LIMIT);
+    // What stays is hidden until all is read, or it would be received again: a second is plenty for one.
+    const whileReading = Math.min(HIDDEN_SECONDS + limit, LONGEST_HIDDEN_SECONDS);
+    const hiddenSeconds = values.redrive ? HIDDEN_SECONDS : whileReading;
+    const letters: Letter[] = [];
+    const staying: Message[] = [];
     let moved = 0;
-    for (const message of messages) {
-      if (!values.redrive || signal.aborted) await release(client, from, message);
-      else {
-        await move(client, { from, to: services.config.queueUrl }, message);
-        moved += 1;
+    while (letters.length < limit && !signal.aborted) {
+      const most = Math.min(limit - letters.length, BATCH);
+      const batch = await receive(client, { from, most, hiddenSeconds });
+      if (batch.length === 0) break;
+      const received = await Promise.all(batch.map((message) => read(services, message)));
+      received.forEach((letter) => say(describe(letter)));
+      letters.push(...received);
+      for (const message of batch) {
+        if (!values.redrive || signal.aborted) staying.push(message);
+        else {
+          await move(client, { from, to: services.config.queueUrl }, message);
+          moved += 1;
+        }
       }
     }
+    for (const message of staying) await release(client, from, message);
     say(values.redrive ? `${moved} went back to the delivery queue.` : `${letters.length} dead letters.`);
     return { well: !signal.aborted, answer: { deadLetters: letters, moved } };
   },
@@ -75,24 +89,19 @@ async function findDeadLetters(client: SQSClient, queueUrl: string): Promise<str
 
 async function receive(
   client: SQSClient,
-  { from, limit }: { from: string; limit: number },
+  { from, most, hiddenSeconds }: { from: string; most: number; hiddenSeconds: number },
 ): Promise<Message[]> {
-  const messages: Message[] = [];
-  while (messages.length < limit) {
-    const { Messages = [] } = await client.send(
-      new ReceiveMessageCommand({
-        QueueUrl: from,
-        MaxNumberOfMessages: Math.min(limit - messages.length, BATCH),
-        VisibilityTimeout: HIDDEN_SECONDS,
-        // All servers are asked, so that a few messages are found at once.
-        WaitTimeSeconds: 1,
-        MessageSystemAttributeNames: ['SentTimestamp'],
-      }),
-    );
-    if (Messages.length === 0) break;
-    messages.push(...Messages);
-  }
-  return messages;
+  const { Messages = [] } = await client.send(
+    new ReceiveMessageCommand({
+      QueueUrl: from,
+      MaxNumberOfMessages: most,
+      VisibilityTimeout: hiddenSeconds,
+      // All servers are asked, so that a few messages are found at once.
+      WaitTimeSeconds: 1,
+      MessageSystemAttributeNames: ['SentTimestamp'],
+    }),
+  );
+  return Messages;
 }
 
 /** Sent before it is deleted: what happens twice is harmless, what is lost is not. */

@@ -28,6 +28,9 @@ export type Findings = {
 const STANDARD_RATE = 60;
 const HIGHEST_RATE = 12_000;
 const STANDARD_WINDOW_SECONDS = 600;
+const LONGEST_WINDOW_SECONDS = 86_400;
+/** An event source of Lambda's takes no less: https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html */
+const LEAST_CONCURRENCY = 2;
 /** Of what was measured: others use the tenant, too. */
 const SHARE = 0.8;
 /** A list that is slow to show what there is may be slower on another day. */
@@ -63,9 +66,8 @@ export function describeFindings(found: Partial<Findings>): string[] {
   ];
 }
 
-/** The settings to use, by name. */
+/** The settings to use, by name. What was not found out is not among them. */
 export function adviseOf({ answer, rate, sizes, parallel }: Findings): Record<string, string> {
-  const seconds = (answer.listDelayMs ?? 0) / 1000;
   const measured = Math.max(Math.floor(rate.perMinute * SHARE), 1);
   const takenBy = (auth: string): number => sizes.find((size) => size.auth === auth)?.taken ?? 0;
   // The product signs no body beyond what is documented, whatever the tenant takes.
@@ -76,11 +78,23 @@ export function adviseOf({ answer, rate, sizes, parallel }: Findings): Record<st
     IPD_AUTH: sizes.length > 1 ? 'auto' : (sizes[0]?.auth ?? 'auto'),
     // Where no throttle was met, nothing is known of one.
     IPD_RATE: String(rate.throttled ? Math.min(measured, HIGHEST_RATE) : STANDARD_RATE),
-    IPD_COMMIT_WINDOW_SECONDS: String(
-      Math.max(STANDARD_WINDOW_SECONDS, Math.ceil(seconds * WINDOW_PER_DELAY)),
-    ),
-    DELIVERY_CONCURRENCY: String(Math.max(parallel.taken, 1)),
+    ...(answer.listDelayMs !== undefined && {
+      IPD_COMMIT_WINDOW_SECONDS: String(windowOf(answer.listDelayMs)),
+    }),
+    DELIVERY_CONCURRENCY: String(Math.max(parallel.taken, LEAST_CONCURRENCY)),
   };
+}
+
+/** Lines for people: the settings that nothing follows for, and what to do about that. */
+export function describeGaps({ answer }: Findings): string[] {
+  if (answer.listDelayMs !== undefined) return [];
+  const why = 'the list did not show the file within the patience';
+  return [`IPD_COMMIT_WINDOW_SECONDS: not known, since ${why}: measure longer with --patience`];
+}
+
+function windowOf(listDelayMs: number): number {
+  const seconds = Math.ceil((listDelayMs / 1000) * WINDOW_PER_DELAY);
+  return Math.min(Math.max(STANDARD_WINDOW_SECONDS, seconds), LONGEST_WINDOW_SECONDS);
 }
 
 function sayAnswer({ idIsTold, fields, listDelayMs }: Findings['answer']): string[] {

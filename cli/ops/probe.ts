@@ -13,7 +13,7 @@ import {
   measureSizes,
   PARALLEL,
 } from './probing.ts';
-import { adviseOf, describeFindings } from './findings.ts';
+import { adviseOf, describeFindings, describeGaps } from './findings.ts';
 import type { Findings } from './findings.ts';
 import { openTenant } from './tenant.ts';
 import { readCount } from './terms.ts';
@@ -52,6 +52,7 @@ export const probe: Task = {
     say('');
     say('Settings to use:');
     for (const [name, value] of Object.entries(settings)) say(`  ${name}=${value}`);
+    describeGaps(findings).forEach((line) => say(`  ${line}`));
     return { well: true, answer: { findings, settings } };
   },
 };

@@ -6,6 +6,7 @@ import { userInfo } from 'node:os';
 import { redrive as redriven } from '../../lib/lifecycle.ts';
 import { isUploadId, stagingKey } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
+import { adviseWithoutFile } from '../../lib/uploads.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { findUploads, readSelection, SELECTING } from './selection.ts';
@@ -77,7 +78,7 @@ async function tryAgain(
   if (upload.status !== 'failed')
     return { id, why: `it is ${upload.status}, only a failed one is tried again` };
   if ((await staging.look(stagingKey(id))) === undefined) {
-    return { id, why: 'its file is gone, so its owner has to upload it again' };
+    return { id, why: adviseWithoutFile(upload) };
   }
   if (note === undefined) {
     const after = redriven(upload, { ...moment(), by: '', reason: '' });

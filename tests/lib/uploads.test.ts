@@ -145,7 +145,8 @@ describe('uploads', () => {
       const failed = await world.deliver();
       world.clock.set(Date.parse(failed.dueAt ?? ''));
 
-      const removed = await world.next(failed.id);
+      await world.sweep.run(AbortSignal.timeout(20_000));
+      const removed = await world.find(failed.id);
 
       expect(await world.isStaged(failed.id)).toBe(false);
       expect([failed, removed].map(mayBeRetried)).toEqual([true, false]);
