@@ -24,7 +24,7 @@ Which deployment:
 
 Which uploads (list, redrive):
   --state STATE        awaiting_upload, staged, delivering, waiting, unconfirmed, delivered, failed, expired, cancelled,
-                       or open for all that have not ended; several with commas
+                       or open for all that have not ended; several with commas (redrive takes failed ones anyway)
   --code CODE          whose last error is this
   --project ID
   --older-than AGE     created longer ago than 30m, 2h, 3d; --younger-than AGE

@@ -29,7 +29,7 @@ export const list: Task = {
       row.issueId,
     ]);
     if (rows.length > 0) sayTable([HEADINGS, ...cells]).forEach(say);
-    else say('No such uploads.');
+    else say(selection.scan ? 'No such uploads.' : 'No such uploads in the index of what is due.');
     if (!isAll) say(`There are more than ${selection.limit}: --limit shows more, other options fewer.`);
     const hidden = whatIsHidden(selection);
     if (hidden !== undefined) say(hidden);

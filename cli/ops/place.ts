@@ -39,7 +39,7 @@ const stackFile = z.object({
   ipdUrl: z.url(),
 });
 
-/** Says in whose name AWS is asked: the SDK and the AWS command line interface both take that from here. */
+/** Says in whose name AWS is asked: the SDK takes that from here, and so does the AWS command line interface. */
 export function useAccount({ profile, region }: Values): void {
   if (profile !== undefined) process.env['AWS_PROFILE'] = profile;
   if (region !== undefined) process.env['AWS_REGION'] = region;
@@ -143,7 +143,7 @@ function readConfigFor(settings: Settings): Config {
     return readConfig({ IPD_PROJECTS: '*', ...settings });
   } catch (cause) {
     throw new Error(
-      `The deployment is not known: give --stage, --settings or --local, or set what is missing (${describeError(cause)})`,
+      `The deployment is not known: give --stage, --settings or --local, or set what is wrong or missing (${describeError(cause)})`,
       { cause },
     );
   }
@@ -151,7 +151,10 @@ function readConfigFor(settings: Settings): Config {
 
 /** Asks the AWS command line interface, which operators have: SDK clients for these two calls would serve nothing else. */
 async function aws(args: string[]): Promise<unknown> {
-  const asked = promisify(execFile)('aws', [...args, '--output', 'json']);
+  const region = process.env['AWS_REGION'];
+  // Its first version does not know AWS_REGION.
+  const where = region === undefined ? [] : ['--region', region];
+  const asked = promisify(execFile)('aws', [...args, ...where, '--output', 'json']);
   const { stdout } = await asked.catch((error: unknown) => {
     throw new Error(describeAws(args, error));
   });

@@ -33,7 +33,9 @@ export const redrive: Task = {
     }
     for (const outcome of outcomes) say(`${outcome.id}  ${describe(outcome, isTrial)}`);
     const done = outcomes.filter((outcome) => 'status' in outcome);
-    say(`${done.length} of ${outcomes.length} ${isTrial ? 'would be' : 'are'} tried again.`);
+    say(
+      `${done.length} of ${outcomes.length} ${isTrial ? 'would be' : 'will be'} tried again${isTrial ? '' : ': the sweep takes them within minutes'}.`,
+    );
     if (!isAll) say('There are more: --limit takes more at once.');
     const answer = { isTrial, redriven: isTrial ? [] : done, outcomes, isAll };
     // Of what was named, all is expected to go; of what was chosen, what can.
@@ -98,5 +100,5 @@ function describe(outcome: Outcome, isTrial: boolean): string {
   if ('why' in outcome) return `stays: ${outcome.why}`;
   const what =
     outcome.status === 'unconfirmed' ? 'looked for in IPD first, since that may have it' : 'sent again';
-  return `${isTrial ? 'would be' : 'is'} ${what}`;
+  return `${isTrial ? 'would be' : 'will be'} ${what}`;
 }

@@ -65,7 +65,10 @@ function describe(
   const lines: [string, string | undefined][] = [
     ['upload', `${upload.id}, version ${upload.version}`],
     ['state', doubt === undefined ? upload.status : `${upload.status}, in doubt since ${doubt.since}`],
-    ['error', error && [error.code, error.message, error.detail].filter(Boolean).join(': ')],
+    [
+      'error',
+      error && `${error.code}: ${error.message}${error.detail === undefined ? '' : ` (${error.detail})`}`,
+    ],
     ['file', `${upload.filename}, ${upload.size} bytes, ${upload.contentType}`],
     ['name in IPD', upload.sentName === upload.filename ? undefined : upload.sentName],
     ['sha256', upload.sha256],
@@ -76,7 +79,7 @@ function describe(
     ['work item', upload.issueId],
     [
       'attempts',
-      `${upload.attempts}, of which ${upload.failedAttempts} count; ${upload.bytesSent} bytes sent`,
+      `${upload.attempts}, ${upload.failedAttempts} of them failed ones that lengthen the wait; ${upload.bytesSent} bytes sent`,
     ],
     ['due', dueAt === undefined ? 'nothing is left to be done' : sayDue(dueAt, now)],
     ['retried until', upload.retryUntil],

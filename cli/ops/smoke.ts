@@ -14,6 +14,13 @@ const STANDARD_PATIENCE_SECONDS = 120;
 /** Somebody waits: it fails sooner than an app would. */
 const PACE = { attempts: 4 };
 
+/** What the breaker's state means for a file. */
+const WAY: Record<string, string> = {
+  closed: 'files go on to IPD',
+  open: 'files are held back, since IPD is out (the breaker is open)',
+  half_open: 'one file at a time tries whether IPD is back (the breaker is half open)',
+};
+
 export const smoke: Task = {
   takes: ['api', 'token', 'project', 'issue', 'patience'],
   check,
@@ -26,7 +33,9 @@ export const smoke: Task = {
     const startedAt = performance.now();
     const elapsedMs = () => Math.round(performance.now() - startedAt);
     const limits = await client.limits(signal);
-    say(`${access.apiUrl} answers in ${elapsedMs()} ms; the way to IPD is ${limits.breaker.state}`);
+    say(
+      `${access.apiUrl} answers in ${elapsedMs()} ms; ${WAY[limits.breaker.state] ?? limits.breaker.state}`,
+    );
 
     let last = 'nothing';
     const upload = await client

@@ -39,7 +39,7 @@ describe('npm run ops on the stack that npm start runs', () => {
       expect(first.well).toBe(true);
       expect(first.said.map((line) => line.replace(/ (\d+) ms/, ''))).toEqual(
         expect.arrayContaining([
-          expect.stringMatching(/answers in.*the way to IPD is closed$/),
+          expect.stringMatching(/answers in.*files go on to IPD$/),
           expect.stringMatching(/awaiting_upload as [0-9a-f-]{36}$/),
           `attachment ${first.answer.attachmentId}`,
         ]),

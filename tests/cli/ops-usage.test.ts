@@ -86,7 +86,10 @@ describe('npm run ops', () => {
 
     const [byFile, byStage] = await Promise.all([
       ops(['list', '--settings', file], bare),
-      ops(['list', '--json', '--stage', 'prod'], { ...bare, PATH: `${directory}:${PATH ?? ''}` }),
+      ops(['list', '--json', '--stage', 'prod', '--region', 'eu-central-1'], {
+        ...bare,
+        PATH: `${directory}:${PATH ?? ''}`,
+      }),
     ]);
 
     expect(byFile.stdout).toEqual([
@@ -96,6 +99,7 @@ describe('npm run ops', () => {
     expect(JSON.parse(byStage.stdout.at(-1) ?? '').uploads).toMatchObject([{ id: open.id }]);
     const asked = await readFile(join(directory, 'asked'), 'utf8');
     expect(asked).toContain('--function-name ipd-attachment-bridge-prod-uploads');
+    expect(asked).toContain('--region eu-central-1');
     await rm(directory, { recursive: true });
   });
 });
