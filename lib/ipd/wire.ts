@@ -115,11 +115,11 @@ async function write(body: WireRequest['body'], outgoing: http.ClientRequest): P
     outgoing.end(body);
     return;
   }
-  const exchange = new AbortController();
-  const { signal } = exchange;
+  const ending = new AbortController();
+  const { signal } = ending;
   let wake = (): void => undefined;
   const stop = (): void => {
-    exchange.abort(abandoned);
+    ending.abort(abandoned);
     wake();
   };
   const woken = (): Promise<void> =>

@@ -337,9 +337,9 @@ describe('the IPD client', () => {
     ])(
       'an answer that comes at the fence is one to an incomplete request: %s',
       async (_name, status, text) => {
-        const requests: IncomingMessage[] = [];
+        const arrived: IncomingMessage[] = [];
         const server = createServer((request, response) => {
-          requests.push(request.on('error', () => undefined));
+          arrived.push(request.on('error', () => undefined));
           request.once('data', () => response.writeHead(status).end(text));
         }).listen(0, '127.0.0.1');
         await once(server, 'listening');
@@ -364,7 +364,7 @@ describe('the IPD client', () => {
         expect(result).toMatchObject({ kind: 'unavailable' });
         // What follows from the answer must not be overtaken by the fence.
         expect(passed).toEqual(['fence']);
-        expect(requests.map(({ complete }) => complete)).toEqual([false]);
+        expect(arrived.map(({ complete }) => complete)).toEqual([false]);
         server.closeAllConnections();
         server.close();
       },
