@@ -11,7 +11,7 @@ import type { Bench, Row } from './report.ts';
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 const SMALL = 50 * MIB;
-const ROUNDS = 5;
+const ROUNDS = 7;
 
 type Case = Errand & {
   /** Slow alternatives far from any limit are carried in the first round only. */
