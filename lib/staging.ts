@@ -7,6 +7,7 @@ import { finished } from 'node:stream/promises';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import { createCollector } from './garbage.ts';
+import type { Sink } from './ipd/wire.ts';
 import { refusalOf } from './sdk/refusal.ts';
 import type { S3 } from './sdk/s3.ts';
 import type { StagedObject } from './upload.ts';
@@ -15,9 +16,6 @@ import type { StagedObject } from './upload.ts';
 const IDLE_MS = 20_000;
 const MAX_RESUMES = 10;
 const RESUME_PAUSE_MS = 200;
-
-/** Takes a chunk; a promise tells that it takes no more until that has resolved. Throws when it wants no more at all. */
-type Sink = (chunk: Uint8Array) => Promise<void> | undefined;
 
 export type Staging = ReturnType<typeof createStaging>;
 

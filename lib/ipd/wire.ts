@@ -13,8 +13,8 @@ import https from 'node:https';
 export type Sink = (chunk: Uint8Array) => Promise<void> | undefined;
 
 /**
- * Pours all its bytes into a sink, chunk by chunk as they come: iterating over a stream takes a quarter more CPU. The
- * signal aborts, with `abandoned`, when the exchange is over.
+ * Pours all its bytes into a sink, chunk by chunk as they come: one that waits costs memory and CPU. The signal aborts,
+ * with `abandoned`, when the exchange is over.
  */
 export type Source = (sink: Sink, signal: AbortSignal) => Promise<void>;
 

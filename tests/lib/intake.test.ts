@@ -3,7 +3,7 @@ import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { caller, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
-import { end, request, stranger } from './endings.ts';
+import { end, request, stranger } from './ways-to-end.ts';
 
 const HOUR = 3_600_000;
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Caller } from '../../lib/intake.ts';
 import { caller, issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
-import { end, request } from './endings.ts';
+import { end, request } from './ways-to-end.ts';
 import { beginParts, putParts } from './parts-fixture.ts';
 
 const otherProject = 'f'.repeat(32);

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { frameOverhead } from '../../lib/ipd/form.ts';
 import { caller, issueId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
-import { request } from './endings.ts';
+import { request } from './ways-to-end.ts';
 
 describe('preflight', () => {
   let world: World;

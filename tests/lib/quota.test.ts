@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../lib/intake.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
-import { end, request } from './endings.ts';
+import { end, request } from './ways-to-end.ts';
 
 describe('the quota of a user', () => {
   let world: World;

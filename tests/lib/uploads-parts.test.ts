@@ -5,7 +5,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { caller, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
-import { end, request, stranger } from './endings.ts';
+import { end, request, stranger } from './ways-to-end.ts';
 import { beginParts, PART, partsOf, putParts, storeParts, underWay } from './parts-fixture.ts';
 
 const recordPut = z.object({ Item: z.object({ pk: z.string().startsWith('upload#') }) });

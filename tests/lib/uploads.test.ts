@@ -4,7 +4,7 @@ import { mayBeRetried } from '../../lib/upload.ts';
 import { putFile } from '../support/answer.ts';
 import { caller, oneRequest, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
-import { end, request, stranger } from './endings.ts';
+import { end, request, stranger } from './ways-to-end.ts';
 
 const HOUR = 3_600_000;
 
