@@ -3,7 +3,7 @@
  * queries of its indexes. Knows nothing of what the items mean.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Clock } from './clock.ts';
 
@@ -46,7 +46,7 @@ export function createTable({
   }
 
   /**
-   * The one place that writes: answers with the item that stood in the way, undefined when ours was written.
+   * Writes a whole item: answers with the item that stood in the way, undefined when ours was written.
    * A write whose answer got lost, so that it met its own effect, counts as written.
    */
   async function putUnless(
@@ -71,6 +71,47 @@ export function createTable({
       const present = await read(pk);
       // Only what has a time to live is ever deleted, so whatever failed the condition is there in some version.
       return present?.['writeId'] === writeId ? undefined : (present ?? {});
+    }
+  }
+
+  /**
+   * Adds to numbers of an item, which begin at 0, and sets `values` in it; answers with the item as it is then, undefined
+   * when the condition did not hold. A request that the SDK repeats may count twice: only for counters that may err upwards.
+   * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
+   */
+  async function add(
+    pk: string,
+    { numbers, values = {} }: { numbers: Record<string, number>; values?: Item },
+    when?: Condition,
+  ): Promise<Item | undefined> {
+    const added = Object.keys(numbers).map((name) => `#${name} :${name}`);
+    const set = Object.keys(values).map((name) => `#${name} = :${name}`);
+    const all = { ...numbers, ...values };
+    try {
+      const { Attributes } = await client.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: { pk },
+          UpdateExpression: [
+            `ADD ${added.join(', ')}`,
+            ...(set.length > 0 ? [`SET ${set.join(', ')}`] : []),
+          ].join(' '),
+          ConditionExpression: when?.condition,
+          ExpressionAttributeNames: {
+            ...Object.fromEntries(Object.keys(all).map((name) => [`#${name}`, name])),
+            ...when?.names,
+          },
+          ExpressionAttributeValues: {
+            ...Object.fromEntries(Object.entries(all).map(([name, value]) => [`:${name}`, value])),
+            ...when?.values,
+          },
+          ReturnValues: 'ALL_NEW',
+        }),
+      );
+      return Attributes ?? {};
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return undefined;
+      throw error;
     }
   }
 
@@ -103,5 +144,5 @@ export function createTable({
     } while (from !== undefined);
   }
 
-  return { read, putUnless, query };
+  return { read, putUnless, add, query };
 }

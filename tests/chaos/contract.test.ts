@@ -7,7 +7,7 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
-import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -52,6 +52,35 @@ describe.each([
 
       expect((await get('new')).Item).toEqual({ pk: 'new', value: 1 });
       expect((await get('never')).Item).toBeUndefined();
+    });
+
+    it('adds to numbers that begin at 0, up to a condition', async () => {
+      const add = (hits: number) =>
+        ends.play(() =>
+          ends.documents
+            .send(
+              new UpdateCommand({
+                TableName: ends.table,
+                Key: { pk: 'counted' },
+                UpdateExpression: 'ADD #hits :hits, #calls :calls SET #until = :until',
+                ConditionExpression: 'attribute_not_exists(hits) OR #hits <= :most',
+                ExpressionAttributeNames: { '#hits': 'hits', '#calls': 'calls', '#until': 'until' },
+                ExpressionAttributeValues: { ':hits': hits, ':calls': 1, ':until': 7, ':most': 3 },
+                ReturnValues: 'ALL_NEW',
+              }),
+            )
+            .then(({ Attributes }) => Attributes)
+            .catch((error: unknown) => {
+              if (error instanceof ConditionalCheckFailedException) return 'refused';
+              throw error;
+            }),
+        );
+
+      expect(await add(3)).toEqual({ pk: 'counted', hits: 3, calls: 1, until: 7 });
+      expect(await add(2)).toEqual({ pk: 'counted', hits: 5, calls: 2, until: 7 });
+      expect(await add(1)).toBe('refused');
+
+      expect((await get('counted')).Item).toEqual({ pk: 'counted', hits: 5, calls: 2, until: 7 });
     });
 
     it('writes over the version that was read, over no other, and not over nothing', async () => {

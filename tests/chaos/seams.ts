@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { DynamoDBDocumentClient, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Container } from './container.ts';
 import type { Documents } from './ends/documents.ts';
 import type { Objects, Reading } from './ends/objects.ts';
@@ -50,12 +50,13 @@ export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient 
       const lagMs = faults.strikes('indexStale', dice) ? dice.int(1, 5000) : 0;
       return documents.execute(command, { lagMs });
     }
-    if (!(command instanceof PutCommand)) {
+    if (!(command instanceof PutCommand || command instanceof UpdateCommand)) {
       if (faults.strikes('ledgerTimeout', dice)) throw timedOut();
       return documents.execute(command);
     }
-    const { pk, status } = command.input.Item ?? {};
-    if (isDenied?.(command.input.Item ?? {})) return {};
+    const item = command instanceof PutCommand ? command.input.Item : command.input.Key;
+    const { pk, status } = item ?? {};
+    if (isDenied?.(item ?? {})) return {};
     note(`write ${typeof status === 'string' ? status : keyKind(pk)}`, pk);
     if (faults.strikes('ledgerTimeout', dice)) {
       if (dice.chance(0.5)) documents.execute(command);

@@ -1,9 +1,9 @@
 /**
- * The uploads table in memory: the three DynamoDB commands that the ledger sends, with conditions, paging, filters and
+ * The uploads table in memory: the four DynamoDB commands that the ledger sends, with conditions, paging, filters and
  * indexes that may lag. Understands no more expressions than that. Nothing goes wrong here by itself.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 
 type Item = Record<string, unknown>;
 
@@ -46,18 +46,14 @@ export function createDocuments({
       return text === undefined ? {} : { Item: JSON.parse(text) };
     }
     if (command instanceof PutCommand) return put(command.input);
+    if (command instanceof UpdateCommand) return update(command.input);
     if (command instanceof QueryCommand) return query(command.input, now() - lagMs);
     throw new TypeError(`the table does not know ${command.constructor.name}`);
   }
 
   function put({ Item: item = {}, ...condition }: PutCommand['input']): object {
     const pk = String(item['pk']);
-    if (!holds(condition, find(pk))) {
-      throw new ConditionalCheckFailedException({
-        message: 'The conditional request failed',
-        $metadata: { httpStatusCode: 400 },
-      });
-    }
+    check(condition, find(pk));
     // As the marshaller does, JSON leaves out what is undefined.
     const text = JSON.stringify(item);
     items.set(pk, text);
@@ -68,6 +64,30 @@ export function createDocuments({
     }
     onWritten?.(item);
     return {};
+  }
+
+  /** Items that no index holds: numbers are added to, and values set. */
+  function update({ Key, UpdateExpression: expression = '', ...input }: UpdateCommand['input']): object {
+    const pk = String(Key?.['pk']);
+    const present = find(pk) ?? { pk };
+    check(input, find(pk));
+    const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;
+    const [, added = '', set = ''] = /^ADD (.*?)(?: SET (.*))?$/.exec(expression) ?? [];
+    for (const [, name = '', sign, value = ''] of `${added}, ${set}`.matchAll(/(#\w+) (= )?(:\w+)/g)) {
+      const attribute = names[name] ?? '';
+      present[attribute] =
+        sign === undefined ? Number(present[attribute] ?? 0) + Number(values[value]) : values[value];
+    }
+    items.set(pk, JSON.stringify(present));
+    return { Attributes: present };
+  }
+
+  function check(condition: Parameters<typeof holds>[0], present: Item | undefined): void {
+    if (holds(condition, present)) return;
+    throw new ConditionalCheckFailedException({
+      message: 'The conditional request failed',
+      $metadata: { httpStatusCode: 400 },
+    });
   }
 
   /** As DynamoDB does it, `Limit` counts what is read, not what the filter leaves of it. */
