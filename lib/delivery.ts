@@ -51,7 +51,7 @@ export function createDelivery(parts: {
   /** Does what a queue message asked for, if it is still to be done. Rejects only when the ledger or the storage cannot be reached. */
   async function onRequest({ uploadId, attempt }: Request, run: Run): Promise<void> {
     const upload = await find(uploadId);
-    if (upload?.status === 'delivered') await recheck(upload, run.signal);
+    if (upload?.status === 'delivered') await recheck(upload, run);
     else if (upload !== undefined)
       await deliver(upload, run, (before, right) => attempts.claim(before, { ...right, attempt }));
   }
@@ -71,9 +71,19 @@ export function createDelivery(parts: {
     if (isUnwanted(after)) await staging.remove(key);
   }
 
-  async function recheck(upload: Upload, signal: AbortSignal): Promise<void> {
-    const client = await connect().catch(() => undefined);
-    if (client !== undefined) await reconciliation.recheck(client, upload, signal);
+  /** The look for a second copy; what keeps it away now is tried when the sweep comes back to it. */
+  async function recheck(upload: Upload, { killedAt, signal }: Run): Promise<void> {
+    const gate = await breaker.enter();
+    if ('waitUntil' in gate) return;
+    let contact: Contact = 'none';
+    try {
+      const client = await connect().catch(() => undefined);
+      const until = killedAt + LEASE_SLACK_MS;
+      const finding = client && (await reconciliation.recheck(client, upload, { until, signal }));
+      if (finding !== undefined) contact = contactOf(finding);
+    } finally {
+      await gate.leave(contact);
+    }
   }
 
   /** Throws `ipd_unavailable` when the secret cannot be had. */
@@ -180,6 +190,9 @@ export function createDelivery(parts: {
   /** Reads the work item first: a copy of ours ends the attempt, a doubt that is not settled forbids to send. */
   async function lookThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Outcome | Failure> {
     const finding = await reconciliation.look(client, upload, run.signal);
+    if (finding.kind === 'ours' && upload.doubt === undefined) {
+      reconciliation.reportContradiction(upload, 'has a file that it refused', finding.attachmentId);
+    }
     if (finding.kind !== 'none') return readingOf(finding, upload);
     const objection = objectionTo(upload, finding, moment());
     if (objection !== undefined) return objection;
@@ -190,11 +203,15 @@ export function createDelivery(parts: {
     const started = clock.now();
     const sent = await sending.send(client, settled, { run, known: finding.known });
     if (sent.kind === 'ambiguous') return { kind: 'doubt', detail: sent.detail };
+    if (sent.kind === 'unavailable' && sent.isContradiction) {
+      reconciliation.reportContradiction(upload, sent.detail);
+    }
     if (sent.kind !== 'stored') return sent;
-    const { attachmentId, requestId } = sent;
-    const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: requestId };
+    const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: sent.requestId };
     telemetry.info('IPD took the file', { ...fieldsOf(upload), ...taken });
-    return attachmentId === null ? findAccepted(client, upload, run) : { kind: 'ours', attachmentId };
+    const attachmentId = await reconciliation.checkNamed(settled, sent, finding.listed);
+    if (attachmentId === null) return findAccepted(client, upload, run);
+    return { kind: 'ours', attachmentId, isNamed: true };
   }
 
   /** IPD has the file and named no id. That is written down first; then its list mostly shows the file at once. */
@@ -203,7 +220,7 @@ export function createDelivery(parts: {
     // Whoever was set back comes with many others, each with a turn of two requests: the look gets its own.
     if (upload.error !== undefined) return { kind: 'accepted' };
     const finding = await reconciliation.look(client, after, run.signal);
-    return finding.kind === 'ours' ? { kind: 'ours', attachmentId: finding.ids[0] } : { kind: 'accepted' };
+    return finding.kind === 'ours' ? finding : { kind: 'accepted' };
   }
 
   /** IPD does not have what was sent before: written down before anything is sent again. */
@@ -215,7 +232,7 @@ export function createDelivery(parts: {
 
   async function writeDown(upload: Delivering, outcome: Outcome): Promise<Upload> {
     const { token } = upload.lease;
-    if (outcome.kind === 'ours') return reconciliation.own(upload.id, outcome.attachmentId);
+    if (outcome.kind === 'ours') return reconciliation.own(upload.id, outcome);
     const { upload: after } = await ledger.change(upload.id, (before) => {
       switch (outcome.kind) {
         case 'accepted':

@@ -10,12 +10,15 @@ import type { FailureCode } from '../errors.ts';
 export type Verdict =
   /** `status` is "success"; what `result` holds is for the caller to read. `requestId`: what Huawei's support asks for. */
   | { kind: 'success'; body: unknown; requestId?: string | undefined }
-  /** Refused before processing: nothing was stored, try later. */
-  | { kind: 'throttled'; retryAfterMs?: number; detail: string }
+  /**
+   * Asked to try later. `isRefusal`: by a status or code that stands for a refusal before processing, so nothing was
+   * stored; mere words do not say so.
+   */
+  | { kind: 'throttled'; isRefusal: boolean; retryAfterMs?: number; detail: string }
   /** The token has died; a fresh one may help, once. */
   | { kind: 'token_dead'; detail: string }
-  /** The service was not reached: nothing was stored, try later. */
-  | { kind: 'unavailable'; detail: string }
+  /** The service was not reached: nothing was stored, try later. `isContradiction`: it answered what cannot be true. */
+  | { kind: 'unavailable'; detail: string; isContradiction?: boolean }
   /** IPD may have done what was asked. */
   | { kind: 'ambiguous'; detail: string }
   /** Our credentials are refused. Repeating it soon locks the access key, so everybody has to wait. */
@@ -39,7 +42,7 @@ const server = (status: number): boolean => status >= 500;
 
 /** The first rule that fits decides. */
 const RULES: readonly Rule[] = [
-  // A throttle in a 400, and one that came with 200 and only words.
+  // A throttle in a 400; the last rule is of words that came with 200.
   { code: /^PM\.02153001$/, verdict: 'throttled' },
   { status: [429], verdict: 'throttled' },
   {
@@ -106,7 +109,7 @@ export function classify(answer: RawAnswer): Verdict {
   }
   const rule = RULES.find((candidate) => matches(candidate, { status: answer.status, code, message }));
   const detail = describe({ status: answer.status, code, message, requestId });
-  return decide(rule?.verdict ?? 'ambiguous', detail, answer);
+  return decide(rule ?? { verdict: 'ambiguous' }, detail, answer);
 }
 
 /** Takes the server's echo of a signed request, and anything like a secret, out of a text that is kept. */
@@ -121,11 +124,12 @@ export function redact(text: string): string {
     .slice(0, 300);
 }
 
-function decide(verdict: Rule['verdict'], detail: string, answer: RawAnswer): Verdict {
+function decide({ verdict, message }: Rule, detail: string, answer: RawAnswer): Verdict {
   switch (verdict) {
     case 'throttled': {
       const retryAfterMs = readRetryAfter(answer.headers['retry-after']);
-      return { kind: verdict, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      const isRefusal = message === undefined;
+      return { kind: verdict, isRefusal, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     }
     case 'token_dead':
     case 'unavailable':
