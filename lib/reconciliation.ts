@@ -110,11 +110,11 @@ export function createReconciliation(parts: {
         const content = await hashOf(file.body, upload.size);
         if (content.kind !== 'content') return content;
         const isOfLength = content.bytes === upload.size;
-        // Where the list has our size, another length is some proxy's page and no file.
-        if (!isOfLength && size !== undefined) {
+        // Where the list has our size, another length is no file, but what was said in its place; so may a page be.
+        if (!isOfLength && (size !== undefined || file.isPage)) {
           return {
             kind: 'unavailable',
-            detail: 'the download of an attachment has another length than the list says',
+            detail: 'the download of an attachment was answered with something else',
           };
         }
         if (isOfLength && content.sha256 === sha256) ours.push(id);
@@ -263,7 +263,7 @@ export function createReconciliation(parts: {
 
 /** Where IPD may have a copy, a missing list must not pass for an empty one. How IPD lists nothing is not documented. */
 function needsProof({ doubt, status }: Upload): boolean {
-  return status === 'delivered' || (doubt !== undefined && !doubt.accepted);
+  return status === 'delivered' || doubt !== undefined;
 }
 
 function ownIds(upload: Upload): string[] {

@@ -201,18 +201,21 @@ export function createIpdClient(options: IpdOptions) {
   }
 
   /**
-   * An attachment's bytes; whoever asks for them reads or closes the stream.
+   * An attachment's bytes, which the caller reads or closes. `isPage`: a web page or JSON, which an attachment may be, but so
+   * is what a proxy or IPD itself says in place of one.
    * https://support.huaweicloud.com/intl/zh-cn/api-projectman/DownloadIpdIssueAttachment.html
    */
   async function download(
     attachment: { projectId: string; id: string },
     signal: AbortSignal,
-  ): Promise<{ kind: 'file'; body: AsyncIterable<Uint8Array> } | Failure> {
+  ): Promise<{ kind: 'file'; isPage: boolean; body: AsyncIterable<Uint8Array> } | Failure> {
     const path = `/v1/ipdprojectservice/projects/${attachment.projectId}/attachments/download/${attachment.id}`;
     return withFreshToken(async () => {
       const reply = await deliver({ method: 'GET', path, signal });
       if ('kind' in reply) return reply;
-      if (reply.answer.status === 200) return { kind: 'file' as const, body: reply.answer.body };
+      const { status, headers, body } = reply.answer;
+      const isPage = /^(?:text\/html|application\/json)\b/i.test(headers['content-type'] ?? '');
+      if (status === 200) return { kind: 'file' as const, isPage, body };
       const verdict = await interpret(reply);
       return verdict.kind === 'success'
         ? { kind: 'ambiguous' as const, detail: 'no file in the answer' }

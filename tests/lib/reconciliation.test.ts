@@ -89,6 +89,26 @@ describe('which attachment is ours', () => {
     expect(world.uploadRequests().filter(({ outcome }) => outcome === 'reset')).toHaveLength(1);
   });
 
+  it.each([
+    ['the page of a proxy', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }],
+    ['an error in JSON', { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' }],
+  ])('is not missing because a download without a known size was answered with %s', async (_name, answer) => {
+    await onUpload(world, { kind: 'lostAnswer' });
+    const upload = await world.deliver();
+    const sizeless = { match: { operation: 'list' }, fault: { kind: 'sizelessList' } };
+    await world.faults([
+      sizeless,
+      { match: { operation: 'download' }, fault: { kind: 'answer', ...answer } },
+    ]);
+
+    const unread = await world.next(upload.id);
+    await world.faults([sizeless]);
+
+    expect(unread).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 } });
+    expect(unread.foreign).toBeUndefined();
+    expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
+  });
+
   it('is looked for in five attachments at a time, as often as it takes', async () => {
     const bytes = randomBytes(1000);
     const upload = await inDoubt(world, bytes);
