@@ -6,6 +6,7 @@
 import { resolveIntrinsics } from '../intrinsics.ts';
 import type { References } from '../intrinsics.ts';
 import type { FunctionDefinition, Resource } from '../template.ts';
+import type { Json } from '../variables.ts';
 import { findGrant, readPolicies } from './policy.ts';
 import type { Access, Statement } from './policy.ts';
 
@@ -50,8 +51,8 @@ export function createIam(functionKeys: string[]) {
     }): void {
       for (const { key, role } of functions) {
         if (role === undefined) continue;
-        const place = `resources.${role}.Properties.Policies`;
-        const policies = resources[role]?.Properties['Policies'] ?? [];
+        const place = `resources.${role}`;
+        const policies = policiesOf(role, resources);
         statements.set(key, readPolicies(resolveIntrinsics(policies, references, place), place));
       }
     },
@@ -72,6 +73,17 @@ export function createIam(functionKeys: string[]) {
 
     statementsOf: (functionKey: string): Statement[] => statements.get(functionKey) ?? [],
   };
+}
+
+/** A role's own policies, and those that say themselves whose they are. */
+function policiesOf(role: string, resources: Record<string, Resource>): Json[] {
+  const attached = Object.values(resources).flatMap(({ Type, Properties: { Roles, ...policy } }) =>
+    Type === 'AWS::IAM::Policy' && JSON.stringify(Roles).includes(JSON.stringify({ Ref: role }))
+      ? [policy]
+      : [],
+  );
+  const own = resources[role]?.Properties['Policies'];
+  return [...(Array.isArray(own) ? own : []), ...attached];
 }
 
 function keyOf(functionKey: string): string {

@@ -11,7 +11,6 @@ import { runCommandLine } from '../support/run-command.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const REGION = 'eu-central-1';
-const production = { kind: 'deploy', stage: 'prod', region: REGION } as const;
 
 type Environment = Record<string, string>;
 
