@@ -19,9 +19,7 @@ const ISSUER =
   'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
 const SECRETS = { IPD_CREDENTIALS: 'ipd', SIGNING_CREDENTIALS: 'signing' } as const;
 
-/** By the name of the variable, as in the README's table. */
-export const deploySettings = z.object({
-  ...functionSettings,
+const templateSettings = {
   ISSUER_URL: z.string().refine(isIssuer, ISSUER).optional(),
   JWT_AUDIENCE: z
     .string()
@@ -48,7 +46,16 @@ export const deploySettings = z.object({
       'must be the ARN of a standard topic, for example arn:aws:sns:eu-central-1:123456789012:alarms',
     )
     .optional(),
-});
+};
+
+/** By the name of the variable, as in the README's table. */
+export const deploySettings = z.object({ ...functionSettings, ...templateSettings });
+
+/** serverless takes an empty value for one; only the functions take it for none. */
+const NEVER_EMPTY = [
+  ...Object.keys(templateSettings).filter((name) => name !== 'ISSUER_URL' && name !== 'ALARM_TOPIC_ARN'),
+  ...['PARTS_EXPIRE_DAYS', 'STAGED_FILES_EXPIRE_DAYS', 'IPD_CREDENTIALS'],
+];
 
 /** Everything that is wrong, one sentence each: the name, what is wrong, and a value that is right. Never a given value. */
 export function findProblems(env: Environment, place: Place): string[] {
@@ -58,6 +65,9 @@ export function findProblems(env: Environment, place: Place): string[] {
     ...problemsOf(parsed.error),
     ...findMisplaced(given, { onLambda: place.kind === 'deploy' }),
     ...(parsed.success ? findTooShort(parsed.data, parsed.data) : []),
+    ...NEVER_EMPTY.filter((name) => env[name] === '').map(
+      (name) => `${name}: is empty: give it a value, or unset it for the default`,
+    ),
     ...(place.kind === 'deploy' ? findUndeployable(given, place) : []),
     ...findMisspelt(Object.keys(given)),
   ];
@@ -105,18 +115,19 @@ function findMisspelt(names: string[]): string[] {
 /** A few letters apart, or cut short, or with words too many. */
 function isLike(name: string, ours: string): boolean {
   const [short, long] = name.length < ours.length ? [name, ours] : [ours, name];
-  const hasWords = short.includes('_') && long.startsWith(`${short}_`);
-  return hasWords || distance(name, ours) <= Math.max(2, Math.floor(name.length / 4));
+  if (short.includes('_') && long.startsWith(`${short}_`)) return true;
+  const few = Math.max(2, Math.floor(name.length / 4));
+  return long.length - short.length <= few && distance(name, ours) <= few;
 }
 
 /** How many letters to put in, take out or change: https://en.wikipedia.org/wiki/Levenshtein_distance */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [line, letter] of one.split('').entries()) {
+  for (const letter of one.split('')) {
     const above = row;
-    row = [line + 1];
-    for (const [column, candidate] of other.split('').entries()) {
-      const changed = (above[column] ?? 0) + (letter === candidate ? 0 : 1);
+    row = [(above[0] ?? 0) + 1];
+    for (let column = 0; column < other.length; column += 1) {
+      const changed = (above[column] ?? 0) + (letter === other[column] ? 0 : 1);
       row.push(Math.min(changed, (above[column + 1] ?? 0) + 1, (row[column] ?? 0) + 1));
     }
   }

@@ -206,6 +206,22 @@ describe('a setting that only the template needs', () => {
   });
 });
 
+describe('an empty value', () => {
+  it('is refused by package and start where serverless would take it for one', async () => {
+    const sentence = 'LOG_RETENTION_DAYS: is empty: give it a value, or unset it for the default';
+
+    expect(packaging({ LOG_RETENTION_DAYS: '' })).toEqual([sentence]);
+    expect(await starting({ LOG_RETENTION_DAYS: '' })).toEqual([sentence]);
+  });
+
+  it('counts as missing where only functions read it', () => {
+    const settings = { MAX_FILE_BYTES: '', SIGNING_CREDENTIALS: '', ALARM_TOPIC_ARN: '', IPD_PROJECTS: '' };
+
+    expect(packaging(settings)).toEqual([]);
+    expect(calling(settings)).toEqual([]);
+  });
+});
+
 describe('the secrets of a stage', () => {
   it.each([
     'secretsmanager:ipd-attachment-bridge/prod/ipd',
