@@ -54,7 +54,9 @@ export const deploySettings = z.object({ ...functionSettings, ...templateSetting
 /** serverless takes an empty value for one; only the functions take it for none. */
 const NEVER_EMPTY = [
   ...Object.keys(templateSettings).filter((name) => name !== 'ISSUER_URL' && name !== 'ALARM_TOPIC_ARN'),
-  ...['PARTS_EXPIRE_DAYS', 'STAGED_FILES_EXPIRE_DAYS', 'IPD_CREDENTIALS'],
+  'PARTS_EXPIRE_DAYS',
+  'STAGED_FILES_EXPIRE_DAYS',
+  'IPD_CREDENTIALS',
 ];
 
 /** Everything that is wrong, one sentence each: the name, what is wrong, and a value that is right. Never a given value. */

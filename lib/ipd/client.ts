@@ -98,7 +98,7 @@ export function createIpdClient(options: IpdOptions) {
     credentials.accessKey?.accessKey,
     credentials.user?.username,
     credentials.user?.domain,
-  ].filter((name) => name !== undefined);
+  ].filter((word) => word !== undefined);
   if (accessKey === undefined && tokens === undefined) {
     throw new Error(`IPD_CREDENTIALS: nothing in them fits IPD_AUTH=${options.auth}`);
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { listen } from '../../local/listen.ts';
 import { operate } from '../support/operator.ts';
@@ -7,24 +8,25 @@ import { operate } from '../support/operator.ts';
 /** What DynamoDB does with a table's protection: it refuses an update that would change nothing. */
 const table = { TableName: 'uploads', DeletionProtectionEnabled: false };
 const changes: unknown[] = [];
-const dynamodb = createServer((request, response) => {
-  const operation = String(request.headers['x-amz-target']).split('.')[1];
-  void json(request).then((body) => {
-    if (operation === 'UpdateTable') {
-      if (table.DeletionProtectionEnabled) response.statusCode = 400;
-      changes.push(body);
-      table.DeletionProtectionEnabled = true;
-    }
-    response.setHeader('content-type', 'application/x-amz-json-1.0');
-    response.end(JSON.stringify({ Table: table, TableDescription: table }));
-  });
-});
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await json(request);
+  if (String(request.headers['x-amz-target']).endsWith('.UpdateTable')) {
+    if (table.DeletionProtectionEnabled) response.statusCode = 400;
+    changes.push(body);
+    table.DeletionProtectionEnabled = true;
+  }
+  response.setHeader('content-type', 'application/x-amz-json-1.0');
+  response.end(JSON.stringify({ Table: table, TableDescription: table }));
+}
 
 const before = { ...process.env };
 let running: Awaited<ReturnType<typeof listen>>;
 
 beforeAll(async () => {
-  running = await listen(dynamodb, 0);
+  running = await listen(
+    createServer((request, response) => void answer(request, response)),
+    0,
+  );
   Object.assign(process.env, {
     AWS_REGION: 'eu-central-1',
     AWS_ACCESS_KEY_ID: 'local',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { NEEDED_SETTINGS } from '../../bench/packaged.ts';
-import SettingsCheck from '../../deploy/plugin.ts';
+import BridgePlugin from '../../deploy/plugin.ts';
 import { findProblems } from '../../deploy/settings.ts';
 import { readConfig } from '../../lib/config.ts';
 import { startStack } from '../../local/stack.ts';
@@ -25,9 +25,14 @@ function packaging(settings: Environment, command = 'package'): string[] {
   const before = { ...process.env };
   Object.assign(process.env, NEEDED_SETTINGS, settings);
   try {
-    new (SettingsCheck as unknown as new (serverless: object) => object)({
+    BridgePlugin({
       processedInput: { commands: [command] },
-      getProvider: () => ({ getStage: () => 'prod', getRegion: () => REGION }),
+      getProvider: () => ({
+        getStage: () => 'prod',
+        getRegion: () => REGION,
+        naming: { getStackName: () => 'ipd-attachment-bridge-prod' },
+        getAwsSdkV3Config: async () => ({ region: REGION }),
+      }),
       classes: { Error },
     });
     return [];
