@@ -6,8 +6,7 @@
 import { resolveIntrinsics } from '../intrinsics.ts';
 import type { References } from '../intrinsics.ts';
 import type { FunctionDefinition, Resource } from '../template.ts';
-import type { Json } from '../variables.ts';
-import { findGrant, readPolicies } from './policy.ts';
+import { findGrant, policiesOf, readPolicies } from './policy.ts';
 import type { Access, Statement } from './policy.ts';
 
 /** What a function did, and by which of its role's statements and resources; by none what it was denied. */
@@ -73,17 +72,6 @@ export function createIam(functionKeys: string[]) {
 
     statementsOf: (functionKey: string): Statement[] => statements.get(functionKey) ?? [],
   };
-}
-
-/** A role's own policies, and those that say themselves whose they are. */
-function policiesOf(role: string, resources: Record<string, Resource>): Json[] {
-  const attached = Object.values(resources).flatMap(({ Type, Properties: { Roles, ...policy } }) =>
-    Type === 'AWS::IAM::Policy' && JSON.stringify(Roles).includes(JSON.stringify({ Ref: role }))
-      ? [policy]
-      : [],
-  );
-  const own = resources[role]?.Properties['Policies'];
-  return [...(Array.isArray(own) ? own : []), ...attached];
 }
 
 function keyOf(functionKey: string): string {
