@@ -111,6 +111,11 @@ export function createIpdClient(options: IpdOptions) {
   const accessKey = options.auth === 'token' ? undefined : credentials.accessKey;
   const user = options.auth === 'aksk' ? undefined : credentials.user;
   const tokens = user && createTokenSource({ ...options, user });
+  const ours = [
+    credentials.accessKey?.accessKey,
+    credentials.user?.username,
+    credentials.user?.domain,
+  ].filter((word) => word !== undefined);
   if (accessKey === undefined && tokens === undefined) {
     throw new Error(`IPD_CREDENTIALS: nothing in them fits IPD_AUTH=${options.auth}`);
   }
@@ -256,7 +261,7 @@ export function createIpdClient(options: IpdOptions) {
 
   async function interpret({ answer, authorization }: Reply): Promise<Verdict> {
     try {
-      const verdict = classify({ ...answer, text: await readText(answer.body) });
+      const verdict = classify({ ...answer, text: await readText(answer.body) }, ours);
       if (verdict.kind === 'token_dead') tokens?.drop(authorization);
       return verdict;
     } catch (error) {

@@ -96,8 +96,11 @@ const answerBody = z
   })
   .catch({});
 
-/** Reads an answer of any shape that IPD, its gateway or a proxy before it may send. */
-export function classify(answer: RawAnswer): Verdict {
+/**
+ * Reads an answer of any shape that IPD, its gateway or a proxy before it may send. `ours`: the names in our credentials,
+ * which its words may hold and users must not read.
+ */
+export function classify(answer: RawAnswer, ours: readonly string[] = []): Verdict {
   const body = parseJson(answer.text);
   const fields = answerBody.parse(body);
   const requestId = (answer.headers['x-request-id'] ?? fields.request_id)?.slice(0, 64);
@@ -108,11 +111,22 @@ export function classify(answer: RawAnswer): Verdict {
     return { kind: 'ambiguous', detail: 'HTTP 200 with a body that cannot be read' };
   }
   const rule = RULES.find((candidate) => matches(candidate, { status: answer.status, code, message }));
-  const detail = describe({ status: answer.status, code, message, requestId });
+  const detail = describe({ status: answer.status, code, message: withhold(message, ours), requestId });
   return decide(rule ?? { verdict: 'ambiguous' }, detail, answer);
 }
 
-/** Takes the server's echo of a signed request, and anything like a secret, out of a text that is kept. */
+/** Takes our own names out of IPD's words, wherever they are words of their own, however they are written. */
+function withhold(text: string, ours: readonly string[]): string {
+  return ours
+    .toSorted((one, other) => other.length - one.length)
+    .map((name) => name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+    .reduce(
+      (words, name) => words.replaceAll(new RegExp(`(?<![a-z0-9])${name}(?![a-z0-9])`, 'gi'), '[redacted]'),
+      text,
+    );
+}
+
+/** Takes the server's echo of a signed request, the ids of a key and an account, and anything like a secret, out of a text that is kept. */
 export function redact(text: string): string {
   return text
     .replaceAll(/(canonical\s*request|canonicalRequest)\b[\s\S]*/gi, '$1 [redacted]')
@@ -121,6 +135,8 @@ export function redact(text: string): string {
       '$1:[redacted]',
     )
     .replaceAll(/\b(Access|Signature|SignedHeaders)=[^\s,|]+/g, '$1=[redacted]')
+    .replaceAll(/\b((?:ak|access[ _-]?key(?:[ _-]?id)?)["'\s:=]+)[A-Z0-9]{16,}\b/gi, '$1[redacted]')
+    .replaceAll(/\b((?:domain|account|user|tenant)[ _-]?(?:id)?["'\s:=]+)[0-9a-f]{32}\b/gi, '$1[redacted]')
     .slice(0, 300);
 }
 
