@@ -3,6 +3,7 @@
  * went over it. The Host stays, so that signatures hold.
  */
 import { createServer, request as forward } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { listen } from '../../local/listen.ts';
 
@@ -10,18 +11,20 @@ export type TappedRequest = { method: string | undefined; contentType: string; b
 
 export async function startTappedLine(target: string) {
   const requests: TappedRequest[] = [];
-  const server = createServer((incoming, response) => {
+  async function pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, headers, url = '' } = incoming;
-    void buffer(incoming).then((body) => {
-      requests.push({ method, contentType: headers['content-type'] ?? '', body });
-      const outgoing = forward(new URL(url, target), { method, headers, agent: false });
-      outgoing.on('response', (answer) => {
-        response.writeHead(answer.statusCode ?? 0, answer.headers);
-        answer.pipe(response);
-      });
-      outgoing.on('error', () => response.destroy());
-      outgoing.end(body);
+    const body = await buffer(incoming);
+    requests.push({ method, contentType: headers['content-type'] ?? '', body });
+    const outgoing = forward(new URL(url, target), { method, headers, agent: false });
+    outgoing.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 0, answer.headers);
+      answer.pipe(response);
     });
+    outgoing.on('error', () => response.destroy());
+    outgoing.end(body);
+  }
+  const server = createServer((incoming, response) => {
+    pass(incoming, response).catch(() => response.destroy());
   });
   const { url, close } = await listen(server, 0);
   return { url, close, requests };
