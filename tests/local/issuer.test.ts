@@ -116,13 +116,21 @@ describe('the key', () => {
 });
 
 describe('any route', () => {
-  it('is open to browsers', async () => {
-    const preflight = await fetch(`${issuer.url}/token`, { method: 'OPTIONS' });
-    const unknown = await fetch(`${issuer.url}/nowhere`);
+  it('is open to pages of this machine, and to no others', async () => {
+    const here = { headers: { origin: 'http://localhost:5173' } };
+    const preflight = await fetch(`${issuer.url}/token`, { method: 'OPTIONS', ...here });
+    const unknown = await fetch(`${issuer.url}/nowhere`, here);
+    const stranger = await fetch(`${issuer.url}/token`, {
+      method: 'POST',
+      headers: { origin: 'https://evil.example' },
+      body: '{"sub":"me"}',
+    });
 
     expect(preflight.status).toBe(204);
-    expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
+    expect(preflight.headers.get('access-control-allow-origin')).toBe('http://localhost:5173');
     expect(unknown.status).toBe(404);
-    expect(unknown.headers.get('access-control-allow-origin')).toBe('*');
+    expect(unknown.headers.get('access-control-allow-origin')).toBe('http://localhost:5173');
+    expect(stranger.status).toBe(403);
+    expect(stranger.headers.get('access-control-allow-origin')).toBeNull();
   });
 });
