@@ -28,6 +28,10 @@ export type IssuerOptions = {
 
 const tokenRequestSchema = z.strictObject({
   sub: z.string().min(1),
+  /** A user's name, for `uploadedBy`: https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims */
+  name: z.string().optional(),
+  preferred_username: z.string().optional(),
+  email: z.string().optional(),
   projects: z.array(z.string()).optional(),
   /** A negative number makes a token that has expired already. */
   expiresInSeconds: z.number().int().default(3600),
@@ -57,12 +61,18 @@ export async function startIssuer(options: IssuerOptions) {
   let url = '';
 
   async function mint(body: string): Promise<unknown> {
-    const { sub, projects, expiresInSeconds, ...given } = tokenRequestSchema.parse(JSON.parse(body));
+    const {
+      sub,
+      projects,
+      expiresInSeconds,
+      audience: asked,
+      ...claims
+    } = tokenRequestSchema.parse(JSON.parse(body));
     const now = Math.floor(clock() / 1000);
-    const token = new SignJWT(projects === undefined ? {} : { [projectsClaim]: projects })
+    const token = new SignJWT({ ...claims, ...(projects !== undefined && { [projectsClaim]: projects }) })
       .setProtectedHeader({ alg: 'RS256', typ: 'JWT', ...(kid === undefined ? {} : { kid }) })
       .setIssuer(url)
-      .setAudience(given.audience ?? audience)
+      .setAudience(asked ?? audience)
       .setSubject(sub)
       .setIssuedAt(now)
       .setExpirationTime(now + expiresInSeconds);
