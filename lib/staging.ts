@@ -172,6 +172,10 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   const fail = (cause: unknown): void => {
     body.destroy(cause instanceof Error ? cause : new Error('the sink failed', { cause }));
   };
+  const goOn = (): void => {
+    waitingSince = clock.now();
+    body.resume();
+  };
   body.on('data', (chunk: Uint8Array) => {
     waitingSince = clock.now();
     collect(chunk);
@@ -179,10 +183,7 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
       const room = sink(chunk);
       if (room === undefined) return;
       body.pause();
-      room.then(() => {
-        waitingSince = clock.now();
-        body.resume();
-      }, fail);
+      room.then(goOn, fail);
     } catch (cause) {
       fail(cause);
     }

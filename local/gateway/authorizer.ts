@@ -46,7 +46,7 @@ export function createAuthorizer(
     });
     if (protectedHeader.kid === undefined) throw new Error('the token names no key');
     // "Must be before the current time in UTC", says the page above of `iat`; jose leaves that to us.
-    if (Number(payload.iat ?? 0) * 1000 > Date.now()) throw new Error('the token does not have a valid iat');
+    if ((payload.iat ?? 0) * 1000 > Date.now()) throw new Error('the token does not have a valid iat');
     if (!hasAudience(payload, settings.audience)) throw new Error('the token does not have a valid audience');
     return payload;
   }
