@@ -122,7 +122,8 @@ export function operatorEnvironment(
   );
   return {
     ...surroundings,
-    ...(isMade ? { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } : {}),
+    // A session of the user's would be added to keys that it does not belong to.
+    ...(isMade ? { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: '' } : {}),
     ...(given(env, 'IPD_ENDPOINT') === undefined ? { IPD_CREDENTIALS: JSON.stringify(made.ipd) } : {}),
   };
 }

@@ -100,9 +100,8 @@ async function findLocal(): Promise<Settings> {
   if (text === undefined) throw new Error('No stack is running: run npm start in another terminal first');
   const { IPD_CREDENTIALS, ...surroundings } = parseEnv(text);
   const settings = await readSettings(join(directory, 'settings.json'));
-  // A profile comes before keys, and a session would be added to ones that the local parts have made.
+  // A profile comes before keys, and would be asked for ones that the local parts do not know.
   delete process.env['AWS_PROFILE'];
-  if (surroundings['AWS_ACCESS_KEY_ID'] !== undefined) delete process.env['AWS_SESSION_TOKEN'];
   Object.assign(process.env, surroundings);
   return { IPD_CREDENTIALS, ...settings };
 }

@@ -304,6 +304,7 @@ describe('npm start', () => {
       AWS_REGION: region,
       AWS_ENDPOINT_URL_DYNAMODB: urls['dynamodbUrl'],
       AWS_ENDPOINT_URL_SQS: urls['sqsUrl'],
+      AWS_SESSION_TOKEN: '',
       IPD_CREDENTIALS: expect.stringMatching(/^\{"accessKey":/),
     });
     const dynamodb = new DynamoDBClient({
