@@ -47,7 +47,7 @@ function offsetsOf(
   return requests.map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? 'bytes=0-')?.[1]));
 }
 
-/** A clock that passes when the test says so; `pauses` are the times at which somebody began to wait for it. */
+/** A clock that passes when the test says so; `pauses` are the times at which a sleep began. */
 function createManualClock(): Clock & { advance: (ms: number) => void; pauses: number[] } {
   let now = 0;
   let limits: { at: number; limit: AbortController }[] = [];

@@ -292,7 +292,7 @@ describe('npm start', () => {
     expect(lines.at(-1)).toBe('ready');
   });
 
-  it('writes down for an operator what opens its parts, for nobody else to read', async () => {
+  it('writes down for an operator what opens its parts, where only its user can read it', async () => {
     await writeFile(join(data.path, 'stack.json'), '{}', { mode: 0o644 });
     await run();
     const urls = await readUrls();
