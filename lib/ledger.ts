@@ -10,7 +10,7 @@ import { createClaims, toSeconds } from './claims.ts';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import { withHistory } from './history.ts';
-import { itemOf, readRecord, toRecord } from './record.ts';
+import { isTooNew, itemOf, readRecord, toRecord } from './record.ts';
 import { createTable } from './table.ts';
 import type { Condition, Item, Question } from './table.ts';
 import { isFinal } from './upload.ts';
@@ -138,11 +138,14 @@ export function createLedger(parts: {
     return count;
   }
 
-  /** A page of an owner's uploads; `next` is where another page begins, undefined when there is none. */
+  /**
+   * A page of an owner's uploads; `next` is where another page begins, undefined when there is none. Those that a newer
+   * version wrote in a form that we cannot read are only named: one of them must not hide all others.
+   */
   async function list({
     limit,
     ...selection
-  }: Selection): Promise<{ uploads: Upload[]; next: Position | undefined }> {
+  }: Selection): Promise<{ uploads: Upload[]; tooNew: string[]; next: Position | undefined }> {
     const found: Position[] = [];
     const question = ownIndex(selection);
     // One more than the page tells whether there is another; what a filter leaves out is read in large pages.
@@ -152,10 +155,13 @@ export function createLedger(parts: {
       if (found.length > limit) break;
     }
     const page = found.slice(0, limit);
-    const uploads = (await Promise.all(page.map(({ id }) => find(id)))).filter(
-      (upload): upload is Upload => upload !== undefined && !(selection.isOpen && isFinal(upload)),
-    );
-    return { uploads, next: found.length > limit ? page.at(-1) : undefined };
+    const read = await Promise.all(page.map(async ({ id }) => ({ id, item: await table.read(uploadKey(id)) })));
+    const items = read.flatMap(({ id, item }) => (item === undefined ? [] : [{ id, item }]));
+    const uploads = items
+      .flatMap(({ item }) => (isTooNew(item) ? [] : [readRecord(item)]))
+      .filter((upload) => !(selection.isOpen && isFinal(upload)));
+    const tooNew = items.filter(({ item }) => isTooNew(item)).map(({ id }) => id);
+    return { uploads, tooNew, next: found.length > limit ? page.at(-1) : undefined };
   }
 
   /** When an owner's uploads were created, the oldest first, but no more than `limit`: all that are open, or all since a moment (milliseconds). */
