@@ -155,7 +155,9 @@ export function createLedger(parts: {
       if (found.length > limit) break;
     }
     const page = found.slice(0, limit);
-    const read = await Promise.all(page.map(async ({ id }) => ({ id, item: await table.read(uploadKey(id)) })));
+    const read = await Promise.all(
+      page.map(async ({ id }) => ({ id, item: await table.read(uploadKey(id)) })),
+    );
     const items = read.flatMap(({ id, item }) => (item === undefined ? [] : [{ id, item }]));
     const uploads = items
       .flatMap(({ item }) => (isTooNew(item) ? [] : [readRecord(item)]))

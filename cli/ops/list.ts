@@ -1,4 +1,4 @@
-/** `npm run ops -- list`: uploads by state, age, project and code, one a line. */
+/** `npm run ops -- list`: uploads by owner, state, age, project and code, one a line. */
 import { openServices } from './place.ts';
 import { findUploads, readSelection, SELECTING, toRow, whatIsHidden } from './selection.ts';
 import { sayAge, sayTable } from './terms.ts';
@@ -7,9 +7,13 @@ import type { Task } from './terms.ts';
 const HEADINGS = ['ID', 'STATE', 'CODE', 'AGE', 'DUE IN', 'ATTEMPTS', 'BYTES', 'PROJECT', 'WORK ITEM'];
 
 export const list: Task = {
-  takes: SELECTING,
+  takes: ['owner', ...SELECTING],
 
-  check: ({ values }) => void readSelection(values),
+  check({ values }) {
+    const { owner, scan } = readSelection(values);
+    if (owner === '') throw new Error('--owner is empty: give the `sub` of the token');
+    if (owner !== undefined && scan) throw new Error('--owner finds all of them without --scan');
+  },
 
   async run({ values, say }) {
     const selection = readSelection(values);
@@ -29,7 +33,8 @@ export const list: Task = {
       row.issueId,
     ]);
     if (rows.length > 0) sayTable([HEADINGS, ...cells]).forEach(say);
-    else say(selection.scan ? 'No such uploads.' : 'No such uploads in the index of what is due.');
+    else if (selection.scan || selection.owner !== undefined) say('No such uploads.');
+    else say('No such uploads in the index of what is due.');
     if (!isAll) say(`There are more than ${selection.limit}: --limit shows more, other options fewer.`);
     const hidden = whatIsHidden(selection);
     if (hidden !== undefined) say(hidden);

@@ -3,7 +3,9 @@
  * people look, the answer for programs is the last line.
  */
 import { parseArgs } from 'node:util';
+import { cancel } from './cancel.ts';
 import { deadLetters } from './dead-letters.ts';
+import { erase } from './erase.ts';
 import { list } from './list.ts';
 import { describeTrouble, useAccount } from './place.ts';
 import { probe } from './probe.ts';
@@ -18,7 +20,16 @@ type Order = Given & { task: Task };
 /** `print` is for results, `note` for everything else. */
 type Surroundings = { signal: AbortSignal; print: Say; note: Say };
 
-const TASKS: Record<string, Task> = { list, show, redrive, 'dead-letters': deadLetters, probe, smoke };
+const TASKS: Record<string, Task> = {
+  list,
+  show,
+  redrive,
+  cancel,
+  erase,
+  'dead-letters': deadLetters,
+  probe,
+  smoke,
+};
 /** What says which deployment, and how to answer: any command takes these. */
 const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'json', 'help']);
 

@@ -1,8 +1,10 @@
 /**
  * Which uploads an operator means, and finding them. The index of what is due holds all that are open, and failed ones
- * as long as their file is kept: the index of what is due has those. What is over for good is not in it.
+ * as long as their file is kept. What is over for good is not in it, but an owner's index has all of an owner's.
  */
+import { failures, setbacks } from '../../lib/errors.ts';
 import { uploadKey } from '../../lib/ledger.ts';
+import type { Position } from '../../lib/ledger.ts';
 import { scan } from '../../lib/sdk/scan.ts';
 import { readRecord } from '../../lib/record.ts';
 import { isFinal } from '../../lib/upload.ts';
@@ -12,6 +14,7 @@ import { readAge, readCount } from './terms.ts';
 import type { Values } from './terms.ts';
 
 export type Selection = {
+  owner: string | undefined;
   states: string[] | undefined;
   code: string | undefined;
   projectId: string | undefined;
@@ -26,8 +29,11 @@ export const SELECTING = ['state', 'code', 'project', 'older-than', 'younger-tha
 const FOREVER = Date.UTC(9999, 0);
 const AT_ONCE = 25;
 const STANDARD_LIMIT = 100;
+const OWNED_AT_ONCE = 100;
 
 const OPEN = ['awaiting_upload', 'staged', 'delivering', 'waiting', 'unconfirmed'];
+/** What an upload's last error may be. */
+const CODES = [...Object.keys(failures), ...Object.keys(setbacks)];
 const FINAL = ['delivered', 'failed', 'expired', 'cancelled'];
 
 /** Throws on what is no state, age or number. */
@@ -38,14 +44,21 @@ export function readSelection(values: Values): Selection {
     throw new Error(`There is no state ${unknown}: it is one of ${[...OPEN, ...FINAL].join(', ')}, or open`);
   }
   return {
+    owner: values.owner,
     states,
-    code: values.code,
+    code: readCode(values.code),
     projectId: values.project,
     olderThanMs: readAge('older-than', values['older-than']),
     youngerThanMs: readAge('younger-than', values['younger-than']),
     limit: readCount('limit', values.limit, STANDARD_LIMIT),
     scan: values.scan ?? false,
   };
+}
+
+/** Throws on what no upload can have met. */
+function readCode(code: string | undefined): string | undefined {
+  if (code === undefined || CODES.includes(code)) return code;
+  throw new Error(`There is no code ${code}: it is one of ${CODES.join(', ')}`);
 }
 
 /** The first of them that are found, the oldest first; `isAll` tells whether there are no more. */
@@ -55,8 +68,7 @@ export async function findUploads(
   now: number,
 ): Promise<{ uploads: Upload[]; isAll: boolean }> {
   const found = new Map<string, Upload>();
-  const source = selection.scan ? scanned(services, selection) : indexed(services, selection);
-  for await (const upload of source) {
+  for await (const upload of sourceOf(services, selection)) {
     if (fits(upload, selection, now)) found.set(upload.id, upload);
     // One more than is shown tells that there are more.
     if (found.size > selection.limit) break;
@@ -66,11 +78,38 @@ export async function findUploads(
 }
 
 /** What the index cannot have, in words; undefined when it has all that was asked for. */
-export function whatIsHidden({ states, scan: isScan }: Selection): string | undefined {
+export function whatIsHidden({ owner, states, scan: isScan }: Selection): string | undefined {
+  if (owner !== undefined) return undefined;
   const hidden = states?.some((state) => FINAL.includes(state) && state !== 'failed') ?? false;
   return hidden && !isScan
     ? 'Uploads that are over for good are not in the index: --scan finds them by reading the whole table, which is billed.'
     : undefined;
+}
+
+/**
+ * All of an owner's uploads, the newest first; those that a newer version wrote are only named. The index may lag behind
+ * what was just written, the records do not.
+ */
+export async function findOwned(
+  { ledger }: Opened,
+  owner: string,
+): Promise<{ uploads: Upload[]; tooNew: string[] }> {
+  const uploads: Upload[] = [];
+  const tooNew: string[] = [];
+  let after: Position | undefined;
+  do {
+    const page = await ledger.list({ owner, isOpen: false, limit: OWNED_AT_ONCE, after });
+    uploads.push(...page.uploads.filter((upload) => upload.owner === owner));
+    tooNew.push(...page.tooNew);
+    after = page.next;
+  } while (after !== undefined);
+  return { uploads, tooNew };
+}
+
+async function* sourceOf(services: Opened, selection: Selection): AsyncGenerator<Upload> {
+  const { owner, scan: isScan } = selection;
+  if (owner !== undefined) yield* (await findOwned(services, owner)).uploads;
+  else yield* isScan ? scanned(services, selection) : indexed(services, selection);
 }
 
 async function* indexed({ ledger }: Opened, { states }: Selection): AsyncGenerator<Upload> {
@@ -114,7 +153,8 @@ function fits(upload: Upload, selection: Selection, now: number): boolean {
 
 /** What a program gets of an upload in a list. */
 export function toRow(upload: Upload, now: number) {
-  const { id, status, owner, projectId, issueId, filename, size, attempts, createdAt, dueAt } = upload;
+  const { id, status, owner, uploadedBy, projectId, issueId, filename, size, attempts, createdAt, dueAt } =
+    upload;
   return {
     id,
     status,
@@ -125,6 +165,7 @@ export function toRow(upload: Upload, now: number) {
     attempts,
     dueAt,
     owner,
+    uploadedBy,
     projectId,
     issueId,
     filename,

@@ -17,6 +17,7 @@ export const OPTIONS = {
   help: { ...flag, short: 'h' },
   state: text,
   code: text,
+  owner: text,
   project: text,
   issue: text,
   'older-than': text,
