@@ -13,6 +13,9 @@ const USAGE = `Usage: npm run ops -- COMMAND [options]
   cancel ID…           takes uploads back, with their files, as long as IPD cannot have them
   erase --owner SUB    takes a person's data out of the table and out of storage
   dead-letters         messages that could not be worked off; --redrive puts them back on the delivery queue
+  logs [FUNCTION…]     asks the log groups (uploads, uppy, attach, deliver, sweep, or api for the access log)
+  rotate-key ipd       stores a new key or password of IPD, and tells when the old one is not used any more
+  rotate-key signing   makes a new key for signing URLs; called again later, deletes the one before
   probe                measures a real IPD tenant on a scratch work item and prints the settings to use
   smoke                sends one small file through a deployment and waits until IPD has it
 
@@ -49,6 +52,15 @@ erase
 
 dead-letters
   --redrive            at most --limit of them
+
+logs (needs --stage and the AWS command line interface)
+  --query WORDS        in the language of CloudWatch Logs Insights
+  --since AGE          3h if not given
+
+rotate-key (needs --stage and the AWS command line interface)
+  --from FILE          (ipd) the new secret in JSON, standard input if not given; what it does not name stays as it is
+  --project ID --issue ID   (ipd) lists this work item with it first, and stores it only when IPD answers
+  --check              (ipd) only tells whether every function has it
 
 probe and smoke
   --project ID --issue ID   the work item; what is attached to it can only be removed by hand in IPD

@@ -7,9 +7,11 @@ import { cancel } from './cancel.ts';
 import { deadLetters } from './dead-letters.ts';
 import { erase } from './erase.ts';
 import { list } from './list.ts';
+import { logs } from './logs.ts';
 import { describeTrouble, useAccount } from './place.ts';
 import { probe } from './probe.ts';
 import { redrive } from './redrive.ts';
+import { rotateKey } from './rotate-key.ts';
 import { show } from './show.ts';
 import { smoke } from './smoke.ts';
 import { OPTIONS } from './terms.ts';
@@ -27,6 +29,8 @@ const TASKS: Record<string, Task> = {
   cancel,
   erase,
   'dead-letters': deadLetters,
+  logs,
+  'rotate-key': rotateKey,
   probe,
   smoke,
 };
