@@ -22,7 +22,8 @@ type Order = Given & { task: Task };
 /** `print` is for results, `note` for everything else. */
 type Surroundings = { signal: AbortSignal; print: Say; note: Say };
 
-const TASKS: Record<string, Task> = {
+/** By the names that operators type. */
+export const TASKS: Record<string, Task> = {
   list,
   show,
   redrive,
@@ -35,7 +36,7 @@ const TASKS: Record<string, Task> = {
   smoke,
 };
 /** What says which deployment, and how to answer: any command takes these. */
-const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'json', 'help']);
+export const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'json', 'help']);
 
 /** Throws on wrong usage. */
 export function readOrder(args: string[]): Order | 'help' {

@@ -16,8 +16,10 @@ if (found === undefined) {
   console.error('An error occurred (ResourceNotFoundException): there is no ' + name);
   process.exitCode = 254;
 } else {
-  if (found[2] === 'once') found[2] = 'used';
-  writeFileSync(path, JSON.stringify(answers));
+  if (found[2] === 'once') {
+    found[2] = 'used';
+    writeFileSync(path, JSON.stringify(answers));
+  }
   if (found[1] !== null) console.log(JSON.stringify(found[1]));
 }
 `;
