@@ -75,12 +75,17 @@ export async function findApi(stage: string): Promise<string> {
 /** One or two lines for people: what went wrong, and what to do where that is known. Never a stack trace. */
 export function describeTrouble(error: unknown): string {
   const name = error instanceof Error ? error.name : '';
-  const hint = HINTS[name];
   const words = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error);
+  const hint = HINTS[name] ?? (/^Region (is missing|not accepted)/.test(words) ? NO_REGION : undefined);
   return hint === undefined ? words : `${words}\n${hint}`;
 }
 
+/** What names a deployment. */
+const PLACE = ['STAGING_BUCKET', 'UPLOADS_TABLE', 'DELIVERY_QUEUE_URL'];
+
 const SIGN_IN = 'Set AWS_PROFILE or give --profile, and sign in if it needs that (aws sso login).';
+
+const NO_REGION = 'Set AWS_REGION or give --region: where the deployment is.';
 
 /** By the names of the errors that the SDK throws. */
 const HINTS: Record<string, string> = {
@@ -103,7 +108,14 @@ async function findSettings(values: Values, functionKey: string): Promise<Settin
   const name = `${SERVICE}-${stage}-${functionKey}`;
   const query = 'Environment.Variables';
   const command = ['lambda', 'get-function-configuration', '--function-name', name, '--query', query];
-  return settingsFile.parse(await aws(command));
+  const answer = await aws(command).catch((cause: unknown) => {
+    if (!describeError(cause).includes('ResourceNotFoundException')) throw cause;
+    const where = process.env['AWS_REGION'] ?? 'the region of the profile';
+    throw new Error(
+      `There is no deployment of stage ${stage} in this account in ${where}: no function ${name}`,
+    );
+  });
+  return settingsFile.parse(answer);
 }
 
 async function findLocal(): Promise<Settings> {
@@ -111,6 +123,14 @@ async function findLocal(): Promise<Settings> {
   const text = await readFile(join(directory, 'stack.json'), 'utf8').catch(() => undefined);
   if (text === undefined) throw new Error('No stack is running: run npm start in another terminal first');
   const urls = stackFile.parse(JSON.parse(text));
+  await fetch(urls.dynamodbUrl).catch((cause: unknown) => {
+    throw new Error(
+      `The stack of ${directory} does not run any more: run npm start in another terminal first`,
+      {
+        cause,
+      },
+    );
+  });
   const settings = await readSettings(join(directory, 'settings.json'));
   const { accessKeyId, secretAccessKey } = awsCredentials(process.env);
   const surroundings = {
@@ -143,6 +163,11 @@ async function readSettings(path: string): Promise<Settings> {
 
 /** Who may upload is no matter here, so that question need not be answered. */
 function readConfigFor(settings: Settings): Config {
+  if (PLACE.every((name) => !settings[name])) {
+    throw new Error(
+      `No deployment is named: give --stage, --settings or --local, or set ${PLACE.join(', ')}`,
+    );
+  }
   try {
     return readConfig({ IPD_PROJECTS: '*', ...settings });
   } catch (cause) {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readOrder } from '../../cli/ops/orders.ts';
+import { startAwsProgram } from '../support/aws-program.ts';
 import { runCommandLine } from '../support/run-command.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -73,9 +74,60 @@ describe('npm run ops', () => {
     expect(help.stdout[0]).toMatch(/^Usage: npm run ops/);
   });
 
+  const nowhere = { STAGING_BUCKET: '', UPLOADS_TABLE: '', DELIVERY_QUEUE_URL: '' };
+
+  it.each([
+    [['list'], 'No deployment is named: give --stage, --settings or --local, or set STAGING_BUCKET, '],
+    [['dead-letters'], 'No deployment is named: '],
+    [['erase', '--owner', 'x', '--dry-run'], 'No deployment is named: '],
+    [['list', '--local'], 'No stack is running: run npm start in another terminal first'],
+    [['list', '--settings', '/nowhere.json'], '/nowhere.json cannot be read'],
+    [
+      ['list', '--stage', 'prod'],
+      'There is no deployment of stage prod in this account in eu-central-1: no function ',
+    ],
+  ])('says in one line that there is no deployment, and fails: %j', async (args, words) => {
+    const aws = await startAwsProgram();
+    await aws.answer([]);
+    const directory = join(tmpdir(), 'no stack was ever started here');
+
+    const { code, stdout, stderr } = await ops(args, { ...nowhere, LOCAL_DATA_DIRECTORY: directory });
+    await aws.stop();
+
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: [''],
+      stderr: [expect.stringContaining(words)],
+    });
+  });
+
+  it('says that a stack that was started does not run any more', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'ops-'));
+    const names = ['s3Url', 'sqsUrl', 'snsUrl', 'dynamodbUrl', 'ipdUrl'];
+    // No system gives this port to a program.
+    const urls = Object.fromEntries(names.map((name) => [name, 'http://127.0.0.1:2']));
+    await writeFile(join(directory, 'stack.json'), JSON.stringify(urls));
+
+    const { code, stderr } = await ops(['list', '--local'], { LOCAL_DATA_DIRECTORY: directory });
+
+    expect(code).toBe(1);
+    expect(stderr).toEqual([expect.stringMatching(/^The stack of .* does not run any more: run npm start/)]);
+    await rm(directory, { recursive: true });
+  });
+
+  it('says that no region is set', async () => {
+    const { code, stderr } = await ops(['list'], { AWS_REGION: '', AWS_CONFIG_FILE: '/nowhere' });
+
+    expect(code).toBe(1);
+    expect(stderr).toEqual([
+      expect.stringMatching(/^Region /),
+      'Set AWS_REGION or give --region: where the deployment is.',
+    ]);
+  });
+
   it('says which settings are missing, and that the table is not there, without a trace', async () => {
     const [bare, elsewhere] = await Promise.all([
-      ops(['list'], { STAGING_BUCKET: '', UPLOADS_TABLE: '' }),
+      ops(['list'], { UPLOADS_TABLE: '' }),
       ops(['list', '--json'], { UPLOADS_TABLE: 'elsewhere' }),
     ]);
 
