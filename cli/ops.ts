@@ -16,7 +16,7 @@ const USAGE = `Usage: npm run ops -- COMMAND [options]
   logs [FUNCTION…]     asks the log groups (uploads, uppy, attach, deliver, sweep, or api for the access log)
   rotate-key ipd       stores a new key or password of IPD, and tells when the old one is not used any more
   rotate-key signing   makes a new key for signing URLs; called again later, deletes the one before
-  probe                measures a real IPD tenant on a scratch work item and prints the settings to use
+  probe                measures a real IPD tenant on a scratch work item and prints the settings that follow
   smoke                sends one small file through a deployment and waits until IPD has it
 
 Which deployment:
