@@ -63,6 +63,14 @@ export function createLedger(parts: {
     return item && readRecord(item);
   }
 
+  /** Those that there are, in this order; those that are too new for us are only named. */
+  async function findAll(ids: string[]): Promise<{ uploads: Upload[]; tooNew: string[] }> {
+    const read = await Promise.all(ids.map(async (id) => ({ id, item: await table.read(uploadKey(id)) })));
+    const items = read.flatMap(({ id, item }) => (item === undefined ? [] : [{ id, item }]));
+    const tooNew = items.filter(({ item }) => isTooNew(item)).map(({ id }) => id);
+    return { uploads: items.flatMap(({ item }) => (isTooNew(item) ? [] : [readRecord(item)])), tooNew };
+  }
+
   /** Writes a new record; where the id is taken, answers with the record that has it. */
   async function add(upload: Upload): Promise<{ created: boolean; upload: Upload }> {
     const written = await put(upload, { condition: 'attribute_not_exists(pk)' });
@@ -155,14 +163,8 @@ export function createLedger(parts: {
       if (found.length > limit) break;
     }
     const page = found.slice(0, limit);
-    const read = await Promise.all(
-      page.map(async ({ id }) => ({ id, item: await table.read(uploadKey(id)) })),
-    );
-    const items = read.flatMap(({ id, item }) => (item === undefined ? [] : [{ id, item }]));
-    const uploads = items
-      .flatMap(({ item }) => (isTooNew(item) ? [] : [readRecord(item)]))
-      .filter((upload) => !(selection.isOpen && isFinal(upload)));
-    const tooNew = items.filter(({ item }) => isTooNew(item)).map(({ id }) => id);
+    const { uploads: all, tooNew } = await findAll(page.map(({ id }) => id));
+    const uploads = selection.isOpen ? all.filter((upload) => !isFinal(upload)) : all;
     return { uploads, tooNew, next: found.length > limit ? page.at(-1) : undefined };
   }
 
@@ -202,14 +204,14 @@ export function createLedger(parts: {
   }
 
   const claims = createClaims({ table, clock, find, retentionMs });
-  return { find, add, change, due, countOpen, list, creations, ...claims };
+  return { find, findAll, add, change, due, countOpen, list, creations, ...claims };
 }
 
 const dueItems = z.array(z.object({ pk: z.string(), status: z.string(), dueAt: z.string() }));
 const ownItems = z.array(z.object({ pk: z.string(), createdAt: z.string() }));
 
 export const uploadKey = (id: string): string => `upload#${id}`;
-const idOf = (pk: string): string => pk.slice(uploadKey('').length);
+export const idOf = (pk: string): string => pk.slice(uploadKey('').length);
 
 /** The index that holds only what is open, or the one that holds everything of an owner's. */
 function ownIndex({

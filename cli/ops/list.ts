@@ -19,7 +19,7 @@ export const list: Task = {
     const selection = readSelection(values);
     const services = await openServices(values);
     const now = services.clock.now();
-    const { uploads, isAll } = await findUploads(services, selection, now);
+    const { uploads, tooNew, isAll } = await findUploads(services, selection, now);
     const rows = uploads.map((upload) => toRow(upload, now));
     const cells = rows.map((row) => [
       row.id,
@@ -36,8 +36,9 @@ export const list: Task = {
     else if (selection.scan || selection.owner !== undefined) say('No such uploads.');
     else say('No such uploads in the index of what is due.');
     if (!isAll) say(`There are more than ${selection.limit}: --limit shows more, other options fewer.`);
+    if (tooNew.length > 0) say(`A newer version wrote these, in a form not known here: ${tooNew.join(', ')}`);
     const hidden = whatIsHidden(selection);
     if (hidden !== undefined) say(hidden);
-    return { well: true, answer: { uploads: rows, isAll } };
+    return { well: true, answer: { uploads: rows, tooNew, isAll } };
   },
 };

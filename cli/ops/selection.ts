@@ -3,10 +3,10 @@
  * as long as their file is kept. What is over for good is not in it, but an owner's index has all of an owner's.
  */
 import { failures, setbacks } from '../../lib/errors.ts';
-import { uploadKey } from '../../lib/ledger.ts';
+import { idOf, uploadKey } from '../../lib/ledger.ts';
 import type { Position } from '../../lib/ledger.ts';
 import { scan } from '../../lib/sdk/scan.ts';
-import { readRecord } from '../../lib/record.ts';
+import { isTooNew, readRecord } from '../../lib/record.ts';
 import { isFinal } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
 import type { Opened } from './place.ts';
@@ -29,7 +29,6 @@ export const SELECTING = ['state', 'code', 'project', 'older-than', 'younger-tha
 const FOREVER = Date.UTC(9999, 0);
 const AT_ONCE = 25;
 const STANDARD_LIMIT = 100;
-const OWNED_AT_ONCE = 100;
 
 const OPEN = ['awaiting_upload', 'staged', 'delivering', 'waiting', 'unconfirmed'];
 /** What an upload's last error may be. */
@@ -61,20 +60,25 @@ function readCode(code: string | undefined): string | undefined {
   throw new Error(`There is no code ${code}: it is one of ${CODES.join(', ')}`);
 }
 
+/** `tooNew`: what a newer version wrote, in a form that this one cannot read. */
+type Found = { uploads: Upload[]; tooNew: string[] };
+
 /** The first of them that are found, the oldest first; `isAll` tells whether there are no more. */
 export async function findUploads(
   services: Opened,
   selection: Selection,
   now: number,
-): Promise<{ uploads: Upload[]; isAll: boolean }> {
+): Promise<Found & { isAll: boolean }> {
   const found = new Map<string, Upload>();
-  for await (const upload of sourceOf(services, selection)) {
-    if (fits(upload, selection, now)) found.set(upload.id, upload);
-    // One more than is shown tells that there are more.
+  const tooNew: string[] = [];
+  for await (const page of pagesOf(services, selection)) {
+    tooNew.push(...page.tooNew);
+    for (const upload of page.uploads) if (fits(upload, selection, now)) found.set(upload.id, upload);
+    // More than is shown tells that there are more.
     if (found.size > selection.limit) break;
   }
   const uploads = [...found.values()].slice(0, selection.limit);
-  return { uploads: uploads.toSorted(byAge), isAll: found.size <= selection.limit };
+  return { uploads: uploads.toSorted(byAge), tooNew, isAll: found.size <= selection.limit };
 }
 
 /** What the index cannot have, in words; undefined when it has all that was asked for. */
@@ -86,48 +90,44 @@ export function whatIsHidden({ owner, states, scan: isScan }: Selection): string
     : undefined;
 }
 
-/**
- * All of an owner's uploads, the newest first; those that a newer version wrote are only named. The index may lag behind
- * what was just written, the records do not.
- */
-export async function findOwned(
-  { ledger }: Opened,
-  owner: string,
-): Promise<{ uploads: Upload[]; tooNew: string[] }> {
-  const uploads: Upload[] = [];
-  const tooNew: string[] = [];
+/** All of an owner's uploads. The index may lag behind what was just written, the records do not. */
+export async function findOwned(services: Opened, owner: string): Promise<Found> {
+  const found: Found = { uploads: [], tooNew: [] };
+  for await (const { uploads, tooNew } of owned(services, owner)) {
+    found.uploads.push(...uploads);
+    found.tooNew.push(...tooNew);
+  }
+  return found;
+}
+
+function pagesOf(services: Opened, selection: Selection): AsyncGenerator<Found> {
+  if (selection.owner !== undefined) return owned(services, selection.owner);
+  return selection.scan ? scanned(services, selection) : indexed(services, selection);
+}
+
+/** The newest first. */
+async function* owned({ ledger }: Opened, owner: string): AsyncGenerator<Found> {
   let after: Position | undefined;
   do {
-    const page = await ledger.list({ owner, isOpen: false, limit: OWNED_AT_ONCE, after });
-    uploads.push(...page.uploads.filter((upload) => upload.owner === owner));
-    tooNew.push(...page.tooNew);
-    after = page.next;
+    const { uploads, tooNew, next } = await ledger.list({ owner, isOpen: false, limit: AT_ONCE, after });
+    yield { uploads: uploads.filter((upload) => upload.owner === owner), tooNew };
+    after = next;
   } while (after !== undefined);
-  return { uploads, tooNew };
 }
 
-async function* sourceOf(services: Opened, selection: Selection): AsyncGenerator<Upload> {
-  const { owner, scan: isScan } = selection;
-  if (owner !== undefined) yield* (await findOwned(services, owner)).uploads;
-  else yield* isScan ? scanned(services, selection) : indexed(services, selection);
-}
-
-async function* indexed({ ledger }: Opened, { states }: Selection): AsyncGenerator<Upload> {
+async function* indexed({ ledger }: Opened, { states }: Selection): AsyncGenerator<Found> {
   let ids: string[] = [];
-  const read = async (): Promise<Upload[]> => {
-    const records = await Promise.all(ids.map((id) => ledger.find(id)));
-    ids = [];
-    return records.filter((upload): upload is Upload => upload !== undefined);
-  };
   for await (const { id, status } of ledger.due(FOREVER)) {
     if (states !== undefined && !states.includes(status)) continue;
     ids.push(id);
-    if (ids.length === AT_ONCE) yield* await read();
+    if (ids.length < AT_ONCE) continue;
+    yield await ledger.findAll(ids);
+    ids = [];
   }
-  yield* await read();
+  yield await ledger.findAll(ids);
 }
 
-async function* scanned({ documents, config }: Opened, { states }: Selection): AsyncGenerator<Upload> {
+async function* scanned({ documents, config }: Opened, { states }: Selection): AsyncGenerator<Found> {
   const wanted = (states ?? []).map((state, index) => [`:state${index}`, state] as const);
   const isState = `#status IN (${wanted.map(([name]) => name).join(', ')})`;
   const pages = scan(documents, {
@@ -136,7 +136,11 @@ async function* scanned({ documents, config }: Opened, { states }: Selection): A
     names: wanted.length > 0 ? { '#status': 'status' } : undefined,
     values: { ':upload': uploadKey(''), ...Object.fromEntries(wanted) },
   });
-  for await (const page of pages) yield* page.map((item) => readRecord(item));
+  for await (const page of pages) {
+    const tooNew = page.filter(isTooNew);
+    const uploads = page.filter((item) => !tooNew.includes(item)).map((item) => readRecord(item));
+    yield { uploads, tooNew: tooNew.map(({ pk }) => idOf(String(pk))) };
+  }
 }
 
 function fits(upload: Upload, selection: Selection, now: number): boolean {

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { randomUUID } from 'node:crypto';
+import { RECORD_SCHEMA } from '../../lib/upload.ts';
 import { operate } from '../support/operator.ts';
 import { issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -67,6 +70,23 @@ describe('npm run ops -- list', () => {
     expect(answer.uploads).toEqual([]);
     expect(said.at(-1)).toMatch(/--scan finds them by reading the whole table/);
     expect(await listed('--state', 'delivered', '--scan')).toContain(delivered.id);
+  });
+
+  it('names what a newer version wrote, and shows the others', async () => {
+    const open = await world.stage();
+    const newer = { id: randomUUID(), schema: RECORD_SCHEMA + 1, status: 'staged' };
+    const item = { ...newer, pk: `upload#${newer.id}`, dueShard: '0', dueAt: '2026-01-01T00:00:00.000Z' };
+    const documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
+    await documents.send(new PutCommand({ TableName: world.config.table, Item: item }));
+
+    const listings = [await operate('list'), await operate('list', '--scan')];
+    await documents.send(new DeleteCommand({ TableName: world.config.table, Key: { pk: item.pk } }));
+
+    for (const { answer, said } of listings) {
+      expect(answer.uploads).toContainEqual(expect.objectContaining({ id: open.id }));
+      expect(answer.tooNew).toEqual([newer.id]);
+      expect(said).toContain(`A newer version wrote these, in a form not known here: ${newer.id}`);
+    }
   });
 
   it('stops at a limit and tells that there are more', async () => {
