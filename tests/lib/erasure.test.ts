@@ -88,21 +88,28 @@ describe('erase', () => {
     expect(gone.toSorted()).toEqual(
       [
         // About a person, or they lead to one.
-        ...[
-          'uploadedBy',
-          'sha256',
-          'sentSha256',
-          'etag',
-          'correlationId',
-          'session',
-          'others',
-          'redrive',
-          'cancellation',
-        ],
+        'uploadedBy',
+        'sha256',
+        'sentSha256',
+        'etag',
+        'correlationId',
+        'session',
+        'others',
+        'redrive',
+        'cancellation',
         // Of what has not ended, or is in doubt.
-        ...['candidate', 'doubt', 'lease', 'sendingAt', 'maxSize', 'recheckAt'],
+        'candidate',
+        'doubt',
+        'lease',
+        'sendingAt',
+        'maxSize',
+        'recheckAt',
         // Only some have them; they are about IPD.
-        ...['foreign', 'duplicates', 'resent', 'reason', 'multipart'],
+        'foreign',
+        'duplicates',
+        'resent',
+        'reason',
+        'multipart',
       ].toSorted(),
     );
   });
