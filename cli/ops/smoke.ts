@@ -111,8 +111,8 @@ function describeToken(token: string): string {
   if (found === undefined) return 'it is no JWT';
   const { iss, aud, exp } = found;
   const words = [
-    `its issuer (iss) is ${say(iss)}, which has to be the ISSUER_URL of the deployment to the letter`,
-    `its audience (aud) is ${say(aud)}, which has to be or to hold JWT_AUDIENCE`,
+    `its issuer (iss) is ${quoted(iss)}, which has to be the ISSUER_URL of the deployment to the letter`,
+    `its audience (aud) is ${quoted(aud)}, which has to be or to hold JWT_AUDIENCE`,
     exp === undefined ? 'it has no end (exp)' : `it ends (exp) at ${new Date(exp * 1000).toISOString()}`,
   ];
   const isOver = exp !== undefined && exp * 1000 < Date.now();
@@ -127,6 +127,6 @@ function payloadOf(token: string): unknown {
   }
 }
 
-function say(claim: unknown): string {
+function quoted(claim: unknown): string {
   return claim === undefined ? 'not there' : JSON.stringify(claim);
 }
