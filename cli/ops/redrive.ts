@@ -75,6 +75,7 @@ async function tryAgain(
   const moment = () => ({ now: clock.now(), policy: config.policy });
   if (upload.status !== 'failed')
     return { id, why: `it is ${upload.status}, only a failed one is tried again` };
+  if (upload.erasure !== undefined) return { id, why: "its owner's data was erased, and its file with it" };
   if ((await staging.look(stagingKey(id))) === undefined) {
     return { id, why: adviseWithoutFile(upload) };
   }

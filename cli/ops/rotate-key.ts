@@ -64,7 +64,7 @@ function check({ values, names }: Given): void {
 async function rotateIpd({ values, stage, say, signal }: Work) {
   const ipd = await findIpd(values);
   const secret = openSecret('IPD_CREDENTIALS', ipd.credentials);
-  const given = readGiven(await readInput(values.from));
+  const given = readGiven(await readInput(values.from, say));
   const before = (await secret.read())?.value;
   const json = merge(before, given);
   if (values.project !== undefined && values.issue !== undefined) {
@@ -192,8 +192,11 @@ async function deleteKey(user: string, { AccessKeyId }: Key): Promise<void> {
   await aws(['iam', 'delete-access-key', '--user-name', user, '--access-key-id', AccessKeyId]);
 }
 
-async function readInput(path: string | undefined): Promise<string> {
-  if (path === undefined) return text(process.stdin);
+async function readInput(path: string | undefined, say: Say): Promise<string> {
+  if (path === undefined) {
+    if (process.stdin.isTTY) say('Paste the new secret in JSON, then press Ctrl-D:');
+    return text(process.stdin);
+  }
   return readFile(path, 'utf8').catch((cause: unknown) => {
     throw new Error(`${path} cannot be read`, { cause });
   });

@@ -235,6 +235,19 @@ describe('npm run ops -- erase', () => {
     expect(upload).toMatchObject({ id: delivered.id, status: 'delivered', filename: 'erased' });
   });
 
+  it('leaves a failed upload that no redrive brings back', async () => {
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);
+    const failed = await deliver();
+    await erase(...because);
+
+    const { well, answer } = await operate('redrive', failed.id, '--reason', 'try');
+
+    expect(well).toBe(false);
+    expect(answer.outcomes).toEqual([
+      { id: failed.id, why: "its owner's data was erased, and its file with it" },
+    ]);
+  });
+
   it('says of a record that a newer version wrote that it was not erased', async () => {
     const item = {
       pk: `upload#${randomUUID()}`,

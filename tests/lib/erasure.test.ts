@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { erase, erasedOwner, remnantOf, whyNotErased } from '../../lib/erasure.ts';
 import * as lifecycle from '../../lib/lifecycle.ts';
+import { toMessage } from '../../lib/notices.ts';
 import { itemOf, readRecord, toRecord } from '../../lib/record.ts';
 import { uploadSchema } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
@@ -160,6 +161,14 @@ describe('erase', () => {
 
     expect(erase(gone, order)).toMatchObject({ status: 'failed', owner: erasedOwner(gone.id) });
     expect(remnantOf(gone)).toMatchObject({ attachmentIds: [], isCertain: false });
+  });
+
+  it('leaves a notice that is still to be sent, without a name in it', () => {
+    const erased = legal(erase(personal(sample('delivered')), order));
+
+    const { notice } = erased;
+    expect(notice).toMatchObject({ type: 'UploadDelivered' });
+    expect(JSON.stringify(notice && toMessage(erased, notice))).not.toContain('Li Wei');
   });
 
   it('changes nothing the second time', () => {
