@@ -126,7 +126,7 @@ export const idle = {
   sweepLines: 2,
   /** Metrics that the sweep measures though nothing happens; those of uploads are billed in the hours that have some. */
   metrics: 3,
-  alarmMetrics: 22,
+  alarmMetrics: 23,
   /**
    * With a maximum concurrency, five pollers ask all the time, 20 s each:
    * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html

@@ -1,6 +1,6 @@
 /**
- * `npm run ops`: what an operator does by hand. Looks at uploads, has failed ones tried again, empties the dead
- * letters, measures IPD, and sends one file through a deployment. Never prints a secret.
+ * `npm run ops`: what an operator does by hand. Looks at uploads, has failed ones tried again, takes some back, erases a
+ * person's data, empties the dead letters, measures IPD, and sends one file through a deployment. Never prints a secret.
  */
 import { runCommand } from './command.ts';
 import { carryOut, readOrder } from './ops/orders.ts';
@@ -10,8 +10,13 @@ const USAGE = `Usage: npm run ops -- COMMAND [options]
   list                 uploads that something is still to be done for, failed ones whose file is kept included
   show ID              everything that is known of one upload, with its history
   redrive [ID…]        has failed uploads tried again; one that IPD may have is looked for first
+  cancel ID…           takes uploads back, with their files, as long as IPD cannot have them
+  erase --owner SUB    takes a person's data out of the table and out of storage
   dead-letters         messages that could not be worked off; --redrive puts them back on the delivery queue
-  probe                measures a real IPD tenant on a scratch work item and prints the settings to use
+  logs [FUNCTION…]     asks the log groups (uploads, uppy, attach, deliver, sweep, or api for the access log)
+  rotate-key ipd       stores a new key or password of IPD, and tells when the old one is not used any more
+  rotate-key signing   makes a new key for signing URLs; called again later, deletes the one before
+  probe                measures a real IPD tenant on a scratch work item and prints the settings that follow
   smoke                sends one small file through a deployment and waits until IPD has it
   protect              keeps the table from being deleted, once the first deploy is done
 
@@ -26,6 +31,7 @@ Which deployment:
 Which uploads (list, redrive):
   --state STATE        awaiting_upload, staged, delivering, waiting, unconfirmed, delivered, failed, expired, cancelled,
                        or open for all that have not ended; several with commas (redrive takes failed ones anyway)
+  --owner SUB          (list) all of one person's, the \`sub\` of the token; also what is over for good
   --code CODE          whose last error is this
   --project ID
   --older-than AGE     created longer ago than 30m, 2h, 3d; --younger-than AGE
@@ -37,8 +43,25 @@ redrive
   --dry-run            only says what would happen
   --all                when nothing else says which
 
+cancel
+  --reason WORDS       why; it is kept in the record with who did it (--by NAME)
+
+erase
+  --owner SUB          the person, as the \`sub\` of the tokens names it
+  --dry-run            only says what would happen, and what IPD keeps: keep that list
+  --yes --reason WORDS really does it; the reason and --by NAME are kept, so write a number, not the person's name
+
 dead-letters
   --redrive            at most --limit of them
+
+logs (needs --stage and the AWS command line interface)
+  --query WORDS        in the language of CloudWatch Logs Insights
+  --since AGE          3h if not given
+
+rotate-key (needs --stage and the AWS command line interface)
+  --from FILE          (ipd) the new secret in JSON, standard input if not given; what it does not name stays as it is
+  --project ID --issue ID   (ipd) lists this work item with it first, and stores it only when IPD answers
+  --check              (ipd) only tells whether every function has it
 
 probe and smoke
   --project ID --issue ID   the work item; what is attached to it can only be removed by hand in IPD

@@ -48,6 +48,7 @@ export async function sendFile({
   const { projectId, issueId, contentType = guessed } = about;
   const announced = { projectId, issueId, filename, contentType, sha256 };
   let created: Upload | undefined;
+  let current: Upload | undefined;
   let stagedMs: number | undefined;
   progress.begin(filename, file.size);
   const startedAt = performance.now();
@@ -67,11 +68,18 @@ export async function sendFile({
       onProgress: (moved) => {
         // Nothing moves when all was done before.
         if (created?.status === 'delivered') return;
-        if (moved.leg === 'staging') stagedMs = elapsed();
-        progress.advance(moved);
+        if (moved.leg === 'staging') {
+          stagedMs = elapsed();
+          progress.advance(moved);
+        } else if (current?.status === 'delivered') progress.advance(moved);
+        // What was sent is not yet what IPD has taken: that may still fail.
+        else if (current?.status !== 'failed') {
+          progress.advance({ ...moved, bytes: Math.max(Math.min(moved.bytes, moved.total - 1), 0) });
+        }
       },
       onStatus: (changed) => {
         created ??= changed;
+        current = changed;
         progress.change(changed);
       },
     });

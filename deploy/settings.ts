@@ -46,6 +46,14 @@ const templateSettings = {
       'must be the ARN of a standard topic, for example arn:aws:sns:eu-central-1:123456789012:alarms',
     )
     .optional(),
+  /** Of docs/operations.md, as the operators can open it. */
+  RUNBOOK_URL: z
+    .url('must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md')
+    .regex(
+      /^https?:\/\/[^#]+$/,
+      'must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md',
+    )
+    .optional(),
 };
 
 /** By the name of the variable, as in the README's table. */
@@ -53,7 +61,7 @@ export const deploySettings = z.object({ ...functionSettings, ...templateSetting
 
 /** serverless takes an empty value for one; only the functions take it for none. */
 const NEVER_EMPTY = [
-  ...Object.keys(templateSettings).filter((name) => name !== 'ISSUER_URL' && name !== 'ALARM_TOPIC_ARN'),
+  ...Object.keys(templateSettings).filter((name) => !['ISSUER_URL', 'ALARM_TOPIC_ARN'].includes(name)),
   'PARTS_EXPIRE_DAYS',
   'STAGED_FILES_EXPIRE_DAYS',
   'IPD_CREDENTIALS',

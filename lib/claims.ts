@@ -172,6 +172,31 @@ export function createClaims({
     throw new AppError('unavailable', 'too many writers on one ticket');
   }
 
+  /**
+   * Ends a ticket and takes out of it whose it was; false when it is not this owner's. It is written, not deleted: who is
+   * about to use it finds another version then.
+   */
+  async function endTicket(hash: string, owner: string): Promise<boolean> {
+    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
+      const item = await read(ticketKey(hash));
+      const ticket = item && ticketItem.parse(item);
+      if (ticket?.owner !== owner) return false;
+      const { version, projectId, issueId, maxFileBytes, maxUploads, until } = ticket;
+      const over = Math.min(until, clock.now());
+      const ended = {
+        owner: 'erased',
+        projectId,
+        issueId,
+        maxFileBytes,
+        maxUploads,
+        begun: maxUploads,
+        until: over,
+      };
+      if (await writeVersion(ticketKey(hash), version, withTimeToLive(ended))) return true;
+    }
+    throw new AppError('unavailable', 'too many writers on one ticket');
+  }
+
   async function writeVersion(pk: string, version: number, value: Item): Promise<boolean> {
     const taken = await putUnless(
       pk,
@@ -197,13 +222,14 @@ export function createClaims({
     addTicket,
     findTicket,
     useTicket,
+    endTicket,
   };
 }
 
 const attachmentKey = (id: string): string => `attachment#${id}`;
 const workItemKey = ({ projectId, issueId, size }: Upload): string =>
   `work-item#${projectId}#${issueId}#${size}`;
-const ticketKey = (hash: string): string => `ticket#${hash}`;
+export const ticketKey = (hash: string): string => `ticket#${hash}`;
 
 function ownerKey(owner: string, key: string): string {
   return `key#${createHash('sha256').update(`${owner}\n${key}`).digest('hex')}`;

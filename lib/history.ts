@@ -10,15 +10,21 @@ const ENTRIES_KEPT = 20;
 /** The record with the change noted, if it is one of state or a new mishap. */
 export function withHistory<T extends Upload>(before: Upload, after: T, at: string): T {
   const isMishap = after.error !== undefined && after.error.at !== before.error?.at;
-  const isRedrive = after.redrive !== undefined && after.redrive.at !== before.redrive?.at;
+  const deed = newDeed(before.redrive, after.redrive) ?? newDeed(before.cancellation, after.cancellation);
   if (before.status === after.status && !isMishap) return after;
   const entry = {
     at,
     status: after.status,
     attempt: after.status === 'delivering' ? after.attempts : undefined,
     code: isMishap ? after.error?.code : undefined,
-    by: isRedrive ? after.redrive?.by : undefined,
-    reason: isRedrive ? after.redrive?.reason : undefined,
+    by: deed?.by,
+    reason: deed?.reason,
   };
   return { ...after, history: [...(after.history ?? []), entry].slice(-ENTRIES_KEPT) };
+}
+
+type Deed = NonNullable<Upload['redrive']>;
+
+function newDeed(before: Deed | undefined, after: Deed | undefined): Deed | undefined {
+  return after?.at === before?.at ? undefined : after;
 }

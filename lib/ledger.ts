@@ -10,7 +10,7 @@ import { createClaims, toSeconds } from './claims.ts';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import { withHistory } from './history.ts';
-import { itemOf, readRecord, toRecord } from './record.ts';
+import { isTooNew, itemOf, readRecord, toRecord } from './record.ts';
 import { createTable } from './table.ts';
 import type { Condition, Item, Question } from './table.ts';
 import { isFinal } from './upload.ts';
@@ -61,6 +61,14 @@ export function createLedger(parts: {
   async function find(id: string): Promise<Upload | undefined> {
     const item = await table.read(uploadKey(id));
     return item && readRecord(item);
+  }
+
+  /** Those that there are, in this order; those that are too new for us are only named. */
+  async function findAll(ids: string[]): Promise<{ uploads: Upload[]; tooNew: string[] }> {
+    const read = await Promise.all(ids.map(async (id) => ({ id, item: await table.read(uploadKey(id)) })));
+    const items = read.flatMap(({ id, item }) => (item === undefined ? [] : [{ id, item }]));
+    const tooNew = items.filter(({ item }) => isTooNew(item)).map(({ id }) => id);
+    return { uploads: items.flatMap(({ item }) => (isTooNew(item) ? [] : [readRecord(item)])), tooNew };
   }
 
   /** Writes a new record; where the id is taken, answers with the record that has it. */
@@ -138,11 +146,14 @@ export function createLedger(parts: {
     return count;
   }
 
-  /** A page of an owner's uploads; `next` is where another page begins, undefined when there is none. */
+  /**
+   * A page of an owner's uploads; `next` is where another page begins, undefined when there is none. Those that a newer
+   * version wrote in a form that we cannot read are only named: one of them must not hide all others.
+   */
   async function list({
     limit,
     ...selection
-  }: Selection): Promise<{ uploads: Upload[]; next: Position | undefined }> {
+  }: Selection): Promise<{ uploads: Upload[]; tooNew: string[]; next: Position | undefined }> {
     const found: Position[] = [];
     const question = ownIndex(selection);
     // One more than the page tells whether there is another; what a filter leaves out is read in large pages.
@@ -152,10 +163,9 @@ export function createLedger(parts: {
       if (found.length > limit) break;
     }
     const page = found.slice(0, limit);
-    const uploads = (await Promise.all(page.map(({ id }) => find(id)))).filter(
-      (upload): upload is Upload => upload !== undefined && !(selection.isOpen && isFinal(upload)),
-    );
-    return { uploads, next: found.length > limit ? page.at(-1) : undefined };
+    const { uploads: all, tooNew } = await findAll(page.map(({ id }) => id));
+    const uploads = selection.isOpen ? all.filter((upload) => !isFinal(upload)) : all;
+    return { uploads, tooNew, next: found.length > limit ? page.at(-1) : undefined };
   }
 
   /** When an owner's uploads were created, the oldest first, but no more than `limit`: all that are open, or all since a moment (milliseconds). */
@@ -194,14 +204,14 @@ export function createLedger(parts: {
   }
 
   const claims = createClaims({ table, clock, find, retentionMs });
-  return { find, add, change, due, countOpen, list, creations, ...claims };
+  return { find, findAll, add, change, due, countOpen, list, creations, ...claims };
 }
 
 const dueItems = z.array(z.object({ pk: z.string(), status: z.string(), dueAt: z.string() }));
 const ownItems = z.array(z.object({ pk: z.string(), createdAt: z.string() }));
 
 export const uploadKey = (id: string): string => `upload#${id}`;
-const idOf = (pk: string): string => pk.slice(uploadKey('').length);
+export const idOf = (pk: string): string => pk.slice(uploadKey('').length);
 
 /** The index that holds only what is open, or the one that holds everything of an owner's. */
 function ownIndex({

@@ -88,6 +88,16 @@ export function cancel(upload: Upload, { now }: { now: number }): Upload | undef
   return { ...upload, status: 'cancelled', error: undefined, notice: undefined, dueAt };
 }
 
+/** An operator cancels it: as its owner could. */
+export function withdraw(
+  upload: Upload,
+  { by, reason, now }: { by: string; reason: string; now: number },
+): Upload | undefined {
+  const cancelled = cancel(upload, { now });
+  if (cancelled === undefined || cancelled === upload) return cancelled;
+  return { ...cancelled, cancellation: { at: iso(now), by, reason } };
+}
+
 /** The user wants a failed upload tried again; one in doubt is looked for first. */
 export function retry(upload: Upload, { now, policy }: Moment): Upload | undefined {
   if (upload.status !== 'failed') return undefined;

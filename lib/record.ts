@@ -16,6 +16,11 @@ const LEDGERS_OWN = ['pk', 'writeId', 'dueShard', 'openOwner', 'expiresAt'];
 /** In whatever state: what another state leaves behind is not kept. */
 const KNOWN = new Set([...uploadSchema.options.flatMap(({ shape }) => Object.keys(shape)), ...LEDGERS_OWN]);
 
+/** True when a newer version wrote it in a form that we would damage. */
+export function isTooNew(found: Item): boolean {
+  return versioned.parse(found).schema > RECORD_SCHEMA;
+}
+
 /** The upload of an item. Throws `unavailable` when a newer version wrote it in a form that we would damage. */
 export function readRecord(found: Item): Upload {
   const { pk, schema } = versioned.parse(found);

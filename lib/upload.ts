@@ -36,6 +36,9 @@ const doubt = open({
   accepted: z.boolean(),
 });
 
+/** What an operator did, and why. */
+const deed = open({ at: time, by: z.string(), reason: z.string() });
+
 const noticeTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as const;
 
 const base = {
@@ -114,7 +117,11 @@ const base = {
     )
     .optional(),
   /** Who had it tried again last in its owner's place, and why. */
-  redrive: open({ at: time, by: z.string(), reason: z.string() }).optional(),
+  redrive: deed.optional(),
+  /** Who cancelled it in its owner's place, and why. */
+  cancellation: deed.optional(),
+  /** Who took out of it what is about a person, and why. */
+  erasure: deed.optional(),
   /** How it ended, as long as those who listen have not been told. */
   notice: open({ type: z.enum(noticeTypes), at: time }).optional(),
 };

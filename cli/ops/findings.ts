@@ -25,7 +25,6 @@ export type Findings = {
 };
 
 /** The settings' own defaults and bounds. */
-const STANDARD_RATE = 60;
 const HIGHEST_RATE = 12_000;
 const STANDARD_WINDOW_SECONDS = 600;
 const LONGEST_WINDOW_SECONDS = 86_400;
@@ -66,30 +65,63 @@ export function describeFindings(found: Partial<Findings>): string[] {
   ];
 }
 
-/** The settings to use, by name. What was not found out is not among them. */
-export function adviseOf({ answer, rate, sizes, parallel }: Findings): Record<string, string> {
+/** The settings that follow from what was measured, by name. What was not reached is not among them. */
+export function adviseOf(findings: Findings): Record<string, string> {
+  const { answer, rate, sizes, parallel } = findings;
+  const unknown = describeGaps(findings);
+  const taking = sizes.filter(({ taken }) => taken > 0);
+  const [only] = taking;
   const measured = Math.max(Math.floor(rate.perMinute * SHARE), 1);
-  const takenBy = (auth: string): number => sizes.find((size) => size.auth === auth)?.taken ?? 0;
-  // The product signs no body beyond what is documented, whatever the tenant takes.
-  const bySignature = Math.min(takenBy('aksk'), ACCESS_KEY_BODY_LIMIT);
-  const largest = Math.max(bySignature, takenBy('token'));
+  const settings = {
+    MAX_FILE_BYTES: largestOf(findings),
+    IPD_AUTH: taking.length === 1 ? only?.auth : 'auto',
+    IPD_RATE: Math.min(measured, HIGHEST_RATE),
+    IPD_COMMIT_WINDOW_SECONDS: windowOf(answer.listDelayMs ?? 0),
+    DELIVERY_CONCURRENCY: Math.max(parallel.taken, LEAST_CONCURRENCY),
+  };
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (name in unknown ? [] : [[name, String(value)]])),
+  );
+}
+
+/** Why nothing follows for a setting, by name: what was reached instead, and how to measure further. */
+export function describeGaps(findings: Findings): Record<string, string> {
+  const { answer, rate, sizes, parallel } = findings;
+  const largest = largestOf(findings);
+  const isLimited = sizes.some(
+    ({ taken, refused, isLimit }) => isLimit && refused !== undefined && taken > 0,
+  );
+  const speed = `${Math.floor(rate.perMinute)} a minute for ${rate.seconds.toFixed(1)} s`;
   return {
-    ...(largest > 0 && { MAX_FILE_BYTES: String(largest) }),
-    IPD_AUTH: sizes.length > 1 ? 'auto' : (sizes[0]?.auth ?? 'auto'),
-    // Where no throttle was met, nothing is known of one.
-    IPD_RATE: String(rate.throttled ? Math.min(measured, HIGHEST_RATE) : STANDARD_RATE),
-    ...(answer.listDelayMs !== undefined && {
-      IPD_COMMIT_WINDOW_SECONDS: String(windowOf(answer.listDelayMs)),
+    ...(!isLimited && {
+      MAX_FILE_BYTES:
+        largest === 0
+          ? 'no file was taken, of whatever size'
+          : `${largest} bytes were taken and no limit was met: --sizes tries larger ones`,
     }),
-    DELIVERY_CONCURRENCY: String(Math.max(parallel.taken, LEAST_CONCURRENCY)),
+    ...(sizes.every(({ taken }) => taken === 0) && { IPD_AUTH: 'no file was taken by any' }),
+    ...(!rate.isSustained && {
+      IPD_RATE:
+        rate.throttled === undefined
+          ? `no throttle was met at ${speed}: --rate-seconds measures longer`
+          : `a throttle was met, and not long enough measured after it: --rate-seconds measures longer`,
+    }),
+    ...(answer.listDelayMs === undefined && {
+      IPD_COMMIT_WINDOW_SECONDS:
+        'the list did not show the file within the patience: --patience measures longer',
+    }),
+    ...(parallel.taken === parallel.sent && {
+      DELIVERY_CONCURRENCY: `${parallel.sent} files at once were taken, and more were not tried`,
+    }),
   };
 }
 
-/** Lines for people: the settings that nothing follows for, and what to do about that. */
-export function describeGaps({ answer }: Findings): string[] {
-  if (answer.listDelayMs !== undefined) return [];
-  const why = 'the list did not show the file within the patience';
-  return [`IPD_COMMIT_WINDOW_SECONDS: not known, since ${why}: measure longer with --patience`];
+/** In bytes. The product signs no body beyond what is documented, whatever the tenant takes. */
+function largestOf({ sizes }: Findings): number {
+  const taken = sizes.map((size) =>
+    size.auth === 'aksk' ? Math.min(size.taken, ACCESS_KEY_BODY_LIMIT) : size.taken,
+  );
+  return Math.max(0, ...taken);
 }
 
 function windowOf(listDelayMs: number): number {
@@ -118,7 +150,9 @@ function sayRate({ taken, seconds, perMinute, throttled, refusal, rateHeaders }:
   ];
 }
 
-function saySize({ auth, taken, refused, answer }: Findings['sizes'][number]): string {
-  const limit = refused === undefined ? 'no limit met' : `${refused} refused: ${answer}`;
-  return `size with ${auth}: ${taken} bytes taken, ${limit}`;
+function saySize({ auth, taken, refused, answer, isLimit }: Findings['sizes'][number]): string {
+  const most = taken === 0 ? 'none taken' : `${taken} bytes taken`;
+  if (refused === undefined) return `size with ${auth}: ${most}, no limit met`;
+  const why = isLimit ? 'refused' : 'not taken, but not for its size';
+  return `size with ${auth}: ${most}, ${refused} ${why}: ${answer}`;
 }

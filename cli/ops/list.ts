@@ -1,4 +1,4 @@
-/** `npm run ops -- list`: uploads by state, age, project and code, one a line. */
+/** `npm run ops -- list`: uploads by owner, state, age, project and code, one a line. */
 import { openServices } from './place.ts';
 import { findUploads, readSelection, SELECTING, toRow, whatIsHidden } from './selection.ts';
 import { sayAge, sayTable } from './terms.ts';
@@ -7,15 +7,19 @@ import type { Task } from './terms.ts';
 const HEADINGS = ['ID', 'STATE', 'CODE', 'AGE', 'DUE IN', 'ATTEMPTS', 'BYTES', 'PROJECT', 'WORK ITEM'];
 
 export const list: Task = {
-  takes: SELECTING,
+  takes: ['owner', ...SELECTING],
 
-  check: ({ values }) => void readSelection(values),
+  check({ values }) {
+    const { owner, scan } = readSelection(values);
+    if (owner === '') throw new Error('--owner is empty: give the `sub` of the token');
+    if (owner !== undefined && scan) throw new Error('--owner finds all of them without --scan');
+  },
 
   async run({ values, say }) {
     const selection = readSelection(values);
     const services = await openServices(values);
     const now = services.clock.now();
-    const { uploads, isAll } = await findUploads(services, selection, now);
+    const { uploads, tooNew, isAll } = await findUploads(services, selection, now);
     const rows = uploads.map((upload) => toRow(upload, now));
     const cells = rows.map((row) => [
       row.id,
@@ -29,10 +33,12 @@ export const list: Task = {
       row.issueId,
     ]);
     if (rows.length > 0) sayTable([HEADINGS, ...cells]).forEach(say);
-    else say(selection.scan ? 'No such uploads.' : 'No such uploads in the index of what is due.');
+    else if (selection.scan || selection.owner !== undefined) say('No such uploads.');
+    else say('No such uploads in the index of what is due.');
     if (!isAll) say(`There are more than ${selection.limit}: --limit shows more, other options fewer.`);
+    if (tooNew.length > 0) say(`A newer version wrote these, in a form not known here: ${tooNew.join(', ')}`);
     const hidden = whatIsHidden(selection);
     if (hidden !== undefined) say(hidden);
-    return { well: true, answer: { uploads: rows, isAll } };
+    return { well: true, answer: { uploads: rows, tooNew, isAll } };
   },
 };

@@ -3,12 +3,16 @@
  * people look, the answer for programs is the last line.
  */
 import { parseArgs } from 'node:util';
+import { cancel } from './cancel.ts';
 import { deadLetters } from './dead-letters.ts';
+import { erase } from './erase.ts';
 import { list } from './list.ts';
+import { logs } from './logs.ts';
 import { describeTrouble, useAccount } from './place.ts';
 import { probe } from './probe.ts';
 import { protect } from './protect.ts';
 import { redrive } from './redrive.ts';
+import { rotateKey } from './rotate-key.ts';
 import { show } from './show.ts';
 import { smoke } from './smoke.ts';
 import { OPTIONS } from './terms.ts';
@@ -19,17 +23,22 @@ type Order = Given & { task: Task };
 /** `print` is for results, `note` for everything else. */
 type Surroundings = { signal: AbortSignal; print: Say; note: Say };
 
-const TASKS: Record<string, Task> = {
+/** By the names that operators type. */
+export const TASKS: Record<string, Task> = {
   list,
   show,
   redrive,
+  cancel,
+  erase,
   'dead-letters': deadLetters,
+  logs,
+  'rotate-key': rotateKey,
   probe,
   smoke,
   protect,
 };
 /** What says which deployment, and how to answer: any command takes these. */
-const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'json', 'help']);
+export const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'json', 'help']);
 
 /** Throws on wrong usage. */
 export function readOrder(args: string[]): Order | 'help' {

@@ -2,16 +2,16 @@
  * Which deployment an operator means, and the services to work on it. The settings are those that its functions run
  * with, so nothing has to be told twice: they name the table, the bucket and the queue. Secrets stay references.
  */
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseEnv, promisify } from 'node:util';
+import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { readConfig } from '../../lib/config.ts';
 import type { Config } from '../../lib/config.ts';
 import { buildServices, createDocuments } from '../../lib/services.ts';
 import type { Telemetry } from '../../lib/telemetry.ts';
 import { localDirectory } from '../local-stack.ts';
+import { aws } from './aws.ts';
 import { describeError } from '../transfer.ts';
 import type { Values } from './terms.ts';
 
@@ -19,7 +19,7 @@ type Settings = Record<string, string | undefined>;
 
 export type Opened = Awaited<ReturnType<typeof openServices>>;
 
-const SERVICE = 'ipd-attachment-bridge';
+export const SERVICE = 'ipd-attachment-bridge';
 
 /** What is done by hand is said to the operator and kept in the record: no log group reads what is printed here. */
 const silent: Telemetry = {
@@ -39,17 +39,21 @@ export function useAccount({ profile, region }: Values): void {
 
 /** The services of the deployment that the options name. */
 export async function openServices(values: Values) {
-  const settings = await findSettings(values);
-  const config = readConfigFor(settings);
+  const config = await findConfig(values);
   const documents = createDocuments();
   return { ...buildServices(config, { documents, telemetry: silent }), documents };
+}
+
+/** The settings that the deployment's API runs with. */
+export async function findConfig(values: Values): Promise<Config> {
+  return readConfigFor(await findSettings(values, 'uploads'));
 }
 
 /** How to reach IPD there: a tenant can be measured before anything is deployed, so nothing else need be set. */
 export async function findIpd(values: Values): Promise<Config['ipd']> {
   const nothing = { STAGING_BUCKET: '-', UPLOADS_TABLE: '-', DELIVERY_QUEUE_URL: 'https://sqs.invalid/-' };
   const ours = Object.entries(process.env).filter(([name]) => name.startsWith('IPD_'));
-  const settings = { ...nothing, ...(await findSettings(values)), ...Object.fromEntries(ours) };
+  const settings = { ...nothing, ...(await findSettings(values, 'deliver')), ...Object.fromEntries(ours) };
   return readConfigFor(settings).ipd;
 }
 
@@ -64,12 +68,17 @@ export async function findApi(stage: string): Promise<string> {
 /** One or two lines for people: what went wrong, and what to do where that is known. Never a stack trace. */
 export function describeTrouble(error: unknown): string {
   const name = error instanceof Error ? error.name : '';
-  const hint = HINTS[name];
   const words = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error);
+  const hint = HINTS[name] ?? (/^Region (is missing|not accepted)/.test(words) ? NO_REGION : undefined);
   return hint === undefined ? words : `${words}\n${hint}`;
 }
 
+/** What names a deployment. */
+const PLACE = ['STAGING_BUCKET', 'UPLOADS_TABLE', 'DELIVERY_QUEUE_URL'];
+
 const SIGN_IN = 'Set AWS_PROFILE or give --profile, and sign in if it needs that (aws sso login).';
+
+const NO_REGION = 'Set AWS_REGION or give --region: where the deployment is.';
 
 /** By the names of the errors that the SDK throws. */
 const HINTS: Record<string, string> = {
@@ -83,15 +92,23 @@ const HINTS: Record<string, string> = {
     'There is no such queue in this account and region: is it the right --stage and --region?',
 };
 
-async function findSettings(values: Values): Promise<Settings> {
+/** What one function of the deployment runs with: not every one holds everything. */
+async function findSettings(values: Values, functionKey: string): Promise<Settings> {
   const { local, stage, settings: file } = values;
   if (local === true) return findLocal();
   if (file !== undefined) return readSettings(file);
   if (stage === undefined) return process.env;
-  const name = `${SERVICE}-${stage}-uploads`;
+  const name = `${SERVICE}-${stage}-${functionKey}`;
   const query = 'Environment.Variables';
   const command = ['lambda', 'get-function-configuration', '--function-name', name, '--query', query];
-  return settingsFile.parse(await aws(command));
+  const answer = await aws(command).catch((cause: unknown) => {
+    if (!describeError(cause).includes('ResourceNotFoundException')) throw cause;
+    const where = process.env['AWS_REGION'] ?? 'the region of the profile';
+    throw new Error(
+      `There is no deployment of stage ${stage} in this account in ${where}: no function ${name}`,
+    );
+  });
+  return settingsFile.parse(answer);
 }
 
 async function findLocal(): Promise<Settings> {
@@ -99,6 +116,12 @@ async function findLocal(): Promise<Settings> {
   const text = await readFile(join(directory, 'keys.env'), 'utf8').catch(() => undefined);
   if (text === undefined) throw new Error('No stack is running: run npm start in another terminal first');
   const { IPD_CREDENTIALS, ...surroundings } = parseEnv(text);
+  await fetch(surroundings['AWS_ENDPOINT_URL_DYNAMODB'] ?? '').catch((cause: unknown) => {
+    throw new Error(
+      `The stack of ${directory} does not run any more: run npm start in another terminal first`,
+      { cause },
+    );
+  });
   const settings = await readSettings(join(directory, 'settings.json'));
   // A profile comes before keys, and would be asked for ones that the local parts do not know.
   delete process.env['AWS_PROFILE'];
@@ -121,6 +144,11 @@ async function readSettings(path: string): Promise<Settings> {
 
 /** Who may upload is no matter here, so that question need not be answered. */
 function readConfigFor(settings: Settings): Config {
+  if (PLACE.every((name) => !settings[name])) {
+    throw new Error(
+      `No deployment is named: give --stage, --settings or --local, or set ${PLACE.join(', ')}`,
+    );
+  }
   try {
     return readConfig({ IPD_PROJECTS: '*', ...settings });
   } catch (cause) {
@@ -129,25 +157,4 @@ function readConfigFor(settings: Settings): Config {
       { cause },
     );
   }
-}
-
-/** Asks the AWS command line interface, which operators have: SDK clients for these two calls would serve nothing else. */
-async function aws(args: string[]): Promise<unknown> {
-  const region = process.env['AWS_REGION'];
-  // Its first version does not know AWS_REGION.
-  const where = region === undefined ? [] : ['--region', region];
-  const asked = promisify(execFile)('aws', [...args, ...where, '--output', 'json']);
-  const { stdout } = await asked.catch((error: unknown) => {
-    throw new Error(describeAws(args, error));
-  });
-  return JSON.parse(stdout);
-}
-
-function describeAws(args: string[], error: unknown): string {
-  if (!(error instanceof Error)) return `aws failed: ${String(error)}`;
-  if ('code' in error && error.code === 'ENOENT') {
-    return '--stage needs the AWS command line interface (aws); or give --settings, and smoke --api';
-  }
-  const words = 'stderr' in error ? String(error.stderr).trim().split('\n').at(-1) : undefined;
-  return `aws ${args.slice(0, 2).join(' ')} failed: ${words || error.message}`;
 }

@@ -49,11 +49,14 @@ export const probe: Task = {
     }
     const findings = await measure(tenant, readPlan(values), say);
     const settings = adviseOf(findings);
+    const notReached = describeGaps(findings);
     say('');
-    say('Settings to use:');
+    say('Settings that follow:');
     for (const [name, value] of Object.entries(settings)) say(`  ${name}=${value}`);
-    describeGaps(findings).forEach((line) => say(`  ${line}`));
-    return { well: true, answer: { findings, settings } };
+    const gaps = Object.entries(notReached);
+    if (gaps.length > 0) say('Not reached, so these stay as they are:');
+    for (const [name, why] of gaps) say(`  ${name}: ${why}`);
+    return { well: true, answer: { findings, settings, notReached } };
   },
 };
 

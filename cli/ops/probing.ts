@@ -92,6 +92,8 @@ export async function measureRate(tenant: Tenant, seconds: number) {
   return {
     taken,
     seconds: elapsed(),
+    /** Measured under a throttle, and for long enough. */
+    isSustained: isSteady,
     perMinute: isSteady ? (sinceThrottle.taken / sinceThrottle.seconds) * 60 : (taken / elapsed()) * 60,
     throttled: throttle && {
       afterUploads: throttle.after,
@@ -116,7 +118,8 @@ export async function measureSizes(way: Way, { sizes, refine }: { sizes: number[
     range = await narrowed(way, range, Math.floor((range.taken + range.refused.size) / 2));
   }
   const { taken, refused } = range;
-  return { auth: way.auth, taken, refused: refused?.size, answer: refused?.answer };
+  const isLimit = refused?.isTooLarge ?? false;
+  return { auth: way.auth, taken, refused: refused?.size, answer: refused?.answer, isLimit };
 }
 
 type Range = { taken: number; refused: Sample | undefined };

@@ -2,17 +2,15 @@
  * `npm run ops -- redrive`: has failed uploads tried again as their owners could. Nothing is sent blindly: one that IPD
  * may have goes back to the state in which it is looked for. They become due, so the sweep paces them by IPD_RATE.
  */
-import { userInfo } from 'node:os';
 import { redrive as redriven } from '../../lib/lifecycle.ts';
 import { isUploadId, stagingKey } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { adviseWithoutFile } from '../../lib/uploads.ts';
+import { readDeed } from './deed.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { findUploads, readSelection, SELECTING } from './selection.ts';
 import type { Given, Task } from './terms.ts';
-
-const LONGEST_REASON = 200;
 
 /** What becomes of one: `status` is the state that it goes back to, `why` says what keeps it where it is. */
 type Outcome = { id: string; status: string } | { id: string; why: string };
@@ -25,11 +23,11 @@ export const redrive: Task = {
     const services = await openServices(values);
     const isTrial = values['dry-run'] ?? false;
     const { uploads, isAll, missing } = await choose(services, { values, names });
-    const note = { by: values.by ?? userInfo().username, reason: values.reason ?? '' };
+    const note = isTrial ? undefined : readDeed(values);
     const outcomes: Outcome[] = missing.map((id) => ({ id, why: 'there is no such upload' }));
     for (const upload of uploads) {
       if (signal.aborted) break;
-      outcomes.push(await tryAgain(services, upload, isTrial ? undefined : note));
+      outcomes.push(await tryAgain(services, upload, note));
     }
     for (const outcome of outcomes) say(`${outcome.id}  ${describe(outcome, isTrial)}`);
     const done = outcomes.filter((outcome) => 'status' in outcome);
@@ -53,9 +51,7 @@ function check({ values, names }: Given): void {
   if (names.length === 0 && !isChosen && !values.all) {
     throw new Error('Name uploads, or choose them by --code, --project or age, or give --all');
   }
-  const reason = values.reason?.trim() ?? '';
-  if (!values['dry-run'] && reason === '') throw new Error('--reason is needed; --dry-run does without');
-  if (reason.length > LONGEST_REASON) throw new Error(`--reason has more than ${LONGEST_REASON} characters`);
+  if (!values['dry-run']) readDeed(values);
 }
 
 async function choose(services: Opened, { values, names }: Given) {
@@ -79,6 +75,7 @@ async function tryAgain(
   const moment = () => ({ now: clock.now(), policy: config.policy });
   if (upload.status !== 'failed')
     return { id, why: `it is ${upload.status}, only a failed one is tried again` };
+  if (upload.erasure !== undefined) return { id, why: "its owner's data was erased, and its file with it" };
   if ((await staging.look(stagingKey(id))) === undefined) {
     return { id, why: adviseWithoutFile(upload) };
   }

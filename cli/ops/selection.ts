@@ -1,10 +1,12 @@
 /**
  * Which uploads an operator means, and finding them. The index of what is due holds all that are open, and failed ones
- * as long as their file is kept: the index of what is due has those. What is over for good is not in it.
+ * as long as their file is kept. What is over for good is not in it, but an owner's index has all of an owner's.
  */
-import { uploadKey } from '../../lib/ledger.ts';
+import { failures, setbacks } from '../../lib/errors.ts';
+import { idOf, uploadKey } from '../../lib/ledger.ts';
+import type { Position } from '../../lib/ledger.ts';
 import { scan } from '../../lib/sdk/scan.ts';
-import { readRecord } from '../../lib/record.ts';
+import { isTooNew, readRecord } from '../../lib/record.ts';
 import { isFinal } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
 import type { Opened } from './place.ts';
@@ -12,6 +14,7 @@ import { readAge, readCount } from './terms.ts';
 import type { Values } from './terms.ts';
 
 export type Selection = {
+  owner: string | undefined;
   states: string[] | undefined;
   code: string | undefined;
   projectId: string | undefined;
@@ -28,6 +31,8 @@ const AT_ONCE = 25;
 const STANDARD_LIMIT = 100;
 
 const OPEN = ['awaiting_upload', 'staged', 'delivering', 'waiting', 'unconfirmed'];
+/** What an upload's last error may be. */
+const CODES = [...Object.keys(failures), ...Object.keys(setbacks)];
 const FINAL = ['delivered', 'failed', 'expired', 'cancelled'];
 
 /** Throws on what is no state, age or number. */
@@ -38,8 +43,9 @@ export function readSelection(values: Values): Selection {
     throw new Error(`There is no state ${unknown}: it is one of ${[...OPEN, ...FINAL].join(', ')}, or open`);
   }
   return {
+    owner: values.owner,
     states,
-    code: values.code,
+    code: readCode(values.code),
     projectId: values.project,
     olderThanMs: readAge('older-than', values['older-than']),
     youngerThanMs: readAge('younger-than', values['younger-than']),
@@ -48,47 +54,80 @@ export function readSelection(values: Values): Selection {
   };
 }
 
+/** Throws on what no upload can have met. */
+function readCode(code: string | undefined): string | undefined {
+  if (code === undefined || CODES.includes(code)) return code;
+  throw new Error(`There is no code ${code}: it is one of ${CODES.join(', ')}`);
+}
+
+/** `tooNew`: what a newer version wrote, in a form that this one cannot read. */
+type Found = { uploads: Upload[]; tooNew: string[] };
+
 /** The first of them that are found, the oldest first; `isAll` tells whether there are no more. */
 export async function findUploads(
   services: Opened,
   selection: Selection,
   now: number,
-): Promise<{ uploads: Upload[]; isAll: boolean }> {
+): Promise<Found & { isAll: boolean }> {
   const found = new Map<string, Upload>();
-  const source = selection.scan ? scanned(services, selection) : indexed(services, selection);
-  for await (const upload of source) {
-    if (fits(upload, selection, now)) found.set(upload.id, upload);
-    // One more than is shown tells that there are more.
+  const tooNew: string[] = [];
+  for await (const page of pagesOf(services, selection)) {
+    tooNew.push(...page.tooNew);
+    for (const upload of page.uploads) if (fits(upload, selection, now)) found.set(upload.id, upload);
+    // More than is shown tells that there are more.
     if (found.size > selection.limit) break;
   }
   const uploads = [...found.values()].slice(0, selection.limit);
-  return { uploads: uploads.toSorted(byAge), isAll: found.size <= selection.limit };
+  return { uploads: uploads.toSorted(byAge), tooNew, isAll: found.size <= selection.limit };
 }
 
 /** What the index cannot have, in words; undefined when it has all that was asked for. */
-export function whatIsHidden({ states, scan: isScan }: Selection): string | undefined {
+export function whatIsHidden({ owner, states, scan: isScan }: Selection): string | undefined {
+  if (owner !== undefined) return undefined;
   const hidden = states?.some((state) => FINAL.includes(state) && state !== 'failed') ?? false;
   return hidden && !isScan
     ? 'Uploads that are over for good are not in the index: --scan finds them by reading the whole table, which is billed.'
     : undefined;
 }
 
-async function* indexed({ ledger }: Opened, { states }: Selection): AsyncGenerator<Upload> {
+/** All of an owner's uploads. The index may lag behind what was just written, the records do not. */
+export async function findOwned(services: Opened, owner: string): Promise<Found> {
+  const found: Found = { uploads: [], tooNew: [] };
+  for await (const { uploads, tooNew } of owned(services, owner)) {
+    found.uploads.push(...uploads);
+    found.tooNew.push(...tooNew);
+  }
+  return found;
+}
+
+function pagesOf(services: Opened, selection: Selection): AsyncGenerator<Found> {
+  if (selection.owner !== undefined) return owned(services, selection.owner);
+  return selection.scan ? scanned(services, selection) : indexed(services, selection);
+}
+
+/** The newest first. */
+async function* owned({ ledger }: Opened, owner: string): AsyncGenerator<Found> {
+  let after: Position | undefined;
+  do {
+    const { uploads, tooNew, next } = await ledger.list({ owner, isOpen: false, limit: AT_ONCE, after });
+    yield { uploads: uploads.filter((upload) => upload.owner === owner), tooNew };
+    after = next;
+  } while (after !== undefined);
+}
+
+async function* indexed({ ledger }: Opened, { states }: Selection): AsyncGenerator<Found> {
   let ids: string[] = [];
-  const read = async (): Promise<Upload[]> => {
-    const records = await Promise.all(ids.map((id) => ledger.find(id)));
-    ids = [];
-    return records.filter((upload): upload is Upload => upload !== undefined);
-  };
   for await (const { id, status } of ledger.due(FOREVER)) {
     if (states !== undefined && !states.includes(status)) continue;
     ids.push(id);
-    if (ids.length === AT_ONCE) yield* await read();
+    if (ids.length < AT_ONCE) continue;
+    yield await ledger.findAll(ids);
+    ids = [];
   }
-  yield* await read();
+  yield await ledger.findAll(ids);
 }
 
-async function* scanned({ documents, config }: Opened, { states }: Selection): AsyncGenerator<Upload> {
+async function* scanned({ documents, config }: Opened, { states }: Selection): AsyncGenerator<Found> {
   const wanted = (states ?? []).map((state, index) => [`:state${index}`, state] as const);
   const isState = `#status IN (${wanted.map(([name]) => name).join(', ')})`;
   const pages = scan(documents, {
@@ -97,7 +136,11 @@ async function* scanned({ documents, config }: Opened, { states }: Selection): A
     names: wanted.length > 0 ? { '#status': 'status' } : undefined,
     values: { ':upload': uploadKey(''), ...Object.fromEntries(wanted) },
   });
-  for await (const page of pages) yield* page.map((item) => readRecord(item));
+  for await (const page of pages) {
+    const tooNew = page.filter(isTooNew);
+    const uploads = page.filter((item) => !tooNew.includes(item)).map((item) => readRecord(item));
+    yield { uploads, tooNew: tooNew.map(({ pk }) => idOf(String(pk))) };
+  }
 }
 
 function fits(upload: Upload, selection: Selection, now: number): boolean {
@@ -114,7 +157,8 @@ function fits(upload: Upload, selection: Selection, now: number): boolean {
 
 /** What a program gets of an upload in a list. */
 export function toRow(upload: Upload, now: number) {
-  const { id, status, owner, projectId, issueId, filename, size, attempts, createdAt, dueAt } = upload;
+  const { id, status, owner, uploadedBy, projectId, issueId, filename, size, attempts, createdAt, dueAt } =
+    upload;
   return {
     id,
     status,
@@ -125,6 +169,7 @@ export function toRow(upload: Upload, now: number) {
     attempts,
     dueAt,
     owner,
+    uploadedBy,
     projectId,
     issueId,
     filename,

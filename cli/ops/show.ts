@@ -96,6 +96,7 @@ function describe(
     ],
     ['work item', around.workItemHeldBy && `held for this size by ${around.workItemHeldBy}`],
     ['breaker', around.breaker === 'closed' ? undefined : around.breaker],
+    ['erased', upload.erasure && `${upload.erasure.at} by ${upload.erasure.by}: ${upload.erasure.reason}`],
     ['to be told', upload.notice && `${upload.notice.type} of ${upload.notice.at}`],
   ];
   return lines.flatMap(([name, words]) => (words === undefined ? [] : [[name, words]]));
@@ -104,7 +105,8 @@ function describe(
 /** The past of a record in the order in which it was written, since the clocks of those who wrote may differ. */
 function historyOf({ createdAt, history = [] }: Upload): Happening[] {
   const changes = history.map(({ at, status, attempt, code, by, reason }) => {
-    const words = [status, attempt && `attempt ${attempt}`, code, by && `tried again by ${by}: ${reason}`];
+    const deed = by && `${status === 'cancelled' ? '' : 'tried again '}by ${by}: ${reason}`;
+    const words = [status, attempt && `attempt ${attempt}`, code, deed];
     return { at, what: words.filter(Boolean).join(', ') };
   });
   return [{ at: createdAt, what: 'created' }, ...changes];

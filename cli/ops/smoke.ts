@@ -3,7 +3,8 @@
  * use. What it attaches stays in the work item, so that should be one for such things.
  */
 import { randomBytes } from 'node:crypto';
-import { createClient } from '../../client/client.ts';
+import { z } from 'zod';
+import { createClient, UploadError } from '../../client/client.ts';
 import { ANY_WORK_ITEM, findLocalStack, mintToken } from '../local-stack.ts';
 import { describeOutcome } from '../transfer.ts';
 import { findApi } from './place.ts';
@@ -32,7 +33,10 @@ export const smoke: Task = {
     const client = createClient({ ...access, pace: PACE });
     const startedAt = performance.now();
     const elapsedMs = () => Math.round(performance.now() - startedAt);
-    const limits = await client.limits(signal);
+    const limits = await client.limits(signal).catch((cause: unknown) => {
+      if (!(cause instanceof UploadError && cause.status === 401)) throw cause;
+      throw new Error(`${access.apiUrl} refuses the token: ${describeToken(access.token)}`, { cause });
+    });
     say(
       `${access.apiUrl} answers in ${elapsedMs()} ms; ${WAY[limits.breaker.state] ?? limits.breaker.state}`,
     );
@@ -93,4 +97,36 @@ async function findAccess(values: Values) {
 
 function tokenOf({ token }: Values): string {
   return token ?? process.env['UPLOAD_TOKEN'] ?? '';
+}
+
+const claims = z.looseObject({
+  iss: z.unknown(),
+  aud: z.unknown(),
+  exp: z.number().optional(),
+});
+
+/** What a gateway looks at in a token, which it never tells: nothing of it is secret but the signature. */
+function describeToken(token: string): string {
+  const found = claims.safeParse(payloadOf(token)).data;
+  if (found === undefined) return 'it is no JWT';
+  const { iss, aud, exp } = found;
+  const words = [
+    `its issuer (iss) is ${quoted(iss)}, which has to be the ISSUER_URL of the deployment to the letter`,
+    `its audience (aud) is ${quoted(aud)}, which has to be or to hold JWT_AUDIENCE`,
+    exp === undefined ? 'it has no end (exp)' : `it ends (exp) at ${new Date(exp * 1000).toISOString()}`,
+  ];
+  const isOver = exp !== undefined && exp * 1000 < Date.now();
+  return `${isOver ? 'it is over; ' : ''}${words.join('; ')}`;
+}
+
+function payloadOf(token: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+}
+
+function quoted(claim: unknown): string {
+  return claim === undefined ? 'not there' : JSON.stringify(claim);
 }

@@ -22,6 +22,8 @@ export type Sample = {
   size: number;
   taken: boolean;
   throttled: boolean;
+  /** Refused, and not for what has nothing to do with its size: IPD has no code of its own for that. */
+  isTooLarge: boolean;
   attachmentId: string | null;
   /** In words, redacted. */
   answer: string;
@@ -39,6 +41,8 @@ export type Trial = { size?: number; filename?: string; chunked?: boolean; trick
 export type Tenant = Awaited<ReturnType<typeof openTenant>>;
 export type Way = ReturnType<Tenant['way']>;
 
+/** What a file that is too large may be refused with. */
+const SIZE_CODES = new Set(['too_large_for_ipd', 'ipd_refused']);
 const CHUNK = Buffer.alloc(256 * 1024, 'probe ');
 const SMALLEST = 1000;
 /** Huawei's advice is 2 to 5 s: https://support.huaweicloud.com/intl/en-us/ocr_faq/ocr_01_0041.html */
@@ -112,6 +116,7 @@ export async function openTenant(
         size,
         taken: sent.kind === 'stored',
         throttled: sent.kind === 'throttled',
+        isTooLarge: sent.kind === 'refused' && SIZE_CODES.has(sent.code),
         attachmentId: sent.kind === 'stored' ? sent.attachmentId : null,
         answer: sent.kind === 'stored' ? 'taken' : sent.detail,
         durationMs: Math.round(performance.now() - startedAt),

@@ -72,7 +72,8 @@ describe('npm run ops -- probe', () => {
         expect.stringMatching(/^throttle: after \d+ uploads: HTTP 429 .*Retry-After: 1$/),
         expect.stringMatching(/^size with aksk: \d+ bytes taken, \d+ refused: HTTP 413/),
         expect.stringMatching(/^size with token: \d+ bytes taken, \d+ refused: HTTP 200 The file is larger/),
-        'Settings to use:',
+        'Settings that follow:',
+        '  DELIVERY_CONCURRENCY: 5 files at once were taken, and more were not tried',
       ]),
     );
     const [signed, byToken] = answer.findings.sizes;
@@ -86,7 +87,6 @@ describe('npm run ops -- probe', () => {
       MAX_FILE_BYTES: String(byToken.taken),
       IPD_AUTH: 'auto',
       IPD_COMMIT_WINDOW_SECONDS: '600',
-      DELIVERY_CONCURRENCY: '5',
     });
     // Twenty a second are 1200 a minute, of which others want some.
     expect(answer.findings.rate.throttled.afterUploads).toBeLessThanOrEqual(20);
@@ -114,9 +114,12 @@ describe('npm run ops -- probe', () => {
 
     expect(answer.findings.answer.listDelayMs).toBeUndefined();
     expect(answer.settings).not.toHaveProperty('IPD_COMMIT_WINDOW_SECONDS');
-    expect(said.at(-1)).toMatch(
-      /IPD_COMMIT_WINDOW_SECONDS: not known, .* did not show .*: measure longer with --patience/,
+    expect(said).toContain(
+      '  IPD_COMMIT_WINDOW_SECONDS: the list did not show the file within the patience: --patience measures longer',
     );
+    // Nothing smaller than the default follows from sizes that were all taken.
+    expect(answer.settings).not.toHaveProperty('MAX_FILE_BYTES');
+    expect(answer.notReached.MAX_FILE_BYTES).toMatch(/^10000 bytes were taken and no limit was met/);
   });
 
   it('takes no work item that has much attached already, and says in words what IPD refuses', async () => {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readOrder } from '../../cli/ops/orders.ts';
+import { startAwsProgram } from '../support/aws-program.ts';
 import { runCommandLine } from '../support/run-command.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -32,6 +33,22 @@ describe('the usage of npm run ops', () => {
     [['show'], 'Name one upload'],
     [['redrive', '--reason', 'x'], 'Name uploads, or choose them'],
     [['redrive', '--all'], '--reason is needed'],
+    [['list', '--code', 'ipd_forbiden'], 'There is no code ipd_forbiden: it is one of size_mismatch, '],
+    [['list', '--owner', ''], '--owner is empty'],
+    [['list', '--owner', 'x', '--scan'], '--owner finds all of them without --scan'],
+    [['cancel', '--reason', 'x'], 'Name the uploads'],
+    [['cancel', '42', '--reason', 'x'], '42 is no id of an upload'],
+    [['cancel', '00000000-0000-4000-8000-000000000000'], '--reason is needed'],
+    [['erase', '--yes', '--reason', 'x'], '--owner is needed'],
+    [['erase', '--owner', 'x', '--yes'], '--reason is needed'],
+    [['erase', '--owner', 'x', '--reason', 'x'], 'This cannot be undone: look with --dry-run'],
+    [['logs', '--query', 'x'], 'Give --stage'],
+    [['logs', '--stage', 'prod'], '--query is needed'],
+    [['logs', 'delivery', '--stage', 'prod', '--query', 'x'], 'There is no log of delivery: it is one of'],
+    [['rotate-key', '--stage', 'prod'], 'Name the key: ipd or signing'],
+    [['rotate-key', 'ipd'], 'Give --stage'],
+    [['rotate-key', 'signing', '--stage', 'prod', '--from', 'x'], 'signing takes no option --from'],
+    [['rotate-key', 'ipd', '--stage', 'prod', '--check', '--from', 'x'], '--check writes nothing'],
     [['probe', '--project', 'x', '--issue', '1'], '--project is needed'],
     [['smoke', '--stage', 'dev', '--token', ''], '--token or UPLOAD_TOKEN is needed'],
     [['smoke'], 'Give --stage, --api or --local'],
@@ -57,9 +74,58 @@ describe('npm run ops', () => {
     expect(help.stdout[0]).toMatch(/^Usage: npm run ops/);
   });
 
+  const nowhere = { STAGING_BUCKET: '', UPLOADS_TABLE: '', DELIVERY_QUEUE_URL: '' };
+
+  it.each([
+    [['list'], 'No deployment is named: give --stage, --settings or --local, or set STAGING_BUCKET, '],
+    [['dead-letters'], 'No deployment is named: '],
+    [['erase', '--owner', 'x', '--dry-run'], 'No deployment is named: '],
+    [['list', '--local'], 'No stack is running: run npm start in another terminal first'],
+    [['list', '--settings', '/nowhere.json'], '/nowhere.json cannot be read'],
+    [
+      ['list', '--stage', 'prod'],
+      'There is no deployment of stage prod in this account in eu-central-1: no function ',
+    ],
+  ])('says in one line that there is no deployment, and fails: %j', async (args, words) => {
+    const aws = await startAwsProgram();
+    await aws.answer([]);
+    const directory = join(tmpdir(), 'no stack was ever started here');
+
+    const { code, stdout, stderr } = await ops(args, { ...nowhere, LOCAL_DATA_DIRECTORY: directory });
+    await aws.stop();
+
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: [''],
+      stderr: [expect.stringContaining(words)],
+    });
+  });
+
+  it('says that a stack that was started does not run any more', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'ops-'));
+    // No system gives this port to a program.
+    await writeFile(join(directory, 'keys.env'), 'AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:2\n');
+
+    const { code, stderr } = await ops(['list', '--local'], { LOCAL_DATA_DIRECTORY: directory });
+
+    expect(code).toBe(1);
+    expect(stderr).toEqual([expect.stringMatching(/^The stack of .* does not run any more: run npm start/)]);
+    await rm(directory, { recursive: true });
+  });
+
+  it('says that no region is set', async () => {
+    const { code, stderr } = await ops(['list'], { AWS_REGION: '', AWS_CONFIG_FILE: '/nowhere' });
+
+    expect(code).toBe(1);
+    expect(stderr).toEqual([
+      expect.stringMatching(/^Region /),
+      'Set AWS_REGION or give --region: where the deployment is.',
+    ]);
+  });
+
   it('says which settings are missing, and that the table is not there, without a trace', async () => {
     const [bare, elsewhere] = await Promise.all([
-      ops(['list'], { STAGING_BUCKET: '', UPLOADS_TABLE: '' }),
+      ops(['list'], { UPLOADS_TABLE: '' }),
       ops(['list', '--json'], { UPLOADS_TABLE: 'elsewhere' }),
     ]);
 

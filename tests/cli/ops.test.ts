@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { randomUUID } from 'node:crypto';
+import { RECORD_SCHEMA } from '../../lib/upload.ts';
 import { operate } from '../support/operator.ts';
-import { startWorld } from '../support/world.ts';
+import { issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 let world: World;
@@ -69,6 +72,23 @@ describe('npm run ops -- list', () => {
     expect(await listed('--state', 'delivered', '--scan')).toContain(delivered.id);
   });
 
+  it('names what a newer version wrote, and shows the others', async () => {
+    const open = await world.stage();
+    const newer = { id: randomUUID(), schema: RECORD_SCHEMA + 1, status: 'staged' };
+    const item = { ...newer, pk: `upload#${newer.id}`, dueShard: '0', dueAt: '2026-01-01T00:00:00.000Z' };
+    const documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
+    await documents.send(new PutCommand({ TableName: world.config.table, Item: item }));
+
+    const listings = [await operate('list'), await operate('list', '--scan')];
+    await documents.send(new DeleteCommand({ TableName: world.config.table, Key: { pk: item.pk } }));
+
+    for (const { answer, said } of listings) {
+      expect(answer.uploads).toContainEqual(expect.objectContaining({ id: open.id }));
+      expect(answer.tooNew).toEqual([newer.id]);
+      expect(said).toContain(`A newer version wrote these, in a form not known here: ${newer.id}`);
+    }
+  });
+
   it('stops at a limit and tells that there are more', async () => {
     await world.stage();
     await world.stage();
@@ -85,6 +105,26 @@ describe('npm run ops -- list', () => {
 
     expect(said[0]).toMatch(/^ID +STATE +CODE +AGE/);
     expect(said[1]).toMatch(new RegExp(`^${failed.id} +failed +ipd_forbidden +\\d+s `));
+  });
+});
+
+describe('npm run ops -- list --owner', () => {
+  it("finds all of a person, also what is over for good, and no one else's", async () => {
+    const owner = 'lister';
+    const about = { projectId, issueId, filename: 'a.txt', contentType: 'text/plain', size: 3 };
+    const { upload } = await world.intake.create({ owner, projects: '*', uploadedBy: 'Li Wei' }, about);
+    const over = await world.intake.create({ owner, projects: '*' }, about);
+    await world.uploads.cancel({ owner, projects: '*' }, over.upload.id);
+    await world.stage();
+
+    const { answer, said } = await operate('list', '--owner', owner);
+
+    const ids = answer.uploads.map(({ id }: { id: string }) => id);
+    expect(ids.toSorted()).toEqual([upload.id, over.upload.id].toSorted());
+    expect(answer.uploads).toContainEqual(expect.objectContaining({ uploadedBy: 'Li Wei' }));
+    expect(said.join('\n')).not.toMatch(/--scan/);
+    expect(await listed('--owner', owner, '--state', 'cancelled')).toEqual([over.upload.id]);
+    expect(await listed('--owner', 'nobody')).toEqual([]);
   });
 });
 
@@ -217,5 +257,54 @@ describe('npm run ops -- redrive', () => {
         why: expect.stringContaining('IPD may have it: look at the work item before it is uploaded again'),
       },
     ]);
+  });
+});
+
+describe('npm run ops -- cancel', () => {
+  const because = ['--reason', 'sent by mistake', '--by', 'ann'];
+
+  it('takes an upload back with its file, as its owner could, and keeps who did it and why', async () => {
+    const upload = await world.stage();
+
+    const { well, answer, said } = await operate('cancel', upload.id, ...because);
+
+    expect({ well, answer }).toMatchObject({ well: true, answer: { cancelled: [upload.id] } });
+    expect(said).toEqual([`${upload.id}  is cancelled, and its file removed`]);
+    expect(await world.isStaged(upload.id)).toBe(false);
+    const { answer: shown } = await operate('show', upload.id);
+    expect(shown.upload).toMatchObject({
+      status: 'cancelled',
+      cancellation: { by: 'ann', reason: 'sent by mistake' },
+    });
+    expect(shown.history.at(-1).what).toBe('cancelled, by ann: sent by mistake');
+  });
+
+  it('does so once, and says that it is cancelled when asked again', async () => {
+    const upload = await world.stage();
+    await operate('cancel', upload.id, ...because);
+
+    const { well } = await operate('cancel', upload.id, '--reason', 'again', '--by', 'bob');
+
+    expect(well).toBe(true);
+    expect(await world.find(upload.id)).toMatchObject({ cancellation: { by: 'ann' } });
+  });
+
+  it('leaves what IPD has or may have, and what there is not, and fails then', async () => {
+    const delivered = await world.deliver();
+    const doubt = await doubtful();
+    const nobody = '00000000-0000-4000-8000-000000000000';
+
+    const { well, answer } = await operate('cancel', delivered.id, doubt.id, nobody, ...because);
+
+    expect(well).toBe(false);
+    expect(answer).toEqual({
+      cancelled: [],
+      outcomes: [
+        { id: delivered.id, why: 'it is delivered: IPD has it' },
+        { id: doubt.id, why: 'it is failed: IPD may have it' },
+        { id: nobody, why: 'there is no such upload' },
+      ],
+    });
+    expect(await world.find(doubt.id)).toEqual(doubt);
   });
 });

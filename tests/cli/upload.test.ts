@@ -125,6 +125,22 @@ describe('npm run upload', () => {
     });
   });
 
+  it('does not say that all has come to IPD before IPD has said so', async () => {
+    const sent = { id: 'x', filename: 'a.png', size: bytes.length, staging: {}, attachment: null };
+    const delivery = { attempts: 1, bytesSent: bytes.length };
+    const error = { code: 'ipd_refused', message: 'IPD refused the file.', retryable: false, at: '' };
+    api.fault(
+      'GET /uploads/:id',
+      { status: 200, body: { ...sent, status: 'delivering', delivery, error: null } },
+      { status: 200, body: { ...sent, status: 'failed', delivery, error } },
+    );
+
+    const { stdout, stderr } = await upload(path).ended;
+
+    expect(stdout).toEqual([`${path}: failed: IPD refused the file. (ipd_refused)`]);
+    expect(stderr.filter((line) => line.startsWith('  to IPD'))).toEqual(['  to IPD  99 %  200.0 kB']);
+  });
+
   it('says that nobody answers', async () => {
     const { code, stderr } = await upload('--api', NOBODY, path).ended;
 

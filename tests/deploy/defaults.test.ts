@@ -15,6 +15,8 @@ const WITHOUT: Record<string, string> = {
   // Never deployed: without an issuer no deploy begins.
   ISSUER_URL: "'https://issuer.example.com'",
   IPD_CREDENTIALS: 'self:custom.ipdSecret',
+  // A path says less than a URL, and more than nothing.
+  RUNBOOK_URL: "'docs/operations.md'",
 };
 
 describe('the settings of the schema', () => {

@@ -33,12 +33,14 @@ async function goWrong(): Promise<void> {
   await product.faults([
     { match: { filename: 'throttled' }, count: 1, fault: { kind: 'serviceThrottled' } },
     { match: { filename: 'refused' }, fault: { kind: 'noPermission' } },
+    { match: { filename: 'odd' }, count: 1, fault: { kind: 'otherSize' } },
     { match: { filename: 'lost' }, count: 1, fault: { kind: 'gatewayTimeout', stored: false } },
   ]);
   const [lost, twice] = await Promise.all([
     upload({ filename: 'lost', issueId: '956239067176935401' }).then(ended),
     upload({ filename: 'twice', issueId: '956239067176935402' }).then(ended),
     upload({ filename: 'refused', issueId: '956239067176935404' }).then(ended),
+    upload({ filename: 'odd', issueId: '956239067176935406' }).then(() => told('Contradictions')),
     // It waits for seconds, and has told by then.
     upload({ filename: 'throttled', issueId: '956239067176935403' }).then(() => told('IpdThrottles')),
   ]);

@@ -1,6 +1,7 @@
 /** `npm run fuzz`: a campaign of any length. Ends with 1 when an input was answered as none may be. */
 import { parseArgs } from 'node:util';
 import { runCampaign } from './campaign.ts';
+import { summarize, troublesOf } from './summary.ts';
 
 const HELP = `npm run fuzz -- [options]
   --inputs N  how many (100000)
@@ -27,6 +28,6 @@ async function run(): Promise<void> {
     seed: Number(values.seed),
     onProgress: (done, heapMb) => console.error(`${done} inputs, ${heapMb} MB in use`),
   });
-  console.log(values.json ? JSON.stringify(report) : report);
-  if (report.failures.length > 0 || report.ipd.injected.length > 0) process.exitCode = 1;
+  console.log(values.json ? JSON.stringify(report) : summarize(report).join('\n'));
+  if (troublesOf(report).length > 0) process.exitCode = 1;
 }

@@ -150,6 +150,23 @@ describe('claims', () => {
       expect(await world.ledger.findTicket(hash)).toMatchObject({ begun: 3 });
     });
 
+    it('is ended for its owner only, and begins nothing then, not even what was about to begin', async () => {
+      const hash = randomUUID();
+      await world.ledger.addTicket(hash, ticket());
+
+      expect(await world.ledger.endTicket(hash, 'user-2')).toBe(false);
+      const [ended] = await Promise.all([
+        world.ledger.endTicket(hash, 'user-1'),
+        ...Array.from({ length: 5 }, () => world.ledger.useTicket(hash)),
+      ]);
+
+      expect(ended).toBe(true);
+      expect(await world.ledger.useTicket(hash)).toBe(false);
+      const after = await world.ledger.findTicket(hash);
+      expect(after).toMatchObject({ owner: 'erased', until: world.clock.now(), begun: 3 });
+      expect(await world.ledger.endTicket(hash, 'user-1')).toBe(false);
+    });
+
     it('that is not there begins nothing', async () => {
       expect(await world.ledger.useTicket(randomUUID())).toBe(false);
     });

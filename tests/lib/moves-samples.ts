@@ -1,6 +1,7 @@
 /** Uploads in each state, as moves have led there, and each move as it is legal wherever the state allows it. */
 import * as attempts from '../../lib/attempts.ts';
 import * as endings from '../../lib/endings.ts';
+import { erase } from '../../lib/erasure.ts';
 import * as lifecycle from '../../lib/lifecycle.ts';
 import { uploadSchema } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
@@ -42,6 +43,7 @@ export function legal(upload: Upload | undefined): Upload {
 }
 
 export const moment = { now: start, policy };
+export const deed = { by: 'ann', reason: 'why' };
 export const sending = { token, marginMs: 1000, known: ['7'] };
 
 /** One move of each kind that is legal wherever the state allows it: the right token, attempt and time. */
@@ -71,6 +73,8 @@ export const every: Record<string, (upload: Upload) => Upload | undefined> = {
     endings.beginRecheck(upload, { token, until: start + 16 * MINUTE, now: start + 11 * MINUTE }),
   putOffRecheck: (upload) => endings.putOffRecheck(upload, { token }),
   rechecked: (upload) => endings.rechecked(upload),
+  withdraw: (upload) => lifecycle.withdraw(upload, { ...deed, now: start }),
+  erase: (upload) => erase(upload, { ...deed, now: start }),
   noticed: (upload) => upload.notice && endings.noticed(upload, upload.notice),
 };
 

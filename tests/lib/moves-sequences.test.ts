@@ -2,10 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import * as attempts from '../../lib/attempts.ts';
 import * as endings from '../../lib/endings.ts';
+import { erase } from '../../lib/erasure.ts';
 import * as lifecycle from '../../lib/lifecycle.ts';
 import { isFinal, mayBeInIpd, uploadSchema } from '../../lib/upload.ts';
 import type { Upload } from '../../lib/upload.ts';
-import { every, fresh, HOUR, MINUTE, policy, samples, sending, start } from './moves-samples.ts';
+import { deed, every, fresh, HOUR, MINUTE, policy, samples, sending, start } from './moves-samples.ts';
 
 describe('any sequence of moves', () => {
   const step = fc.record({
@@ -52,6 +53,8 @@ describe('any sequence of moves', () => {
       retry: (one) => lifecycle.retry(one, { now, policy }),
       cleaned: (one) => endings.cleaned(one),
       rechecked: (one) => endings.rechecked(one),
+      withdraw: (one) => lifecycle.withdraw(one, { ...deed, now }),
+      erase: (one) => erase(one, { ...deed, now }),
       noticed: (one) => one.notice && endings.noticed(one, one.notice),
     };
     return free[given.name]?.(upload);
@@ -64,7 +67,10 @@ describe('any sequence of moves', () => {
       'a move leaves the version to the ledger': next.version === before.version,
       'a move leaves attempts behind, never takes them back': next.attempts >= before.attempts,
       'what is delivered stays so': before.status !== 'delivered' || status === 'delivered',
-      'nothing is cancelled that IPD may have': name !== 'cancel' || !mayBeInIpd(before),
+      'nothing is cancelled that IPD may have': !['cancel', 'withdraw'].includes(name) || !mayBeInIpd(before),
+      'nothing is erased that is under way in IPD':
+        name !== 'erase' || isFinal(before) || !mayBeInIpd(before),
+      'what is erased is over for good': next.erasure === undefined || isFinal(next),
       'only an end is told': next.notice === undefined || isFinal(next),
       'an end that is still to be told is due': next.notice === undefined || next.dueAt !== undefined,
       'every end is told but a cancellation':

@@ -10,6 +10,8 @@ const table: Record<string, Record<string, string>> = {
     accepted: 'awaiting_upload',
     lookAgain: 'awaiting_upload',
     cancel: 'cancelled',
+    withdraw: 'cancelled',
+    erase: 'cancelled',
   },
   staged: {
     claim: 'delivering',
@@ -19,6 +21,8 @@ const table: Record<string, Record<string, string>> = {
     pause: 'staged',
     queueAgain: 'staged',
     cancel: 'cancelled',
+    withdraw: 'cancelled',
+    erase: 'cancelled',
   },
   delivering: {
     startSending: 'delivering',
@@ -31,6 +35,8 @@ const table: Record<string, Record<string, string>> = {
     fail: 'failed',
     lapse: 'waiting',
     cancel: 'cancelled',
+    withdraw: 'cancelled',
+    erase: 'cancelled',
   },
   sending: {
     startSending: 'delivering',
@@ -50,6 +56,8 @@ const table: Record<string, Record<string, string>> = {
     pause: 'waiting',
     queueAgain: 'waiting',
     cancel: 'cancelled',
+    withdraw: 'cancelled',
+    erase: 'cancelled',
   },
   unconfirmed: {
     claim: 'delivering',
@@ -86,7 +94,7 @@ const table: Record<string, Record<string, string>> = {
     fail: 'delivered',
     lapse: 'unconfirmed',
   },
-  delivered: { cleaned: 'delivered', noticed: 'delivered' },
+  delivered: { cleaned: 'delivered', noticed: 'delivered', erase: 'delivered' },
   'delivered after a doubt': {
     cleaned: 'delivered',
     queueAgain: 'delivered',
@@ -105,6 +113,8 @@ const table: Record<string, Record<string, string>> = {
     delivered: 'delivered',
     accepted: 'failed',
     cancel: 'cancelled',
+    withdraw: 'cancelled',
+    erase: 'failed',
     retry: 'staged',
     cleaned: 'failed',
     noticed: 'failed',
@@ -122,6 +132,8 @@ const table: Record<string, Record<string, string>> = {
     delivered: 'delivered',
     accepted: 'expired',
     cancel: 'cancelled',
+    withdraw: 'cancelled',
+    erase: 'cancelled',
     cleaned: 'expired',
     noticed: 'expired',
   },
@@ -129,6 +141,8 @@ const table: Record<string, Record<string, string>> = {
     delivered: 'delivered',
     accepted: 'cancelled',
     cancel: 'cancelled',
+    withdraw: 'cancelled',
+    erase: 'cancelled',
     cleaned: 'cancelled',
   },
 };

@@ -200,4 +200,20 @@ describe('a record that a newer version wrote', () => {
     expect(await world.find(delivered.id)).not.toHaveProperty('dueAt');
     await keep(waiting);
   });
+
+  it('does not hide the others in the list of its owner, and is named to who asks for all', async () => {
+    const { delivered } = z.object({ delivered: itemSchema }).parse(forms['schema-1']);
+    const newer = await keep({ ...waiting, schema: RECORD_SCHEMA + 1 });
+    await keep(delivered);
+
+    const answer = await callHttp(handler, { route: 'GET /v1/uploads' });
+    const { tooNew } = await world.ledger.list({ owner: caller.owner, isOpen: false, limit: 100 });
+
+    const ids = z.object({ uploads: z.array(z.object({ id: z.string() })) }).parse(answer.body);
+    expect(answer).toMatchObject({ status: 200 });
+    expect(ids.uploads.map(({ id }) => id)).toContain(delivered.id);
+    expect(ids.uploads.map(({ id }) => id)).not.toContain(newer);
+    expect(tooNew).toEqual([newer]);
+    await keep(waiting);
+  });
 });

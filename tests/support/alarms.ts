@@ -40,14 +40,15 @@ const emf = z.looseObject({
   }),
 });
 
-export function templateResources() {
+export function templateResources(env: Record<string, string> = {}) {
   const directory = join(import.meta.dirname, '../..');
-  return resourcesOf(readService({ directory, env: { AWS_REGION: 'eu-central-1', IPD_PROJECTS: '*' } }));
+  const settings = { AWS_REGION: 'eu-central-1', IPD_PROJECTS: '*', ...env };
+  return resourcesOf(readService({ directory, env: settings }));
 }
 
 /** Each alarm with its words and the metrics that it looks at. */
-export function templateAlarms() {
-  return Object.entries(templateResources())
+export function templateAlarms(env: Record<string, string> = {}) {
+  return Object.entries(templateResources(env))
     .filter(([, { Type }]) => Type === 'AWS::CloudWatch::Alarm')
     .map(([id, { Properties }]) => {
       const { AlarmName: name, AlarmDescription: description } = words.parse(Properties);

@@ -6,6 +6,7 @@ import { idle } from '../../bench/usage.ts';
 import { readService } from '../../local/template.ts';
 import { MEASURES } from '../../lib/telemetry.ts';
 import { OURS, templateAlarms, templateResources } from '../support/alarms.ts';
+import { sectionsOf } from '../support/markdown.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SERVICE = 'ipd-attachment-bridge-dev';
@@ -15,13 +16,32 @@ const lookingAt = (namespace: string) =>
   alarms.flatMap(({ metrics }) => metrics).filter((metric) => metric.namespace === namespace);
 
 describe('an alarm', () => {
-  it.each(alarms)('has a runbook that its words name: $id', async ({ name, description }) => {
-    const operations = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
+  it.each(alarms)('says how urgent it is, and where its runbook is: $id', async ({ name, description }) => {
+    const sections = sectionsOf(await readFile(join(ROOT, 'docs/operations.md'), 'utf8'));
 
-    const heading = /Runbook: docs\/operations\.md, "(.+)"\.$/.exec(description)?.[1] ?? '';
-    const headings = operations.split('\n').map((line) => line.replace(/^#+ /, ''));
-    expect(name).toBe(`${SERVICE}-${heading.replace('Alarm: ', '').replaceAll(' ', '-')}`);
-    expect(headings).toContain(heading);
+    const [, urgency, anchor = ''] =
+      /^Urgency: (now|today|this week)\. .+ Runbook: docs\/operations\.md#([a-z-]+)$/.exec(description) ?? [];
+    const section = sections.find((one) => one.anchor === anchor);
+    expect(`alarm-${name.replace(`${SERVICE}-`, '').toLowerCase()}`).toBe(anchor);
+    expect(section?.text).toMatch(new RegExp(`^_Urgency:_ ${urgency ?? '?'}\\. _Means:_ `, 'm'));
+    // What is to be looked at can be pasted.
+    expect(section?.text).toMatch(/^_Look at[^]*?^```sh$/m);
+  });
+
+  it('has a runbook wherever its readers have the page', () => {
+    const env = { IPD_PROJECTS: '*', RUNBOOK_URL: 'https://wiki.example.com/bridge' };
+    const elsewhere = templateAlarms(env).map(({ description }) => description);
+
+    for (const words of elsewhere)
+      expect(words).toMatch(/Runbook: https:\/\/wiki\.example\.com\/bridge#alarm-/);
+  });
+
+  it('and no other has a runbook', async () => {
+    const sections = sectionsOf(await readFile(join(ROOT, 'docs/operations.md'), 'utf8'));
+
+    const runbooks = sections.filter(({ anchor }) => anchor.startsWith('alarm-')).map(({ anchor }) => anchor);
+    const named = alarms.map(({ description }) => description.replace(/.*#/, ''));
+    expect(runbooks.toSorted()).toEqual(named.toSorted());
   });
 
   it('is in the bill with all that it looks at', () => {

@@ -1,0 +1,58 @@
+/**
+ * `npm run ops -- cancel`: takes uploads back as their owners could, with their files. What IPD has, or may have, cannot be
+ * taken back by a program.
+ */
+import { withdraw } from '../../lib/lifecycle.ts';
+import { isUploadId } from '../../lib/upload.ts';
+import { readDeed } from './deed.ts';
+import { openServices } from './place.ts';
+import type { Opened } from './place.ts';
+import type { Task } from './terms.ts';
+
+/** `why` says what keeps it as it is. */
+type Outcome = { id: string; why?: string };
+
+export const cancel: Task = {
+  takes: ['ID', 'reason', 'by'],
+
+  check({ values, names }) {
+    if (names.length === 0) throw new Error('Name the uploads');
+    const foreign = names.find((id) => !isUploadId(id));
+    if (foreign !== undefined) throw new Error(`${foreign} is no id of an upload`);
+    readDeed(values);
+  },
+
+  async run({ values, names, say, signal }) {
+    const services = await openServices(values);
+    const deed = readDeed(values);
+    const outcomes: Outcome[] = [];
+    for (const id of names) {
+      if (signal.aborted) break;
+      const outcome = await takeBack(services, id, deed);
+      say(
+        `${id}  ${outcome.why === undefined ? 'is cancelled, and its file removed' : `stays: ${outcome.why}`}`,
+      );
+      outcomes.push(outcome);
+    }
+    const cancelled = outcomes.filter(({ why }) => why === undefined).map(({ id }) => id);
+    return { well: cancelled.length === names.length, answer: { cancelled, outcomes } };
+  },
+};
+
+async function takeBack(
+  { ledger, arrivals, clock }: Opened,
+  id: string,
+  deed: { by: string; reason: string },
+): Promise<Outcome> {
+  const found = await ledger.find(id);
+  if (found === undefined) return { id, why: 'there is no such upload' };
+  const { changed, upload } = await ledger.change(found, (before) =>
+    withdraw(before, { ...deed, now: clock.now() }),
+  );
+  if (!changed) {
+    const why = upload.status === 'delivered' ? 'IPD has it' : 'IPD may have it';
+    return { id, why: `it is ${upload.status}: ${why}` };
+  }
+  await arrivals.discard(upload);
+  return { id };
+}

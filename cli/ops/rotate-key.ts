@@ -1,0 +1,256 @@
+/**
+ * `npm run ops -- rotate-key`: puts a new key in the place of one, so that nothing that is under way breaks, and tells from
+ * when on nothing uses the old one any more. A secret comes from a file or from standard input, never from the command
+ * line, and is never printed.
+ */
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { z } from 'zod';
+import { readCredentials, readSigningCredentials } from '../../lib/config.ts';
+import { aws } from './aws.ts';
+import { findConfig, findIpd, SERVICE } from './place.ts';
+import { openSecret } from './secret-store.ts';
+import type { SecretStore } from './secret-store.ts';
+import { openTenant } from './tenant.ts';
+import type { Given, Say, Task, Values } from './terms.ts';
+
+type Work = { values: Values; stage: string; say: Say; signal: AbortSignal };
+
+const KEYS = ['ipd', 'signing'];
+/** Functions that hold the key, and how long one that has begun may go on with the old one. */
+const HOLDERS = {
+  ipd: { functions: ['uploads', 'uppy', 'deliver'], longestRunMs: 300_000 },
+  signing: { functions: ['uploads', 'uppy'], longestRunMs: 30_000 },
+};
+
+const credentials = z.strictObject({
+  accessKey: z.string().min(1).optional(),
+  secretKey: z.string().min(1).optional(),
+  securityToken: z.string().min(1).optional(),
+  domain: z.string().min(1).optional(),
+  username: z.string().min(1).optional(),
+  password: z.string().min(1).optional(),
+});
+/** https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKeyMetadata.html */
+const listed = z.array(z.object({ AccessKeyId: z.string(), CreateDate: z.coerce.date() }));
+const created = z.object({ AccessKeyId: z.string(), SecretAccessKey: z.string() });
+
+type Key = z.infer<typeof listed>[number];
+
+export const rotateKey: Task = {
+  takes: ['ID', 'from', 'check', 'project', 'issue'],
+  check,
+
+  async run({ values, names: [which], say, signal }) {
+    const work = { values, stage: values.stage ?? '', say, signal };
+    if (which === 'signing') return rotateSigning(work);
+    return values.check ? checkIpd(work) : rotateIpd(work);
+  },
+};
+
+function check({ values, names }: Given): void {
+  const [which = '', ...more] = names;
+  if (!KEYS.includes(which) || more.length > 0) throw new Error(`Name the key: ${KEYS.join(' or ')}`);
+  if (values.stage === undefined) throw new Error('Give --stage: the deployment whose key it is');
+  if ((values.project === undefined) !== (values.issue === undefined)) {
+    throw new Error('--project and --issue go together');
+  }
+  const foreign = (['from', 'check', 'project'] as const).find((name) => values[name] !== undefined);
+  if (which === 'signing' && foreign !== undefined) throw new Error(`signing takes no option --${foreign}`);
+  if (values.check && values.from !== undefined) throw new Error('--check writes nothing: without --from');
+}
+
+/** What is given goes over what is stored, so that a key can be changed without the password, and the other way round. */
+async function rotateIpd({ values, stage, say, signal }: Work) {
+  const ipd = await findIpd(values);
+  const secret = openSecret('IPD_CREDENTIALS', ipd.credentials);
+  const given = readGiven(await readInput(values.from, say));
+  const before = (await secret.read())?.value;
+  const json = merge(before, given);
+  if (values.project !== undefined && values.issue !== undefined) {
+    const item = { projectId: values.project, issueId: values.issue };
+    const source = { ...ipd, credentials: { kind: 'inline', json } as const };
+    await (await openTenant(source, { item, signal })).list();
+    say('IPD lists the work item with it.');
+  }
+  const where = await secret.write(json);
+  say(`Stored: ${where}.`);
+  say(`Functions that run keep the old one. ${sayDeploy(stage)}`);
+  say(
+    `Then \`npm run ops -- rotate-key ipd --stage ${stage} --check\` tells when the old one may be deactivated.`,
+  );
+  return { well: true, answer: { stored: where } };
+}
+
+async function checkIpd({ values, stage, say }: Work) {
+  const { credentials: source } = await findIpd(values);
+  const stored = await openSecret('IPD_CREDENTIALS', source).read();
+  if (stored === undefined) throw new Error('The secret has no value yet');
+  const fit = await findFreedom('ipd', { stage, since: stored.since });
+  const isFree = fit !== undefined && fit <= Date.now();
+  if (isFree) say('Every function has the new one: the old one may be deactivated.');
+  else
+    say(
+      fit === undefined
+        ? `Not yet. ${sayDeploy(stage)}`
+        : `Not before ${iso(fit)}: a delivery may still use the old one.`,
+    );
+  return { well: isFree, answer: { isFree, notBefore: fit === undefined ? undefined : iso(fit) } };
+}
+
+/**
+ * The first call makes a second key and stores it; a later one deletes the first, when no URL that it signed can be alive.
+ * A key that a call has made and not stored, since it died, is deleted and made anew.
+ */
+async function rotateSigning({ values, stage, say }: Work) {
+  const config = await findConfig(values);
+  const secret = openSecret('SIGNING_CREDENTIALS', config.signer.credentials);
+  const user = await findUser(stage);
+  const keys = await listKeys(user);
+  const stored = await secret.read();
+  const currentId = stored && readSigningCredentials(stored.value).accessKeyId;
+  const current = keys.find(({ AccessKeyId }) => AccessKeyId === currentId);
+  const [other, ...more] = keys.filter((key) => key !== current);
+  if (current === undefined || other === undefined) {
+    if (more.length > 0) {
+      throw new Error(
+        `${user} has two keys, and ${currentId ?? 'none'} is stored: delete one that is not used`,
+      );
+    }
+    return addKey({ user, secret, stage, say, urlLifeMs: config.stagingUrlTtlSeconds * 1000 });
+  }
+  if (other.CreateDate > current.CreateDate) {
+    say(`${other.AccessKeyId} was made by a call that did not end: it is deleted.`);
+    await deleteKey(user, other);
+    return addKey({ user, secret, stage, say, urlLifeMs: config.stagingUrlTtlSeconds * 1000 });
+  }
+  const fit = await findFreedom('signing', { stage, since: current.CreateDate.getTime() });
+  const notBefore = fit === undefined ? undefined : fit + config.stagingUrlTtlSeconds * 1000;
+  const old = other.AccessKeyId;
+  if (notBefore === undefined || notBefore > Date.now()) {
+    const when = notBefore === undefined ? sayDeploy(stage) : `Not before ${iso(notBefore)}.`;
+    say(`${old} stays: URLs that it has signed may be alive. ${when}`);
+    return { well: false, answer: { old, notBefore: notBefore === undefined ? undefined : iso(notBefore) } };
+  }
+  await deleteKey(user, other);
+  say(`${old} is deleted: ${current.AccessKeyId} signs alone.`);
+  return { well: true, answer: { deleted: old } };
+}
+
+async function addKey({
+  user,
+  secret,
+  stage,
+  say,
+  urlLifeMs,
+}: {
+  user: string;
+  secret: SecretStore;
+  stage: string;
+  say: Say;
+  urlLifeMs: number;
+}) {
+  const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey } = created.parse(
+    await aws(['iam', 'create-access-key', '--user-name', user, '--query', 'AccessKey']),
+  );
+  const where = await secret.write(JSON.stringify({ accessKeyId, secretAccessKey }));
+  say(`${accessKeyId} is made and stored: ${where}.`);
+  say(`Functions that run sign with the one before. ${sayDeploy(stage)}`);
+  say(`${urlLifeMs / 60_000} minutes after that, the same command deletes the one before.`);
+  return { well: true, answer: { added: accessKeyId, stored: where } };
+}
+
+/** From when on no run that began before the last deploy can use what was current before `since`; undefined before that deploy. */
+async function findFreedom(
+  which: keyof typeof HOLDERS,
+  { stage, since }: { stage: string; since: number },
+): Promise<number | undefined> {
+  const { functions, longestRunMs } = HOLDERS[which];
+  const deployed = await Promise.all(functions.map((name) => findDeployed(stage, name)));
+  const oldest = Math.min(...deployed);
+  return oldest > since ? Math.max(...deployed) + longestRunMs : undefined;
+}
+
+async function findDeployed(stage: string, name: string): Promise<number> {
+  const functionName = `${SERVICE}-${stage}-${name}`;
+  const command = ['lambda', 'get-function-configuration', '--function-name', functionName];
+  return Date.parse(z.string().parse(await aws([...command, '--query', 'LastModified'])));
+}
+
+async function findUser(stage: string): Promise<string> {
+  const resource = ['--stack-name', `${SERVICE}-${stage}`, '--logical-resource-id', 'SigningUser'];
+  const query = ['--query', 'StackResourceDetail.PhysicalResourceId'];
+  return z.string().parse(await aws(['cloudformation', 'describe-stack-resource', ...resource, ...query]));
+}
+
+async function listKeys(user: string): Promise<Key[]> {
+  const command = ['iam', 'list-access-keys', '--user-name', user, '--query', 'AccessKeyMetadata'];
+  return listed.parse(await aws(command));
+}
+
+async function deleteKey(user: string, { AccessKeyId }: Key): Promise<void> {
+  await aws(['iam', 'delete-access-key', '--user-name', user, '--access-key-id', AccessKeyId]);
+}
+
+async function readInput(path: string | undefined, say: Say): Promise<string> {
+  if (path === undefined) {
+    if (process.stdin.isTTY) say('Paste the new secret in JSON, then press Ctrl-D:');
+    return text(process.stdin);
+  }
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new Error(`${path} cannot be read`, { cause });
+  });
+}
+
+/** Throws in words that name what is wrong, never a value. */
+function readGiven(json: string) {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new Error(
+      'The new secret is not JSON: give {"accessKey":…,"secretKey":…} by --from or standard input',
+    );
+  }
+  const parsed = credentials.safeParse(value);
+  if (!parsed.success) {
+    const words = parsed.error.issues.map((issue) =>
+      [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
+    );
+    throw new Error(`The new secret is not as IPD_CREDENTIALS has to be: ${words.join('; ')}`);
+  }
+  return parsed.data;
+}
+
+function merge(before: string | undefined, given: z.infer<typeof credentials>): string {
+  const kept = readStored(before);
+  if (Object.entries(given).every(([name, value]) => kept[name] === value)) {
+    throw new Error('This is what is stored already');
+  }
+  // A security token belongs to its access key.
+  const { securityToken, ...others } = kept;
+  const json = JSON.stringify({
+    ...(given.accessKey === undefined && { securityToken }),
+    ...others,
+    ...given,
+  });
+  readCredentials(json);
+  return json;
+}
+
+/** Empty where nothing is stored that could be kept. */
+function readStored(json: string | undefined): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(json ?? '{}'));
+  } catch {
+    return {};
+  }
+}
+
+function sayDeploy(stage: string): string {
+  return `They get it within hours, or at once by \`npx serverless deploy --stage ${stage} --force\`.`;
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

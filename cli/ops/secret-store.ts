@@ -1,0 +1,80 @@
+/**
+ * The secrets that settings name, read and written where they are kept. What is written becomes the current version; the
+ * one before stays: Secrets Manager labels it AWSPREVIOUS, the Parameter Store keeps it by its number.
+ */
+import {
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import type { CredentialsSource } from '../../lib/settings.ts';
+
+export type Stored = { value: string; since: number };
+
+export type SecretStore = ReturnType<typeof openSecret>;
+
+/** Not there, by the names of the errors that the SDK throws. */
+const MISSING = new Set(['ResourceNotFoundException', 'ParameterNotFound']);
+
+/** Throws where the setting does not say where a secret is kept. */
+export function openSecret(setting: string, source: CredentialsSource | undefined) {
+  switch (source?.kind) {
+    case 'secretsmanager':
+      return secretsManager(source.name);
+    case 'ssm':
+      return parameterStore(source.name);
+    case 'inline':
+    case undefined:
+      throw new Error(
+        `${setting} names no secret that could be written: secretsmanager:… or ssm:… is needed`,
+      );
+  }
+}
+
+function secretsManager(name: string) {
+  const client = new SecretsManagerClient({});
+
+  /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html */
+  async function read(): Promise<Stored | undefined> {
+    const command = new GetSecretValueCommand({ SecretId: name });
+    const found = await client.send(command).catch(unlessMissing);
+    return found && { value: found.SecretString ?? '', since: found.CreatedDate?.getTime() ?? 0 };
+  }
+
+  /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html */
+  async function write(value: string): Promise<string> {
+    const command = new PutSecretValueCommand({ SecretId: name, SecretString: value });
+    const { VersionId } = await client.send(command);
+    return `${name}, version ${VersionId ?? ''}; the one before is labelled AWSPREVIOUS`;
+  }
+
+  return { read, write };
+}
+
+function parameterStore(name: string) {
+  const client = new SSMClient({});
+
+  /** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html */
+  async function read(): Promise<Stored | undefined> {
+    const command = new GetParameterCommand({ Name: name, WithDecryption: true });
+    const found = await client.send(command).catch(unlessMissing);
+    const { Value = '', LastModifiedDate } = found?.Parameter ?? {};
+    return found && { value: Value, since: LastModifiedDate?.getTime() ?? 0 };
+  }
+
+  /** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html */
+  async function write(value: string): Promise<string> {
+    const { Version = 0 } = await client.send(
+      new PutParameterCommand({ Name: name, Value: value, Type: 'SecureString', Overwrite: true }),
+    );
+    return `${name}, version ${Version}; version ${Version - 1} stays in its history`;
+  }
+
+  return { read, write };
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof Error && MISSING.has(error.name)) return undefined;
+  throw error;
+}

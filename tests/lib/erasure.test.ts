@@ -1,0 +1,194 @@
+import { describe, expect, it } from '@jest/globals';
+import { erase, erasedOwner, remnantOf, whyNotErased } from '../../lib/erasure.ts';
+import * as lifecycle from '../../lib/lifecycle.ts';
+import { toMessage } from '../../lib/notices.ts';
+import { itemOf, readRecord, toRecord } from '../../lib/record.ts';
+import { uploadSchema } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { legal, moment, samples, start } from './moves-samples.ts';
+
+const order = { by: 'ann', reason: 'request 7', now: start };
+const at = new Date(start).toISOString();
+
+/** With something about a person wherever there is room for it. */
+function personal(upload: Upload): Upload {
+  const person = 'Li Wei';
+  const deed = { at, by: person, reason: person, more: person };
+  return legal(
+    Object.assign({}, upload, {
+      ...upload,
+      owner: person,
+      uploadedBy: person,
+      filename: person,
+      sentName: person,
+      contentType: `text/x-${person}`,
+      sha256: person,
+      sentSha256: person,
+      ...(upload.etag !== undefined && { etag: person }),
+      correlationId: person,
+      session: person,
+      others: { more: person },
+      redrive: deed,
+      cancellation: deed,
+      multipart: { uploadId: 'mine', more: person },
+      history: [{ at, status: 'staged', by: person, reason: person, more: person }],
+      error: { code: 'ipd_refused', message: 'words', detail: person, at, more: person },
+    }),
+  );
+}
+
+const erasable = [
+  'awaiting_upload',
+  'staged',
+  'delivering',
+  'waiting',
+  'delivered',
+  'failed',
+  'expired',
+  'cancelled',
+];
+const doubtful = [
+  'sending',
+  'unconfirmed',
+  'looking',
+  'without an id',
+  'looking for its id',
+  'delivered after a doubt',
+  'looking for a second copy',
+  'failed in doubt',
+];
+
+const sample = (name: string): Upload => legal(samples[name]);
+
+describe('erase', () => {
+  it('decides about each state that there is', () => {
+    expect([...erasable, ...doubtful].toSorted()).toEqual(Object.keys(samples).toSorted());
+  });
+
+  it.each(erasable)(
+    'leaves nothing about a person in one that is %s, and a record that can be read',
+    (name) => {
+      const erased = legal(erase(personal(sample(name)), order));
+
+      const item = { ...itemOf(toRecord(erased)), pk: `upload#${erased.id}` };
+      expect(JSON.stringify(item)).not.toContain('Li Wei');
+      expect(readRecord(JSON.parse(JSON.stringify(item)))).toMatchObject({
+        id: erased.id,
+        owner: erasedOwner(erased.id),
+        erasure: { at, by: 'ann', reason: 'request 7' },
+      });
+    },
+  );
+
+  it('knows of each member of a record whether it stays', () => {
+    const members = new Set(uploadSchema.options.flatMap(({ shape }) => Object.keys(shape)));
+    const staying = new Set(
+      erasable.flatMap((name) => Object.keys(JSON.parse(JSON.stringify(legal(erase(sample(name), order)))))),
+    );
+
+    const gone = [...members].filter((member) => !staying.has(member));
+    expect(gone.toSorted()).toEqual(
+      [
+        // About a person, or they lead to one.
+        'uploadedBy',
+        'sha256',
+        'sentSha256',
+        'etag',
+        'correlationId',
+        'session',
+        'others',
+        'redrive',
+        'cancellation',
+        // Of what has not ended, or is in doubt.
+        'candidate',
+        'doubt',
+        'lease',
+        'sendingAt',
+        'maxSize',
+        'recheckAt',
+        'recheckLease',
+        // Only some have them; they are about IPD.
+        'foreign',
+        'duplicates',
+        'resent',
+        'reason',
+        'multipart',
+      ].toSorted(),
+    );
+  });
+
+  it('keeps what exactly-once needs: the claim, the times, the sizes, what IPD had', () => {
+    const delivered = sample('delivered');
+
+    const erased = legal(erase(personal(delivered), order));
+
+    const { id, status, size, projectId, issueId, known, createdAt, stagedAt, attempts } = delivered;
+    expect(erased).toMatchObject({
+      id,
+      status,
+      size,
+      projectId,
+      issueId,
+      known,
+      createdAt,
+      stagedAt,
+      attempts,
+    });
+    expect(erased).toMatchObject({ attachmentId: '1' });
+  });
+
+  it.each(['awaiting_upload', 'staged', 'delivering', 'waiting', 'expired'])(
+    'cancels one that is %s, and leaves its removal due',
+    (name) => {
+      const cancelled = legal(lifecycle.cancel(sample(name), { now: start }));
+
+      expect(erase(sample(name), order)).toMatchObject({ status: 'cancelled', dueAt: cancelled.dueAt });
+    },
+  );
+
+  it('has the file of a failed one removed at once, and nobody can have it tried again', () => {
+    const erased = legal(erase(sample('failed'), order));
+
+    expect(erased).toMatchObject({ status: 'failed', dueAt: at, keepUntil: at });
+    expect(lifecycle.retry(erased, moment)).toBeUndefined();
+  });
+
+  it.each(doubtful)('does not touch one that is %s, and says why', (name) => {
+    expect(erase(sample(name), order)).toBeUndefined();
+    expect(whyNotErased(sample(name))).toMatch(/IPD may have it|second copy/);
+  });
+
+  it('takes one that failed in doubt once its file is gone, since nothing can settle it then', () => {
+    const { dueAt: _dueAt, ...gone } = sample('failed in doubt');
+
+    expect(erase(gone, order)).toMatchObject({ status: 'failed', owner: erasedOwner(gone.id) });
+    expect(remnantOf(gone)).toMatchObject({ attachmentIds: [], isCertain: false });
+  });
+
+  it('leaves a notice that is still to be sent, without a name in it', () => {
+    const erased = legal(erase(personal(sample('delivered')), order));
+
+    const { notice } = erased;
+    expect(notice).toMatchObject({ type: 'UploadDelivered' });
+    expect(JSON.stringify(notice && toMessage(erased, notice))).not.toContain('Li Wei');
+  });
+
+  it('changes nothing the second time', () => {
+    const erased = legal(erase(sample('delivered'), order));
+
+    expect(erase(erased, { ...order, now: start + 1 })).toBe(erased);
+  });
+});
+
+describe('remnantOf', () => {
+  it('names the attachment, and further copies', () => {
+    const upload = { ...sample('delivered'), duplicates: ['2'] };
+
+    expect(remnantOf(upload)).toMatchObject({ attachmentIds: ['1', '2'], isCertain: true });
+  });
+
+  it('is nothing where IPD never got the file', () => {
+    expect(remnantOf(sample('cancelled'))).toBeUndefined();
+    expect(remnantOf(sample('failed'))).toBeUndefined();
+  });
+});
