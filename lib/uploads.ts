@@ -167,9 +167,10 @@ export function createUploads(parts: {
   async function retry(caller: Caller, id: string): Promise<View> {
     const found = await find(caller, id);
     const isThere = mayBeRetried(found) && (await staging.look(stagingKey(id))) !== undefined;
+    // What is not there may have been delivered meanwhile: the record knows.
     const { changed, upload } = isThere
       ? await ledger.change(found, (before) => lifecycle.retry(before, { now: clock.now(), policy }))
-      : { changed: false, upload: found };
+      : { changed: false, upload: await find(caller, id) };
     if (!changed) {
       throw new AppError(
         'upload_state_conflict',
