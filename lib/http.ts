@@ -23,6 +23,8 @@ const MAX_PLACES = 100;
 const MAX_POINTER_LENGTH = 500;
 /** In characters, as people count them. */
 const MAX_NAME_LENGTH = 200;
+/** Gateways hand claims over as text. What they make of `"sub": null` is not documented; no user has one of these names. */
+const NO_SUBJECTS = new Set(['', '<nil>', 'null']);
 const HOST = /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
 /** Log lines carry the id that the caller has of the call, and Lambda's own. */
@@ -34,8 +36,11 @@ export function bindIds(): MiddlewareObj<HttpEvent, HttpResult> {
   };
 }
 
-/** Turns what a handler throws into a problem document; logs what is our fault, once. */
-export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
+/**
+ * Turns what a handler throws into a problem document; logs what is our fault, once. `pointers`: where a route has what
+ * others have in a JSON body.
+ */
+export function answerProblems(pointers: Record<string, string> = {}): MiddlewareObj<HttpEvent, HttpResult> {
   return {
     onError: function answerProblem(request: Request<HttpEvent, HttpResult>): void {
       const { error, event } = request;
@@ -43,7 +48,7 @@ export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
       const traceId = event.requestContext.requestId;
       if (problems[code].status >= 500)
         createTelemetry().error('request failed', error, { traceId, route: event.routeKey });
-      request.response = problem(code, { error, path: pathOf(event), traceId });
+      request.response = problem(code, { error, pointers, path: pathOf(event), traceId });
     },
   };
 }
@@ -80,7 +85,7 @@ export function callerOf(
 ): Caller {
   const claims = event.requestContext.authorizer?.jwt.claims ?? {};
   const owner = claims['sub'];
-  if (typeof owner !== 'string' || owner === '')
+  if (typeof owner !== 'string' || NO_SUBJECTS.has(owner))
     throw new AppError('no_subject', 'the token has no `sub` claim');
   const { requestId } = event.requestContext;
   const caller = { owner, uploadedBy: nameFrom(claims[uploadedByClaim]) || nameFrom(owner), requestId };
@@ -170,9 +175,11 @@ function pathOf(event: HttpEvent): string {
 
 function problem(
   code: ProblemCode,
-  { error, path, traceId }: { error: unknown; path: string; traceId: string },
+  about: { error: unknown; pointers: Record<string, string>; path: string; traceId: string },
 ): HttpResult {
+  const { error, pointers, path, traceId } = about;
   const { status, title, retryable } = problems[code];
+  const placed = ({ pointer, detail }: ProblemPlace) => ({ pointer: pointers[pointer] ?? pointer, detail });
   const own = error instanceof AppError && status !== 500 && status !== 503 ? error : undefined;
   const detail = own?.message ?? 'the cause is in the logs under the traceId';
   const retryAfter = status === 503 ? UNAVAILABLE_RETRY_SECONDS : own?.retryAfterSeconds;
@@ -187,7 +194,7 @@ function problem(
     code,
     retryable,
     traceId,
-    errors: own !== undefined && own.places.length > 0 ? own.places : undefined,
+    errors: own !== undefined && own.places.length > 0 ? own.places.map(placed) : undefined,
   };
   return json(status, body, {
     'content-type': 'application/problem+json',
@@ -200,14 +207,15 @@ function codeOf(error: unknown): ProblemCode {
   return isOutage(error) ? 'unavailable' : 'internal';
 }
 
-/** HTTP APIs hand array claims over as the string `[p1 p2]`; a missing claim opens nothing. */
+/**
+ * HTTP APIs hand array claims over as the string `[p1 p2]`: an element with a space cannot be told from two. A claim that
+ * is one string may have commas, too. A missing claim opens nothing.
+ */
 function readListClaim(claim: unknown): string[] {
   if (Array.isArray(claim)) return claim.map(String);
   if (typeof claim !== 'string') return [];
-  return claim
-    .replaceAll(/^\[|\]$/g, '')
-    .split(/[\s,]+/)
-    .filter(Boolean);
+  const [, elements] = /^\[(.*)\]$/s.exec(claim) ?? [];
+  return (elements?.split(/\s+/) ?? claim.split(/[\s,]+/)).filter(Boolean);
 }
 
 /** A name for people, who read it beside others: on one line, in one direction, and not too long. Empty for none. */

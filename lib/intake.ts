@@ -84,7 +84,7 @@ export function createIntake(parts: {
     request: UploadRequest,
     key?: string,
   ): Promise<{ created: boolean; upload: Upload }> {
-    checkProject(caller, request);
+    checkProject(caller, request, '/projectId');
     await checkSize(request);
     const fresh = { uploadId: clock.uuid(), fingerprint: fingerprintOf(request) };
     const bound = key === undefined ? undefined : await ledger.findKey(caller.owner, key);
@@ -195,11 +195,12 @@ export function createIntake(parts: {
   return { create, begin, checkQuota, limits };
 }
 
-/** Throws `project_forbidden`. */
-export function checkProject(caller: Caller, { projectId }: WorkItem): void {
+/** `pointer`: where the request names the project, if it does. Throws `project_forbidden`. */
+export function checkProject(caller: Caller, { projectId }: WorkItem, pointer?: string): void {
   if (caller.projects === '*' || caller.projects.includes(projectId)) return;
+  const detail = 'is not among the projects that are open to you';
   throw new AppError('project_forbidden', `project ${projectId} is not open to you`, {
-    places: [{ pointer: '/projectId', detail: 'is not among the projects that are open to you' }],
+    places: pointer === undefined ? [] : [{ pointer, detail }],
   });
 }
 

@@ -6,6 +6,7 @@ import type { Arrivals } from './arrival.ts';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import type { ProblemPlace } from './errors.ts';
+import { checkProject } from './intake.ts';
 import type { Caller } from './intake.ts';
 import type { Ledger, Selection } from './ledger.ts';
 import type { Multipart } from './multipart.ts';
@@ -48,6 +49,16 @@ export function createUploads(parts: {
     if (upload === undefined || upload.owner !== caller.owner) {
       throw new AppError('not_found', `you have no upload ${id}`);
     }
+    return upload;
+  }
+
+  /**
+   * The same, for what leads on to IPD: the token of today decides, not the one that the upload was created with.
+   * Throws `project_forbidden`, too.
+   */
+  async function findOpen(caller: Caller, id: string): Promise<Upload> {
+    const upload = await find(caller, id);
+    checkProject(caller, upload);
     return upload;
   }
 
@@ -118,7 +129,7 @@ export function createUploads(parts: {
 
   /** Fresh requests for what is missing. Throws `upload_state_conflict` when no file is awaited. */
   async function resign(caller: Caller, id: string): Promise<View> {
-    const invited = await invite(await find(caller, id));
+    const invited = await invite(await findOpen(caller, id));
     if (invited.invitation !== undefined) return invited;
     const { status, maxSize } = invited.upload;
     const why =
@@ -133,7 +144,7 @@ export function createUploads(parts: {
    * Throws `upload_incomplete` naming what is missing, and `upload_state_conflict` when it was cancelled or expired.
    */
   async function complete(caller: Caller, id: string): Promise<View> {
-    const upload = await find(caller, id);
+    const upload = await findOpen(caller, id);
     const isAwaited = upload.status === 'awaiting_upload' || upload.status === 'expired';
     const settled = isAwaited ? await arrivals.settle(upload) : { upload, missing: [] };
     const { status } = settled.upload;
@@ -165,7 +176,7 @@ export function createUploads(parts: {
    * failed, its staged file is gone, or a scan refused it: the same file would fail again.
    */
   async function retry(caller: Caller, id: string): Promise<View> {
-    const found = await find(caller, id);
+    const found = await findOpen(caller, id);
     const isThere = mayBeRetried(found) && (await staging.look(stagingKey(id))) !== undefined;
     // What is not there may have been delivered meanwhile: the record knows.
     const { changed, upload } = isThere

@@ -67,7 +67,7 @@ export function createUppy(parts: {
    * meets later it cannot put into words.
    */
   async function open(caller: Caller, request: SessionRequest): Promise<Session> {
-    checkProject(caller, request);
+    checkProject(caller, request, '/projectId');
     const { projectId, issueId, files } = request;
     for (const [index, { name, type, size }] of (files ?? []).entries()) {
       const largest = await preflight.largestFile({ filename: name, contentType: type });
