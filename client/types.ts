@@ -191,7 +191,10 @@ export type Limits = {
   uploadDeadlineSeconds: number;
   /** How many unfinished uploads a user may have. */
   maxOpenUploads: number;
-  /** How many uploads a user may begin in a minute. */
+  /**
+   * How many uploads a user may begin in a minute, refused ones among them; and how many calls may lead on to
+   * IPD, which are uploads, openings of an Uppy session and retries.
+   */
   uploadsPerMinute: number;
   /** Whether files go on to IPD at the moment; uploads are taken all the same. */
   breaker: {

@@ -7,6 +7,9 @@ import { findTooShort } from './expiry.ts';
 
 const HOUR = 3_600_000;
 
+/** Of all parts but the last: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+const LEAST_PART_BYTES = 5_242_880;
+
 const count = (standard: number, { min, max }: { min: number; max: number }) => {
   const range = `must be a whole number from ${min} to ${max}`;
   return z.coerce.number(range).int(range).min(min, range).max(max, range).default(standard);
@@ -30,7 +33,7 @@ const settings = z.object({
   MAX_FILE_BYTES: count(52_428_800, { min: 1, max: 5 * 1024 ** 3 }),
   STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 604_800 }),
   MULTIPART_THRESHOLD_BYTES: count(10_485_760, { min: 1, max: 5 * 1024 ** 3 }),
-  PART_SIZE_BYTES: count(5_242_880, { min: 5_242_880, max: 104_857_600 }),
+  PART_SIZE_BYTES: count(5_242_880, { min: LEAST_PART_BYTES, max: 104_857_600 }),
   S3_PUBLIC_ENDPOINT: z.url('must be a URL').optional(),
   SIGNING_CREDENTIALS: z.string().optional(),
   AWS_REGION: z.string().optional(),
@@ -65,6 +68,9 @@ const settings = z.object({
   IPD_AUTH: z.enum(['auto', 'aksk', 'token']).default('auto'),
   IPD_CREDENTIALS: z.string().optional(),
 });
+
+/** Of the rate, for looks at a work item before its file is taken: deliveries look again, so they come first. */
+const PREFLIGHT_SHARE = 0.25;
 
 /** A function's role may end within the hour. */
 const ROLE_URL_SECONDS = 3_600;
@@ -136,6 +142,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
       maxOpenUploads: values.MAX_OPEN_UPLOADS,
       uploadsPerMinute: values.UPLOADS_PER_MINUTE,
     },
+    leastPartBytes: LEAST_PART_BYTES,
     signer: {
       endpoint: values.S3_PUBLIC_ENDPOINT,
       credentials: sourceOf(values.SIGNING_CREDENTIALS),
@@ -159,6 +166,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     uploadedByClaim: values.UPLOADED_BY_CLAIM,
     projects: values.IPD_PROJECTS?.split(/[\s,]+/).filter(Boolean),
     deliveriesPerMinute: values.IPD_RATE,
+    preflightsPerMinute: Math.max(Math.floor(values.IPD_RATE * PREFLIGHT_SHARE), 1),
     ipd: {
       ...hosts,
       region: values.IPD_REGION,

@@ -14,6 +14,7 @@ import * as lifecycle from './lifecycle.ts';
 import { bytesOf, cut, missingOf } from './parts.ts';
 import type { StoredPart } from './parts.ts';
 import type { Queue } from './queue.ts';
+import type { Quota } from './quota.ts';
 import type { SignedPart, SignedRequest, Signing } from './signing.ts';
 import type { Staging } from './staging.ts';
 import { isUploadId, mayBeRetried, stagingKey } from './upload.ts';
@@ -36,12 +37,13 @@ export function createUploads(parts: {
   signing: Signing;
   multipart: Multipart;
   arrivals: Arrivals;
+  quota: Quota;
   queue: Queue;
   clock: Clock;
   policy: Policy;
   stagingUrlTtlSeconds: number;
 }) {
-  const { ledger, staging, signing, multipart, arrivals, queue, clock, policy } = parts;
+  const { ledger, staging, signing, multipart, arrivals, quota, queue, clock, policy } = parts;
 
   /** The caller's upload. Throws `not_found`, also for another owner's. */
   async function find(caller: Caller, id: string): Promise<Upload> {
@@ -173,11 +175,12 @@ export function createUploads(parts: {
 
   /**
    * Tries a failed upload again; one in doubt is looked for first. Throws `upload_state_conflict` when it has not
-   * failed, its staged file is gone, or a scan refused it: the same file would fail again.
+   * failed, its staged file is gone, or a scan refused it: the same file would fail again. Throws `rate_limited`, too.
    */
   async function retry(caller: Caller, id: string): Promise<View> {
     const found = await findOpen(caller, id);
     const isThere = mayBeRetried(found) && (await staging.look(stagingKey(id))) !== undefined;
+    if (isThere) await quota.takeRetry(caller.owner);
     // What is not there may have been delivered meanwhile: the record knows.
     const { changed, upload } = isThere
       ? await ledger.change(found, (before) => lifecycle.retry(before, { now: clock.now(), policy }))
