@@ -92,7 +92,10 @@ export type Upload = {
     message: string;
     /** What IPD or storage said. */
     detail?: string;
-    /** Whether `POST /v1/uploads/{id}/retry` makes sense. */
+    /**
+     * Whether `POST /v1/uploads/{id}/retry` makes sense; not for a file that is gone or is not the declared
+     * one. Then the same key begins a new upload.
+     */
     retryable: boolean;
     at: string;
   } | null;

@@ -7,8 +7,8 @@ import * as z from 'zod';
 const PAGE = 'must be a whole number from 1 to 100';
 const PART = 'must be a part number from 1 to 10000';
 
-/** DynamoDB refuses to start outside of what is asked for, which begins with the epoch. */
-const startTime = z.iso.datetime().refine((time) => Date.parse(time) >= 0);
+/** As records have it: a text that is longer is no key of an index. Nothing was created before the epoch. */
+const startTime = z.iso.datetime({ precision: 3 }).refine((time) => Date.parse(time) >= 0);
 const cursorItem = z.object({ id: z.uuid(), createdAt: startTime });
 
 /** https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */

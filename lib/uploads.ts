@@ -17,7 +17,7 @@ import type { Queue } from './queue.ts';
 import type { Quota } from './quota.ts';
 import type { SignedPart, SignedRequest, Signing } from './signing.ts';
 import type { Staging } from './staging.ts';
-import { isUploadId, mayBeRetried, stagingKey } from './upload.ts';
+import { mayBeRetried, readUploadId, stagingKey } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
 /** The requests that bring what is missing of a file, and how long they live. */
@@ -47,7 +47,8 @@ export function createUploads(parts: {
 
   /** The caller's upload. Throws `not_found`, also for another owner's. */
   async function find(caller: Caller, id: string): Promise<Upload> {
-    const upload = isUploadId(id) ? await ledger.find(id) : undefined;
+    const known = readUploadId(id);
+    const upload = known === undefined ? undefined : await ledger.find(known);
     if (upload === undefined || upload.owner !== caller.owner) {
       throw new AppError('not_found', `you have no upload ${id}`);
     }
@@ -175,11 +176,11 @@ export function createUploads(parts: {
 
   /**
    * Tries a failed upload again; one in doubt is looked for first. Throws `upload_state_conflict` when it has not
-   * failed, its staged file is gone, or a scan refused it: the same file would fail again. Throws `rate_limited`, too.
+   * failed, its staged file is gone, or the same file would fail again: a scan refused it, or it is not the declared one. Throws `rate_limited`, too.
    */
   async function retry(caller: Caller, id: string): Promise<View> {
     const found = await findOpen(caller, id);
-    const isThere = mayBeRetried(found) && (await staging.look(stagingKey(id))) !== undefined;
+    const isThere = mayBeRetried(found) && (await staging.look(stagingKey(found.id))) !== undefined;
     if (isThere) await quota.takeRetry(caller.owner);
     // What is not there may have been delivered meanwhile: the record knows.
     const { changed, upload } = isThere
@@ -191,7 +192,7 @@ export function createUploads(parts: {
         `only a failed upload can be tried again; ${obstacle(upload)}`,
       );
     }
-    await queue.send({ uploadId: id, attempt: upload.attempts + 1 });
+    await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 });
     return view(upload);
   }
 
@@ -218,9 +219,15 @@ export function adviseWithoutFile({ doubt }: Upload): string {
 
 function obstacle(upload: Upload): string {
   if (upload.status !== 'failed') return `the upload is ${upload.status}`;
-  return upload.error.code === 'scan_refused'
-    ? 'the scan for malware did not pass this file'
-    : adviseWithoutFile(upload);
+  switch (upload.error.code) {
+    case 'scan_refused':
+      return 'the scan for malware did not pass this file';
+    case 'size_mismatch':
+    case 'checksum_mismatch':
+      return 'its file is not the one that was declared: upload it again';
+    default:
+      return adviseWithoutFile(upload);
+  }
 }
 
 /** All or nothing, once storage needs no more to be asked. */
