@@ -32,7 +32,10 @@ export type Upload = {
    * has more digits than a number can hold.
    */
   issueId: string;
-  /** A bare name of 1 to 200 characters without a path or control characters, kept as it is. */
+  /**
+   * A bare name of 1 to 200 characters without a path, control characters or U+FFFD. It is kept in composed
+   * form (NFC), and counted so; what turns text around, ends a line or has no width becomes a space.
+   */
   filename: string;
   /** A media type such as image/png. */
   contentType: string;
@@ -158,7 +161,10 @@ export type NewUpload = {
    * has more digits than a number can hold.
    */
   issueId: string;
-  /** A bare name of 1 to 200 characters without a path or control characters, kept as it is. */
+  /**
+   * A bare name of 1 to 200 characters without a path, control characters or U+FFFD. It is kept in composed
+   * form (NFC), and counted so; what turns text around, ends a line or has no width becomes a space.
+   */
   filename: string;
   /** A media type such as image/png. */
   contentType: string;

@@ -11,6 +11,7 @@ import type * as z from 'zod';
 import { AppError, invalidRequest, isProblemCode, problems } from './errors.ts';
 import type { ProblemCode, ProblemPlace } from './errors.ts';
 import type { Caller } from './intake.ts';
+import { isSpoilt, toPlainText } from './plain-text.ts';
 import { isOutage } from './sdk/refusal.ts';
 import { bindCall, createTelemetry } from './telemetry.ts';
 
@@ -102,6 +103,12 @@ export function readBody<T>(event: HttpEvent, schema: z.ZodType<T>): T {
   const text = event.isBase64Encoded
     ? Buffer.from(event.body ?? '', 'base64').toString('utf8')
     : (event.body ?? '');
+  if (isSpoilt(text)) {
+    throw new AppError(
+      'invalid_json',
+      'the body is not valid UTF-8, or holds U+FFFD, which stands for what is not',
+    );
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -113,7 +120,17 @@ export function readBody<T>(event: HttpEvent, schema: z.ZodType<T>): T {
 
 /** The query, checked. Throws `invalid_request` naming every parameter at fault. */
 export function readQuery<T>(event: HttpEvent, schema: z.ZodType<T>): T {
-  return check(event.queryStringParameters ?? {}, schema, ([name = '']) => `query:${String(name)}`);
+  const query = event.queryStringParameters ?? {};
+  const spoilt = Object.entries(query).filter((parameter) => parameter.some((text = '') => isSpoilt(text)));
+  if (spoilt.length > 0) {
+    throw invalidRequest(
+      spoilt.slice(0, MAX_PLACES).map(([name]) => ({
+        pointer: `query:${name}`.slice(0, MAX_POINTER_LENGTH),
+        detail: 'must be valid UTF-8, without U+FFFD',
+      })),
+    );
+  }
+  return check(query, schema, ([name = '']) => `query:${String(name)}`);
 }
 
 /** The body as it was sent. */
@@ -218,11 +235,10 @@ function readListClaim(claim: unknown): string[] {
   return (elements?.split(/\s+/) ?? claim.split(/[\s,]+/)).filter(Boolean);
 }
 
-/** A name for people, who read it beside others: on one line, in one direction, and not too long. Empty for none. */
+/** A name for people, not too long. Empty for none. */
 function nameFrom(claim: unknown): string {
   if (typeof claim !== 'string') return '';
-  const line = claim.toWellFormed().replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, ' ');
-  return Array.from(line.trim()).slice(0, MAX_NAME_LENGTH).join('').trim();
+  return Array.from(toPlainText(claim).trim()).slice(0, MAX_NAME_LENGTH).join('').trim();
 }
 
 /** A schema's own words say what a value must be; that there is none is the same everywhere. */
