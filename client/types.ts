@@ -188,7 +188,10 @@ export type UploadPage = {
 
 /** What to know before data is spent. */
 export type Limits = {
-  /** The largest file. */
+  /**
+   * The largest file. Its delivery to IPD has five minutes: one of 50 MiB needs a way from the bridge to IPD
+   * that carries 200 kB/s, or it is tried again until the retry window ends.
+   */
   maxFileBytes: number;
   /** The usual length of a part; a very large file has longer ones. */
   partSizeBytes: number;
@@ -255,7 +258,8 @@ export type Problem = {
   errors?: {
     /**
      * A JSON pointer into the body; or `header:`, `path:`, `query:`, `form:` or `part:` and a name; or
-     * `file`, the staged file as a whole.
+     * `file`, the staged file as a whole. On IPD's own route the work item is `path:project_id` and
+     * `path:issue_id`, the file `form:attachment`, its name and type `form:filename` and `form:contentType`.
      */
     pointer: string;
     detail: string;
