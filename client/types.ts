@@ -32,7 +32,10 @@ export type Upload = {
    * has more digits than a number can hold.
    */
   issueId: string;
-  /** A bare name of 1 to 200 characters without a path or control characters, kept as it is. */
+  /**
+   * A bare name of 1 to 200 characters without a path, control characters or U+FFFD. It is kept in composed
+   * form (NFC), and counted so; what turns text around, ends a line or has no width becomes a space.
+   */
   filename: string;
   /** A media type such as image/png. */
   contentType: string;
@@ -92,7 +95,10 @@ export type Upload = {
     message: string;
     /** What IPD or storage said. */
     detail?: string;
-    /** Whether `POST /v1/uploads/{id}/retry` makes sense. */
+    /**
+     * Whether `POST /v1/uploads/{id}/retry` makes sense; not for a file that is gone or is not the declared
+     * one. Then the same key begins a new upload.
+     */
     retryable: boolean;
     at: string;
   } | null;
@@ -155,7 +161,10 @@ export type NewUpload = {
    * has more digits than a number can hold.
    */
   issueId: string;
-  /** A bare name of 1 to 200 characters without a path or control characters, kept as it is. */
+  /**
+   * A bare name of 1 to 200 characters without a path, control characters or U+FFFD. It is kept in composed
+   * form (NFC), and counted so; what turns text around, ends a line or has no width becomes a space.
+   */
   filename: string;
   /**
    * What the file is put into storage with, parameters included; IPD is told the type without them. Not
@@ -183,7 +192,10 @@ export type UploadPage = {
 
 /** What to know before data is spent. */
 export type Limits = {
-  /** The largest file. */
+  /**
+   * The largest file. Its delivery to IPD has five minutes: one of 50 MiB needs a way from the bridge to IPD
+   * that carries 200 kB/s, or it is tried again until the retry window ends.
+   */
   maxFileBytes: number;
   /** The usual length of a part; a very large file has longer ones. */
   partSizeBytes: number;
@@ -195,7 +207,10 @@ export type Limits = {
   uploadDeadlineSeconds: number;
   /** How many unfinished uploads a user may have. */
   maxOpenUploads: number;
-  /** How many uploads a user may begin in a minute. */
+  /**
+   * How many uploads a user may begin in a minute, refused ones among them; and how many calls may lead on to
+   * IPD, which are uploads, openings of an Uppy session and retries.
+   */
   uploadsPerMinute: number;
   /** Whether files go on to IPD at the moment; uploads are taken all the same. */
   breaker: {
@@ -247,7 +262,8 @@ export type Problem = {
   errors?: {
     /**
      * A JSON pointer into the body; or `header:`, `path:`, `query:`, `form:` or `part:` and a name; or
-     * `file`, the staged file as a whole.
+     * `file`, the staged file as a whole. On IPD's own route the work item is `path:project_id` and
+     * `path:issue_id`, the file `form:attachment`, its name and type `form:filename` and `form:contentType`.
      */
     pointer: string;
     detail: string;

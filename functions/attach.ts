@@ -26,7 +26,7 @@ const MARGIN_MS = 3_000;
 
 export const handler = middy<HttpEvent, HttpResult>()
   .use(bindIds())
-  .use(answerProblems())
+  .use(answerProblems({ '/projectId': 'path:project_id', '/size': 'form:attachment' }))
   .handler(async (event: HttpEvent, context: Context): Promise<HttpResult> => {
     const { attach, config, clock } = services();
     const until = clock.now() + Math.min(WAIT_MS, context.getRemainingTimeInMillis() - MARGIN_MS);

@@ -80,6 +80,9 @@ async function retry(event: HttpEvent): Promise<HttpResult> {
   return json(202, toResource(await uploads.retry(callerOf(event, config), pathParameter(event, 'id'))));
 }
 
-async function limits(): Promise<HttpResult> {
-  return json(200, await services().intake.limits());
+async function limits(event: HttpEvent): Promise<HttpResult> {
+  const { intake, config } = services();
+  // They are the same for every user, and for nobody else.
+  callerOf(event, config);
+  return json(200, await intake.limits());
 }

@@ -14,7 +14,7 @@ import type { Staging } from './staging.ts';
 import { stagingKey } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
-/** `missing` is empty when the file has arrived. `hasParts`: some of it is there. */
+/** `missing` is empty when the file has arrived, or is not awaited any more. `hasParts`: some of it is there. */
 export type Settled = { upload: Upload; missing: ProblemPlace[]; hasParts: boolean };
 
 /** A part as a client names it that cuts the file by itself. */
@@ -53,14 +53,20 @@ export function createArrivals(parts: {
       await multipart.complete(targetOf(upload, begun.uploadId), wanted);
     }
     const object = await staging.look(stagingKey(upload.id));
-    if (object === undefined) {
-      return { upload, missing: [{ pointer: 'file', detail: 'is not stored' }], hasParts: false };
-    }
+    if (object === undefined) return whatIsGone(upload);
     const { upload: after } = await ledger.change(upload, (before) =>
       lifecycle.stage(before, object, moment()),
     );
     if (after.status === 'staged') await queue.send({ uploadId: after.id, attempt: after.attempts + 1 });
     return { upload: after, missing: [], hasParts: false };
+  }
+
+  /** No object: it has not arrived yet, or its delivery has come meanwhile and removed it. The record knows. */
+  async function whatIsGone(upload: Upload): Promise<Settled> {
+    const current = (await ledger.find(upload.id)) ?? upload;
+    const isAwaited = current.status === 'awaiting_upload' || current.status === 'expired';
+    const missing = isAwaited ? [{ pointer: 'file', detail: 'is not stored' }] : [];
+    return { upload: current, missing, hasParts: false };
   }
 
   /** Empty, or longer than allowed, and nothing but this call could tell: the parts are never joined. */

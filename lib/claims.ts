@@ -1,6 +1,6 @@
 /**
  * What uploads compete for, and what else the ledger keeps beside them: attachments, work items, idempotency keys,
- * Uppy's tickets and small shared states. Each is one item that a conditional write gives to one of them.
+ * Uppy's tickets, counters of a minute and small shared states. Each is one item that a conditional write gives to one of them.
  */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
@@ -14,6 +14,10 @@ import type { Upload } from './upload.ts';
 const MAX_CONFLICTS = 20;
 /** How long a ticket that is over stays in the table. */
 const TICKET_KEPT_SECONDS = 86_400;
+
+const MINUTE = 60_000;
+/** How long a counter stays when its minute is over: clocks of containers may differ. */
+const COUNTER_KEPT_SECONDS = 3_600;
 
 const VERSION = { '#version': 'version' };
 const UNLESS_ANOTHERS = 'attribute_not_exists(pk) OR uploadId = :mine';
@@ -48,7 +52,7 @@ export type Ticket = z.infer<typeof ticketItem>;
 
 /** `find` reads an upload's record; `retentionMs` is how long that stays when all is done. */
 export function createClaims({
-  table: { read, putUnless },
+  table: { read, putUnless, add },
   clock,
   find,
   retentionMs,
@@ -148,6 +152,32 @@ export function createClaims({
     return taken === undefined ? { uploadId, fingerprint } : bindingOf(keyItem.parse(taken));
   }
 
+  /**
+   * Adds to counters of this minute, each of which begins at 0; false, and nothing is counted, when one of them would
+   * come to more than it may. Holds for calls at the same moment.
+   */
+  async function countInMinute(
+    of: string,
+    counters: Record<string, { add: number; upTo: number }>,
+  ): Promise<boolean> {
+    const minute = Math.floor(clock.now() / MINUTE);
+    const rows = Object.entries(counters);
+    const counted = await add(
+      `quota#${of}#${minute}`,
+      {
+        numbers: Object.fromEntries(rows.map(([name, row]) => [name, row.add])),
+        values: { expiresAt: toSeconds((minute + 1) * MINUTE) + COUNTER_KEPT_SECONDS },
+      },
+      {
+        condition: rows
+          .map(([name]) => `(attribute_not_exists(${name}) OR ${name} <= :${name}Before)`)
+          .join(' AND '),
+        values: Object.fromEntries(rows.map(([name, row]) => [`:${name}Before`, row.upTo - row.add])),
+      },
+    );
+    return counted !== undefined;
+  }
+
   /** Keeps a new ticket under its hash. */
   async function addTicket(hash: string, ticket: Omit<Ticket, 'version'>): Promise<void> {
     await writeVersion(ticketKey(hash), 0, withTimeToLive(ticket));
@@ -219,6 +249,7 @@ export function createClaims({
     writeState,
     findKey,
     bindKey,
+    countInMinute,
     addTicket,
     findTicket,
     useTicket,

@@ -4,7 +4,14 @@
  */
 import * as z from 'zod';
 import { findTooShort } from './expiry.ts';
-import { findMisplaced, functionSettings, givenOf, problemsOf, sourceOf } from './settings.ts';
+import {
+  findMisplaced,
+  functionSettings,
+  givenOf,
+  LEAST_PART_BYTES,
+  problemsOf,
+  sourceOf,
+} from './settings.ts';
 import type { Environment } from './settings.ts';
 
 const HOUR = 3_600_000;
@@ -23,6 +30,9 @@ const settings = z.object({
   AWS_ENDPOINT_URL_S3: z.string().optional(),
   ...functionSettings,
 });
+
+/** Of the rate, for looks at a work item before its file is taken: deliveries look again, so they come first. */
+const PREFLIGHT_SHARE = 0.25;
 
 /** As IAM gives it for a user: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html */
 const signingCredentials = z.object({
@@ -85,6 +95,7 @@ export function readConfig(env: Environment = process.env) {
       maxOpenUploads: values.MAX_OPEN_UPLOADS,
       uploadsPerMinute: values.UPLOADS_PER_MINUTE,
     },
+    leastPartBytes: LEAST_PART_BYTES,
     signer: {
       endpoint: values.S3_PUBLIC_ENDPOINT,
       credentials: sourceOf(values.SIGNING_CREDENTIALS),
@@ -108,6 +119,7 @@ export function readConfig(env: Environment = process.env) {
     uploadedByClaim: values.UPLOADED_BY_CLAIM,
     projects: values.IPD_PROJECTS?.split(/[\s,]+/).filter(Boolean),
     deliveriesPerMinute: values.IPD_RATE,
+    preflightsPerMinute: Math.max(Math.floor(values.IPD_RATE * PREFLIGHT_SHARE), 1),
     ipd: {
       ...hosts,
       region: values.IPD_REGION,

@@ -11,6 +11,7 @@ import type * as z from 'zod';
 import { AppError, invalidRequest, isProblemCode, problems } from './errors.ts';
 import type { ProblemCode, ProblemPlace } from './errors.ts';
 import type { Caller } from './intake.ts';
+import { isSpoilt, toPlainText } from './plain-text.ts';
 import { isOutage } from './sdk/refusal.ts';
 import { bindCall, createTelemetry } from './telemetry.ts';
 
@@ -23,6 +24,8 @@ const MAX_PLACES = 100;
 const MAX_POINTER_LENGTH = 500;
 /** In characters, as people count them. */
 const MAX_NAME_LENGTH = 200;
+/** Gateways hand claims over as text. What they make of `"sub": null` is not documented; no user has one of these names. */
+const NO_SUBJECTS = new Set(['', '<nil>', 'null']);
 const HOST = /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
 /** Log lines carry the id that the caller has of the call, and Lambda's own. */
@@ -34,8 +37,11 @@ export function bindIds(): MiddlewareObj<HttpEvent, HttpResult> {
   };
 }
 
-/** Turns what a handler throws into a problem document; logs what is our fault, once. */
-export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
+/**
+ * Turns what a handler throws into a problem document; logs what is our fault, once. `pointers`: where a route has what
+ * others have in a JSON body.
+ */
+export function answerProblems(pointers: Record<string, string> = {}): MiddlewareObj<HttpEvent, HttpResult> {
   return {
     onError: function answerProblem(request: Request<HttpEvent, HttpResult>): void {
       const { error, event } = request;
@@ -43,7 +49,7 @@ export function answerProblems(): MiddlewareObj<HttpEvent, HttpResult> {
       const traceId = event.requestContext.requestId;
       if (problems[code].status >= 500)
         createTelemetry().error('request failed', error, { traceId, route: event.routeKey });
-      request.response = problem(code, { error, path: pathOf(event), traceId });
+      request.response = problem(code, { error, pointers, path: pathOf(event), traceId });
     },
   };
 }
@@ -80,7 +86,7 @@ export function callerOf(
 ): Caller {
   const claims = event.requestContext.authorizer?.jwt.claims ?? {};
   const owner = claims['sub'];
-  if (typeof owner !== 'string' || owner === '')
+  if (typeof owner !== 'string' || NO_SUBJECTS.has(owner))
     throw new AppError('no_subject', 'the token has no `sub` claim');
   const { requestId } = event.requestContext;
   const caller = { owner, uploadedBy: nameFrom(claims[uploadedByClaim]) || nameFrom(owner), requestId };
@@ -97,6 +103,12 @@ export function readBody<T>(event: HttpEvent, schema: z.ZodType<T>): T {
   const text = event.isBase64Encoded
     ? Buffer.from(event.body ?? '', 'base64').toString('utf8')
     : (event.body ?? '');
+  if (isSpoilt(text)) {
+    throw new AppError(
+      'invalid_json',
+      'the body is not valid UTF-8, or holds U+FFFD, which stands for what is not',
+    );
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -108,7 +120,17 @@ export function readBody<T>(event: HttpEvent, schema: z.ZodType<T>): T {
 
 /** The query, checked. Throws `invalid_request` naming every parameter at fault. */
 export function readQuery<T>(event: HttpEvent, schema: z.ZodType<T>): T {
-  return check(event.queryStringParameters ?? {}, schema, ([name = '']) => `query:${String(name)}`);
+  const query = event.queryStringParameters ?? {};
+  const spoilt = Object.entries(query).filter((parameter) => parameter.some((text = '') => isSpoilt(text)));
+  if (spoilt.length > 0) {
+    throw invalidRequest(
+      spoilt.slice(0, MAX_PLACES).map(([name]) => ({
+        pointer: `query:${name}`.slice(0, MAX_POINTER_LENGTH),
+        detail: 'must be valid UTF-8, without U+FFFD',
+      })),
+    );
+  }
+  return check(query, schema, ([name = '']) => `query:${String(name)}`);
 }
 
 /** The body as it was sent. */
@@ -170,9 +192,11 @@ function pathOf(event: HttpEvent): string {
 
 function problem(
   code: ProblemCode,
-  { error, path, traceId }: { error: unknown; path: string; traceId: string },
+  about: { error: unknown; pointers: Record<string, string>; path: string; traceId: string },
 ): HttpResult {
+  const { error, pointers, path, traceId } = about;
   const { status, title, retryable } = problems[code];
+  const placed = ({ pointer, detail }: ProblemPlace) => ({ pointer: pointers[pointer] ?? pointer, detail });
   const own = error instanceof AppError && status !== 500 && status !== 503 ? error : undefined;
   const detail = own?.message ?? 'the cause is in the logs under the traceId';
   const retryAfter = status === 503 ? UNAVAILABLE_RETRY_SECONDS : own?.retryAfterSeconds;
@@ -187,7 +211,7 @@ function problem(
     code,
     retryable,
     traceId,
-    errors: own !== undefined && own.places.length > 0 ? own.places : undefined,
+    errors: own !== undefined && own.places.length > 0 ? own.places.map(placed) : undefined,
   };
   return json(status, body, {
     'content-type': 'application/problem+json',
@@ -200,21 +224,21 @@ function codeOf(error: unknown): ProblemCode {
   return isOutage(error) ? 'unavailable' : 'internal';
 }
 
-/** HTTP APIs hand array claims over as the string `[p1 p2]`; a missing claim opens nothing. */
+/**
+ * HTTP APIs hand array claims over as the string `[p1 p2]`: an element with a space cannot be told from two. A claim that
+ * is one string may have commas, too. A missing claim opens nothing.
+ */
 function readListClaim(claim: unknown): string[] {
   if (Array.isArray(claim)) return claim.map(String);
   if (typeof claim !== 'string') return [];
-  return claim
-    .replaceAll(/^\[|\]$/g, '')
-    .split(/[\s,]+/)
-    .filter(Boolean);
+  const [, elements] = /^\[(.*)\]$/s.exec(claim) ?? [];
+  return (elements?.split(/\s+/) ?? claim.split(/[\s,]+/)).filter(Boolean);
 }
 
-/** A name for people, who read it beside others: on one line, in one direction, and not too long. Empty for none. */
+/** A name for people, not too long. Empty for none. */
 function nameFrom(claim: unknown): string {
   if (typeof claim !== 'string') return '';
-  const line = claim.toWellFormed().replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, ' ');
-  return Array.from(line.trim()).slice(0, MAX_NAME_LENGTH).join('').trim();
+  return Array.from(toPlainText(claim).trim()).slice(0, MAX_NAME_LENGTH).join('').trim();
 }
 
 /** A schema's own words say what a value must be; that there is none is the same everywhere. */

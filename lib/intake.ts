@@ -5,13 +5,14 @@
 import { createHash } from 'node:crypto';
 import type { Breaker, BreakerView } from './breaker.ts';
 import type { Clock } from './clock.ts';
-import { AppError, invalidRequest } from './errors.ts';
+import { AppError } from './errors.ts';
 import { normalName } from './ipd/form.ts';
 import type { Ledger } from './ledger.ts';
 import type { Multipart } from './multipart.ts';
 import * as lifecycle from './lifecycle.ts';
 import { partSizeFor } from './parts.ts';
 import type { Preflight, WorkItem } from './preflight.ts';
+import type { Quota } from './quota.ts';
 import { isFinal, mayBeInIpd, stagingKey } from './upload.ts';
 import type { NewUpload, Policy, Upload } from './upload.ts';
 
@@ -58,21 +59,18 @@ export type Limits = Allowance & {
 
 export type Intake = ReturnType<typeof createIntake>;
 
-const MINUTE = 60_000;
-/** Nobody knows when an upload ends; this is how often it is worth asking. */
-const OPEN_RETRY_SECONDS = 60;
-
 export function createIntake(parts: {
   ledger: Ledger;
   multipart: Multipart;
   breaker: Breaker;
   preflight: Preflight;
+  quota: Quota;
   clock: Clock;
   policy: Policy;
   allowance: Allowance;
   stagingUrlTtlSeconds: number;
 }) {
-  const { ledger, multipart, breaker, preflight, clock, policy, allowance } = parts;
+  const { ledger, multipart, breaker, preflight, quota, clock, policy, allowance } = parts;
 
   /**
    * A new upload, or the earlier one that the same owner made with the same key (`created` is false).
@@ -84,14 +82,14 @@ export function createIntake(parts: {
     request: UploadRequest,
     key?: string,
   ): Promise<{ created: boolean; upload: Upload }> {
-    checkProject(caller, request);
+    checkProject(caller, request, '/projectId');
     await checkSize(request);
     const fresh = { uploadId: clock.uuid(), fingerprint: fingerprintOf(request) };
     const bound = key === undefined ? undefined : await ledger.findKey(caller.owner, key);
     const earlier = bound && (await ledger.find(bound.uploadId));
     if (bound !== undefined && bound.fingerprint !== fresh.fingerprint) throw reused();
     if (earlier !== undefined && !mayStartAnew(earlier)) return { created: false, upload: earlier };
-    await checkQuota(caller.owner);
+    await quota.takeUpload(caller.owner);
     await preflight.checkWorkItem(request);
     // One key, one attachment: a late file or a retry must not bring the earlier one back.
     if (earlier !== undefined) {
@@ -134,40 +132,6 @@ export function createIntake(parts: {
     return added;
   }
 
-  /**
-   * Throws `too_many_open_uploads` or `rate_limited`, and `invalid_request` where no wait makes room for so many `more`.
-   * Calls that come at the same moment may pass together.
-   */
-  async function checkQuota(owner: string, more = 1): Promise<void> {
-    const { maxOpenUploads, uploadsPerMinute } = allowance;
-    const most = Math.min(maxOpenUploads, uploadsPerMinute);
-    if (more > most) throw invalidRequest([{ pointer: '/files', detail: `must name at most ${most} files` }]);
-    const asked = more > 1 ? ` and ask for ${more} more` : '';
-    // The index counts in what it begins at; that one is over.
-    const since = clock.now() - MINUTE + 1;
-    const [open, recent] = await Promise.all([
-      ledger.creations({ owner }, maxOpenUploads),
-      ledger.creations({ owner, since }, uploadsPerMinute),
-    ]);
-    if (open.length + more > maxOpenUploads) {
-      throw new AppError(
-        'too_many_open_uploads',
-        `you have ${open.length} unfinished uploads${asked}; at most ${maxOpenUploads} are allowed: finish or cancel some`,
-        { retryAfterSeconds: OPEN_RETRY_SECONDS },
-      );
-    }
-    if (recent.length + more > uploadsPerMinute) {
-      // As soon as this one is over there is room for all.
-      const last = recent.at(recent.length + more - uploadsPerMinute - 1) ?? '';
-      const wait = Math.ceil((Date.parse(last) - since) / 1000);
-      throw new AppError(
-        'rate_limited',
-        `you have begun ${recent.length} uploads within a minute${asked}; at most ${uploadsPerMinute} are allowed`,
-        { retryAfterSeconds: Math.max(wait, 1) },
-      );
-    }
-  }
-
   /** What a caller should know before spending data. */
   async function limits(): Promise<Limits> {
     const { state, until } = await breaker.view();
@@ -192,14 +156,15 @@ export function createIntake(parts: {
     return isMultipart ? { partSize: partSizeFor(size, allowance.partSizeBytes) } : undefined;
   }
 
-  return { create, begin, checkQuota, limits };
+  return { create, begin, limits };
 }
 
-/** Throws `project_forbidden`. */
-export function checkProject(caller: Caller, { projectId }: WorkItem): void {
+/** `pointer`: where the request names the project, if it does. Throws `project_forbidden`. */
+export function checkProject(caller: Caller, { projectId }: WorkItem, pointer?: string): void {
   if (caller.projects === '*' || caller.projects.includes(projectId)) return;
+  const detail = 'is not among the projects that are open to you';
   throw new AppError('project_forbidden', `project ${projectId} is not open to you`, {
-    places: [{ pointer: '/projectId', detail: 'is not among the projects that are open to you' }],
+    places: pointer === undefined ? [] : [{ pointer, detail }],
   });
 }
 

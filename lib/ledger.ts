@@ -168,18 +168,14 @@ export function createLedger(parts: {
     return { uploads, tooNew, next: found.length > limit ? page.at(-1) : undefined };
   }
 
-  /** When an owner's uploads were created, the oldest first, but no more than `limit`: all that are open, or all since a moment (milliseconds). */
-  async function creations(
-    { owner, since }: { owner: string; since?: number },
-    limit: number,
-  ): Promise<string[]> {
-    const times: string[] = [];
-    const question = ownIndex({ owner, isOpen: since === undefined, since });
-    for await (const page of table.query({ ...question, pageSize: limit })) {
-      times.push(...ownItems.parse(page).map(({ createdAt }) => createdAt));
-      if (times.length >= limit) break;
+  /** How many of an owner's uploads have not ended, but no more than `limit`. */
+  async function countOpenOf(owner: string, limit: number): Promise<number> {
+    let count = 0;
+    for await (const page of table.query({ ...ownIndex({ owner, isOpen: true }), pageSize: limit })) {
+      count += page.length;
+      if (count >= limit) break;
     }
-    return times.slice(0, limit);
+    return Math.min(count, limit);
   }
 
   /** Writes an upload when the condition holds; undefined when it does not. */
@@ -204,7 +200,7 @@ export function createLedger(parts: {
   }
 
   const claims = createClaims({ table, clock, find, retentionMs });
-  return { find, findAll, add, change, due, countOpen, list, creations, ...claims };
+  return { find, findAll, add, change, due, countOpen, list, countOpenOf, ...claims };
 }
 
 const dueItems = z.array(z.object({ pk: z.string(), status: z.string(), dueAt: z.string() }));
@@ -214,27 +210,19 @@ export const uploadKey = (id: string): string => `upload#${id}`;
 export const idOf = (pk: string): string => pk.slice(uploadKey('').length);
 
 /** The index that holds only what is open, or the one that holds everything of an owner's. */
-function ownIndex({
-  owner,
-  isOpen,
-  after,
-  since = 0,
-  ...filters
-}: Omit<Selection, 'limit'> & { since?: number | undefined }): Question {
+function ownIndex({ owner, isOpen, after, ...filters }: Omit<Selection, 'limit'>): Question {
   const key = isOpen ? 'openOwner' : 'owner';
   const wanted = Object.entries(filters).filter(([, value]) => value !== undefined);
   return {
     index: isOpen ? 'open' : 'owner',
-    condition: '#owner = :owner AND #created >= :since',
+    condition: '#owner = :owner',
     filter: wanted.map(([name]) => `#${name} = :${name}`).join(' AND ') || undefined,
     names: {
       '#owner': key,
-      '#created': 'createdAt',
       ...Object.fromEntries(wanted.map(([name]) => [`#${name}`, name])),
     },
     values: {
       ':owner': owner,
-      ':since': new Date(since).toISOString(),
       ...Object.fromEntries(wanted.map(([name, value]) => [`:${name}`, value])),
     },
     after: after && { pk: uploadKey(after.id), [key]: owner, createdAt: after.createdAt },

@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import { LIST_LIMIT } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
+import type { Quota } from './quota.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export type WorkItem = { projectId: string; issueId: string };
@@ -23,11 +24,12 @@ export function createPreflight(parts: {
   /** Absent where no IPD secret is held: then there is no look. */
   ipd?: (() => Promise<IpdClient>) | undefined;
   preflight: boolean;
+  quota: Quota;
   maxFileBytes: number;
   clock: Clock;
   telemetry: Telemetry;
 }) {
-  const { breaker, ipd, clock, telemetry } = parts;
+  const { breaker, ipd, quota, clock, telemetry } = parts;
 
   /** The largest file in bytes; without a name and type, one that fits under any. */
   async function largestFile(file: { filename: string; contentType: string } = LONGEST): Promise<number> {
@@ -39,7 +41,7 @@ export function createPreflight(parts: {
   async function checkWorkItem(item: WorkItem): Promise<void> {
     if (!parts.preflight || (await breaker.view()).state !== 'closed') return;
     const client = await reachIpd();
-    if (client === undefined) return;
+    if (client === undefined || !(await quota.takePreflight())) return;
     const listed = await client.list(item, clock.timeout(PREFLIGHT_MS));
     if (!('kind' in listed)) {
       if (listed.attachments.length < LIST_LIMIT) return;

@@ -34,7 +34,7 @@ export function createQueue({ sqs, queueUrl }: { sqs: () => Promise<Sqs>; queueU
   return { send };
 }
 
-const requestBody = z.object({ uploadId: z.uuid(), attempt: z.int().positive() });
+const requestBody = z.object({ uploadId: z.uuid().toLowerCase(), attempt: z.int().positive() });
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html */
 const eventBody = z.object({

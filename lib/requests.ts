@@ -4,12 +4,13 @@
  */
 import * as z from 'zod';
 import { isComposite } from './ipd/form.ts';
+import { isSpoilt, toPlainText } from './plain-text.ts';
 
 const PAGE = 'must be a whole number from 1 to 100';
 const PART = 'must be a part number from 1 to 10000';
 
-/** DynamoDB refuses to start outside of what is asked for, which begins with the epoch. */
-const startTime = z.iso.datetime().refine((time) => Date.parse(time) >= 0);
+/** As records have it: a text that is longer is no key of an index. Nothing was created before the epoch. */
+const startTime = z.iso.datetime({ precision: 3 }).refine((time) => Date.parse(time) >= 0);
 const cursorItem = z.object({ id: z.uuid(), createdAt: startTime });
 
 /** https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */
@@ -27,16 +28,17 @@ const NAME = { length: 200, error: 'must have at most 200 characters' };
 
 const filename = z
   .string('must be a string')
-  // A character has one or two of JavaScript's; what is longer than that need not be taken apart to be counted.
-  .max(2 * NAME.length, { error: NAME.error, abort: true })
-  .refine((name) => name.isWellFormed(), 'must be valid Unicode')
-  .refine((name) => Array.from(name).length >= 1, 'must not be empty')
-  .refine((name) => Array.from(name).length <= NAME.length, NAME.error)
+  // A character, taken apart, has six of JavaScript's at most; what is longer than that need not be composed to be counted.
+  .max(6 * NAME.length, { error: NAME.error, abort: true })
+  .min(1, 'must not be empty')
+  .refine((name) => !isSpoilt(name), 'must be valid Unicode, without U+FFFD')
   .refine((name) => !/\p{Cc}/u.test(name), 'must not contain control characters')
   .refine(
     (name) => !/[\\/]/.test(name) && name !== '.' && name !== '..',
     'must be a bare name without a path',
-  );
+  )
+  .transform(toPlainText)
+  .refine((name) => Array.from(name).length <= NAME.length, NAME.error);
 
 /** https://www.rfc-editor.org/rfc/rfc9110#name-media-type */
 const contentType = z

@@ -24,6 +24,7 @@ import { createMultipart } from './multipart.ts';
 import { createNotices } from './notices.ts';
 import { createPreflight } from './preflight.ts';
 import { createQueue } from './queue.ts';
+import { createQuota } from './quota.ts';
 import { createReconciliation } from './reconciliation.ts';
 import { createScanGate } from './scan-gate.ts';
 import type { S3 } from './sdk/s3.ts';
@@ -105,15 +106,17 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
 
   const adapters = { ledger, staging, multipart, signing, notices, queue, clock, policy, telemetry };
   const breaker = createBreaker(adapters);
+  const quota = createQuota({ ...adapters, ...config });
   const preflight = createPreflight({
     ...adapters,
     ...config,
     breaker,
+    quota,
     ipd: config.ipd.credentials && ipd,
   });
   const arrivals = createArrivals(adapters);
   const closing = createClosing({ ...adapters, arrivals });
-  const common = { ...adapters, breaker, arrivals, closing };
+  const common = { ...adapters, breaker, arrivals, closing, quota };
   const intake = createIntake({ ...common, ...config, preflight });
   const uploads = createUploads({ ...common, ...config });
   return {

@@ -18,6 +18,9 @@ export const count = (standard: number, { min, max }: { min: number; max: number
     .default(standard);
 };
 
+/** Of all parts but the last: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const LEAST_PART_BYTES = 5_242_880;
+
 /** Credentials must not be sent anywhere else: https://support.huaweicloud.com/api-projectman/projectman_03_0003.html */
 const IPD_HOST = /^https:\/\/projectman-ext\.[a-z]+(-[a-z0-9]+)+\.myhuaweicloud\.(com|cn)$/;
 const IAM_HOST = /^https:\/\/iam(\.[a-z]+(-[a-z0-9]+)+)?\.myhuaweicloud\.(com|cn)$/;
@@ -33,7 +36,7 @@ export const functionSettings = {
   MAX_FILE_BYTES: count(52_428_800, { min: 1, max: 5 * 1024 ** 3 }),
   STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 604_800 }),
   MULTIPART_THRESHOLD_BYTES: count(10_485_760, { min: 1, max: 5 * 1024 ** 3 }),
-  PART_SIZE_BYTES: count(5_242_880, { min: 5_242_880, max: 104_857_600 }),
+  PART_SIZE_BYTES: count(5_242_880, { min: LEAST_PART_BYTES, max: 104_857_600 }),
   S3_PUBLIC_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'must be a URL, for example https://files.example.com' })
     .optional(),

@@ -4,6 +4,7 @@
  */
 import busboy from 'busboy';
 import { AppError } from './errors.ts';
+import { isSpoilt } from './plain-text.ts';
 
 export type FormFile = { filename: string; contentType: string; bytes: Buffer };
 
@@ -38,7 +39,7 @@ export async function readUploadForm(body: Buffer, contentType: string): Promise
     });
     if (field !== FIELD) refuse(`the file is in the field ${quote(field)}; it must be in \`${FIELD}\``);
     // The parser's mark for what it could not decode: the real name is lost, and IPD would keep the wrong one.
-    else if (name.includes('\uFFFD')) refuse('the file name is not valid UTF-8');
+    else if (isSpoilt(name)) refuse('the file name is not valid UTF-8');
   });
   parser.on('field', (field) => {
     if (field === FIELD) refuse(`the field \`${FIELD}\` has no filename, so it is no file`);

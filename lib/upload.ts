@@ -200,6 +200,12 @@ export function isUploadId(text: string): boolean {
   return UPLOAD_ID.test(text);
 }
 
+/** The id that is named, also where it is in capitals; undefined for a text that is none. */
+export function readUploadId(text: string): string | undefined {
+  const id = text.toLowerCase();
+  return isUploadId(id) ? id : undefined;
+}
+
 /** The upload whose staged file has this key; undefined for a key that is not ours. */
 export function uploadIdOf(key: string): string | undefined {
   const id = key.startsWith(stagingKey('')) ? key.slice(stagingKey('').length) : '';
@@ -223,7 +229,13 @@ export function isUnwanted(upload: Upload): boolean {
 }
 
 /** The same file would end the same way, or it is not there any more. */
-const HOPELESS = new Set(['scan_refused', 'staged_file_missing', 'staged_file_changed']);
+const HOPELESS = new Set([
+  'scan_refused',
+  'staged_file_missing',
+  'staged_file_changed',
+  'size_mismatch',
+  'checksum_mismatch',
+]);
 
 /** True when its owner may have it tried again: its file was accepted and has not been removed since. */
 export function mayBeRetried(upload: Upload): upload is In<'failed'> {

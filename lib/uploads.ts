@@ -6,6 +6,7 @@ import type { Arrivals } from './arrival.ts';
 import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import type { ProblemPlace } from './errors.ts';
+import { checkProject } from './intake.ts';
 import type { Caller } from './intake.ts';
 import type { Ledger, Selection } from './ledger.ts';
 import type { Multipart } from './multipart.ts';
@@ -13,9 +14,10 @@ import * as lifecycle from './lifecycle.ts';
 import { bytesOf, cut, missingOf } from './parts.ts';
 import type { StoredPart } from './parts.ts';
 import type { Queue } from './queue.ts';
+import type { Quota } from './quota.ts';
 import type { SignedPart, SignedRequest, Signing } from './signing.ts';
 import type { Staging } from './staging.ts';
-import { isUploadId, mayBeRetried, stagingKey } from './upload.ts';
+import { mayBeRetried, readUploadId, stagingKey } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
 /** The requests that bring what is missing of a file, and how long they live. */
@@ -35,19 +37,31 @@ export function createUploads(parts: {
   signing: Signing;
   multipart: Multipart;
   arrivals: Arrivals;
+  quota: Quota;
   queue: Queue;
   clock: Clock;
   policy: Policy;
   stagingUrlTtlSeconds: number;
 }) {
-  const { ledger, staging, signing, multipart, arrivals, queue, clock, policy } = parts;
+  const { ledger, staging, signing, multipart, arrivals, quota, queue, clock, policy } = parts;
 
   /** The caller's upload. Throws `not_found`, also for another owner's. */
   async function find(caller: Caller, id: string): Promise<Upload> {
-    const upload = isUploadId(id) ? await ledger.find(id) : undefined;
+    const known = readUploadId(id);
+    const upload = known === undefined ? undefined : await ledger.find(known);
     if (upload === undefined || upload.owner !== caller.owner) {
       throw new AppError('not_found', `you have no upload ${id}`);
     }
+    return upload;
+  }
+
+  /**
+   * The same, for what leads on to IPD: the token of today decides, not the one that the upload was created with.
+   * Throws `project_forbidden`, too.
+   */
+  async function findOpen(caller: Caller, id: string): Promise<Upload> {
+    const upload = await find(caller, id);
+    checkProject(caller, upload);
     return upload;
   }
 
@@ -118,7 +132,7 @@ export function createUploads(parts: {
 
   /** Fresh requests for what is missing. Throws `upload_state_conflict` when no file is awaited. */
   async function resign(caller: Caller, id: string): Promise<View> {
-    const invited = await invite(await find(caller, id));
+    const invited = await invite(await findOpen(caller, id));
     if (invited.invitation !== undefined) return invited;
     const { status, maxSize } = invited.upload;
     const why =
@@ -133,7 +147,7 @@ export function createUploads(parts: {
    * Throws `upload_incomplete` naming what is missing, and `upload_state_conflict` when it was cancelled or expired.
    */
   async function complete(caller: Caller, id: string): Promise<View> {
-    const upload = await find(caller, id);
+    const upload = await findOpen(caller, id);
     const isAwaited = upload.status === 'awaiting_upload' || upload.status === 'expired';
     const settled = isAwaited ? await arrivals.settle(upload) : { upload, missing: [] };
     const { status } = settled.upload;
@@ -162,21 +176,23 @@ export function createUploads(parts: {
 
   /**
    * Tries a failed upload again; one in doubt is looked for first. Throws `upload_state_conflict` when it has not
-   * failed, its staged file is gone, or a scan refused it: the same file would fail again.
+   * failed, its staged file is gone, or the same file would fail again: a scan refused it, or it is not the declared one. Throws `rate_limited`, too.
    */
   async function retry(caller: Caller, id: string): Promise<View> {
-    const found = await find(caller, id);
-    const isThere = mayBeRetried(found) && (await staging.look(stagingKey(id))) !== undefined;
+    const found = await findOpen(caller, id);
+    const isThere = mayBeRetried(found) && (await staging.look(stagingKey(found.id))) !== undefined;
+    if (isThere) await quota.takeRetry(caller.owner);
+    // What is not there may have been delivered meanwhile: the record knows.
     const { changed, upload } = isThere
       ? await ledger.change(found, (before) => lifecycle.retry(before, { now: clock.now(), policy }))
-      : { changed: false, upload: found };
+      : { changed: false, upload: await find(caller, id) };
     if (!changed) {
       throw new AppError(
         'upload_state_conflict',
         `only a failed upload can be tried again; ${obstacle(upload)}`,
       );
     }
-    await queue.send({ uploadId: id, attempt: upload.attempts + 1 });
+    await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 });
     return view(upload);
   }
 
@@ -203,9 +219,15 @@ export function adviseWithoutFile({ doubt }: Upload): string {
 
 function obstacle(upload: Upload): string {
   if (upload.status !== 'failed') return `the upload is ${upload.status}`;
-  return upload.error.code === 'scan_refused'
-    ? 'the scan for malware did not pass this file'
-    : adviseWithoutFile(upload);
+  switch (upload.error.code) {
+    case 'scan_refused':
+      return 'the scan for malware did not pass this file';
+    case 'size_mismatch':
+    case 'checksum_mismatch':
+      return 'its file is not the one that was declared: upload it again';
+    default:
+      return adviseWithoutFile(upload);
+  }
 }
 
 /** All or nothing, once storage needs no more to be asked. */

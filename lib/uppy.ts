@@ -14,6 +14,7 @@ import type { Ledger } from './ledger.ts';
 import type { Multipart } from './multipart.ts';
 import type { StoredPart } from './parts.ts';
 import type { Preflight, WorkItem } from './preflight.ts';
+import type { Quota } from './quota.ts';
 import type { SignedForm, Signing } from './signing.ts';
 import type { Telemetry } from './telemetry.ts';
 import { stagingKey } from './upload.ts';
@@ -52,14 +53,17 @@ export function createUppy(parts: {
   uploads: Uploads;
   arrivals: Arrivals;
   preflight: Preflight;
+  quota: Quota;
   signing: Signing;
   multipart: Multipart;
   clock: Clock;
   sessionTtlSeconds: number;
   stagingUrlTtlSeconds: number;
+  /** What every part but the last has at least. */
+  leastPartBytes: number;
   telemetry: Telemetry;
 }) {
-  const { ledger, intake, uploads, arrivals, preflight, signing, multipart, clock, telemetry } = parts;
+  const { ledger, intake, uploads, arrivals, preflight, quota, signing, multipart, clock, telemetry } = parts;
   const expires = Math.min(parts.stagingUrlTtlSeconds, LONGEST_URL_SECONDS);
 
   /**
@@ -67,13 +71,13 @@ export function createUppy(parts: {
    * meets later it cannot put into words.
    */
   async function open(caller: Caller, request: SessionRequest): Promise<Session> {
-    checkProject(caller, request);
+    checkProject(caller, request, '/projectId');
     const { projectId, issueId, files } = request;
     for (const [index, { name, type, size }] of (files ?? []).entries()) {
       const largest = await preflight.largestFile({ filename: name, contentType: type });
       if (size > largest) throw tooLarge(size, { largest, pointer: `/files/${index}/size` });
     }
-    await intake.checkQuota(caller.owner, files?.length);
+    await quota.takeSession(caller.owner, files?.length ?? 1);
     await preflight.checkWorkItem(request);
     const maxFiles = files?.length ?? USUAL_FILES;
     const maxFileBytes =
@@ -110,9 +114,16 @@ export function createUppy(parts: {
     return { uploadId: id, key: stagingKey(id) };
   }
 
+  /** Throws `file_too_large` for a part that begins where no file of the session can reach. */
   async function signPart(secret: string, part: Reference & { number: number }) {
-    const { upload, target } = await find(secret, part);
+    const { upload, ticket, target } = await find(secret, part);
     if (upload.status !== 'awaiting_upload') throw ended(upload);
+    const most = Math.ceil(ticket.maxFileBytes / parts.leastPartBytes);
+    if (part.number > most) {
+      const message = `part ${part.number} begins beyond the ${ticket.maxFileBytes} bytes that the session allows`;
+      const places = [{ pointer: 'path:partNumber', detail: `must be at most ${most}` }];
+      throw new AppError('file_too_large', message, { places });
+    }
     const url = await signing.partUrl({ ...target, number: part.number, expiresInSeconds: expires });
     return { url, expires };
   }
@@ -158,7 +169,7 @@ export function createUppy(parts: {
   ): Promise<Upload> {
     const { hash, ticket } = await read(secret);
     const { owner, uploadedBy, projectId, issueId, maxFileBytes } = ticket;
-    await intake.checkQuota(owner);
+    await quota.takeUploadOfSession(owner);
     if (!(await ledger.useTicket(hash))) throw invalid();
     const { upload } = await intake.begin({
       owner,

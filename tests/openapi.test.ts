@@ -125,6 +125,8 @@ describe('openapi.yaml', () => {
     ['a name that begins with dots', { filename: '..a' }],
     ['a control character', { filename: 'a\u0085' }],
     ['half a character', { filename: 'a\ud83d' }],
+    ['what stands for a lost character', { filename: 'a\ufffd' }],
+    ['a name that turns around', { filename: 'a\u202efdp.exe' }],
     ['a type with a parameter', { contentType: 'text/plain; charset="utf-8"' }],
     ['a type without a slash', { contentType: 'png' }],
     ['a long type', { contentType: `a/${'b'.repeat(254)}` }],

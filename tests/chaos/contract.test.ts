@@ -83,6 +83,37 @@ describe.each([
       expect((await get('counted')).Item).toEqual({ pk: 'counted', hits: 5, calls: 2, until: 7 });
     });
 
+    it('counts on two numbers together or on none', async () => {
+      const add = (a: number, b: number) =>
+        ends
+          .play(() =>
+            ends.documents.send(
+              new UpdateCommand({
+                TableName: ends.table,
+                Key: { pk: 'counted twice' },
+                UpdateExpression: 'ADD #a :a, #b :b',
+                ConditionExpression:
+                  '(attribute_not_exists(a) OR a <= :mostA) AND (attribute_not_exists(b) OR b <= :mostB)',
+                ExpressionAttributeNames: { '#a': 'a', '#b': 'b' },
+                ExpressionAttributeValues: { ':a': a, ':b': b, ':mostA': 3 - a, ':mostB': 3 - b },
+              }),
+            ),
+          )
+          .then(() => true)
+          .catch((error: unknown) => {
+            if (error instanceof ConditionalCheckFailedException) return false;
+            throw error;
+          });
+
+      expect([await add(1, 3), await add(1, 1), await add(2, 0), await add(1, 0)]).toEqual([
+        true,
+        false,
+        true,
+        false,
+      ]);
+      expect((await get('counted twice')).Item).toEqual({ pk: 'counted twice', a: 3, b: 3 });
+    });
+
     it('writes over the version that was read, over no other, and not over nothing', async () => {
       const seen = (version: number) => ({
         ConditionExpression: '#version = :version',

@@ -113,6 +113,7 @@ export function createWorld(options: {
       maxOpenUploads: 10_000,
       uploadsPerMinute: options.uploadsPerMinute ?? 1000,
     },
+    leastPartBytes: partSizeBytes,
   };
   /** Uploads that IPD refused for good at least once. */
   const refused = new Set<string>();

@@ -52,6 +52,13 @@ describe('POST /v1/uploads', () => {
     ['a name with a NUL', { ...file, filename: 'a\u0000.png' }, 400, 'invalid_request'],
     ['a name with a line break', { ...file, filename: 'a\r\nb.png' }, 400, 'invalid_request'],
     ['half a character as name', { ...file, filename: '\ud83d' }, 400, 'invalid_request'],
+    ['a lost character in the name', `{"filename":"\\ufffd"}`, 400, 'invalid_request'],
+    [
+      'a byte that is no UTF-8 in the name',
+      Buffer.from([...raw('{"filename":"a'), 0xff, ...raw('"}')]),
+      400,
+      'invalid_json',
+    ],
     ['a list as name', { ...file, filename: ['a.png'] }, 400, 'invalid_request'],
     ['a type without a slash', { ...file, contentType: 'png' }, 400, 'invalid_request'],
     ['a type with a header', { ...file, contentType: 'image/png\r\nx-a: b' }, 400, 'invalid_request'],
@@ -159,6 +166,11 @@ describe("IPD's own upload route", () => {
     ['an escaped line break in the name', form(filePart('a%0D%0Ab.txt')), 'invalid_request'],
     ['a name of 201 characters', form(filePart('名'.repeat(201))), 'invalid_request'],
     ['a name that is no UTF-8', form(filePart(Buffer.from([0xc2, 0xbc, 0xcd, 0xbc, 0xff]))), 'invalid_form'],
+    [
+      'a name in another notation that is no UTF-8',
+      form(part(`${disposition}; name="attachment"; filename*=UTF-8''a%FF.txt`)),
+      'invalid_form',
+    ],
     ['half a character in the name', form(filePart(Buffer.from([0x61, 0xed, 0xa0, 0xbd]))), 'invalid_form'],
     ['a type of the part with a star', form(filePart('a', 'a', 'image/p*g')), 'invalid_request'],
     [

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { handler as attach } from '../../functions/attach.ts';
 import { handler } from '../../functions/uploads.ts';
+import { putFile } from '../support/answer.ts';
+import { FORM_TYPE, filePart, form } from '../support/form.ts';
 import { callHttp } from '../support/http-event.ts';
 import { issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -9,7 +13,7 @@ const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', 
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld({ environment: { PROJECTS_CLAIM: 'projects' } });
+  world = await startWorld({ environment: { PROJECTS_CLAIM: 'projects', MAX_FILE_BYTES: '5' } });
 });
 afterAll(() => world.stop());
 
@@ -26,17 +30,25 @@ describe('the projects claim', () => {
     expect((await create({ sub: 'user-1', projects })).status).toBe(201);
   });
 
-  it.each([`[${otherProjectId}]`, '[]', '', '*', '[*]', `[x${projectId}]`, projectId.slice(1), '<nil>'])(
-    'opens no other project: %j',
-    async (projects) => {
-      const answer = await create({ sub: 'user-1', projects });
+  it.each([
+    `[${otherProjectId}]`,
+    '[]',
+    '',
+    '*',
+    '[*]',
+    `[x${projectId}]`,
+    projectId.slice(1),
+    '<nil>',
+    // One element of a list, which may be a name that a user has chosen.
+    `[team,${projectId}]`,
+  ])('opens no other project: %j', async (projects) => {
+    const answer = await create({ sub: 'user-1', projects });
 
-      expect(answer).toMatchObject({
-        status: 403,
-        body: { code: 'project_forbidden', errors: [{ pointer: '/projectId' }] },
-      });
-    },
-  );
+    expect(answer).toMatchObject({
+      status: 403,
+      body: { code: 'project_forbidden', errors: [{ pointer: '/projectId' }] },
+    });
+  });
 
   it('opens no project when it is missing, whatever IPD_PROJECTS says', async () => {
     expect(process.env['IPD_PROJECTS']).toBe('*');
@@ -49,13 +61,104 @@ describe('the projects claim', () => {
   });
 });
 
+describe('a project that is not open to its user any more', () => {
+  const inProject = (sub: string) => ({ sub, projects: `[${projectId}]` });
+  const outOfProject = (sub: string) => ({ sub, projects: `[${otherProjectId}]` });
+
+  const on = (route: string, id: string, claims: Record<string, string>) =>
+    callHttp(handler, { route, parameters: { id }, claims });
+
+  const forbidden = { status: 403, body: { code: 'project_forbidden', retryable: false } };
+
+  it('gives no URLs', async () => {
+    const { id } = await create(inProject('user-1'));
+
+    const answer = await on('POST /v1/uploads/{id}/urls', id, outOfProject('user-1'));
+
+    expect(answer).toMatchObject(forbidden);
+    expect(answer.body).not.toHaveProperty('errors');
+    expect((await on('POST /v1/uploads/{id}/urls', id, inProject('user-1'))).status).toBe(200);
+  });
+
+  it('tells another user nothing', async () => {
+    const { id } = await create(inProject('user-1'));
+
+    for (const call of ['urls', 'complete', 'retry']) {
+      const answer = await on(`POST /v1/uploads/{id}/${call}`, id, outOfProject('user-2'));
+      expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    }
+  });
+
+  it('is completed for nobody, and what storage has is delivered all the same', async () => {
+    const bytes = randomBytes(5);
+    const created = await create(inProject('user-1'));
+    await putFile(created.signed(), bytes);
+
+    const answer = await on('POST /v1/uploads/{id}/complete', created.id, outOfProject('user-1'));
+    expect(answer).toMatchObject(forbidden);
+    await world.delivery.onArrival(world.arrival(await world.find(created.id), bytes), world.run());
+
+    expect(await world.find(created.id)).toMatchObject({ status: 'delivered' });
+  });
+
+  it('is sent nothing more by a retry', async () => {
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+    const bytes = randomBytes(5);
+    const created = await create(inProject('user-1'));
+    await putFile(created.signed(), bytes);
+    await world.delivery.onArrival(world.arrival(await world.find(created.id), bytes), world.run());
+
+    const answer = await on('POST /v1/uploads/{id}/retry', created.id, outOfProject('user-1'));
+
+    expect(answer).toMatchObject(forbidden);
+    expect(await world.find(created.id)).toMatchObject({ status: 'failed' });
+    expect((await on('POST /v1/uploads/{id}/retry', created.id, inProject('user-1'))).status).toBe(202);
+  });
+
+  it('still shows its uploads, and lets them be taken back', async () => {
+    const { id } = await create(inProject('user-1'));
+
+    expect((await on('GET /v1/uploads/{id}', id, outOfProject('user-1'))).status).toBe(200);
+    expect((await on('DELETE /v1/uploads/{id}', id, outOfProject('user-1'))).status).toBe(200);
+  });
+});
+
+describe("what is at fault on IPD's own route", () => {
+  const send = (claims: Record<string, string>, content = 'hello') =>
+    callHttp(attach, {
+      route: 'POST /v1/ipdprojectservice/projects/{project_id}/issues/{issue_id}/attachments/upload',
+      parameters: { project_id: projectId, issue_id: issueId },
+      headers: { 'content-type': FORM_TYPE },
+      claims: { sub: randomUUID(), ...claims },
+      body: form(filePart('a.txt', content)),
+    });
+
+  it('is the path where the project is not open', async () => {
+    expect(await send({ projects: `[${otherProjectId}]` })).toMatchObject({
+      status: 403,
+      body: { code: 'project_forbidden', errors: [{ pointer: 'path:project_id' }] },
+    });
+  });
+
+  it('is the form where the file is too large', async () => {
+    expect(await send({ projects: projectId }, 'hello!')).toMatchObject({
+      status: 413,
+      body: { code: 'file_too_large', errors: [{ pointer: 'form:attachment' }] },
+    });
+  });
+});
+
 describe('a token without a subject', () => {
   it.each([
     ['POST /v1/uploads', {}],
     ['GET /v1/uploads/{id}', { sub: '' }],
     ['DELETE /v1/uploads/{id}', {}],
     ['POST /v1/uploads/{id}/urls', {}],
-  ])('is refused on %s', async (route, claims) => {
+    ['GET /v1/limits', {}],
+    // What a gateway may make of `"sub": null`.
+    ['GET /v1/uploads', { sub: '<nil>' }],
+    ['GET /v1/uploads', { sub: 'null' }],
+  ])('is refused on %s: %j', async (route, claims) => {
     const answer = await callHttp(handler, { route, claims, body: file, parameters: { id: 'x' } });
 
     expect(answer).toMatchObject({

@@ -135,6 +135,10 @@ describe('GET /v1/uploads', () => {
     ['cursor', { cursor: cursorOf({ id: 'x', createdAt: new Date().toISOString() }) }],
     ['cursor', { cursor: cursorOf({ id, createdAt: 'yesterday' }) }],
     ['cursor', { cursor: cursorOf({ id, createdAt: '0001-01-01T00:00:00.000Z' }) }],
+    // Longer than any key of the index.
+    ['cursor', { cursor: cursorOf({ id, createdAt: `2026-01-01T00:00:00.${'0'.repeat(2000)}Z` }) }],
+    ['cursor', { cursor: cursorOf({ id, createdAt: '2026-01-01T00:00:00Z' }) }],
+    ['cursor', { cursor: cursorOf({ id: [id], createdAt: [new Date().toISOString()] }) }],
     ['page', { page: '2' }],
   ])('refuses %s in %j', async (name, query) => {
     const answer = await list(query);

@@ -8,6 +8,9 @@ import type { World } from '../support/world.ts';
 
 const hello = Buffer.from('hello');
 
+/** The shortest that storage joins with another one. */
+const PART_BYTES = 5 * 1024 ** 2;
+
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
@@ -60,7 +63,7 @@ describe("Uppy's multipart upload", () => {
     ['no first part', [2], false, 'part:2'],
     ['another mark than that of the part', [1], true, 'part:1'],
   ])('is not complete with %s', async (_what, numbers, wrong, pointer) => {
-    const { begin, sendPart, complete } = await session();
+    const { begin, sendPart, complete } = await session(4 * PART_BYTES);
     const reference = await begin();
     const stored = [];
     for (const number of [1, 2, 4]) stored.push(await sendPart(reference, number, hello));
@@ -77,7 +80,7 @@ describe("Uppy's multipart upload", () => {
   });
 
   it('is not complete with parts that storage does not join', async () => {
-    const { begin, sendPart, complete } = await session();
+    const { begin, sendPart, complete } = await session(2 * PART_BYTES);
     const reference = await begin();
     const parts = [await sendPart(reference, 1, hello), await sendPart(reference, 2, hello)];
 

@@ -37,6 +37,7 @@ describe('readConfig', () => {
         maxOpenUploads: 100,
         uploadsPerMinute: 60,
       },
+      leastPartBytes: 5_242_880,
       signer: { endpoint: undefined, credentials: undefined },
       aws: { region: undefined, s3Endpoint: undefined, keys: undefined },
       topicArn: undefined,
@@ -53,6 +54,7 @@ describe('readConfig', () => {
       uploadedByClaim: 'name',
       projects: ['*'],
       deliveriesPerMinute: 60,
+      preflightsPerMinute: 15,
       ipd: {
         endpoint: 'https://projectman-ext.cn-north-4.myhuaweicloud.com',
         iamEndpoint: 'https://iam.cn-north-4.myhuaweicloud.com',

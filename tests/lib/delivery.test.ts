@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { sha256 } from '../support/sha256.ts';
-import { startWorld } from '../support/world.ts';
+import { caller, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 let world: World;
@@ -119,6 +119,27 @@ describe('a delivery', () => {
 
     expect(await world.find(upload.id)).toMatchObject({ status: 'failed', error: { code: 'size_mismatch' } });
     expect(world.uploadRequests()).toEqual([]);
+  });
+
+  it('finds by a retry what IPD has stored and refused all the same, and sends nothing again', async () => {
+    const fault = { kind: 'noPermission', stored: true };
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault }]);
+    const failed = await world.deliver();
+    expect(failed).toMatchObject({
+      status: 'failed',
+      error: { code: 'ipd_forbidden', detail: expect.any(String) },
+    });
+
+    await world.uploads.retry(caller, failed.id);
+    await world.next(failed.id);
+
+    const [attachment, ...more] = await world.received();
+    expect(more).toEqual([]);
+    expect(await world.find(failed.id)).toMatchObject({
+      status: 'delivered',
+      attachmentId: attachment?.id,
+    });
+    expect(world.uploadRequests()).toHaveLength(1);
   });
 
   it('keeps an id with more digits than a number can hold', async () => {

@@ -1,9 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
+import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Caller } from '../../lib/intake.ts';
-import { startWorld } from '../support/world.ts';
+import type { Upload } from '../../lib/upload.ts';
+import { putFile } from '../support/answer.ts';
+import { oneRequest, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 import { end, request } from './ways-to-end.ts';
+
+const MINUTE = 60_000;
+const file = { name: 'a.bin', type: 'a/b', size: 1 };
 
 describe('the quota of a user', () => {
   let world: World;
@@ -34,7 +40,7 @@ describe('the quota of a user', () => {
     for (let index = 0; index < 3; index += 1) await create(owner);
 
     await expect(create(owner)).rejects.toMatchObject(tooMany);
-    await expect(world.intake.checkQuota(owner.owner)).rejects.toMatchObject(tooMany);
+    await expect(world.uppy.open(owner, request)).rejects.toMatchObject(tooMany);
 
     const { views } = await world.uploads.list(owner, { isOpen: true, limit: 10 });
     expect(views).toHaveLength(3);
@@ -89,13 +95,12 @@ describe('the quota of a user', () => {
 
   it('is so many uploads a minute, and tells when the next may begin', async () => {
     const owner = newOwner();
-    await pass(owner);
-    world.clock.advance(10_500);
-    for (let index = 0; index < 3; index += 1) await pass(owner);
+    world.clock.set(nextMinute() + 10_500);
+    for (let index = 0; index < 4; index += 1) await pass(owner);
 
     await expect(create(owner)).rejects.toMatchObject({
       code: 'rate_limited',
-      message: 'you have begun 4 uploads within a minute; at most 4 are allowed',
+      message: 'at most 4 uploads, and as many calls that may lead to IPD, are taken within a minute',
       retryAfterSeconds: 50,
     });
     world.clock.advance(20_000);
@@ -103,37 +108,62 @@ describe('the quota of a user', () => {
     expect(await create(newOwner())).toMatchObject({ created: true });
   });
 
-  it.each([0, 1, 999])('takes one more as soon as it said (begun %i ms into a second)', async (ms) => {
+  it.each([0, 1, 999, 59_999])('takes one more as soon as it said (%i ms into a minute)', async (ms) => {
     const owner = newOwner();
-    world.clock.set(Math.ceil(world.clock.now() / 1000) * 1000 + ms);
+    world.clock.set(nextMinute() + ms);
     for (let index = 0; index < 4; index += 1) await pass(owner);
-    await expect(create(owner)).rejects.toMatchObject({ code: 'rate_limited', retryAfterSeconds: 60 });
+    const refusal = await create(owner).catch((error: unknown) => error);
 
-    world.clock.advance(60_000);
+    world.clock.advance(Number(Object(refusal).retryAfterSeconds) * 1000);
 
+    expect(refusal).toMatchObject({ code: 'rate_limited' });
     expect(await create(owner)).toMatchObject({ created: true });
   });
 
-  it('has room for all of a session or for none, and tells when', async () => {
-    const { owner } = newOwner();
-    for (const _ of Array.from({ length: 3 })) {
-      await pass({ owner, projects: '*' });
-      world.clock.advance(10_000);
+  it('counts what IPD refuses, so that IPD is not asked without end', async () => {
+    const owner = newOwner();
+    await world.ipdSettings({ missingIssues: [request.issueId] });
+    for (let index = 0; index < 4; index += 1) {
+      await expect(create(owner)).rejects.toMatchObject({ code: 'work_item_missing' });
     }
+    const asked = world.listRequests().length;
 
-    await expect(world.intake.checkQuota(owner, 1)).resolves.toBeUndefined();
-    await expect(world.intake.checkQuota(owner, 3)).rejects.toMatchObject({
+    await expect(create(owner)).rejects.toMatchObject({ code: 'rate_limited' });
+    await expect(world.uppy.open(owner, request)).rejects.toMatchObject({ code: 'rate_limited' });
+
+    expect(world.listRequests()).toHaveLength(asked);
+  });
+
+  it('counts sessions by themselves, and the uploads that are begun with them', async () => {
+    const owner = newOwner();
+    const tickets = [];
+    for (let index = 0; index < 4; index += 1) tickets.push((await world.uppy.open(owner, request)).ticket);
+    const begin = (ticket = '') => world.uppy.beginParts(ticket, { filename: 'a.bin', type: 'a/b' });
+
+    await expect(world.uppy.open(owner, request)).rejects.toMatchObject({ code: 'rate_limited' });
+    for (const ticket of tickets) await world.uploads.cancel(owner, (await begin(ticket)).uploadId);
+    await expect(begin(tickets[0])).rejects.toMatchObject({ code: 'rate_limited' });
+  });
+
+  it('has room for all of a session or for none', async () => {
+    const owner = newOwner();
+    await pass(owner);
+    await pass(owner);
+    const open = (count: number) =>
+      world.uppy.open(owner, { ...request, files: Array.from({ length: count }, () => file) });
+
+    await expect(open(3)).rejects.toMatchObject({
       code: 'rate_limited',
-      retryAfterSeconds: 40,
+      message:
+        'at most 4 uploads, and as many calls that may lead to IPD, are taken within a minute, and you ask for 3 more',
     });
-    world.clock.advance(40_000);
-    await expect(world.intake.checkQuota(owner, 3)).resolves.toBeUndefined();
+    expect(await open(2)).toMatchObject({ maxFiles: 2 });
   });
 
   it('has no room ever for a session of more files than may be unfinished', async () => {
-    const { owner } = newOwner();
+    const files = Array.from({ length: 4 }, () => file);
 
-    await expect(world.intake.checkQuota(owner, 4)).rejects.toMatchObject({
+    await expect(world.uppy.open(newOwner(), { ...request, files })).rejects.toMatchObject({
       code: 'invalid_request',
       places: [{ pointer: '/files', detail: 'must name at most 3 files' }],
       retryAfterSeconds: undefined,
@@ -144,11 +174,93 @@ describe('the quota of a user', () => {
     const owner = newOwner();
     await create(owner);
 
-    await expect(world.intake.checkQuota(owner.owner, 3)).rejects.toMatchObject({
+    const files = [file, file, file];
+    await expect(world.uppy.open(owner, { ...request, files })).rejects.toMatchObject({
       code: 'too_many_open_uploads',
       message:
         'you have 1 unfinished uploads and ask for 3 more; at most 3 are allowed: finish or cancel some',
       retryAfterSeconds: 60,
     });
   });
+
+  it('ends retries, too: each of them leads to IPD', async () => {
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);
+    const owner = newOwner();
+    const upload = await fail(owner);
+    expect(upload).toMatchObject({ status: 'failed' });
+    for (let index = 0; index < 3; index += 1) {
+      await world.uploads.retry(owner, upload.id);
+      await world.delivery.onRequest({ uploadId: upload.id, attempt: index + 2 }, world.run());
+    }
+
+    await expect(world.uploads.retry(owner, upload.id)).rejects.toMatchObject({ code: 'rate_limited' });
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'failed' });
+    world.clock.set(nextMinute());
+    expect(await world.uploads.retry(owner, upload.id)).toMatchObject({ upload: { status: 'staged' } });
+  });
+
+  it('holds for calls at the same moment', async () => {
+    const { intake } = world.build({ config: { allowance: allow(40) } });
+    const owner = newOwner();
+
+    const answers = await Promise.allSettled(
+      Array.from({ length: 200 }, () => intake.create(owner, request)),
+    );
+
+    const refusals = answers.filter((answer) => answer.status === 'rejected');
+    expect(answers.length - refusals.length).toBe(40);
+    expect(new Set(refusals.map(({ reason }) => String(Object(reason).code)))).toEqual(
+      new Set(['rate_limited']),
+    );
+  });
+
+  it('leaves nothing in the table for long', async () => {
+    const { owner } = newOwner();
+    await create({ owner, projects: '*' });
+
+    const key = `quota#${createHash('sha256').update(owner).digest('hex')}#${Math.floor(world.clock.now() / MINUTE)}`;
+    const command = new GetCommand({ TableName: world.config.table, Key: { pk: key } });
+    const { Item } = await DynamoDBDocumentClient.from(world.clients.dynamodb).send(command);
+
+    expect(Item).toEqual({ pk: key, uploads: 1, calls: 1, expiresAt: expect.any(Number) });
+    expect(Number(Item?.['expiresAt']) * 1000).toBeLessThan(world.clock.now() + 2 * 3_600_000);
+  });
+
+  describe('of all users together', () => {
+    it('leaves IPD’s rate to the deliveries: beyond it a work item is not looked at before', async () => {
+      world.clock.set(nextMinute());
+      const { intake, uppy } = world.build({ config: { preflightsPerMinute: 3 } });
+      await world.ipdSettings({ missingIssues: [request.issueId] });
+      for (let index = 0; index < 2; index += 1) {
+        await expect(intake.create(newOwner(), request)).rejects.toMatchObject({ code: 'work_item_missing' });
+      }
+      await expect(uppy.open(newOwner(), request)).rejects.toMatchObject({ code: 'work_item_missing' });
+      const asked = world.listRequests().length;
+
+      expect(await intake.create(newOwner(), request)).toMatchObject({ created: true });
+      expect(await uppy.open(newOwner(), request)).toMatchObject({ maxFiles: 20 });
+
+      expect(world.listRequests()).toHaveLength(asked);
+      world.clock.set(nextMinute());
+      await expect(intake.create(newOwner(), request)).rejects.toMatchObject({ code: 'work_item_missing' });
+    });
+  });
+
+  const nextMinute = (): number => (Math.floor(world.clock.now() / MINUTE) + 1) * MINUTE;
+  const allow = (uploadsPerMinute: number) => ({
+    ...world.config.allowance,
+    maxOpenUploads: 1000,
+    uploadsPerMinute,
+  });
+
+  /** An upload that IPD has refused, its file still in storage. */
+  async function fail(owner: Caller): Promise<Upload> {
+    const bytes = randomBytes(request.size);
+    const { upload } = await create(owner);
+    const { invitation } = await world.uploads.invite(upload);
+    await putFile(oneRequest(invitation), bytes);
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+    return world.find(upload.id);
+  }
 });

@@ -112,7 +112,8 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   });
   const settings = Object.assign({}, ...functionsOf(service, references).map((entry) => entry.environment));
   Object.assign(process.env, ours, settings);
-  const config = readConfig({ ...ours, ...settings });
+  // The same goes for what is asked of IPD before a file is taken.
+  const config = { ...readConfig({ ...ours, ...settings }), preflightsPerMinute: 1000 };
 
   /** Services as a container of their own; what is given replaces the surroundings, and settings. */
   function build({ config: other, s3: storage, sqs: queue, sns: topic, ...given }: Given = {}) {

@@ -69,6 +69,7 @@ export async function useEverything({
     expect(await product.call(`POST /v1/uploads/${single.id}/complete`)).toMatchObject({ status: 409 });
     await putFile(single.signed(), randomBytes(10));
     await product.follow(single.id);
+    await product.call('GET /v1/uploads');
     await product.call('GET /v1/uploads?state=open');
 
     const bytes = randomBytes(PART_BYTES + 1);

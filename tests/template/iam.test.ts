@@ -50,6 +50,7 @@ const COMMANDS: Record<string, string[]> = {
   Query: ['dynamodb:Query'],
   Scan: [],
   SendMessage: ['sqs:SendMessage'],
+  Update: ['dynamodb:UpdateItem'],
 };
 
 /** Settings that may name a secret or a parameter, and how the name begins in its stage's folder. */

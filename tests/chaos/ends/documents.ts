@@ -143,7 +143,7 @@ export function createDocuments({
   };
 }
 
-/** Alternatives of `attribute_not_exists(name)`, `name = :value` and, of numbers, `name <= :value`. */
+/** Alternatives of `attribute_not_exists(name)`, `name = :value` and, of numbers, `name <= :value`; several of them in brackets. */
 function holds(
   input: Pick<
     PutCommand['input'],
@@ -153,7 +153,8 @@ function holds(
 ): boolean {
   const { ConditionExpression: expression, ExpressionAttributeNames: names = {} } = input;
   if (expression === undefined) return true;
-  return expression.split(' OR ').some((term) => {
+  const all = expression.split(' AND ').map((part) => part.replaceAll(/^\((.*)\)$/g, '$1'));
+  const isTrue = (term: string): boolean => {
     const [, absent] = /^attribute_not_exists\((\w+)\)$/.exec(term) ?? [];
     if (absent !== undefined) return present?.[absent] === undefined;
     const [, name, sign, value] = /^(#?\w+) (=|<=) (:\w+)$/.exec(term) ?? [];
@@ -162,7 +163,8 @@ function holds(
     const wanted = input.ExpressionAttributeValues?.[value];
     if (stored === undefined) return false;
     return sign === '=' ? stored === wanted : Number(stored) <= Number(wanted);
-  });
+  };
+  return all.every((alternatives) => alternatives.split(' OR ').some(isTrue));
 }
 
 /** All of `#name = :value`, `#name <= :value` and `#name >= :value`; without an expression, everything. */

@@ -1,0 +1,119 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { HeadObjectCommand, ListPartsCommand, S3Client } from '@aws-sdk/client-s3';
+import { randomBytes } from 'node:crypto';
+import { putFile } from '../support/answer.ts';
+import { caller, issueId, projectId, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+import { storeParts } from './parts-fixture.ts';
+
+describe('an upload of which the file is delivered while storage is asked for it', () => {
+  let world: World;
+  let clients: S3Client[] = [];
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterEach(async () => {
+    for (const client of clients) client.destroy();
+    clients = [];
+    await world.reset();
+  });
+  afterAll(() => world.stop());
+
+  /** Services of which the first such command reaches storage only after this has happened. */
+  function servicesBehind(
+    command: typeof HeadObjectCommand | typeof ListPartsCommand,
+    happens: () => Promise<unknown>,
+  ) {
+    const s3 = new S3Client({ forcePathStyle: true });
+    clients.push(s3);
+    let isFirst = true;
+    s3.middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          if (isFirst && commandName === command.name) {
+            isFirst = false;
+            await happens();
+          }
+          return next(args);
+        },
+      { step: 'initialize', name: 'meanwhile' },
+    );
+    return world.build({ s3 });
+  }
+
+  /** Somebody else says that all parts are there, and the delivery comes. */
+  async function completeAndDeliver(id: string): Promise<void> {
+    await world.uploads.complete(caller, id);
+    await world.delivery.onRequest({ uploadId: id, attempt: 1 }, world.run());
+  }
+
+  it('is complete', async () => {
+    const bytes = randomBytes(1000);
+    const upload = await world.stage(bytes);
+    const { uploads } = servicesBehind(HeadObjectCommand, () =>
+      world.delivery.onArrival(world.arrival(upload, bytes), world.run()),
+    );
+
+    const view = await uploads.complete(caller, upload.id);
+
+    expect(view).toMatchObject({ upload: { status: 'delivered' }, bytesStored: 1000 });
+    expect(view.upload).toEqual(await world.find(upload.id));
+  });
+
+  it('is complete when it came in parts', async () => {
+    const { upload } = await storeParts(world);
+    const { uploads } = servicesBehind(ListPartsCommand, () => completeAndDeliver(upload.id));
+
+    expect(await uploads.complete(caller, upload.id)).toMatchObject({ upload: { status: 'delivered' } });
+  });
+
+  it('has no URLs any more, and gets no other multipart upload', async () => {
+    const { upload } = await storeParts(world);
+    const { uploads } = servicesBehind(ListPartsCommand, () => completeAndDeliver(upload.id));
+
+    await expect(uploads.resign(caller, upload.id)).rejects.toMatchObject({
+      code: 'upload_state_conflict',
+      message: 'the upload is delivered: no file is awaited any more',
+    });
+    expect(await world.find(upload.id)).toMatchObject({ multipart: upload.multipart });
+  });
+
+  it('is complete for Uppy, too', async () => {
+    const { ticket } = await world.uppy.open(caller, { projectId, issueId });
+    const reference = await world.uppy.beginParts(ticket, { filename: 'a.bin', type: 'a/b' });
+    const { url } = await world.uppy.signPart(ticket, { ...reference, number: 1 });
+    const stored = await putFile({ url, headers: {} }, randomBytes(10));
+    const named = [{ number: 1, etag: stored.headers.get('etag') ?? '' }];
+    const { uppy } = servicesBehind(ListPartsCommand, async () => {
+      await world.uppy.complete(ticket, reference, named);
+      await world.delivery.onRequest({ uploadId: reference.uploadId, attempt: 1 }, world.run());
+    });
+
+    expect(await uppy.complete(ticket, reference, named)).toMatchObject({ status: 'delivered' });
+  });
+
+  it('is not told to be incomplete when it is taken back instead', async () => {
+    const upload = await world.stage(randomBytes(10));
+    const { uploads } = servicesBehind(HeadObjectCommand, () => world.uploads.cancel(caller, upload.id));
+
+    await expect(uploads.complete(caller, upload.id)).rejects.toMatchObject({
+      code: 'upload_state_conflict',
+      message: 'the upload is cancelled: no file is awaited any more',
+    });
+  });
+
+  it('is not told to be uploaded again when another retry has delivered it', async () => {
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+    const failed = await world.deliver();
+    expect(failed).toMatchObject({ status: 'failed' });
+    const { uploads } = servicesBehind(HeadObjectCommand, async () => {
+      await world.uploads.retry(caller, failed.id);
+      await world.next(failed.id);
+    });
+
+    await expect(uploads.retry(caller, failed.id)).rejects.toMatchObject({
+      code: 'upload_state_conflict',
+      message: 'only a failed upload can be tried again; the upload is delivered',
+    });
+  });
+});
