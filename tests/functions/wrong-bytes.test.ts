@@ -75,7 +75,7 @@ describe('an id in capitals', () => {
     expect((await on('GET /v1/uploads/{id}', id)).id).toBe(upload.id);
     expect((await on('POST /v1/uploads/{id}/complete', id)).id).toBe(upload.id);
     expect(await world.requestsFor(upload.id)).toHaveLength(1);
-    await deliver(queueEvent({ uploadId: id, attempt: 1 }), lambdaContext());
+    await deliver(queueEvent({ uploadId: id, attempt: 1 }), lambdaContext(300_000));
     expect((await on('GET /v1/uploads/{id}', id)).body).toMatchObject({
       id: upload.id,
       status: 'delivered',
