@@ -80,6 +80,7 @@ const rows = {
   htmlError: { operations: all, options: perhapsStored },
   emptyError: { operations: all, options: perhapsStored },
   iamUnavailable: { operations: withAccess },
+  notPublished: { operations: withAccess },
   signatureFailed: { operations: withAccess },
   keyLocked: { operations: all },
 
@@ -87,7 +88,6 @@ const rows = {
   failed200: lasting,
   emojiRefused: lasting,
   bodyTooLarge: lasting,
-  notPublished: lasting,
   noPermission: { ...lasting, operations: withAccess },
   projectMissing: { ...lasting, operations: ['upload', 'list'] },
   notAllowed: { ...lasting, operations: ['upload', 'list'] },
