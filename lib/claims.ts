@@ -48,7 +48,7 @@ export type Ticket = z.infer<typeof ticketItem>;
 
 /** `find` reads an upload's record; `retentionMs` is how long that stays when all is done. */
 export function createClaims({
-  table: { read, putUnless },
+  table: { read, putUnless, add },
   clock,
   find,
   retentionMs,
@@ -119,6 +119,11 @@ export function createClaims({
   /** Writes a shared state if it still has the version that was read (0 for none); false when somebody was faster. */
   async function writeState(name: string, version: number, value: Item): Promise<boolean> {
     return writeVersion(`state#${name}`, version, value);
+  }
+
+  /** Adds to the numbers of a shared state that is over at a moment (milliseconds). */
+  async function addToState(name: string, numbers: Record<string, number>, until: number): Promise<void> {
+    await add(`state#${name}`, { numbers, values: { expiresAt: toSeconds(until) } });
   }
 
   /** What an owner's idempotency key is bound to; nothing once it is over, which is before its upload's record goes. */
@@ -192,6 +197,7 @@ export function createClaims({
     findHolder,
     readState,
     writeState,
+    addToState,
     findKey,
     bindKey,
     addTicket,

@@ -1,8 +1,8 @@
 /**
  * Days after which something goes by itself, against the longest that the schedule may still want it. Pure: config.ts
  * asks at each function's start. By then the deploy is done and S3 goes by the days it has been told: a setting that is
- * too short is found at once, not kept from coming into force. Nor does a retry count here, which renews the window but
- * not the age of the file.
+ * too short is found at once, not kept from coming into force. A retry adds nothing: it renews the window, and the file
+ * is kept no longer for it (`fileUntil` in schedule.ts).
  */
 
 type Settings = {
@@ -17,7 +17,7 @@ export function findTooShort(
   given: Record<string, string | undefined>,
 ): string[] {
   const deadlineDays = UPLOAD_DEADLINE_HOURS / 24;
-  // A breaker's pause lasts a retention at most, and the file of a failed upload is kept for one.
+  // What cannot be tried waits for a retention at most, and the file of a failed upload is kept for another.
   const fileDays = deadlineDays + RETRY_WINDOW_HOURS / 24 + 2 * FAILED_RETENTION_DAYS;
   const least = {
     PARTS_EXPIRE_DAYS: Math.ceil(deadlineDays) + 1,

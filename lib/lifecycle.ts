@@ -44,7 +44,9 @@ export function stage(upload: Upload, object: StagedObject, { now, policy }: Mom
     notice: undefined,
     etag: object.etag,
     stagedAt: iso(now),
+    storedAt: iso(now),
     retryUntil: iso(now + policy.retryWindowMs),
+    readyAt: iso(now),
     dueAt: iso(now + QUEUE_PATIENCE_MS),
   };
 }
@@ -88,7 +90,7 @@ export function cancel(upload: Upload, { now }: { now: number }): Upload | undef
   return { ...upload, status: 'cancelled', error: undefined, notice: undefined, dueAt };
 }
 
-/** The user wants a failed upload tried again; one in doubt is looked for first. */
+/** The user wants a failed upload tried again; one in doubt is looked for first. The window begins anew, the age of the file does not. */
 export function retry(upload: Upload, { now, policy }: Moment): Upload | undefined {
   if (upload.status !== 'failed') return undefined;
   const { etag, stagedAt, doubt } = upload;
@@ -97,8 +99,11 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
     ...upload,
     etag,
     stagedAt: iso(now),
+    storedAt: upload.storedAt ?? stagedAt,
     retryUntil: iso(now + policy.retryWindowMs),
+    readyAt: iso(now),
     failedAttempts: 0,
+    throttles: undefined,
     notice: undefined,
     dueAt: iso(now + QUEUE_PATIENCE_MS),
   };

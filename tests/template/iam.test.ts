@@ -49,6 +49,7 @@ const COMMANDS: Record<string, string[]> = {
   Query: ['dynamodb:Query'],
   Scan: [],
   SendMessage: ['sqs:SendMessage'],
+  Update: ['dynamodb:UpdateItem'],
 };
 
 /** Settings that may name a secret or a parameter. */
