@@ -13,9 +13,12 @@ const SOURCES = [
   'package.json',
   'tsconfig.json',
   'resources',
+  'deploy',
   'functions',
   'lib',
 ];
+/** What a deploy has to be told. */
+export const NEEDED_SETTINGS = { ISSUER_URL: 'https://login.example.com', PROJECTS_CLAIM: 'projects' };
 
 /** A function's zip: where it is unpacked, what is in it, and its length. */
 export type Packaged = { path: string; files: Map<string, Buffer>; zipBytes: number };
@@ -37,6 +40,7 @@ export async function packageFunctions(directory: string): Promise<Map<string, P
       PATH: process.env['PATH'],
       HOME: directory,
       AWS_REGION: 'eu-central-1',
+      ...NEEDED_SETTINGS,
       SLS_TELEMETRY_DISABLED: '1',
       SLS_NOTIFICATIONS_MODE: 'off',
     },

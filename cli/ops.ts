@@ -13,6 +13,7 @@ const USAGE = `Usage: npm run ops -- COMMAND [options]
   dead-letters         messages that could not be worked off; --redrive puts them back on the delivery queue
   probe                measures a real IPD tenant on a scratch work item and prints the settings to use
   smoke                sends one small file through a deployment and waits until IPD has it
+  protect              keeps the table from being deleted, once the first deploy is done
 
 Which deployment:
   --stage NAME         the one that was deployed as this stage; needs the AWS command line interface (aws)

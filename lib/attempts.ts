@@ -116,6 +116,27 @@ export function accepted(upload: Upload, { now, policy }: Moment): Upload | unde
   return { ...upload, doubt };
 }
 
+/**
+ * The claim of this id is another upload's, so it is not ours, though it seemed to be. The file is looked up again; where
+ * nothing says that IPD has it, as one that it may have.
+ */
+export function rejectCandidate(
+  upload: Upload,
+  { attachmentId, now, policy }: Moment & { attachmentId: string },
+): Upload | undefined {
+  const others = upload.duplicates?.filter((id) => id !== attachmentId);
+  if (upload.candidate !== attachmentId) {
+    return endings.noteForeign({ ...upload, duplicates: others }, [attachmentId]);
+  }
+  // A further copy takes its place.
+  const [candidate, ...duplicates] = others ?? [];
+  const rejected = endings.noteForeign({ ...upload, candidate, duplicates }, [attachmentId]);
+  if (candidate !== undefined) return rejected;
+  if (rejected.status !== 'delivering' && rejected.status !== 'unconfirmed') return rejected;
+  const doubt = upload.doubt ?? { since: iso(now), absences: 0, accepted: false };
+  return unconfirmed(rejected, { doubt, now, policy });
+}
+
 /** The attempt came to nothing: wait for the next one, or end when the retry window is over. */
 export function setBack(
   upload: Upload,

@@ -99,7 +99,7 @@ export function createClaims({
     for (let tries = 0; taken !== undefined && tries < MAX_CONFLICTS; tries += 1) {
       const { uploadId, mark } = held.parse(taken);
       const holder = await find(uploadId);
-      if (holder !== undefined && occupiesWorkItem(holder)) return false;
+      if (holder !== undefined && occupiesWorkItem(holder, clock.now())) return false;
       taken = await take(mark);
     }
     return taken === undefined;
@@ -207,7 +207,8 @@ export function createClaims({
 }
 
 const attachmentKey = (id: string): string => `attachment#${id}`;
-const workItemKey = ({ issueId, size }: Upload): string => `work-item#${issueId}#${size}`;
+const workItemKey = ({ projectId, issueId, size }: Upload): string =>
+  `work-item#${projectId}#${issueId}#${size}`;
 const ticketKey = (hash: string): string => `ticket#${hash}`;
 
 function ownerKey(owner: string, key: string): string {

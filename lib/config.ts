@@ -1,73 +1,28 @@
 /**
- * The settings of every function, read from the environment in one place and checked all at once.
+ * What every function is told, read from the environment in one place and checked all at once.
  * Pure: nothing is fetched here; secrets come as references, or inline where no Lambda runs.
  */
 import * as z from 'zod';
 import { findTooShort } from './expiry.ts';
+import { findMisplaced, functionSettings, givenOf, problemsOf, sourceOf } from './settings.ts';
+import type { Environment } from './settings.ts';
 
 const HOUR = 3_600_000;
 
-const count = (standard: number, { min, max }: { min: number; max: number }) => {
-  const range = `must be a whole number from ${min} to ${max}`;
-  return z.coerce.number(range).int(range).min(min, range).max(max, range).default(standard);
-};
-
-/** Credentials must not be sent anywhere else: https://support.huaweicloud.com/api-projectman/projectman_03_0003.html */
-const IPD_HOST = /^https:\/\/projectman-ext\.[a-z]+(-[a-z0-9]+)+\.myhuaweicloud\.(com|cn)$/;
-const IAM_HOST = /^https:\/\/iam(\.[a-z]+(-[a-z0-9]+)+)?\.myhuaweicloud\.(com|cn)$/;
-const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
-
-/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html */
-const tag = z
-  .string()
-  .regex(/^[^=]{1,128}=.{1,256}$/s, 'must look like GuardDutyMalwareScanStatus=NO_THREATS_FOUND')
-  .transform((text) => ({ name: text.replace(/=.*/s, ''), value: text.replace(/^[^=]*=/, '') }));
-
+/** What the template and Lambda itself tell a function, beside what an operator chooses. */
 const settings = z.object({
   STAGING_BUCKET: z.string(),
   UPLOADS_TABLE: z.string(),
   DELIVERY_QUEUE_URL: z.url(),
-  MAX_FILE_BYTES: count(52_428_800, { min: 1, max: 5 * 1024 ** 3 }),
-  STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 604_800 }),
-  MULTIPART_THRESHOLD_BYTES: count(10_485_760, { min: 1, max: 5 * 1024 ** 3 }),
-  PART_SIZE_BYTES: count(5_242_880, { min: 5_242_880, max: 104_857_600 }),
-  S3_PUBLIC_ENDPOINT: z.url('must be a URL').optional(),
-  SIGNING_CREDENTIALS: z.string().optional(),
+  NOTICES_TOPIC_ARN: z.string().optional(),
   AWS_REGION: z.string().optional(),
   AWS_ACCESS_KEY_ID: z.string().optional(),
   AWS_SECRET_ACCESS_KEY: z.string().optional(),
   AWS_SESSION_TOKEN: z.string().optional(),
   AWS_ENDPOINT_URL: z.string().optional(),
   AWS_ENDPOINT_URL_S3: z.string().optional(),
-  MAX_OPEN_UPLOADS: count(100, { min: 1, max: 10_000 }),
-  UPLOADS_PER_MINUTE: count(60, { min: 1, max: 1_000 }),
-  UPPY_SESSION_TTL_SECONDS: count(43_200, { min: 60, max: 604_800 }),
-  NOTICES_TOPIC_ARN: z.string().optional(),
-  UPLOAD_DEADLINE_HOURS: count(72, { min: 1, max: 720 }),
-  RETRY_WINDOW_HOURS: count(24, { min: 1, max: 720 }),
-  FAILED_RETENTION_DAYS: count(7, { min: 1, max: 90 }),
-  RECORD_RETENTION_DAYS: count(400, { min: 30, max: 3_650 }),
-  PARTS_EXPIRE_DAYS: count(4, { min: 1, max: 60 }),
-  STAGED_FILES_EXPIRE_DAYS: count(19, { min: 1, max: 400 }),
-  IPD_COMMIT_WINDOW_SECONDS: count(600, { min: 1, max: 86_400 }),
-  PREFLIGHT: z.enum(['on', 'off']).default('on'),
-  REQUIRED_SCAN_TAG: tag.optional(),
-  PROJECTS_CLAIM: z.string().optional(),
-  UPLOADED_BY_CLAIM: z.string().default('name'),
-  IPD_PROJECTS: z.string().optional(),
-  IPD_RATE: count(60, { min: 1, max: 12_000 }),
-  IPD_REGION: z
-    .string()
-    .regex(/^[a-z]+(-[a-z0-9]+)+$/, 'must look like cn-north-4')
-    .default('cn-north-4'),
-  IPD_ENDPOINT: z.string().optional(),
-  IPD_IAM_ENDPOINT: z.string().optional(),
-  IPD_AUTH: z.enum(['auto', 'aksk', 'token']).default('auto'),
-  IPD_CREDENTIALS: z.string().optional(),
+  ...functionSettings,
 });
-
-/** A function's role may end within the hour. */
-const ROLE_URL_SECONDS = 3_600;
 
 /** As IAM gives it for a user: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html */
 const signingCredentials = z.object({
@@ -101,19 +56,13 @@ const inlineCredentials = z
 
 export type Config = ReturnType<typeof readConfig>;
 
-/** Where credentials are: in a secret, in a parameter, or (never on Lambda) in the setting itself. */
-export type CredentialsSource =
-  { kind: 'secretsmanager'; name: string } | { kind: 'ssm'; name: string } | { kind: 'inline'; json: string };
-
 /** Checks the environment. Throws one Error that names every setting at fault. An empty value counts as missing. */
-export function readConfig(env: Record<string, string | undefined> = process.env) {
-  const given = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
-  );
+export function readConfig(env: Environment = process.env) {
+  const given = givenOf(env);
   const parsed = settings.safeParse(given);
   const problems = [
-    ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`),
-    ...misplaced(given, { onLambda: env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined }),
+    ...problemsOf(parsed.error),
+    ...findMisplaced(given, { onLambda: env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined }),
     ...(parsed.success ? findTooShort(parsed.data, given) : []),
   ];
   if (!parsed.success || problems.length > 0) throw new Error(`settings: ${problems.join('; ')}`);
@@ -198,37 +147,6 @@ function readSecret<T>(setting: string, json: string, schema: z.ZodType<T>): T {
   throw new Error(`${setting}: ${words.join('; ')}`);
 }
 
-/** Where credentials would go, or be, that must not; and the questions that no default may answer. */
-function misplaced(given: Record<string, string | undefined>, { onLambda }: { onLambda: boolean }): string[] {
-  const { IPD_ENDPOINT, IPD_IAM_ENDPOINT, PROJECTS_CLAIM, IPD_PROJECTS } = given;
-  const allowed = (url: string | undefined, host: RegExp): boolean =>
-    url === undefined || host.test(url) || (!onLambda && LOOPBACK.test(url));
-  const problems: string[] = [];
-  if (!allowed(IPD_ENDPOINT, IPD_HOST)) {
-    problems.push('IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path');
-  }
-  if (!allowed(IPD_IAM_ENDPOINT, IAM_HOST)) {
-    problems.push('IPD_IAM_ENDPOINT: must be https://iam.<region>.myhuaweicloud.com without a path');
-  }
-  for (const name of ['IPD_CREDENTIALS', 'SIGNING_CREDENTIALS']) {
-    if (onLambda && sourceOf(given[name])?.kind === 'inline') {
-      problems.push(`${name}: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>`);
-    }
-  }
-  const urlLife = Number(given['STAGING_URL_TTL_SECONDS'] ?? 0);
-  if (urlLife > ROLE_URL_SECONDS && given['SIGNING_CREDENTIALS'] === undefined) {
-    problems.push(
-      `STAGING_URL_TTL_SECONDS: over ${ROLE_URL_SECONDS} needs SIGNING_CREDENTIALS, since a URL ends with what it is signed with`,
-    );
-  }
-  if (PROJECTS_CLAIM === undefined && IPD_PROJECTS === undefined) {
-    problems.push(
-      'PROJECTS_CLAIM or IPD_PROJECTS: one is needed; IPD_PROJECTS=* lets every user into every project',
-    );
-  }
-  return problems;
-}
-
 /** The role's own, as Lambda gives them: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html */
 function keysOf({
   AWS_ACCESS_KEY_ID: accessKeyId,
@@ -237,12 +155,4 @@ function keysOf({
 }: z.output<typeof settings>) {
   if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
   return { accessKeyId, secretAccessKey, sessionToken };
-}
-
-function sourceOf(value: string | undefined): CredentialsSource | undefined {
-  if (value === undefined) return undefined;
-  const [, kind, name] = /^(secretsmanager|ssm):(.+)$/.exec(value) ?? [];
-  if (kind === 'secretsmanager' && name !== undefined) return { kind, name };
-  if (kind === 'ssm' && name !== undefined) return { kind, name };
-  return { kind: 'inline', json: value };
 }

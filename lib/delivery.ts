@@ -63,7 +63,7 @@ export function createDelivery(parts: {
   /** Does what a queue message asked for, if it is still to be done. Rejects only when the ledger or the storage cannot be reached. */
   async function onRequest({ uploadId, attempt, isArrival }: Request, run: Run): Promise<void> {
     const upload = await find(uploadId);
-    if (upload?.status === 'delivered') await recheck(upload, run.signal);
+    if (upload?.status === 'delivered') await recheck(upload, run);
     else if (upload !== undefined) {
       const claim: Claiming = (before, right) =>
         attempts.claim(before, { ...right, attempt, now: clock.now() });
@@ -86,9 +86,21 @@ export function createDelivery(parts: {
     if (isUnwanted(after)) await staging.remove(key);
   }
 
-  async function recheck(upload: Upload, signal: AbortSignal): Promise<void> {
-    const client = await connect().catch(() => undefined);
-    if (client !== undefined) await reconciliation.recheck(client, upload, signal);
+  /** The look for a second copy; what keeps it away now is tried when the sweep comes back to it. */
+  async function recheck(upload: Upload, { killedAt, signal }: Run): Promise<void> {
+    const until = killedAt + LEASE_SLACK_MS;
+    const gate = await breaker.enter({ owner: upload.owner, issueId: upload.issueId, until });
+    if (gate.kind !== 'free') return;
+    let contact: Contact = 'none';
+    try {
+      const client = await connect().catch(() => undefined);
+      if (client === undefined) return;
+      const watched = watchList(client);
+      await reconciliation.recheck(watched.client, upload, { until, signal });
+      contact = watched.contact();
+    } finally {
+      await gate.leave(contact);
+    }
   }
 
   /** Throws `ipd_unavailable` when the secret cannot be had. */
@@ -230,14 +242,12 @@ export function createDelivery(parts: {
 
   /** Reads the work item first: a copy of ours ends the attempt, a doubt that is not settled forbids to send. */
   async function lookThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
-    let contact: Contact = 'none';
-    const list: IpdClient['list'] = async (item, signal) => {
-      const listed = await client.list(item, signal);
-      contact = contactOfList(listed);
-      return listed;
-    };
-    const read = (result: Try['result']): Try => ({ contact, result });
-    const finding = await reconciliation.look({ ...client, list }, upload, run.signal);
+    const watched = watchList(client);
+    const read = (result: Try['result']): Try => ({ contact: watched.contact(), result });
+    const finding = await reconciliation.look(watched.client, upload, run.signal);
+    if (finding.kind === 'ours' && upload.doubt === undefined) {
+      reconciliation.reportContradiction(upload, 'has a file that it refused', finding.attachmentId);
+    }
     if (finding.kind !== 'none') return read(readingOf(finding, upload));
     const objection = objectionTo(upload, finding, moment());
     if (objection !== undefined) return read(objection);
@@ -249,23 +259,27 @@ export function createDelivery(parts: {
       const detail = upload.error?.detail;
       return read({ kind: 'set_back', code: 'ipd_unavailable', detail, counts: true });
     }
-    const result = await send(client, settled, { run, known: finding.known });
+    const result = await send(client, settled, { run, ...finding });
     return { contact: contactOfUpload(result), result };
   }
 
   async function send(
     client: IpdClient,
     upload: Delivering,
-    { run, known }: { run: Run; known: string[] },
+    { run, known, listed }: { run: Run; known: string[]; listed: string[] },
   ): Promise<Outcome | Failure> {
     const started = clock.now();
     const sent = await sending.send(client, upload, { run, known });
     if (sent.kind === 'ambiguous') return { kind: 'doubt', detail: sent.detail };
+    if (sent.kind === 'unavailable' && sent.isContradiction) {
+      reconciliation.reportContradiction(upload, sent.detail);
+    }
     if (sent.kind !== 'stored') return sent;
-    const { attachmentId, requestId } = sent;
-    const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: requestId };
+    const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: sent.requestId };
     telemetry.info('IPD took the file', { ...fieldsOf(upload), ...taken });
-    return attachmentId === null ? findAccepted(client, upload, run) : { kind: 'ours', attachmentId };
+    const attachmentId = await reconciliation.checkNamed(upload, sent, listed);
+    if (attachmentId === null) return findAccepted(client, upload, run);
+    return { kind: 'ours', attachmentId, isNamed: true };
   }
 
   /** IPD has the file and named no id. That is written down first; then its list mostly shows the file at once. */
@@ -274,7 +288,7 @@ export function createDelivery(parts: {
     // Whoever was set back comes with many others, each with a turn of two requests: the look gets its own.
     if (upload.error !== undefined) return { kind: 'accepted' };
     const finding = await reconciliation.look(client, after, run.signal);
-    return finding.kind === 'ours' ? { kind: 'ours', attachmentId: finding.ids[0] } : { kind: 'accepted' };
+    return finding.kind === 'ours' ? finding : { kind: 'accepted' };
   }
 
   /** IPD does not have what was sent before: written down before anything is sent again. */
@@ -286,7 +300,7 @@ export function createDelivery(parts: {
 
   async function writeDown(upload: Delivering, outcome: Outcome): Promise<Upload> {
     const { token } = upload.lease;
-    if (outcome.kind === 'ours') return reconciliation.own(upload.id, outcome.attachmentId);
+    if (outcome.kind === 'ours') return reconciliation.own(upload.id, outcome);
     const { upload: after } = await ledger.change(upload.id, (before) => {
       switch (outcome.kind) {
         case 'accepted':
@@ -305,6 +319,17 @@ export function createDelivery(parts: {
   }
 
   return { onRequest, onArrival };
+}
+
+/** A client whose lists tell the breaker something: only what was answered last counts, not what came of it. */
+function watchList(client: IpdClient) {
+  let contact: Contact = 'none';
+  const list: IpdClient['list'] = async (item, signal) => {
+    const listed = await client.list(item, signal);
+    contact = contactOfList(listed);
+    return listed;
+  };
+  return { client: { ...client, list }, contact: () => contact };
 }
 
 /** Whether the record still belongs to this attempt. */

@@ -6,26 +6,36 @@
 import { failures, remarks } from './errors.ts';
 import type { FailureCode } from './errors.ts';
 import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, fileUntil, LATE_ARRIVAL_MS } from './schedule.ts';
-import { isFinal, iso } from './upload.ts';
+import { isFinal, isLive, iso } from './upload.ts';
 import type { Moment, Notice, Policy, Upload } from './upload.ts';
 
 /** Attachments that were looked into and hold other bytes. */
-export function noteForeign(upload: Upload, ids: string[]): Upload | undefined {
+export function noteForeign<T extends Upload>(upload: T, ids: string[]): T {
   return { ...upload, foreign: [...new Set([...(upload.foreign ?? []), ...ids])] };
 }
 
-/** This attachment is ours: a fact, whoever holds the lease. One upload has one; a second is a copy too many. */
+/**
+ * This attachment is to be ours: a fact, whoever holds the lease. One upload has one; a second is a copy too many.
+ * `isNamed`: IPD's own answer to our request says so, so it has the file, whatever the claim of this id comes to.
+ * `sha256`: of the staged file, where it had to be read for that.
+ */
 export function nominate(
   upload: Upload,
-  { attachmentId, now }: { attachmentId: string; now: number },
+  {
+    attachmentId,
+    isNamed = false,
+    sha256,
+    now,
+  }: { attachmentId: string; isNamed?: boolean; sha256?: string | undefined; now: number },
 ): Upload | undefined {
   const own = upload.status === 'delivered' ? upload.attachmentId : upload.candidate;
   if (own === attachmentId) return upload;
-  if (typeof own === 'string') return addDuplicates(upload, [attachmentId]);
-  if (upload.status !== 'delivered') return { ...upload, candidate: attachmentId };
-  // Those who listen were told of a success without an id.
-  const news = { notice: noticeOf('UploadDelivered', now), dueAt: iso(now + CLOSING_PATIENCE_MS) };
-  return { ...upload, attachmentId, reason: undefined, ...news };
+  if (typeof own === 'string') return noteDuplicates(upload, [attachmentId]);
+  if (upload.status === 'delivered') return undefined;
+  const sentSha256 = upload.sentSha256 ?? (upload.resent ? sha256 : undefined);
+  const candidate = { ...upload, candidate: attachmentId, sentSha256 };
+  if (!isNamed) return candidate;
+  return { ...candidate, doubt: { since: iso(now), absences: 0, ...upload.doubt, accepted: true } };
 }
 
 /** IPD has the file, under this id or under one it never told. */
@@ -33,7 +43,12 @@ export function delivered(
   upload: Upload,
   { attachmentId, now, policy }: Moment & { attachmentId: string | null },
 ): Upload | undefined {
-  if (upload.status === 'delivered') return undefined;
+  if (upload.status === 'delivered') {
+    if (upload.attachmentId !== null || attachmentId === null) return undefined;
+    // Those who listen were told of a success without an id.
+    const news = { notice: noticeOf('UploadDelivered', now), dueAt: iso(now + CLOSING_PATIENCE_MS) };
+    return { ...upload, attachmentId, reason: undefined, ...news };
+  }
   const recheckAt = upload.resent ? iso(now + policy.commitWindowMs + CLOCK_SKEW_MS) : undefined;
   return {
     ...upload,
@@ -90,11 +105,38 @@ export function cleaned(upload: Upload): Upload | undefined {
   return { ...upload, dueAt: upload.status === 'delivered' ? upload.recheckAt : undefined };
 }
 
-/** The work item was read once more after a resend; `duplicates` are further copies of ours. */
-export function rechecked(upload: Upload, { duplicates }: { duplicates: string[] }): Upload | undefined {
+/** The look for a second copy begins: one at a time, and not before it is due. */
+export function beginRecheck(
+  upload: Upload,
+  { token, until, now }: { token: string; until: number; now: number },
+): Upload | undefined {
+  if (upload.status !== 'delivered' || upload.recheckAt === undefined) return undefined;
+  if (now < Date.parse(upload.recheckAt) || isLive(upload.recheckLease, now)) return undefined;
+  return { ...upload, recheckLease: { token, until: iso(until) } };
+}
+
+/** That look came to nothing, and is due again. */
+export function putOffRecheck(upload: Upload, { token }: { token: string }): Upload | undefined {
+  if (upload.status !== 'delivered' || upload.recheckLease?.token !== token) return undefined;
+  return { ...upload, recheckLease: undefined };
+}
+
+/** True once nothing more is to be learned from that look: what keeps it away has lasted for a whole retry window. */
+export function isRecheckOver(upload: Upload, { now, policy }: Moment): boolean {
+  if (upload.status !== 'delivered' || upload.recheckAt === undefined) return false;
+  return now > Date.parse(upload.recheckAt) + policy.retryWindowMs;
+}
+
+/** The work item was read once more after a resend, or cannot be. */
+export function rechecked(upload: Upload): Upload | undefined {
   if (upload.status !== 'delivered' || upload.recheckAt === undefined) return undefined;
   const dueAt = upload.notice === undefined ? undefined : upload.dueAt;
-  return { ...addDuplicates(upload, duplicates), recheckAt: undefined, dueAt };
+  return { ...upload, recheckAt: undefined, recheckLease: undefined, dueAt };
+}
+
+/** Further copies of ours in IPD. */
+export function noteDuplicates<T extends Upload>(upload: T, ids: string[]): T {
+  return { ...upload, duplicates: [...new Set([...(upload.duplicates ?? []), ...ids])] };
 }
 
 /** To be told to those who listen: how it ended, and when. */
@@ -105,8 +147,4 @@ export function noticeOf(type: Notice['type'], now: number): Notice {
 /** A file that is tried again and again is not kept for ever. */
 function fileEnd({ stagedAt, storedAt }: Upload, policy: Policy): number {
   return stagedAt === undefined ? Infinity : fileUntil({ stagedAt, storedAt }, policy);
-}
-
-function addDuplicates<T extends Upload>(upload: T, ids: string[]): T {
-  return { ...upload, duplicates: [...new Set([...(upload.duplicates ?? []), ...ids])] };
 }

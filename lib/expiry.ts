@@ -1,8 +1,7 @@
 /**
- * Days after which something goes by itself, against the longest that the schedule may still want it. Pure: config.ts
- * asks at each function's start. By then the deploy is done and S3 goes by the days it has been told: a setting that is
- * too short is found at once, not kept from coming into force. A retry adds nothing: it renews the window, and the file
- * is kept no longer for it (`fileUntil` in schedule.ts).
+ * Days after which something goes by itself, against the longest that the schedule may still want it. Pure. A deploy asks
+ * first (deploy/settings.ts), since afterwards S3 goes by the days it has been told; config.ts asks again in the functions.
+ * A retry adds nothing: it renews the window, and the file is kept no longer for it (`fileUntil` in schedule.ts).
  */
 
 type Settings = {
@@ -14,7 +13,7 @@ type Settings = {
 /** Each of these settings that is too short, in words. Those that nobody has set are somebody else's matter. */
 export function findTooShort(
   { UPLOAD_DEADLINE_HOURS, RETRY_WINDOW_HOURS, FAILED_RETENTION_DAYS }: Settings,
-  given: Record<string, string | undefined>,
+  given: Record<string, unknown>,
 ): string[] {
   const deadlineDays = UPLOAD_DEADLINE_HOURS / 24;
   // What cannot be tried waits for a retention at most, and the file of a failed upload is kept for another.

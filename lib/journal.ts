@@ -75,7 +75,13 @@ function measuresOf(before: Upload | undefined, after: Upload): Measures {
     ...((isNewly('delivered') || isNewly('failed')) && { Attempts: after.attempts }),
     ...(isNewDoubt(before, after) && { Doubts: 1 }),
     ...(duplicates > 0 && { Duplicates: duplicates }),
+    // IPD said that it has the file, and shows none.
+    ...(isNewly('delivered') && isWithoutId(after) && { Contradictions: 1 }),
   };
+}
+
+function isWithoutId(upload: Upload): boolean {
+  return upload.status === 'delivered' && upload.attachmentId === null;
 }
 
 function hasArrived(before: Upload | undefined, after: Upload): boolean {

@@ -8,14 +8,14 @@ import type { Contact } from './breaker.ts';
 import { AppError, isFailureCode, isSetbackCode } from './errors.ts';
 import type { FailureCode } from './errors.ts';
 import { LIST_LIMIT } from './ipd/client.ts';
-import type { Attachment } from './ipd/client.ts';
+import type { Listing } from './ipd/client.ts';
 import type { Failure } from './ipd/errors.ts';
-import type { Finding } from './reconciliation.ts';
+import type { Finding, Match, Reading } from './reconciliation.ts';
 import type { Delivering, Moment } from './upload.ts';
 
 /** What became of an attempt. */
 export type Outcome =
-  | { kind: 'ours'; attachmentId: string }
+  | ({ kind: 'ours' } & Match)
   | { kind: 'accepted' }
   | { kind: 'doubt'; detail: string }
   | { kind: 'missed' }
@@ -31,10 +31,11 @@ export function readingOf(
     // A reading changes nothing, so whatever became of it is no doubt.
     case 'ambiguous':
       return { ...finding, kind: 'unavailable' };
-    case 'ours':
-      return { kind: 'ours', attachmentId: finding.ids[0] };
     case 'unproven':
+    case 'unread':
       return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: true };
+    case 'unfinished':
+      return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: false };
     case 'refused':
       return upload.doubt === undefined
         ? finding
@@ -45,11 +46,7 @@ export function readingOf(
 }
 
 /** Why nothing may be sent though no attachment is ours: a doubt that is not settled, or no room. */
-export function objectionTo(
-  { doubt }: Delivering,
-  { isFull }: { isFull: boolean },
-  moment: Moment,
-): Outcome | undefined {
+export function objectionTo({ doubt }: Delivering, { isFull }: Reading, moment: Moment): Outcome | undefined {
   if (doubt === undefined) {
     const detail = `${LIST_LIMIT} attachments are there already`;
     return isFull ? { kind: 'failed', code: 'work_item_full', detail } : undefined;
@@ -89,7 +86,7 @@ export function outcomeOf(error: unknown): Outcome {
 }
 
 /** What the breaker learns from a list: it carries nothing of a user's but the number of a work item. */
-export function contactOfList(listed: { attachments: Attachment[] } | Failure): Contact {
+export function contactOfList(listed: Listing | Failure): Contact {
   if (!('kind' in listed)) return 'listed';
   switch (listed.kind) {
     case 'locked_out':

@@ -39,7 +39,7 @@ export function createPreflight(parts: {
   /** Throws `work_item_missing`, `work_item_full` or `ipd_forbidden` where IPD says so. */
   async function checkWorkItem(item: WorkItem): Promise<void> {
     if (!parts.preflight) return;
-    const gate = await breaker.enter(item);
+    const gate = await breaker.enter({ issueId: item.issueId });
     if (gate.kind !== 'free') return;
     const client = await reachIpd();
     if (client === undefined) return;

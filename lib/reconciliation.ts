@@ -1,16 +1,18 @@
 /**
- * Which of a work item's attachments is ours, and making it ours. The list alone never says: a candidate has
- * our size, was not there before we sent anything, belongs to no other upload, and holds our bytes.
- * Never sends a file.
+ * Which of a work item's attachments is ours, and making it ours. Neither the list nor IPD's answer says so alone: a
+ * candidate has our size or an unknown one, was not there before we sent anything, belongs to no other upload, and holds
+ * our bytes. Never sends a file.
  */
 import { createHash } from 'node:crypto';
+import { rejectCandidate } from './attempts.ts';
 import type { Clock } from './clock.ts';
+import * as endings from './endings.ts';
+import { AppError } from './errors.ts';
 import { createCollector } from './garbage.ts';
 import { LIST_LIMIT } from './ipd/client.ts';
-import type { IpdClient } from './ipd/client.ts';
+import type { IpdClient, Stored } from './ipd/client.ts';
 import type { Failure } from './ipd/errors.ts';
 import type { Ledger } from './ledger.ts';
-import { delivered, nominate, noteForeign, rechecked } from './endings.ts';
 import type { Staging } from './staging.ts';
 import type { Telemetry } from './telemetry.ts';
 import { stagingKey } from './upload.ts';
@@ -18,14 +20,39 @@ import type { Policy, Upload } from './upload.ts';
 
 export type Reconciliation = ReturnType<typeof createReconciliation>;
 
+/** Attachments that are ours: one, and further copies of it. */
+export type Match = {
+  attachmentId: string;
+  copies?: string[];
+  /** Of the staged file, where it had to be read for that. */
+  sha256?: string | undefined;
+  /** IPD's own answer to our request names it. */
+  isNamed?: boolean;
+};
+
+/** What a list says before anything is compared by bytes. */
+export type Reading = {
+  /** All that it shows. */
+  listed: string[];
+  /** Those of equal or unknown size. */
+  known: string[];
+  /** It may hide some. */
+  isFull: boolean;
+};
+
 export type Finding =
-  /** These are ours, the oldest first. */
-  | { kind: 'ours'; ids: [string, ...string[]] }
-  /** None is ours. `known`: those of equal size; `isFull`: the list may hide some. */
-  | { kind: 'none'; known: string[]; isFull: boolean }
+  | ({ kind: 'ours' } & Match)
+  | ({ kind: 'none' } & Reading)
   /** One may be ours, but IPD does not let us look into it. */
   | { kind: 'unproven'; detail: string }
+  /** There are more to look into than one look takes. */
+  | { kind: 'unfinished'; detail: string }
+  /** IPD gave no list, where the absence of ours would have to be proved. */
+  | { kind: 'unread'; detail: string }
   | Failure;
+
+/** Each may be as large as the file: a look has to end within the time of one delivery. */
+const DOWNLOADS_A_LOOK = 5;
 
 export function createReconciliation(parts: {
   ledger: Ledger;
@@ -35,53 +62,70 @@ export function createReconciliation(parts: {
   telemetry: Telemetry;
 }) {
   const { ledger, staging, clock, policy, telemetry } = parts;
+  const moment = () => ({ now: clock.now(), policy });
 
   /**
-   * Reads the work item. Before anything was sent there are no candidates, and what is there of equal size
+   * Reads the work item. Before anything was sent there are no candidates, and what is there of equal or unknown size
    * becomes `known`. Throws what reading the staged file throws.
    */
   async function look(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<Finding> {
     const listed = await client.list(upload, signal);
     if ('kind' in listed) return listed;
-    const sameSize = listed.attachments.filter(({ size }) => size === upload.size).map(({ id }) => id);
-    const none: Finding = { kind: 'none', known: sameSize, isFull: listed.attachments.length >= LIST_LIMIT };
+    const { attachments, isGiven } = listed;
+    if (!isGiven && needsProof(upload)) return { kind: 'unread', detail: 'IPD gave no list of attachments' };
+    const known = attachments.filter(({ size }) => size === undefined || size === upload.size);
+    const none: Finding = {
+      kind: 'none',
+      listed: attachments.map(({ id }) => id),
+      known: known.map(({ id }) => id),
+      isFull: attachments.length >= LIST_LIMIT,
+    };
     if (upload.known === undefined) return none;
     const settled = new Set([...upload.known, ...(upload.foreign ?? []), ...ownIds(upload)]);
-    const candidates = await unclaimed(
-      upload,
-      sameSize.filter((id) => !settled.has(id)),
-    );
+    const fresh = known.filter(({ id }) => !settled.has(id));
+    const claims = await ledger.findClaims(fresh.map(({ id }) => id));
+    const candidates = fresh.filter(({ id }) => (claims.get(id) ?? upload.id) === upload.id);
     if (candidates.length === 0) return none;
     return prove(client, upload, { candidates, none, signal });
   }
 
-  async function unclaimed(upload: Upload, ids: string[]): Promise<string[]> {
-    const claims = await ledger.findClaims(ids);
-    return ids.filter((id) => (claims.get(id) ?? upload.id) === upload.id);
-  }
-
-  /** Downloads each candidate and compares; those of others are remembered, so that nothing is downloaded twice. */
+  /** Downloads candidates and compares; those of others are remembered, so that nothing is downloaded twice. */
   async function prove(
     client: IpdClient,
     upload: Upload,
-    { candidates, none, signal }: { candidates: string[]; none: Finding; signal: AbortSignal },
+    {
+      candidates,
+      none,
+      signal,
+    }: { candidates: { id: string; size: number | undefined }[]; none: Finding; signal: AbortSignal },
   ): Promise<Finding> {
-    const expected = upload.sha256 ?? upload.sentSha256 ?? (await hashStaged(upload, signal));
+    const sha256 = upload.sha256 ?? upload.sentSha256 ?? (await hashStaged(upload, signal));
     const ours: string[] = [];
     let unproven: string | undefined;
-    for (const id of candidates) {
+    for (const { id, size } of candidates.slice(0, DOWNLOADS_A_LOOK)) {
       const file = await client.download({ projectId: upload.projectId, id }, signal);
       if (file.kind === 'refused') unproven = file.detail;
       else if (file.kind !== 'file') return file;
       else {
-        const hash = await hashOf(file.body, upload.size);
-        if (typeof hash !== 'string') return hash;
-        if (hash === expected) ours.push(id);
-        else await ledger.change(upload.id, (before) => noteForeign(before, [id]));
+        const content = await hashOf(file.body, upload.size);
+        if (content.kind !== 'content') return content;
+        const isOfLength = content.bytes === upload.size;
+        // Where the list has our size, another length is no file, but what was said in its place; so may a page be.
+        if (!isOfLength && (size !== undefined || file.isPage)) {
+          return {
+            kind: 'unavailable',
+            detail: 'the download of an attachment was answered with something else',
+          };
+        }
+        if (isOfLength && content.sha256 === sha256) ours.push(id);
+        else await ledger.change(upload.id, (before) => endings.noteForeign(before, [id]));
       }
     }
-    const [first, ...more] = ours;
-    if (first !== undefined) return { kind: 'ours', ids: [first, ...more] };
+    const [attachmentId, ...copies] = ours;
+    if (attachmentId !== undefined) return { kind: 'ours', attachmentId, copies, sha256 };
+    if (candidates.length > DOWNLOADS_A_LOOK) {
+      return { kind: 'unfinished', detail: `${candidates.length} attachments may be ours` };
+    }
     // One that may not be looked into may be ours: while IPD may have the file, that settles nothing.
     return unproven === undefined || upload.doubt === undefined
       ? none
@@ -98,54 +142,128 @@ export function createReconciliation(parts: {
     return hash.digest('hex');
   }
 
-  /** Makes an attachment ours. In this order a crash leaves something that can be finished: candidate, claim, state. */
-  async function own(uploadId: string, attachmentId: string): Promise<Upload> {
+  /**
+   * The id that IPD's answer names, or null where it cannot be the one of this file: the list that was read before the
+   * file was sent had it, it is of another size, or another upload's. Then the answer is a success without an id.
+   */
+  async function checkNamed(
+    upload: Upload,
+    { attachmentId, statedSize }: Stored,
+    listed: string[],
+  ): Promise<string | null> {
+    if (attachmentId === null) return null;
+    const before = new Set([...listed, ...(upload.known ?? []), ...(upload.foreign ?? [])]);
+    const owner = (await ledger.findClaims([attachmentId])).get(attachmentId) ?? upload.id;
+    const objection =
+      (before.has(attachmentId) && 'names an attachment that was there before') ||
+      (statedSize !== undefined && statedSize !== upload.size && 'names an attachment of another size') ||
+      (owner !== upload.id && "names another upload's attachment");
+    if (objection === false) return attachmentId;
+    reportContradiction(upload, objection, attachmentId);
+    return null;
+  }
+
+  /**
+   * Makes an attachment ours. In this order a crash leaves something that can be finished: candidate, claim, state. One
+   * that another upload has is given up, and looked for again.
+   */
+  async function own(uploadId: string, { attachmentId, copies = [], ...match }: Match): Promise<Upload> {
     const { upload: nominated } = await ledger.change(uploadId, (before) =>
-      nominate(before, { attachmentId, now: clock.now() }),
+      endings.nominate(before, { attachmentId, ...match, now: clock.now() }),
     );
-    await claim(nominated, attachmentId);
-    if (nominated.duplicates?.includes(attachmentId)) alarm(nominated, attachmentId);
-    const mine = nominated.candidate ?? attachmentId;
-    if (mine !== attachmentId) await claim(nominated, mine);
-    const now = clock.now();
-    const { upload } = await ledger.change(nominated, (before) =>
-      delivered(before, { attachmentId: mine, now, policy }),
+    let current = await claim(nominated, attachmentId);
+    if (current.duplicates?.includes(attachmentId)) reportDuplicate(current, attachmentId);
+    // Another function has found another copy first.
+    if (current.candidate !== undefined) current = await claim(current, current.candidate);
+    current = await ownCopies(current, copies);
+    const mine = current.candidate ?? (current.foreign?.includes(attachmentId) ? undefined : attachmentId);
+    if (mine === undefined) return current;
+    const { upload } = await ledger.change(current, (before) =>
+      endings.delivered(before, { attachmentId: mine, ...moment() }),
     );
     return upload;
   }
 
-  /** A window after a resend: has the first copy shown up after all? IPD cannot delete, so a person has to know. */
-  async function recheck(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<void> {
-    if (upload.status !== 'delivered' || upload.recheckAt === undefined) return;
-    if (clock.now() < Date.parse(upload.recheckAt)) return;
-    const finding = await look(client, upload, signal);
-    // What cannot be read now is read when the sweep comes back to it; what is gone for good holds no copies.
-    if (finding.kind !== 'none' && finding.kind !== 'ours' && finding.kind !== 'refused') return;
-    const duplicates = finding.kind === 'ours' ? finding.ids : [];
-    for (const id of duplicates) {
-      await claim(upload, id);
-      alarm(upload, id);
+  /** Further copies of ours: claimed, so that no other upload takes one for its own, and told to a person. */
+  async function ownCopies(upload: Upload, ids: string[]): Promise<Upload> {
+    const owners = await Promise.all(ids.map((id) => ledger.claimAttachment(id, upload.id)));
+    const duplicates = ids.filter((_id, index) => owners[index] === upload.id);
+    if (duplicates.length === 0) return upload;
+    const noted = await ledger.change(upload, (before) => endings.noteDuplicates(before, duplicates));
+    for (const id of duplicates) reportDuplicate(upload, id);
+    return noted.upload;
+  }
+
+  /**
+   * A window after a resend: has the first copy shown up after all? IPD cannot delete, so a person has to know. Waits while
+   * another upload holds the work item: its copy could be taken for ours. `until`: when this function is dead for sure.
+   */
+  async function recheck(
+    client: IpdClient,
+    upload: Upload,
+    { until, signal }: { until: number; signal: AbortSignal },
+  ): Promise<Finding | undefined> {
+    const token = clock.uuid();
+    const begun = await ledger.change(upload, (before) =>
+      endings.beginRecheck(before, { token, until, now: clock.now() }),
+    );
+    if (!begun.changed) return undefined;
+    try {
+      if (!(await ledger.takeWorkItem(begun.upload))) return undefined;
+      let current = begun.upload;
+      let finding = await look(client, current, signal);
+      while (finding.kind === 'ours') {
+        current = await ownCopies(current, [finding.attachmentId, ...(finding.copies ?? [])]);
+        finding = await look(client, current, signal);
+      }
+      // What cannot be read now is read when the sweep comes back to it; what is gone for good holds no copies.
+      if (finding.kind === 'none' || finding.kind === 'refused') {
+        // The function that had to remove it may have died; no other comes back to it.
+        await staging.remove(stagingKey(upload.id));
+        await ledger.change(upload.id, endings.rechecked);
+      }
+      return finding;
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'staged_file_missing')) throw error;
+      reportUnchecked(upload, error);
+      await ledger.change(upload.id, endings.rechecked);
+      return undefined;
+    } finally {
+      await ledger.change(upload.id, (before) => endings.putOffRecheck(before, { token }));
     }
-    // Whoever was to do it may have died; afterwards nobody comes back to it.
-    await staging.remove(stagingKey(upload.id));
-    await ledger.change(upload, (before) => rechecked(before, { duplicates }));
   }
 
-  async function claim(upload: Upload, attachmentId: string): Promise<void> {
+  /** Claims an attachment; one that another upload has is no candidate of ours any more. */
+  async function claim(upload: Upload, attachmentId: string): Promise<Upload> {
     const owner = await ledger.claimAttachment(attachmentId, upload.id);
-    if (owner === upload.id) return;
-    telemetry.error('attachment belongs to another upload', new Error('double claim'), {
-      uploadId: upload.id,
-      owner,
-      attachmentId,
-    });
+    if (owner === upload.id) return upload;
+    reportContradiction(upload, 'one attachment seems to be that of two uploads', attachmentId);
+    const { upload: after } = await ledger.change(upload, (before) =>
+      rejectCandidate(before, { attachmentId, ...moment() }),
+    );
+    return after;
   }
 
-  function alarm(upload: Upload, attachmentId: string): void {
+  /** What IPD says cannot all be true: a person has to know, and so has the one who runs it. */
+  function reportContradiction(upload: Upload, what: string, attachmentId?: string): void {
+    telemetry.error('IPD contradicts itself', new Error(what), { uploadId: upload.id, attachmentId });
+    telemetry.measure({ Contradictions: 1 });
+  }
+
+  function reportDuplicate(upload: Upload, attachmentId: string): void {
     telemetry.error('duplicate attachment', new Error('duplicate'), { uploadId: upload.id, attachmentId });
   }
 
-  return { look, own, recheck };
+  function reportUnchecked(upload: Upload, error: unknown): void {
+    telemetry.error('a second copy cannot be looked for', error, { uploadId: upload.id });
+  }
+
+  return { look, checkNamed, own, recheck, reportContradiction };
+}
+
+/** Where IPD may have a copy, a missing list must not pass for an empty one. How IPD lists nothing is not documented. */
+function needsProof({ doubt, status }: Upload): boolean {
+  return status === 'delivered' || doubt !== undefined;
 }
 
 function ownIds(upload: Upload): string[] {
@@ -153,8 +271,11 @@ function ownIds(upload: Upload): string[] {
   return [...(id === null ? [] : [id]), ...(upload.duplicates ?? [])];
 }
 
-/** A download that breaks off proves nothing, nor does one of another length: that is some proxy's page, not the file. */
-async function hashOf(body: AsyncIterable<Uint8Array>, size: number): Promise<string | Failure> {
+/** Reads no further than one byte past `size`; a download that breaks off says nothing. */
+async function hashOf(
+  body: AsyncIterable<Uint8Array>,
+  size: number,
+): Promise<{ kind: 'content'; sha256: string; bytes: number } | Failure> {
   const hash = createHash('sha256');
   const collect = createCollector();
   let bytes = 0;
@@ -163,10 +284,10 @@ async function hashOf(body: AsyncIterable<Uint8Array>, size: number): Promise<st
       collect(chunk);
       hash.update(chunk);
       bytes += chunk.length;
+      if (bytes > size) break;
     }
   } catch {
     return { kind: 'unavailable', detail: 'the download of an attachment broke off' };
   }
-  if (bytes === size) return hash.digest('hex');
-  return { kind: 'unavailable', detail: `the download of an attachment gave ${bytes} of ${size} bytes` };
+  return { kind: 'content', sha256: hash.digest('hex'), bytes };
 }

@@ -22,8 +22,11 @@ export type Sending = ReturnType<typeof createSending>;
 
 type Sent = Stored | Failure;
 
-/** Time that must be left at the fence to hear IPD's answer and write it down. */
-const FENCE_MARGIN_MS = 15_000;
+/**
+ * Time that must be left of the lease at the fence: 20 s for IPD to answer, which is a doubt once the run's signal has
+ * aborted; 10 s to write down how it ended; 5 s by which the lease is longer than the function's life.
+ */
+const FENCE_MARGIN_MS = 35_000;
 const PROGRESS_EVERY_MS = 5_000;
 
 export function createSending({

@@ -133,11 +133,20 @@ export function createSweep(parts: {
       case 'failed':
       case 'cancelled': {
         if (upload.status !== 'delivered' || !isDue(upload.recheckAt, now)) return end(upload, now);
+        if (endings.isRecheckOver(upload, { now, policy })) return giveUpRecheck(upload);
         await arrivals.discard(upload);
         await ask(upload, Date.parse(upload.recheckAt));
         await closing.announce(upload);
       }
     }
+  }
+
+  /** Nothing may keep a record due for ever; that a second copy was not looked for is told to a person. */
+  async function giveUpRecheck(upload: Upload): Promise<void> {
+    const why = new Error('the work item could not be read, or was never free, in time');
+    telemetry.error('a second copy cannot be looked for', why, { uploadId: upload.id });
+    const { upload: after } = await ledger.change(upload, endings.rechecked);
+    await closing.close(after);
   }
 
   /** The file of a failed upload is kept for a while: its owner may want it tried again. That of others may yet arrive. */

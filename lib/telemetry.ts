@@ -31,6 +31,8 @@ const UNITS = {
   /** Answers of IPD that got lost, so that it may have the file. */
   Doubts: Count,
   Duplicates: Count,
+  /** Answers of IPD that cannot all be true: an id that is another's, a success without a trace. */
+  Contradictions: Count,
   /** IPD did not take our credentials, or they could not be read. */
   AuthenticationFailures: Count,
   /** IPD asked for fewer requests. */

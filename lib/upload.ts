@@ -93,14 +93,14 @@ const base = {
   readyAt: time.optional(),
   /** How often in a row IPD has asked for fewer requests. */
   throttles: z.int().optional(),
-  /** Attachments of equal size that the work item had before anything was sent; never renewed. */
+  /** Attachments of equal or unknown size that the work item had before anything was sent; never renewed. */
   known: z.array(z.string()).optional(),
-  /** Attachments of equal size that came later and hold other bytes. */
+  /** Attachments that came later and hold other bytes, or belong to another upload. */
   foreign: z.array(z.string()).optional(),
   doubt: doubt.optional(),
   /** It was sent again after a doubt, so a first copy may still show up. */
   resent: z.boolean().optional(),
-  /** Hex SHA-256 of the bytes that were sent again. */
+  /** Hex SHA-256 of a file that was sent again: what a second copy is told by once the staged file is gone. */
   sentSha256: z.string().optional(),
   /** An attachment that is ours and is being claimed. */
   candidate: z.string().optional(),
@@ -143,6 +143,8 @@ export const uploadSchema = z.discriminatedUnion('status', [
     deliveredAt: time,
     /** When to look for a second copy. */
     recheckAt: time.optional(),
+    /** Held while that look goes on. */
+    recheckLease: lease.optional(),
   }),
   z.object({ ...base, status: z.literal('failed'), error: mishap, keepUntil: time }),
   z.object({ ...base, status: z.literal('expired') }),
@@ -240,11 +242,16 @@ export function mayBeInIpd(upload: Upload): boolean {
 
 /**
  * True while another upload of the same size must keep away from the work item: their copies could not be told apart.
- * So it is until the look for a second copy, which takes whatever nobody has claimed.
+ * A delivered upload needs it only for the look for a second copy, which claims every equal file without an owner.
  */
-export function occupiesWorkItem(upload: Upload): boolean {
-  if (upload.status === 'delivered') return upload.recheckAt !== undefined;
+export function occupiesWorkItem(upload: Upload, now: number): boolean {
+  if (upload.status === 'delivered') return isLive(upload.recheckLease, now);
   return !isFinal(upload) && (upload.status === 'delivering' || mayBeInIpd(upload));
+}
+
+/** True while a lease keeps others out. */
+export function isLive(held: z.infer<typeof lease> | undefined, now: number): boolean {
+  return held !== undefined && now < Date.parse(held.until);
 }
 
 /** A moment as records keep it. */

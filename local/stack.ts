@@ -9,6 +9,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { findProblems } from '../deploy/settings.ts';
 import { startApplication } from './application.ts';
 import { startDynamoDb } from './dynamodb.ts';
 import { createPage } from './gateway/page.ts';
@@ -67,6 +68,8 @@ export async function startStack(options: StackOptions) {
 
 async function assemble(options: StackOptions, stops: Stops) {
   const env = { ...process.env, ...options.environment };
+  const problems = findProblems(env, { kind: 'local' });
+  if (problems.length > 0) throw new Error(problems.join('\n'));
   const directory = options.serviceDirectory ?? join(import.meta.dirname, '..');
   const { provider, functions } = readService({ directory, env });
   const iam = createIam(Object.keys(functions));

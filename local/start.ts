@@ -74,16 +74,16 @@ async function refuseSecondStack(): Promise<void> {
   );
 }
 
-/** The first line of what went wrong: a stack trace of this machine helps nobody here. */
-function firstLine(error: unknown): string {
+/** What went wrong, without a function's stack trace: that of this machine helps nobody here. */
+function describe(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split('\n')[0]?.replace(/^Error: /, '') ?? text;
+  return text.replace(/\n\s+at .*/s, '').replace(/^Error: /, '');
 }
 
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    process.stderr.write(`${firstLine(error)}\n`);
+    process.stderr.write(`${describe(error)}\n`);
     process.exit(1);
   },
 );

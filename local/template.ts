@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { applyConditions } from './conditions.ts';
 import { parseTemplateYaml, resolveIntrinsics } from './intrinsics.ts';
 import type { References } from './intrinsics.ts';
 import { resolveVariables } from './variables.ts';
@@ -45,6 +46,10 @@ export interface FunctionDefinition {
 /** What serverless itself assumes when the file is silent. */
 const DEFAULT_TIMEOUT_SECONDS = 6;
 const DEFAULT_MEMORY_MB = 1024;
+
+/** serverless takes one part of the template, or a list of them. */
+const listOf = <S extends z.ZodType>(part: S) =>
+  z.union([part.transform((one) => [one]), z.array(part)]).default([]);
 
 const jsonSchema = z.json();
 const variablesSchema = z.record(z.string(), jsonSchema).default({});
@@ -123,14 +128,16 @@ const serviceSchema = z.looseObject({
       .default({ authorizers: {} }),
   }),
   functions: z.record(z.string(), functionSchema).default({}),
-  resources: z
-    .union([
-      z
-        .looseObject({ Resources: z.record(z.string(), resourceSchema).optional() })
-        .transform((part) => [part]),
-      z.array(z.looseObject({ Resources: z.record(z.string(), resourceSchema).optional() })),
-    ])
-    .default([]),
+  resources: listOf(z.looseObject({ Resources: z.record(z.string(), resourceSchema).optional() })),
+});
+
+const conditionsSchema = z.looseObject({
+  resources: listOf(
+    z.looseObject({
+      Parameters: z.record(z.string(), z.looseObject({ Default: jsonSchema.optional() })).optional(),
+      Conditions: variablesSchema,
+    }),
+  ),
 });
 
 /** Reads and resolves the service file; throws an error that names the place of anything it does not know. */
@@ -157,7 +164,8 @@ export function readService(options: {
     parameters: { ...params['default'], ...params[stage] },
     readFile: read,
   });
-  return parse(serviceSchema, document, 'serverless.yml');
+  const { resources } = parse(conditionsSchema, document, 'serverless.yml');
+  return parse(serviceSchema, applyConditions(document, resources), 'serverless.yml');
 }
 
 /** All resources of the service by their logical id. */

@@ -7,6 +7,7 @@ import { deadLetters } from './dead-letters.ts';
 import { list } from './list.ts';
 import { describeTrouble, useAccount } from './place.ts';
 import { probe } from './probe.ts';
+import { protect } from './protect.ts';
 import { redrive } from './redrive.ts';
 import { show } from './show.ts';
 import { smoke } from './smoke.ts';
@@ -18,7 +19,15 @@ type Order = Given & { task: Task };
 /** `print` is for results, `note` for everything else. */
 type Surroundings = { signal: AbortSignal; print: Say; note: Say };
 
-const TASKS: Record<string, Task> = { list, show, redrive, 'dead-letters': deadLetters, probe, smoke };
+const TASKS: Record<string, Task> = {
+  list,
+  show,
+  redrive,
+  'dead-letters': deadLetters,
+  probe,
+  smoke,
+  protect,
+};
 /** What says which deployment, and how to answer: any command takes these. */
 const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'json', 'help']);
 

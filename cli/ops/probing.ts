@@ -3,6 +3,7 @@
  * question allows, since nothing that is attached can be removed by a program.
  */
 import { LIST_LIMIT } from '../../lib/ipd/client.ts';
+import type { Attachment } from '../../lib/ipd/client.ts';
 import { pauseAfter } from './tenant.ts';
 import type { Sample, Tenant, Way } from './tenant.ts';
 
@@ -139,7 +140,7 @@ export async function measureBodies(way: Way, slowSeconds: number) {
 export async function measureFullness(tenant: Tenant, way: Way) {
   const before = await tenant.list();
   let files = before.length;
-  let bytes = before.reduce((sum, { size }) => sum + Math.max(size, 0), 0);
+  let bytes = before.reduce((sum, { size }) => sum + (size ?? 0), 0);
   let refusal: string | undefined;
   while (refusal === undefined && files <= LIST_LIMIT) {
     const sample = await way.upload(bytes < FULL_BYTES ? { size: BIG_BYTES + files } : {});
@@ -167,7 +168,7 @@ async function showsUp(
   }
 }
 
-function isSame(listed: { id: string; size: number }, { attachmentId, size }: Sample): boolean {
+function isSame(listed: Attachment, { attachmentId, size }: Sample): boolean {
   return attachmentId === null ? listed.size === size : listed.id === attachmentId;
 }
 

@@ -49,7 +49,7 @@ async function lookAround({ ledger, staging, breaker }: Opened, upload: Upload) 
   const holding = holder === undefined || holder === upload.id ? upload : await ledger.find(holder);
   return {
     /** The upload that keeps others of this size away from the work item. */
-    workItemHeldBy: holding !== undefined && occupiesWorkItem(holding) ? holding.id : undefined,
+    workItemHeldBy: holding !== undefined && occupiesWorkItem(holding, Date.now()) ? holding.id : undefined,
     claims: Object.fromEntries(claims),
     stagedBytes: staged?.size,
     breaker: state,

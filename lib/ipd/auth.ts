@@ -120,7 +120,7 @@ export function createTokenSource(options: {
       current = { token, refreshAt: refreshTime(answer.text, clock) };
       return asHeaders(token);
     }
-    const verdict = classify(answer);
+    const verdict = classify(answer, [user.username, user.domain]);
     if (verdict.kind === 'locked_out' || verdict.kind === 'throttled') return { verdict };
     return { verdict: { kind: 'unavailable', detail: `IAM gave no token: HTTP ${answer.status}` } };
   }

@@ -33,8 +33,11 @@ export type IpdOptions = {
 
 export type WorkItem = { projectId: string; issueId: string };
 
-/** An attachment as the list shows it; `size` in bytes, `name` for people only. */
-export type Attachment = { id: string; size: number; name: string };
+/** An attachment as the list shows it; `size` in bytes, undefined where that cannot be read; `name` for people only. */
+export type Attachment = { id: string; size: number | undefined; name: string };
+
+/** A work item's attachments. `isGiven` is false for a success that gave no list at all, not even an empty one. */
+export type Listing = { attachments: Attachment[]; isGiven: boolean };
 
 export type UploadRequest = WorkItem & {
   filename: string;
@@ -47,8 +50,16 @@ export type UploadRequest = WorkItem & {
   signal: AbortSignal;
 };
 
-/** IPD has the file; null: it did not say under which id. `requestId` is its own of the exchange. */
-export type Stored = { kind: 'stored'; attachmentId: string | null; requestId: string | undefined };
+/**
+ * IPD has the file; null: it did not name exactly one id. `statedSize`: what it says of that one's size in bytes, where that
+ * can be read. `requestId` is its own of the exchange.
+ */
+export type Stored = {
+  kind: 'stored';
+  attachmentId: string | null;
+  statedSize: number | undefined;
+  requestId: string | undefined;
+};
 
 /** The list of a work item holds at most 100 elements and has no paging. */
 export const LIST_LIMIT = 100;
@@ -57,7 +68,11 @@ const IDLE_MS = 60_000;
 
 const FIELD = 'attachment';
 
-const size = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]).nullish();
+/** Documented as a number, seen as a string; anything else says nothing. */
+const size = z
+  .union([z.int().nonnegative(), z.string().regex(/^\d+$/).transform(Number)])
+  .optional()
+  .catch(undefined);
 const name = z.string().nullish();
 /** Ids are longer than a JavaScript number can hold: a number here has lost digits already, so only strings count. */
 const listAnswer = z.object({
@@ -74,7 +89,9 @@ const listAnswer = z.object({
     )
     .nullish(),
 });
-const uploadAnswer = z.object({ result: z.tuple([z.object({ id: z.string().min(1) })]).rest(z.unknown()) });
+const uploadAnswer = z.object({
+  result: z.tuple([z.object({ id: z.string().min(1), filesize: size, file_size: size })]),
+});
 
 type Call = {
   method: 'GET' | 'POST';
@@ -94,6 +111,11 @@ export function createIpdClient(options: IpdOptions) {
   const accessKey = options.auth === 'token' ? undefined : credentials.accessKey;
   const user = options.auth === 'aksk' ? undefined : credentials.user;
   const tokens = user && createTokenSource({ ...options, user });
+  const ours = [
+    credentials.accessKey?.accessKey,
+    credentials.user?.username,
+    credentials.user?.domain,
+  ].filter((word) => word !== undefined);
   if (accessKey === undefined && tokens === undefined) {
     throw new Error(`IPD_CREDENTIALS: nothing in them fits IPD_AUTH=${options.auth}`);
   }
@@ -108,18 +130,19 @@ export function createIpdClient(options: IpdOptions) {
    * The work item's attachments, at most `LIST_LIMIT` of them.
    * https://support.huaweicloud.com/api-projectman/ShowIpdAttachmentByWorkItemId.html
    */
-  async function list(item: WorkItem, signal: AbortSignal): Promise<{ attachments: Attachment[] } | Failure> {
+  async function list(item: WorkItem, signal: AbortSignal): Promise<Listing | Failure> {
     const path = `/v1/ipdprojectservice/projects/${item.projectId}/attachments?issue_id=${item.issueId}`;
     const verdict = await withFreshToken(() => ask({ method: 'GET', path, signal }));
     if (verdict.kind !== 'success') return verdict;
     const parsed = listAnswer.safeParse(verdict.body);
     if (!parsed.success) return { kind: 'ambiguous', detail: 'the list of attachments cannot be read' };
-    const attachments = (parsed.data.result ?? []).map((row) => ({
+    const { result } = parsed.data;
+    const attachments = (result ?? []).map((row) => ({
       id: row.id,
-      size: row.file_size ?? row.filesize ?? -1,
+      size: row.file_size ?? row.filesize,
       name: row.file_name ?? row.store_filename ?? row.title ?? '',
     }));
-    return { attachments };
+    return { attachments, isGiven: Array.isArray(result) };
   }
 
   /**
@@ -162,28 +185,42 @@ export function createIpdClient(options: IpdOptions) {
     await pouring?.catch(() => undefined);
     if (interruption !== undefined) throw interruption.cause;
     if (verdict.kind === 'success') {
-      if (!released) return { kind: 'unavailable', detail: 'success for a request that was not complete' };
-      const parsed = uploadAnswer.safeParse(verdict.body);
-      const attachmentId = parsed.success ? parsed.data.result[0].id : null;
-      return { kind: 'stored', attachmentId, requestId: verdict.requestId };
+      if (!released) {
+        const detail = 'success for a request that was not complete';
+        return { kind: 'unavailable', detail, isContradiction: true };
+      }
+      const [named] = uploadAnswer.safeParse(verdict.body).data?.result ?? [];
+      return {
+        kind: 'stored',
+        attachmentId: named?.id ?? null,
+        statedSize: named?.filesize ?? named?.file_size,
+        requestId: verdict.requestId,
+      };
+    }
+    // Words that ask for patience do not say that nothing was stored.
+    if (released && verdict.kind === 'throttled' && !verdict.isRefusal) {
+      return { kind: 'ambiguous', detail: verdict.detail };
     }
     // Without the closing boundary there is nothing that IPD could have stored.
     return verdict.kind === 'ambiguous' && !released ? { ...verdict, kind: 'unavailable' } : verdict;
   }
 
   /**
-   * An attachment's bytes; whoever asks for them reads or closes the stream.
+   * An attachment's bytes, which the caller reads or closes. `isPage`: a web page or JSON, which an attachment may be, but so
+   * is what a proxy or IPD itself says in place of one.
    * https://support.huaweicloud.com/intl/zh-cn/api-projectman/DownloadIpdIssueAttachment.html
    */
   async function download(
     attachment: { projectId: string; id: string },
     signal: AbortSignal,
-  ): Promise<{ kind: 'file'; body: AsyncIterable<Uint8Array> } | Failure> {
+  ): Promise<{ kind: 'file'; isPage: boolean; body: AsyncIterable<Uint8Array> } | Failure> {
     const path = `/v1/ipdprojectservice/projects/${attachment.projectId}/attachments/download/${attachment.id}`;
     return withFreshToken(async () => {
       const reply = await deliver({ method: 'GET', path, signal });
       if ('kind' in reply) return reply;
-      if (reply.answer.status === 200) return { kind: 'file' as const, body: reply.answer.body };
+      const { status, headers, body } = reply.answer;
+      const isPage = /^(?:text\/html|application\/json)\b/i.test(headers['content-type'] ?? '');
+      if (status === 200) return { kind: 'file' as const, isPage, body };
       const verdict = await interpret(reply);
       return verdict.kind === 'success'
         ? { kind: 'ambiguous' as const, detail: 'no file in the answer' }
@@ -225,7 +262,7 @@ export function createIpdClient(options: IpdOptions) {
 
   async function interpret({ answer, authorization }: Reply): Promise<Verdict> {
     try {
-      const verdict = classify({ ...answer, text: await readText(answer.body) });
+      const verdict = classify({ ...answer, text: await readText(answer.body) }, ours);
       if (verdict.kind === 'token_dead') tokens?.drop(authorization);
       return verdict;
     } catch (error) {

@@ -10,12 +10,15 @@ import type { FailureCode } from '../errors.ts';
 export type Verdict =
   /** `status` is "success"; what `result` holds is for the caller to read. `requestId`: what Huawei's support asks for. */
   | { kind: 'success'; body: unknown; requestId?: string | undefined }
-  /** Refused before processing: nothing was stored, try later. */
-  | { kind: 'throttled'; retryAfterMs?: number; detail: string }
+  /**
+   * Asked to try later. `isRefusal`: by a status or code that stands for a refusal before processing, so nothing was
+   * stored; mere words do not say so.
+   */
+  | { kind: 'throttled'; isRefusal: boolean; retryAfterMs?: number; detail: string }
   /** The token has died; a fresh one may help, once. */
   | { kind: 'token_dead'; detail: string }
-  /** The service was not reached: nothing was stored, try later. */
-  | { kind: 'unavailable'; detail: string }
+  /** The service was not reached: nothing was stored, try later. `isContradiction`: it answered what cannot be true. */
+  | { kind: 'unavailable'; detail: string; isContradiction?: boolean }
   /** IPD may have done what was asked. */
   | { kind: 'ambiguous'; detail: string }
   /** Our credentials are refused. Repeating it soon locks the access key, so everybody has to wait. */
@@ -39,7 +42,7 @@ const server = (status: number): boolean => status >= 500;
 
 /** The first rule that fits decides. */
 const RULES: readonly Rule[] = [
-  // A throttle in a 400, and one that came with 200 and only words.
+  // A throttle in a 400; the last rule is of words that came with 200.
   { code: /^PM\.02153001$/, verdict: 'throttled' },
   { status: [429], verdict: 'throttled' },
   {
@@ -95,8 +98,11 @@ const answerBody = z
   })
   .catch({});
 
-/** Reads an answer of any shape that IPD, its gateway or a proxy before it may send. */
-export function classify(answer: RawAnswer): Verdict {
+/**
+ * Reads an answer of any shape that IPD, its gateway or a proxy before it may send. `ours`: the names in our credentials,
+ * which its words may hold and users must not read.
+ */
+export function classify(answer: RawAnswer, ours: readonly string[] = []): Verdict {
   const body = parseJson(answer.text);
   const fields = answerBody.parse(body);
   const requestId = (answer.headers['x-request-id'] ?? fields.request_id)?.slice(0, 64);
@@ -107,11 +113,22 @@ export function classify(answer: RawAnswer): Verdict {
     return { kind: 'ambiguous', detail: 'HTTP 200 with a body that cannot be read' };
   }
   const rule = RULES.find((candidate) => matches(candidate, { status: answer.status, code, message }));
-  const detail = describe({ status: answer.status, code, message, requestId });
-  return decide(rule?.verdict ?? 'ambiguous', detail, answer);
+  const detail = describe({ status: answer.status, code, message: withhold(message, ours), requestId });
+  return decide(rule ?? { verdict: 'ambiguous' }, detail, answer);
 }
 
-/** Takes the server's echo of a signed request, and anything like a secret, out of a text that is kept. */
+/** Takes our own names out of IPD's words, wherever they are words of their own, however they are written. */
+function withhold(text: string, ours: readonly string[]): string {
+  return ours
+    .toSorted((one, other) => other.length - one.length)
+    .map((name) => name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+    .reduce(
+      (words, name) => words.replaceAll(new RegExp(`(?<![a-z0-9])${name}(?![a-z0-9])`, 'gi'), '[redacted]'),
+      text,
+    );
+}
+
+/** Takes the server's echo of a signed request, the ids of a key and an account, and anything like a secret, out of a text that is kept. */
 export function redact(text: string): string {
   return text
     .replaceAll(/(canonical\s*request|canonicalRequest)\b[\s\S]*/gi, '$1 [redacted]')
@@ -120,14 +137,17 @@ export function redact(text: string): string {
       '$1:[redacted]',
     )
     .replaceAll(/\b(Access|Signature|SignedHeaders)=[^\s,|]+/g, '$1=[redacted]')
+    .replaceAll(/\b((?:ak|access[ _-]?key(?:[ _-]?id)?)["'\s:=]+)[A-Z0-9]{16,}\b/gi, '$1[redacted]')
+    .replaceAll(/\b((?:domain|account|user|tenant)[ _-]?(?:id)?["'\s:=]+)[0-9a-f]{32}\b/gi, '$1[redacted]')
     .slice(0, 300);
 }
 
-function decide(verdict: Rule['verdict'], detail: string, answer: RawAnswer): Verdict {
+function decide({ verdict, message }: Rule, detail: string, answer: RawAnswer): Verdict {
   switch (verdict) {
     case 'throttled': {
       const retryAfterMs = readRetryAfter(answer.headers['retry-after']);
-      return { kind: verdict, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      const isRefusal = message === undefined;
+      return { kind: verdict, isRefusal, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     }
     case 'token_dead':
     case 'unavailable':

@@ -6,7 +6,7 @@
 import { resolveIntrinsics } from '../intrinsics.ts';
 import type { References } from '../intrinsics.ts';
 import type { FunctionDefinition, Resource } from '../template.ts';
-import { findGrant, readPolicies } from './policy.ts';
+import { findGrant, policiesOf, readPolicies } from './policy.ts';
 import type { Access, Statement } from './policy.ts';
 
 /** What a function did, and by which of its role's statements and resources; by none what it was denied. */
@@ -50,8 +50,8 @@ export function createIam(functionKeys: string[]) {
     }): void {
       for (const { key, role } of functions) {
         if (role === undefined) continue;
-        const place = `resources.${role}.Properties.Policies`;
-        const policies = resources[role]?.Properties['Policies'] ?? [];
+        const place = `resources.${role}`;
+        const policies = policiesOf(role, resources);
         statements.set(key, readPolicies(resolveIntrinsics(policies, references, place), place));
       }
     },

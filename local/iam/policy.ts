@@ -3,7 +3,9 @@
  * rest by name, so that nothing is allowed here that AWS would not understand.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import type { Resource } from '../template.ts';
 import type { Json } from '../variables.ts';
 
 /** What somebody wants to do, as IAM has it: `s3:GetObject` on an ARN. `prefix` is what a list is asked for. */
@@ -33,6 +35,16 @@ const policiesSchema = z.array(
     PolicyDocument: z.strictObject({ Version: z.literal('2012-10-17'), Statement: z.array(statementSchema) }),
   }),
 );
+
+/** A role's own policies, and those that say themselves whose they are. */
+export function policiesOf(role: string, resources: Record<string, Resource>): Json[] {
+  const attached = Object.values(resources).flatMap(({ Type, Properties: { Roles, ...policy } }) => {
+    const isIts = Array.isArray(Roles) && Roles.some((one) => isDeepStrictEqual(one, { Ref: role }));
+    return Type === 'AWS::IAM::Policy' && isIts ? [policy] : [];
+  });
+  const own = resources[role]?.Properties['Policies'];
+  return [...(Array.isArray(own) ? own : []), ...attached];
+}
 
 /** The statements of a role's inline policies, whose references are resolved. Throws what it does not understand. */
 export function readPolicies(policies: Json, place: string): Statement[] {

@@ -29,6 +29,8 @@ type FaultContext = {
   real: Reply;
   /** The upload's element, when a file was stored. */
   element: Record<string, unknown> | undefined;
+  /** The elements of all that the work item holds, the oldest first. */
+  held: Record<string, unknown>[];
 };
 
 export type Plan = {
@@ -36,6 +38,8 @@ export type Plan = {
   isEarly: boolean;
   /** Whether IPD keeps an uploaded file, and how much later it does. */
   isStored: boolean;
+  /** How often it keeps it. */
+  copies: number;
   storedAfterSeconds: number;
   listDelaySeconds: number;
   /** In the middle of the body: stops reading for a while, then goes on or resets. */
@@ -50,6 +54,7 @@ export type Plan = {
 export const noFault: Plan = {
   isEarly: false,
   isStored: true,
+  copies: 1,
   storedAfterSeconds: 0,
   listDelaySeconds: 0,
   interrupt: undefined,
@@ -75,10 +80,19 @@ const fixedAnswers: Record<string, FixedAnswer> = {
   nullResult: { answer: () => success(null), isStored: true },
   emptyResult: { answer: () => success([]), isStored: true },
   resultWithoutId: { answer: ({ element }) => success([{ ...element, id: undefined }]), isStored: true },
+  /** Names an attachment that was there before, of another upload or of a person. */
+  earlierResult: { answer: ({ held }) => success(held.slice(0, 1)), isStored: true },
+  /** Names all that the work item holds. */
+  wholeResult: { answer: ({ held }) => success(held), isStored: true },
+  /** Names the new attachment with another size. */
+  otherSize: { answer: ({ element }) => success([{ ...element, filesize: 1 }]), isStored: true },
+  sizelessList: { answer: ({ real }) => sizeless(real) },
   truncatedJson: { answer: ({ real }) => truncated(real), isStored: true },
   htmlSuccess: { answer: () => htmlPage(200, 'OK'), isStored: true },
   error200: { answer: () => failedWithin200('error', 'Upload failed.') },
   failed200: { answer: () => failedWithin200('failed', 'Upload failed.') },
+  /** Words that ask for patience, and do not say that nothing was stored. */
+  tryLater200: { answer: () => failedWithin200('error', 'Internal error, please try again later.') },
   serviceThrottled: { answer: () => throttledServiceRefusal() },
   invalidToken: { answer: () => serviceRefusal('PM.10001002', 'Invalid token.') },
   noPermission: { answer: () => serviceRefusal('PM.02174103', 'No permission.') },
@@ -136,6 +150,11 @@ const kinds: Record<string, z.ZodType<Plan>> = {
   ),
   /** The file is stored and the answer is lost. */
   lostAnswer: kind({}, () => ({ answer: () => 'reset' })),
+  /** One request, stored more than once: a gateway repeats what it got no answer to. */
+  storedTwice: kind({ answer: z.enum(['real', 'reset']).default('real') }, ({ answer }) => ({
+    copies: 2,
+    answer: answer === 'reset' ? () => 'reset' : undefined,
+  })),
   /** The connection dies within the answer. */
   cutAnswer: kind({ afterBytes: count }, ({ afterBytes }) => ({
     answer: ({ real }) => ({ ...real, cutAfterBytes: afterBytes }),
@@ -208,6 +227,13 @@ function timing(options: Answering, row: Partial<FixedAnswer> = {}): Partial<Pla
   const isStored = !isEarly && (options.stored ?? row.isStored ?? false);
   return { isEarly, isStored, pauseSeconds: options.delaySeconds };
 }
+
+function sizeless(real: Reply): Reply {
+  const { result } = listReply.parse(real.json);
+  return success(result.map(({ file_size: _size, ...row }) => row));
+}
+
+const listReply = z.object({ result: z.array(z.looseObject({ file_size: z.unknown() })) });
 
 function truncated(real: Reply): Reply {
   const text = JSON.stringify(real.json ?? {});

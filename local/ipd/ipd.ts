@@ -200,6 +200,8 @@ export function createIpd(options: IpdOptions) {
       canonicalRequest: expectedCanonicalRequest(request),
       real: reply,
       element: attachment && uploadElement(attachment, fileSizeAs),
+      held:
+        route.operation === 'upload' || route.operation === 'list' ? operations.held(settings, route) : [],
     });
   }
 

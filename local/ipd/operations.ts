@@ -55,14 +55,17 @@ export function createOperations({
       if (!plan.isStored) return { reply: success(null) };
       isKept = true;
       await writer.keep();
-      const attachment = attachments.add({
-        projectId,
-        issueId,
-        ...form.file,
-        blob: writer.key,
-        afterSeconds: plan.storedAfterSeconds,
-        listDelaySeconds: plan.listDelaySeconds || settings.listDelaySeconds,
-      });
+      const [attachment] = Array.from({ length: plan.copies }, () =>
+        attachments.add({
+          projectId,
+          issueId,
+          ...form.file,
+          blob: writer.key,
+          afterSeconds: plan.storedAfterSeconds,
+          listDelaySeconds: plan.listDelaySeconds || settings.listDelaySeconds,
+        }),
+      );
+      if (attachment === undefined) return { reply: success(null) };
       const element = uploadElement(attachment, settings.fileSizeAs);
       return { reply: success(settings.uploadResult === 'null' ? null : [element]), attachment };
     } finally {
@@ -113,7 +116,12 @@ export function createOperations({
     return isFull ? failedWithin200('error', 'The number of attachments has reached its limit.') : undefined;
   }
 
-  return { upload, list, download };
+  /** What an upload would answer of each attachment that is there, the oldest first. */
+  function held(settings: Settings, place: Place): Record<string, unknown>[] {
+    return attachments.visible(place).map((one) => uploadElement(one, settings.fileSizeAs));
+  }
+
+  return { upload, list, download, held };
 }
 
 function placeRefusal(settings: Settings, { projectId, issueId }: Place): Reply | undefined {

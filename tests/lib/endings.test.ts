@@ -26,12 +26,32 @@ describe('nominate', () => {
     expect(second).toMatchObject({ candidate: '1', duplicates: ['2'] });
   });
 
+  it('keeps in mind that IPD has the file when its own answer names the id', () => {
+    const found = legal(endings.nominate(after(...sent), { attachmentId: '1', now: start }));
+    const named = legal(endings.nominate(after(...sent), { attachmentId: '1', isNamed: true, now: start }));
+
+    expect(found.doubt).toBeUndefined();
+    expect(named.doubt).toEqual({ since: iso(start), absences: 0, accepted: true });
+  });
+
+  it('keeps the hash of a file that was sent again, and of no other', () => {
+    const again = after(...inDoubt, 'claim', 'settle');
+    const match = { attachmentId: '1', sha256: 'h', now: start };
+
+    expect(legal(endings.nominate(again, match)).sentSha256).toBe('h');
+    expect(legal(endings.nominate(after(...sent), match)).sentSha256).toBeUndefined();
+  });
+});
+
+describe('delivered', () => {
   it('gives a delivered upload the id that it had not, and no second one', () => {
     const nameless = legal(endings.delivered(after(...sent), { attachmentId: null, ...moment }));
-    const named = legal(endings.nominate(nameless, { attachmentId: '1', now: start }));
+    const named = legal(endings.delivered(nameless, { attachmentId: '1', ...moment }));
 
+    expect(endings.nominate(nameless, { attachmentId: '1', now: start })).toBeUndefined();
     expect(named).toMatchObject({ status: 'delivered', attachmentId: '1' });
     expect(named).toHaveProperty('reason', undefined);
+    expect(endings.delivered(named, { attachmentId: '2', ...moment })).toBeUndefined();
     expect(endings.nominate(named, { attachmentId: '2', now: start })).toMatchObject({
       attachmentId: '1',
       duplicates: ['2'],
@@ -80,8 +100,8 @@ describe('noticed', () => {
   it('is waited for by the look for a second copy', () => {
     const resent = after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered');
 
-    expect(legal(endings.rechecked(resent, { duplicates: [] })).dueAt).toBe(resent.dueAt);
-    expect(legal(endings.rechecked(told(resent), { duplicates: [] })).dueAt).toBeUndefined();
+    expect(legal(endings.rechecked(resent)).dueAt).toBe(resent.dueAt);
+    expect(legal(endings.rechecked(told(resent))).dueAt).toBeUndefined();
   });
 
   it.each(['retry', 'cancel'])('is not to be done any more after a %s', (name) => {
@@ -99,7 +119,9 @@ describe('noticed', () => {
       endings.delivered(after('stage', 'claim', 'startSending'), { attachmentId: null, ...moment }),
     );
 
-    const named = legal(endings.nominate(told(nameless), { attachmentId: '1', now: start + HOUR }));
+    const named = legal(
+      endings.delivered(told(nameless), { attachmentId: '1', ...moment, now: start + HOUR }),
+    );
 
     expect(named).toMatchObject({
       notice: { type: 'UploadDelivered', at: iso(start + HOUR) },
@@ -108,14 +130,40 @@ describe('noticed', () => {
   });
 });
 
-describe('rechecked', () => {
-  it('ends the look for a second copy and keeps what it found', () => {
-    const upload = legal(
-      every['rechecked']?.(after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered', 'noticed')),
-    );
+describe('the look for a second copy', () => {
+  const delivered = after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered', 'noticed');
+  const begin = (upload: Upload, now: number) =>
+    endings.beginRecheck(upload, { token: 'a', until: now + 5 * MINUTE, now });
 
-    expect(upload).toMatchObject({ duplicates: ['2'] });
-    expect(upload.dueAt).toBeUndefined();
-    expect(every['rechecked']?.(upload)).toBeUndefined();
+  it('begins once, when it is due, and again when the function that did it is dead', () => {
+    const begun = legal(begin(delivered, start + 11 * MINUTE));
+
+    expect(begin(delivered, start + 11 * MINUTE - 1)).toBeUndefined();
+    expect(begin(begun, start + 16 * MINUTE - 1)).toBeUndefined();
+    expect(begin(begun, start + 16 * MINUTE)).toBeDefined();
+    expect(begin(after(...sent, 'delivered'), start + 11 * MINUTE)).toBeUndefined();
+  });
+
+  it('is put off by the function that began it, and by no other', () => {
+    const begun = legal(begin(delivered, start + 11 * MINUTE));
+
+    expect(endings.putOffRecheck(begun, { token: 'b' })).toBeUndefined();
+    expect(legal(endings.putOffRecheck(begun, { token: 'a' }))).toEqual(delivered);
+  });
+
+  it('ends, and nothing is due any more', () => {
+    const ended = legal(endings.rechecked(legal(begin(delivered, start + 11 * MINUTE))));
+
+    expect(ended.dueAt).toBeUndefined();
+    expect(ended).toMatchObject({ recheckAt: undefined, recheckLease: undefined });
+    expect(endings.rechecked(ended)).toBeUndefined();
+  });
+
+  it('is over a retry window after it was due, whatever keeps it away', () => {
+    const last = start + 11 * MINUTE + 24 * HOUR;
+
+    expect(endings.isRecheckOver(delivered, { ...moment, now: last })).toBe(false);
+    expect(endings.isRecheckOver(delivered, { ...moment, now: last + 1 })).toBe(true);
+    expect(endings.isRecheckOver(after(...sent, 'delivered'), { ...moment, now: last + 1 })).toBe(false);
   });
 });

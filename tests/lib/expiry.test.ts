@@ -57,7 +57,7 @@ describe('what DynamoDB may forget', () => {
     await world.ledger.takeWorkItem(upload);
 
     expect(await daysLeft(`attachment#${attachmentId}`)).toBe(800);
-    expect(await daysLeft(`work-item#${upload.issueId}#${upload.size}`)).toBe(800);
+    expect(await daysLeft(`work-item#${upload.projectId}#${upload.issueId}#${upload.size}`)).toBe(800);
   });
 
   it('is no shared state', async () => {

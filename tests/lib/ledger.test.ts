@@ -52,6 +52,33 @@ describe('ledger', () => {
     };
   }
 
+  it('reads what it decides by from where it was written, never from a copy that lags', async () => {
+    const { client, ledger } = connect();
+    const reads: unknown[] = [];
+    client.middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          if (commandName === 'GetItemCommand') reads.push(args.input);
+          return next(args);
+        },
+      { step: 'initialize', name: 'watch' },
+    );
+    const upload = newUpload();
+    await ledger.add(upload);
+
+    await ledger.find(upload.id);
+    await ledger.change(upload.id, looked);
+    await ledger.takeWorkItem(upload);
+    await ledger.findHolder(upload);
+    await ledger.findClaims(['1']);
+    await ledger.readState('breaker');
+    await ledger.findKey('user-1', 'key');
+    await ledger.findTicket('hash');
+
+    expect(reads.length).toBeGreaterThanOrEqual(7);
+    for (const read of reads) expect(read).toMatchObject({ ConsistentRead: true });
+  });
+
   /** The next write is made twice, as a retry does when the first answer was lost on its way. */
   function loseNextAnswer(client: DynamoDBClient): { conflicts: number } {
     const seen = { conflicts: 0 };

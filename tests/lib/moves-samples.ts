@@ -67,7 +67,10 @@ export const every: Record<string, (upload: Upload) => Upload | undefined> = {
   cancel: (upload) => lifecycle.cancel(upload, { now: start }),
   retry: (upload) => lifecycle.retry(upload, moment),
   cleaned: (upload) => endings.cleaned(upload),
-  rechecked: (upload) => endings.rechecked(upload, { duplicates: ['2'] }),
+  beginRecheck: (upload) =>
+    endings.beginRecheck(upload, { token, until: start + 16 * MINUTE, now: start + 11 * MINUTE }),
+  putOffRecheck: (upload) => endings.putOffRecheck(upload, { token }),
+  rechecked: (upload) => endings.rechecked(upload),
   noticed: (upload) => upload.notice && endings.noticed(upload, upload.notice),
 };
 
@@ -90,6 +93,14 @@ export const samples: Record<string, Upload> = {
   'looking for its id': after(...sent, 'accepted', 'claim'),
   delivered: after(...sent, 'delivered'),
   'delivered after a doubt': after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered'),
+  'looking for a second copy': after(
+    ...inDoubt,
+    'claim',
+    'settle',
+    'startSending',
+    'delivered',
+    'beginRecheck',
+  ),
   failed: after('stage', 'claim', 'fail'),
   'failed in doubt': after(...inDoubt, 'claim', 'fail'),
   expired: legal(lifecycle.lookAgain(fresh(), { now: start + 72 * HOUR })),

@@ -9,7 +9,7 @@ import { every, fresh, HOUR, MINUTE, policy, samples, sending, start } from './m
 
 describe('any sequence of moves', () => {
   const step = fc.record({
-    name: fc.constantFrom(...Object.keys(every), 'nominate'),
+    name: fc.constantFrom(...Object.keys(every), 'nominate', 'rejectCandidate'),
     token: fc.constantFrom('mine', 'of another'),
     attempt: fc.constantFrom(0, 1, 2),
     size: fc.constantFrom(10, 10, 10, 11),
@@ -31,7 +31,12 @@ describe('any sequence of moves', () => {
       settle: (one) => attempts.settle(one, holder),
       takeBack: (one) => attempts.takeBack(one, { token: given.token, sentName: 'plain' }),
       noteProgress: (one) => attempts.noteProgress(one, { token: given.token, bytesSent: 5 }),
-      nominate: (one) => endings.nominate(one, { attachmentId: counts ? '1' : '2', now }),
+      nominate: (one) =>
+        endings.nominate(one, { attachmentId: counts ? '1' : '2', isNamed: size === 11, now }),
+      rejectCandidate: (one) =>
+        attempts.rejectCandidate(one, { attachmentId: counts ? '1' : '2', now, policy }),
+      beginRecheck: (one) => endings.beginRecheck(one, { ...right, now }),
+      putOffRecheck: (one) => endings.putOffRecheck(one, right),
       delivered: (one) => endings.delivered(one, { attachmentId: counts ? '1' : null, now, policy }),
       accepted: (one) => attempts.accepted(one, holder),
       setBack: (one) => attempts.setBack(one, { ...holder, code: 'ipd_throttled', counts, random }),
@@ -46,7 +51,7 @@ describe('any sequence of moves', () => {
       cancel: (one) => lifecycle.cancel(one, { now }),
       retry: (one) => lifecycle.retry(one, { now, policy }),
       cleaned: (one) => endings.cleaned(one),
-      rechecked: (one) => endings.rechecked(one, { duplicates: counts ? ['3'] : [] }),
+      rechecked: (one) => endings.rechecked(one),
       noticed: (one) => one.notice && endings.noticed(one, one.notice),
     };
     return free[given.name]?.(upload);
@@ -74,6 +79,11 @@ describe('any sequence of moves', () => {
         before.doubt === undefined || next.doubt !== undefined || name === 'settle' || status === 'delivered',
       'what IPD has accepted is never sent again':
         before.doubt?.accepted !== true || next.doubt?.accepted === true || status === 'delivered',
+      'a candidate that is rejected is not sent again without a look':
+        name !== 'rejectCandidate' ||
+        next.status !== 'delivering' ||
+        next.candidate !== undefined ||
+        before.candidate === undefined,
       'an id that is known stays':
         before.status !== 'delivered' || before.attachmentId === null || before.attachmentId === idOf(next),
     };

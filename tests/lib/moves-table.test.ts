@@ -90,6 +90,14 @@ const table: Record<string, Record<string, string>> = {
   'delivered after a doubt': {
     cleaned: 'delivered',
     queueAgain: 'delivered',
+    beginRecheck: 'delivered',
+    rechecked: 'delivered',
+    noticed: 'delivered',
+  },
+  'looking for a second copy': {
+    cleaned: 'delivered',
+    queueAgain: 'delivered',
+    putOffRecheck: 'delivered',
     rechecked: 'delivered',
     noticed: 'delivered',
   },

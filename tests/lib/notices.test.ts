@@ -271,7 +271,7 @@ describe('the notice of an end', () => {
     world.clock.advance(MINUTE);
 
     // Another function was late with what it knew.
-    await createReconciliation(world).own(nameless.id, received?.id ?? '');
+    await createReconciliation(world).own(nameless.id, { attachmentId: received?.id ?? '' });
     await sweepAfter(2 * MINUTE);
 
     const [first, second, ...more] = await told();

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { send } from '../../lib/ipd/wire.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { inDoubt, lookUntilOver, onUpload } from '../support/doubts.ts';
 import { collectErrors } from '../support/surroundings.ts';
@@ -8,6 +9,7 @@ import type { World } from '../support/world.ts';
 
 /** IPD's commit window and the difference that two clocks may have, in milliseconds. */
 const COMMITTED = 660_000;
+const HOUR = 3_600_000;
 
 let world: World;
 beforeAll(async () => {
@@ -65,6 +67,85 @@ describe('which attachment is ours', () => {
     expect(world.downloads()).toEqual([]);
   });
 
+  it('is told by the bytes where the list gives no sizes', async () => {
+    const bytes = randomBytes(1000);
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'sizelessList' } }]);
+    const upload = await world.stage(bytes);
+    const before = await world.attach(upload, randomBytes(3000));
+    await onUploadToo({ kind: 'lostAnswer' });
+
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+    const longer = await world.attach(upload, randomBytes(100_000));
+    const shorter = await world.attach(upload, randomBytes(10));
+    const after = await world.next(upload.id);
+
+    const ours = (await world.received()).find(({ size }) => size === 1000);
+    expect(after).toMatchObject({
+      status: 'delivered',
+      attachmentId: ours?.id,
+      known: [before],
+      foreign: [longer, shorter],
+    });
+    expect(world.uploadRequests().filter(({ outcome }) => outcome === 'reset')).toHaveLength(1);
+  });
+
+  it.each([
+    ['the page of a proxy', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }],
+    ['an error in JSON', { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' }],
+  ])('is not missing because a download without a known size was answered with %s', async (_name, answer) => {
+    await onUpload(world, { kind: 'lostAnswer' });
+    const upload = await world.deliver();
+    const sizeless = { match: { operation: 'list' }, fault: { kind: 'sizelessList' } };
+    await world.faults([
+      sizeless,
+      { match: { operation: 'download' }, fault: { kind: 'answer', ...answer } },
+    ]);
+
+    const unread = await world.next(upload.id);
+    await world.faults([sizeless]);
+
+    expect(unread).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 } });
+    expect(unread.foreign).toBeUndefined();
+    expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
+  });
+
+  it('is looked for in five attachments at a time, as often as it takes', async () => {
+    const bytes = randomBytes(1000);
+    const upload = await inDoubt(world, bytes);
+    for (let n = 0; n < 6; n += 1) await world.attach(upload, randomBytes(1000));
+    const ours = await world.attach(upload, bytes);
+
+    const first = await world.next(upload.id);
+    const downloaded = world.downloads().length;
+    const second = await world.next(upload.id);
+
+    expect(first).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 }, failedAttempts: 0 });
+    expect(downloaded).toBe(5);
+    expect(second).toMatchObject({ status: 'delivered', attachmentId: ours });
+    expect(world.downloads()).toHaveLength(7);
+  });
+
+  it('is not absent because IPD gives no list, once it may have the file', async () => {
+    await onUpload(world, { kind: 'lostAnswer' });
+    const upload = await world.deliver();
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'nullResult' } }]);
+    let unread = upload;
+    while (world.clock.now() < Date.parse(upload.doubt?.since ?? '') + 2 * COMMITTED) {
+      unread = await world.next(upload.id);
+    }
+    await world.faults([]);
+
+    expect(unread).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 } });
+    expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
+    expect(await world.received()).toHaveLength(1);
+  });
+
+  it('may be sent to a work item of which IPD gives no list', async () => {
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'nullResult' } }]);
+
+    expect(await world.deliver()).toMatchObject({ status: 'delivered' });
+  });
+
   it.each([
     ['breaks off', { kind: 'cutAnswer', afterBytes: 50_000 }],
     ['is the page of a proxy', { kind: 'answer', status: 200, body: '<html>Sign in</html>' }],
@@ -109,6 +190,32 @@ describe('an attachment that IPD does not let us look into', () => {
     expect(after).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' } });
     expect(world.uploadRequests()).toHaveLength(1);
     expect(await world.breaker.view()).toEqual({ state: 'closed' });
+  });
+});
+
+describe('two copies of one request', () => {
+  it('are seen at once after a lost answer: one is ours, the other is told to a person', async () => {
+    await onUpload(world, { kind: 'storedTwice', answer: 'reset' });
+    const { id } = await world.deliver();
+    const { errors, telemetry } = collectErrors();
+    const { attempts, dueAt } = await world.find(id);
+    world.clock.set(Date.parse(dueAt ?? ''));
+
+    await world.build({ telemetry }).delivery.onRequest({ uploadId: id, attempt: attempts + 1 }, world.run());
+
+    const [first, second] = (await world.received()).map((copy) => copy.id);
+    expect(await world.find(id)).toMatchObject({
+      status: 'delivered',
+      attachmentId: first,
+      duplicates: [second],
+    });
+    expect(errors).toMatchObject([{ message: 'duplicate attachment', fields: { attachmentId: second } }]);
+    expect(await world.ledger.findClaims([first ?? '', second ?? ''])).toEqual(
+      new Map([
+        [first, id],
+        [second, id],
+      ]),
+    );
   });
 });
 
@@ -174,6 +281,86 @@ describe('after a second sending', () => {
     expect(rechecked.dueAt).toBeUndefined();
   });
 
+  it('the look for a second copy ends after a retry window, and others have not waited for it', async () => {
+    const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
+    await world.attach(after, randomBytes(1000));
+    await world.faults([{ match: { operation: 'download' }, fault: { kind: 'internalError' } }]);
+    const { errors, telemetry } = collectErrors();
+    const { delivery, sweep } = world.build({ telemetry });
+    const start = world.clock.now();
+    const other = await world.deliver(randomBytes(1000));
+    while ((await world.find(after.id)).dueAt !== undefined) {
+      world.clock.advance(2 * HOUR);
+      await sweep.run(AbortSignal.timeout(5000));
+      await delivery.onRequest({ uploadId: after.id, attempt: 99 }, world.run());
+    }
+
+    expect(world.clock.now() - start).toBeLessThanOrEqual(27 * HOUR);
+    expect(await world.find(after.id)).not.toHaveProperty('recheckAt');
+    expect(errors).toMatchObject([
+      { message: 'a second copy cannot be looked for', fields: { uploadId: after.id } },
+    ]);
+    expect(other).toMatchObject({ status: 'delivered' });
+  });
+
+  it('a second copy is told by the hash of a file that is not staged any more', async () => {
+    const bytes = randomBytes(1000);
+    await onUpload(world, { kind: 'storedLater', afterSeconds: 700, answer: 'reset' });
+    const first = await world.deliver(bytes);
+    await world.faults([
+      { match: { operation: 'upload' }, count: 1, fault: { kind: 'reset', afterBytes: 10 } },
+    ]);
+    const { after: setBack } = await lookUntilOver(world, first);
+    world.clock.advance(60_000);
+    const delivered = await world.next(first.id);
+    await world.attach(delivered, randomBytes(1000));
+    const copy = await world.attach(delivered, bytes);
+
+    const rechecked = await world.next(first.id);
+
+    expect(setBack.status).toBe('waiting');
+    expect(delivered).toMatchObject({ status: 'delivered', resent: true });
+    expect(await world.isStaged(first.id)).toBe(false);
+    expect(rechecked).toMatchObject({ duplicates: [copy] });
+    expect(rechecked.dueAt).toBeUndefined();
+  });
+
+  it('the look waits while another upload holds the work item, whose copy it must not take', async () => {
+    const bytes = randomBytes(1000);
+    const { after } = await lookUntilOver(world, await inDoubt(world, bytes));
+    await onUpload(world, { kind: 'lostAnswer' });
+    const other = await world.deliver(bytes);
+    world.clock.set(Date.parse(after.status === 'delivered' ? (after.recheckAt ?? '') : ''));
+
+    await world.delivery.onRequest({ uploadId: after.id, attempt: 99 }, world.run());
+    const waiting = await world.find(after.id);
+    const found = await world.next(other.id);
+    await world.delivery.onRequest({ uploadId: after.id, attempt: 99 }, world.run());
+
+    expect(waiting).toMatchObject({ recheckAt: expect.any(String) });
+    expect(found).toMatchObject({ status: 'delivered' });
+    const rechecked = await world.find(after.id);
+    expect(rechecked).not.toHaveProperty('recheckAt');
+    expect([...(rechecked.duplicates ?? []), ...(found.duplicates ?? [])]).toEqual([]);
+  });
+
+  it('another upload waits while the look goes on', async () => {
+    const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
+    world.clock.set(Date.parse(after.status === 'delivered' ? (after.recheckAt ?? '') : ''));
+    let other: Upload | undefined;
+    const { delivery } = world.build({
+      send: async (request) => {
+        other = await world.deliver(randomBytes(1000));
+        return send(request);
+      },
+    });
+
+    await delivery.onRequest({ uploadId: after.id, attempt: 99 }, world.run());
+
+    expect(other).toMatchObject({ status: 'waiting', error: { code: 'work_item_busy' } });
+    expect(await world.next(other?.id ?? '')).toMatchObject({ status: 'delivered' });
+  });
+
   it('the look for a second copy waits until the work item can be read', async () => {
     const delivered = await sentTwice(randomBytes(1000));
     await world.faults([{ match: { operation: 'list' }, count: 1, fault: { kind: 'internalError' } }]);
@@ -186,6 +373,14 @@ describe('after a second sending', () => {
     expect(read.duplicates).toHaveLength(1);
   });
 });
+
+/** What the next upload request meets, beside the faults that there are. */
+async function onUploadToo(fault: object): Promise<void> {
+  await world.faults([
+    { match: { operation: 'upload' }, count: 1, fault },
+    { match: { operation: 'list' }, fault: { kind: 'sizelessList' } },
+  ]);
+}
 
 function idOf(upload: Upload): string | null | undefined {
   return upload.status === 'delivered' ? upload.attachmentId : undefined;

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { putFile } from '../support/answer.ts';
@@ -202,6 +204,35 @@ describe('sweep', () => {
     );
   });
 
+  it('asks for nothing when an upload has been taken back since it was read', async () => {
+    const upload = await world.stage();
+    await world.ledger.change(upload.id, stagedNow);
+    world.clock.advance(MINUTE);
+    const client = new DynamoDBClient({});
+    const documents = DynamoDBDocumentClient.from(client, {
+      marshallOptions: { removeUndefinedValues: true },
+    });
+    let isTakenBack = false;
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        const isWrite = put.safeParse(args.input).data?.Item.id === upload.id;
+        if (isWrite && !isTakenBack) {
+          isTakenBack = true;
+          await world.uploads.cancel({ owner: 'user-1', projects: '*' }, upload.id);
+        }
+        return next(args);
+      },
+      { step: 'initialize', name: 'takeBack' },
+    );
+
+    await world.build({ documents }).sweep.run(soon());
+    client.destroy();
+
+    expect(isTakenBack).toBe(true);
+    expect(await world.find(upload.id)).toMatchObject({ status: 'cancelled' });
+    expect(await world.requestsFor(upload.id)).toEqual([]);
+  });
+
   it('spreads deliveries over the minute', async () => {
     const uploads = await Promise.all(Array.from({ length: 5 }, () => world.stage()));
     for (const { id } of uploads) await world.ledger.change(id, (before) => stagedNow(before));
@@ -284,6 +315,7 @@ async function holdBack({ ledger, clock }: World): Promise<void> {
   await ledger.writeState('breaker', version, { outages: 5, openings: 5, openUntil });
 }
 
+const put = z.object({ Item: z.object({ id: z.string() }) });
 const message = z.object({ MessageBody: z.string(), DelaySeconds: z.number() });
 const request = z.object({ uploadId: z.string(), attempt: z.number() });
 

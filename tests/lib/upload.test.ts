@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { occupiesWorkItem, stagingKey, uploadIdOf } from '../../lib/upload.ts';
-import { fresh, samples } from './moves-samples.ts';
+import { fresh, MINUTE, samples, start } from './moves-samples.ts';
 
 describe('stagingKey', () => {
   it('is read back to the id, and nothing else is', () => {
@@ -22,8 +22,10 @@ describe('stagingKey', () => {
 });
 
 describe('occupiesWorkItem', () => {
-  it('is true of whatever is in flight or in doubt, and of what may still show a second copy', () => {
-    const occupying = Object.keys(samples).filter((state) => occupiesWorkItem(samples[state] ?? fresh()));
+  it('is true of what is in flight or in doubt, and while a second copy is looked for', () => {
+    const occupying = Object.keys(samples).filter((state) =>
+      occupiesWorkItem(samples[state] ?? fresh(), start + 15 * MINUTE),
+    );
 
     expect(occupying).toEqual([
       'delivering',
@@ -32,7 +34,10 @@ describe('occupiesWorkItem', () => {
       'looking',
       'without an id',
       'looking for its id',
-      'delivered after a doubt',
+      'looking for a second copy',
     ]);
+    expect(occupiesWorkItem(samples['looking for a second copy'] ?? fresh(), start + 16 * MINUTE)).toBe(
+      false,
+    );
   });
 });

@@ -106,6 +106,38 @@ describe('intrinsic functions', () => {
   });
 });
 
+describe('conditions', () => {
+  const parts = `
+functions: { f: { handler: f.handler, environment: { A: !If [IsLoud, a, b], B: !If [IsLoud, b, !Ref AWS::NoValue] } } }
+resources:
+  - Parameters: { Loud: { Type: String, Default: "\${env:LOUD, 'yes'}" } }
+    Conditions: { IsLoud: !Not [{ Condition: IsQuiet }], IsQuiet: !Equals [!Ref Loud, 'no'] }
+  - Resources:
+      Horn: { Type: T, Condition: IsLoud, Properties: { List: [!If [IsQuiet, a, !Ref AWS::NoValue], b] } }
+      Hush: { Type: T, Condition: IsQuiet }`;
+
+  it('choose values, list items and resources', () => {
+    const loud = read(parts);
+    const quiet = read(parts, { LOUD: 'no' });
+
+    expect(functionsOf(loud, {})[0]?.environment).toEqual({ A: 'a', B: 'b' });
+    expect(resourcesOf(loud)).toMatchObject({ Horn: { Properties: { List: ['b'] } } });
+    expect(Object.keys(resourcesOf(loud))).toEqual(['Horn']);
+    expect(functionsOf(quiet, {})[0]?.environment).toEqual({ A: 'b' });
+    expect(Object.keys(resourcesOf(quiet))).toEqual(['Hush']);
+  });
+
+  it.each([
+    ['{}', 'there is no condition "IsLoud"'],
+    ['{ IsLoud: !And [!Equals [a, a], !Equals [b, b]] }', 'does not know the condition {"Fn::And"'],
+    ['{ IsLoud: !Equals [!Ref AWS::Region, b] }', 'cannot compare {"Ref":"AWS::Region"}'],
+  ])('are refused where they cannot be decided: %s', (conditions, message) => {
+    const functions = 'functions: { f: { handler: f.h, environment: { A: !If [IsLoud, a, b] } } }';
+
+    expect(() => read(`${functions}\nresources: { Conditions: ${conditions} }`)).toThrow(message);
+  });
+});
+
 describe('what cannot be resolved', () => {
   it.each([
     ['{ A: "${env:MISSING}" }', 'functions.f.environment.A: ${env:MISSING} has no value and no default'],

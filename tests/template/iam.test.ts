@@ -3,7 +3,8 @@ import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readService } from '../../local/template.ts';
+import { createIam } from '../../local/iam/iam.ts';
+import { functionsOf, readService, resourcesOf } from '../../local/template.ts';
 import { startProduct } from '../support/product-stack.ts';
 import type { Product } from '../support/product-stack.ts';
 import { BUCKET, useEverything } from './every-use.ts';
@@ -52,8 +53,11 @@ const COMMANDS: Record<string, string[]> = {
   Update: ['dynamodb:UpdateItem'],
 };
 
-/** Settings that may name a secret or a parameter. */
-const SECRETS = ['IPD_CREDENTIALS', 'SIGNING_CREDENTIALS'];
+/** Settings that may name a secret or a parameter, and how the name begins in its stage's folder. */
+const SECRETS = [
+  ['IPD_CREDENTIALS', 'ipd'],
+  ['SIGNING_CREDENTIALS', 'signing'],
+] as const;
 
 let product: Product;
 let s3: S3Client;
@@ -74,6 +78,23 @@ afterAll(async () => {
   await product.stop();
 });
 
+/** The functions of a stage with these settings, and what their roles let them do. */
+function deployed(env: Record<string, string>) {
+  const service = readService({ directory: ROOT, env, stage: 'prod' });
+  const resources = resourcesOf(service);
+  const attributes = { Arn: 'arn', TopicArn: 'arn' };
+  const references = Object.fromEntries([
+    ...Object.keys(resources).map((id) => [id, { ref: id, attributes }]),
+    ...Object.entries({ Partition: 'aws', Region: 'eu-central-1', AccountId: '1', StackName: 'stack' }).map(
+      ([name, ref]) => [`AWS::${name}`, { ref, attributes: {} }],
+    ),
+  ]);
+  const functions = functionsOf(service, references);
+  const iam = createIam(functionKeys);
+  iam.enforce({ functions, resources, references });
+  return functions.map(({ key, environment }) => ({ key, environment, statements: iam.statementsOf(key) }));
+}
+
 describe('the roles', () => {
   it('allow what the functions do, and nothing else', async () => {
     await useEverything({ product, s3, sqs });
@@ -88,15 +109,32 @@ describe('the roles', () => {
     expect(grants.filter((grant) => grant.uses === 0 && UNSEEN[grant.action] === undefined)).toEqual([]);
   }, 60_000);
 
-  it('let a function read secrets that has a setting for them, and no other', () => {
-    const service = readService({ directory: ROOT, env: {} });
-    for (const [key, { environment }] of Object.entries(service.functions)) {
-      const actions = new Set(product.iam.statementsOf(key).flatMap(({ Action }) => Action));
-      const hasSecrets = SECRETS.some((name) => environment[name] !== undefined);
+  it.each([
+    [{}, { uploads: ['ipd'], uppy: ['ipd'], deliver: ['ipd'] }],
+    [{ PREFLIGHT: 'off' }, { deliver: ['ipd'] }],
+    [
+      { SIGNING_CREDENTIALS: 'secretsmanager:ipd-attachment-bridge/prod/signing' },
+      { uploads: ['ipd', 'signing'], uppy: ['ipd', 'signing'], deliver: ['ipd'] },
+    ],
+    [
+      { PREFLIGHT: 'off', SIGNING_CREDENTIALS: 'ssm:/ipd-attachment-bridge/prod/signing' },
+      { uploads: ['signing'], uppy: ['signing'], deliver: ['ipd'] },
+    ],
+  ])('let a function read the secrets of its stage that it is told of, and no other: %j', (env, expected) => {
+    const readable: Record<string, string[]> = {};
+    for (const { key, environment, statements } of deployed(env)) {
+      const read = (action: string) =>
+        statements.filter(({ Action }) => Action.includes(action)).flatMap(({ Resource }) => Resource);
+      const words = SECRETS.filter(([name]) => environment[name]).map(([, word]) => word);
+      if (words.length > 0) readable[key] = words;
 
-      expect([key, actions.has('secretsmanager:GetSecretValue')]).toEqual([key, hasSecrets]);
-      expect([key, actions.has('ssm:GetParameter')]).toEqual([key, hasSecrets]);
+      const arn = 'arn:aws:secretsmanager:eu-central-1:1:secret:ipd-attachment-bridge/prod';
+      expect(read('secretsmanager:GetSecretValue')).toEqual(words.map((word) => `${arn}/${word}*`));
+      const parameter = 'arn:aws:ssm:eu-central-1:1:parameter/ipd-attachment-bridge/prod';
+      expect(read('ssm:GetParameter')).toEqual(words.map((word) => `${parameter}/${word}*`));
     }
+
+    expect(readable).toEqual(expected);
   });
 
   it('know every call that the code can make, and none that it cannot', () => {

@@ -37,12 +37,15 @@ export function createDocuments({
   onWritten?: (item: Item) => void;
 }) {
   const items = new Map<string, string>();
+  /** What each was before its last change: what a read finds that does not ask for the newest. */
+  const earlier = new Map<string, string | undefined>();
   const index = new Map<string, IndexEntry[]>();
 
   /** Carries out one command. `lagMs` lets a query answer from the index as it was. */
   function execute(command: object, { lagMs = 0 } = {}): object {
     if (command instanceof GetCommand) {
-      const text = items.get(String(command.input.Key?.['pk']));
+      const { Key, ConsistentRead } = command.input;
+      const text = (ConsistentRead === true ? items : earlier).get(String(Key?.['pk']));
       return text === undefined ? {} : { Item: JSON.parse(text) };
     }
     if (command instanceof PutCommand) return put(command.input);
@@ -56,7 +59,7 @@ export function createDocuments({
     check(condition, find(pk));
     // As the marshaller does, JSON leaves out what is undefined.
     const text = JSON.stringify(item);
-    items.set(pk, text);
+    keep(pk, text);
     const isIndexed = Object.values(INDEXES).some(({ hash, range }) => hash in item && range in item);
     if (isIndexed || index.has(pk)) {
       const entries = [...(index.get(pk) ?? []), { from: now(), item: JSON.parse(text) }];
@@ -78,8 +81,13 @@ export function createDocuments({
       present[attribute] =
         sign === undefined ? Number(present[attribute] ?? 0) + Number(values[value]) : values[value];
     }
-    items.set(pk, JSON.stringify(present));
+    keep(pk, JSON.stringify(present));
     return { Attributes: present };
+  }
+
+  function keep(pk: string, text: string): void {
+    earlier.set(pk, items.get(pk));
+    items.set(pk, text);
   }
 
   function check(condition: Parameters<typeof holds>[0], present: Item | undefined): void {

@@ -71,9 +71,15 @@ describe('the IPD client', () => {
 
       const [stored] = await ipd.attachments();
       expect(stored).toMatchObject({ sha256: sha256(bytes), filename: '录屏 "终稿".mp4' });
-      expect(uploaded).toEqual({ kind: 'stored', attachmentId: stored?.id, requestId: expect.any(String) });
+      expect(uploaded).toEqual({
+        kind: 'stored',
+        attachmentId: stored?.id,
+        statedSize: stored?.['size'],
+        requestId: expect.any(String),
+      });
       expect(listed).toEqual({
         attachments: [{ id: stored?.id, size: 100_000, name: '录屏 "终稿".mp4' }],
+        isGiven: true,
       });
       const downloaded = await client.download({ projectId, id: stored?.id ?? '' }, soon());
       if (downloaded.kind !== 'file') throw new Error(downloaded.detail);
@@ -93,7 +99,7 @@ describe('the IPD client', () => {
 
       const listed = await connect({ ...place, credentials: withToken }).list(item, soon());
 
-      expect(listed).toEqual({ attachments: [] });
+      expect(listed).toEqual({ attachments: [], isGiven: true });
     } finally {
       await temporary.close();
     }
@@ -190,7 +196,7 @@ describe('the IPD client', () => {
 
   describe('list', () => {
     it('is empty where nothing is attached', async () => {
-      expect(await connect().list(item, soon())).toEqual({ attachments: [] });
+      expect(await connect().list(item, soon())).toEqual({ attachments: [], isGiven: true });
     });
 
     it.each(['number', 'string'])('reads a size that is a %s', async (fileSizeAs) => {
@@ -208,17 +214,27 @@ describe('the IPD client', () => {
       ],
       [
         { id: '1', store_filename: 's', title: 't' },
-        { id: '1', size: -1, name: 's' },
+        { id: '1', size: undefined, name: 's' },
       ],
       [
         { id: '1', file_name: 'f', store_filename: 's', x: {} },
-        { id: '1', size: -1, name: 'f' },
+        { id: '1', size: undefined, name: 'f' },
+      ],
+      [
+        { id: '1', file_size: '1.2 KB', file_name: 'f' },
+        { id: '1', size: undefined, name: 'f' },
       ],
     ])('reads whatever names a row has: %j', async (row, attachment) => {
       const body = { status: 'success', message: null, result: [row] };
       await always('list', { kind: 'answer', status: 200, body });
 
-      expect(await connect().list(item, soon())).toEqual({ attachments: [attachment] });
+      expect(await connect().list(item, soon())).toEqual({ attachments: [attachment], isGiven: true });
+    });
+
+    it('tells a list that is missing from one that is empty', async () => {
+      await always('list', { kind: 'nullResult' });
+
+      expect(await connect().list(item, soon())).toEqual({ attachments: [], isGiven: false });
     });
 
     it('keeps ids as strings, and reads none whose digits are lost already', async () => {
@@ -246,6 +262,34 @@ describe('the IPD client', () => {
   });
 
   describe('upload', () => {
+    it('names no id when the result holds several', async () => {
+      const client = connect();
+      await client.upload(fileOf(randomBytes(10)));
+      await always('upload', { kind: 'wholeResult' });
+
+      expect(await client.upload(fileOf(randomBytes(10)))).toMatchObject({
+        kind: 'stored',
+        attachmentId: null,
+      });
+    });
+
+    it('takes words that ask for patience for a doubt once the file is complete', async () => {
+      await always('upload', { kind: 'tryLater200', stored: true });
+      const complete = await connect().upload(fileOf(randomBytes(10)));
+      await always('upload', { kind: 'tryLater200', early: true });
+      const early = await connect().upload({
+        ...fileOf(randomBytes(10)),
+        fence: () => Promise.reject(new Error('not reached')),
+        file: (_sink, exchange) =>
+          new Promise((_resolve, reject) => {
+            exchange.addEventListener('abort', () => reject(exchange.reason));
+          }),
+      });
+
+      expect(complete).toMatchObject({ kind: 'ambiguous' });
+      expect(early).toMatchObject({ kind: 'throttled' });
+    });
+
     it.each([
       ['null', 'nullResult'],
       ['an empty list', 'emptyResult'],

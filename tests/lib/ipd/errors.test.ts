@@ -251,6 +251,34 @@ describe('what is kept of the words of an answer', () => {
     expect(detailOf(verdict)).toContain('HTTP 401 APIGW.0301');
   });
 
+  it.each([
+    ['ak HPUA0123456789ABCDEF not exist', 'ak [redacted] not exist'],
+    ['The access key id: HPUA0123456789ABCDEF is locked', 'The access key id: [redacted] is locked'],
+    [
+      'user bridge-bot of domain acme has no permission',
+      'user [redacted] of domain [redacted] has no permission',
+    ],
+    ['User BRIDGE-BOT (ACME) has no permission', 'User [redacted] ([redacted]) has no permission'],
+    ['用户bridge-bot无权限, 租户acme', '用户[redacted]无权限, 租户[redacted]'],
+    ['domain id 0123456789abcdef0123456789abcdef is frozen', 'domain id [redacted] is frozen'],
+  ])('our key, user and account are no words for a user: %s', (message, expected) => {
+    const ours = ['HPUA9999999999ZZZZZZ', 'bridge-bot', 'acme'];
+
+    expect(detailOf(classify(answer(403, { error_code: 'PM.1', error_msg: message }), ours))).toBe(
+      `HTTP 403 PM.1 ${expected}`,
+    );
+  });
+
+  it('a name of ours within a longer word, and the codes of IPD, stay', () => {
+    const message = 'bridge-bots and acmeville may, PM may not';
+
+    expect(
+      detailOf(
+        classify(answer(403, { error_code: 'PM.1', error_msg: message }), ['bridge-bot', 'acme', 'PM']),
+      ),
+    ).toBe('HTTP 403 PM.1 bridge-bots and acmeville may, [redacted] may not');
+  });
+
   it('keeps the words before the echo', () => {
     expect(redact(`verify aksk signature fail, canonicalRequest: ${echo}`)).toBe(
       'verify aksk signature fail, canonicalRequest [redacted]',

@@ -1,0 +1,25 @@
+/**
+ * `npm run ops -- protect`: after the first deploy of a stage that counts, nobody deletes its table by a slip. Not in the
+ * template: a first deploy that fails could not take the table back then, and could not be repeated.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithTables.Basics.html#WorkingWithTables.Basics.DeletionProtection
+ */
+import { DescribeTableCommand, DynamoDBClient, UpdateTableCommand } from '@aws-sdk/client-dynamodb';
+import { openServices } from './place.ts';
+import type { Task } from './terms.ts';
+
+export const protect: Task = {
+  takes: [],
+
+  async run({ values, say, signal }) {
+    const { table } = (await openServices(values)).config;
+    const client = new DynamoDBClient({});
+    const send = { abortSignal: signal };
+    const { Table } = await client.send(new DescribeTableCommand({ TableName: table }), send);
+    const wasProtected = Table?.DeletionProtectionEnabled ?? false;
+    if (!wasProtected) {
+      await client.send(new UpdateTableCommand({ TableName: table, DeletionProtectionEnabled: true }), send);
+    }
+    say(`${table} ${wasProtected ? 'was protected already' : 'is protected'}: AWS does not delete it.`);
+    return { well: true, answer: { table, wasProtected } };
+  },
+};

@@ -1,0 +1,153 @@
+/**
+ * Everything that an operator may set, checked before a deploy and at `npm start`: the functions' own schema with what
+ * only the template needs, and names that are probably misspelt. Pure.
+ */
+import * as z from 'zod';
+import { findTooShort } from '../lib/expiry.ts';
+import { count, findMisplaced, functionSettings, givenOf, problemsOf } from '../lib/settings.ts';
+import type { Environment } from '../lib/settings.ts';
+
+/** A deploy of a stage to a region; or the embedded stack, which brings what it is not given. */
+export type Place = { kind: 'deploy'; stage: string; region: string } | { kind: 'local' };
+
+/** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
+const LOG_RETENTION = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+].map(String);
+
+const ISSUER =
+  'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
+const SECRETS = { IPD_CREDENTIALS: 'ipd', SIGNING_CREDENTIALS: 'signing' } as const;
+
+const templateSettings = {
+  ISSUER_URL: z.string().refine(isIssuer, ISSUER).optional(),
+  JWT_AUDIENCE: z
+    .string()
+    .regex(/^[^\s,]+$/, 'must be one audience, for example ipd-attachment-bridge')
+    .default('ipd-attachment-bridge'),
+  ALLOWED_ORIGIN: z
+    .string()
+    .refine(
+      isOrigin,
+      'must be one origin as browsers send it, with its scheme and without a path, for example https://app.example.com',
+    )
+    .default('http://localhost:3000'),
+  DELIVERY_CONCURRENCY: count(5, { min: 2, max: 1000 }),
+  API_REQUESTS_PER_SECOND: count(100, { min: 1, max: 100_000 }),
+  API_BURST_REQUESTS: count(200, { min: 1, max: 100_000 }),
+  LOG_RETENTION_DAYS: z
+    .enum(LOG_RETENTION, `must be one of the days that CloudWatch knows: ${LOG_RETENTION.join(', ')}`)
+    .default('30'),
+  LAMBDA_TRACING: z.enum(['PassThrough', 'Active'], 'must be PassThrough or Active').default('PassThrough'),
+  ALARM_TOPIC_ARN: z
+    .string()
+    .regex(
+      /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/,
+      'must be the ARN of a standard topic, for example arn:aws:sns:eu-central-1:123456789012:alarms',
+    )
+    .optional(),
+};
+
+/** By the name of the variable, as in the README's table. */
+export const deploySettings = z.object({ ...functionSettings, ...templateSettings });
+
+/** serverless takes an empty value for one; only the functions take it for none. */
+const NEVER_EMPTY = [
+  ...Object.keys(templateSettings).filter((name) => name !== 'ISSUER_URL' && name !== 'ALARM_TOPIC_ARN'),
+  'PARTS_EXPIRE_DAYS',
+  'STAGED_FILES_EXPIRE_DAYS',
+  'IPD_CREDENTIALS',
+];
+
+/** Everything that is wrong, one sentence each: the name, what is wrong, and a value that is right. Never a given value. */
+export function findProblems(env: Environment, place: Place): string[] {
+  const given = { ...(place.kind === 'local' && { IPD_PROJECTS: '*' }), ...givenOf(env) };
+  const parsed = deploySettings.safeParse(given);
+  return [
+    ...problemsOf(parsed.error),
+    ...findMisplaced(given, { onLambda: place.kind === 'deploy' }),
+    ...(parsed.success ? findTooShort(parsed.data, parsed.data) : []),
+    ...NEVER_EMPTY.filter((name) => env[name] === '').map(
+      (name) => `${name}: is empty: give it a value, or unset it for the default`,
+    ),
+    ...(place.kind === 'deploy' ? findUndeployable(given, place) : []),
+    ...findMisspelt(Object.keys(given)),
+  ];
+}
+
+/** What is right by itself, but not for this stage in this region. */
+function findUndeployable(
+  given: Environment,
+  { stage, region }: { stage: string; region: string },
+): string[] {
+  const { ISSUER_URL, ALARM_TOPIC_ARN } = given;
+  const problems: string[] = [];
+  if (ISSUER_URL === undefined) problems.push(`ISSUER_URL: is missing: it ${ISSUER}`);
+  else if (ISSUER_URL.startsWith('http:')) problems.push(`ISSUER_URL: API Gateway needs https: it ${ISSUER}`);
+  const topicRegion = ALARM_TOPIC_ARN?.split(':')[3] ?? region;
+  if (topicRegion !== region) {
+    problems.push(`ALARM_TOPIC_ARN: must be a topic in ${region}, where the alarms are`);
+  }
+  for (const [name, word] of Object.entries(SECRETS)) {
+    const [, secret] = /^(?:secretsmanager:(?:arn:.*:secret:)?|ssm:\/)(.*)$/s.exec(given[name] ?? '') ?? [];
+    const folder = `ipd-attachment-bridge/${stage}/`;
+    // The roles of a stage may read what begins so, and nothing else.
+    if (secret !== undefined && !secret.startsWith(folder + word)) {
+      problems.push(
+        `${name}: the name must begin with ${folder}${word}, for example secretsmanager:${folder}${word}`,
+      );
+    }
+  }
+  return problems;
+}
+
+/** Names that are none of ours, but look like one. */
+function findMisspelt(names: string[]): string[] {
+  const ours = Object.keys(deploySettings.shape);
+  return names.flatMap((name) => {
+    if (ours.includes(name)) return [];
+    const written = name.toUpperCase();
+    const [nearest] = ours
+      .filter((one) => isLike(written, one))
+      .toSorted((one, other) => distance(written, one) - distance(written, other));
+    return nearest === undefined ? [] : [`${name}: there is no such setting; is ${nearest} meant?`];
+  });
+}
+
+/** A few letters apart, or cut short, or with words too many. */
+function isLike(name: string, ours: string): boolean {
+  const [short, long] = name.length < ours.length ? [name, ours] : [ours, name];
+  if (short.includes('_') && long.startsWith(`${short}_`)) return true;
+  const few = Math.max(2, Math.floor(name.length / 4));
+  return long.length - short.length <= few && distance(name, ours) <= few;
+}
+
+/** How many letters to put in, take out or change: https://en.wikipedia.org/wiki/Levenshtein_distance */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (const letter of one.split('')) {
+    const above = row;
+    row = [(above[0] ?? 0) + 1];
+    for (let column = 0; column < other.length; column += 1) {
+      const changed = (above[column] ?? 0) + (letter === other[column] ? 0 : 1);
+      row.push(Math.min(changed, (above[column + 1] ?? 0) + 1, (row[column] ?? 0) + 1));
+    }
+  }
+  return row.at(-1) ?? 0;
+}
+
+/** An issuer's URL has no query and no fragment (OpenID Connect Discovery 1.0, section 3), and is not its document's. */
+function isIssuer(text: string): boolean {
+  const url = URL.parse(text);
+  return (
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.username === '' &&
+    !/[?#\s]|\/\/$|\/\.well-known\//.test(text)
+  );
+}
+
+/** Letter for letter what a browser sends: in small letters, without the port that goes without saying. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.parse(text)?.origin === text;
+}

@@ -1,0 +1,337 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { NEEDED_SETTINGS } from '../../bench/packaged.ts';
+import BridgePlugin from '../../deploy/plugin.ts';
+import { findProblems } from '../../deploy/settings.ts';
+import { readConfig } from '../../lib/config.ts';
+import { startStack } from '../../local/stack.ts';
+import { functionsOf, readService } from '../../local/template.ts';
+import { makeTemporaryDirectory } from '../support/probe-stack.ts';
+import { runCommandLine } from '../support/run-command.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const REGION = 'eu-central-1';
+
+type Environment = Record<string, string>;
+
+let data: Awaited<ReturnType<typeof makeTemporaryDirectory>>;
+beforeAll(async () => {
+  data = await makeTemporaryDirectory();
+});
+afterAll(() => data.remove());
+
+/** What a command of serverless says as it loads the plugin. */
+function packaging(settings: Environment, command = 'package'): string[] {
+  const before = { ...process.env };
+  Object.assign(process.env, NEEDED_SETTINGS, settings);
+  try {
+    BridgePlugin({
+      processedInput: { commands: [command] },
+      getProvider: () => ({
+        getStage: () => 'prod',
+        getRegion: () => REGION,
+        naming: { getStackName: () => 'ipd-attachment-bridge-prod' },
+        getAwsSdkV3Config: async () => ({ region: REGION }),
+      }),
+      classes: { Error },
+    });
+    return [];
+  } catch (error) {
+    return linesOf(error).slice(1);
+  } finally {
+    process.env = before;
+  }
+}
+
+/** What the stack of `npm start` says instead of starting. */
+async function starting(environment: Environment): Promise<string[]> {
+  const options = { ports: 'free', dataDirectory: data.path, environment } as const;
+  return startStack(options).then(async (stack) => {
+    await stack.stop();
+    return [];
+  }, linesOf);
+}
+
+/** What the functions say that refuse what the template makes of the settings, on Lambda. */
+function calling(settings: Environment): string[] {
+  const service = readService({ directory: ROOT, env: { ...NEEDED_SETTINGS, ...settings } });
+  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'NoticesTopic'];
+  const references = Object.fromEntries(
+    names.map((name) => [name, { ref: `https://example.com/${name}`, attributes: { Arn: `arn:${name}` } }]),
+  );
+  const refusals = functionsOf(service, references).flatMap(({ name, environment }) => {
+    try {
+      readConfig({ ...environment, AWS_LAMBDA_FUNCTION_NAME: name, AWS_REGION: REGION });
+      return [];
+    } catch (error) {
+      return linesOf(error);
+    }
+  });
+  return [...new Set(refusals)];
+}
+
+function linesOf(error: unknown): string[] {
+  return (error instanceof Error ? error.message : String(error)).split('\n');
+}
+
+describe('a setting that the functions read', () => {
+  it.each<[Environment, string]>([
+    [
+      { MAX_FILE_BYTES: '50MB' },
+      'MAX_FILE_BYTES: must be a whole number from 1 to 5368709120, for example 52428800',
+    ],
+    [
+      { PART_SIZE_BYTES: '1048576' },
+      'PART_SIZE_BYTES: must be a whole number from 5242880 to 104857600, for example 5242880',
+    ],
+    [{ MAX_OPEN_UPLOADS: '0' }, 'MAX_OPEN_UPLOADS: must be a whole number from 1 to 10000, for example 100'],
+    [{ IPD_RATE: '1.5' }, 'IPD_RATE: must be a whole number from 1 to 12000, for example 60'],
+    [
+      { RETRY_WINDOW_HOURS: '24h' },
+      'RETRY_WINDOW_HOURS: must be a whole number from 1 to 720, for example 24',
+    ],
+    [
+      { PARTS_EXPIRE_DAYS: '3' },
+      'PARTS_EXPIRE_DAYS: must be at least 4 with this UPLOAD_DEADLINE_HOURS, RETRY_WINDOW_HOURS and FAILED_RETENTION_DAYS',
+    ],
+    [
+      { FAILED_RETENTION_DAYS: '30' },
+      'STAGED_FILES_EXPIRE_DAYS: must be at least 65 with this UPLOAD_DEADLINE_HOURS, RETRY_WINDOW_HOURS and FAILED_RETENTION_DAYS',
+    ],
+    [
+      { STAGING_URL_TTL_SECONDS: '86400' },
+      'STAGING_URL_TTL_SECONDS: over 3600 needs SIGNING_CREDENTIALS, since a URL ends with what it is signed with',
+    ],
+    [{ PREFLIGHT: 'yes' }, 'PREFLIGHT: must be on or off'],
+    [{ IPD_AUTH: 'password' }, 'IPD_AUTH: must be auto, aksk or token'],
+    [{ IPD_REGION: 'CN-NORTH-4' }, 'IPD_REGION: must look like cn-north-4'],
+    [
+      { IPD_ENDPOINT: 'https://projectman-ext.cn-north-4.myhuaweicloud.com/v1' },
+      'IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path',
+    ],
+    [
+      { IPD_IAM_ENDPOINT: 'http://iam.cn-north-4.myhuaweicloud.com' },
+      'IPD_IAM_ENDPOINT: must be https://iam.<region>.myhuaweicloud.com without a path',
+    ],
+    [
+      { REQUIRED_SCAN_TAG: 'NO_THREATS_FOUND' },
+      'REQUIRED_SCAN_TAG: must look like GuardDutyMalwareScanStatus=NO_THREATS_FOUND',
+    ],
+    [
+      { S3_PUBLIC_ENDPOINT: 'files.example.com' },
+      'S3_PUBLIC_ENDPOINT: must be a URL, for example https://files.example.com',
+    ],
+  ])('is refused with one sentence by package, start and function: %j', async (settings, sentence) => {
+    expect(packaging(settings)).toEqual([sentence]);
+    expect(await starting(settings)).toEqual([sentence]);
+    expect(calling(settings)).toEqual([`settings: ${sentence}`]);
+  });
+
+  it.each<[Environment, string]>([
+    [
+      { PROJECTS_CLAIM: '' },
+      'PROJECTS_CLAIM or IPD_PROJECTS: one is needed, for example PROJECTS_CLAIM=projects; IPD_PROJECTS=* lets every user into every project',
+    ],
+    [
+      { IPD_CREDENTIALS: '{"accessKey":"a","secretKey":"secret-word"}' },
+      'IPD_CREDENTIALS: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>',
+    ],
+    [
+      { IPD_ENDPOINT: 'http://127.0.0.1:4573' },
+      'IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path',
+    ],
+  ])('is refused by package and function, while on one machine it may be: %j', (settings, sentence) => {
+    expect(packaging(settings)).toEqual([sentence]);
+    expect(calling(settings)).toEqual([`settings: ${sentence}`]);
+    expect(findProblems({ ...settings }, { kind: 'local' })).toEqual([]);
+  });
+});
+
+const ISSUER =
+  'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
+const ORIGIN =
+  'ALLOWED_ORIGIN: must be one origin as browsers send it, with its scheme and without a path, for example https://app.example.com';
+const TOPIC =
+  'ALARM_TOPIC_ARN: must be the ARN of a standard topic, for example arn:aws:sns:eu-central-1:123456789012:alarms';
+
+describe('a setting that only the template needs', () => {
+  it.each<[Environment, string]>([
+    [{ ISSUER_URL: 'login.example.com' }, `ISSUER_URL: ${ISSUER}`],
+    [{ ISSUER_URL: 'https://login.example.com//' }, `ISSUER_URL: ${ISSUER}`],
+    [{ ISSUER_URL: 'https://login.example.com/.well-known/openid-configuration' }, `ISSUER_URL: ${ISSUER}`],
+    [{ JWT_AUDIENCE: 'web, phone' }, 'JWT_AUDIENCE: must be one audience, for example ipd-attachment-bridge'],
+    [{ ALLOWED_ORIGIN: 'app.example.com' }, ORIGIN],
+    [{ ALLOWED_ORIGIN: 'https://app.example.com/' }, ORIGIN],
+    [{ ALLOWED_ORIGIN: 'https://app.example.com:443' }, ORIGIN],
+    [{ ALLOWED_ORIGIN: '*' }, ORIGIN],
+    [{ ALARM_TOPIC_ARN: 'alarms' }, TOPIC],
+    [{ ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms.fifo' }, TOPIC],
+    [
+      { DELIVERY_CONCURRENCY: '1' },
+      'DELIVERY_CONCURRENCY: must be a whole number from 2 to 1000, for example 5',
+    ],
+    [
+      { API_REQUESTS_PER_SECOND: 'many' },
+      'API_REQUESTS_PER_SECOND: must be a whole number from 1 to 100000, for example 100',
+    ],
+    [
+      { API_BURST_REQUESTS: '-1' },
+      'API_BURST_REQUESTS: must be a whole number from 1 to 100000, for example 200',
+    ],
+    [
+      { LOG_RETENTION_DAYS: '31' },
+      'LOG_RETENTION_DAYS: must be one of the days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653',
+    ],
+    [{ LAMBDA_TRACING: 'on' }, 'LAMBDA_TRACING: must be PassThrough or Active'],
+  ])('is refused by package and start: %j', async (settings, sentence) => {
+    expect(packaging(settings)).toEqual([sentence]);
+    expect(await starting(settings)).toEqual([sentence]);
+  });
+
+  it.each<[Environment, string]>([
+    [{ ISSUER_URL: '' }, `ISSUER_URL: is missing: it ${ISSUER}`],
+    [{ ISSUER_URL: 'http://login.example.com' }, `ISSUER_URL: API Gateway needs https: it ${ISSUER}`],
+    [
+      { ALARM_TOPIC_ARN: 'arn:aws:sns:us-east-1:123456789012:alarms' },
+      'ALARM_TOPIC_ARN: must be a topic in eu-central-1, where the alarms are',
+    ],
+  ])('is refused by package alone: %j', (settings, sentence) => {
+    expect(packaging(settings)).toEqual([sentence]);
+    expect(findProblems({ ...settings }, { kind: 'local' })).toEqual([]);
+  });
+
+  it.each<Environment>([
+    { ISSUER_URL: 'https://tenant.eu.auth0.com/' },
+    { ISSUER_URL: 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ab1' },
+    { ALLOWED_ORIGIN: 'http://localhost:3000' },
+    { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms' },
+    { UPLOAD_DEADLINE_HOURS: '240', PARTS_EXPIRE_DAYS: '11', STAGED_FILES_EXPIRE_DAYS: '26' },
+  ])('is taken: %j', (settings) => {
+    expect(packaging(settings)).toEqual([]);
+  });
+});
+
+describe('an empty value', () => {
+  it('is refused by package and start where serverless would take it for one', async () => {
+    const sentence = 'LOG_RETENTION_DAYS: is empty: give it a value, or unset it for the default';
+
+    expect(packaging({ LOG_RETENTION_DAYS: '' })).toEqual([sentence]);
+    expect(await starting({ LOG_RETENTION_DAYS: '' })).toEqual([sentence]);
+  });
+
+  it('counts as missing where only functions read it', () => {
+    const settings = { MAX_FILE_BYTES: '', SIGNING_CREDENTIALS: '', ALARM_TOPIC_ARN: '', IPD_PROJECTS: '' };
+
+    expect(packaging(settings)).toEqual([]);
+    expect(calling(settings)).toEqual([]);
+  });
+});
+
+describe('the secrets of a stage', () => {
+  it.each([
+    'secretsmanager:ipd-attachment-bridge/prod/ipd',
+    'secretsmanager:ipd-attachment-bridge/prod/ipd-2',
+    'secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:ipd-attachment-bridge/prod/ipd-AbCdEf',
+    'ssm:/ipd-attachment-bridge/prod/ipd',
+  ])('have names that its roles may read: %s', (name) => {
+    expect(packaging({ IPD_CREDENTIALS: name })).toEqual([]);
+    expect(packaging({ SIGNING_CREDENTIALS: name.replace('/prod/ipd', '/prod/signing') })).toEqual([]);
+  });
+
+  it.each([
+    'secretsmanager:ipd-attachment-bridge/ipd',
+    'secretsmanager:ipd-attachment-bridge/dev/ipd',
+    'secretsmanager:ipd-attachment-bridge/prod/signing',
+    'secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:other/ipd-AbCdEf',
+    'ssm:/ipd-attachment-bridge/dev/ipd',
+  ])("are not another stage's, nor for another use: %s", (name) => {
+    expect(packaging({ IPD_CREDENTIALS: name })).toEqual([
+      'IPD_CREDENTIALS: the name must begin with ipd-attachment-bridge/prod/ipd, for example secretsmanager:ipd-attachment-bridge/prod/ipd',
+    ]);
+  });
+});
+
+describe('a name that looks like a setting', () => {
+  it.each([
+    ['MAX_FILE_BYTE', 'MAX_FILE_BYTES'],
+    ['STAGING_URL_TTL', 'STAGING_URL_TTL_SECONDS'],
+    ['IPD_RATES', 'IPD_RATE'],
+    ['UPLOAD_DEADLINE_HOUR', 'UPLOAD_DEADLINE_HOURS'],
+    ['ISSUER_URI', 'ISSUER_URL'],
+    ['ALLOWED_ORIGINS', 'ALLOWED_ORIGIN'],
+    ['PROJECT_CLAIM', 'PROJECTS_CLAIM'],
+    ['Pre_Flight', 'PREFLIGHT'],
+    ['IPD_RATE_LIMIT', 'IPD_RATE'],
+  ])('%s: the nearest one is named by package and start', async (name, nearest) => {
+    const sentence = `${name}: there is no such setting; is ${nearest} meant?`;
+
+    expect(packaging({ [name]: '7' })).toEqual([sentence]);
+    expect(await starting({ [name]: '7' })).toEqual([sentence]);
+  });
+
+  it('may be a variable of another program, or of ours', () => {
+    const others = ['PATH', 'HOME', 'HOST', 'API', 'MAX', 'LOG', 'IPD', 'npm_config_cache', 'JWT', 'ISSUER'];
+    const ours = [
+      'STAGING_BUCKET',
+      'UPLOADS_TABLE',
+      'DELIVERY_QUEUE_URL',
+      'NOTICES_TOPIC_ARN',
+      'UPLOAD_TOKEN',
+    ];
+    const local = [
+      'PORT',
+      'S3_PORT',
+      'SQS_PORT',
+      'DYNAMODB_PORT',
+      'IPD_PORT',
+      'ISSUER_PORT',
+      'LOCAL_DATA_DIRECTORY',
+    ];
+    const names = [...others, ...ours, ...local, 'AWS_REGION', 'AWS_PROFILE', 'AWS_ENDPOINT_URL_S3'];
+
+    expect(packaging(Object.fromEntries(names.map((name) => [name, '1'])))).toEqual([]);
+  });
+});
+
+describe('serverless package', () => {
+  const program = join(ROOT, 'node_modules/serverless/bin/serverless.js');
+
+  it('ends with 1 and a line for each wrong setting, before it has made anything', async () => {
+    const { code, stderr, stdout } = await runCommandLine(program, ['package', '--package', data.path], {
+      ...NEEDED_SETTINGS,
+      AWS_REGION: REGION,
+      MAX_FILE_BYTES: '50MB',
+      LOG_RETENTION_DAYS: '31',
+      ISSUER_URL: '',
+    }).ended;
+
+    expect(code).toBe(1);
+    const lines = [...stdout, ...stderr];
+    expect(lines.filter((line) => /^[A-Z_]+: /.test(line)).map((line) => line.split(':')[0])).toEqual([
+      'MAX_FILE_BYTES',
+      'LOG_RETENTION_DAYS',
+      'ISSUER_URL',
+    ]);
+  }, 60_000);
+
+  it.each(['info', 'remove', 'logs'])('is asked nothing by %s, which needs no setting', (command) => {
+    expect(packaging({ MAX_FILE_BYTES: '50MB' }, command)).toEqual([]);
+    expect(packaging({ MAX_FILE_BYTES: '50MB' }, 'deploy')).toHaveLength(1);
+  });
+});
+
+describe('npm start', () => {
+  it('ends with 1 and a line for each wrong setting', async () => {
+    const { code, stderr } = await runCommandLine(join(ROOT, 'local/start.ts'), [], {
+      LOCAL_DATA_DIRECTORY: data.path,
+      MAX_FILE_BYTES: '50MB',
+      ALLOWED_ORIGIN: 'app.example.com',
+    }).ended;
+
+    expect(code).toBe(1);
+    expect(stderr.filter((line) => !line.includes('Warning'))).toEqual([
+      'MAX_FILE_BYTES: must be a whole number from 1 to 5368709120, for example 52428800',
+      ORIGIN,
+    ]);
+  }, 60_000);
+});
