@@ -50,8 +50,8 @@ async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: {
       AWS_REGION: ledger.service.provider.region,
-      AWS_ACCESS_KEY_ID: 'local',
-      AWS_SECRET_ACCESS_KEY: 'local-secret',
+      AWS_ACCESS_KEY_ID: ledger.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: ledger.credentials.secretAccessKey,
       AWS_SESSION_TOKEN: 'a-token-as-every-role-has-one',
       AWS_ENDPOINT_URL_DYNAMODB: ledger.urls.dynamodbUrl,
       UPLOADS_TABLE: ledger.table,

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { z } from 'zod';
 import type { Upload } from '../lib/upload.ts';
+import { makeIpdCredentials } from '../local/keys.ts';
 import { deployEnvironment, lambdaEnvironment } from '../local/settings.ts';
 import { functionsOf, readService } from '../local/template.ts';
 import type { Carried, Load } from './carrier.ts';
@@ -70,14 +71,14 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
       ...ledger.urls,
     };
     // Nothing of whoever runs the bench, but for the size that the bench needs.
-    const env = deployEnvironment({ MAX_FILE_BYTES: String(largest) }, urls);
+    const env = deployEnvironment({ MAX_FILE_BYTES: String(largest) }, urls, makeIpdCredentials());
     const service = readService({ directory: SERVICE_DIRECTORY, env });
     const staging = { ref: BUCKET, attributes: { Arn: `arn:aws:s3:::${BUCKET}` } };
     const functions = functionsOf(service, { ...ledger.references, StagingBucket: staging });
     const definition = functions.find(({ key }) => key === 'deliver');
     return {
       ...definition?.environment,
-      ...lambdaEnvironment({}, REGION, urls),
+      ...lambdaEnvironment(ledger.credentials, REGION, urls),
       NODE_EXTRA_CA_CERTS: path('far-side.cert.pem'),
     };
   }

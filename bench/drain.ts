@@ -110,6 +110,9 @@ export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
       dataDirectory: join(directory, 'stack'),
       environment: {
         AWS_ENDPOINT_URL_DYNAMODB: ledger.urls.dynamodbUrl,
+        AWS_ACCESS_KEY_ID: ledger.credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: ledger.credentials.secretAccessKey,
+        AWS_SESSION_TOKEN: '',
         IPD_RATE: String(scene.deliveriesPerMinute),
         DELIVERY_CONCURRENCY: String(scene.concurrency),
       },

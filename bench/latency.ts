@@ -15,7 +15,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { z } from 'zod';
 import { mintToken } from '../cli/local-stack.ts';
 import { createClient } from '../client/client.ts';
-import { awsCredentials, IPD_CREDENTIALS } from '../local/settings.ts';
+import type { IpdCredentials } from '../local/keys.ts';
 import { startStack } from '../local/stack.ts';
 import { STAGING_BUCKET } from './backlog.ts';
 import { createEndings } from './endings.ts';
@@ -83,12 +83,12 @@ async function openScene() {
     region: REGION,
     endpoint: urls.s3Url,
     forcePathStyle: true,
-    credentials: awsCredentials({}),
+    credentials: stack.credentials,
     requestChecksumCalculation: 'WHEN_REQUIRED',
   });
   const phone = start(PHONE);
   const pipe = start(PIPE);
-  const headers = { 'x-auth-token': await tokenOf(urls.ipdUrl) };
+  const headers = { 'x-auth-token': await tokenOf(urls.ipdUrl, stack.ipdCredentials) };
   const hashes: string[] = [];
 
   async function put(order: Put): Promise<{ sha256: string; at: number }> {
@@ -163,8 +163,7 @@ function issueIdOf(workItem: number): string {
   return String(956_239_067_176_000_000n + BigInt(workItem));
 }
 
-async function tokenOf(ipdUrl: string): Promise<string> {
-  const { username, password, domain } = IPD_CREDENTIALS;
+async function tokenOf(ipdUrl: string, { username, password, domain }: IpdCredentials): Promise<string> {
   const user = { name: username, password, domain: { name: domain } };
   const identity = { methods: ['password'], password: { user } };
   const answer = await fetch(`${ipdUrl}/v3/auth/tokens`, {

@@ -7,7 +7,9 @@ import { IncomingMessage } from 'node:http';
 import { startDynamoDb } from '../local/dynamodb.ts';
 import { startSqs } from '../local/sqs.ts';
 
-const [dataDirectory = '', region = ''] = process.argv.slice(2);
+const [dataDirectory = '', region = '', ...key] = process.argv.slice(2);
+const [accessKeyId = '', secretAccessKey = ''] = key;
+const credentials = [{ accessKeyId, secretAccessKey }];
 const asked: Record<string, number> = {};
 
 subscribe('http.server.request.start', (message) => {
@@ -20,7 +22,7 @@ process.on('disconnect', () => process.exit(0));
 process.on('message', () => process.send?.(asked));
 
 const [dynamodb, sqs] = await Promise.all([
-  startDynamoDb({ port: 0, dataDirectory }),
-  startSqs({ port: 0, region }),
+  startDynamoDb({ port: 0, dataDirectory, credentials }),
+  startSqs({ port: 0, region, credentials }),
 ]);
 process.send?.({ dynamodbUrl: dynamodb.url, sqsUrl: sqs.url });

@@ -23,7 +23,7 @@ import { systemClock } from '../lib/clock.ts';
 import { createLedger } from '../lib/ledger.ts';
 import type { Upload } from '../lib/upload.ts';
 import { provision } from '../local/provision.ts';
-import { awsCredentials } from '../local/settings.ts';
+import { makeAwsKey } from '../local/keys.ts';
 import { readService, resourcesOf } from '../local/template.ts';
 
 export type Ledger = Awaited<ReturnType<typeof startLedger>>;
@@ -41,10 +41,14 @@ const countMessage = z.record(z.string(), z.number());
 export async function startLedger({ directory }: { directory: string }) {
   const service = readService({ directory: SERVICE_DIRECTORY, env: process.env });
   const { region, stage } = service.provider;
-  const child = fork(PROCESS, [directory, region], { execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const credentials = makeAwsKey();
+  const { accessKeyId, secretAccessKey } = credentials;
+  const child = fork(PROCESS, [directory, region, accessKeyId, secretAccessKey], {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
   const urls = startMessage.parse((await once(child, 'message'))[0]);
 
-  const connection = { region, credentials: awsCredentials({}) };
+  const connection = { region, credentials };
   const clients = {
     dynamodb: new DynamoDBClient({ ...connection, endpoint: urls.dynamodbUrl }),
     sqs: new SQSClient({ ...connection, endpoint: urls.sqsUrl }),
@@ -97,6 +101,7 @@ export async function startLedger({ directory }: { directory: string }) {
 
   return {
     urls,
+    credentials,
     service,
     references,
     table,

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Upload } from '../lib/upload.ts';
 import { createRunner } from '../local/gateway/runner.ts';
 import type { LogLine } from '../local/gateway/runner.ts';
+import { makeIpdCredentials } from '../local/keys.ts';
 import { deployEnvironment, lambdaEnvironment } from '../local/settings.ts';
 import { functionsOf, readService } from '../local/template.ts';
 import { inTurns, SERVICE_DIRECTORY, startLedger } from './ledger.ts';
@@ -112,7 +113,7 @@ function dueUploads(): Upload[] {
 }
 
 /** The function of serverless.yml in a child process, as the embedded stack runs it. */
-function startSweep({ service: planned, urls, references }: Ledger, cacheDirectory: string) {
+function startSweep({ service: planned, urls, credentials, references }: Ledger, cacheDirectory: string) {
   const endpoints = {
     ...urls,
     apiUrl: urls.sqsUrl,
@@ -122,7 +123,8 @@ function startSweep({ service: planned, urls, references }: Ledger, cacheDirecto
     ipdUrl: urls.sqsUrl,
   };
   const env = { IPD_RATE: '12000' };
-  const service = readService({ directory: SERVICE_DIRECTORY, env: deployEnvironment(env, endpoints) });
+  const deployed = deployEnvironment(env, endpoints, makeIpdCredentials());
+  const service = readService({ directory: SERVICE_DIRECTORY, env: deployed });
   const { region } = planned.provider;
   const lines: LogLine[] = [];
   const runner = createRunner({
@@ -131,7 +133,7 @@ function startSweep({ service: planned, urls, references }: Ledger, cacheDirecto
     ),
     handlers: { directory: SERVICE_DIRECTORY, extension: '.ts' },
     region,
-    environment: lambdaEnvironment({}, region, endpoints),
+    environment: lambdaEnvironment(credentials, region, endpoints),
     cacheDirectory,
     log: (line) => lines.push(line),
   });

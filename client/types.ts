@@ -157,7 +157,11 @@ export type NewUpload = {
   issueId: string;
   /** A bare name of 1 to 200 characters without a path or control characters, kept as it is. */
   filename: string;
-  /** A media type such as image/png. */
+  /**
+   * What the file is put into storage with, parameters included; IPD is told the type without them. Not
+   * `multipart/*` or `message/*`, which IPD could read as several files: send `application/octet-stream` for
+   * these.
+   */
   contentType: string;
   /** In bytes. The largest is `maxFileBytes` of `GET /v1/limits`. */
   size: number;

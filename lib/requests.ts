@@ -3,6 +3,7 @@
  * Pure schemas; whether the caller may do it is the intake's matter.
  */
 import * as z from 'zod';
+import { isComposite } from './ipd/form.ts';
 
 const PAGE = 'must be a whole number from 1 to 100';
 const PART = 'must be a part number from 1 to 10000';
@@ -45,6 +46,10 @@ const contentType = z
   .regex(
     /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+( *; *[\w!#$&^.+-]+=([\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/,
     'must be a media type such as image/png',
+  )
+  .refine(
+    (type) => !isComposite(type),
+    'must not be multipart/* or message/*, which IPD could read as several files: send application/octet-stream',
   );
 
 const size = z

@@ -151,34 +151,39 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
 
 /**
  * Hands each chunk over as it comes: one that waits costs memory, and its removal costs time. Destroys a stream that
- * keeps us waiting; a timer looks now and then, none is set for a chunk.
+ * has kept us waiting for `IDLE_MS`; there is one timer at a time, and none is set for a chunk.
  */
 async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   const collect = createCollector();
-  let chunks = 0;
+  let waitingSince = clock.now();
   let isOver = false;
-  const watch = (): void => {
-    const seen = chunks;
+  const watch = (ms: number): void => {
     const look = (): void => {
       if (isOver) return;
       // It is not storage that keeps us waiting while the sink is full.
-      if (seen !== chunks || body.isPaused()) watch();
+      const idleMs = body.isPaused() ? 0 : clock.now() - waitingSince;
+      // Never longer, also when the clock was set back.
+      if (idleMs < IDLE_MS) watch(Math.min(IDLE_MS - idleMs, IDLE_MS));
       else body.destroy(new Error(`storage sent nothing for ${IDLE_MS} ms`));
     };
-    clock.timeout(IDLE_MS).addEventListener('abort', look, { once: true });
+    clock.timeout(ms).addEventListener('abort', look, { once: true });
   };
-  watch();
+  watch(IDLE_MS);
   const fail = (cause: unknown): void => {
     body.destroy(cause instanceof Error ? cause : new Error('the sink failed', { cause }));
   };
+  const goOn = (): void => {
+    waitingSince = clock.now();
+    body.resume();
+  };
   body.on('data', (chunk: Uint8Array) => {
-    chunks += 1;
+    waitingSince = clock.now();
     collect(chunk);
     try {
       const room = sink(chunk);
       if (room === undefined) return;
       body.pause();
-      room.then(() => body.resume(), fail);
+      room.then(goOn, fail);
     } catch (cause) {
       fail(cause);
     }

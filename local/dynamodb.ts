@@ -1,7 +1,7 @@
 /**
  * DynamoDB for the embedded stack: dynalite, given only requests that were read to their end and whose sender may send
  * them. By itself it throws out of an event listener when a client goes away in the middle of a request, as a function
- * killed at its timeout does, and would take the whole stack along.
+ * killed at its timeout does, and would take the whole stack along; it checks no signature, and answers every web page.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -10,17 +10,21 @@ import { buffer } from 'node:stream/consumers';
 import createDynalite from 'dynalite';
 import { z } from 'zod';
 import type { Allows } from './iam/policy.ts';
-import { signerOf } from './iam/signed.ts';
+import { createSignatureCheck } from './iam/signed.ts';
+import type { Signer } from './iam/signed.ts';
+import type { AwsKey } from './keys.ts';
 import { listen } from './listen.ts';
 
 /** Starts DynamoDB on loopback; tables and items live in `dataDirectory` and survive a restart. */
 export async function startDynamoDb({
   port,
   dataDirectory,
+  credentials,
   allows = () => true,
 }: {
   port: number;
   dataDirectory: string;
+  credentials: readonly AwsKey[];
   allows?: Allows | undefined;
 }) {
   // dynalite opens its database at once and closes it only when it listened, so the port is tried before.
@@ -34,25 +38,40 @@ export async function startDynamoDb({
   });
   const handlers = server.listeners('request');
   server.removeAllListeners('request');
+  const findSigner = createSignatureCheck({ keys: credentials, services: ['dynamodb'] });
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = request;
     const body = await buffer(request);
-    if (!isAllowed(allows, request, body)) return deny(response);
-    const { method, url, headers } = request;
+    const signer = await findSigner({ method, url, headers, body });
+    if (signer === undefined) {
+      return refuse(
+        response,
+        'UnrecognizedClientException',
+        'the request is not signed with a key of this stack',
+      );
+    }
+    if (!isAllowed(allows, { signer, target: String(headers['x-amz-target']), body })) {
+      return refuse(response, 'AccessDeniedException', 'the role does not allow it');
+    }
     const whole = Object.assign(Readable.from([body]), { method, url, headers });
     for (const handle of handlers) handle.call(server, whole, response);
   }
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     serve(request, response).catch(() => response.destroy());
   });
-  return listen(server, port);
+  return listen(server, port, { pages: { kind: 'none' } });
 }
 
 const bodySchema = z.looseObject({ TableName: z.string().optional(), IndexName: z.string().optional() });
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html */
-function isAllowed(allows: Allows, { headers }: IncomingMessage, body: Buffer): boolean {
-  const { accessKeyId, region } = signerOf(headers.authorization);
-  const [, operation = ''] = String(headers['x-amz-target']).split('.');
+function isAllowed(
+  allows: Allows,
+  { signer, target, body }: { signer: Signer; target: string; body: Buffer },
+): boolean {
+  const { accessKeyId, region } = signer;
+  const [, operation = ''] = target.split('.');
   const { TableName = '', IndexName } = bodySchema.parse(JSON.parse(body.toString() || '{}'));
   const table = `arn:aws:dynamodb:${region}:000000000000:table/${TableName}`;
   const resource = IndexName === undefined ? table : `${table}/index/${IndexName}`;
@@ -60,10 +79,7 @@ function isAllowed(allows: Allows, { headers }: IncomingMessage, body: Buffer): 
 }
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html */
-function deny(response: ServerResponse): void {
-  const body = {
-    __type: 'com.amazon.coral.service#AccessDeniedException',
-    message: 'the role does not allow it',
-  };
+function refuse(response: ServerResponse, code: string, message: string): void {
+  const body = { __type: `com.amazon.coral.service#${code}`, message };
   response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
 }

@@ -1,14 +1,16 @@
 /**
- * A token issuer for development: OpenID discovery, a key set, and tokens for whoever asks. It checks nobody's
- * identity, so it listens on loopback only and is never deployed.
+ * A token issuer for development: OpenID discovery, a key set, and a token for any name. It checks no identity, so it
+ * answers programs and web pages of this machine only, and is never deployed.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from 'jose';
 import { z } from 'zod';
 import { listen } from './listen.ts';
+import { makePrivateDirectory } from './private.ts';
+import { corsFor } from './visitors.ts';
 
 export type IssuerOptions = {
   /** 0 takes a free one. */
@@ -18,12 +20,18 @@ export type IssuerOptions = {
   /** The `aud` of tokens that ask for none. */
   audience: string;
   projectsClaim?: string;
+  /** Web origins whose pages may ask, beside those of this machine. */
+  origins?: string[];
   /** Milliseconds since 1970. */
   clock?: () => number;
 };
 
 const tokenRequestSchema = z.strictObject({
   sub: z.string().min(1),
+  /** A user's name, for `uploadedBy`: https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims */
+  name: z.string().optional(),
+  preferred_username: z.string().optional(),
+  email: z.string().optional(),
   projects: z.array(z.string()).optional(),
   /** A negative number makes a token that has expired already. */
   expiresInSeconds: z.number().int().default(3600),
@@ -32,28 +40,39 @@ const tokenRequestSchema = z.strictObject({
 
 const JWKS_PATH = '/.well-known/jwks.json';
 
-/** Applications in a browser may ask from anywhere: this is a tool of development. */
 const CORS = {
-  'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, POST, OPTIONS',
   'access-control-allow-headers': '*',
 };
 
 /** Starts the issuer on 127.0.0.1; its `url` is the `iss` of its tokens. */
 export async function startIssuer(options: IssuerOptions) {
-  const { port, dataDirectory, audience, projectsClaim = 'projects', clock = Date.now } = options;
+  const {
+    port,
+    dataDirectory,
+    audience,
+    projectsClaim = 'projects',
+    origins = [],
+    clock = Date.now,
+  } = options;
   const privateJwk = await loadKey(dataDirectory);
   const { kty, n, e, kid } = privateJwk;
   const privateKey = await importJWK(privateJwk, 'RS256');
   let url = '';
 
   async function mint(body: string): Promise<unknown> {
-    const { sub, projects, expiresInSeconds, ...given } = tokenRequestSchema.parse(JSON.parse(body));
+    const {
+      sub,
+      projects,
+      expiresInSeconds,
+      audience: asked,
+      ...claims
+    } = tokenRequestSchema.parse(JSON.parse(body));
     const now = Math.floor(clock() / 1000);
-    const token = new SignJWT(projects === undefined ? {} : { [projectsClaim]: projects })
+    const token = new SignJWT({ ...claims, ...(projects !== undefined && { [projectsClaim]: projects }) })
       .setProtectedHeader({ alg: 'RS256', typ: 'JWT', ...(kid === undefined ? {} : { kid }) })
       .setIssuer(url)
-      .setAudience(given.audience ?? audience)
+      .setAudience(asked ?? audience)
       .setSubject(sub)
       .setIssuedAt(now)
       .setExpirationTime(now + expiresInSeconds);
@@ -79,10 +98,10 @@ export async function startIssuer(options: IssuerOptions) {
   const server = createServer((request, response) => {
     answer(request)
       .catch(explain)
-      .then(({ status, json }) => send(response, status, json))
+      .then(({ status, json }) => send(response, { status, json, cors: corsFor(request) }))
       .catch(() => response.destroy());
   });
-  const listening = await listen(server, port);
+  const listening = await listen(server, port, { pages: { kind: 'local', origins } });
   url = listening.url;
   return listening;
 }
@@ -108,10 +127,13 @@ function explain(error: unknown): { status: number; json: unknown } {
   return { status: 500, json: { message: error instanceof Error ? error.message : 'unknown error' } };
 }
 
-function send(response: ServerResponse, status: number, json: unknown): void {
+function send(
+  response: ServerResponse,
+  { status, json, cors }: { status: number; json: unknown; cors: Record<string, string> },
+): void {
   const body = json === undefined ? '' : JSON.stringify(json);
   response
-    .writeHead(status, { ...CORS, 'content-type': 'application/json', 'cache-control': 'no-store' })
+    .writeHead(status, { ...CORS, ...cors, 'content-type': 'application/json', 'cache-control': 'no-store' })
     .end(body);
 }
 
@@ -122,7 +144,7 @@ async function loadKey(dataDirectory: string | undefined): Promise<JWK> {
   if (kept !== undefined) return keySchema.parse(JSON.parse(kept));
 
   const key = await makeKey();
-  await mkdir(dataDirectory, { recursive: true });
+  await makePrivateDirectory(dataDirectory);
   await writeFile(path, JSON.stringify(key), { mode: 0o600 });
   return key;
 }

@@ -3,12 +3,19 @@
  */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import { guardVisitors } from './visitors.ts';
+import type { Pages } from './visitors.ts';
 
-/** Listens on 127.0.0.1; port 0 means a free one. `close` also ends the connections that are open. */
+/**
+ * Listens on 127.0.0.1; port 0 means a free one. `close` also ends the connections that are open. Requests under a Host
+ * that is neither loopback nor one of `hosts` are refused, and those of `pages` that are not meant.
+ */
 export async function listen(
   server: Server,
   port: number,
+  { pages = { kind: 'own rules' }, hosts = [] }: { pages?: Pages; hosts?: string[] } = {},
 ): Promise<{ url: string; port: number; close: () => Promise<void> }> {
+  guardVisitors(server, pages, hosts);
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {

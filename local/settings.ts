@@ -3,6 +3,7 @@
  * user sets wins, as on a deploy.
  */
 import { z } from 'zod';
+import type { AwsKey, IpdCredentials } from './keys.ts';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -26,14 +27,10 @@ export interface Endpoints {
   ipdUrl: string;
 }
 
-/** Only the fake IPD accepts these. */
-export const IPD_CREDENTIALS = {
-  accessKey: 'LOCALACCESSKEY',
-  secretKey: 'local-secret-key',
-  domain: 'local-domain',
-  username: 'local-user',
-  password: 'local-password',
-} as const;
+export type AwsCredentials = AwsKey & { sessionToken?: string };
+
+/** The keys that were made for the parts of this start. */
+export type MadeKeys = { aws: AwsKey; ipd: IpdCredentials };
 
 const AWS_ENDPOINTS = [
   'AWS_ENDPOINT_URL_S3',
@@ -58,16 +55,10 @@ export function given(env: Environment, name: string): string | undefined {
 }
 
 /** The user's own credentials matter only where an endpoint of theirs is used; they never reach a local part alone. */
-export function awsCredentials(env: Environment): {
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string;
-} {
+export function awsCredentials(env: Environment, made: AwsKey): AwsCredentials {
   const accessKeyId = given(env, 'AWS_ACCESS_KEY_ID');
   const secretAccessKey = given(env, 'AWS_SECRET_ACCESS_KEY');
-  if (!isOnOthers(env) || accessKeyId === undefined || secretAccessKey === undefined) {
-    return { accessKeyId: 'local', secretAccessKey: 'local-secret' };
-  }
+  if (!isOnOthers(env) || accessKeyId === undefined || secretAccessKey === undefined) return made;
   const sessionToken = given(env, 'AWS_SESSION_TOKEN');
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
@@ -78,7 +69,7 @@ export function isOnOthers(env: Environment): boolean {
 }
 
 /** The environment that the variables of serverless.yml are resolved against. */
-export function deployEnvironment(env: Environment, urls: Endpoints): Environment {
+export function deployEnvironment(env: Environment, urls: Endpoints, ipd: IpdCredentials): Environment {
   const fakeIpd = given(env, 'IPD_ENDPOINT') === undefined;
   const openToAll = given(env, 'PROJECTS_CLAIM') === undefined && given(env, 'IPD_PROJECTS') === undefined;
   return {
@@ -89,7 +80,7 @@ export function deployEnvironment(env: Environment, urls: Endpoints): Environmen
     ISSUER_URL: given(env, 'ISSUER_URL') ?? urls.issuerUrl,
     IPD_ENDPOINT: urls.ipdUrl,
     ...(openToAll ? { IPD_PROJECTS: '*' } : {}),
-    ...(fakeIpd ? { IPD_IAM_ENDPOINT: urls.ipdUrl, IPD_CREDENTIALS: JSON.stringify(IPD_CREDENTIALS) } : {}),
+    ...(fakeIpd ? { IPD_IAM_ENDPOINT: urls.ipdUrl, IPD_CREDENTIALS: JSON.stringify(ipd) } : {}),
   };
 }
 
@@ -97,8 +88,11 @@ export function deployEnvironment(env: Environment, urls: Endpoints): Environmen
  * What Lambda itself would put into a function's environment, plus the endpoints. Not AWS_LAMBDA_FUNCTION_NAME: by
  * its absence the product knows that inline credentials and loopback hosts are all right.
  */
-export function lambdaEnvironment(env: Environment, region: string, urls: Endpoints): Record<string, string> {
-  const { accessKeyId, secretAccessKey, sessionToken } = awsCredentials(env);
+export function lambdaEnvironment(
+  { accessKeyId, secretAccessKey, sessionToken }: AwsCredentials,
+  region: string,
+  urls: Endpoints,
+): Record<string, string> {
   return {
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
@@ -110,4 +104,33 @@ export function lambdaEnvironment(env: Environment, region: string, urls: Endpoi
     AWS_ENDPOINT_URL_SNS: urls.snsUrl,
     AWS_ENDPOINT_URL_DYNAMODB: urls.dynamodbUrl,
   };
+}
+
+/**
+ * What a program of this machine needs to work on the stack as its operator does, in the names that the AWS tools know.
+ * The user's own keys are not among it: they have them.
+ */
+export function operatorEnvironment(
+  env: Environment,
+  { region, urls, made }: { region: string; urls: Endpoints; made: MadeKeys },
+): Record<string, string> {
+  const isMade = awsCredentials(env, made.aws) === made.aws;
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...surroundings } = lambdaEnvironment(
+    made.aws,
+    region,
+    urls,
+  );
+  return {
+    ...surroundings,
+    // A session of the user's would be added to keys that it does not belong to.
+    ...(isMade ? { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: '' } : {}),
+    ...(given(env, 'IPD_ENDPOINT') === undefined ? { IPD_CREDENTIALS: JSON.stringify(made.ipd) } : {}),
+  };
+}
+
+/** Lines that a shell and Node read alike; none of the values has a single quote or a line break. */
+export function toEnvFile(variables: Record<string, string>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}='${value}'\n`)
+    .join('');
 }

@@ -1,12 +1,17 @@
 /**
- * SQS and SNS for the embedded stack: fauxqs on loopback, in memory, for those who may. A restart forgets what was
- * queued; the ledger does not, so the sweep queues it again.
+ * SQS and SNS for the embedded stack: fauxqs on loopback, in memory, for those who may. By itself it checks no signature.
+ * A restart forgets what was queued; the ledger does not, so the sweep queues it again.
  */
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { buildApp } from 'fauxqs';
 import { z } from 'zod';
 import type { Access, Allows } from './iam/policy.ts';
-import { signerOf } from './iam/signed.ts';
+import { createSignatureCheck } from './iam/signed.ts';
+import type { Signer } from './iam/signed.ts';
+import type { AwsKey } from './keys.ts';
 import { addressOf } from './listen.ts';
+import { guardVisitors } from './visitors.ts';
 
 /** SQS is spoken to in JSON, SNS in forms. */
 const bodySchema = z.looseObject({
@@ -19,20 +24,40 @@ const bodySchema = z.looseObject({
 export async function startSqs({
   port,
   region,
+  credentials,
   allows = () => true,
 }: {
   port: number;
   region: string;
+  credentials: readonly AwsKey[];
   allows?: Allows | undefined;
 }) {
   // Not fauxqs' own start function: that one listens on every interface.
   const app = buildApp({ logger: false, defaultRegion: region });
+  const findSigner = createSignatureCheck({ keys: credentials, services: ['sqs', 'sns'] });
+  const signers = new WeakMap<object, Signer>();
+  app.addHook('preParsing', async (request, reply, payload) => {
+    const { method, originalUrl: url, headers } = request;
+    const body = await buffer(payload);
+    const signer = await findSigner({ method, url, headers, body });
+    if (signer === undefined) {
+      await reply.code(403).send({
+        __type: 'UnrecognizedClientException',
+        message: 'the request is not signed with a key of this stack',
+      });
+      return undefined;
+    }
+    signers.set(request, signer);
+    return Object.assign(Readable.from([body]), { receivedEncodedLength: body.length });
+  });
   app.addHook('preHandler', async (request, reply) => {
-    const { authorization, 'x-amz-target': target } = request.headers;
-    const body = bodySchema.safeParse(request.body).data;
-    if (body === undefined || allows(accessOf({ authorization, target: String(target ?? '') }, body))) return;
+    const signer = signers.get(request);
+    const body = bodySchema.safeParse(request.body).data ?? {};
+    const target = String(request.headers['x-amz-target'] ?? '');
+    if (signer !== undefined && allows(accessOf({ signer, target }, body))) return;
     await reply.code(403).send({ __type: 'AccessDenied', message: 'the role does not allow it' });
   });
+  guardVisitors(app.server, { kind: 'none' });
   await app.listen({ host: '127.0.0.1', port });
   return {
     ...addressOf(app.server),
@@ -46,10 +71,9 @@ export async function startSqs({
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html */
 function accessOf(
-  { authorization, target }: { authorization: string | undefined; target: string },
+  { signer: { accessKeyId, region }, target }: { signer: Signer; target: string },
   { QueueUrl = '', Action, TopicArn = '' }: z.infer<typeof bodySchema>,
 ): Access {
-  const { accessKeyId, region } = signerOf(authorization);
   if (Action !== undefined) return { accessKeyId, action: `sns:${Action}`, resource: TopicArn };
   const [, operation = ''] = target.split('.');
   const queue = QueueUrl.slice(QueueUrl.lastIndexOf('/') + 1);

@@ -3,7 +3,6 @@
  * function. Owns starting, wiring and stopping; each part lives in its own file. A part whose endpoint is given is
  * not started: the given one is used and what is missing there is made.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -20,21 +19,24 @@ import type { Iam } from './iam/iam.ts';
 import { startIssuer } from './issuer.ts';
 import { startFakeIpd } from './ipd/server.ts';
 import type { References } from './intrinsics.ts';
+import { makeAwsKey, makeIpdCredentials } from './keys.ts';
+import type { IpdCredentials } from './keys.ts';
 import { claimPort } from './listen.ts';
+import { makePrivateDirectory } from './private.ts';
 import { provision } from './provision.ts';
 import type { AwsClients } from './provision.ts';
 import { startS3 } from './s3/server.ts';
 import {
-  IPD_CREDENTIALS,
   PARTS,
   awsCredentials,
   deployEnvironment,
   given,
   isOnOthers,
   lambdaEnvironment,
+  operatorEnvironment,
   portOf,
 } from './settings.ts';
-import type { Endpoints, Environment } from './settings.ts';
+import type { AwsCredentials, Endpoints, Environment } from './settings.ts';
 import { startSqs } from './sqs.ts';
 import { functionsOf, readService, resourcesOf } from './template.ts';
 import type { Service } from './template.ts';
@@ -73,6 +75,8 @@ async function assemble(options: StackOptions, stops: Stops) {
   const directory = options.serviceDirectory ?? join(import.meta.dirname, '..');
   const { provider, functions } = readService({ directory, env });
   const iam = createIam(Object.keys(functions));
+  const made = { aws: makeAwsKey(), ipd: makeIpdCredentials() };
+  const credentials = awsCredentials(env, made.aws);
   const [authorizer] = Object.values(provider.httpApi.authorizers);
   const endpoints = await startParts({
     options,
@@ -80,11 +84,13 @@ async function assemble(options: StackOptions, stops: Stops) {
     audience: authorizer?.audience[0] ?? 'local',
     region: provider.region,
     iam,
+    credentials,
+    ipdCredentials: made.ipd,
     stops,
   });
 
-  const service = readService({ directory, env: deployEnvironment(env, endpoints.urls) });
-  const clients = createClients(env, provider.region, endpoints.urls);
+  const service = readService({ directory, env: deployEnvironment(env, endpoints.urls, made.ipd) });
+  const clients = createClients(credentials, provider.region, endpoints.urls);
   stops.push(async () => Object.values(clients).forEach((client) => client.destroy()));
   const references = await provision({
     resources: resourcesOf(service),
@@ -104,10 +110,10 @@ async function assemble(options: StackOptions, stops: Stops) {
     gateway: { serve: (api) => endpoints.gateway.serve({ ...api, page }) },
     sqs: clients.sqs,
     handlers: options.handlers ?? { directory, extension: '.ts' },
-    environment: lambdaEnvironment(env, provider.region, endpoints.urls),
+    environment: lambdaEnvironment(credentials, provider.region, endpoints.urls),
     // What is not ours knows the functions' own keys no more than AWS does.
     ownEnvironment: (functionKey) => (isOnOthers(env) ? {} : iam.environmentOf(functionKey)),
-    cacheDirectory: join(options.dataDirectory, 'compile-cache'),
+    cacheDirectory: await makePrivateDirectory(join(options.dataDirectory, 'compile-cache')),
     log: options.onLog ?? (() => undefined),
   });
   stops.push(() => application.stop());
@@ -115,8 +121,13 @@ async function assemble(options: StackOptions, stops: Stops) {
   return {
     urls: addresses,
     settings: openSettings(service, references),
+    /** The account's own key, which may do everything, and what the fake IPD takes. */
+    credentials,
+    ipdCredentials: made.ipd,
+    /** The same with the addresses, for an operator's programs. */
+    operatorEnvironment: operatorEnvironment(env, { region: provider.region, urls: endpoints.urls, made }),
     /** What the functions have asked of AWS's services so far, and what their roles say to it. */
-    iam: { uses: iam.uses, statementsOf: iam.statementsOf },
+    iam: { uses: iam.uses, statementsOf: iam.statementsOf, keyOf: iam.keyOf },
     /** Runs every scheduled function now and settles when all are through. */
     fireSchedules: () => application.fireSchedules(),
     /** Puts other code in the place of the functions', as a deploy does while they run. */
@@ -139,16 +150,18 @@ interface PartsOrder {
   audience: string;
   region: string;
   iam: Iam;
+  credentials: AwsCredentials;
+  ipdCredentials: IpdCredentials;
   stops: Stops;
 }
 
-async function startParts({ options, env, audience, region, iam, stops }: PartsOrder) {
-  const { allows } = iam;
-  const data = async (name: string): Promise<string> => {
-    const path = join(options.dataDirectory, name);
-    await mkdir(path, { recursive: true });
-    return path;
-  };
+async function startParts(order: PartsOrder) {
+  const { options, env, audience, region, ipdCredentials, stops } = order;
+  const { allows } = order.iam;
+  const credentials = [order.credentials, ...order.iam.credentials] as const;
+  const data = (name: string): Promise<string> => makePrivateDirectory(join(options.dataDirectory, name));
+  const origins = [given(env, 'ALLOWED_ORIGIN') ?? []].flat();
+  const publicS3 = given(env, 'S3_PUBLIC_ENDPOINT');
   const start = async <T extends { url: string; close: () => Promise<void> }>(
     part: keyof typeof PARTS,
     open: (port: number) => Promise<T>,
@@ -165,7 +178,7 @@ async function startParts({ options, env, audience, region, iam, stops }: PartsO
   ): Promise<string> => given(env, variable)?.replace(/\/$/, '') ?? (await start(part, open)).url;
 
   const sqsUrl = startUnlessGiven('AWS_ENDPOINT_URL_SQS', 'sqs', (port) =>
-    startSqs({ port, region, allows }),
+    startSqs({ port, region, credentials, allows }),
   );
   const [gateway, queueUrl, s3Url, dynamodbUrl, ipdUrl, issuerUrl] = await allOrFirstError([
     start('gateway', (port) => startGateway({ port })),
@@ -174,20 +187,21 @@ async function startParts({ options, env, audience, region, iam, stops }: PartsO
       startS3({
         port,
         dataDirectory: await data('s3'),
-        credentials: [awsCredentials(env), ...iam.credentials],
+        credentials,
         allows,
         region,
         sqsEndpoint: await sqsUrl,
+        hosts: publicS3 === undefined ? [] : [new URL(publicS3).host],
       }),
     ),
     startUnlessGiven('AWS_ENDPOINT_URL_DYNAMODB', 'dynamodb', async (port) =>
-      startDynamoDb({ port, dataDirectory: await data('dynamodb'), allows }),
+      startDynamoDb({ port, dataDirectory: await data('dynamodb'), credentials, allows }),
     ),
     startUnlessGiven('IPD_ENDPOINT', 'ipd', async (port) =>
-      startFakeIpd({ port, dataDirectory: await data('ipd'), credentials: IPD_CREDENTIALS }),
+      startFakeIpd({ port, dataDirectory: await data('ipd'), credentials: ipdCredentials, origins }),
     ),
     startUnlessGiven('ISSUER_URL', 'issuer', async (port) =>
-      startIssuer({ port, dataDirectory: await data('issuer'), audience }),
+      startIssuer({ port, dataDirectory: await data('issuer'), audience, origins }),
     ),
   ]);
   const snsUrl = given(env, 'AWS_ENDPOINT_URL_SNS') ?? queueUrl;
@@ -211,8 +225,8 @@ async function allOrFirstError<T extends readonly unknown[]>(
   return Promise.all(promises);
 }
 
-function createClients(env: Environment, region: string, urls: Endpoints): AwsClients {
-  const shared = { region, credentials: awsCredentials(env) };
+function createClients(credentials: AwsCredentials, region: string, urls: Endpoints): AwsClients {
+  const shared = { region, credentials };
   return {
     s3: new S3Client({ ...shared, endpoint: urls.s3Url, forcePathStyle: true }),
     sqs: new SQSClient({ ...shared, endpoint: urls.sqsUrl }),

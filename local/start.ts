@@ -1,12 +1,14 @@
 /**
  * `npm start`: runs the embedded stack until it is told to stop. Prints where each part listens and, last, `ready`;
- * `.local/stack.json` holds the same for programs while the stack runs, `.local/settings.json` what the functions are
- * told. Logs of the functions go to `.local/logs`.
+ * `.local/stack.json` holds the same for programs while the stack runs, `.local/keys.env` the addresses and keys of the
+ * parts for an operator's, `.local/settings.json` what the functions are told. Logs of the functions go to `.local/logs`.
  */
 import { appendFileSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { LogLine } from './gateway/runner.ts';
+import { makePrivateDirectory, writePrivateFile } from './private.ts';
+import { toEnvFile } from './settings.ts';
 import { startStack } from './stack.ts';
 
 const dataDirectory = resolve(
@@ -15,6 +17,7 @@ const dataDirectory = resolve(
 /** Another directory with a serverless.yml, for tests. */
 const [, , serviceDirectory] = process.argv;
 const stackFile = join(dataDirectory, 'stack.json');
+const keysFile = join(dataDirectory, 'keys.env');
 const settingsFile = join(dataDirectory, 'settings.json');
 
 /** One file a function; what went to stderr or reports an error is shown on the terminal as well. */
@@ -33,8 +36,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => signal.resolve());
   process.once('SIGTERM', () => signal.resolve());
 
-  const logDirectory = join(dataDirectory, 'logs');
-  await mkdir(logDirectory, { recursive: true });
+  const logDirectory = await makePrivateDirectory(join(dataDirectory, 'logs'));
   await refuseSecondStack();
   let isReady = false;
   const stack = await startStack({
@@ -48,8 +50,9 @@ async function main(): Promise<void> {
     await stack.stop();
     throw error;
   });
-  await writeFile(settingsFile, `${JSON.stringify(stack.settings, null, 2)}\n`);
-  await writeFile(stackFile, `${JSON.stringify(stack.urls, null, 2)}\n`);
+  await writePrivateFile(settingsFile, `${JSON.stringify(stack.settings, null, 2)}\n`);
+  await writePrivateFile(keysFile, toEnvFile(stack.operatorEnvironment));
+  await writePrivateFile(stackFile, `${JSON.stringify(stack.urls, null, 2)}\n`);
   for (const [name, url] of Object.entries(stack.urls)) console.log(`${name.padEnd(12)} ${url}`);
   console.log('npm run upload -- FILE… sends a file here');
   console.log(`${'page'.padEnd(12)} ${stack.urls.apiUrl}/`);
@@ -59,7 +62,7 @@ async function main(): Promise<void> {
   void stack.warm();
 
   await signal.promise;
-  await rm(stackFile, { force: true });
+  await Promise.all([stackFile, keysFile].map((path) => rm(path, { force: true })));
   await stack.stop();
 }
 

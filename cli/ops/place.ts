@@ -5,13 +5,12 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { parseEnv, promisify } from 'node:util';
 import { z } from 'zod';
 import { readConfig } from '../../lib/config.ts';
 import type { Config } from '../../lib/config.ts';
 import { buildServices, createDocuments } from '../../lib/services.ts';
 import type { Telemetry } from '../../lib/telemetry.ts';
-import { awsCredentials, IPD_CREDENTIALS } from '../../local/settings.ts';
 import { localDirectory } from '../local-stack.ts';
 import { describeError } from '../transfer.ts';
 import type { Values } from './terms.ts';
@@ -31,13 +30,6 @@ const silent: Telemetry = {
 };
 
 const settingsFile = z.record(z.string(), z.string());
-const stackFile = z.object({
-  s3Url: z.url(),
-  sqsUrl: z.url(),
-  snsUrl: z.url(),
-  dynamodbUrl: z.url(),
-  ipdUrl: z.url(),
-});
 
 /** Says in whose name AWS is asked: the SDK takes that from here, and so does the AWS command line interface. */
 export function useAccount({ profile, region }: Values): void {
@@ -104,24 +96,14 @@ async function findSettings(values: Values): Promise<Settings> {
 
 async function findLocal(): Promise<Settings> {
   const directory = localDirectory();
-  const text = await readFile(join(directory, 'stack.json'), 'utf8').catch(() => undefined);
+  const text = await readFile(join(directory, 'keys.env'), 'utf8').catch(() => undefined);
   if (text === undefined) throw new Error('No stack is running: run npm start in another terminal first');
-  const urls = stackFile.parse(JSON.parse(text));
+  const { IPD_CREDENTIALS, ...surroundings } = parseEnv(text);
   const settings = await readSettings(join(directory, 'settings.json'));
-  const { accessKeyId, secretAccessKey } = awsCredentials(process.env);
-  const surroundings = {
-    AWS_REGION: settings['AWS_REGION'],
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_ENDPOINT_URL_S3: urls.s3Url,
-    AWS_ENDPOINT_URL_SQS: urls.sqsUrl,
-    AWS_ENDPOINT_URL_SNS: urls.snsUrl,
-    AWS_ENDPOINT_URL_DYNAMODB: urls.dynamodbUrl,
-  };
   // A profile comes before keys, and would be asked for ones that the local parts do not know.
   delete process.env['AWS_PROFILE'];
   Object.assign(process.env, surroundings);
-  return { IPD_CREDENTIALS: JSON.stringify(IPD_CREDENTIALS), ...settings };
+  return { IPD_CREDENTIALS, ...settings };
 }
 
 async function readSettings(path: string): Promise<Settings> {

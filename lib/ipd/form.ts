@@ -15,6 +15,27 @@ export type Form = {
   tail: Buffer;
 };
 
+/** What a type without parameters is made of: https://www.rfc-editor.org/rfc/rfc6838#section-4.2 */
+const BARE_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
+/** https://www.rfc-editor.org/rfc/rfc2046#section-5 */
+const COMPOSITE = /^(?:multipart|message)\//i;
+
+/** Whether a type says that the content holds further parts, with headers and file names of their own. */
+export function isComposite(contentType: string): boolean {
+  return COMPOSITE.test(contentType);
+}
+
+/**
+ * The type that IPD is told. A form's reader may take a composite part apart into files whose names nobody has checked
+ * (RFC 2388 4.2, Tomcat), and a form within the form into fields (Python's `cgi`), so these are bytes of no known type.
+ */
+function partType(contentType: string): string {
+  const [declared = ''] = contentType.split(';', 1);
+  const bare = declared.trim();
+  const isPlain = BARE_TYPE.test(bare) && !isComposite(bare) && !/\/x-www-form-urlencoded$/i.test(bare);
+  return isPlain ? bare : 'application/octet-stream';
+}
+
 /** Frames one file part of `size` bytes. */
 export function frameFile(part: {
   field: string;
@@ -26,7 +47,7 @@ export function frameFile(part: {
   const head = Buffer.from(
     `--${boundary}\r\n` +
       `Content-Disposition: form-data; name="${escapeParameter(part.field)}"; filename="${escapeParameter(part.filename)}"\r\n` +
-      `Content-Type: ${part.contentType.replaceAll(/[^\x20-\x7e]/g, '')}\r\n\r\n`,
+      `Content-Type: ${partType(part.contentType)}\r\n\r\n`,
   );
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
   return {

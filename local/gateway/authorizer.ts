@@ -45,6 +45,8 @@ export function createAuthorizer(
       requiredClaims: ['exp'],
     });
     if (protectedHeader.kid === undefined) throw new Error('the token names no key');
+    // "Must be before the current time in UTC", says the page above of `iat`; jose leaves that to us.
+    if ((payload.iat ?? 0) * 1000 > Date.now()) throw new Error('the token does not have a valid iat');
     if (!hasAudience(payload, settings.audience)) throw new Error('the token does not have a valid audience');
     return payload;
   }

@@ -5,6 +5,8 @@
  */
 import { resolveIntrinsics } from '../intrinsics.ts';
 import type { References } from '../intrinsics.ts';
+import { makeAwsKey } from '../keys.ts';
+import type { AwsKey } from '../keys.ts';
 import type { FunctionDefinition, Resource } from '../template.ts';
 import { findGrant, policiesOf, readPolicies } from './policy.ts';
 import type { Access, Statement } from './policy.ts';
@@ -19,24 +21,28 @@ export interface Use {
   pattern?: string;
 }
 
-const secretAccessKey = 'local-secret';
-
 export type Iam = ReturnType<typeof createIam>;
 
 /** Knows the functions' keys from the start, and what they may do once `enforce` has told. */
 export function createIam(functionKeys: string[]) {
-  const functionsByKey = new Map(functionKeys.map((functionKey) => [keyOf(functionKey), functionKey]));
+  const keys = new Map(functionKeys.map((functionKey) => [functionKey, makeAwsKey(`local-${functionKey}`)]));
+  const functionsByKey = new Map(
+    Array.from(keys, ([functionKey, { accessKeyId }]) => [accessKeyId, functionKey]),
+  );
   const statements = new Map<string, Statement[]>();
   const uses = new Map<string, Use>();
 
   return {
-    credentials: functionKeys.map((functionKey) => ({ accessKeyId: keyOf(functionKey), secretAccessKey })),
+    credentials: [...keys.values()],
+
+    /** A function's own key. Throws when there is no such function. */
+    keyOf,
 
     /** What Lambda puts into a function's environment. */
-    environmentOf: (functionKey: string): Record<string, string> => ({
-      AWS_ACCESS_KEY_ID: keyOf(functionKey),
-      AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    }),
+    environmentOf: (functionKey: string): Record<string, string> => {
+      const { accessKeyId, secretAccessKey } = keyOf(functionKey);
+      return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+    },
 
     /** From here on a function with a role may do what it says. */
     enforce({
@@ -72,8 +78,10 @@ export function createIam(functionKeys: string[]) {
 
     statementsOf: (functionKey: string): Statement[] => statements.get(functionKey) ?? [],
   };
-}
 
-function keyOf(functionKey: string): string {
-  return `local-${functionKey}`;
+  function keyOf(functionKey: string): AwsKey {
+    const key = keys.get(functionKey);
+    if (key === undefined) throw new Error(`There is no function "${functionKey}"`);
+    return key;
+  }
 }

@@ -1,12 +1,12 @@
 /**
  * The back door for tests and demos: what was stored and asked, faults, settings, and a clean slate.
- * It has no authentication, so the server must listen on loopback only.
+ * It has no authentication, so the server must answer programs and web pages of this machine only.
  */
 import { z } from 'zod';
 import type { createFaults } from './fault-rules.ts';
 import type { RequestRecord } from './request-log.ts';
 import type { Settings } from './settings.ts';
-import { targetOf, type Attachment, type IpdRequest, type Reply } from './types.ts';
+import { headerOf, targetOf, type Attachment, type IpdRequest, type Reply } from './types.ts';
 
 export type Admin = {
   attachments: () => Attachment[];
@@ -20,16 +20,13 @@ export type Admin = {
 
 export const ADMIN_PATH = '/__admin';
 
-/** The demo page shows what arrived, wherever it is served from. */
-const CORS = { 'access-control-allow-origin': '*' };
-
 /** Answers one admin request; what is wrong with a body is told in a 400. */
 export async function answerAdmin(admin: Admin, request: IpdRequest): Promise<Reply> {
   const { path } = targetOf(request.url);
   try {
     switch (`${request.method} ${path.slice(ADMIN_PATH.length).replace(/\/$/, '')}`) {
       case 'GET /attachments':
-        return { status: 200, headers: CORS, json: describeAttachments(admin.attachments()) };
+        return { status: 200, headers: corsOf(request), json: describeAttachments(admin.attachments()) };
       case 'GET /requests':
         return { status: 200, json: admin.requests };
       case 'GET /faults':
@@ -70,6 +67,12 @@ function describeAttachments(attachments: Attachment[]): unknown {
       visibleAt: new Date(times.visibleAt).toISOString(),
     }),
   );
+}
+
+/** The demo page shows what arrived, wherever it is served from; the server has looked at the origin. */
+function corsOf({ headers }: IpdRequest): Record<string, string> {
+  const origin = headerOf(headers, 'origin');
+  return { vary: 'origin', ...(origin !== undefined && { 'access-control-allow-origin': origin }) };
 }
 
 async function readJson(request: IpdRequest): Promise<unknown> {

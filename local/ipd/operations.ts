@@ -3,7 +3,7 @@
  * authenticated already; faults are the caller's business, except for how a file is kept.
  */
 import type { createAttachments } from './attachments.ts';
-import type { Blobs } from './blobs.ts';
+import type { BlobWriter, Blobs } from './blobs.ts';
 import type { Body } from './body.ts';
 import type { Plan } from './faults.ts';
 import { receiveForm, type ReceivedFile } from './form.ts';
@@ -38,38 +38,49 @@ export function createOperations({
   attachments: ReturnType<typeof createAttachments>;
   blobs: Blobs;
 }) {
-  /** Reads the whole form and keeps its file, unless it is refused or the plan says otherwise. */
+  /** Reads the whole form and keeps what it holds, unless that is refused or the plan says otherwise. */
   async function upload(call: UploadCall): Promise<{ reply: Reply; attachment?: Attachment }> {
     const { settings, plan, body, projectId, issueId } = call;
-    const writer = await blobs.create();
+    const writers: BlobWriter[] = [];
+    const openWriter = async (): Promise<BlobWriter> => {
+      const writer = await blobs.create();
+      writers.push(writer);
+      return writer;
+    };
     let isKept = false;
     try {
-      const form = await receiveForm({ contentType: call.formType, body, writer });
+      const form = await receiveForm({ contentType: call.formType, body, openWriter });
       await body.drain();
       const unsettled = call.settle();
       if (unsettled !== undefined) return { reply: unsettled };
       if ('problem' in form) return { reply: invalidParameter(form.problem) };
-      const refusal = placeRefusal(settings, call) ?? fileRefusal(settings, call, form.file);
+      const refusal =
+        placeRefusal(settings, call) ??
+        form.files.map((file) => fileRefusal(settings, call, file)).find((one) => one !== undefined);
       if (refusal !== undefined) return { reply: refusal };
 
       if (!plan.isStored) return { reply: success(null) };
       isKept = true;
-      await writer.keep();
-      const [attachment] = Array.from({ length: plan.copies }, () =>
-        attachments.add({
-          projectId,
-          issueId,
-          ...form.file,
-          blob: writer.key,
-          afterSeconds: plan.storedAfterSeconds,
-          listDelaySeconds: plan.listDelaySeconds || settings.listDelaySeconds,
-        }),
-      );
-      if (attachment === undefined) return { reply: success(null) };
-      const element = uploadElement(attachment, settings.fileSizeAs);
-      return { reply: success(settings.uploadResult === 'null' ? null : [element]), attachment };
+      await Promise.all(writers.map((writer) => writer.keep()));
+      const keep = (): Attachment[] =>
+        form.files.map(({ writer, ...file }) =>
+          attachments.add({
+            projectId,
+            issueId,
+            ...file,
+            blob: writer.key,
+            afterSeconds: plan.storedAfterSeconds,
+            listDelaySeconds: plan.listDelaySeconds || settings.listDelaySeconds,
+          }),
+        );
+      const added = keep();
+      for (let copy = 1; copy < plan.copies; copy += 1) keep();
+      const elements = added.map((attachment) => uploadElement(attachment, settings.fileSizeAs));
+      const [attachment] = added;
+      const reply = success(settings.uploadResult === 'null' ? null : elements);
+      return { reply, ...(attachment && { attachment }) };
     } finally {
-      if (!isKept) await writer.discard();
+      if (!isKept) await Promise.all(writers.map((writer) => writer.discard()));
     }
   }
 

@@ -15,13 +15,15 @@ export type FakeIpdOptions = Omit<IpdOptions, 'clock' | 'random' | 'sleep' | 'bl
   port: number;
   clock?: () => number;
   random?: () => number;
+  /** Web origins whose pages may ask, beside those of this machine. */
+  origins?: string[];
   /** Keeps the bytes of attachments on disk rather than in memory. */
   dataDirectory?: string;
 };
 
 /** Starts a fake IPD on 127.0.0.1; `requests` is its live log. */
 export async function startFakeIpd(options: FakeIpdOptions) {
-  const { port, clock = Date.now, random = Math.random, dataDirectory, ...rest } = options;
+  const { port, clock = Date.now, random = Math.random, origins = [], dataDirectory, ...rest } = options;
   const closing = new AbortController();
   const started = Promise.withResolvers<Ipd>();
   const server = createServer((request, response) => {
@@ -29,7 +31,7 @@ export async function startFakeIpd(options: FakeIpdOptions) {
   });
   // A large file on a slow line takes longer than Node's five minutes.
   server.requestTimeout = 0;
-  const listening = await listen(server, port);
+  const listening = await listen(server, port, { pages: { kind: 'local', origins } });
   // Only whoever has the port may empty the directory: another server may be using it.
   const blobs = dataDirectory === undefined ? createMemoryBlobs() : await createDiskBlobs(dataDirectory);
   const ipd = createIpd({

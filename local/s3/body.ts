@@ -5,7 +5,13 @@
  */
 import { createHash } from 'node:crypto';
 import { decodeAwsChunked } from './aws-chunked.ts';
-import { readChecksumClaim, startHash, type ChecksumClaim, type RunningHash } from './checksums.ts';
+import {
+  readChecksumClaim,
+  requireSum,
+  startHash,
+  type ChecksumClaim,
+  type RunningHash,
+} from './checksums.ts';
 import { S3Error } from './errors.ts';
 import type { Call, Headers } from './http.ts';
 import type { StoredBlob, Checksum, Store } from './store.ts';
@@ -185,6 +191,9 @@ function verifyClaim(
   trailers: ReadonlyMap<string, string>,
 ): Checksum {
   const expected = claim.value ?? trailers.get(claim.header);
+  if (claim.value === undefined && expected !== undefined) {
+    requireSum(claim.algorithm, expected, `Value for ${claim.header} trailing header is invalid.`);
+  }
   const value = hash.digest().toString('base64');
   if (value !== expected) throw badDigest(claim.algorithm.toUpperCase());
   return { algorithm: claim.algorithm, value, type: 'FULL_OBJECT' };

@@ -11,7 +11,8 @@ import type { Checksum } from './store.ts';
 
 export type ChecksumAlgorithm = Checksum['algorithm'];
 
-const ALGORITHMS: readonly ChecksumAlgorithm[] = ['crc32', 'sha1', 'sha256'];
+/** Each with the length of its sum in bytes. */
+const ALGORITHMS = { crc32: 4, sha1: 20, sha256: 32 } as const satisfies Record<ChecksumAlgorithm, number>;
 const HEADER = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 
 /** What a request says its body adds up to; `value` is absent when it follows in the trailer. */
@@ -55,16 +56,24 @@ export function readChecksumClaim(headers: Headers): ChecksumClaim | undefined {
     );
   }
   const algorithm = toAlgorithm(HEADER.exec(header)?.[1] ?? header);
-  return { algorithm, header, value: header === trailer ? undefined : headers[header] };
+  if (header === trailer) return { algorithm, header, value: undefined };
+  const value = headers[header] ?? '';
+  requireSum(algorithm, value, `Value for ${header} header is invalid.`);
+  return { algorithm, header, value };
+}
+
+/** Throws InvalidRequest for what no body could add up to, as S3 does before it reads one. */
+export function requireSum(algorithm: ChecksumAlgorithm, value: string, message: string): void {
+  const sum = Buffer.from(value, 'base64');
+  if (sum.length === ALGORITHMS[algorithm] && sum.toString('base64') === value) return;
+  throw new S3Error('InvalidRequest', message);
 }
 
 /** The algorithm of that name in any case; throws InvalidRequest when it is not supported here. */
 export function toAlgorithm(name: string): ChecksumAlgorithm {
-  const found = ALGORITHMS.find((algorithm) => algorithm === name.toLowerCase());
-  if (found === undefined) {
-    throw new S3Error('InvalidRequest', `Checksum algorithm ${name} is not supported by this server.`);
-  }
-  return found;
+  const algorithm = name.toLowerCase();
+  if (algorithm === 'crc32' || algorithm === 'sha1' || algorithm === 'sha256') return algorithm;
+  throw new S3Error('InvalidRequest', `Checksum algorithm ${name} is not supported by this server.`);
 }
 
 /** A multipart object's checksum: the checksum of its parts' checksums, and their number. */

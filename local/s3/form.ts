@@ -105,7 +105,10 @@ function nextForm(parser: busboy.Busboy): Promise<Form> {
   return new Promise((resolve, reject) => {
     const fields: Record<string, string> = {};
     let left = MAX_FIELD_BYTES;
+    let hasFile = false;
     parser.on('field', (name, value) => {
+      // S3 ignores what follows the file: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
+      if (hasFile) return;
       left -= name.length + Buffer.byteLength(value);
       if (left < 0) parser.destroy(new Error('The fields are too long.'));
       fields[name.toLowerCase()] = value;
@@ -117,6 +120,7 @@ function nextForm(parser: busboy.Busboy): Promise<Form> {
         file.resume();
         return;
       }
+      hasFile = true;
       fields['key'] = fields['key']?.replaceAll('${filename}', filename ?? '') ?? '';
       resolve({ fields, file });
     });

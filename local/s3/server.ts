@@ -2,11 +2,11 @@
  * The local S3 on a socket: listens on the loopback, keeps its data in a directory, sends events to SQS.
  * Thin: what S3 does is in api.ts.
  */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Allows } from '../iam/policy.ts';
+import { listen } from '../listen.ts';
 import { createS3Api, type LoggedRequest } from './api.ts';
 import type { Credentials } from './auth.ts';
 import { createSqsPublisher, type Publish } from './events.ts';
@@ -28,10 +28,21 @@ export async function startS3(options: {
   credentials: readonly [Credentials, ...Credentials[]];
   region: string;
   sqsEndpoint?: string;
+  /** Other hosts under which clients reach it, with their ports. */
+  hosts?: string[];
   clock?: () => number;
   allows?: Allows | undefined;
 }): Promise<S3Server> {
-  const { port, dataDirectory, credentials, region, sqsEndpoint, clock = Date.now, allows } = options;
+  const {
+    port,
+    dataDirectory,
+    credentials,
+    region,
+    sqsEndpoint,
+    hosts = [],
+    clock = Date.now,
+    allows,
+  } = options;
   const publisher =
     sqsEndpoint === undefined
       ? undefined
@@ -80,7 +91,7 @@ export async function startS3(options: {
     request.resume();
   }
 
-  function listen(request: IncomingMessage, response: ServerResponse, isWaiting: boolean): void {
+  function take(request: IncomingMessage, response: ServerResponse, isWaiting: boolean): void {
     const served = serve(request, response, isWaiting)
       .catch(() => response.destroy())
       .finally(() => serving.delete(served));
@@ -88,24 +99,17 @@ export async function startS3(options: {
   }
 
   // A large upload over a slow line may take longer than Node's default.
-  const server = createServer({ requestTimeout: 0 }, (request, response) => listen(request, response, false));
+  const server = createServer({ requestTimeout: 0 }, (request, response) => take(request, response, false));
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
-    listen(request, response, true),
+    take(request, response, true),
   );
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The S3 server has no port.');
+  const listening = await listen(server, port, { hosts });
 
   return {
-    url: `http://127.0.0.1:${address.port}`,
-    port: address.port,
+    ...listening,
     requests: api.requests,
     async close() {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
+      await listening.close();
       await Promise.allSettled(serving);
       await publisher?.close();
     },

@@ -44,7 +44,7 @@ export async function startBrowserStack(environment: Record<string, string> = {}
     region: 'eu-central-1',
     endpoint: urls.s3Url,
     forcePathStyle: true,
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+    credentials: stack.credentials,
   });
 
   async function ask(sub: string, method: string, body?: object): Promise<Response> {

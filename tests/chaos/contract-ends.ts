@@ -5,7 +5,7 @@
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { IPD_CREDENTIALS } from '../../local/settings.ts';
+import { ipdCredentials } from '../support/local-keys.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { readCredentials } from '../../lib/config.ts';
 import { createIpdClient } from '../../lib/ipd/client.ts';
@@ -116,7 +116,7 @@ function ipdEnds(way: { send: Send; url: string; clock: Clock }) {
     iamEndpoint: way.url,
     region: 'cn-north-4',
     auth: 'auto',
-    credentials: readCredentials(JSON.stringify(IPD_CREDENTIALS)),
+    credentials: readCredentials(JSON.stringify(ipdCredentials)),
   });
   return { send: way.send, ipd, ipdUrl: way.url, clock: way.clock };
 }

@@ -4,7 +4,7 @@
  */
 import { ZodError } from 'zod';
 import { createIpd } from '../../local/ipd/ipd.ts';
-import { IPD_CREDENTIALS } from '../../local/settings.ts';
+import { ipdCredentials } from '../support/local-keys.ts';
 import { readConfig } from '../../lib/config.ts';
 import { s3With } from '../../lib/sdk/s3.ts';
 import { snsWith } from '../../lib/sdk/sns.ts';
@@ -78,7 +78,7 @@ export function createWorld(options: {
   const listeners = { visible: (): void => undefined };
   const ipdDice = dice.fork('ipd');
   const ipd = createIpd({
-    credentials: IPD_CREDENTIALS,
+    credentials: ipdCredentials,
     clock: time.now,
     random: ipdDice.random,
     sleep: time.sleep,
@@ -96,7 +96,7 @@ export function createWorld(options: {
     DELIVERY_QUEUE_URL: `${URL}/queue`,
     IPD_ENDPOINT: URL,
     IPD_IAM_ENDPOINT: URL,
-    IPD_CREDENTIALS: JSON.stringify(IPD_CREDENTIALS),
+    IPD_CREDENTIALS: JSON.stringify(ipdCredentials),
     IPD_PROJECTS: '*',
     IPD_AUTH: ipdDice.pick(['auto', 'token']),
     IPD_COMMIT_WINDOW_SECONDS: missing === 'reconciliation' ? '1' : '600',

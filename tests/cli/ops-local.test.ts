@@ -3,6 +3,7 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { toEnvFile } from '../../local/settings.ts';
 import { putFile } from '../support/answer.ts';
 import { operate } from '../support/operator.ts';
 import { startProduct } from '../support/product-stack.ts';
@@ -20,6 +21,7 @@ beforeAll(async () => {
   product = await startProduct();
   directory = await mkdtemp(join(tmpdir(), 'ops-'));
   await writeFile(join(directory, 'stack.json'), JSON.stringify(product.urls));
+  await writeFile(join(directory, 'keys.env'), toEnvFile(product.operatorEnvironment));
   await writeFile(join(directory, 'settings.json'), JSON.stringify(product.settings));
   process.env['LOCAL_DATA_DIRECTORY'] = directory;
 }, PATIENCE_MS);
@@ -80,7 +82,7 @@ describe('npm run ops on the stack that npm start runs', () => {
       const sqs = new SQSClient({
         region: 'eu-central-1',
         endpoint: product.urls.sqsUrl,
-        credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+        credentials: product.credentials,
       });
       const QueueUrl = product.settings['DELIVERY_QUEUE_URL']?.replace(/queue$/, 'deadletters');
       const MessageBody = JSON.stringify({ uploadId: id, attempt: (upload?.attempts ?? 0) + 1 });

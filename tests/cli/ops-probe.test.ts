@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startFakeIpd } from '../../local/ipd/server.ts';
-import { IPD_CREDENTIALS } from '../../local/settings.ts';
+import { ipdCredentials } from '../support/local-keys.ts';
 import { operate } from '../support/operator.ts';
 import { issueId, projectId } from '../support/world.ts';
 
@@ -20,11 +20,11 @@ afterEach(async () => {
 
 /** A tenant with these limits, and its credentials in the environment as an operator would have them. */
 async function start(settings: Settings): Promise<void> {
-  ipd = await startFakeIpd({ port: 0, credentials: IPD_CREDENTIALS, ...settings });
+  ipd = await startFakeIpd({ port: 0, credentials: ipdCredentials, ...settings });
   Object.assign(process.env, {
     IPD_ENDPOINT: ipd.url,
     IPD_IAM_ENDPOINT: ipd.url,
-    IPD_CREDENTIALS: JSON.stringify(IPD_CREDENTIALS),
+    IPD_CREDENTIALS: JSON.stringify(ipdCredentials),
   });
 }
 

@@ -6,7 +6,6 @@ import { createIpdClient } from '../../lib/ipd/client.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { send } from '../../lib/ipd/wire.ts';
 import type { Move } from '../../lib/ledger.ts';
-import { IPD_CREDENTIALS } from '../../local/settings.ts';
 import { OURS, measuredIn, templateAlarms } from '../support/alarms.ts';
 import { putFile } from '../support/answer.ts';
 import { startProduct } from '../support/product-stack.ts';
@@ -91,7 +90,7 @@ async function attachAgain(issueId: string): Promise<void> {
     iamEndpoint: product.urls.ipdUrl,
     region: 'cn-north-4',
     auth: 'aksk',
-    credentials: { accessKey: IPD_CREDENTIALS },
+    credentials: { accessKey: product.ipdCredentials },
     send,
     clock: systemClock,
   });
@@ -112,7 +111,7 @@ async function writeNonsense(): Promise<void> {
   const client = new DynamoDBClient({
     region: 'eu-central-1',
     endpoint: product.urls.dynamodbUrl,
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+    credentials: product.credentials,
   });
   const item = {
     pk: `upload#${randomUUID()}`,

@@ -76,7 +76,7 @@ async function hasNovelty({ id }: Begun): Promise<boolean> {
   const client = new DynamoDBClient({
     region: 'eu-central-1',
     endpoint: product.urls.dynamodbUrl,
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+    credentials: product.credentials,
   });
   const { Item } = await DynamoDBDocumentClient.from(client).send(
     new GetCommand({

@@ -76,12 +76,36 @@ describe('a content type', () => {
   it.each([
     ['with a quoted parameter', 'text/plain; charset="utf-8; x"'],
     ['with parameters that a form has', 'text/plain; name=other; filename="b.txt"'],
-    ['that is a form itself', 'multipart/form-data; boundary=x'],
-  ])('comes to IPD as it is: %s', async (_what, contentType) => {
-    const { body, received } = await deliver({ filename: 'a.txt', contentType });
+  ])(
+    'is signed for storage as it is, and comes to IPD without parameters: %s',
+    async (_what, contentType) => {
+      const { body, received } = await deliver({ filename: 'a.txt', contentType });
 
-    expect(body).toMatchObject({ status: 'delivered', contentType });
-    expect(received).toMatchObject([{ filename: 'a.txt', contentType, size: hello.length }]);
+      expect(body).toMatchObject({ status: 'delivered', contentType });
+      expect(received).toMatchObject([{ filename: 'a.txt', contentType: 'text/plain', size: hello.length }]);
+    },
+  );
+
+  it.each([
+    'multipart/mixed; boundary=x',
+    'Multipart/Form-Data; boundary=x',
+    'multipart/related',
+    'message/rfc822',
+  ])('is refused where its content could be read as several files: %s', async (contentType) => {
+    const created = await product.call('POST /v1/uploads', {
+      body: { ...about, filename: 'a.txt', contentType },
+    });
+    const attached = await product.attach(form(filePart('a.txt', hello, contentType)), {
+      'content-type': FORM_TYPE,
+    });
+
+    expect(created).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    expect(created.body['errors']).toEqual([
+      { pointer: '/contentType', detail: expect.stringContaining('send application/octet-stream') },
+    ]);
+    expect(attached).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    expect(attached.pointers()).toEqual(['form:contentType']);
+    expect(attachments.parse(await admin('/attachments'))).toEqual([]);
   });
 
   it.each([

@@ -14,7 +14,7 @@ beforeAll(async () => {
     region: 'eu-central-1',
     endpoint: product.urls.s3Url,
     forcePathStyle: true,
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+    credentials: product.credentials,
   });
 });
 afterAll(async () => {

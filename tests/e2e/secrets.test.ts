@@ -4,7 +4,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTelemetry } from '../../lib/telemetry.ts';
 import { startWorker } from '../../local/gateway/worker.ts';
-import { IPD_CREDENTIALS } from '../../local/settings.ts';
 import { putFile } from '../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
 import { makeTemporaryDirectory } from '../support/probe-stack.ts';
@@ -61,8 +60,9 @@ describe('the scan', () => {
     ['signed request', () => 'SDK-HMAC-SHA256 Access=key, SignedHeaders=host, Signature=0a'],
     ['signed request', () => 'AWS4-HMAC-SHA256 Credential=local/20260312/eu-central-1/s3/aws4_request'],
     ['token header', () => JSON.stringify({ 'x-auth-token': randomBytes(64).toString('base64url') })],
-    ['AWS key', () => 'AWS_SECRET_ACCESS_KEY=local-secret'],
-    ['IPD credential', () => JSON.stringify(IPD_CREDENTIALS)],
+    ['AWS key', () => `AWS_SECRET_ACCESS_KEY=${product.credentials.secretAccessKey}`],
+    ['AWS key', () => JSON.stringify(product.iam.keyOf('deliver'))],
+    ['IPD credential', () => JSON.stringify(product.ipdCredentials)],
   ])('knows this as a secret: %s', (name, text) => {
     expect(secretsIn(text())).toEqual([name]);
   });
@@ -81,7 +81,7 @@ describe('the scan', () => {
 
   it('finds what is planted in a log line of this process', () => {
     createTelemetry().info('planted', { url: signed });
-    createTelemetry().error('planted', new Error(`cannot use ${IPD_CREDENTIALS.password}`));
+    createTelemetry().error('planted', new Error(`cannot use ${product.ipdCredentials.password}`));
 
     expect(namesOfLeaks()).toEqual(['a log line: signature', 'a log line: IPD credential']);
   });

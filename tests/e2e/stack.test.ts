@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { IPD_CREDENTIALS } from '../../local/settings.ts';
 import { putFile } from '../support/answer.ts';
 import type { Signed } from '../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
@@ -25,8 +24,9 @@ const uploadIds = new Set<string>();
 
 beforeAll(async () => {
   product = await startProduct();
-  const { secretKey, password } = IPD_CREDENTIALS;
-  for (const secret of [secretKey, password, 'local-secret', product.token]) secrets.add(secret);
+  const { secretKey, password } = product.ipdCredentials;
+  const { secretAccessKey } = product.credentials;
+  for (const secret of [secretKey, password, secretAccessKey, product.token]) secrets.add(secret);
 });
 afterEach(async () => {
   await product.resetIpd();

@@ -65,16 +65,21 @@ describe('GET /v1/uppy/{ticket}/s3/params', () => {
     expect(upload).toMatchObject({ owner: user, issueId, maxSize: 5 });
   });
 
-  it.each(['', '&type=', '&type=undefined', '&type=null', '&type=bogus'])(
-    'takes a file whose type is not known: %j',
-    async (type) => {
-      const { form } = await openSession();
+  it.each([
+    '',
+    '&type=',
+    '&type=undefined',
+    '&type=null',
+    '&type=bogus',
+    '&type=message%2Frfc822',
+    '&type=multipart%2Fmixed%3B+boundary%3Dx',
+  ])('takes a file whose type is not known, or nests, as bytes: %j', async (type) => {
+    const { form } = await openSession();
 
-      const { fields } = await form(`filename=a.bin${type}`);
+    const { fields } = await form(`filename=a.bin${type}`);
 
-      expect(fields['content-type']).toBe('application/octet-stream');
-    },
-  );
+    expect(fields['content-type']).toBe('application/octet-stream');
+  });
 
   it.each(['', 'filename=', 'filename=..%2Fa.bin', 'filename=a%0Ab', `filename=${'n'.repeat(201)}`])(
     'refuses the name in %.40j by its place',

@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../lib/clock.ts';
+import type { Sink } from '../../lib/ipd/wire.ts';
 import type { Upload } from '../../lib/upload.ts';
 import { startBrokenLine } from '../support/broken-line.ts';
 import type { Break } from '../support/broken-line.ts';
@@ -46,22 +47,53 @@ function offsetsOf(
   return requests.map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? 'bytes=0-')?.[1]));
 }
 
-/** A clock whose time limits end when the test says so. */
-function createManualClock(): Clock & { endTimeLimits: () => void } {
-  let limits: AbortController[] = [];
+/** A clock that passes when the test says so; `pauses` are the times at which a sleep began. */
+function createManualClock(): Clock & { advance: (ms: number) => void; pauses: number[] } {
+  let now = 0;
+  let limits: { at: number; limit: AbortController }[] = [];
+  const pauses: number[] = [];
   return {
     ...world.clock,
-    timeout: () => {
+    now: () => now,
+    pauses,
+    sleep: async () => void pauses.push(now),
+    timeout: (ms) => {
       const limit = new AbortController();
-      limits.push(limit);
+      limits.push({ at: now + ms, limit });
       return limit.signal;
     },
-    endTimeLimits: () => {
-      const ended = limits;
-      limits = [];
-      for (const limit of ended) limit.abort();
+    advance: (ms) => {
+      const until = now + ms;
+      for (;;) {
+        const next = limits.toSorted((a, b) => a.at - b.at).find(({ at }) => at <= until);
+        if (next === undefined) break;
+        limits = limits.filter((one) => one !== next);
+        now = next.at;
+        next.limit.abort();
+      }
+      now = until;
     },
   };
+}
+
+/** Lets what can go on without the clock go on. */
+async function settle(): Promise<void> {
+  for (let turns = 0; turns < 5; turns += 1) await nextTurn();
+}
+
+/** A reader that tells when it has so many bytes, and takes no more until there is `room`. */
+function readingUpTo(count: number, room?: Promise<void>) {
+  const read: Uint8Array[] = [];
+  const { promise: hasRead, resolve } = Promise.withResolvers<void>();
+  let left = count;
+  const sink: Sink = (chunk) => {
+    read.push(chunk);
+    left -= chunk.length;
+    if (left !== 0) return undefined;
+    resolve();
+    return room;
+  };
+  return { sink, read, hasRead };
 }
 
 async function stage(
@@ -99,7 +131,7 @@ describe('reading a staged file', () => {
     expect(more).toEqual([]);
   });
 
-  it('goes on where the line stood still', async () => {
+  it('goes on where the line stood still for 20 seconds, and no later', async () => {
     const bytes = randomBytes(SIZE);
     const { object, etag } = await stage(bytes);
     const clock = createManualClock();
@@ -107,15 +139,47 @@ describe('reading a staged file', () => {
       (index) => (index === 0 ? { afterBytes: 200_000, how: 'stall' } : undefined),
       clock,
     );
+    const { sink, read, hasRead } = readingUpTo(200_000);
 
-    const reading = poured((sink) => staging.read(object, sink));
-    while (requests.length < 2) {
-      await nextTurn();
-      clock.endTimeLimits();
-    }
+    clock.advance(500);
+    const reading = staging.read(object, sink);
+    await hasRead;
+    clock.advance(19_999);
+    await settle();
+    expect(clock.pauses).toEqual([]);
+    clock.advance(1);
+    await reading;
 
-    expect((await reading).equals(bytes)).toBe(true);
-    expect(offsetsOf(requests, etag)[0]).toBe(0);
+    expect(clock.pauses).toEqual([20_500]);
+    expect(Buffer.concat(read).equals(bytes)).toBe(true);
+    expect(offsetsOf(requests, etag)).toEqual([0, 200_000]);
+  });
+
+  it('counts the 20 seconds from when the reader has room again', async () => {
+    const bytes = randomBytes(SIZE);
+    const { object, etag } = await stage(bytes);
+    const clock = createManualClock();
+    const { staging, requests } = await onLine(
+      (index) => (index === 0 ? { afterBytes: 200_000, how: 'stall' } : undefined),
+      clock,
+    );
+    const room = Promise.withResolvers<void>();
+    const { sink, read, hasRead } = readingUpTo(200_000, room.promise);
+
+    const reading = staging.read(object, sink);
+    await hasRead;
+    clock.advance(33_000);
+    room.resolve();
+    await settle();
+    clock.advance(19_999);
+    await settle();
+    expect(clock.pauses).toEqual([]);
+    clock.advance(1);
+    await reading;
+
+    expect(clock.pauses).toEqual([53_000]);
+    expect(Buffer.concat(read).equals(bytes)).toBe(true);
+    expect(offsetsOf(requests, etag)).toEqual([0, 200_000]);
   });
 
   it('takes no reader that is slow for a line that stands still', async () => {
@@ -129,8 +193,8 @@ describe('reading a staged file', () => {
       read.push(chunk);
       if (read.length > 1) return;
       for (let looks = 0; looks < 5; looks += 1) {
-        clock.endTimeLimits();
         await nextTurn();
+        clock.advance(20_000);
       }
     });
 

@@ -129,6 +129,7 @@ describe('createAuthorizer', () => {
 
   it.each([
     ['not yet valid', { nbf: Math.floor(Date.now() / 1000) + 3600 }],
+    ['issued in the time to come', { iat: Math.floor(Date.now() / 1000) + 3600 }],
     ['from another issuer', { iss: 'https://evil.example.com' }],
     ['without an end', { exp: undefined }],
     ['without an audience', { aud: undefined }],

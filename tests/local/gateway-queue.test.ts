@@ -21,8 +21,8 @@ let source: ReturnType<typeof startQueueSource> | undefined;
 let count = 0;
 
 beforeAll(async () => {
-  sqs = await startSqs({ port: 0, region: REGION });
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  sqs = await startSqs({ port: 0, region: REGION, credentials: [credentials] });
   client = new SQSClient({ endpoint: sqs.url, region: REGION, credentials });
 });
 

@@ -92,7 +92,12 @@ describe('a service of the stack', () => {
   it('denies a query of an index by the name of the index', async () => {
     const data = await makeTemporaryDirectory();
     const { asked, allows } = judge('dynamodb:Query');
-    const server = await startDynamoDb({ port: 0, dataDirectory: data.path, allows });
+    const server = await startDynamoDb({
+      port: 0,
+      dataDirectory: data.path,
+      credentials: [credentials],
+      allows,
+    });
     const client = new DynamoDBClient({ region, credentials, endpoint: server.url });
 
     const query = client.send(new QueryCommand({ TableName: 't', IndexName: 'i' }));
@@ -108,7 +113,7 @@ describe('a service of the stack', () => {
 
   it('denies messages and notices', async () => {
     const { asked, allows } = judge('sqs:SendMessage', 'sns:Publish');
-    const server = await startSqs({ port: 0, region, allows });
+    const server = await startSqs({ port: 0, region, credentials: [credentials], allows });
     const sqs = new SQSClient({ region, credentials, endpoint: server.url });
     const sns = new SNSClient({ region, credentials, endpoint: server.url });
     const QueueUrl = `${server.url}/000000000000/q`;

@@ -115,6 +115,37 @@ describe('an upload', () => {
     expect(await ipd.attachments()).toMatchObject([{ rawFilename: raw, filename }]);
   });
 
+  it('reads a part whose type nests as the files within it, as form parsers in use do', async () => {
+    const within = (boundary: string, ...parts: string[]): string =>
+      `${parts.map((part) => `--${boundary}\r\n${part}\r\n`).join('')}--${boundary}--`;
+    const script = 'Content-Disposition: attachment; filename="../../opt/evil.sh"\r\n\r\n#!/bin/sh';
+    const deeper = 'Content-Disposition: attachment; filename="deep.txt"\r\n\r\ndeep';
+    const content = within(
+      'inner',
+      script,
+      'Content-Disposition: inline\r\n\r\nno file',
+      `Content-Type: multipart/mixed; boundary="in most"\r\n\r\n${within('in most', deeper)}`,
+    );
+    const body = rawForm({ disposition: 'name="attachment"; filename="a.txt"', content });
+
+    const response = await uploadRaw(body.replace('text/plain', 'Multipart/Mixed; boundary=inner'));
+
+    expect(await ipd.attachments()).toMatchObject([
+      { filename: '../../opt/evil.sh', contentType: 'text/plain', size: '#!/bin/sh'.length },
+      { filename: 'deep.txt', size: 'deep'.length },
+    ]);
+    expect((await resultOf(response)).result).toHaveLength(2);
+  });
+
+  it('refuses a part that nests and holds no file', async () => {
+    const body = rawForm({ disposition: 'name="attachment"; filename="a.txt"', content: 'no parts' });
+
+    const response = await uploadRaw(body.replace('text/plain', 'multipart/mixed; boundary=inner'));
+
+    expect(response.status).toBe(400);
+    expect(await ipd.attachments()).toEqual([]);
+  });
+
   it('keeps the part type with its parameters', async () => {
     const body = rawForm({ disposition: 'name="attachment"; filename="a.txt"' });
 

@@ -60,6 +60,13 @@ describe('POST /token', () => {
     expect(payload).not.toHaveProperty('projects');
   });
 
+  it("puts the user's name into the token, and what else names a person", async () => {
+    const names = { name: 'Alice 李', preferred_username: 'alice', email: 'alice@example.com' };
+    const { payload } = await verify((await mint({ sub: 'a', ...names })).access_token);
+
+    expect(payload).toMatchObject({ sub: 'a', ...names });
+  });
+
   it('takes another audience, another life and another claim name', async () => {
     const other = await start({ projectsClaim: 'ipd_projects' });
     const token = await mint({ sub: 'a', projects: ['p'], audience: ['x', 'y'], expiresInSeconds: 5 }, other);
@@ -82,6 +89,8 @@ describe('POST /token', () => {
     { body: '{}', says: 'at sub' },
     { body: '{"sub":"a","project":[]}', says: 'project' },
     { body: '{"sub":"a","expiresInSeconds":"1h"}', says: 'expiresInSeconds' },
+    { body: '{"sub":"a","name":5}', says: 'name' },
+    { body: '{"sub":"a","iss":"https://other.example"}', says: 'iss' },
   ])('says what is wrong with $body', async ({ body, says }) => {
     const response = await post(body);
 
@@ -116,13 +125,21 @@ describe('the key', () => {
 });
 
 describe('any route', () => {
-  it('is open to browsers', async () => {
-    const preflight = await fetch(`${issuer.url}/token`, { method: 'OPTIONS' });
-    const unknown = await fetch(`${issuer.url}/nowhere`);
+  it('is open to pages of this machine, and to no others', async () => {
+    const here = { headers: { origin: 'http://localhost:5173' } };
+    const preflight = await fetch(`${issuer.url}/token`, { method: 'OPTIONS', ...here });
+    const unknown = await fetch(`${issuer.url}/nowhere`, here);
+    const stranger = await fetch(`${issuer.url}/token`, {
+      method: 'POST',
+      headers: { origin: 'https://evil.example' },
+      body: '{"sub":"me"}',
+    });
 
     expect(preflight.status).toBe(204);
-    expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
+    expect(preflight.headers.get('access-control-allow-origin')).toBe('http://localhost:5173');
     expect(unknown.status).toBe(404);
-    expect(unknown.headers.get('access-control-allow-origin')).toBe('*');
+    expect(unknown.headers.get('access-control-allow-origin')).toBe('http://localhost:5173');
+    expect(stranger.status).toBe(403);
+    expect(stranger.headers.get('access-control-allow-origin')).toBeNull();
   });
 });

@@ -89,6 +89,7 @@ const refused: [what: string, make: () => Promise<string> | string][] = [
   ['without an end', () => sign({ exp: undefined })],
   ['whose end is a text', () => sign({ exp: 'never' })],
   ['not yet valid', () => sign({ nbf: seconds(HOUR) })],
+  ['issued in the time to come', () => sign({ iat: seconds(HOUR) })],
   ['for another audience', () => sign({ aud: 'another-service' })],
   ['for an audience that only begins like ours', () => sign({ aud: `${AUDIENCE}-test` })],
   ['for no audience', () => sign({ aud: undefined })],

@@ -128,7 +128,7 @@ describe('what the page asks for elsewhere', () => {
     });
 
     expect(response.status).toBe(200);
-    expect(response.headers.get('access-control-allow-origin')).toBe('*');
+    expect(response.headers.get('access-control-allow-origin')).toBe(stack.urls.apiUrl);
   });
 
   it('is open to its origin at the list of what IPD received', async () => {
@@ -137,6 +137,6 @@ describe('what the page asks for elsewhere', () => {
     });
 
     expect(await response.json()).toEqual([]);
-    expect(response.headers.get('access-control-allow-origin')).toBe('*');
+    expect(response.headers.get('access-control-allow-origin')).toBe(stack.urls.apiUrl);
   });
 });

@@ -95,6 +95,16 @@ describe('form upload', () => {
     expect(await target.isThere(key)).toBe(false);
   });
 
+  it('ignores what follows the file', async () => {
+    const key = newKey();
+    const behind = { 'x-amz-meta-more': 'x', key: 'staging/other', 'x-amz-signature': '0'.repeat(64) };
+
+    const answer = await postForm(`${target.endpoint}/${Bucket}`, await makeForm(key), 'hello', behind);
+
+    expect(answer.status).toBe(201);
+    expect(await target.read(key)).toBe('hello');
+  });
+
   it('names the fields that no condition covers', async () => {
     const answer = await post({ ...(await makeForm(newKey())), 'x-amz-meta-more': 'x' }, 'hello');
 

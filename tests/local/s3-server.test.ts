@@ -221,6 +221,11 @@ describe('bodies', () => {
     [{ 'x-amz-checksum-crc32c': 'AAAAAA==' }],
     [{ 'x-amz-checksum-crc32': 'AAAAAA==', 'x-amz-checksum-sha1': 'AAAA' }],
     [{ 'x-amz-sdk-checksum-algorithm': 'CRC32' }],
+    [{ 'x-amz-checksum-crc32': 'AAAA' }],
+    [{ 'x-amz-checksum-crc32': 'AAAAAA' }],
+    [{ 'x-amz-checksum-sha256': 'no base64' }],
+    [{ 'x-amz-checksum-sha256': 'ab'.repeat(32) }],
+    [{ 'x-amz-checksum-sha1': '' }],
   ])('with checksums that cannot be verified are refused: %j', async (headers) => {
     expect(await putRaw(headers, 'hello')).toMatchObject({ status: 400, code: 'InvalidRequest' });
   });
@@ -232,6 +237,13 @@ describe('bodies', () => {
   it.each([
     ['is right', `5\r\nhello\r\n6\r\n world\r\n0\r\n${trailer}`, 11, 200, undefined],
     ['has another checksum', `5\r\nHELLO\r\n6\r\n world\r\n0\r\n${trailer}`, 11, 400, 'BadDigest'],
+    [
+      'has a malformed checksum',
+      '1\r\nh\r\n0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n',
+      1,
+      400,
+      'InvalidRequest',
+    ],
     ['has no trailer', '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n', 11, 400, 'BadDigest'],
     ['is shorter than declared', `5\r\nhello\r\n0\r\n${trailer}`, 11, 400, 'IncompleteBody'],
     ['is longer than declared', `5\r\nhello\r\n6\r\n world\r\n0\r\n${trailer}`, 5, 400, 'IncompleteBody'],

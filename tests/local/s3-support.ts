@@ -165,10 +165,16 @@ export function signForm(options: FormOptions): Record<string, string> {
 }
 
 /** Sends a form with its file in the last field. */
-export async function postForm(url: string, fields: Record<string, string>, file: string): Promise<Answer> {
+export async function postForm(
+  url: string,
+  fields: Record<string, string>,
+  file: string,
+  behind: Record<string, string> = {},
+): Promise<Answer> {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   form.append('file', new Blob([file], { type: 'text/plain' }), 'note.txt');
+  for (const [name, value] of Object.entries(behind)) form.append(name, value);
   const encoded = new Response(form);
   return send(url, {
     method: 'POST',

@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SQSClient, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
@@ -30,10 +31,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const urlsSchema = z.record(z.string(), z.url());
 const tokenSchema = z.object({ access_token: z.string() });
 const pidSchema = z.object({ pid: z.number() });
-const sdk = {
-  region: 'eu-central-1',
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
-};
+const region = 'eu-central-1';
 
 let data: Awaited<ReturnType<typeof makeTemporaryDirectory>>;
 let stop: () => Promise<void>;
@@ -104,8 +102,8 @@ describe('startStack', () => {
   });
 
   it('brings the event of a new object to the function', async () => {
-    const { urls, logs } = await start();
-    const s3 = new S3Client({ ...sdk, endpoint: urls.s3Url });
+    const { urls, credentials, logs } = await start();
+    const s3 = new S3Client({ region, credentials, endpoint: urls.s3Url });
 
     await s3.send(new PutObjectCommand({ Bucket: 'probe-dev-bucket', Key: 'in/a b', Body: 'x' }));
     const { line } = await logs.waitFor((entry) => entry.line.includes('ObjectCreated:Put'));
@@ -116,8 +114,8 @@ describe('startStack', () => {
   });
 
   it('gives a failed message to the function again, and only that one', async () => {
-    const { urls, logs } = await start();
-    const sqs = new SQSClient({ ...sdk, endpoint: urls.sqsUrl });
+    const { urls, credentials, logs } = await start();
+    const sqs = new SQSClient({ region, credentials, endpoint: urls.sqsUrl });
     const QueueUrl = `${urls.sqsUrl}/000000000000/probe-dev-workqueue`;
 
     await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'fail' }));
@@ -125,6 +123,33 @@ describe('startStack', () => {
 
     expect(logs.lines.filter(({ line }) => line.includes('"body":"fail"'))).toHaveLength(2);
     sqs.destroy();
+  });
+
+  it('makes other keys at every start', async () => {
+    const first = await start();
+    await first.stop();
+    const second = await start();
+
+    const keysOf = (stack: typeof first) => [
+      stack.credentials.secretAccessKey,
+      stack.iam.keyOf('echo').secretAccessKey,
+      stack.iam.keyOf('work').secretAccessKey,
+      stack.ipdCredentials.secretKey,
+      stack.ipdCredentials.password,
+    ];
+    expect(new Set([...keysOf(first), ...keysOf(second)]).size).toBe(10);
+  });
+
+  it('keeps its data where only its user can read them, also those of an earlier version', async () => {
+    await mkdir(join(data.path, 's3'), { mode: 0o755 });
+    await start();
+
+    const names = await readdir(data.path);
+    const modes = await Promise.all(
+      names.map(async (name) => (await stat(join(data.path, name))).mode & 0o777),
+    );
+    expect(names.toSorted()).toEqual(['compile-cache', 'dynamodb', 'ipd', 'issuer', 's3']);
+    expect(modes).toEqual(names.map(() => 0o700));
   });
 
   it('runs the scheduled functions on demand', async () => {
@@ -139,13 +164,18 @@ describe('startStack', () => {
   it('keeps the items of its tables over a restart', async () => {
     const first = await start();
     const put = { TableName: 'probe-dev-table', Item: { pk: { S: 'a' } } };
-    const one = new DynamoDBClient({ ...sdk, endpoint: first.urls.dynamodbUrl });
+    const { credentials } = first;
+    const one = new DynamoDBClient({ region, credentials, endpoint: first.urls.dynamodbUrl });
     await one.send(new PutItemCommand(put));
     one.destroy();
     await first.stop();
 
     const second = await start();
-    const other = new DynamoDBClient({ ...sdk, endpoint: second.urls.dynamodbUrl });
+    const other = new DynamoDBClient({
+      region,
+      credentials: second.credentials,
+      endpoint: second.urls.dynamodbUrl,
+    });
     const found = await other.send(new GetItemCommand({ TableName: 'probe-dev-table', Key: put.Item }));
     other.destroy();
 
@@ -165,10 +195,16 @@ describe('startStack', () => {
         AWS_ENDPOINT_URL_SNS: first.urls.snsUrl,
         IPD_ENDPOINT: first.urls.ipdUrl,
         ISSUER_URL: first.urls.tokenUrl.replace('/token', ''),
+        AWS_ACCESS_KEY_ID: first.credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: first.credentials.secretAccessKey,
+        AWS_SESSION_TOKEN: '',
       },
     });
     await second.stop();
 
+    const { accessKeyId, secretAccessKey } = first.credentials;
+    expect(second.credentials).toMatchObject({ accessKeyId, secretAccessKey });
+    expect(Object.keys(second.operatorEnvironment)).not.toContain('AWS_SECRET_ACCESS_KEY');
     const { apiUrl: one, ...shared } = first.urls;
     const { apiUrl: other, ...used } = second.urls;
     expect(used).toEqual(shared);
@@ -185,7 +221,7 @@ describe('startStack', () => {
     });
     await expect(call).rejects.toThrow('fetch failed');
 
-    expect((await fetch(urls.dynamodbUrl)).status).toBe(200);
+    expect((await fetch(urls.dynamodbUrl)).status).toBe(400);
   });
 
   it('tells a taken port in one line and leaves nothing running', async () => {
@@ -256,8 +292,36 @@ describe('npm start', () => {
     expect(lines.at(-1)).toBe('ready');
   });
 
+  it('writes down for an operator what opens its parts, where only its user can read it', async () => {
+    await writeFile(join(data.path, 'stack.json'), '{}', { mode: 0o644 });
+    await run();
+    const urls = await readUrls();
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...rest } = parseEnv(
+      await readFile(join(data.path, 'keys.env'), 'utf8'),
+    );
+
+    expect(rest).toMatchObject({
+      AWS_REGION: region,
+      AWS_ENDPOINT_URL_DYNAMODB: urls['dynamodbUrl'],
+      AWS_ENDPOINT_URL_SQS: urls['sqsUrl'],
+      AWS_SESSION_TOKEN: '',
+      IPD_CREDENTIALS: expect.stringMatching(/^\{"accessKey":/),
+    });
+    const dynamodb = new DynamoDBClient({
+      region,
+      endpoint: urls['dynamodbUrl'] ?? '',
+      credentials: { accessKeyId: AWS_ACCESS_KEY_ID ?? '', secretAccessKey: AWS_SECRET_ACCESS_KEY ?? '' },
+    });
+    const found = await dynamodb.send(new ListTablesCommand({}));
+    dynamodb.destroy();
+    expect(found.TableNames).toEqual(['probe-dev-table']);
+    for (const name of ['stack.json', 'keys.env', 'settings.json']) {
+      expect([name, (await stat(join(data.path, name))).mode & 0o777]).toEqual([name, 0o600]);
+    }
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    'ends with 0 on %s and leaves no process and no stack.json',
+    'ends with 0 on %s and leaves no process, no stack.json and no keys',
     async (signal) => {
       await run();
       const urls = await readUrls();
@@ -269,6 +333,7 @@ describe('npm start', () => {
       expect(code).toBe(0);
       expect(isRunning(pid)).toBe(false);
       expect(existsSync(join(data.path, 'stack.json'))).toBe(false);
+      expect(existsSync(join(data.path, 'keys.env'))).toBe(false);
       await expect(fetch(urls['s3Url'] ?? '')).rejects.toThrow('fetch failed');
     },
   );

@@ -45,7 +45,7 @@ export async function startProduct({ environment = {} }: { environment?: Record<
   const dynamodb = new DynamoDBClient({
     region: 'eu-central-1',
     endpoint: urls.dynamodbUrl,
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+    credentials: stack.credentials,
   });
   const ledger = createLedger({
     client: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }),

@@ -4,7 +4,6 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { z } from 'zod';
-import { IPD_CREDENTIALS } from '../../local/settings.ts';
 
 /** Each with a name that is no secret. */
 const LOOKS: Record<string, RegExp> = {
@@ -13,8 +12,8 @@ const LOOKS: Record<string, RegExp> = {
   ticket: /\btk_[\w-]{43}\b/,
   'signed request': /\b(?:SDK-HMAC-SHA256 Access=|AWS4-HMAC-SHA256 Credential=)/,
   'token header': /x-(?:auth|subject|security)-token["'=:\s\\]+[\w-]{20,}/i,
-  'AWS key': /\b(?:local-secret|signer-secret)\b(?!-key)/,
-  'IPD credential': new RegExp(`\\b(?:${IPD_CREDENTIALS.secretKey}|${IPD_CREDENTIALS.password})\\b`),
+  'AWS key': /\b(?:local-secret-[0-9a-f]{40}|signer-secret)\b/,
+  'IPD credential': /\blocal-(?:secret-key|password)-[0-9a-f]{40}\b/,
 };
 
 /** What is given to those who may have it, and to nobody else; where no answer is successful, nothing is. */

@@ -4,20 +4,20 @@
  */
 import { startS3 } from '../../local/s3/server.ts';
 import { startSqs } from '../../local/sqs.ts';
+import { awsKey } from './local-keys.ts';
 import { makeTemporaryDirectory } from './probe-stack.ts';
 
 const region = 'eu-central-1';
-const keys = { accessKeyId: 'local', secretAccessKey: 'local-secret' };
 
 export async function startStorage() {
   const data = await makeTemporaryDirectory();
-  const sqs = await startSqs({ port: 0, region });
+  const sqs = await startSqs({ port: 0, region, credentials: [awsKey] });
   let aheadMs = 0;
   let closing: Promise<void> | undefined;
   const s3 = await startS3({
     port: 0,
     dataDirectory: data.path,
-    credentials: [keys],
+    credentials: [awsKey],
     region,
     sqsEndpoint: sqs.url,
     clock: () => Date.now() + aheadMs,
@@ -29,8 +29,8 @@ export async function startStorage() {
       AWS_REGION: region,
       AWS_ENDPOINT_URL_S3: s3.url,
       AWS_ENDPOINT_URL_SQS: sqs.url,
-      AWS_ACCESS_KEY_ID: keys.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+      AWS_ACCESS_KEY_ID: awsKey.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: awsKey.secretAccessKey,
       AWS_SESSION_TOKEN: '',
     },
     /** The parts of an upload that were sent and stored, in the order in which they came. */

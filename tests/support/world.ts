@@ -15,7 +15,6 @@ import { startDynamoDb } from '../../local/dynamodb.ts';
 import { startFakeIpd } from '../../local/ipd/server.ts';
 import { provision } from '../../local/provision.ts';
 import { startS3 } from '../../local/s3/server.ts';
-import { IPD_CREDENTIALS } from '../../local/settings.ts';
 import { startSqs } from '../../local/sqs.ts';
 import { functionsOf, readService, resourcesOf } from '../../local/template.ts';
 import { readConfig, readCredentials } from '../../lib/config.ts';
@@ -30,6 +29,7 @@ import type { SignedRequest } from '../../lib/signing.ts';
 import type { Upload } from '../../lib/upload.ts';
 import type { Invitation } from '../../lib/uploads.ts';
 import { putFile } from './answer.ts';
+import { awsKey, ipdCredentials } from './local-keys.ts';
 import { sourceOf } from './sources.ts';
 import { createTestClock } from './surroundings.ts';
 
@@ -49,7 +49,6 @@ const receivedList = z.array(
   }),
 );
 const versioned = z.looseObject({ version: z.int() });
-const keys = { accessKeyId: 'local', secretAccessKey: 'local-secret' };
 /** A second pair that storage knows. */
 export const signingKeys = { accessKeyId: 'local-signer', secretAccessKey: 'signer-secret' };
 
@@ -60,11 +59,11 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   const directory = await mkdtemp(join(tmpdir(), 'bridge-test-'));
   const clock = createTestClock();
   const [sqs, dynamodb, ipd] = await Promise.all([
-    startSqs({ port: 0, region }),
-    startDynamoDb({ port: 0, dataDirectory: join(directory, 'dynamodb') }),
+    startSqs({ port: 0, region, credentials: [awsKey] }),
+    startDynamoDb({ port: 0, dataDirectory: join(directory, 'dynamodb'), credentials: [awsKey] }),
     startFakeIpd({
       port: 0,
-      credentials: IPD_CREDENTIALS,
+      credentials: ipdCredentials,
       dataDirectory: directory,
       clock: () => clock.now(),
     }),
@@ -72,21 +71,21 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   const s3 = await startS3({
     port: 0,
     dataDirectory: join(directory, 's3'),
-    credentials: [keys, signingKeys],
+    credentials: [awsKey, signingKeys],
     region,
     sqsEndpoint: sqs.url,
   });
   const ours = {
     AWS_REGION: region,
-    AWS_ACCESS_KEY_ID: keys.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+    AWS_ACCESS_KEY_ID: awsKey.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: awsKey.secretAccessKey,
     AWS_ENDPOINT_URL_S3: s3.url,
     AWS_ENDPOINT_URL_SQS: sqs.url,
     AWS_ENDPOINT_URL_SNS: sqs.url,
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
     IPD_ENDPOINT: ipd.url,
     IPD_IAM_ENDPOINT: ipd.url,
-    IPD_CREDENTIALS: JSON.stringify(IPD_CREDENTIALS),
+    IPD_CREDENTIALS: JSON.stringify(ipdCredentials),
     IPD_PROJECTS: '*',
     // The tests of one file are all the same user's, within the same minute.
     MAX_OPEN_UPLOADS: '1000',
@@ -97,7 +96,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     directory: join(import.meta.dirname, '../..'),
     env: { ...process.env, ...ours },
   });
-  const connection = { region, credentials: keys };
+  const connection = { region, credentials: awsKey };
   const clients = {
     s3: new S3Client({ ...connection, endpoint: s3.url, forcePathStyle: true }),
     sqs: new SQSClient({ ...connection, endpoint: sqs.url }),

@@ -67,7 +67,7 @@ beforeAll(async () => {
   product = await startProduct();
   const shared = {
     region: 'eu-central-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local-secret' },
+    credentials: product.credentials,
   };
   s3 = new S3Client({ ...shared, endpoint: product.urls.s3Url, forcePathStyle: true });
   sqs = new SQSClient({ ...shared, endpoint: product.urls.sqsUrl });
@@ -155,12 +155,11 @@ describe('the roles', () => {
   });
 
   it('keep a list within what is staged', async () => {
-    const { accessKeyId, secretAccessKey } = { accessKeyId: 'local-sweep', secretAccessKey: 'local-secret' };
     const own = new S3Client({
       region: 'eu-central-1',
       endpoint: product.urls.s3Url,
       forcePathStyle: true,
-      credentials: { accessKeyId, secretAccessKey },
+      credentials: product.iam.keyOf('sweep'),
     });
     const list = (Prefix: string) => own.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix }));
 

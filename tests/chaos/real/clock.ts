@@ -43,6 +43,6 @@ function readClock(shift: number): Clock {
       return Math.floor(Date.now() * SPEED + (value[0] ?? 0));
     },
     sleep: (ms, signal) => delay(ms / SPEED, undefined, signal ? { signal } : {}),
-    timeout: (ms) => AbortSignal.timeout(ms / SPEED),
+    timeout: (ms) => AbortSignal.timeout(Math.ceil(ms / SPEED)),
   };
 }

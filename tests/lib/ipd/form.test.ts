@@ -75,7 +75,7 @@ describe('frameFile', () => {
 
         expect(lines).toHaveLength(5);
         expect(lines[1]).toMatch(/^Content-Disposition: form-data; name="[^"]*"; filename="[^"]*"$/);
-        expect(lines[2]).toMatch(/^Content-Type: [\x20-\x7e]*$/);
+        expect(lines[2]).toMatch(/^Content-Type: [\w!#$&^.+-]+\/[\w!#$&^.+-]+$/);
       }),
     );
   });
@@ -95,6 +95,16 @@ describe('frameFile', () => {
     const part = { field, filename: 'x', contentType: 'a/b', size: 0 };
 
     expect(frameFile(part).contentType).not.toBe(frameFile(part).contentType);
+  });
+});
+
+describe('frameOverhead', () => {
+  it('counts the type that is sent, not the one that was declared', () => {
+    const name = { field, filename: 'x' };
+    const overhead = (contentType: string): number => frameOverhead({ ...name, contentType });
+
+    expect(overhead('text/plain; charset=utf-8')).toBe(overhead('text/plain'));
+    expect(overhead('multipart/mixed; boundary=x')).toBe(overhead('application/octet-stream'));
   });
 });
 
