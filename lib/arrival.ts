@@ -57,7 +57,9 @@ export function createArrivals(parts: {
     const { upload: after } = await ledger.change(upload, (before) =>
       lifecycle.stage(before, object, moment()),
     );
-    if (after.status === 'staged') await queue.send({ uploadId: after.id, attempt: after.attempts + 1 });
+    if (after.status === 'staged') {
+      await queue.send({ uploadId: after.id, attempt: after.attempts + 1, isArrival: true });
+    }
     return { upload: after, missing: [], hasParts: false };
   }
 

@@ -3,36 +3,45 @@
  * Pure: time and dice come in as arguments, moves as in lifecycle.ts. Most are legal only for the holder of the lease.
  */
 import * as endings from './endings.ts';
-import { setbacks } from './errors.ts';
+import { lastReasonOf, setbacks } from './errors.ts';
 import type { FailureCode, SetbackCode } from './errors.ts';
 import * as lifecycle from './lifecycle.ts';
-import { committedAt, LEASE_GRACE_MS, nextDoubtLook, retryDelay } from './schedule.ts';
+import { committedAt, giveUpAt, LEASE_GRACE_MS, nextDoubtLook, retryDelay } from './schedule.ts';
 import { iso, isReady } from './upload.ts';
 import type { Delivering, Doubt, In, Moment, StagedObject, Upload } from './upload.ts';
 
 /** The right to deliver: whose it is and when it ends. */
 export type Claim = { token: string; until: number };
 
-/** What came in the way: `counts` is false for what everybody meets, such as a throttle or an outage. */
+/** What came in the way. */
 export type Setback = {
   code: SetbackCode;
   detail?: string | undefined;
+  /** False for what every upload meets, such as a throttle or an outage: the upload itself could not be tried. */
   counts: boolean;
   /** The earliest next attempt, from now. */
   afterMs?: number | undefined;
+  /** Throttles in a row until now. */
+  throttles?: number | undefined;
 };
 
-/** Begins the attempt that a queue message asked for by number; any other number is an old message. */
+/**
+ * Begins the attempt that a queue message asked for by number; any other number is an old message. Until now it could
+ * not be tried: it waited for its turn, for the breaker, for another upload, or as long as IPD had asked it to.
+ */
 export function claim(
   upload: Upload,
-  { attempt, token, until }: Claim & { attempt: number },
+  { attempt, token, until, now }: Claim & { attempt: number; now: number },
 ): Upload | undefined {
   if (!isReady(upload) || attempt !== upload.attempts + 1) return undefined;
+  const untried = Math.max(now - Date.parse(upload.readyAt ?? upload.dueAt ?? iso(now)), 0);
   return {
     ...upload,
     status: 'delivering',
     attempts: attempt,
     bytesSent: 0,
+    retryUntil: iso(Date.parse(upload.retryUntil) + untried),
+    readyAt: iso(now),
     lease: { token, until: iso(until) },
     dueAt: iso(until + LEASE_GRACE_MS),
   };
@@ -46,7 +55,7 @@ export function claimArrival(
 ): Upload | undefined {
   const staged = upload.status === 'staged' ? upload : lifecycle.stage(upload, object, { now, policy });
   if (staged?.status !== 'staged') return staged;
-  return claim(staged, { ...right, attempt: staged.attempts + 1 });
+  return claim(staged, { ...right, now, attempt: staged.attempts + 1 });
 }
 
 /**
@@ -173,18 +182,23 @@ export function fail(
   return holds(upload, event.token) ? endings.failed(upload, event) : undefined;
 }
 
-/** Nobody may speak to IPD for a while: the time does not count against the retry window. */
+/** It cannot be tried before `until`. `code` says why; without one, it only waits for its turn. */
 export function pause(
   upload: Upload,
-  { until, code, now, policy }: Moment & { until: number; code: SetbackCode },
+  { until, code, now, policy }: Moment & { until: number; code?: SetbackCode | undefined },
 ): Upload | undefined {
   if (!isReady(upload)) return undefined;
-  const longest = Date.parse(upload.stagedAt) + policy.retryWindowMs + policy.failedRetentionMs;
-  if (until > longest)
-    return endings.failed(upload, { code: 'retries_exhausted', detail: setbacks[code], now, policy });
-  const retryUntil = iso(Date.parse(upload.retryUntil) + Math.max(until - now, 0));
-  const error = { code, message: setbacks[code], at: iso(now) };
-  return { ...upload, retryUntil, error: upload.doubt ? upload.error : error, dueAt: iso(until) };
+  const end = giveUpAt(upload, policy);
+  if (now >= end) return giveUp(upload, { now, policy });
+  const isReason = code !== undefined && upload.doubt === undefined;
+  const error = isReason ? { code, message: setbacks[code], at: iso(now) } : upload.error;
+  return { ...upload, error, readyAt: upload.readyAt ?? iso(now), dueAt: iso(Math.min(until, end)) };
+}
+
+/** Its time is over, whatever it waits for: what it met last is the reason. */
+export function giveUp(upload: Upload, { now, policy }: Moment): Upload | undefined {
+  if (!isReady(upload) || now < giveUpAt(upload, policy)) return undefined;
+  return exhausted(upload, { code: upload.error?.code, detail: upload.error?.detail, now, policy });
 }
 
 /** The function that delivered is dead. Before the fence that is harmless, after it IPD may have the file. */
@@ -197,28 +211,47 @@ export function lapse(
     const doubt = { since: upload.lease.until, absences: 0, accepted: false };
     return unconfirmed(upload, { doubt, now, policy });
   }
-  return postponed(upload, { code: 'lease_lost', counts: true, now, random, policy });
+  // The sweep may have come late.
+  const retryUntil = iso(Date.parse(upload.retryUntil) + now - Date.parse(upload.lease.until));
+  return postponed({ ...upload, retryUntil }, { code: 'lease_lost', counts: true, now, random, policy });
 }
 
 function holds(upload: Upload, token: string): upload is Delivering {
   return upload.status === 'delivering' && upload.lease.token === token;
 }
 
+/** `retryUntil` ends what was tried. What could not be tried goes on until it can be, or is given up. */
 function postponed(upload: Delivering, event: Setback & Moment & { random: number }): Upload {
-  const { code, detail, counts, now, random, policy, doubt } = { ...event, doubt: upload.doubt };
-  const failedAttempts = upload.failedAttempts + (counts ? 1 : 0);
-  const due = now + (event.afterMs ?? 0) + retryDelay(upload.failedAttempts, random);
-  if (due > Date.parse(upload.retryUntil)) {
-    return endings.failed(upload, {
-      code: code === 'scan_pending' ? 'scan_timed_out' : 'retries_exhausted',
-      detail: [setbacks[code], detail].filter(Boolean).join(' '),
-      now,
-      policy,
-    });
-  }
-  const error = { code, message: setbacks[code], detail, at: iso(now) };
-  const next = { ...upload, bytesSent: 0, failedAttempts, error, dueAt: iso(due) };
+  const { code, detail, counts, afterMs = 0, now, random, policy, doubt } = { ...event, doubt: upload.doubt };
+  // A scan that says nothing is waited for as long as IPD would be.
+  const usesWindow = counts || code === 'scan_pending';
+  const longest = giveUpAt(upload, policy);
+  const end = usesWindow ? Math.min(Date.parse(upload.retryUntil), longest) : longest;
+  if (now >= end) return exhausted(upload, { code, detail, now, policy });
+  const due = Math.min(now + afterMs + retryDelay(counts ? upload.failedAttempts : 0, random), end);
+  const next = {
+    ...upload,
+    bytesSent: 0,
+    failedAttempts: upload.failedAttempts + (counts ? 1 : 0),
+    throttles: counts ? undefined : (event.throttles ?? upload.throttles),
+    error: { code, message: setbacks[code], detail, at: iso(now) },
+    readyAt: usesWindow ? iso(due) : upload.readyAt,
+    dueAt: iso(due),
+  };
   return doubt === undefined ? { ...next, status: 'waiting' } : { ...next, status: 'unconfirmed', doubt };
+}
+
+/** The end, with what has really kept the file from IPD. */
+function exhausted(
+  upload: Upload,
+  { code, detail, now, policy }: Moment & { code: string | undefined; detail: string | undefined },
+): Upload {
+  return endings.failed(upload, {
+    code: code === 'scan_pending' ? 'scan_timed_out' : 'retries_exhausted',
+    detail: [lastReasonOf(code), detail].filter(Boolean).join(' ') || undefined,
+    now,
+    policy,
+  });
 }
 
 function unconfirmed(
@@ -227,5 +260,6 @@ function unconfirmed(
 ): Upload {
   const code = doubt.accepted ? 'id_missing' : 'answer_lost';
   const error = { code, message: setbacks[code], detail, at: iso(now) };
-  return { ...upload, status: 'unconfirmed', doubt, error, dueAt: iso(nextDoubtLook(doubt, now, policy)) };
+  const dueAt = iso(nextDoubtLook(doubt, now, policy));
+  return { ...upload, status: 'unconfirmed', doubt, error, throttles: undefined, readyAt: dueAt, dueAt };
 }

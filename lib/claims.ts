@@ -125,6 +125,11 @@ export function createClaims({
     return writeVersion(`state#${name}`, version, value);
   }
 
+  /** Adds to the numbers of a shared state that is over at a moment (milliseconds). */
+  async function addToState(name: string, numbers: Record<string, number>, until: number): Promise<void> {
+    await add(`state#${name}`, { numbers, values: { expiresAt: toSeconds(until) } });
+  }
+
   /** What an owner's idempotency key is bound to; nothing once it is over, which is before its upload's record goes. */
   async function findKey(owner: string, key: string): Promise<KeyBinding | undefined> {
     const item = await read(ownerKey(owner, key));
@@ -247,6 +252,7 @@ export function createClaims({
     findHolder,
     readState,
     writeState,
+    addToState,
     findKey,
     bindKey,
     countInMinute,

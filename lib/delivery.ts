@@ -4,19 +4,22 @@
  * what was not surely refused is looked for before it is ever sent again.
  */
 import * as attempts from './attempts.ts';
-import type { Breaker, Contact } from './breaker.ts';
+import type { Breaker, BreakerView, Contact } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import type { Closing } from './closing.ts';
 import { AppError } from './errors.ts';
+import type { SetbackCode } from './errors.ts';
 import type { IpdClient } from './ipd/client.ts';
 import type { Failure } from './ipd/errors.ts';
 import type { Ledger } from './ledger.ts';
 import * as lifecycle from './lifecycle.ts';
-import { contactOf, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
+import { contactOfList, contactOfUpload, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 import type { Arrival, Request } from './queue.ts';
+import type { Tries } from './rate.ts';
 import type { Reconciliation } from './reconciliation.ts';
 import type { ScanGate } from './scan-gate.ts';
+import { throttleDelay } from './schedule.ts';
 import type { Run, Sending } from './sending.ts';
 import type { Staging } from './staging.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -25,11 +28,20 @@ import type { Delivering, Policy, Upload } from './upload.ts';
 
 /** The lease ends after the function is dead for sure. */
 const LEASE_SLACK_MS = 5_000;
-/** Huawei's advice for a throttled call: wait 2 to 5 s. */
-const THROTTLE_PAUSE_MS = { from: 2_000, spread: 3_000 };
-/** With less than this left, a throttled delivery makes room instead of waiting in place. */
+/** A throttled delivery waits in place for the first short pauses: the sweep, which comes every minute, would take longer. */
+const PAUSE_IN_PLACE_MS = 10_000;
+/** With less than this left, it makes room all the same. What waits for the breaker comes back spread over as much. */
 const PATIENCE_MS = 30_000;
 const WORK_ITEM_PAUSE_MS = 15_000;
+
+/** Makes an upload the holder's, where it may be delivered. */
+type Claiming = (upload: Upload, right: attempts.Claim) => Upload | undefined;
+
+/** What came of a list and, if it was sent, of an upload. */
+type Try = { contact: Contact; result: Outcome | Failure };
+
+/** What the breaker is told. */
+type Visit = { contact: Contact; tries: Tries };
 
 export function createDelivery(parts: {
   ledger: Ledger;
@@ -49,11 +61,14 @@ export function createDelivery(parts: {
   const moment = () => ({ now: clock.now(), policy });
 
   /** Does what a queue message asked for, if it is still to be done. Rejects only when the ledger or the storage cannot be reached. */
-  async function onRequest({ uploadId, attempt }: Request, run: Run): Promise<void> {
+  async function onRequest({ uploadId, attempt, isArrival }: Request, run: Run): Promise<void> {
     const upload = await find(uploadId);
     if (upload?.status === 'delivered') await recheck(upload, run);
-    else if (upload !== undefined)
-      await deliver(upload, run, (before, right) => attempts.claim(before, { ...right, attempt }));
+    else if (upload !== undefined) {
+      const claim: Claiming = (before, right) =>
+        attempts.claim(before, { ...right, attempt, now: clock.now() });
+      await deliver(upload, { run, isPaced: isArrival !== true }, claim);
+    }
   }
 
   /** An object was created: delivers it if it is an upload's first news, removes it where nobody waits for it. */
@@ -65,7 +80,7 @@ export function createDelivery(parts: {
     }
     const upload = await find(uploadId);
     if (upload === undefined) return;
-    const after = await deliver(upload, run, (before, right) =>
+    const after = await deliver(upload, { run, isPaced: false }, (before, right) =>
       attempts.claimArrival(before, object, { ...right, ...moment() }),
     );
     if (isUnwanted(after)) await staging.remove(key);
@@ -73,14 +88,16 @@ export function createDelivery(parts: {
 
   /** The look for a second copy; what keeps it away now is tried when the sweep comes back to it. */
   async function recheck(upload: Upload, { killedAt, signal }: Run): Promise<void> {
-    const gate = await breaker.enter();
-    if ('waitUntil' in gate) return;
+    const until = killedAt + LEASE_SLACK_MS;
+    const gate = await breaker.enter({ owner: upload.owner, issueId: upload.issueId, until });
+    if (gate.kind !== 'free') return;
     let contact: Contact = 'none';
     try {
       const client = await connect().catch(() => undefined);
-      const until = killedAt + LEASE_SLACK_MS;
-      const finding = client && (await reconciliation.recheck(client, upload, { until, signal }));
-      if (finding !== undefined) contact = contactOf(finding);
+      if (client === undefined) return;
+      const watched = watchList(client);
+      await reconciliation.recheck(watched.client, upload, { until, signal });
+      contact = watched.contact();
     } finally {
       await gate.leave(contact);
     }
@@ -106,75 +123,111 @@ export function createDelivery(parts: {
   /** Claims, attempts, writes down. Answers with the record as it is afterwards. */
   async function deliver(
     upload: Upload,
-    run: Run,
-    claim: (upload: Upload, right: attempts.Claim) => Upload | undefined,
+    { run, isPaced }: { run: Run; isPaced: boolean },
+    claim: Claiming,
   ): Promise<Upload> {
     const right = { token: clock.uuid(), until: run.killedAt + LEASE_SLACK_MS };
     const wanted = claim(upload, right);
     if (wanted === undefined) return upload;
-    const gate = await breaker.enter();
-    if ('waitUntil' in gate) return waitFor(upload, wanted, gate.waitUntil);
+    const claimed = async (): Promise<Upload> =>
+      (await ledger.change(upload, (before) => claim(before, right))).upload;
+    if (wanted.status !== 'delivering') return claimed();
+    // What only waits for its scan needs no word with IPD, so it must not take the trial from those that do.
+    const held = await scanGate.atStart(wanted);
+    if (held !== undefined) {
+      const holder = await claimed();
+      return isHeldBy(holder, right) ? end(holder, held) : holder;
+    }
 
-    let contact: Contact = 'none';
+    const { owner, issueId } = upload;
+    const gate = await breaker.enter({ owner, issueId, until: right.until, isPaced });
+    if (gate.kind === 'slow') return waitFor(upload, wanted, { until: clock.now() });
+    if (gate.kind === 'closed') {
+      const until = gate.until + clock.random() * PATIENCE_MS;
+      return waitFor(upload, wanted, { until, code: 'ipd_paused' });
+    }
+    let visit: Visit = { contact: 'none', tries: { tries: 0, throttled: 0 } };
+    let leaving: Promise<BreakerView> | undefined;
+    const leave = (): Promise<BreakerView> => (leaving ??= gate.leave(visit.contact, visit.tries));
     try {
-      const { upload: claimed } = await ledger.change(upload, (before) => claim(before, right));
-      if (claimed.status !== 'delivering' || claimed.lease.token !== right.token) return claimed;
-      const held = await scanGate.atStart(claimed);
-      const attempted = held
-        ? { outcome: held, contact: 'none' as const }
-        : await attemptDelivery(claimed, run);
-      contact = attempted.contact;
-      const after = await writeDown(claimed, attempted.outcome);
-      if (after.status === 'delivered' || after.status === 'failed') await closing.tryNow(after);
-      return after;
+      const holder = await claimed();
+      if (!isHeldBy(holder, right)) return holder;
+      const { outcome, ...visited } = await attemptDelivery(holder, run);
+      visit = visited;
+      if (outcome.kind !== 'set_back') return await end(holder, outcome);
+      return await end(holder, ofEveryUpload(outcome, visit.contact, await leave()));
     } finally {
-      await gate.leave(contact);
+      await leave();
     }
   }
 
-  /** Nobody may speak to IPD now. A file that has just arrived is at least known to be there. */
-  async function waitFor(upload: Upload, wanted: Upload, waitUntil: number): Promise<Upload> {
-    const until = waitUntil + clock.random() * PATIENCE_MS;
+  /** While the breaker is open, what this upload has met is what all would meet: it waits like them, and uses no attempt. */
+  function ofEveryUpload(
+    outcome: Extract<Outcome, { kind: 'set_back' }>,
+    contact: Contact,
+    { state, until = 0 }: BreakerView,
+  ): Outcome {
+    const isWell = contact === 'answered' || contact === 'listed' || contact === 'none';
+    if (isWell || state === 'closed') return outcome;
+    return { ...outcome, counts: false, afterMs: Math.max(until - clock.now(), 0) };
+  }
+
+  async function end(upload: Delivering, outcome: Outcome): Promise<Upload> {
+    const after = await writeDown(upload, outcome);
+    if (after.status === 'delivered' || after.status === 'failed') await closing.tryNow(after);
+    return after;
+  }
+
+  /** It may not speak to IPD now. A file that has just arrived is at least known to be there. */
+  async function waitFor(
+    upload: Upload,
+    wanted: Upload,
+    { until, code }: { until: number; code?: SetbackCode },
+  ): Promise<Upload> {
     const { upload: after } = await ledger.change(upload, (before) => {
       const { etag, size } = wanted;
       const arrived = etag === undefined ? undefined : lifecycle.stage(before, { etag, size }, moment());
       const present = arrived ?? before;
-      return attempts.pause(present, { until, code: 'ipd_paused', ...moment() }) ?? arrived;
+      return attempts.pause(present, { until, code, ...moment() }) ?? arrived;
     });
     telemetry.info('delivery paused', { ...fieldsOf(after), status: after.status });
+    if (after.status === 'failed') await closing.tryNow(after);
     return after;
   }
 
-  /** Tries until there is an outcome. A throttle uses no attempt: it is waited out in place while there is time. */
+  /**
+   * Tries until there is an outcome. A throttle uses no attempt: its first pauses are waited out in place while there is
+   * time, then the upload makes room and comes back.
+   */
   async function attemptDelivery(
     upload: Delivering,
     run: Run,
-  ): Promise<{ outcome: Outcome; contact: Contact }> {
+  ): Promise<{ outcome: Outcome; contact: Contact; tries: Tries }> {
+    const unasked = { contact: 'none' as const, tries: { tries: 0, throttled: 0 } };
     if (upload.candidate !== undefined) {
-      return { outcome: { kind: 'ours', attachmentId: upload.candidate }, contact: 'none' };
+      return { outcome: { kind: 'ours', attachmentId: upload.candidate }, ...unasked };
     }
     if (!(await ledger.takeWorkItem(upload))) {
       const afterMs = WORK_ITEM_PAUSE_MS * (1 + clock.random());
-      return {
-        outcome: { kind: 'set_back', code: 'work_item_busy', counts: false, afterMs },
-        contact: 'none',
-      };
+      return { outcome: { kind: 'set_back', code: 'work_item_busy', counts: false, afterMs }, ...unasked };
     }
+    let { throttles = 0 } = upload;
+    const tries = { tries: 0, throttled: 0 };
     try {
       const client = await connect();
       let current: Delivering = upload;
       for (;;) {
-        const result = await lookThenSend(client, current, run);
-        if (result.kind !== 'throttled') return { outcome: toOutcome(result), contact: contactOf(result) };
+        const { result, contact } = await lookThenSend(client, current, run);
+        tries.tries += 1;
+        if (result.kind !== 'throttled') return { outcome: toOutcome(result), contact, tries };
+        tries.throttled += 1;
         telemetry.measure({ IpdThrottles: 1 });
-        const { from, spread } = THROTTLE_PAUSE_MS;
-        const afterMs = Math.max(result.retryAfterMs ?? 0, from + clock.random() * spread);
-        if (clock.now() + afterMs + PATIENCE_MS > run.killedAt) {
+        const afterMs = Math.max(result.retryAfterMs ?? 0, throttleDelay(throttles, clock.random()));
+        throttles += 1;
+        if (afterMs > PAUSE_IN_PLACE_MS || clock.now() + afterMs + PATIENCE_MS > run.killedAt) {
           const { detail } = result;
-          return {
-            outcome: { kind: 'set_back', code: 'ipd_throttled', detail, counts: false, afterMs },
-            contact: 'answered',
-          };
+          const outcome = { kind: 'set_back', code: 'ipd_throttled', counts: false } as const;
+          return { outcome: { ...outcome, detail, afterMs, throttles }, contact, tries };
         }
         await clock.sleep(afterMs, run.signal);
         const latest = await ledger.find(upload.id);
@@ -183,25 +236,40 @@ export function createDelivery(parts: {
         current = latest;
       }
     } catch (error) {
-      return { outcome: outcomeOf(error), contact: 'none' };
+      return { outcome: outcomeOf(error), contact: 'none', tries };
     }
   }
 
   /** Reads the work item first: a copy of ours ends the attempt, a doubt that is not settled forbids to send. */
-  async function lookThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Outcome | Failure> {
-    const finding = await reconciliation.look(client, upload, run.signal);
+  async function lookThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
+    const watched = watchList(client);
+    const read = (result: Try['result']): Try => ({ contact: watched.contact(), result });
+    const finding = await reconciliation.look(watched.client, upload, run.signal);
     if (finding.kind === 'ours' && upload.doubt === undefined) {
       reconciliation.reportContradiction(upload, 'has a file that it refused', finding.attachmentId);
     }
-    if (finding.kind !== 'none') return readingOf(finding, upload);
+    if (finding.kind !== 'none') return read(readingOf(finding, upload));
     const objection = objectionTo(upload, finding, moment());
-    if (objection !== undefined) return objection;
+    if (objection !== undefined) return read(objection);
     const settled = upload.doubt === undefined ? upload : await settle(upload);
-    if (settled === undefined) return { kind: 'set_back', code: 'lease_lost', counts: true };
+    if (settled === undefined) return read({ kind: 'set_back', code: 'lease_lost', counts: true });
     const held = upload.doubt && (await scanGate.beforeSending(settled));
-    if (held !== undefined) return held;
+    if (held !== undefined) return read(held);
+    if (upload.doubt && clock.now() >= Date.parse(upload.retryUntil)) {
+      const detail = upload.error?.detail;
+      return read({ kind: 'set_back', code: 'ipd_unavailable', detail, counts: true });
+    }
+    const result = await send(client, settled, { run, ...finding });
+    return { contact: contactOfUpload(result), result };
+  }
+
+  async function send(
+    client: IpdClient,
+    upload: Delivering,
+    { run, known, listed }: { run: Run; known: string[]; listed: string[] },
+  ): Promise<Outcome | Failure> {
     const started = clock.now();
-    const sent = await sending.send(client, settled, { run, known: finding.known });
+    const sent = await sending.send(client, upload, { run, known });
     if (sent.kind === 'ambiguous') return { kind: 'doubt', detail: sent.detail };
     if (sent.kind === 'unavailable' && sent.isContradiction) {
       reconciliation.reportContradiction(upload, sent.detail);
@@ -209,7 +277,7 @@ export function createDelivery(parts: {
     if (sent.kind !== 'stored') return sent;
     const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: sent.requestId };
     telemetry.info('IPD took the file', { ...fieldsOf(upload), ...taken });
-    const attachmentId = await reconciliation.checkNamed(settled, sent, finding.listed);
+    const attachmentId = await reconciliation.checkNamed(upload, sent, listed);
     if (attachmentId === null) return findAccepted(client, upload, run);
     return { kind: 'ours', attachmentId, isNamed: true };
   }
@@ -253,9 +321,24 @@ export function createDelivery(parts: {
   return { onRequest, onArrival };
 }
 
+/** A client whose lists tell the breaker something: only what was answered last counts, not what came of it. */
+function watchList(client: IpdClient) {
+  let contact: Contact = 'none';
+  const list: IpdClient['list'] = async (item, signal) => {
+    const listed = await client.list(item, signal);
+    contact = contactOfList(listed);
+    return listed;
+  };
+  return { client: { ...client, list }, contact: () => contact };
+}
+
 /** Whether the record still belongs to this attempt. */
 function isSameAttempt(record: Upload | undefined, { lease }: Delivering): record is Delivering {
-  return record?.status === 'delivering' && record.lease.token === lease.token;
+  return isHeldBy(record, lease);
+}
+
+function isHeldBy(record: Upload | undefined, { token }: { token: string }): record is Delivering {
+  return record?.status === 'delivering' && record.lease.token === token;
 }
 
 function fieldsOf(upload: Upload) {

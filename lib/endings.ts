@@ -5,9 +5,9 @@
  */
 import { failures, remarks } from './errors.ts';
 import type { FailureCode } from './errors.ts';
-import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS } from './schedule.ts';
+import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, fileUntil, LATE_ARRIVAL_MS } from './schedule.ts';
 import { isFinal, isLive, iso } from './upload.ts';
-import type { Moment, Notice, Upload } from './upload.ts';
+import type { Moment, Notice, Policy, Upload } from './upload.ts';
 
 /** Attachments that were looked into and hold other bytes. */
 export function noteForeign<T extends Upload>(upload: T, ids: string[]): T {
@@ -73,7 +73,7 @@ export function failed(
 ): Upload {
   if (upload.doubt?.accepted) return delivered(upload, { attachmentId: null, now, policy }) ?? upload;
   const isUnknown = upload.doubt !== undefined && code !== 'outcome_unknown';
-  const keepUntil = iso(now + policy.failedRetentionMs);
+  const keepUntil = iso(Math.min(now + policy.failedRetentionMs, fileEnd(upload, policy)));
   const error = isUnknown
     ? {
         code: 'outcome_unknown',
@@ -142,4 +142,9 @@ export function noteDuplicates<T extends Upload>(upload: T, ids: string[]): T {
 /** To be told to those who listen: how it ended, and when. */
 export function noticeOf(type: Notice['type'], now: number): Notice {
   return { type, at: iso(now) };
+}
+
+/** A file that is tried again and again is not kept for ever. */
+function fileEnd({ stagedAt, storedAt }: Upload, policy: Policy): number {
+  return stagedAt === undefined ? Infinity : fileUntil({ stagedAt, storedAt }, policy);
 }

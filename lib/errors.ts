@@ -69,7 +69,7 @@ export const failures = {
   ipd_refused: 'IPD refused the file.',
   outcome_unknown:
     'IPD may have the file, and it cannot be found out: look at the work item before sending it again.',
-  retries_exhausted: 'IPD could not be reached for so long that we stopped trying.',
+  retries_exhausted: 'The file could not be delivered to IPD for so long that we stopped trying.',
   scan_refused: 'The scan for malware did not pass the file; it was not sent to IPD.',
   scan_timed_out:
     'The scan for malware said nothing for so long that we stopped waiting; the file was not sent to IPD.',
@@ -89,6 +89,19 @@ export const setbacks = {
   id_missing: 'IPD has the file but did not say under which id; it is looked up.',
   scan_pending: 'The file has not been scanned for malware yet; it is sent when it has.',
 } as const satisfies Record<string, string>;
+
+/** The same once nothing happens next: what kept the file from IPD to the end. */
+const lastReasons = {
+  ipd_unavailable: 'IPD did not take the file.',
+  ipd_throttled: 'IPD asked for fewer requests.',
+  storage_unavailable: 'The stored file could not be read.',
+  lease_lost: 'The delivery was interrupted before IPD had the file.',
+  ipd_paused: 'IPD did not answer, or did not accept our credentials, so all deliveries waited.',
+  work_item_busy: 'Another upload of the same size to this work item came first.',
+  answer_lost: 'IPD may have the file: its answer was lost.',
+  id_missing: 'IPD has the file but did not say under which id.',
+  scan_pending: 'The file had not been scanned for malware.',
+} as const satisfies Record<SetbackCode, string>;
 
 /** What is remarkable about a success. */
 export const remarks = {
@@ -128,6 +141,12 @@ export function invalidRequest(places: ProblemPlace[]): AppError {
 
 export function isFailureCode(code: ErrorCode): code is FailureCode {
   return code in failures;
+}
+
+/** Why an upload that has met this last was given up, in words; without a code, it was never tried. */
+export function lastReasonOf(code: string | undefined): string | undefined {
+  if (code === undefined) return 'It waited for its turn all the time: more uploads came than are sent.';
+  return Object.entries(lastReasons).find(([name]) => name === code)?.[1];
 }
 
 export function isSetbackCode(code: ErrorCode): code is SetbackCode {

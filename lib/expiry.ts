@@ -1,7 +1,7 @@
 /**
  * Days after which something goes by itself, against the longest that the schedule may still want it. Pure. A deploy asks
  * first (deploy/settings.ts), since afterwards S3 goes by the days it has been told; config.ts asks again in the functions.
- * A retry does not count here, which renews the window but not the age of the file.
+ * A retry adds nothing: it renews the window, and the file is kept no longer for it (`fileUntil` in schedule.ts).
  */
 
 type Settings = {
@@ -16,7 +16,7 @@ export function findTooShort(
   given: Record<string, unknown>,
 ): string[] {
   const deadlineDays = UPLOAD_DEADLINE_HOURS / 24;
-  // A breaker's pause lasts a retention at most, and the file of a failed upload is kept for one.
+  // What cannot be tried waits for a retention at most, and the file of a failed upload is kept for another.
   const fileDays = deadlineDays + RETRY_WINDOW_HOURS / 24 + 2 * FAILED_RETENTION_DAYS;
   const least = {
     PARTS_EXPIRE_DAYS: Math.ceil(deadlineDays) + 1,

@@ -44,7 +44,9 @@ export function stage(upload: Upload, object: StagedObject, { now, policy }: Mom
     notice: undefined,
     etag: object.etag,
     stagedAt: iso(now),
+    storedAt: iso(now),
     retryUntil: iso(now + policy.retryWindowMs),
+    readyAt: iso(now),
     dueAt: iso(now + QUEUE_PATIENCE_MS),
   };
 }
@@ -98,7 +100,7 @@ export function withdraw(
   return { ...cancelled, cancellation: { at: iso(now), by, reason } };
 }
 
-/** The user wants a failed upload tried again; one in doubt is looked for first. */
+/** The user wants a failed upload tried again; one in doubt is looked for first. The window begins anew, the age of the file does not. */
 export function retry(upload: Upload, { now, policy }: Moment): Upload | undefined {
   if (upload.status !== 'failed') return undefined;
   const { etag, stagedAt, doubt } = upload;
@@ -107,8 +109,11 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
     ...upload,
     etag,
     stagedAt: iso(now),
+    storedAt: upload.storedAt ?? stagedAt,
     retryUntil: iso(now + policy.retryWindowMs),
+    readyAt: iso(now),
     failedAttempts: 0,
+    throttles: undefined,
     notice: undefined,
     dueAt: iso(now + QUEUE_PATIENCE_MS),
   };

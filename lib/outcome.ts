@@ -8,6 +8,7 @@ import type { Contact } from './breaker.ts';
 import { AppError, isFailureCode, isSetbackCode } from './errors.ts';
 import type { FailureCode } from './errors.ts';
 import { LIST_LIMIT } from './ipd/client.ts';
+import type { Listing } from './ipd/client.ts';
 import type { Failure } from './ipd/errors.ts';
 import type { Finding, Match, Reading } from './reconciliation.ts';
 import type { Delivering, Moment } from './upload.ts';
@@ -84,8 +85,23 @@ export function outcomeOf(error: unknown): Outcome {
   throw error;
 }
 
-/** How the visit to IPD went that ended so. */
-export function contactOf(result: Outcome | Finding): Contact {
+/** What the breaker learns from a list: it carries nothing of a user's but the number of a work item. */
+export function contactOfList(listed: Listing | Failure): Contact {
+  if (!('kind' in listed)) return 'listed';
+  switch (listed.kind) {
+    case 'locked_out':
+      return 'locked_out';
+    case 'unavailable':
+      return 'unreachable';
+    case 'ambiguous':
+      return 'list_failed';
+    default:
+      return 'listed';
+  }
+}
+
+/** What the breaker learns from an upload whose list was answered. */
+export function contactOfUpload(result: Outcome | Failure): Contact {
   if (result.kind === 'locked_out') return 'locked_out';
-  return result.kind === 'unavailable' || result.kind === 'doubt' ? 'outage' : 'answered';
+  return result.kind === 'unavailable' || result.kind === 'doubt' ? 'upload_failed' : 'answered';
 }

@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts';
 import { AppError } from './errors.ts';
 import { LIST_LIMIT } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
+import { contactOfList } from './outcome.ts';
 import type { Quota } from './quota.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -39,10 +40,15 @@ export function createPreflight(parts: {
 
   /** Throws `work_item_missing`, `work_item_full` or `ipd_forbidden` where IPD says so. */
   async function checkWorkItem(item: WorkItem): Promise<void> {
-    if (!parts.preflight || (await breaker.view()).state !== 'closed') return;
+    if (!parts.preflight) return;
+    const gate = await breaker.enter({ issueId: item.issueId });
+    if (gate.kind !== 'free') return;
     const client = await reachIpd();
     if (client === undefined || !(await quota.takePreflight())) return;
-    const listed = await client.list(item, clock.timeout(PREFLIGHT_MS));
+    const signal = clock.timeout(PREFLIGHT_MS);
+    const listed = await client.list(item, signal);
+    // The user waits no longer for an IPD that is slow, which is no outage for that.
+    await gate.leave(signal.aborted ? 'none' : contactOfList(listed));
     if (!('kind' in listed)) {
       if (listed.attachments.length < LIST_LIMIT) return;
       throw new AppError(

@@ -5,8 +5,11 @@
 import * as z from 'zod';
 import type { Sqs } from './sdk/sqs.ts';
 
-/** Our own message: deliver this upload, if its next attempt has this number. */
-export type Request = { uploadId: string; attempt: number };
+/**
+ * Our own message: deliver this upload, if its next attempt has this number. `isArrival`: its file has just come, and
+ * the sweep gave it no slot.
+ */
+export type Request = { uploadId: string; attempt: number; isArrival?: boolean | undefined };
 
 /** S3's news: an object was created under this key. */
 export type Arrival = { key: string; etag: string; size: number };
@@ -34,7 +37,11 @@ export function createQueue({ sqs, queueUrl }: { sqs: () => Promise<Sqs>; queueU
   return { send };
 }
 
-const requestBody = z.object({ uploadId: z.uuid().toLowerCase(), attempt: z.int().positive() });
+const requestBody = z.object({
+  uploadId: z.uuid().toLowerCase(),
+  attempt: z.int().positive(),
+  isArrival: z.boolean().optional(),
+});
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html */
 const eventBody = z.object({

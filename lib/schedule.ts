@@ -2,7 +2,7 @@
  * When an upload is looked at again, as data and a little arithmetic: waiting for the file, retrying, looking
  * for a lost one. Pure; all lengths in milliseconds.
  */
-import type { Doubt, Policy } from './upload.ts';
+import type { Doubt, Policy, Upload } from './upload.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -14,6 +14,8 @@ const LOOKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE);
 const PART_LOOK_MS = 5 * MINUTE;
 /** The upper ends of the retry delays; the last one repeats. */
 const RETRY_DELAYS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
+/** The waits after a throttle, without their jitter: doubled each time. Huawei's advice for a throttled call is 2 to 5 s. */
+const THROTTLE_DELAY = { first: 2 * SECOND, longest: 4 * MINUTE, spread: 1.25 };
 /** When the work item is read after a doubt: most copies show at once. The last time is after the commit window. */
 const DOUBT_LOOKS = [15 * SECOND, MINUTE, 4 * MINUTE];
 /** When a file that waits for its scan is looked at after it has come; the last one repeats. Scans take seconds, or a queue. */
@@ -38,6 +40,29 @@ export function lookDelay(looks: number, { hasParts = false } = {}): number {
 /** How long to wait after so many failed attempts, with full jitter: `random` is in [0, 1). */
 export function retryDelay(failedAttempts: number, random: number): number {
   return random * nth(RETRY_DELAYS, failedAttempts);
+}
+
+/** How long an upload waits after so many throttles in a row: 2 s or a little more, doubled up to 4 to 5 min. */
+export function throttleDelay(throttles: number, random: number): number {
+  const { first, longest, spread } = THROTTLE_DELAY;
+  const least = Math.min(first * 2 ** Math.min(throttles, 20), longest);
+  return least * (1 + random * (spread - 1));
+}
+
+type Stored = Pick<Upload, 'storedAt'> & { stagedAt: string };
+
+/** Until when a file may stay in storage, however often its upload fails and is tried again. The bucket's own rule comes later: expiry.ts. */
+export function fileUntil({ stagedAt, storedAt = stagedAt }: Stored, policy: Policy): number {
+  return Date.parse(storedAt) + policy.retryWindowMs + 2 * policy.failedRetentionMs;
+}
+
+/**
+ * When an upload ends whatever it waits for. It never moves, so that a failed upload can keep its file for a retry; one
+ * that was tried again has the time that is left of its file.
+ */
+export function giveUpAt(upload: Stored, policy: Policy): number {
+  const isTriedAgain = upload.storedAt !== undefined && upload.storedAt !== upload.stagedAt;
+  return fileUntil(upload, policy) - (isTriedAgain ? 0 : policy.failedRetentionMs);
 }
 
 /** From when on a copy that IPD does not show is one that it does not have. */

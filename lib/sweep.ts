@@ -14,14 +14,17 @@ import type { Telemetry } from './telemetry.ts';
 import * as attempts from './attempts.ts';
 import * as endings from './endings.ts';
 import * as lifecycle from './lifecycle.ts';
+import { isFinal } from './upload.ts';
 import type { Policy, Upload } from './upload.ts';
 
 const MINUTE = 60_000;
 /** It runs every minute, so it takes what falls due before the next run, too. */
 const LOOK_AHEAD_MS = MINUTE;
 const AT_ONCE = 10;
-/** Of the rate, for what is asked for here: the rest is left to first deliveries, which events start and nobody paces. */
+/** Of the full rate, for what is asked for here: the rest is left to first deliveries, which events start without a slot. */
 const SHARE = 0.75;
+/** How often what is due and gets no slot is asked whether its time is over. */
+const HOUR = 60 * MINUTE;
 
 /** How often what is open is counted, and how far. */
 const COUNT_EVERY_RUNS = 10;
@@ -46,15 +49,15 @@ export function createSweep(parts: {
   /** Does what is due until nothing is or the signal aborts. One upload that fails does not stop the others. */
   async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
     const started = clock.now();
-    const gate = await breaker.view();
+    const gate = await breaker.pace(deliveriesPerMinute);
     const turns = createTurns(deliveriesAllowed(gate));
     let oldest = started;
     let done = 0;
     let queued = 0;
-    const work = async (id: string, turnMs: number): Promise<void> => {
+    const work = async (id: string, turnMs: number | undefined): Promise<void> => {
       try {
         const upload = await ledger.find(id);
-        if (upload !== undefined) await act(upload, started + turnMs);
+        if (upload !== undefined) await act(upload, turnMs === undefined ? undefined : started + turnMs);
         done += 1;
       } catch (error) {
         telemetry.error('sweeping an upload failed, it stays due', error, { uploadId: id });
@@ -67,9 +70,9 @@ export function createSweep(parts: {
       oldest = Math.min(oldest, Date.parse(dueAt));
       const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
       const turnMs = isDelivery ? turns.take(Date.parse(dueAt) - started) : 0;
-      if (turnMs === undefined) continue;
+      if (turnMs === undefined && !isHourOver(started - Date.parse(dueAt))) continue;
       batch.push(work(id, turnMs));
-      if (isDelivery) queued += 1;
+      if (isDelivery && turnMs !== undefined) queued += 1;
       if (batch.length < AT_ONCE) continue;
       await Promise.all(batch);
       batch = [];
@@ -99,13 +102,14 @@ export function createSweep(parts: {
   }
 
   /** While IPD is out nothing is asked for; to see whether it is back, one delivery is enough. */
-  function deliveriesAllowed({ state, until = 0 }: BreakerView): number {
-    if (state === 'closed') return Math.max(Math.floor(deliveriesPerMinute * SHARE), 1);
+  function deliveriesAllowed({ state, until = 0, rate }: BreakerView): number {
+    // While the rate is reduced, nothing starts but what is asked for here.
+    if (state === 'closed') return rate ?? Math.max(Math.floor(deliveriesPerMinute * SHARE), 1);
     return until <= clock.now() + LOOK_AHEAD_MS ? 1 : 0;
   }
 
-  /** `turn`: the moment from which on it may be delivered. */
-  async function act(upload: Upload, turn: number): Promise<void> {
+  /** `turn`: the moment from which on it may be delivered; undefined when that is not now. */
+  async function act(upload: Upload, turn: number | undefined): Promise<void> {
     const now = clock.now();
     switch (upload.status) {
       case 'awaiting_upload':
@@ -113,8 +117,13 @@ export function createSweep(parts: {
         return find(upload, now);
       case 'staged':
       case 'waiting':
-      case 'unconfirmed':
-        return ask(upload, turn);
+      case 'unconfirmed': {
+        const { upload: after } = await ledger.change(upload, (before) =>
+          attempts.giveUp(before, { now, policy }),
+        );
+        if (isFinal(after)) return closing.tryNow(after);
+        return turn === undefined ? undefined : ask(after, turn);
+      }
       case 'delivering': {
         const lapsed = { now, random: clock.random(), policy };
         await ledger.change(upload, (before) => attempts.lapse(before, lapsed));
@@ -172,4 +181,9 @@ export function createSweep(parts: {
 
 function isDue(time: string | undefined, now: number): time is string {
   return time !== undefined && Date.parse(time) <= now + LOOK_AHEAD_MS;
+}
+
+/** Once for each hour that it is overdue, as long as the sweep runs every minute: to read all of a backlog each time would cost too much. */
+function isHourOver(overdueMs: number): boolean {
+  return overdueMs >= HOUR && overdueMs % HOUR < MINUTE;
 }

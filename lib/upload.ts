@@ -88,8 +88,14 @@ const base = {
   error: mishap.optional(),
   etag: z.string().optional(),
   stagedAt: time.optional(),
-  /** After this moment a setback ends the upload. */
+  /** When the file was first seen in storage: a retry renews `stagedAt`, not the age of the file. */
+  storedAt: time.optional(),
+  /** After this moment a setback ends the upload. It moves on by the time in which the upload could not be tried. */
   retryUntil: time.optional(),
+  /** From when on the upload may be tried. The time from then to its next attempt does not count against the retry window. */
+  readyAt: time.optional(),
+  /** How often in a row IPD has asked for fewer requests. */
+  throttles: z.int().optional(),
   /** Attachments of equal or unknown size that the work item had before anything was sent; never renewed. */
   known: z.array(z.string()).optional(),
   /** Attachments that came later and hold other bytes, or belong to another upload. */

@@ -16,7 +16,7 @@ import type { AccessKey, Authorization, IamUser } from './auth.ts';
 import { classify } from './errors.ts';
 import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
-import { describeFailure, readText } from './wire.ts';
+import { describeFailure, isUnconnected, readText } from './wire.ts';
 import type { Send, Sink, Source, WireAnswer } from './wire.ts';
 
 export type Credentials = { accessKey?: AccessKey | undefined; user?: IamUser | undefined };
@@ -255,7 +255,8 @@ export function createIpdClient(options: IpdOptions) {
       });
       return { answer, authorization: authorization.headers };
     } catch (error) {
-      return { kind: 'ambiguous', detail: describeFailure(error) };
+      const kind = isUnconnected(error) ? 'unavailable' : 'ambiguous';
+      return { kind, detail: describeFailure(error) };
     }
   }
 

@@ -66,6 +66,8 @@ const RULES: readonly Rule[] = [
 
   // IAM did not answer the gateway, so the service was never asked.
   { status: [503], code: /^gw\.0613$/, verdict: 'unavailable' },
+  // The gateway does not know the API, or not where it is: so it is for minutes while Huawei changes it.
+  { status: [404], code: /^gw\.010[13]$/, verdict: 'unavailable' },
   // A plug-in, setting or orchestration is missing there: also a 500, but no passing one.
   { code: /^gw\.010[456]$/, verdict: 'ipd_refused' },
   { status: [408], verdict: 'ambiguous' },

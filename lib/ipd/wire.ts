@@ -101,6 +101,15 @@ export async function readText(body: AsyncIterable<Uint8Array>): Promise<string>
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** There was no connection, so nothing was asked. */
+const UNCONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+
+/** True when a request never came to anyone, whatever it asked. */
+export function isUnconnected(error: unknown): boolean {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && UNCONNECTED.has(code);
+}
+
 /** What went wrong on a connection, without addresses or headers. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown failure';

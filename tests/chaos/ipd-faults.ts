@@ -86,6 +86,7 @@ const rows = {
   htmlError: { operations: all, options: perhapsStored },
   emptyError: { operations: all, options: perhapsStored },
   iamUnavailable: { operations: withAccess },
+  notPublished: { operations: withAccess },
   signatureFailed: { operations: withAccess },
   keyLocked: { operations: all },
 
@@ -93,7 +94,6 @@ const rows = {
   failed200: lasting,
   emojiRefused: lasting,
   bodyTooLarge: lasting,
-  notPublished: lasting,
   noPermission: { ...lasting, operations: withAccess },
   projectMissing: { ...lasting, operations: ['upload', 'list'] },
   notAllowed: { ...lasting, operations: ['upload', 'list'] },

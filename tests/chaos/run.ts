@@ -15,6 +15,8 @@ const HELP = `npm run chaos -- [options]
   --json         the last line is one JSON object
   --trace N      prints the trace of schedule N of the seed, and nothing else
   --outage       IPD down for 6 hours with 1,000 uploads arriving
+  --waits        outages of 23 and 48 hours in a retry window of 24, ten seeds each; one that no upload outlasts; a
+                 backlog of 30 hours; a daily quota; throttles for 25 hours. Takes some minutes
   --real         the embedded stack over sockets, its deliveries killed by SIGKILL`;
 /** How many of the failing schedules are made short and shown. */
 const SHOWN = 3;
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     trace: { type: 'string' },
     outage: { type: 'boolean', default: false },
+    waits: { type: 'boolean', default: false },
     real: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -36,6 +39,7 @@ const schedules = wholeNumber('schedules', values.schedules ?? (values.real ? '5
 if (values.help) console.log(HELP);
 else if (values.trace !== undefined) await printTrace(wholeNumber('trace', values.trace));
 else if (values.outage) await outage();
+else if (values.waits) await waits();
 else if (values.real) await real();
 else await simulation();
 
@@ -51,6 +55,31 @@ async function outage(): Promise<void> {
   print(result);
   const { lost, duplicates, stuck, peakPerMinute, ratePerMinute } = result;
   if (lost + duplicates + stuck > 0 || peakPerMinute > 2 * ratePerMinute) process.exitCode = 1;
+}
+
+async function waits(): Promise<void> {
+  const { trials } = await import('./waits.ts');
+  const { playPatience } = await import('./patience.ts');
+  for (const { name, isExpected, ...trial } of trials(seed)) {
+    const { endings, tookMs, ...rest } = await playPatience(trial);
+    const { delivered, failed, duplicates, stuck, requests } = rest;
+    const details = [...new Set(endings.flatMap(({ detail }) => detail ?? []))];
+    const hours = Math.round(tookMs / 360_000) / 10;
+    const isRight = isExpected(rest);
+    print({
+      name,
+      seed: trial.seed,
+      isRight,
+      delivered,
+      failed,
+      duplicates,
+      stuck,
+      hours,
+      requests,
+      details,
+    });
+    if (!isRight || duplicates + stuck > 0) process.exitCode = 1;
+  }
 }
 
 async function real(): Promise<void> {

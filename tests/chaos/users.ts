@@ -16,6 +16,8 @@ import type { World } from './world.ts';
 
 /** One user's file and what becomes of it; times in milliseconds from the start. */
 export type Plan = {
+  /** Whose it is, where that matters. */
+  owner?: string;
   issueId: string;
   filename: string;
   bytes: Buffer;
@@ -186,7 +188,11 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
     const about = { projectId, issueId, filename, contentType, size: bytes.length, mode: way } as const;
     return async () => {
       const answer = await platform.api(({ intake }) =>
-        intake.create(caller, { ...about, ...(isDeclared && { sha256 }) }, key),
+        intake.create(
+          { ...caller, owner: plan.owner ?? caller.owner },
+          { ...about, ...(isDeclared && { sha256 }) },
+          key,
+        ),
       );
       if (answer === undefined || answer instanceof AppError) return answer;
       const { upload } = answer;

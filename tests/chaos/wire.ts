@@ -16,8 +16,8 @@ import type { VirtualTime } from './virtual-time.ts';
 
 export type IpdCall = { operation: Operation; issueId: string | undefined };
 
-/** What every request meets for a while: nobody there, somebody who never answers, or a certain fault. */
-export type Rule = 'unreachable' | 'deaf' | IpdFaultKind;
+/** What every request meets for a while: nobody there, somebody who never answers, or a certain fault, perhaps with options. */
+export type Rule = 'unreachable' | 'deaf' | IpdFaultKind | { kind: IpdFaultKind; [option: string]: unknown };
 
 /** The upload that a container is busy with. */
 export type Errand = { refused: () => void; isInDoubt: () => boolean };
@@ -74,7 +74,12 @@ export function wireOf(parts: {
 
   async function serve(
     line: Line,
-    call: { request: WireRequest; target: string; kind: IpdFaultKind | undefined; size: number },
+    call: {
+      request: WireRequest;
+      target: string;
+      kind: Exclude<Rule, 'unreachable' | 'deaf'> | undefined;
+      size: number;
+    },
   ): Promise<WireAnswer> {
     const { request, target, kind, size } = call;
     const handle = (): ReturnType<Ipd['handle']> =>
@@ -93,8 +98,14 @@ export function wireOf(parts: {
   }
 
   /** The fake IPD picks its fault before it waits for anything, so the rule is there for this request alone. */
-  function withFault<T>(kind: IpdFaultKind, size: number, handle: () => T): T {
-    ipd.admin.faults.replace([{ fault: faultOf(kind, dice, size) }]);
+  function withFault<T>(
+    given: IpdFaultKind | { kind: IpdFaultKind; [option: string]: unknown },
+    size: number,
+    handle: () => T,
+  ): T {
+    const kind = typeof given === 'string' ? given : given.kind;
+    const fault = typeof given === 'string' ? faultOf(given, dice, size) : given;
+    ipd.admin.faults.replace([{ fault }]);
     const answer = handle();
     // A request that was refused for its credentials has met none.
     const hasFired = ipd.admin.faults.list().some(({ fired }) => fired > 0);

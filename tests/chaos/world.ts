@@ -52,6 +52,8 @@ export function createWorld(options: {
   uploadDeadlineHours?: number;
   pageSize?: number;
   uploadsPerMinute?: number;
+  /** Settings that are not left to the dice. */
+  settings?: Record<string, string>;
 }) {
   const { dice, profile, without = new Set(), missing } = options;
   const time = createVirtualTime(START);
@@ -102,6 +104,7 @@ export function createWorld(options: {
     UPLOAD_DEADLINE_HOURS: String(options.uploadDeadlineHours ?? ipdDice.pick([1, 24])),
     FAILED_RETENTION_DAYS: ipdDice.chance(0.2) ? '1' : '7',
     NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
+    ...options.settings,
   });
   const partSizeBytes = ipdDice.pick([150, 400, 1200]);
   const config = {

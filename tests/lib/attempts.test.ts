@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import * as attempts from '../../lib/attempts.ts';
 import * as endings from '../../lib/endings.ts';
+import * as lifecycle from '../../lib/lifecycle.ts';
+import type { Upload } from '../../lib/upload.ts';
 import {
   after,
   every,
@@ -20,7 +22,7 @@ import {
 
 describe('claim', () => {
   it.each([-1, 0, 2])('takes no attempt but the next: %i', (attempt) => {
-    expect(attempts.claim(after('stage'), { token, until, attempt })).toBeUndefined();
+    expect(attempts.claim(after('stage'), { token, until, now: start, attempt })).toBeUndefined();
   });
 
   it('gives a lease, and is due a moment after it has ended', () => {
@@ -105,38 +107,187 @@ describe('setBack', () => {
     });
   });
 
-  it('gives up when the next attempt would come after the retry window', () => {
+  it('tries once more at the end of the retry window, never before it is over, then gives up', () => {
+    const early = { ...event, now: start + 23 * HOUR };
+    const last = legal(attempts.setBack({ ...after('stage', 'claim'), failedAttempts: 6 }, early));
     const late = { ...event, now: start + 24 * HOUR, detail: 'HTTP 502' };
 
+    expect(last).toMatchObject({ status: 'waiting', dueAt: iso(start + 24 * HOUR) });
     expect(attempts.setBack(after('stage', 'claim'), { ...late, random: 0 })).toMatchObject({
-      status: 'waiting',
-    });
-    expect(attempts.setBack(after('stage', 'claim'), late)).toMatchObject({
       status: 'failed',
-      error: { code: 'retries_exhausted', detail: expect.stringContaining('HTTP 502') },
-      keepUntil: new Date(start + 192 * HOUR).toISOString(),
+      error: { code: 'retries_exhausted', detail: 'IPD did not take the file. HTTP 502' },
+      keepUntil: iso(start + 192 * HOUR),
+    });
+  });
+
+  it.each(['ipd_throttled', 'ipd_paused', 'work_item_busy'] as const)(
+    'waits on after the window where the upload could not be tried, to the last moment: %s',
+    (code) => {
+      const other = { ...event, code, counts: false, afterMs: 300 * HOUR };
+      const upload = legal(attempts.setBack(after('stage', 'claim'), { ...other, now: start + 30 * HOUR }));
+      const ended = attempts.setBack(after('stage', 'claim'), { ...other, now: start + 192 * HOUR });
+
+      expect(upload).toMatchObject({ status: 'waiting', dueAt: iso(start + 192 * HOUR) });
+      expect(ended).toMatchObject({ status: 'failed', error: { code: 'retries_exhausted' } });
+    },
+  );
+
+  it.each([
+    ['ipd_throttled', 'retries_exhausted', 'IPD asked for fewer requests. HTTP 429'],
+    [
+      'ipd_paused',
+      'retries_exhausted',
+      'IPD did not answer, or did not accept our credentials, so all deliveries waited. HTTP 429',
+    ],
+    [
+      'work_item_busy',
+      'retries_exhausted',
+      'Another upload of the same size to this work item came first. HTTP 429',
+    ],
+    ['storage_unavailable', 'retries_exhausted', 'The stored file could not be read. HTTP 429'],
+    ['scan_pending', 'scan_timed_out', 'The file had not been scanned for malware. HTTP 429'],
+  ] as const)('says at the end what has really happened: %s', (code, failure, detail) => {
+    const last = { ...event, code, counts: false, now: start + 192 * HOUR, detail: 'HTTP 429' };
+
+    expect(attempts.setBack(after('stage', 'claim'), last)).toMatchObject({
+      status: 'failed',
+      error: { code: failure, detail },
     });
   });
 });
 
+describe('the retry window', () => {
+  const claimAt = (upload: Upload, now: number): Upload =>
+    legal(attempts.claim(upload, { token, until: now + 5 * MINUTE, now, attempt: upload.attempts + 1 }));
+  const counted = { token, code: 'ipd_unavailable', counts: true, random: 1, policy } as const;
+  const busy = { ...counted, code: 'work_item_busy', counts: false, afterMs: 20_000 } as const;
+
+  it('moves on by the time that an upload waits for its turn, however late the sweep asks', () => {
+    const waiting = legal(attempts.setBack(claimAt(after('stage'), start), { ...counted, now: start }));
+    const queued = legal(lifecycle.queueAgain(waiting, { now: start + 20 * HOUR }));
+
+    const upload = claimAt(queued, start + 30 * HOUR);
+
+    // It was to be tried after half a minute.
+    expect(upload.retryUntil).toBe(iso(start + 54 * HOUR - MINUTE / 2));
+  });
+
+  it('moves on by the whole time in which another upload comes first', () => {
+    let upload = after('stage');
+    for (let now = start; now < start + 48 * HOUR; now += HOUR) {
+      upload = legal(attempts.setBack(claimAt(upload, now), { ...busy, now: now + MINUTE }));
+    }
+
+    expect(upload).toMatchObject({ status: 'waiting', retryUntil: iso(start + 24 * HOUR + 47 * HOUR) });
+  });
+
+  it('does not move on while the upload waits for its next attempt by plan', () => {
+    let [upload, now] = [after('stage'), start];
+    while (upload.status !== 'failed') {
+      upload = legal(attempts.setBack(claimAt(upload, now), { ...counted, now }));
+      now = upload.status === 'failed' ? now : Date.parse(upload.dueAt ?? '');
+    }
+
+    expect(now).toBe(start + 24 * HOUR);
+  });
+
+  it('moves on by the time in which no sweep took the upload back from a dead function', () => {
+    const upload = legal(
+      attempts.lapse(after('stage', 'claim'), { now: until + 30 * HOUR, random: 0, policy }),
+    );
+
+    expect(upload).toMatchObject({ status: 'waiting', retryUntil: iso(start + 54 * HOUR) });
+  });
+
+  it('of a record that does not say since when the upload was ready begins when it was due', () => {
+    const { readyAt: _unknown, ...old } = after('stage');
+
+    const upload = claimAt({ ...old, dueAt: iso(start + HOUR) }, start + 3 * HOUR);
+
+    expect(upload.retryUntil).toBe(iso(start + 26 * HOUR));
+  });
+});
+
+describe('giveUp', () => {
+  const end = start + 192 * HOUR;
+  const giveUp = (upload: Upload, now = end): Upload | undefined => attempts.giveUp(upload, { now, policy });
+
+  it('ends what still waits when the window and the time for which failed files are kept are over', () => {
+    const paused = legal(attempts.pause(after('stage'), { until, code: 'ipd_paused', ...moment }));
+
+    expect(giveUp(paused, end - 1)).toBeUndefined();
+    expect(giveUp(paused)).toMatchObject({
+      status: 'failed',
+      error: { code: 'retries_exhausted', detail: expect.stringContaining('all deliveries waited') },
+      keepUntil: iso(end + 168 * HOUR),
+    });
+  });
+
+  it('says so when the upload was never tried', () => {
+    expect(giveUp(after('stage'))).toMatchObject({
+      error: { detail: 'It waited for its turn all the time: more uploads came than are sent.' },
+    });
+  });
+
+  it('leaves open whether IPD has what is in doubt, and delivers what it has accepted', () => {
+    expect(giveUp(after(...inDoubt))).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' } });
+    expect(giveUp(after(...sent, 'accepted'))).toMatchObject({ status: 'delivered', attachmentId: null });
+  });
+
+  it('comes no later for an upload that waits again and again', () => {
+    const paused = legal(
+      attempts.pause(after('stage'), { until: end + HOUR, code: 'ipd_paused', now: end - 1, policy }),
+    );
+
+    expect(paused.dueAt).toBe(iso(end));
+    expect(giveUp(paused)).toMatchObject({ status: 'failed' });
+  });
+
+  it('comes to one that was tried again when its file has to go, which a further retry does not put off', () => {
+    const fail = (upload: Upload, now: number): Upload =>
+      legal(
+        attempts.fail(
+          legal(attempts.claim(upload, { token, until: now, now, attempt: upload.attempts + 1 })),
+          { token, code: 'ipd_refused', now, policy },
+        ),
+      );
+    const retry = (upload: Upload, now: number): Upload => legal(lifecycle.retry(upload, { now, policy }));
+    const fileUntil = end + 168 * HOUR;
+
+    const first = fail(after('stage'), start);
+    const again = retry(first, start + 100 * HOUR);
+    const second = fail(again, start + 300 * HOUR);
+    const third = retry(second, fileUntil - HOUR);
+
+    expect(first).toMatchObject({ keepUntil: iso(start + 168 * HOUR) });
+    expect(again).toMatchObject({ retryUntil: iso(start + 124 * HOUR) });
+    expect(giveUp(again, fileUntil - 1)).toBeUndefined();
+    expect(giveUp(again, fileUntil)).toMatchObject({ status: 'failed', keepUntil: iso(fileUntil) });
+    expect(second).toMatchObject({ keepUntil: iso(fileUntil) });
+    expect(giveUp(third, fileUntil)).toMatchObject({ status: 'failed' });
+  });
+});
+
 describe('pause', () => {
-  it('gives the time back that it takes from the retry window', () => {
+  it('leaves the attempt and the window as they are, and says why', () => {
     const upload = legal(every['pause']?.(after('stage')));
 
-    expect(upload).toMatchObject({ dueAt: iso(until), retryUntil: iso(start + 24 * HOUR + 5 * MINUTE) });
+    expect(upload).toMatchObject({
+      dueAt: iso(until),
+      retryUntil: iso(start + 24 * HOUR),
+      readyAt: iso(start),
+    });
     expect(upload).toMatchObject({ attempts: 0, failedAttempts: 0, error: { code: 'ipd_paused' } });
+  });
+
+  it('gives no reason where an upload only waits for its turn', () => {
+    const upload = attempts.pause(after('stage'), { until: start, ...moment });
+
+    expect(upload).toMatchObject({ status: 'staged', dueAt: iso(start) });
+    expect(upload?.error).toBeUndefined();
   });
 
   it('does not hide a doubt behind its own reason', () => {
     expect(every['pause']?.(after(...inDoubt))).toMatchObject({ error: { code: 'answer_lost' } });
-  });
-
-  it('ends the upload when it would outlast the retry window and the time its file is kept', () => {
-    const longest = start + 192 * HOUR;
-    const paused = (end: number) =>
-      attempts.pause(after('stage'), { until: end, code: 'ipd_paused', ...moment });
-
-    expect(paused(longest)).toMatchObject({ status: 'staged' });
-    expect(paused(longest + 1)).toMatchObject({ status: 'failed', error: { code: 'retries_exhausted' } });
   });
 });

@@ -2,15 +2,21 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { randomBytes } from 'node:crypto';
 import { send } from '../../lib/ipd/wire.ts';
 import type { Upload } from '../../lib/upload.ts';
-import { startWorld } from '../support/world.ts';
+import { issueId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** Nobody listens there. */
+const NOWHERE = 'http://127.0.0.1:1';
 
 let world: World;
-/** Each upload has a size of its own, so that none waits for another. */
+/** Each upload has a size of its own, so that none waits for another, and another owner and work item than the last. */
 let size = 100;
+const workItem = (index: number): string => String(BigInt(issueId) + BigInt(index % 7));
+const userOf = (index: number): string => `user-${index % 3}`;
 beforeAll(async () => {
   // Without it a creation would ask IPD as well.
   world = await startWorld({ environment: { PREFLIGHT: 'off' } });
@@ -21,12 +27,16 @@ afterEach(async () => {
 afterAll(() => world.stop());
 
 const newFile = (): Buffer => randomBytes((size += 1));
-const deliver = (): Promise<Upload> => world.deliver(newFile());
+const deliver = (from: { owner?: string; issueId?: string } = {}): Promise<Upload> => {
+  const bytes = newFile();
+  const { owner = userOf(size), ...item } = { issueId: workItem(size), ...from };
+  return world.deliver(bytes, item, owner);
+};
 const breaker = async () => (await world.intake.limits()).breaker;
 
-async function deliverMany(count: number): Promise<Upload[]> {
+async function deliverMany(count: number, from: Parameters<typeof deliver>[0] = {}): Promise<Upload[]> {
   const uploads: Upload[] = [];
-  while (uploads.length < count) uploads.push(await deliver());
+  while (uploads.length < count) uploads.push(await deliver(from));
   return uploads;
 }
 
@@ -50,6 +60,57 @@ describe('the breaker', () => {
 
     expect(before).toEqual({ state: 'closed' });
     expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 30 });
+  });
+
+  it.each([
+    ['one user has trouble with, at many work items', { owner: 'user-1' }],
+    ['many users have trouble with, at one work item', { issueId }],
+  ])('stays closed to uploads that only %s', async (_name, from) => {
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'gatewayTimeout' } }]);
+
+    await deliverMany(12, from);
+
+    expect(await breaker()).toEqual({ state: 'closed' });
+  });
+
+  it('opens for one user alone when the lists of different work items fail, which carry nothing of the user', async () => {
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
+
+    await deliverMany(5, { owner: 'user-1' });
+
+    expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 30 });
+  });
+
+  it('stays closed when the list of one work item fails', async () => {
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
+
+    await deliverMany(12, { issueId });
+
+    expect(await breaker()).toEqual({ state: 'closed' });
+  });
+
+  it('opens for one user with one work item when there is no connection', async () => {
+    const { delivery } = world.build({ config: { ipd: { ...world.config.ipd, endpoint: NOWHERE } } });
+
+    for (let times = 0; times < 5; times += 1) {
+      const bytes = newFile();
+      const upload = await world.stage(bytes, { issueId });
+      await delivery.onArrival(world.arrival(upload, bytes), world.run());
+    }
+
+    expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 30 });
+  });
+
+  it('takes no list that is answered for an answer to uploads', async () => {
+    await world.faults([
+      { match: { operation: 'upload' }, fault: { kind: 'gatewayTimeout', stored: false } },
+    ]);
+    const [doubtful] = await deliverMany(4);
+    await world.next(doubtful?.id ?? '');
+
+    await deliver();
+
+    expect(await breaker()).toMatchObject({ state: 'open' });
   });
 
   it('counts anew after an answer', async () => {
@@ -110,22 +171,40 @@ describe('while it is open', () => {
     expect(world.ipd.requests).toHaveLength(asked);
   });
 
-  it('an attempt is put off without being used, and without the time that it takes', async () => {
+  it('an attempt is put off without being used, and the time until the next one does not count', async () => {
     const [upload] = await outage();
     const before = await world.find(upload?.id ?? '');
     const start = world.clock.now();
 
     await world.delivery.onRequest({ uploadId: before.id, attempt: before.attempts + 1 }, world.run());
 
-    const after = await world.find(before.id);
-    const wait = Date.parse(after.dueAt ?? '') - start;
-    expect(after).toMatchObject({
+    const paused = await world.find(before.id);
+    world.clock.advance(40 * HOUR);
+    const after = await world.next(before.id);
+    expect(paused).toMatchObject({
       status: 'waiting',
       attempts: before.attempts,
       failedAttempts: before.failedAttempts,
     });
-    expect(wait).toBeGreaterThanOrEqual(30 * SECOND);
-    expect(Date.parse(after.retryUntil ?? '')).toBe(Date.parse(before.retryUntil ?? '') + wait);
+    expect(Date.parse(paused.dueAt ?? '') - start).toBeGreaterThanOrEqual(30 * SECOND);
+    expect(after).toMatchObject({ status: 'waiting', attempts: before.attempts + 1 });
+    const isOver = Date.parse(after.retryUntil ?? '') - Date.parse(before.retryUntil ?? '');
+    expect(isOver).toBe(start + 40 * HOUR - Date.parse(before.dueAt ?? ''));
+  });
+
+  it('a try that fails uses no attempt either, and the upload is the last of those that wait', async () => {
+    const [upload] = await outage();
+    world.clock.advance(MINUTE);
+
+    const after = await world.next(upload?.id ?? '');
+
+    expect(after).toMatchObject({
+      status: 'waiting',
+      attempts: 2,
+      failedAttempts: 1,
+      error: { code: 'ipd_unavailable' },
+    });
+    expect(Date.parse(after.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 60 * SECOND);
   });
 
   it('a doubt keeps its own reason', async () => {
@@ -156,7 +235,7 @@ describe('while it is open', () => {
     await deliverMany(3);
     world.clock.advance(240 * SECOND);
     const early = await world.sweep.run(AbortSignal.timeout(5000));
-    world.clock.advance(20 * SECOND);
+    world.clock.advance(90 * SECOND);
     const late = await world.sweep.run(AbortSignal.timeout(5000));
 
     expect(early.queued).toBe(0);
@@ -184,7 +263,7 @@ describe('when its time is over', () => {
       await outcome;
       return world.find(upload.id);
     };
-    return { release };
+    return { id: upload.id, release };
   }
 
   it('one delivery tries, the others wait, and an answer closes it', async () => {
@@ -199,7 +278,8 @@ describe('when its time is over', () => {
     const after = await probe.release();
 
     expect(open).toEqual({ state: 'half_open', retryAfterSeconds: 0 });
-    expect(probing).toEqual({ state: 'half_open', retryAfterSeconds: 60 });
+    // As long as its lease.
+    expect(probing).toEqual({ state: 'half_open', retryAfterSeconds: 305 });
     expect(other).toMatchObject({ status: 'staged', attempts: 0 });
     expect(after).toMatchObject({ status: 'delivered' });
     expect(await breaker()).toEqual({ state: 'closed' });
@@ -231,13 +311,13 @@ describe('when its time is over', () => {
     expect(waits).toEqual([30, 60, 120, 240, 300, 300]);
   });
 
-  it('one that dies while it tries costs the others a minute', async () => {
+  it('one that dies while it tries keeps the others out until its lease ends', async () => {
     await outage();
     await world.faults([]);
     world.clock.advance(31 * SECOND);
     await startProbe();
 
-    world.clock.advance(MINUTE - 1);
+    world.clock.advance(305 * SECOND - 1);
     const early = await deliver();
     world.clock.advance(1);
     const late = await deliver();
@@ -263,5 +343,65 @@ describe('when its time is over', () => {
       error: { code: 'ipd_unavailable' },
     });
     expect(next).toMatchObject({ status: 'delivered' });
+  });
+
+  it('a file that only waits for its scan leaves the trial to others', async () => {
+    await outage();
+    await world.faults([]);
+    world.clock.advance(31 * SECOND);
+    const scanned = world.build({ config: { requiredScanTag: { name: 'scan', value: 'clean' } } });
+    const bytes = newFile();
+    const unscanned = await world.stage(bytes);
+    const probe = await startProbe();
+
+    await scanned.delivery.onArrival(world.arrival(unscanned, bytes), world.run());
+    const other = await deliver();
+    await probe.release();
+
+    expect(await world.find(unscanned.id)).toMatchObject({
+      status: 'waiting',
+      error: { code: 'scan_pending' },
+    });
+    expect(other).toMatchObject({ status: 'staged', attempts: 0 });
+    expect(await breaker()).toEqual({ state: 'closed' });
+  });
+
+  it('one that began before, and comes to nothing at IPD, does not let a second one try', async () => {
+    const slow = await startProbe();
+    await outage();
+    await world.faults([]);
+    world.clock.advance(31 * SECOND);
+    await startProbe();
+    // The first one has lost its upload meanwhile, so it never passes the fence.
+    await world.ledger.change(slow.id, (before) => ({ ...before, status: 'cancelled' }));
+
+    await slow.release();
+    const other = await deliver();
+
+    expect(other).toMatchObject({ status: 'staged', attempts: 0 });
+  });
+});
+
+describe('a lock-out', () => {
+  it('is ended by time alone, whatever comes of what began before', async () => {
+    const bytes = newFile();
+    const upload = await world.stage(bytes);
+    const { delivery } = world.build({
+      send: async (request) => {
+        // Between its list and its upload another delivery finds that the key is refused.
+        if (request.method === 'POST') {
+          await world.faults([
+            { match: { operation: 'list' }, count: 1, fault: { kind: 'signatureFailed' } },
+          ]);
+          await deliver();
+        }
+        return send(request);
+      },
+    });
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
+    expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 310 });
   });
 });

@@ -45,6 +45,30 @@ describe('a doubt', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
+  it('that comes again with each try is not sent again once the retry window is over', async () => {
+    await world.faults([
+      { match: { operation: 'upload' }, fault: { kind: 'gatewayTimeout', stored: false } },
+    ]);
+    let upload = await world.deliver();
+    const staged = world.clock.now();
+    await world.ledger.change(upload, (before) => ({
+      ...before,
+      retryUntil: new Date(staged + 3_600_000).toISOString(),
+    }));
+
+    while (upload.status === 'unconfirmed') upload = await world.next(upload.id);
+
+    expect(upload).toMatchObject({
+      status: 'failed',
+      error: {
+        code: 'retries_exhausted',
+        detail: expect.stringMatching(/^IPD did not take the file\. HTTP 504/),
+      },
+    });
+    expect(world.clock.now() - staged).toBeLessThan(3_600_000 + COMMITTED);
+    expect(await world.received()).toEqual([]);
+  });
+
   it.each([
     { storedAfter: 50, looks: [15, 60] },
     { storedAfter: 200, looks: [15, 60, 240] },

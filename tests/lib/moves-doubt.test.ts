@@ -26,7 +26,7 @@ describe('a doubt', () => {
   const missedAt = (upload: Upload, now: number): Upload =>
     legal(
       attempts.missed(
-        legal(attempts.claim(upload, { token, until: now + 5 * MINUTE, attempt: upload.attempts + 1 })),
+        legal(attempts.claim(upload, { token, until: now + 5 * MINUTE, now, attempt: upload.attempts + 1 })),
         { token, now, policy },
       ),
     );

@@ -49,7 +49,7 @@ export const sending = { token, marginMs: 1000, known: ['7'] };
 /** One move of each kind that is legal wherever the state allows it: the right token, attempt and time. */
 export const every: Record<string, (upload: Upload) => Upload | undefined> = {
   stage: (upload) => lifecycle.stage(upload, object, moment),
-  claim: (upload) => attempts.claim(upload, { token, until, attempt: upload.attempts + 1 }),
+  claim: (upload) => attempts.claim(upload, { token, until, now: start, attempt: upload.attempts + 1 }),
   claimArrival: (upload) => attempts.claimArrival(upload, object, { token, until, ...moment }),
   startSending: (upload) => attempts.startSending(upload, { ...sending, now: start }),
   settle: (upload) => attempts.settle(upload, { token }),

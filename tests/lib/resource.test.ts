@@ -24,7 +24,7 @@ function legal(upload: Upload | undefined): Upload {
 
 const names = { owner: 'user-1', projectId: 'p', issueId: 'i', filename: 'f "1"', sentName: 'f 1' };
 const awaiting = lifecycle.createUpload({ ...names, id: 'u', contentType: 'a/b', size: 10 }, moment);
-const right = { token, until: now + HOUR, attempt: 1 };
+const right = { token, until: now + HOUR, now, attempt: 1 };
 const sending = legal(
   attempts.startSending(
     legal(attempts.claim(legal(lifecycle.stage(awaiting, { etag: 'e', size: 10 }, moment)), right)),

@@ -87,13 +87,16 @@ describe('a file that has not been scanned', () => {
 
   it('ends when the scan has said nothing within the retry window, and may be tried again', async () => {
     const { id } = await world.deliver(bytes);
-    world.clock.advance(24 * HOUR);
+    const staged = world.clock.now();
 
-    const ended = await world.next(id);
+    let ended = await world.next(id);
+    while (ended.status === 'waiting') ended = await world.next(id);
+    const waited = world.clock.now() - staged;
     await tag(id, CLEAN);
     await world.uploads.retry(caller, id);
 
     expect(ended).toMatchObject({ status: 'failed', error: { code: 'scan_timed_out' } });
+    expect(waited).toBe(24 * HOUR);
     expect(toResource({ upload: ended, bytesStored: 1000 }).error).toMatchObject({ retryable: true });
     expect(await world.next(id)).toMatchObject({ status: 'delivered' });
   });

@@ -39,7 +39,9 @@ describe('sweep of uploads in parts', () => {
 
     expect(waited).toBeLessThanOrEqual(5 * MINUTE);
     expect(await world.find(upload.id)).toMatchObject({ status: 'staged', size: bytes.length });
-    expect(await world.requestsFor(upload.id)).toEqual([JSON.stringify({ uploadId: upload.id, attempt: 1 })]);
+    expect(await world.requestsFor(upload.id)).toEqual([
+      JSON.stringify({ uploadId: upload.id, attempt: 1, isArrival: true }),
+    ]);
   });
 
   it.each([1, 4])(

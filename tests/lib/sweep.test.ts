@@ -29,7 +29,9 @@ describe('sweep', () => {
     await world.sweep.run(soon());
 
     expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
-    expect(await world.requestsFor(upload.id)).toEqual([JSON.stringify({ uploadId: upload.id, attempt: 1 })]);
+    expect(await world.requestsFor(upload.id)).toEqual([
+      JSON.stringify({ uploadId: upload.id, attempt: 1, isArrival: true }),
+    ]);
   });
 
   it('looks for a file after 1, 5, 15 and 60 minutes, then hourly until the deadline', async () => {
@@ -93,9 +95,37 @@ describe('sweep', () => {
     expect(waits.slice(0, 8)).toEqual([15, 60, 300, 900, 1800, 3600, 7200, 7200]);
     const failed = await world.find(upload.id);
     expect(failed).toMatchObject({ status: 'failed', error: { code: 'retries_exhausted' } });
-    expect(world.clock.now() - staged).toBeLessThanOrEqual(24 * HOUR);
-    expect(world.clock.now() - staged).toBeGreaterThan(18 * HOUR);
+    expect(world.clock.now() - staged).toBe(24 * HOUR);
     expect(await world.isStaged(upload.id)).toBe(true);
+  });
+
+  it('gives up what still waits when its time is over, though nothing may be sent, and says why', async () => {
+    const [bytes, others] = [randomBytes(10), randomBytes(20)];
+    const [{ id }, arrived] = [await world.stage(bytes), await world.stage(others)];
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
+    await world.delivery.onArrival(world.arrival(await world.find(id), bytes), world.run());
+    await world.delivery.onArrival(world.arrival(arrived, others), world.run());
+    const { stagedAt = '' } = await world.find(id);
+    // A sweep a minute, all the time with an open breaker: here the last of them, and an hour of more.
+    world.clock.set(Date.parse(stagedAt) + 8 * 24 * HOUR - 2 * MINUTE);
+    await holdBack(world);
+    await world.sweep.run(soon());
+    const before = await Promise.all([world.find(id), world.find(arrived.id)]);
+
+    for (let minute = 0; minute < 62; minute += 1) {
+      world.clock.advance(MINUTE);
+      await holdBack(world);
+      await world.sweep.run(soon());
+    }
+
+    expect(before).toMatchObject([{ status: 'waiting' }, { status: 'staged' }]);
+    const waited = 'IPD did not answer, or did not accept our credentials, so all deliveries waited.';
+    expect([await world.find(id), await world.find(arrived.id)]).toMatchObject([
+      { status: 'failed', error: { code: 'retries_exhausted', detail: expect.stringContaining(waited) } },
+      { status: 'failed', error: { code: 'retries_exhausted', detail: waited } },
+    ]);
+    expect(await world.requestsFor(id)).toEqual([]);
+    expect(await world.isStaged(id)).toBe(true);
   });
 
   it('removes the file of a failed upload when its time is over', async () => {
@@ -277,6 +307,13 @@ describe('sweep', () => {
     expect((await world.find(upload.id)).dueAt).toBeUndefined();
   });
 });
+
+/** The breaker is open for another five minutes. */
+async function holdBack({ ledger, clock }: World): Promise<void> {
+  const { version } = z.object({ version: z.int() }).parse(await ledger.readState('breaker'));
+  const openUntil = clock.now() + 5 * MINUTE;
+  await ledger.writeState('breaker', version, { outages: 5, openings: 5, openUntil });
+}
 
 const put = z.object({ Item: z.object({ id: z.string() }) });
 const message = z.object({ MessageBody: z.string(), DelaySeconds: z.number() });

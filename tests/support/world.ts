@@ -175,8 +175,12 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     stage,
     create,
     /** The same, and lets its event come. */
-    async deliver(bytes: Buffer = randomBytes(1000), request: Partial<NewFile> = {}): Promise<Upload> {
-      const { id } = await stage(bytes, request);
+    async deliver(
+      bytes: Buffer = randomBytes(1000),
+      request: Partial<NewFile> = {},
+      owner: string = caller.owner,
+    ): Promise<Upload> {
+      const { id } = await stage(bytes, request, owner);
       await services.delivery.onArrival(arrivalOf(id, bytes), run());
       return find(id);
     },
@@ -251,16 +255,25 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     return upload;
   }
 
-  async function stage(bytes: Buffer = randomBytes(1000), request: Partial<NewFile> = {}): Promise<Upload> {
-    const upload = await create(bytes, request);
+  async function stage(
+    bytes: Buffer = randomBytes(1000),
+    request: Partial<NewFile> = {},
+    owner: string = caller.owner,
+  ): Promise<Upload> {
+    const upload = await create(bytes, request, owner);
     const { invitation } = await services.uploads.invite(upload);
     const response = await putFile(oneRequest(invitation), bytes);
     if (!response.ok) throw new Error(`PUT ${response.status} ${await response.text()}`);
     return upload;
   }
 
-  async function create(bytes: Buffer, request: Partial<NewFile> = {}): Promise<Upload> {
-    const { upload } = await services.intake.create(caller, {
+  async function create(
+    bytes: Buffer,
+    request: Partial<NewFile> = {},
+    owner: string = caller.owner,
+  ): Promise<Upload> {
+    const by = { ...caller, owner };
+    const { upload } = await services.intake.create(by, {
       projectId,
       issueId: String(BigInt(issueId) + workItems),
       filename: 'report.pdf',

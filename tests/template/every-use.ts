@@ -129,6 +129,11 @@ export async function useEverything({
       .href;
     await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(event) }));
     expect((await product.follow(id)).body).toMatchObject({ error: { code: 'staged_file_missing' } });
+
+    const throttled = await create({ ...file, size: 20 });
+    await product.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'throttled' } }]);
+    await putFile(throttled.signed(), randomBytes(20));
+    expect((await product.follow(throttled.id)).body).toMatchObject({ status: 'delivered' });
   }
 
   async function useSweep(): Promise<void> {

@@ -1,0 +1,113 @@
+import { describe, expect, it } from '@jest/globals';
+import { backlogOf, dailyQuotaOf, outageOf, playPatience } from './patience.ts';
+import type { Ending, Trial } from './patience.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const whole = { lost: 0, duplicates: 0, stuck: 0, undecided: 0, findings: [] };
+
+const longest = (endings: Ending[]): number => Math.max(...endings.map(({ afterMs }) => afterMs));
+
+describe('an upload with a retry window of 24 h', () => {
+  // Ten seeds of each: npm run chaos -- --waits
+  it.each([23, 48])(
+    'outlasts an outage of %i h',
+    async (hours) => {
+      const trial = { seed: hours, uploads: 4, withinMs: HOUR, rule: outageOf(hours) };
+
+      const result = await playPatience({ ...trial, horizonMs: (hours + 30) * HOUR });
+
+      expect(result).toMatchObject({ uploads: 4, delivered: 4, ...whole });
+    },
+    60_000,
+  );
+
+  it('ends with the last true reason, and not before its time, when IPD stays away for longer than its file may wait', async () => {
+    const settings = { RETRY_WINDOW_HOURS: '2', FAILED_RETENTION_DAYS: '1' };
+    const trial = { seed: 1, uploads: 6, withinMs: MINUTE, rule: outageOf(60), settings };
+
+    const { endings } = await playPatience({ ...trial, horizonMs: 30 * HOUR });
+
+    const reasons = new Set(endings.map(({ detail }) => detail?.replace(/(IAM: )?[A-Z]{5,}.*|HTTP.*/, '…')));
+    expect(endings.map(({ status, code }) => [status, code])).toEqual(
+      endings.map(() => ['failed', 'retries_exhausted']),
+    );
+    expect([...reasons]).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^IPD did not (take the file|answer, or)/)]),
+    );
+    expect(Math.min(...endings.map(({ afterMs }) => afterMs))).toBeGreaterThanOrEqual(26 * HOUR);
+    // The sweep asks once an hour whether the time of what waits is over.
+    expect(longest(endings)).toBeLessThan(27 * HOUR + 5 * MINUTE);
+  }, 60_000);
+
+  it('waits for a quota that opens once a day, without asking meanwhile', async () => {
+    const trial = { seed: 1, uploads: 12, withinMs: HOUR, rule: dailyQuotaOf(5) };
+
+    const result = await playPatience({ ...trial, horizonMs: 100 * HOUR });
+
+    expect(result).toMatchObject({ uploads: 12, delivered: 12, ...whole });
+    expect(result.tookMs).toBeGreaterThan(48 * HOUR);
+    expect(result.requests['upload']).toBeLessThan(3 * 12);
+  }, 60_000);
+});
+
+describe('a backlog that takes longer to make up for than the retry window is', () => {
+  it('drains without a failure, though tries fail', async () => {
+    const backlog = backlogOf({ seed: 1, uploads: 100, outageHours: 1 });
+
+    const result = await playPatience({
+      ...backlog,
+      settings: { ...backlog.settings, RETRY_WINDOW_HOURS: '1' },
+    });
+
+    expect(result).toMatchObject({ uploads: 100, delivered: 100, ...whole });
+    expect(longest(result.endings)).toBeGreaterThan(2 * HOUR);
+  }, 60_000);
+});
+
+describe('an IPD that throttles all uploads for hours', () => {
+  it('is asked less and less, by all uploads together, and has them all soon after', async () => {
+    const trial: Omit<Trial, 'horizonMs'> = {
+      seed: 1,
+      uploads: 10,
+      withinMs: MINUTE,
+      rule: (elapsedMs, { operation }) =>
+        elapsedMs < 4 * HOUR && operation === 'upload' ? 'throttled' : undefined,
+    };
+
+    const result = await playPatience({ ...trial, horizonMs: 10 * HOUR });
+
+    expect(result).toMatchObject({ uploads: 10, delivered: 10, ...whole });
+    // Alone, each of them would ask some 60 times.
+    expect(result.requests['upload']).toBeLessThan(10 * 40);
+    expect(result.tookMs).toBeLessThan(4 * HOUR + 30 * MINUTE);
+  }, 60_000);
+});
+
+describe("one user's files that break every upload of theirs", () => {
+  const poisoned = 'user 0';
+  /** 5 uploads of one user within seconds, then 17 of others within a minute. */
+  async function play(isPoisoned: boolean): Promise<Ending[]> {
+    const { endings } = await playPatience({
+      seed: 7,
+      uploads: 22,
+      withinMs: 0,
+      createAt: (index) => (index < 5 ? index * 500 : 10_000 + index * 3000),
+      ownerOf: (index) => (index < 5 ? poisoned : `user ${index}`),
+      rule: (_elapsedMs, { operation, owner }) =>
+        isPoisoned && operation === 'upload' && owner === poisoned
+          ? { kind: 'gatewayTimeout', stored: false }
+          : undefined,
+      horizonMs: 30 * MINUTE,
+    });
+    return endings.filter(({ owner }) => owner !== poisoned);
+  }
+
+  it("do not delay anyone else's", async () => {
+    const [without, victims] = [await play(false), await play(true)];
+
+    expect(victims.map(({ status }) => status)).toEqual(victims.map(() => 'delivered'));
+    expect(victims).toHaveLength(17);
+    expect(longest(victims)).toBeLessThan(longest(without) + 1000);
+  }, 60_000);
+});

@@ -1,0 +1,165 @@
+/**
+ * IPD keeps uploads waiting for hours or days: it is down, it is slow to make up for what has come meanwhile, or a quota
+ * is used up; or one user's files make it fail. Then how does each upload end, and what did it cost?
+ */
+import { createHash } from 'node:crypto';
+import { createDice } from './dice.ts';
+import type { Dice } from './dice.ts';
+import { createPlatform } from './platform.ts';
+import { judge } from './referee.ts';
+import type { Verdict } from './referee.ts';
+import { issueIdOf, plainParts, play } from './users.ts';
+import type { IpdCall, Rule } from './wire.ts';
+import { createWorld } from './world.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export type Trial = {
+  seed: number;
+  uploads: number;
+  /** In what time they come; or when each of them does. */
+  withinMs: number;
+  createAt?: (index: number) => number;
+  /** What a request meets so long after the start. */
+  rule: (elapsedMs: number, call: Call, dice: Dice) => Rule | undefined;
+  /** Whose each is; where nothing is said, each is another user's. Each has a work item of its own. */
+  ownerOf?: (index: number) => string;
+  settings?: Record<string, string>;
+  /** It is all over then, whatever has come of it. */
+  horizonMs: number;
+};
+
+/** A request, and whose work item it names where it names one. */
+type Call = IpdCall & { owner: string | undefined };
+
+export type Ending = {
+  owner: string;
+  status: string;
+  code: string | undefined;
+  detail: string | undefined;
+  /** From the time when it was staged to its end. */
+  afterMs: number;
+};
+
+export type Patience = Verdict & {
+  endings: Ending[];
+  requests: Record<string, number>;
+  tookMs: number;
+};
+
+/** Plays it to its end. */
+export async function playPatience(trial: Trial): Promise<Patience> {
+  const { seed, uploads, withinMs, rule, ownerOf = (index) => `user ${index}`, horizonMs } = trial;
+  const owners = new Map(Array.from({ length: uploads }, (_, index) => [issueIdOf(index), ownerOf(index)]));
+  const dice = createDice(`${seed}/patience`);
+  const quiet = { rates: new Map(), ipdRate: 0, ipdKinds: [], lastingRate: 0, isListFull: false };
+  const world = createWorld({
+    dice,
+    profile: { ...quiet, durationMs: 0 },
+    uploadDeadlineHours: 24,
+    pageSize: 1000,
+    settings: { FAILED_RETENTION_DAYS: '7', PREFLIGHT: 'off', ...trial.settings },
+  });
+  const { time } = world;
+  world.faults.stop();
+  const platform = createPlatform(world);
+  const start = time.now();
+  const requests: Record<string, number> = {};
+  world.rules.of = (call) => {
+    requests[call.operation] = (requests[call.operation] ?? 0) + 1;
+    return rule(time.now() - start, { ...call, owner: owners.get(call.issueId ?? '') }, dice);
+  };
+
+  const hashes = new Map<string | undefined, string>();
+  const stories = Array.from({ length: uploads }, (_, index) => {
+    const bytes = Buffer.from(`${index} ${dice.uuid()}`.padEnd(dice.int(50, 190)));
+    hashes.set(`f${index}`, createHash('sha256').update(bytes).digest('hex'));
+    return play(
+      {
+        owner: ownerOf(index),
+        issueId: issueIdOf(index),
+        filename: `f${index}`,
+        bytes,
+        isDeclared: true,
+        hasKey: true,
+        mode: 'single',
+        isTooLong: false,
+        parts: plainParts,
+        createAt: trial.createAt?.(index) ?? dice.int(0, withinMs),
+        putAfter: [SECOND],
+        cancelAfter: undefined,
+        retryAfter: [],
+      },
+      { world, platform },
+    );
+  });
+  // To look at all records at each step would take longer than all that happens to them.
+  let looked = start;
+  await time.run(() => {
+    if (time.now() >= start + horizonMs) return true;
+    if (time.now() < looked + MINUTE || !platform.isIdle() || !world.queue.isEmpty()) return false;
+    looked = time.now();
+    if (stories.some(({ isOver }) => !isOver)) return false;
+    return world.uploads().every(({ status }) => status === 'delivered' || status === 'failed');
+  });
+
+  const records = world.uploads();
+  const endings = records.map((upload) => ({
+    owner: upload.owner,
+    status: upload.status,
+    code: upload.error?.code,
+    detail: upload.error?.detail,
+    afterMs:
+      Date.parse(upload.status === 'delivered' ? upload.deliveredAt : (upload.error?.at ?? '')) -
+      Date.parse(upload.stagedAt ?? ''),
+  }));
+  const exhibits = records.map((upload) => ({
+    upload,
+    sha256: hashes.get(upload.filename) ?? '',
+    isAccepted: true,
+    isExcused: false,
+  }));
+  return {
+    ...judge(exhibits, world.ipd.admin.attachments(), world.trace.nameOf),
+    endings,
+    requests,
+    tookMs: time.now() - start,
+  };
+}
+
+/** IPD is out, in one way or several, until so long after the start. */
+export function outageOf(hours: number): Trial['rule'] {
+  return (elapsedMs, _call, dice) =>
+    elapsedMs < hours * HOUR ? dice.pick(['unreachable', 'deaf', 'badGateway']) : undefined;
+}
+
+/** The account's quota of uploads a day; what comes when it is used up is told how long the day still is. */
+export function dailyQuotaOf(uploads: number): Trial['rule'] {
+  const DAY = 24 * HOUR;
+  const usedOf = new Map<number, number>();
+  return (elapsedMs, { operation }) => {
+    if (operation !== 'upload') return undefined;
+    const day = Math.floor(elapsedMs / DAY);
+    const used = usedOf.get(day) ?? 0;
+    usedOf.set(day, used + 1);
+    if (used < uploads) return undefined;
+    return { kind: 'throttled', retryAfterSeconds: Math.ceil(((day + 1) * DAY - elapsedMs) / SECOND) };
+  };
+}
+
+/** What comes in so many hours while IPD is out, at a rate that takes longer than that to make up for; some tries fail. */
+export function backlogOf(options: { seed: number; uploads: number; outageHours: number }): Trial {
+  const { outageHours, ...rest } = options;
+  return {
+    ...rest,
+    withinMs: outageHours * HOUR,
+    settings: { IPD_RATE: '1' },
+    horizonMs: (outageHours + 4 * (options.uploads / 60)) * HOUR + 24 * HOUR,
+    rule: (elapsedMs, { operation }, dice) => {
+      if (elapsedMs < outageHours * HOUR) return 'unreachable';
+      return operation === 'upload' && dice.chance(0.2) ? 'iamUnavailable' : undefined;
+    },
+  };
+}

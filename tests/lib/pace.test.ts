@@ -1,0 +1,196 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { Upload } from '../../lib/upload.ts';
+import { collectTelemetry } from '../support/surroundings.ts';
+import { issueId, startWorld } from '../support/world.ts';
+import type { World } from '../support/world.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const soon = () => AbortSignal.timeout(10_000);
+const kept = z.looseObject({
+  version: z.int(),
+  rate: z.int().optional(),
+  countingSince: z.int().optional(),
+});
+
+let world: World;
+/** Each upload has a size of its own, so that none waits for another. */
+let size = 100;
+beforeAll(async () => {
+  world = await startWorld({ environment: { PREFLIGHT: 'off' } });
+});
+afterEach(() => world.reset());
+afterAll(() => world.stop());
+
+const newFile = (): Buffer => randomBytes((size += 1));
+const deliver = (): Promise<Upload> => world.deliver(newFile());
+const state = async () => kept.parse((await world.ledger.readState('breaker')) ?? { version: 0 });
+const counted = () =>
+  world.ledger.readState(`tries#${Math.floor(world.clock.now() / MINUTE)}`).then((item) => item ?? {});
+
+/** To the first moment of a later minute. */
+function toMinute(minutes = 1): void {
+  world.clock.set((Math.floor(world.clock.now() / MINUTE) + minutes) * MINUTE);
+}
+
+/** IPD throttles for so many minutes; in each of them the sweep runs, and then an upload comes. */
+async function throttleFor(minutes: number, { sweep } = world): Promise<void> {
+  await world.faults([
+    { match: { operation: 'upload' }, fault: { kind: 'throttled', retryAfterSeconds: 7200 } },
+  ]);
+  for (let minute = 0; minute < minutes; minute += 1) {
+    toMinute();
+    await sweep.run(soon());
+    world.clock.advance(10_000);
+    await deliver();
+  }
+}
+
+describe('the shared rate', () => {
+  it('costs a delivery that meets no throttle nothing', async () => {
+    await deliver();
+
+    expect(await counted()).toEqual({});
+    expect(await state()).not.toHaveProperty('countingSince');
+  });
+
+  it('is counted from the first throttle on: by what was throttled, and by what was not', async () => {
+    toMinute();
+    await world.faults([{ match: { operation: 'list' }, count: 1, fault: { kind: 'throttled' } }]);
+
+    await deliver();
+    await deliver();
+
+    // The first one tried again in place.
+    expect(await counted()).toMatchObject({ tries: 3, throttled: 1, expiresAt: expect.any(Number) });
+  });
+
+  it('is halved by the sweep once in a whole minute that was counted more than a tenth was throttled', async () => {
+    const { telemetry, lines } = collectTelemetry();
+    const { sweep } = world.build({ telemetry });
+    const rates: (number | undefined)[] = [];
+
+    for (let minute = 0; minute < 3; minute += 1) {
+      await throttleFor(1, { ...world, sweep });
+      rates.push((await state()).rate);
+    }
+
+    // Nothing is known of all that came in the minute in which counting began.
+    expect(rates).toEqual([undefined, undefined, 30]);
+    expect(lines).toContainEqual({
+      message: 'delivery rate changed',
+      tries: 1,
+      throttled: 1,
+      from: 60,
+      to: 30,
+    });
+  });
+
+  it('stays as it is when the sweep runs twice within a minute', async () => {
+    await throttleFor(3);
+
+    await world.sweep.run(soon());
+
+    expect((await state()).rate).toBe(30);
+  });
+
+  it('comes back by a tenth a minute, and then is counted no more', async () => {
+    await throttleFor(3);
+    await world.faults([]);
+    const rates: (number | undefined)[] = [];
+
+    do {
+      toMinute();
+      await world.sweep.run(soon());
+      rates.push((await state()).rate);
+    } while (rates.at(-1) !== undefined);
+
+    expect(rates).toEqual([33, 37, 41, 46, 51, 57, undefined]);
+    expect(await state()).not.toHaveProperty('countingSince');
+  });
+
+  it('leaves the breaker alone, and the breaker leaves it alone', async () => {
+    await throttleFor(3);
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
+    const upload = await world.stage(newFile());
+    await world.arrivals.settle(upload);
+
+    await world.delivery.onRequest({ uploadId: upload.id, attempt: 1 }, world.run());
+
+    expect((await world.intake.limits()).breaker.state).toBe('open');
+    expect((await state()).rate).toBe(30);
+  });
+});
+
+describe('while the rate is reduced', () => {
+  it('an event only stages the file, and the sweep gives it a slot', async () => {
+    await throttleFor(3);
+    await world.faults([]);
+    const asked = world.ipd.requests.length;
+
+    const upload = await deliver();
+    const before = world.ipd.requests.length;
+    toMinute();
+    await world.sweep.run(soon());
+    const [message = ''] = await world.requestsFor(upload.id);
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+
+    expect(upload).toMatchObject({ status: 'staged', attempts: 0 });
+    expect(upload.error).toBeUndefined();
+    expect(upload.dueAt).toBe(upload.stagedAt);
+    expect(before).toBe(asked);
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivered', attempts: 1 });
+  });
+
+  it('so does a message that a file has come', async () => {
+    await throttleFor(3);
+    await world.faults([]);
+    const upload = await world.stage(newFile());
+    await world.arrivals.settle(upload);
+    const [message = ''] = await world.requestsFor(upload.id);
+
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+
+    const after = await world.find(upload.id);
+    expect(after).toMatchObject({ status: 'staged', attempts: 0 });
+    expect(after.dueAt).toBe(after.stagedAt);
+  });
+
+  it('the sweep asks for as many deliveries as the rate says: nothing starts by itself', async () => {
+    const rate = { version: 0, outages: 0, openings: 0, rate: 3, countingSince: 0 };
+    await world.ledger.writeState('breaker', (await state()).version, rate);
+    toMinute();
+    const minute = Math.floor(world.clock.now() / MINUTE) - 1;
+    await world.ledger.addToState(`tries#${minute}`, { tries: 8, throttled: 1 }, world.clock.now() + HOUR);
+    for (let count = 0; count < 6; count += 1) await deliver();
+
+    expect((await world.sweep.run(soon())).queued).toBe(1);
+  });
+});
+
+describe('the look at a work item before an upload', () => {
+  it('opens the breaker when our credentials are refused, so that no second one locks the key', async () => {
+    const { intake } = world.build({ config: { preflight: true } });
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
+    const create = () =>
+      intake.create(
+        { owner: 'user-1', projects: '*' },
+        {
+          projectId: '0123456789abcdef0123456789abcdef',
+          issueId,
+          filename: 'a.bin',
+          contentType: 'application/octet-stream',
+          size: 10,
+        },
+      );
+
+    await create();
+    const { breaker } = await intake.limits();
+    await create();
+
+    expect(breaker).toEqual({ state: 'open', retryAfterSeconds: 310 });
+    expect(world.ipd.requests).toHaveLength(1);
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import { findTooShort } from '../../lib/expiry.ts';
+import { fileUntil, giveUpAt, throttleDelay } from '../../lib/schedule.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const start = Date.UTC(2026, 0, 2);
+const at = (ms: number): string => new Date(ms).toISOString();
+
+describe('the wait after a throttle', () => {
+  it('is 2 s, doubled each time up to 4 min, and up to a quarter more', () => {
+    const inSeconds = (random: number) =>
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 500].map((throttles) => throttleDelay(throttles, random) / 1000);
+
+    expect(inSeconds(0)).toEqual([2, 4, 8, 16, 32, 64, 128, 240, 240, 240]);
+    expect(inSeconds(1)).toEqual([2.5, 5, 10, 20, 40, 80, 160, 300, 300, 300]);
+  });
+});
+
+describe('the end of what waits', () => {
+  const settings = { UPLOAD_DEADLINE_HOURS: 72, RETRY_WINDOW_HOURS: 24, FAILED_RETENTION_DAYS: 7 };
+  const policy = {
+    uploadDeadlineMs: 72 * HOUR,
+    retryWindowMs: 24 * HOUR,
+    failedRetentionMs: 7 * DAY,
+    commitWindowMs: 0,
+  };
+
+  it('is a window and a retention after the file was staged', () => {
+    expect(giveUpAt({ stagedAt: at(start) }, policy)).toBe(start + 8 * DAY);
+    expect(giveUpAt({ stagedAt: at(start), storedAt: at(start) }, policy)).toBe(start + 8 * DAY);
+  });
+
+  it('of one that was tried again goes by the age of its file', () => {
+    const again = { stagedAt: at(start + 14 * DAY), storedAt: at(start) };
+
+    expect(giveUpAt(again, policy)).toBe(start + 15 * DAY);
+    expect(fileUntil(again, policy)).toBe(start + 15 * DAY);
+  });
+
+  it('comes before the bucket removes the file, whatever the settings are', () => {
+    // A file may be put as soon as its upload is created, and is seen at the end of the deadline at the latest.
+    const seen = start + settings.UPLOAD_DEADLINE_HOURS * HOUR;
+    const last = fileUntil({ stagedAt: at(seen) }, policy);
+    const least = Math.ceil((last - start) / DAY);
+
+    expect(findTooShort(settings, { STAGED_FILES_EXPIRE_DAYS: String(least) })).toHaveLength(1);
+    expect(findTooShort(settings, { STAGED_FILES_EXPIRE_DAYS: String(least + 1) })).toEqual([]);
+  });
+});
