@@ -277,7 +277,7 @@ export function createDelivery(parts: {
     if (sent.kind !== 'stored') return sent;
     const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: sent.requestId };
     telemetry.info('IPD took the file', { ...fieldsOf(upload), ...taken });
-    const attachmentId = await reconciliation.checkNamed(upload, sent, listed);
+    const attachmentId = reconciliation.checkNamed(upload, sent, listed);
     if (attachmentId === null) return findAccepted(client, upload, run);
     return { kind: 'ours', attachmentId, isNamed: true };
   }

@@ -144,20 +144,15 @@ export function createReconciliation(parts: {
 
   /**
    * The id that IPD's answer names, or null where it cannot be the one of this file: the list that was read before the
-   * file was sent had it, it is of another size, or another upload's. Then the answer is a success without an id.
+   * file was sent had it, or it has another size. Then the answer is a success without an id. Whether it is another
+   * upload's is told by the claim.
    */
-  async function checkNamed(
-    upload: Upload,
-    { attachmentId, statedSize }: Stored,
-    listed: string[],
-  ): Promise<string | null> {
+  function checkNamed(upload: Upload, { attachmentId, statedSize }: Stored, listed: string[]): string | null {
     if (attachmentId === null) return null;
     const before = new Set([...listed, ...(upload.known ?? []), ...(upload.foreign ?? [])]);
-    const owner = (await ledger.findClaims([attachmentId])).get(attachmentId) ?? upload.id;
     const objection =
       (before.has(attachmentId) && 'names an attachment that was there before') ||
-      (statedSize !== undefined && statedSize !== upload.size && 'names an attachment of another size') ||
-      (owner !== upload.id && "names another upload's attachment");
+      (statedSize !== undefined && statedSize !== upload.size && 'names an attachment of another size');
     if (objection === false) return attachmentId;
     reportContradiction(upload, objection, attachmentId);
     return null;
@@ -174,7 +169,8 @@ export function createReconciliation(parts: {
     let current = await claim(nominated, attachmentId);
     if (current.duplicates?.includes(attachmentId)) reportDuplicate(current, attachmentId);
     // Another function has found another copy first.
-    if (current.candidate !== undefined) current = await claim(current, current.candidate);
+    const { candidate } = current;
+    if (candidate !== undefined && candidate !== attachmentId) current = await claim(current, candidate);
     current = await ownCopies(current, copies);
     const mine = current.candidate ?? (current.foreign?.includes(attachmentId) ? undefined : attachmentId);
     if (mine === undefined) return current;

@@ -88,8 +88,13 @@ describe('an answer that names an attachment', () => {
 
     const after = await deliver(second);
 
-    expect(idOf(after.upload)).toBe(await heldAs(second));
-    expect(after).toMatchObject({ contradictions: 1, told: 1 });
+    expect(after).toMatchObject({
+      upload: { status: 'unconfirmed', doubt: { accepted: true } },
+      contradictions: 1,
+      told: 1,
+    });
+    expect(idOf(await world.next(after.upload.id))).toBe(await heldAs(second));
+    expect(world.uploadRequests()).toHaveLength(2);
   });
 });
 

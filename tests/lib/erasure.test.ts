@@ -107,6 +107,7 @@ describe('erase', () => {
         'maxSize',
         'recheckAt',
         'recheckLease',
+        'throttles',
         // Only some have them; they are about IPD.
         'foreign',
         'duplicates',
