@@ -59,7 +59,9 @@ async function goWrong(): Promise<void> {
   await Promise.all([told('Duplicates'), product.follow(lost)]);
 
   await product.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
-  await upload({ filename: 'locked out', issueId: '956239067176935405' }).then(ended);
+  // The look at its work item meets it, and no delivery begins.
+  await upload({ filename: 'locked out', issueId: '956239067176935405' });
+  await told('AuthenticationFailures');
   await product.fireSchedules();
 }
 
