@@ -189,7 +189,7 @@ export function createWorld(options: {
         }),
         rule: (call) =>
           rules.of(call) ??
-          (missing === 'reconciliation' && call.operation === 'list' ? 'nullResult' : undefined),
+          (missing === 'reconciliation' && call.operation === 'list' ? 'emptyResult' : undefined),
       }),
     });
     return { container, services, errand };

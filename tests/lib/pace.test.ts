@@ -126,8 +126,10 @@ describe('the shared rate', () => {
 
 describe('while the rate is reduced', () => {
   it('an event only stages the file, and the sweep gives it a slot', async () => {
-    await throttleFor(3);
+    await throttleFor(2);
     await world.faults([]);
+    toMinute();
+    await world.sweep.run(soon());
     const asked = world.ipd.requests.length;
 
     const upload = await deliver();
