@@ -40,6 +40,9 @@ export async function startDynamoDb({
   server.removeAllListeners('request');
   const findSigner = createSignatureCheck({ keys: credentials, services: ['dynamodb'] });
 
+  /** Requests that dynalite is working on: it cannot bear its database to be closed meanwhile. */
+  const working = new Set<Promise<void>>();
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request;
     const body = await buffer(request);
@@ -55,12 +58,33 @@ export async function startDynamoDb({
       return refuse(response, 'AccessDeniedException', 'the role does not allow it');
     }
     const whole = Object.assign(Readable.from([body]), { method, url, headers });
+    track(response);
     for (const handle of handlers) handle.call(server, whole, response);
+  }
+
+  /** Until it answers, also when the client that is to have the answer is gone by then. */
+  function track(response: ServerResponse): void {
+    const answered = Promise.withResolvers<void>();
+    response.end = new Proxy(response.end, {
+      apply(end, itself, args) {
+        answered.resolve();
+        return Reflect.apply(end, itself, args);
+      },
+    });
+    working.add(answered.promise);
+    void answered.promise.then(() => working.delete(answered.promise));
   }
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     serve(request, response).catch(() => response.destroy());
   });
-  return listen(server, port, { pages: { kind: 'none' } });
+  const listening = await listen(server, port, { pages: { kind: 'none' } });
+  return {
+    ...listening,
+    async close(): Promise<void> {
+      await Promise.all(working);
+      await listening.close();
+    },
+  };
 }
 
 const bodySchema = z.looseObject({ TableName: z.string().optional(), IndexName: z.string().optional() });
