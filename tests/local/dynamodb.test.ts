@@ -21,7 +21,8 @@ describe('the local DynamoDB', () => {
         KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
       }),
     );
-    const put = (pk: string) => client.send(new PutItemCommand({ TableName: 'table', Item: { pk: { S: pk } } }));
+    const put = (pk: string) =>
+      client.send(new PutItemCommand({ TableName: 'table', Item: { pk: { S: pk } } }));
     await put('first');
 
     const writes = Array.from({ length: 40 }, (_, index) => put(String(index)).catch(() => undefined));
