@@ -49,7 +49,7 @@ const ownChunks = {
 };
 
 /**
- * Credentials come from the environment, as Lambda gives them and as lib/config.ts reads those that sign URLs. The SDK's
+ * Credentials come from the environment, as Lambda gives them and as lib/runtime/config.ts reads those that sign URLs. The SDK's
  * other ways to some (profiles, SSO, web identity, instances) would cut what every start reads into many small files.
  * https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
  */

@@ -3,8 +3,8 @@
  * happened long ago, so that no event tells of them and only the schedule brings them on.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import type { Upload } from '../lib/upload.ts';
-import { stagingKey } from '../lib/upload.ts';
+import type { Upload } from '../lib/domain/upload.ts';
+import { stagingKey } from '../lib/domain/upload.ts';
 import { openDiskStore } from '../local/s3/store.ts';
 import { stagedUpload } from './records.ts';
 

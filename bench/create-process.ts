@@ -8,9 +8,9 @@ import { DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Context } from 'aws-lambda';
 import { handler } from '../functions/uploads.ts';
-import { readConfig } from '../lib/config.ts';
-import type { HttpEvent } from '../lib/http.ts';
-import { createSigning } from '../lib/signing.ts';
+import { readConfig } from '../lib/runtime/config.ts';
+import type { HttpEvent } from '../lib/http/gateway.ts';
+import { createSigning } from '../lib/storage/presigning.ts';
 
 const CALLS = 200;
 const LIFE_SECONDS = 3600;

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { z } from 'zod';
-import type { Upload } from '../lib/upload.ts';
+import type { Upload } from '../lib/domain/upload.ts';
 import { makeIpdCredentials } from '../local/keys.ts';
 import { deployEnvironment, lambdaEnvironment } from '../local/settings.ts';
 import { functionsOf, readService } from '../local/template.ts';

@@ -1,6 +1,6 @@
 /** Records of uploads as they lie in a ledger, written as they would be after the fact. Pure but for ids. */
 import { randomUUID } from 'node:crypto';
-import type { Upload } from '../lib/upload.ts';
+import type { Upload } from '../lib/domain/upload.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

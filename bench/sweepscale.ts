@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Upload } from '../lib/upload.ts';
+import type { Upload } from '../lib/domain/upload.ts';
 import { createRunner } from '../local/gateway/runner.ts';
 import type { LogLine } from '../local/gateway/runner.ts';
 import { makeIpdCredentials } from '../local/keys.ts';

@@ -3,9 +3,9 @@
  * only the template needs, and names that are probably misspelt. Pure.
  */
 import * as z from 'zod';
-import { findTooShort } from '../lib/expiry.ts';
-import { count, findMisplaced, functionSettings, givenOf, problemsOf } from '../lib/settings.ts';
-import type { Environment } from '../lib/settings.ts';
+import { findTooShort } from '../lib/runtime/retention.ts';
+import { count, findMisplaced, functionSettings, givenOf, problemsOf } from '../lib/runtime/settings.ts';
+import type { Environment } from '../lib/runtime/settings.ts';
 
 /** A deploy of a stage to a region; or the embedded stack, which brings what it is not given. */
 export type Place = { kind: 'deploy'; stage: string; region: string } | { kind: 'local' };

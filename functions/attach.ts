@@ -10,15 +10,15 @@ import {
   json,
   pathParameter,
   readBytes,
-} from '../lib/http.ts';
-import type { HttpEvent, HttpResult } from '../lib/http.ts';
-import { attachRequest } from '../lib/requests.ts';
-import { toIpdAnswer } from '../lib/resource.ts';
+} from '../lib/http/gateway.ts';
+import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
+import { attachRequest } from '../lib/http/schemas.ts';
+import { toIpdAnswer } from '../lib/http/resource.ts';
 // Every call stores and queues: the SDK for that is loaded at the start, not within the first call.
-import '../lib/sdk/s3.ts';
-import '../lib/sdk/sqs.ts';
+import '../lib/storage/s3.ts';
+import '../lib/messaging/sqs.ts';
 import { services } from '../lib/services.ts';
-import { readUploadForm } from '../lib/upload-form.ts';
+import { readUploadForm } from '../lib/http/upload-form.ts';
 
 /** The gateway gives up after 30 s; until then the caller may have an answer. */
 const WAIT_MS = 25_000;

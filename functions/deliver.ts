@@ -1,12 +1,12 @@
 /** From the delivery queue: S3's events and the sweep's requests, one upload at a time. */
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import type { Run } from '../lib/sending.ts';
-import { readMessage } from '../lib/queue.ts';
+import type { Run } from '../lib/delivery/send.ts';
+import { readMessage } from '../lib/messaging/queue.ts';
 // Every delivery reads from storage: its SDK is loaded at the start, not within the first delivery.
-import '../lib/sdk/s3.ts';
+import '../lib/storage/s3.ts';
 import { services } from '../lib/services.ts';
-import { bindCall } from '../lib/telemetry.ts';
+import { bindCall } from '../lib/runtime/telemetry.ts';
 
 /** Time to write down how it ended before the function is killed. */
 const MARGIN_MS = 10_000;

@@ -11,10 +11,10 @@ import {
   readBody,
   readQuery,
   routed,
-} from '../lib/http.ts';
-import type { HttpEvent, HttpResult } from '../lib/http.ts';
-import { newUpload, toCursor, uploadsQuery } from '../lib/requests.ts';
-import { etagOf, pollAfterSeconds, toResource } from '../lib/resource.ts';
+} from '../lib/http/gateway.ts';
+import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
+import { newUpload, toCursor, uploadsQuery } from '../lib/http/schemas.ts';
+import { etagOf, pollAfterSeconds, toResource } from '../lib/http/resource.ts';
 import { services } from '../lib/services.ts';
 
 export const handler = middy<HttpEvent, HttpResult>()

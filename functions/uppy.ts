@@ -14,9 +14,9 @@ import {
   readBody,
   readQuery,
   routed,
-} from '../lib/http.ts';
-import type { HttpEvent, HttpResult } from '../lib/http.ts';
-import { keyQuery, namedParts, newSession, partPath, uppyBody, uppyQuery } from '../lib/requests.ts';
+} from '../lib/http/gateway.ts';
+import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
+import { keyQuery, namedParts, newSession, partPath, uppyBody, uppyQuery } from '../lib/http/schemas.ts';
 import { services } from '../lib/services.ts';
 
 const BASE = '/v1/uppy/{ticket}/s3';

@@ -4,42 +4,42 @@
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { createArrivals } from './arrival.ts';
-import { createAttach } from './attach.ts';
-import { createBreaker } from './breaker.ts';
-import { systemClock } from './clock.ts';
-import type { Clock } from './clock.ts';
-import { createClosing } from './closing.ts';
-import { readConfig, readCredentials, readSigningCredentials } from './config.ts';
-import type { Config } from './config.ts';
-import { createDelivery } from './delivery.ts';
-import { createIntake } from './intake.ts';
+import { createArrivals } from './uploads/stage.ts';
+import { createAttach } from './uploads/attach.ts';
+import { createBreaker } from './pacing/breaker.ts';
+import { systemClock } from './runtime/clock.ts';
+import type { Clock } from './runtime/clock.ts';
+import { createClosing } from './uploads/clean-up.ts';
+import { readConfig, readCredentials, readSigningCredentials } from './runtime/config.ts';
+import type { Config } from './runtime/config.ts';
+import { createDelivery } from './delivery/deliver.ts';
+import { createIntake } from './uploads/create.ts';
 import { createIpdClient } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
 import { send as sendOverWire } from './ipd/wire.ts';
 import type { Send } from './ipd/wire.ts';
-import { createJournal } from './journal.ts';
-import { createLedger } from './ledger.ts';
-import { createMultipart } from './multipart.ts';
-import { createNotices } from './notices.ts';
-import { createPreflight } from './preflight.ts';
-import { createQueue } from './queue.ts';
-import { createQuota } from './quota.ts';
-import { createReconciliation } from './reconciliation.ts';
-import { createScanGate } from './scan-gate.ts';
-import type { S3 } from './sdk/s3.ts';
-import type { Sns } from './sdk/sns.ts';
-import type { Sqs } from './sdk/sqs.ts';
-import { createSending } from './sending.ts';
-import type { CredentialsSource } from './settings.ts';
-import { createSigning } from './signing.ts';
-import type { Signer } from './sigv4.ts';
-import { createStaging } from './staging.ts';
-import { createSweep } from './sweep.ts';
-import { createTelemetry } from './telemetry.ts';
-import type { Telemetry } from './telemetry.ts';
-import { createUploads } from './uploads.ts';
-import { createUppy } from './uppy.ts';
+import { createJournal } from './ledger/journal.ts';
+import { createLedger } from './ledger/uploads.ts';
+import { createMultipart } from './storage/multipart.ts';
+import { createNotices } from './messaging/notices.ts';
+import { createPreflight } from './uploads/preflight.ts';
+import { createQueue } from './messaging/queue.ts';
+import { createQuota } from './pacing/quota.ts';
+import { createReconciliation } from './delivery/reconcile.ts';
+import { createScanGate } from './delivery/scan-gate.ts';
+import type { S3 } from './storage/s3.ts';
+import type { Sns } from './messaging/sns.ts';
+import type { Sqs } from './messaging/sqs.ts';
+import { createSending } from './delivery/send.ts';
+import type { CredentialsSource } from './runtime/settings.ts';
+import { createSigning } from './storage/presigning.ts';
+import type { Signer } from './storage/sigv4.ts';
+import { createStaging } from './storage/staged-files.ts';
+import { createSweep } from './delivery/sweep.ts';
+import { createTelemetry } from './runtime/telemetry.ts';
+import type { Telemetry } from './runtime/telemetry.ts';
+import { createUploads } from './uploads/manage.ts';
+import { createUppy } from './uploads/uppy.ts';
 
 export type Services = ReturnType<typeof buildServices>;
 
@@ -157,15 +157,15 @@ export function createDocuments(): DynamoDBDocumentClient {
 }
 
 async function loadS3(): Promise<S3> {
-  return (await import('./sdk/s3.ts')).createS3();
+  return (await import('./storage/s3.ts')).createS3();
 }
 
 async function loadSqs(): Promise<Sqs> {
-  return (await import('./sdk/sqs.ts')).createSqs();
+  return (await import('./messaging/sqs.ts')).createSqs();
 }
 
 async function loadSns(): Promise<Sns> {
-  return (await import('./sdk/sns.ts')).createSns();
+  return (await import('./messaging/sns.ts')).createSns();
 }
 
 /** Where secrets are is known at start, so only that service's client is loaded. */
@@ -174,8 +174,8 @@ export async function fetchSecret(source: CredentialsSource): Promise<string> {
     case 'inline':
       return source.json;
     case 'secretsmanager':
-      return (await import('./sdk/secrets-manager.ts')).readSecret(source.name);
+      return (await import('./secrets/secrets-manager.ts')).readSecret(source.name);
     case 'ssm':
-      return (await import('./sdk/ssm.ts')).readParameter(source.name);
+      return (await import('./secrets/parameter-store.ts')).readParameter(source.name);
   }
 }

@@ -2,8 +2,8 @@
  * `npm run ops -- cancel`: takes uploads back as their owners could, with their files. What IPD has, or may have, cannot be
  * taken back by a program.
  */
-import { withdraw } from '../../lib/lifecycle.ts';
-import { isUploadId } from '../../lib/upload.ts';
+import { withdraw } from '../../lib/domain/lifecycle.ts';
+import { isUploadId } from '../../lib/domain/upload.ts';
 import { readDeed } from './deed.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';

@@ -13,8 +13,8 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Message } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { readMessage } from '../../lib/queue.ts';
-import { uploadIdOf } from '../../lib/upload.ts';
+import { readMessage } from '../../lib/messaging/queue.ts';
+import { uploadIdOf } from '../../lib/domain/upload.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { readCount, sayAge } from './terms.ts';

@@ -3,11 +3,11 @@
  * at any point and be called again; what is in doubt is left for a later call. IPD's attachments are named: nothing but a
  * person's hand removes them, and afterwards nothing joins them with their owner.
  */
-import { erase as erased, remnantOf, whyNotErased } from '../../lib/erasure.ts';
-import type { Remnant } from '../../lib/erasure.ts';
-import { ticketKey } from '../../lib/claims.ts';
-import { scan } from '../../lib/sdk/scan.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { erase as erased, remnantOf, whyNotErased } from '../../lib/domain/erasure.ts';
+import type { Remnant } from '../../lib/domain/erasure.ts';
+import { ticketKey } from '../../lib/ledger/claims.ts';
+import { scan } from '../../lib/ledger/scan.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { readDeed } from './deed.ts';
 import { describeTrouble, openServices } from './place.ts';
 import type { Opened } from './place.ts';

@@ -2,10 +2,10 @@
  * `npm run ops -- redrive`: has failed uploads tried again as their owners could. Nothing is sent blindly: one that IPD
  * may have goes back to the state in which it is looked for. They become due, so the sweep paces them by IPD_RATE.
  */
-import { redrive as redriven } from '../../lib/lifecycle.ts';
-import { isUploadId, stagingKey } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
-import { adviseWithoutFile } from '../../lib/uploads.ts';
+import { redrive as redriven } from '../../lib/domain/lifecycle.ts';
+import { isUploadId, stagingKey } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
+import { adviseWithoutFile } from '../../lib/uploads/manage.ts';
 import { readDeed } from './deed.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { readCredentials, readSigningCredentials } from '../../lib/config.ts';
+import { readCredentials, readSigningCredentials } from '../../lib/runtime/config.ts';
 import { aws } from './aws.ts';
 import { findConfig, findIpd, SERVICE } from './place.ts';
 import { openSecret } from './secret-store.ts';

@@ -8,7 +8,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import type { CredentialsSource } from '../../lib/settings.ts';
+import type { CredentialsSource } from '../../lib/runtime/settings.ts';
 
 export type Stored = { value: string; since: number };
 

@@ -2,13 +2,13 @@
  * Which uploads an operator means, and finding them. The index of what is due holds all that are open, and failed ones
  * as long as their file is kept. What is over for good is not in it, but an owner's index has all of an owner's.
  */
-import { failures, setbacks } from '../../lib/errors.ts';
-import { idOf, uploadKey } from '../../lib/ledger.ts';
-import type { Position } from '../../lib/ledger.ts';
-import { scan } from '../../lib/sdk/scan.ts';
-import { isTooNew, readRecord } from '../../lib/record.ts';
-import { isFinal } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { failures, setbacks } from '../../lib/domain/errors.ts';
+import { idOf, uploadKey } from '../../lib/ledger/uploads.ts';
+import type { Position } from '../../lib/ledger/uploads.ts';
+import { scan } from '../../lib/ledger/scan.ts';
+import { isTooNew, readRecord } from '../../lib/ledger/record.ts';
+import { isFinal } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import type { Opened } from './place.ts';
 import { readAge, readCount } from './terms.ts';
 import type { Values } from './terms.ts';

@@ -2,8 +2,8 @@
  * `npm run ops -- show ID`: one upload as the ledger and storage have it, and its past. It shows
  * who it belongs to and what it is called, but no signed URL, no ticket and no lease token.
  */
-import { isUploadId, occupiesWorkItem, stagingKey } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { isUploadId, occupiesWorkItem, stagingKey } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { sayAge } from './terms.ts';

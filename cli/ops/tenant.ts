@@ -5,9 +5,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { systemClock } from '../../lib/clock.ts';
-import { readCredentials } from '../../lib/config.ts';
-import type { Config } from '../../lib/config.ts';
+import { systemClock } from '../../lib/runtime/clock.ts';
+import { readCredentials } from '../../lib/runtime/config.ts';
+import type { Config } from '../../lib/runtime/config.ts';
 import { createIpdClient } from '../../lib/ipd/client.ts';
 import type { Attachment, WorkItem } from '../../lib/ipd/client.ts';
 import { parseJson, redact } from '../../lib/ipd/errors.ts';

@@ -4,7 +4,7 @@
  */
 import { createHash, createHmac } from 'node:crypto';
 import * as z from 'zod';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { classify, parseJson } from './errors.ts';
 import type { Failure } from './errors.ts';
 import { exchange } from './wire.ts';

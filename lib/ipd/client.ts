@@ -4,7 +4,7 @@
  * Holds the credentials; never retries by itself, but for one fresh token on a call without effects.
  */
 import * as z from 'zod';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import {
   ACCESS_KEY_BODY_LIMIT,
   createTokenSource,

@@ -5,7 +5,7 @@
  * https://support.huaweicloud.com/devg-apisign/api-sign-errorcode.html (APIGW.*, APIG.*).
  */
 import * as z from 'zod';
-import type { FailureCode } from '../errors.ts';
+import type { FailureCode } from '../domain/errors.ts';
 
 export type Verdict =
   /** `status` is "success"; what `result` holds is for the caller to read. `requestId`: what Huawei's support asks for. */

@@ -2,7 +2,7 @@
  * How whoever brings a file talks to the API: again after an answer that may be another one next time, and no more
  * after a few of those.
  */
-import { AppError, isProblemCode, problems } from '../../lib/errors.ts';
+import { AppError, isProblemCode, problems } from '../../lib/domain/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import type { Platform } from './platform.ts';
 import type { World } from './world.ts';

@@ -8,10 +8,10 @@ import {
   S3ServiceException,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { AppError } from '../../lib/errors.ts';
-import type { SignedPart } from '../../lib/signing.ts';
-import { stagingKey } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { AppError } from '../../lib/domain/errors.ts';
+import type { SignedPart } from '../../lib/storage/presigning.ts';
+import { stagingKey } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { createAsk } from './asking.ts';
 import type { Platform } from './platform.ts';
 import { caller } from './users.ts';

@@ -3,7 +3,7 @@
  * a call, after it or while the call is under way, stand still for any time, or have its clock set.
  * A dead container's calls never settle. It knows nothing of what is called.
  */
-import type { Clock } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
 import type { Dice } from './dice.ts';
 import type { Faults } from './faults.ts';
 import type { VirtualTime } from './virtual-time.ts';

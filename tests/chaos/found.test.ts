@@ -1,7 +1,7 @@
 /** What the simulation has found, each told again as a short story that needs no luck. */
 import { describe, expect, it } from '@jest/globals';
-import { stagingKey } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { stagingKey } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { createDice } from './dice.ts';
 import { createPlatform } from './platform.ts';
 import { issueIdOf, plainParts, play, projectId } from './users.ts';

@@ -3,10 +3,10 @@
  * one by one, and names them when it says that all is there. Nobody else can tell whether they make the file.
  */
 import { PutObjectCommand, S3ServiceException, UploadPartCommand } from '@aws-sdk/client-s3';
-import type { NamedPart } from '../../lib/arrival.ts';
-import { AppError } from '../../lib/errors.ts';
+import type { NamedPart } from '../../lib/uploads/stage.ts';
+import { AppError } from '../../lib/domain/errors.ts';
 import type { Services } from '../../lib/services.ts';
-import { stagingKey } from '../../lib/upload.ts';
+import { stagingKey } from '../../lib/domain/upload.ts';
 import { createAsk } from './asking.ts';
 import type { Bring } from './bringing.ts';
 import type { Platform } from './platform.ts';

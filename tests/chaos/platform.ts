@@ -2,10 +2,10 @@
  * The platform that runs the functions as serverless.yml says: `deliver` from the queue, five at once; `sweep` every
  * minute; the API's calls. A run that does not end is killed at its timeout, mostly.
  */
-import { AppError } from '../../lib/errors.ts';
-import { readMessage } from '../../lib/queue.ts';
-import type { Run } from '../../lib/sending.ts';
-import { uploadIdOf } from '../../lib/upload.ts';
+import { AppError } from '../../lib/domain/errors.ts';
+import { readMessage } from '../../lib/messaging/queue.ts';
+import type { Run } from '../../lib/delivery/send.ts';
+import { uploadIdOf } from '../../lib/domain/upload.ts';
 import type { QueueMessage } from './ends/queue.ts';
 import type { Worker, World } from './world.ts';
 

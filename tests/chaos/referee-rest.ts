@@ -2,8 +2,8 @@
  * The referee's other two questions, once everything has come to rest: was everybody told how their upload has ended,
  * and is anything left in storage that nobody will ask for? It reads and judges; it causes nothing.
  */
-import { isFinal, stagingKey, uploadIdOf } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { isFinal, stagingKey, uploadIdOf } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import type { NoticeMessage } from './ends/topic.ts';
 
 type Names = (id: string) => string;

@@ -3,8 +3,8 @@
  * It reads and judges; it knows no fault but those that excuse an upload from being delivered.
  */
 import type { Attachment } from '../../local/ipd/types.ts';
-import { isFinal } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { isFinal } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 
 export type Verdict = {
   uploads: number;

@@ -2,7 +2,7 @@
  * One schedule: a world drawn from a seed, its faults until they stop, then time for everything to come to rest, and
  * the referee's word. The same seed gives the same trace.
  */
-import type { Upload } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { createDice } from './dice.ts';
 import { drawProfile } from './faults.ts';
 import type { FaultKind } from './faults.ts';

@@ -4,7 +4,7 @@
  * tells. How a file gets into storage is in `bringing.ts`.
  */
 import { createHash } from 'node:crypto';
-import { AppError } from '../../lib/errors.ts';
+import { AppError } from '../../lib/domain/errors.ts';
 import { isWorthRepeating } from './asking.ts';
 import { createBringing } from './bringing.ts';
 import type { Bring } from './bringing.ts';

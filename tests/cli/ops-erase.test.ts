@@ -2,10 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { send } from '../../lib/ipd/wire.ts';
-import type { UploadRequest } from '../../lib/intake.ts';
-import { RECORD_SCHEMA } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
-import { scan } from '../../lib/sdk/scan.ts';
+import type { UploadRequest } from '../../lib/uploads/create.ts';
+import { RECORD_SCHEMA } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
+import { scan } from '../../lib/ledger/scan.ts';
 import { putFile } from '../support/answer.ts';
 import { operate } from '../support/operator.ts';
 import { openSession } from '../support/uppy-page.ts';

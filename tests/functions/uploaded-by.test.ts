@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { handler as attach } from '../../functions/attach.ts';
 import { handler as uploads } from '../../functions/uploads.ts';
-import { toMessage } from '../../lib/notices.ts';
+import { toMessage } from '../../lib/messaging/notices.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
 import { callHttp } from '../support/http-event.ts';
 import { bear, callUppy } from '../support/uppy-page.ts';

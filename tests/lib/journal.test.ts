@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createLedger } from '../../lib/ledger.ts';
-import { createUpload } from '../../lib/lifecycle.ts';
+import { createLedger } from '../../lib/ledger/uploads.ts';
+import { createUpload } from '../../lib/domain/lifecycle.ts';
 import type { Services } from '../../lib/services.ts';
-import type { Fields, Measures } from '../../lib/telemetry.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Fields, Measures } from '../../lib/runtime/telemetry.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { putFile } from '../support/answer.ts';
 import { collectTelemetry } from '../support/surroundings.ts';
 import { caller, issueId, oneRequest, projectId, startWorld } from '../support/world.ts';

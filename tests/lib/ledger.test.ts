@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { createLedger } from '../../lib/ledger.ts';
-import { cleaned, delivered, noticed } from '../../lib/endings.ts';
-import { createUpload, lookAgain } from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { createLedger } from '../../lib/ledger/uploads.ts';
+import { cleaned, delivered, noticed } from '../../lib/domain/endings.ts';
+import { createUpload, lookAgain } from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 

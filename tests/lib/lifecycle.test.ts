@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import * as lifecycle from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { every, fresh, HOUR, iso, legal, MINUTE, moment, policy, start } from './moves-samples.ts';
 
 const inParts: Upload = { ...fresh(), multipart: { uploadId: 'first', partSize: 5 } };

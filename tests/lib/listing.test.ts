@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import type { Caller } from '../../lib/intake.ts';
+import type { Caller } from '../../lib/uploads/create.ts';
 import { caller, issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 import { end, request } from './ways-to-end.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { createHash, randomBytes } from 'node:crypto';
-import { createReconciliation } from '../../lib/reconciliation.ts';
+import { createReconciliation } from '../../lib/delivery/reconcile.ts';
 import { caller, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 import { collectErrors } from '../support/surroundings.ts';

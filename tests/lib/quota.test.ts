@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { Caller } from '../../lib/intake.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Caller } from '../../lib/uploads/create.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { putFile } from '../support/answer.ts';
 import { oneRequest, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';

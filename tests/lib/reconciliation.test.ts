@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { send } from '../../lib/ipd/wire.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { inDoubt, lookUntilOver, onUpload } from '../support/doubts.ts';
 import { collectErrors } from '../support/surroundings.ts';
 import { startWorld } from '../support/world.ts';

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { S3Client, PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { createSigning } from '../../lib/signing.ts';
-import type { Signer } from '../../lib/sigv4.ts';
+import { createSigning } from '../../lib/storage/presigning.ts';
+import type { Signer } from '../../lib/storage/sigv4.ts';
 
 /** The AWS SDK signs the same: what it makes of the same request at the same time is the expected text. */
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678);

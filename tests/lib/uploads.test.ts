@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mayBeRetried } from '../../lib/upload.ts';
+import { mayBeRetried } from '../../lib/domain/upload.ts';
 import { putFile } from '../support/answer.ts';
 import { caller, oneRequest, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';

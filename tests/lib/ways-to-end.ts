@@ -1,8 +1,8 @@
 /** Ways for an upload to be over, or in doubt, without living through it; and the callers and requests around it. */
 import { expect } from '@jest/globals';
-import type { Caller, UploadRequest } from '../../lib/intake.ts';
-import { delivered } from '../../lib/endings.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Caller, UploadRequest } from '../../lib/uploads/create.ts';
+import { delivered } from '../../lib/domain/endings.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { caller, issueId, projectId } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 

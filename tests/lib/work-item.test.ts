@@ -3,9 +3,9 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { send } from '../../lib/ipd/wire.ts';
-import { createLedger } from '../../lib/ledger.ts';
-import { createUpload } from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { createLedger } from '../../lib/ledger/uploads.ts';
+import { createUpload } from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 

@@ -1,5 +1,5 @@
 /** Uploads whose answer was lost, and what becomes of them by the test's clock. */
-import type { Upload } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import type { World } from './world.ts';
 
 /** What happens to the next upload requests. */

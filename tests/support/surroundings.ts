@@ -1,7 +1,7 @@
 /** What a test puts in the place of real time and of logs. */
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../lib/clock.ts';
-import type { Fields, Measures, Telemetry } from '../../lib/telemetry.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
+import type { Fields, Measures, Telemetry } from '../../lib/runtime/telemetry.ts';
 
 /** Time that passes only when told to, or when somebody sleeps. */
 export function createTestClock(

@@ -10,7 +10,7 @@ const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
 /** What the newer version keeps in every record that it writes; the older one has never heard of it. */
 export const NOVELTY = { novelty: { since: 'the newer version' } };
 
-/** The line of lib/record.ts that makes a record's attributes. */
+/** The line of lib/ledger/record.ts that makes a record's attributes. */
 const OLDER = '{ ...others, ...record }';
 const NEWER = `{ ...others, ...record, ...${JSON.stringify(NOVELTY)} }`;
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { idle } from '../../bench/usage.ts';
 import { readService } from '../../local/template.ts';
-import { MEASURES } from '../../lib/telemetry.ts';
+import { MEASURES } from '../../lib/runtime/telemetry.ts';
 import { OURS, templateAlarms, templateResources } from '../support/alarms.ts';
 import { sectionsOf } from '../support/markdown.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readConfig } from '../../lib/config.ts';
+import { readConfig } from '../../lib/runtime/config.ts';
 import { readService, resourcesOf } from '../../local/template.ts';
 import type { Json } from '../../local/variables.ts';
 

@@ -5,8 +5,8 @@
  */
 import { openSync, readSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from '../../../lib/clock.ts';
-import type { Clock } from '../../../lib/clock.ts';
+import { systemClock } from '../../../lib/runtime/clock.ts';
+import type { Clock } from '../../../lib/runtime/clock.ts';
 
 /** How many milliseconds of the shared clock fit into a real one. */
 export const SPEED = 50;

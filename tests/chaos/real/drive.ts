@@ -2,7 +2,7 @@
  * Moves time: sweeps, hands out what the queue has, lets children die and stop as their fates are, and sets the clock
  * forward to the next thing that is due, until nothing is. Changes nothing else and judges nothing.
  */
-import type { Upload } from '../../../lib/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
 import { SPEED } from './clock.ts';
 import type { Ground } from './ground.ts';
 import type { Letter } from './mailbox.ts';

@@ -4,7 +4,7 @@
  * is the machine's and cannot be repeated.
  */
 import { createHash } from 'node:crypto';
-import { stagingKey } from '../../../lib/upload.ts';
+import { stagingKey } from '../../../lib/domain/upload.ts';
 import { storageEvent } from '../../support/queue-event.ts';
 import { createDice } from '../dice.ts';
 import { judgeNotices, judgeStorage } from '../referee-rest.ts';

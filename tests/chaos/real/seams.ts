@@ -10,8 +10,8 @@ import type { SNSClient } from '@aws-sdk/client-sns';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import type { Send, Sink } from '../../../lib/ipd/wire.ts';
-import { s3With } from '../../../lib/sdk/s3.ts';
-import { snsWith } from '../../../lib/sdk/sns.ts';
+import { s3With } from '../../../lib/storage/s3.ts';
+import { snsWith } from '../../../lib/messaging/sns.ts';
 import type { Surroundings } from '../../../lib/services.ts';
 
 /** In the order of a delivery; each means: right after that. */

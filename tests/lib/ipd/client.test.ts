@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
-import { systemClock } from '../../../lib/clock.ts';
+import { systemClock } from '../../../lib/runtime/clock.ts';
 import { createIpdClient } from '../../../lib/ipd/client.ts';
 import type { IpdOptions, UploadRequest } from '../../../lib/ipd/client.ts';
 import { frameOverhead } from '../../../lib/ipd/form.ts';

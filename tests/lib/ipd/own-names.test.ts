@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
-import { systemClock } from '../../../lib/clock.ts';
+import { systemClock } from '../../../lib/runtime/clock.ts';
 import { createIpdClient } from '../../../lib/ipd/client.ts';
 import type { IpdOptions } from '../../../lib/ipd/client.ts';
 import { send } from '../../../lib/ipd/wire.ts';

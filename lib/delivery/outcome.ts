@@ -1,0 +1,107 @@
+/**
+ * What becomes of an attempt, told from what was read, answered or thrown, and what the breaker learns from it.
+ * Pure: reads and sends nothing; writing an outcome down is the delivery's work.
+ */
+import { settlesDoubt } from '../domain/attempts.ts';
+import type { Setback } from '../domain/attempts.ts';
+import type { Contact } from '../pacing/breaker.ts';
+import { AppError, isFailureCode, isSetbackCode } from '../domain/errors.ts';
+import type { FailureCode } from '../domain/errors.ts';
+import { LIST_LIMIT } from '../ipd/client.ts';
+import type { Listing } from '../ipd/client.ts';
+import type { Failure } from '../ipd/errors.ts';
+import type { Finding, Match, Reading } from './reconcile.ts';
+import type { Delivering, Moment } from '../domain/upload.ts';
+
+/** What became of an attempt. */
+export type Outcome =
+  | ({ kind: 'ours' } & Match)
+  | { kind: 'accepted' }
+  | { kind: 'doubt'; detail: string }
+  | { kind: 'missed' }
+  | { kind: 'failed'; code: FailureCode; detail: string }
+  | ({ kind: 'set_back' } & Setback);
+
+/** What a reading of the work item says when it does not say that none is ours. */
+export function readingOf(
+  finding: Exclude<Finding, { kind: 'none' }>,
+  upload: Delivering,
+): Outcome | Failure {
+  switch (finding.kind) {
+    // A reading changes nothing, so whatever became of it is no doubt.
+    case 'ambiguous':
+      return { ...finding, kind: 'unavailable' };
+    case 'unproven':
+    case 'unread':
+      return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: true };
+    case 'unfinished':
+      return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: false };
+    case 'refused':
+      return upload.doubt === undefined
+        ? finding
+        : { kind: 'failed', code: 'outcome_unknown', detail: finding.detail };
+    default:
+      return finding;
+  }
+}
+
+/** Why nothing may be sent though no attachment is ours: a doubt that is not settled, or no room. */
+export function objectionTo({ doubt }: Delivering, { isFull }: Reading, moment: Moment): Outcome | undefined {
+  if (doubt === undefined) {
+    const detail = `${LIST_LIMIT} attachments are there already`;
+    return isFull ? { kind: 'failed', code: 'work_item_full', detail } : undefined;
+  }
+  if (!settlesDoubt(doubt, moment)) return { kind: 'missed' };
+  if (!doubt.accepted && !isFull) return undefined;
+  const detail = isFull
+    ? `the work item shows ${LIST_LIMIT} attachments, and none is ours`
+    : 'not in the list';
+  return { kind: 'failed', code: 'outcome_unknown', detail };
+}
+
+/** What IPD's answer comes to. A throttle is none: it is waited out. */
+export function toOutcome(result: Outcome | Exclude<Failure, { kind: 'throttled' }>): Outcome {
+  switch (result.kind) {
+    case 'refused':
+      return { kind: 'failed', code: result.code, detail: result.detail };
+    case 'ambiguous':
+      return { kind: 'doubt', detail: result.detail };
+    case 'locked_out':
+      return { kind: 'set_back', code: 'ipd_paused', detail: result.detail, counts: false };
+    case 'unavailable':
+    case 'token_dead':
+      return { kind: 'set_back', code: 'ipd_unavailable', detail: result.detail, counts: true };
+    default:
+      return result;
+  }
+}
+
+/** What an error of ours comes to. Throws any other again, and those that are neither a failure nor a setback. */
+export function outcomeOf(error: unknown): Outcome {
+  if (!(error instanceof AppError)) throw error;
+  const { code, message: detail } = error;
+  if (isFailureCode(code)) return { kind: 'failed', code, detail };
+  if (isSetbackCode(code)) return { kind: 'set_back', code, detail, counts: true };
+  throw error;
+}
+
+/** What the breaker learns from a list: it carries nothing of a user's but the number of a work item. */
+export function contactOfList(listed: Listing | Failure): Contact {
+  if (!('kind' in listed)) return 'listed';
+  switch (listed.kind) {
+    case 'locked_out':
+      return 'locked_out';
+    case 'unavailable':
+      return 'unreachable';
+    case 'ambiguous':
+      return 'list_failed';
+    default:
+      return 'listed';
+  }
+}
+
+/** What the breaker learns from an upload whose list was answered. */
+export function contactOfUpload(result: Outcome | Failure): Contact {
+  if (result.kind === 'locked_out') return 'locked_out';
+  return result.kind === 'unavailable' || result.kind === 'doubt' ? 'upload_failed' : 'answered';
+}

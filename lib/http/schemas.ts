@@ -1,0 +1,177 @@
+/**
+ * What a request for an upload may look like: the rules for every field, in words that say what to do.
+ * Pure schemas; whether the caller may do it is the intake's matter.
+ */
+import * as z from 'zod';
+import { isComposite } from '../ipd/form.ts';
+import { isSpoilt, toPlainText } from '../domain/plain-text.ts';
+
+const PAGE = 'must be a whole number from 1 to 100';
+const PART = 'must be a part number from 1 to 10000';
+
+/** As records have it: a text that is longer is no key of an index. Nothing was created before the epoch. */
+const startTime = z.iso.datetime({ precision: 3 }).refine((time) => Date.parse(time) >= 0);
+const cursorItem = z.object({ id: z.uuid(), createdAt: startTime });
+
+/** https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */
+const projectId = z
+  .string('must be a string')
+  .regex(/^[A-Za-z0-9]{32}$/, "must be the project's 32 letters and digits");
+const issueId = z
+  .string('must be a string, since it has more digits than a number can hold')
+  .regex(
+    /^[0-9]{18,19}$/,
+    "must be the work item's id of 18 or 19 digits, not the short number the console shows",
+  );
+
+const NAME = { length: 200, error: 'must have at most 200 characters' };
+
+const filename = z
+  .string('must be a string')
+  // A character, taken apart, has six of JavaScript's at most; what is longer than that need not be composed to be counted.
+  .max(6 * NAME.length, { error: NAME.error, abort: true })
+  .min(1, 'must not be empty')
+  .refine((name) => !isSpoilt(name), 'must be valid Unicode, without U+FFFD')
+  .refine((name) => !/\p{Cc}/u.test(name), 'must not contain control characters')
+  .refine(
+    (name) => !/[\\/]/.test(name) && name !== '.' && name !== '..',
+    'must be a bare name without a path',
+  )
+  .transform(toPlainText)
+  .refine((name) => Array.from(name).length <= NAME.length, NAME.error);
+
+/** https://www.rfc-editor.org/rfc/rfc9110#name-media-type */
+const contentType = z
+  .string('must be a string')
+  // What is far too long would be too long for the pattern, too.
+  .max(255, { error: 'must have at most 255 characters', abort: true })
+  .regex(
+    /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+( *; *[\w!#$&^.+-]+=([\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/,
+    'must be a media type such as image/png',
+  )
+  .refine(
+    (type) => !isComposite(type),
+    'must not be multipart/* or message/*, which IPD could read as several files: send application/octet-stream',
+  );
+
+const size = z
+  .int('must be a whole number of bytes')
+  .min(1, 'must be at least 1: an empty file cannot be attached');
+
+export const newUpload = z.strictObject(
+  {
+    projectId,
+    issueId,
+    filename,
+    contentType,
+    size,
+    sha256: z
+      .string('must be a string')
+      .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
+      .transform((hex) => hex.toLowerCase())
+      .optional(),
+    mode: z.enum(['auto', 'single', 'multipart'], "must be 'auto', 'single' or 'multipart'").optional(),
+  },
+  'must be a JSON object',
+);
+
+/** Which uploads to list; what is not known here is refused, since it would be ignored. */
+export const uploadsQuery = z.strictObject({
+  state: z.literal('open', "must be 'open', or left out for all").optional(),
+  projectId: projectId.optional(),
+  issueId: issueId.optional(),
+  limit: z.coerce.number(PAGE).int(PAGE).min(1, PAGE).max(100, PAGE).default(20),
+  cursor: z
+    .string()
+    .transform((text) => cursorItem.safeParse(parseCursor(text)).data)
+    .refine((position) => position !== undefined, 'must be the nextCursor of an earlier answer')
+    .optional(),
+});
+
+/** Where the next page begins, for a client to give back as it is. */
+export function toCursor({ id, createdAt }: z.infer<typeof cursorItem>): string {
+  return Buffer.from(JSON.stringify({ id, createdAt })).toString('base64url');
+}
+
+/** What a browser does not know, or names in its own way, is no reason to refuse a file. */
+const uppyType = z
+  .string('must be a string')
+  .nullish()
+  .transform((type) => contentType.safeParse(type).data ?? 'application/octet-stream');
+const uppyFile = { filename, type: uppyType };
+
+export const newSession = z.strictObject(
+  {
+    projectId,
+    issueId,
+    files: z
+      .array(z.strictObject({ name: filename, size, type: uppyType }))
+      .min(1, 'must name at least one file, or be left out')
+      .max(20, 'must name at most 20 files')
+      .optional(),
+  },
+  'must be a JSON object',
+);
+
+/** Uppy sends all of a file's metadata along; nothing of it is trusted, so nothing of it is read. */
+export const uppyQuery = z.object(uppyFile);
+export const uppyBody = z.object(uppyFile, 'must be a JSON object');
+
+export const keyQuery = z.object({ key: z.string("must be the upload's key") });
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const partPath = z.object({
+  partNumber: z.coerce.number(PART).int(PART).min(1, PART).max(10_000, PART),
+});
+
+export const namedParts = z
+  .object(
+    {
+      parts: z
+        .array(
+          z.object(
+            {
+              PartNumber: z.int(PART).min(1, PART).max(10_000, PART),
+              ETag: z.string('must be the ETag that storage gave'),
+            },
+            'must be {"PartNumber", "ETag"}',
+          ),
+          'must be the parts that make the file',
+        )
+        .min(1, 'must name the parts that make the file')
+        .max(10_000, 'must name at most 10000 parts')
+        .superRefine(refuseTwins),
+    },
+    'must be a JSON object',
+  )
+  .transform(({ parts }) => parts.map(({ PartNumber, ETag }) => ({ number: PartNumber, etag: ETag })));
+
+/** A file that came through IPD's own route. */
+export const attachRequest = z.object({
+  projectId,
+  issueId,
+  filename,
+  contentType,
+  bytes: z
+    .instanceof(Buffer)
+    .refine((bytes) => bytes.length > 0, 'must not be empty: an empty file cannot be attached'),
+});
+
+/** A part has one place in the file: who names it twice has lost count, so the rest of the list may be wrong, too. */
+function refuseTwins(parts: { PartNumber: number }[], context: z.RefinementCtx): void {
+  const seen = new Set<number>();
+  for (const [index, { PartNumber }] of parts.entries()) {
+    if (seen.has(PartNumber)) {
+      context.addIssue({ code: 'custom', path: [index, 'PartNumber'], message: 'must not be named twice' });
+    }
+    seen.add(PartNumber);
+  }
+}
+
+function parseCursor(text: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(text, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+}

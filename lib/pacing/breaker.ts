@@ -1,0 +1,297 @@
+/**
+ * One circuit breaker for all functions, kept in the ledger: when IPD is out, or does not accept our credentials, all
+ * deliveries wait without using up attempts, and one at a time tries whether it is back. Beside it stands the rate at
+ * which deliveries may start. Decides which delivery may speak to IPD, and how many; never speaks to it.
+ */
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import type { Clock } from '../runtime/clock.ts';
+import type { Ledger } from '../ledger/uploads.ts';
+import { nextRate } from '../domain/rate.ts';
+import type { Tries } from '../domain/rate.ts';
+import type { Telemetry } from '../runtime/telemetry.ts';
+
+/** How a visit to IPD went. A list carries nothing of a user's but the number of a work item, so its failure says more. */
+export type Contact =
+  /** It took or refused an upload: it works. */
+  | 'answered'
+  /** It answered the list, and was asked no more. */
+  | 'listed'
+  /** The list came to nothing at IPD, or before it. */
+  | 'list_failed'
+  | 'unreachable'
+  /** The list was answered, the upload was not: IPD may be ill, or the file. */
+  | 'upload_failed'
+  | 'locked_out'
+  /** IPD was not asked. */
+  | 'none';
+
+/** Who comes, and what for. Without `until` (the end of the lease) it never tries whether IPD is back. */
+export type Visitor = {
+  owner?: string | undefined;
+  issueId: string;
+  until?: number;
+  /** The sweep gave it a slot. What comes by itself waits for one while the rate is reduced. */
+  isPaced?: boolean;
+};
+
+/** `open` until a moment (milliseconds); `half_open`: one delivery is let through to try. `rate`: absent unless reduced. */
+export type BreakerView = { state: 'closed' | 'open' | 'half_open'; until?: number; rate?: number };
+
+export type Gate =
+  /** IPD must not be asked before this moment. */
+  | { kind: 'closed'; until: number }
+  /** The rate is reduced: the sweep gives the slots. */
+  | { kind: 'slow' }
+  /** `leave` reports how it went, exactly once, and tells how things stand then. */
+  | { kind: 'free'; leave: (contact: Contact, tries?: Tries) => Promise<BreakerView> };
+
+export type Breaker = ReturnType<typeof createBreaker>;
+
+/** So many outages without an answer in between, over all functions, are no accident. */
+const OUTAGES_TO_OPEN = 5;
+/** How many of the last ones are kept. */
+const OUTAGES_KEPT = 20;
+/** It stays open for this long, twice as long each time, up to the longest. */
+const OPEN_MS = { first: 30_000, longest: 300_000 };
+/** Five refused signatures lock an access key for five minutes: https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-0001.html */
+const LOCK_OUT_MS = 310_000;
+const MAX_CONFLICTS = 10;
+const MINUTE = 60_000;
+/** A counter is read in the minute after its own. */
+const COUNTER_KEPT_MS = 60 * MINUTE;
+
+const STATE = 'breaker';
+const outage = z.object({
+  /** A hash: which users met it does not matter, only how many. */
+  owner: z.string().optional(),
+  issueId: z.string(),
+  call: z.enum(['connection', 'list', 'upload']),
+});
+type Outage = z.infer<typeof outage>;
+
+const stateItem = z.object({
+  version: z.int(),
+  /** How many outages there are in `met`: an older version reads this one. */
+  outages: z.int(),
+  /** What has failed since IPD answered the same call. */
+  met: z.array(outage).default([]),
+  /** How often it was opened without an answer in between. */
+  openings: z.int(),
+  openUntil: z.int().optional(),
+  /** One delivery tries until then at the longest. */
+  probeUntil: z.int().optional(),
+  /** Deliveries a minute, while they are fewer than the setting says. */
+  rate: z.int().optional(),
+  /** Since when deliveries count their tries: since a throttle. Without one, none spends a write on that. */
+  countingSince: z.int().optional(),
+  /** The last minute since the epoch whose counts are in the rate. */
+  ratedMinute: z.int().optional(),
+});
+type State = z.infer<typeof stateItem>;
+
+const triesItem = z.object({ tries: z.int(), throttled: z.int() });
+const NO_TRIES: Tries = { tries: 0, throttled: 0 };
+const CLOSED: State = { version: 0, outages: 0, met: [], openings: 0 };
+
+export function createBreaker({
+  ledger,
+  clock,
+  telemetry,
+}: {
+  ledger: Ledger;
+  clock: Clock;
+  telemetry: Telemetry;
+}) {
+  async function read(): Promise<State> {
+    const item = await ledger.readState(STATE);
+    return item === undefined ? CLOSED : stateItem.parse(item);
+  }
+
+  async function view(): Promise<BreakerView> {
+    return viewOf(await read(), clock.now());
+  }
+
+  /** May this visitor speak to IPD now? One that may and dies keeps the others out until its lease ends, if it was to try. */
+  async function enter({ owner, issueId, until, isPaced = true }: Visitor): Promise<Gate> {
+    const state = await read();
+    const now = clock.now();
+    let probeUntil: number | undefined;
+    if (state.openUntil !== undefined) {
+      const busyUntil = Math.max(state.openUntil, state.probeUntil ?? 0);
+      if (now < busyUntil) return { kind: 'closed', until: busyUntil };
+      if (until === undefined) return { kind: 'closed', until: now };
+      probeUntil = until;
+      if (!(await write(state, { ...state, probeUntil }))) return { kind: 'closed', until };
+    } else if (state.rate !== undefined && !isPaced) {
+      return { kind: 'slow' };
+    }
+    const isQuiet = state.met.length === 0 && state.openUntil === undefined;
+    const leave = async (contact: Contact, tries = NO_TRIES): Promise<BreakerView> => {
+      const isCounted = tries.throttled > 0 || state.countingSince !== undefined;
+      if (isCounted && tries.tries > 0) await count(tries);
+      const beginsCounting = tries.throttled > 0 && state.countingSince === undefined;
+      const isWell = contact === 'answered' || contact === 'listed' || contact === 'none';
+      if (isQuiet && isWell && !beginsCounting) return { state: 'closed' };
+      return record({ contact, probeUntil, beginsCounting, owner: owner && hashOf(owner), issueId });
+    };
+    return { kind: 'free', leave };
+  }
+
+  async function record(visit: Visit): Promise<BreakerView> {
+    const { contact } = visit;
+    const { before, next } = await change((state) => after(state, visit, clock.now()));
+    if (contact === 'locked_out') telemetry.measure({ AuthenticationFailures: 1 });
+    const { openUntil } = next;
+    if (openUntil !== before.openUntil) {
+      const words = openUntil === undefined ? 'breaker closed' : 'breaker opened';
+      telemetry.warn(words, { contact, openUntil, ...summaryOf(next.met) });
+    }
+    return viewOf(next, clock.now());
+  }
+
+  /**
+   * The view of the sweep, which sets the rate by what the minute before met. A minute in which counting began is left
+   * out, since what came before its first throttle was not counted.
+   */
+  async function pace(full: number): Promise<BreakerView> {
+    const state = await read();
+    const minute = Math.floor(clock.now() / MINUTE) - 1;
+    const { countingSince, ratedMinute = 0 } = state;
+    const isCounted = countingSince !== undefined && countingSince <= minute * MINUTE;
+    if (!isCounted || ratedMinute >= minute) return viewOf(state, clock.now());
+    const tries = triesItem.parse((await ledger.readState(counterOf(minute))) ?? NO_TRIES);
+    const { next } = await change((before) => {
+      const rate = nextRate({ rate: before.rate, full }, tries);
+      const isOver = rate === undefined && tries.throttled === 0;
+      const counting = isOver ? undefined : { countingSince: before.countingSince, ratedMinute: minute };
+      return { ...before, countingSince: undefined, ratedMinute: undefined, ...counting, rate };
+    });
+    if (next.rate !== state.rate) {
+      telemetry.warn('delivery rate changed', { ...tries, from: state.rate ?? full, to: next.rate ?? full });
+    }
+    return viewOf(next, clock.now());
+  }
+
+  async function count({ tries, throttled }: Tries): Promise<void> {
+    const minute = Math.floor(clock.now() / MINUTE);
+    await ledger.addToState(counterOf(minute), { tries, throttled }, (minute + 1) * MINUTE + COUNTER_KEPT_MS);
+  }
+
+  /** Writes the next state. Where other writers were faster each time, nothing is written: theirs is as good. */
+  async function change(move: (state: State) => State): Promise<{ before: State; next: State }> {
+    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
+      const before = await read();
+      const next = move(before);
+      if (await write(before, next)) return { before, next };
+    }
+    const present = await read();
+    return { before: present, next: present };
+  }
+
+  async function write(seen: State, next: State): Promise<boolean> {
+    return ledger.writeState(STATE, seen.version, next);
+  }
+
+  return { enter, view, pace };
+}
+
+type Visit = {
+  contact: Contact;
+  owner: string | undefined;
+  issueId: string;
+  /** What it wrote down when it was let through to try. */
+  probeUntil: number | undefined;
+  beginsCounting: boolean;
+};
+
+/** Pure: the state after one visit to IPD. */
+function after(before: State, visit: Visit, now: number): State {
+  const { contact } = visit;
+  const countingSince = before.countingSince ?? (visit.beginsCounting ? now : undefined);
+  const state = { ...before, countingSince };
+  // Only the one that tries gives the trial back.
+  const isProbe = visit.probeUntil !== undefined && visit.probeUntil === state.probeUntil;
+  const givenBack = isProbe ? { ...state, probeUntil: undefined } : state;
+  if (contact === 'none') return givenBack;
+  const met = metAfter(state.met, visit, isProbe);
+  const known = { ...givenBack, met, outages: met.length };
+  if (contact === 'locked_out') return opened(known, now + LOCK_OUT_MS);
+  const isOpen = state.openUntil !== undefined && now < state.openUntil;
+  // What no outage has opened is a lock-out, which only time ends.
+  if (isOpen && !isOutage(state.met)) return known;
+  if (!isOutage(met)) return { ...known, openings: 0, openUntil: undefined, probeUntil: undefined };
+  // Uploads fail and a list was answered: that says nothing of uploads, so another delivery has to try.
+  if (isOpen || contact === 'listed') return known;
+  return opened(known, now + Math.min(OPEN_MS.first * 2 ** state.openings, OPEN_MS.longest));
+}
+
+/** What IPD has failed to answer since it answered the same call. */
+function metAfter(met: Outage[], { contact, owner, issueId }: Visit, isProbe: boolean): Outage[] {
+  const ofUploads = met.filter(({ call }) => call === 'upload');
+  const add = (before: Outage[], call: Outage['call']): Outage[] =>
+    [...before, { owner, issueId, call }].slice(-OUTAGES_KEPT);
+  switch (contact) {
+    case 'answered':
+      return [];
+    case 'listed':
+      return ofUploads;
+    case 'unreachable':
+      return add(met, 'connection');
+    case 'list_failed':
+      return add(met, 'list');
+    case 'upload_failed':
+      // Its list may have been answered long ago; that of the one that tries was not.
+      return add(isProbe ? ofUploads : met, 'upload');
+    case 'locked_out':
+    case 'none':
+      return met;
+  }
+}
+
+/**
+ * A user's files can make uploads fail, and a work item its list. So an outage is one only when different owners meet it
+ * at different work items; or when the lists of different work items fail, which carry nothing of a user's; or when
+ * there is no connection.
+ */
+function isOutage(met: Outage[]): boolean {
+  const isEnough = (some: Outage[]): boolean => some.length >= OUTAGES_TO_OPEN;
+  const owners = new Set(met.flatMap(({ owner }) => owner ?? []));
+  const lists = met.filter(({ call }) => call !== 'upload');
+  return (
+    (isEnough(met) && owners.size > 1 && workItemsOf(met).size > 1) ||
+    (isEnough(lists) && workItemsOf(lists).size > 1) ||
+    isEnough(met.filter(({ call }) => call === 'connection'))
+  );
+}
+
+function workItemsOf(met: Outage[]): Set<string> {
+  return new Set(met.map(({ issueId }) => issueId));
+}
+
+function opened(state: State, until: number): State {
+  return {
+    ...state,
+    openings: Math.min(state.openings + 1, 10),
+    openUntil: Math.max(state.openUntil ?? 0, until),
+    probeUntil: undefined,
+  };
+}
+
+function viewOf({ openUntil, probeUntil, rate }: State, now: number): BreakerView {
+  const reduced = rate === undefined ? {} : { rate };
+  if (openUntil === undefined) return { state: 'closed', ...reduced };
+  if (now < openUntil) return { state: 'open', until: openUntil, ...reduced };
+  return { state: 'half_open', until: probeUntil ?? openUntil, ...reduced };
+}
+
+function summaryOf(met: Outage[]) {
+  const owners = new Set(met.flatMap(({ owner }) => owner ?? []));
+  return { outages: met.length, owners: owners.size, workItems: workItemsOf(met).size };
+}
+
+const counterOf = (minute: number): string => `tries#${minute}`;
+
+function hashOf(owner: string): string {
+  return createHash('sha256').update(owner).digest('hex').slice(0, 16);
+}
