@@ -14,15 +14,15 @@ import {
 import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
 import { attachRequest } from '../lib/http/schemas.ts';
 import { toIpdAnswer } from '../lib/http/resource.ts';
-// Every call stores and queues: the SDK for that is loaded at the start, not within the first call.
-import '../lib/storage/s3.ts';
-import '../lib/messaging/sqs.ts';
-import { services } from '../lib/services.ts';
+import { loadAhead, services } from '../lib/services.ts';
 import { readUploadForm } from '../lib/http/upload-form.ts';
 
 /** The gateway gives up after 30 s; until then the caller may have an answer. */
 const WAIT_MS = 25_000;
 const MARGIN_MS = 3_000;
+
+// Every call stores and queues: the SDK for that is loaded at the start, not within the first call.
+await loadAhead('storage', 'queue');
 
 export const handler = middy<HttpEvent, HttpResult>()
   .use(bindIds())

@@ -1,8 +1,8 @@
 /** Every minute: does what is due. */
 import middy from '@middy/core';
 import type { Context, ScheduledEvent } from 'aws-lambda';
-import { services } from '../lib/services.ts';
 import { bindCall } from '../lib/runtime/telemetry.ts';
+import { services } from '../lib/services.ts';
 
 /** Time to finish what was begun when the work has to stop. */
 const MARGIN_MS = 10_000;

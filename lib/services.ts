@@ -149,6 +149,16 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
+const LOADERS = {
+  storage: () => import('./storage/s3.ts'),
+  queue: () => import('./messaging/sqs.ts'),
+};
+
+/** Loads SDKs that every call needs while the function starts, which costs less than within the first call. */
+export async function loadAhead(...parts: (keyof typeof LOADERS)[]): Promise<void> {
+  await Promise.all(parts.map((part) => LOADERS[part]()));
+}
+
 /** DynamoDB as the ledger speaks to it. */
 export function createDocuments(): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(new DynamoDBClient({}), {

@@ -12,7 +12,8 @@ import { createIpdClient } from '../../lib/ipd/client.ts';
 import type { Attachment, WorkItem } from '../../lib/ipd/client.ts';
 import { parseJson, redact } from '../../lib/ipd/errors.ts';
 import { readText, send } from '../../lib/ipd/wire.ts';
-import type { Send, Sink } from '../../lib/ipd/wire.ts';
+import type { Send } from '../../lib/ipd/wire.ts';
+import type { Sink } from '../../lib/runtime/stream.ts';
 import { fetchSecret } from '../../lib/services.ts';
 
 export type Auth = 'aksk' | 'token';

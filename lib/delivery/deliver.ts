@@ -4,7 +4,9 @@
  * what was not surely refused is looked for before it is ever sent again.
  */
 import * as attempts from '../domain/attempts.ts';
-import type { Breaker, BreakerView, Contact } from '../pacing/breaker.ts';
+import type { Breaker, BreakerView } from '../pacing/breaker.ts';
+import { contactOfList } from '../pacing/contact.ts';
+import type { Contact } from '../pacing/contact.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import { AppError } from '../domain/errors.ts';
@@ -13,8 +15,9 @@ import type { IpdClient } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
-import { contactOfList, contactOfUpload, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
+import { contactOfUpload, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
+import { readMessage } from '../messaging/queue.ts';
 import type { Arrival, Request } from '../messaging/queue.ts';
 import type { Tries } from '../domain/rate.ts';
 import type { Reconciliation } from './reconcile.ts';
@@ -59,6 +62,14 @@ export function createDelivery(parts: {
   const { ledger, staging, breaker, reconciliation, sending, scanGate, closing } = parts;
   const { ipd, clock, policy, telemetry } = parts;
   const moment = () => ({ now: clock.now(), policy });
+
+  /** A message of the delivery queue: a request, or storage's news. What it asks for may be done already. */
+  async function onMessage(body: string, run: Run): Promise<void> {
+    const message = readMessage(body);
+    if (message === undefined) telemetry.warn('message of unknown form ignored');
+    else if ('request' in message) await onRequest(message.request, run);
+    else for (const arrival of message.arrivals) await onArrival(arrival, run);
+  }
 
   /** Does what a queue message asked for, if it is still to be done. Rejects only when the ledger or the storage cannot be reached. */
   async function onRequest({ uploadId, attempt, isArrival }: Request, run: Run): Promise<void> {
@@ -318,7 +329,7 @@ export function createDelivery(parts: {
     return after;
   }
 
-  return { onRequest, onArrival };
+  return { onMessage, onRequest, onArrival };
 }
 
 /** A client whose lists tell the breaker something: only what was answered last counts, not what came of it. */

@@ -4,11 +4,10 @@
  */
 import { settlesDoubt } from '../domain/attempts.ts';
 import type { Setback } from '../domain/attempts.ts';
-import type { Contact } from '../pacing/breaker.ts';
+import type { Contact } from '../pacing/contact.ts';
 import { AppError, isFailureCode, isSetbackCode } from '../domain/errors.ts';
 import type { FailureCode } from '../domain/errors.ts';
 import { LIST_LIMIT } from '../ipd/client.ts';
-import type { Listing } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
 import type { Finding, Match, Reading } from './reconcile.ts';
 import type { Delivering, Moment } from '../domain/upload.ts';
@@ -83,21 +82,6 @@ export function outcomeOf(error: unknown): Outcome {
   if (isFailureCode(code)) return { kind: 'failed', code, detail };
   if (isSetbackCode(code)) return { kind: 'set_back', code, detail, counts: true };
   throw error;
-}
-
-/** What the breaker learns from a list: it carries nothing of a user's but the number of a work item. */
-export function contactOfList(listed: Listing | Failure): Contact {
-  if (!('kind' in listed)) return 'listed';
-  switch (listed.kind) {
-    case 'locked_out':
-      return 'locked_out';
-    case 'unavailable':
-      return 'unreachable';
-    case 'ambiguous':
-      return 'list_failed';
-    default:
-      return 'listed';
-  }
 }
 
 /** What the breaker learns from an upload whose list was answered. */

@@ -8,7 +8,7 @@ import { AppError } from '../domain/errors.ts';
 import type { IpdClient, Stored } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
 import { safeName } from '../ipd/form.ts';
-import type { Sink } from '../ipd/wire.ts';
+import type { Sink } from '../runtime/stream.ts';
 import type { Ledger, Move } from '../ledger/uploads.ts';
 import * as attempts from '../domain/attempts.ts';
 import type { Staging } from '../storage/staged-files.ts';

@@ -3,13 +3,14 @@
  * Pure; names no owner, no lease and nothing of storage but the URL that was signed for the caller.
  */
 import { AppError, isProblemCode } from '../domain/errors.ts';
-import { isFinal, mayBeRetried } from '../domain/upload.ts';
+import { summaryOf } from '../domain/summary.ts';
+import { isFinal } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
 import type { View } from '../uploads/manage.ts';
 
 /** The body of every answer about one upload: ids are strings, times ISO 8601, sizes bytes. */
 export function toResource({ upload, bytesStored, invitation }: View) {
-  const { size, attachment, error } = toOutcome(upload);
+  const { size, attachment, error } = summaryOf(upload);
   const { multipart } = upload;
   return {
     id: upload.id,
@@ -44,23 +45,6 @@ export function toResource({ upload, bytesStored, invitation }: View) {
 export function etagOf({ upload, bytesStored }: View): string {
   const isUnderWay = upload.status === 'awaiting_upload' && upload.multipart !== undefined;
   return isUnderWay ? `"${upload.version}-${bytesStored}"` : `"${upload.version}"`;
-}
-
-/** How an upload stands or has ended; the size is null as long as nobody knows it. */
-export function toOutcome(upload: Upload) {
-  return {
-    size: upload.maxSize === undefined ? upload.size : null,
-    attachment: upload.status === 'delivered' ? { id: upload.attachmentId, reason: upload.reason } : null,
-    error: upload.error
-      ? {
-          code: upload.error.code,
-          message: upload.error.message,
-          detail: upload.error.detail,
-          retryable: mayBeRetried(upload),
-          at: upload.error.at,
-        }
-      : null,
-  };
 }
 
 /** Seconds until it is worth asking again; undefined when nothing will change by itself. */

@@ -3,7 +3,7 @@
  * Pure schemas; whether the caller may do it is the intake's matter.
  */
 import * as z from 'zod';
-import { isComposite } from '../ipd/form.ts';
+import { isComposite } from '../domain/content-type.ts';
 import { isSpoilt, toPlainText } from '../domain/plain-text.ts';
 
 const PAGE = 'must be a whole number from 1 to 100';

@@ -17,7 +17,8 @@ import { classify } from './errors.ts';
 import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
 import { describeFailure, isUnconnected, readText } from './wire.ts';
-import type { Send, Sink, Source, WireAnswer } from './wire.ts';
+import type { Sink, Source } from '../runtime/stream.ts';
+import type { Send, WireAnswer } from './wire.ts';
 
 export type Credentials = { accessKey?: AccessKey | undefined; user?: IamUser | undefined };
 

@@ -5,18 +5,8 @@
  */
 import http from 'node:http';
 import https from 'node:https';
-
-/**
- * Takes a chunk; a promise tells that it takes no more until that has resolved. Throws `abandoned` once nobody takes
- * anything any more.
- */
-export type Sink = (chunk: Uint8Array) => Promise<void> | undefined;
-
-/**
- * Pours all its bytes into a sink, chunk by chunk as they come: one that waits costs memory and CPU. The signal aborts,
- * with `abandoned`, when the exchange is over.
- */
-export type Source = (sink: Sink, signal: AbortSignal) => Promise<void>;
+import { abandoned } from '../runtime/stream.ts';
+import type { Source } from '../runtime/stream.ts';
 
 export type WireRequest = {
   method: string;
@@ -38,9 +28,6 @@ export type WireAnswer = {
 export type Send = (request: WireRequest) => Promise<WireAnswer>;
 
 export type TextAnswer = { status: number; headers: Record<string, string | undefined>; text: string };
-
-/** What ends a source when the exchange is over before the body is. */
-export const abandoned = new Error('the exchange is over');
 
 /** An answer that is longer than any that we can use is cut here. */
 const MAX_TEXT_BYTES = 1024 * 1024;

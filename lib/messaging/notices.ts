@@ -3,7 +3,7 @@
  * carries the same deduplication id. Decides nothing about when; a message that fails to be sent throws.
  * https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
  */
-import { toOutcome } from '../http/resource.ts';
+import { summaryOf } from '../domain/summary.ts';
 import type { Sns } from './sns.ts';
 import type { Notice, Upload } from '../domain/upload.ts';
 
@@ -41,7 +41,7 @@ export function createNotices({ sns, topicArn }: { sns: () => Promise<Sns>; topi
 export function toMessage(upload: Upload, { type, at }: Notice) {
   const { id, owner, uploadedBy, projectId, issueId, filename, contentType, sha256, status, createdAt } =
     upload;
-  const { size, attachment, error } = toOutcome(upload);
+  const { size, attachment, error } = summaryOf(upload);
   return {
     version: VERSION,
     type,

@@ -8,23 +8,9 @@ import * as z from 'zod';
 import type { Clock } from '../runtime/clock.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import { nextRate } from '../domain/rate.ts';
+import type { Contact } from './contact.ts';
 import type { Tries } from '../domain/rate.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-
-/** How a visit to IPD went. A list carries nothing of a user's but the number of a work item, so its failure says more. */
-export type Contact =
-  /** It took or refused an upload: it works. */
-  | 'answered'
-  /** It answered the list, and was asked no more. */
-  | 'listed'
-  /** The list came to nothing at IPD, or before it. */
-  | 'list_failed'
-  | 'unreachable'
-  /** The list was answered, the upload was not: IPD may be ill, or the file. */
-  | 'upload_failed'
-  | 'locked_out'
-  /** IPD was not asked. */
-  | 'none';
 
 /** Who comes, and what for. Without `until` (the end of the lease) it never tries whether IPD is back. */
 export type Visitor = {

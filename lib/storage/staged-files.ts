@@ -7,7 +7,7 @@ import { finished } from 'node:stream/promises';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { createCollector } from '../runtime/garbage.ts';
-import type { Sink } from '../ipd/wire.ts';
+import type { Sink } from '../runtime/stream.ts';
 import { refusalOf } from '../runtime/aws-errors.ts';
 import type { S3 } from './s3.ts';
 import type { StagedObject } from '../domain/upload.ts';

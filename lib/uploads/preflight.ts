@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { LIST_LIMIT } from '../ipd/client.ts';
 import type { IpdClient } from '../ipd/client.ts';
-import { contactOfList } from '../delivery/outcome.ts';
+import { contactOfList } from '../pacing/contact.ts';
 import type { Quota } from '../pacing/quota.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 

@@ -3,7 +3,7 @@
  * It breaks by whatever the caller names, by the caller's signal, or when it stands still for too long; what was
  * buffered by then arrives or not. It knows nothing of what is said on it.
  */
-import { abandoned } from '../../lib/ipd/wire.ts';
+import { abandoned } from '../../lib/runtime/stream.ts';
 import type { Container } from './container.ts';
 import type { VirtualTime } from './virtual-time.ts';
 

@@ -3,7 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../lib/runtime/clock.ts';
-import type { Sink } from '../../lib/ipd/wire.ts';
+import type { Sink } from '../../lib/runtime/stream.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { startBrokenLine } from '../support/broken-line.ts';
 import type { Break } from '../support/broken-line.ts';

@@ -1,5 +1,5 @@
 /** Files on their way, for tests that think in bytes. */
-import type { Sink, Source } from '../../lib/ipd/wire.ts';
+import type { Sink, Source } from '../../lib/runtime/stream.ts';
 
 /** A source of these chunks. */
 export function sourceOf(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Source {
