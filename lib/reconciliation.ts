@@ -264,7 +264,7 @@ export function createReconciliation(parts: {
   /** A person has to look at the work item in our place. */
   function reportUnchecked(upload: Upload, error: unknown): void {
     telemetry.error('a second copy cannot be looked for', error, { uploadId: upload.id });
-    telemetry.measure({ Unhandled: 1 });
+    telemetry.measure({ Contradictions: 1 });
   }
 
   return { look, checkNamed, own, recheck, reportContradiction };

@@ -158,7 +158,7 @@ export function createSweep(parts: {
   async function giveUpRecheck(upload: Upload): Promise<void> {
     const why = new Error('the work item could not be read, or was never free, in time');
     telemetry.error('a second copy cannot be looked for', why, { uploadId: upload.id });
-    telemetry.measure({ Unhandled: 1 });
+    telemetry.measure({ Contradictions: 1 });
     const { upload: after } = await ledger.change(upload, endings.rechecked);
     await closing.close(after);
   }
