@@ -7,8 +7,9 @@ import { findTooShort } from '../lib/runtime/retention.ts';
 import { count, findMisplaced, functionSettings, givenOf, problemsOf } from '../lib/runtime/settings.ts';
 import type { Environment } from '../lib/runtime/settings.ts';
 
-/** A deploy of a stage to a region; or the embedded stack, which brings what it is not given. */
-export type Place = { kind: 'deploy'; stage: string; region: string } | { kind: 'local' };
+/** A deploy of a stage to a region; or the embedded stack, which brings what it is not given and has `others` of its own. */
+export type Place =
+  { kind: 'deploy'; stage: string; region: string } | { kind: 'local'; others: readonly string[] };
 
 /** https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
 const LOG_RETENTION = [
@@ -79,7 +80,10 @@ export function findProblems(env: Environment, place: Place): string[] {
       (name) => `${name}: is empty: give it a value, or unset it for the default`,
     ),
     ...(place.kind === 'deploy' ? findUndeployable(given, place) : []),
-    ...findMisspelt(Object.keys(given)),
+    ...findMisspelt(Object.keys(given), [
+      ...Object.keys(deploySettings.shape),
+      ...(place.kind === 'local' ? place.others : []),
+    ]),
   ];
 }
 
@@ -90,6 +94,9 @@ function findUndeployable(
 ): string[] {
   const { ISSUER_URL, ALARM_TOPIC_ARN } = given;
   const problems: string[] = [];
+  if (given['PROJECTS_CLAIM'] !== undefined && given['IPD_PROJECTS'] !== undefined) {
+    problems.push('IPD_PROJECTS: has no effect beside PROJECTS_CLAIM: leave one of them out');
+  }
   if (ISSUER_URL === undefined) problems.push(`ISSUER_URL: is missing: it ${ISSUER}`);
   else if (ISSUER_URL.startsWith('http:')) problems.push(`ISSUER_URL: API Gateway needs https: it ${ISSUER}`);
   const topicRegion = ALARM_TOPIC_ARN?.split(':')[3] ?? region;
@@ -110,8 +117,7 @@ function findUndeployable(
 }
 
 /** Names that are none of ours, but look like one. */
-function findMisspelt(names: string[]): string[] {
-  const ours = Object.keys(deploySettings.shape);
+function findMisspelt(names: string[], ours: string[]): string[] {
   return names.flatMap((name) => {
     if (ours.includes(name)) return [];
     const written = name.toUpperCase();

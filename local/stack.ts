@@ -70,7 +70,10 @@ export async function startStack(options: StackOptions) {
 
 async function assemble(options: StackOptions, stops: Stops) {
   const env = { ...process.env, ...options.environment };
-  const problems = findProblems(env, { kind: 'local' });
+  const variables = Object.values(PARTS).map(({ variable }) => variable);
+  // PORT alone is like too many names of other programs.
+  const others = variables.filter((name) => name.includes('_'));
+  const problems = findProblems(env, { kind: 'local', others });
   if (problems.length > 0) throw new Error(problems.join('\n'));
   const directory = options.serviceDirectory ?? join(import.meta.dirname, '..');
   const { provider, functions } = readService({ directory, env });

@@ -16,6 +16,9 @@ const dataDirectory = resolve(
 );
 /** Another directory with a serverless.yml, for tests. */
 const [, , serviceDirectory] = process.argv;
+/** What a command in another terminal needs to find this stack. */
+const { LOCAL_DATA_DIRECTORY } = process.env;
+const prefix = LOCAL_DATA_DIRECTORY ? `LOCAL_DATA_DIRECTORY=${dataDirectory} ` : '';
 const stackFile = join(dataDirectory, 'stack.json');
 const keysFile = join(dataDirectory, 'keys.env');
 const settingsFile = join(dataDirectory, 'settings.json');
@@ -54,7 +57,7 @@ async function main(): Promise<void> {
   await writePrivateFile(keysFile, toEnvFile(stack.operatorEnvironment));
   await writePrivateFile(stackFile, `${JSON.stringify(stack.urls, null, 2)}\n`);
   for (const [name, url] of Object.entries(stack.urls)) console.log(`${name.padEnd(12)} ${url}`);
-  console.log('npm run upload -- FILE… sends a file here');
+  console.log(`${prefix}npm run upload -- FILE… sends a file here`);
   console.log(`${'page'.padEnd(12)} ${stack.urls.apiUrl}/`);
   console.log('ready');
   isReady = true;

@@ -14,6 +14,7 @@ import type { SetbackCode } from '../domain/errors.ts';
 import type { IpdClient } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
 import type { Ledger } from '../ledger/uploads.ts';
+import * as endings from '../domain/endings.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { contactOfUpload, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
@@ -22,7 +23,7 @@ import type { Arrival, Request } from '../messaging/queue.ts';
 import type { Tries } from '../domain/rate.ts';
 import type { Reconciliation } from './reconcile.ts';
 import type { ScanGate } from './scan-gate.ts';
-import { throttleDelay } from '../domain/schedule.ts';
+import { busyDelay, throttleDelay } from '../domain/schedule.ts';
 import type { Run, Sending } from './send.ts';
 import type { Staging } from '../storage/staged-files.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
@@ -35,7 +36,6 @@ const LEASE_SLACK_MS = 5_000;
 const PAUSE_IN_PLACE_MS = 10_000;
 /** With less than this left, it makes room all the same. What waits for the breaker comes back spread over as much. */
 const PATIENCE_MS = 30_000;
-const WORK_ITEM_PAUSE_MS = 15_000;
 
 /** Makes an upload the holder's, where it may be delivered. */
 type Claiming = (upload: Upload, right: attempts.Claim) => Upload | undefined;
@@ -99,18 +99,23 @@ export function createDelivery(parts: {
 
   /** The look for a second copy; what keeps it away now is tried when the sweep comes back to it. */
   async function recheck(upload: Upload, { killedAt, signal }: Run): Promise<void> {
+    if (!endings.isRecheckDue(upload, clock.now())) return;
     const until = killedAt + LEASE_SLACK_MS;
     const gate = await breaker.enter({ owner: upload.owner, issueId: upload.issueId, until });
     if (gate.kind !== 'free') return;
-    let contact: Contact = 'none';
+    const visit: Visit = { contact: 'none', tries: { tries: 0, throttled: 0 } };
     try {
       const client = await connect().catch(() => undefined);
       if (client === undefined) return;
       const watched = watchList(client);
-      await reconciliation.recheck(watched.client, upload, { until, signal });
-      contact = watched.contact();
+      const finding = await reconciliation.recheck(watched.client, upload, { until, signal });
+      visit.contact = watched.contact();
+      visit.tries = {
+        tries: Number(finding !== undefined),
+        throttled: Number(finding?.kind === 'throttled'),
+      };
     } finally {
-      await gate.leave(contact);
+      await gate.leave(visit.contact, visit.tries);
     }
   }
 
@@ -219,7 +224,7 @@ export function createDelivery(parts: {
       return { outcome: { kind: 'ours', attachmentId: upload.candidate }, ...unasked };
     }
     if (!(await ledger.takeWorkItem(upload))) {
-      const afterMs = WORK_ITEM_PAUSE_MS * (1 + clock.random());
+      const afterMs = busyDelay(clock.now() - Date.parse(upload.stagedAt), clock.random());
       return { outcome: { kind: 'set_back', code: 'work_item_busy', counts: false, afterMs }, ...unasked };
     }
     let { throttles = 0 } = upload;
@@ -257,7 +262,8 @@ export function createDelivery(parts: {
     const read = (result: Try['result']): Try => ({ contact: watched.contact(), result });
     const finding = await reconciliation.look(watched.client, upload, run.signal);
     if (finding.kind === 'ours' && upload.doubt === undefined) {
-      reconciliation.reportContradiction(upload, 'has a file that it refused', finding.attachmentId);
+      const what = upload.resent ? 'stored a file after the commit window' : 'has a file that it refused';
+      reconciliation.reportContradiction(upload, what, finding.attachmentId);
     }
     if (finding.kind !== 'none') return read(readingOf(finding, upload));
     const objection = objectionTo(upload, finding, moment());

@@ -34,7 +34,7 @@ export function readingOf(
     case 'unread':
       return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: true };
     case 'unfinished':
-      return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: false };
+      return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: !finding.hasProgress };
     case 'refused':
       return upload.doubt === undefined
         ? finding

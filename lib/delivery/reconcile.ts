@@ -46,13 +46,14 @@ export type Finding =
   /** One may be ours, but IPD does not let us look into it. */
   | { kind: 'unproven'; detail: string }
   /** There are more to look into than one look takes. */
-  | { kind: 'unfinished'; detail: string }
+  | { kind: 'unfinished'; hasProgress: boolean; detail: string }
   /** IPD gave no list, where the absence of ours would have to be proved. */
   | { kind: 'unread'; detail: string }
   | Failure;
 
 /** Each may be as large as the file: a look has to end within the time of one delivery. */
 const DOWNLOADS_A_LOOK = 5;
+const NO_FILE = 'the download of an attachment was answered with something else';
 
 export function createReconciliation(parts: {
   ledger: Ledger;
@@ -102,7 +103,8 @@ export function createReconciliation(parts: {
     const sha256 = upload.sha256 ?? upload.sentSha256 ?? (await hashStaged(upload, signal));
     const ours: string[] = [];
     let unproven: string | undefined;
-    for (const { id, size } of candidates.slice(0, DOWNLOADS_A_LOOK)) {
+    let compared = 0;
+    for (const { id, size } of inTurn(candidates, upload.attempts).slice(0, DOWNLOADS_A_LOOK)) {
       const file = await client.download({ projectId: upload.projectId, id }, signal);
       if (file.kind === 'refused') unproven = file.detail;
       else if (file.kind !== 'file') return file;
@@ -110,26 +112,23 @@ export function createReconciliation(parts: {
         const content = await hashOf(file.body, upload.size);
         if (content.kind !== 'content') return content;
         const isOfLength = content.bytes === upload.size;
-        // Where the list has our size, another length is no file, but what was said in its place; so may a page be.
-        if (!isOfLength && (size !== undefined || file.isPage)) {
-          return {
-            kind: 'unavailable',
-            detail: 'the download of an attachment was answered with something else',
-          };
-        }
-        if (isOfLength && content.sha256 === sha256) ours.push(id);
+        // Where the list has our size, another length is no file, but what was said in its place.
+        if (!isOfLength && size !== undefined) return { kind: 'unavailable', detail: NO_FILE };
+        compared += 1;
+        // So may a page be, and it may be a file of somebody's.
+        if (!isOfLength && file.isPage) unproven = NO_FILE;
+        else if (isOfLength && content.sha256 === sha256) ours.push(id);
         else await ledger.change(upload.id, (before) => endings.noteForeign(before, [id]));
       }
     }
     const [attachmentId, ...copies] = ours;
     if (attachmentId !== undefined) return { kind: 'ours', attachmentId, copies, sha256 };
     if (candidates.length > DOWNLOADS_A_LOOK) {
-      return { kind: 'unfinished', detail: `${candidates.length} attachments may be ours` };
+      const detail = `${candidates.length} attachments may be ours`;
+      return { kind: 'unfinished', hasProgress: compared > 0, detail };
     }
-    // One that may not be looked into may be ours: while IPD may have the file, that settles nothing.
-    return unproven === undefined || upload.doubt === undefined
-      ? none
-      : { kind: 'unproven', detail: unproven };
+    // One that cannot be looked into may be ours: where IPD may have a copy, that settles nothing.
+    return unproven === undefined || !needsProof(upload) ? none : { kind: 'unproven', detail: unproven };
   }
 
   async function hashStaged(upload: Upload, signal: AbortSignal): Promise<string> {
@@ -171,6 +170,10 @@ export function createReconciliation(parts: {
     // Another function has found another copy first.
     const { candidate } = current;
     if (candidate !== undefined && candidate !== attachmentId) current = await claim(current, candidate);
+    const [next, ...rest] = copies;
+    const isLost = current.candidate === undefined && current.foreign?.includes(attachmentId);
+    // Another upload was faster: a further copy is as good.
+    if (isLost && next !== undefined) return own(uploadId, { ...match, attachmentId: next, copies: rest });
     current = await ownCopies(current, copies);
     const mine = current.candidate ?? (current.foreign?.includes(attachmentId) ? undefined : attachmentId);
     if (mine === undefined) return current;
@@ -209,11 +212,19 @@ export function createReconciliation(parts: {
       let current = begun.upload;
       let finding = await look(client, current, signal);
       while (finding.kind === 'ours') {
-        current = await ownCopies(current, [finding.attachmentId, ...(finding.copies ?? [])]);
+        const { attachmentId, copies = [] } = finding;
+        const isNameless = current.status === 'delivered' && current.attachmentId === null;
+        // What IPD had never named may show only now: then it is the one attachment, not a further copy.
+        current = isNameless
+          ? await own(current.id, { attachmentId, copies })
+          : await ownCopies(current, [attachmentId, ...copies]);
         finding = await look(client, current, signal);
       }
       // What cannot be read now is read when the sweep comes back to it; what is gone for good holds no copies.
       if (finding.kind === 'none' || finding.kind === 'refused') {
+        if (finding.kind === 'refused' && finding.code !== 'work_item_missing') {
+          reportUnchecked(upload, new Error(finding.detail));
+        }
         // The function that had to remove it may have died; no other comes back to it.
         await staging.remove(stagingKey(upload.id));
         await ledger.change(upload.id, endings.rechecked);
@@ -250,16 +261,25 @@ export function createReconciliation(parts: {
     telemetry.error('duplicate attachment', new Error('duplicate'), { uploadId: upload.id, attachmentId });
   }
 
+  /** A person has to look at the work item in our place. */
   function reportUnchecked(upload: Upload, error: unknown): void {
     telemetry.error('a second copy cannot be looked for', error, { uploadId: upload.id });
+    telemetry.measure({ Contradictions: 1 });
   }
 
   return { look, checkNamed, own, recheck, reportContradiction };
 }
 
 /** Where IPD may have a copy, a missing list must not pass for an empty one. How IPD lists nothing is not documented. */
-function needsProof({ doubt, status }: Upload): boolean {
-  return status === 'delivered' || doubt !== undefined;
+function needsProof({ doubt, resent, status }: Upload): boolean {
+  return status === 'delivered' || doubt !== undefined || resent === true;
+}
+
+/** Each attempt begins further on, so that those which cannot be looked into keep no other from its turn. */
+function inTurn<T>(candidates: T[], attempts: number): T[] {
+  if (candidates.length <= DOWNLOADS_A_LOOK) return candidates;
+  const first = (attempts * DOWNLOADS_A_LOOK) % candidates.length;
+  return [...candidates.slice(first), ...candidates.slice(0, first)];
 }
 
 function ownIds(upload: Upload): string[] {

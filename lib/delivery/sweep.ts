@@ -54,10 +54,18 @@ export function createSweep(parts: {
     let oldest = started;
     let done = 0;
     let queued = 0;
+    /** A slot for what the index cannot tell: the look for a second copy of a delivered upload. */
+    const takeSlot = (): number | undefined => {
+      const turnMs = turns.take(0);
+      if (turnMs === undefined) return undefined;
+      queued += 1;
+      return started + turnMs;
+    };
     const work = async (id: string, turnMs: number | undefined): Promise<void> => {
       try {
         const upload = await ledger.find(id);
-        if (upload !== undefined) await act(upload, turnMs === undefined ? undefined : started + turnMs);
+        const turn = turnMs === undefined ? undefined : started + turnMs;
+        if (upload !== undefined) await act(upload, turn, takeSlot);
         done += 1;
       } catch (error) {
         telemetry.error('sweeping an upload failed, it stays due', error, { uploadId: id });
@@ -109,7 +117,11 @@ export function createSweep(parts: {
   }
 
   /** `turn`: the moment from which on it may be delivered; undefined when that is not now. */
-  async function act(upload: Upload, turn: number | undefined): Promise<void> {
+  async function act(
+    upload: Upload,
+    turn: number | undefined,
+    takeSlot: () => number | undefined,
+  ): Promise<void> {
     const now = clock.now();
     switch (upload.status) {
       case 'awaiting_upload':
@@ -135,8 +147,9 @@ export function createSweep(parts: {
         if (upload.status !== 'delivered' || !isDue(upload.recheckAt, now)) return end(upload, now);
         if (endings.isRecheckOver(upload, { now, policy })) return giveUpRecheck(upload);
         await arrivals.discard(upload);
-        await ask(upload, Date.parse(upload.recheckAt));
-        await closing.announce(upload);
+        const told = await closing.announce(upload);
+        const slot = takeSlot();
+        if (slot !== undefined) await ask(told, Math.max(slot, Date.parse(upload.recheckAt)));
       }
     }
   }
@@ -145,6 +158,7 @@ export function createSweep(parts: {
   async function giveUpRecheck(upload: Upload): Promise<void> {
     const why = new Error('the work item could not be read, or was never free, in time');
     telemetry.error('a second copy cannot be looked for', why, { uploadId: upload.id });
+    telemetry.measure({ Contradictions: 1 });
     const { upload: after } = await ledger.change(upload, endings.rechecked);
     await closing.close(after);
   }

@@ -197,7 +197,9 @@ export function pause(
 
 /** Its time is over, whatever it waits for: what it met last is the reason. */
 export function giveUp(upload: Upload, { now, policy }: Moment): Upload | undefined {
-  if (!isReady(upload) || now < giveUpAt(upload, policy)) return undefined;
+  // A candidate is ours: the next attempt needs no word with IPD to end it.
+  if (!isReady(upload) || upload.candidate !== undefined) return undefined;
+  if (now < giveUpAt(upload, policy)) return undefined;
   return exhausted(upload, { code: upload.error?.code, detail: upload.error?.detail, now, policy });
 }
 
@@ -225,8 +227,9 @@ function postponed(upload: Delivering, event: Setback & Moment & { random: numbe
   const { code, detail, counts, afterMs = 0, now, random, policy, doubt } = { ...event, doubt: upload.doubt };
   // A scan that says nothing is waited for as long as IPD would be.
   const usesWindow = counts || code === 'scan_pending';
-  const longest = giveUpAt(upload, policy);
-  const end = usesWindow ? Math.min(Date.parse(upload.retryUntil), longest) : longest;
+  const longest = upload.candidate === undefined ? giveUpAt(upload, policy) : Infinity;
+  const end =
+    usesWindow && upload.candidate === undefined ? Math.min(Date.parse(upload.retryUntil), longest) : longest;
   if (now >= end) return exhausted(upload, { code, detail, now, policy });
   const due = Math.min(now + afterMs + retryDelay(counts ? upload.failedAttempts : 0, random), end);
   const next = {

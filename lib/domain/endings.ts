@@ -7,7 +7,7 @@ import { failures, remarks } from './errors.ts';
 import type { FailureCode } from './errors.ts';
 import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, fileUntil, LATE_ARRIVAL_MS } from './schedule.ts';
 import { isFinal, isLive, iso } from './upload.ts';
-import type { Moment, Notice, Policy, Upload } from './upload.ts';
+import type { In, Moment, Notice, Policy, Upload } from './upload.ts';
 
 /** Attachments that were looked into and hold other bytes. */
 export function noteForeign<T extends Upload>(upload: T, ids: string[]): T {
@@ -105,13 +105,18 @@ export function cleaned(upload: Upload): Upload | undefined {
   return { ...upload, dueAt: upload.status === 'delivered' ? upload.recheckAt : undefined };
 }
 
+/** True when it is time for the look for a second copy, and no function is at it. */
+export function isRecheckDue(upload: Upload, now: number): upload is In<'delivered'> {
+  if (upload.status !== 'delivered' || upload.recheckAt === undefined) return false;
+  return now >= Date.parse(upload.recheckAt) && !isLive(upload.recheckLease, now);
+}
+
 /** The look for a second copy begins: one at a time, and not before it is due. */
 export function beginRecheck(
   upload: Upload,
   { token, until, now }: { token: string; until: number; now: number },
 ): Upload | undefined {
-  if (upload.status !== 'delivered' || upload.recheckAt === undefined) return undefined;
-  if (now < Date.parse(upload.recheckAt) || isLive(upload.recheckLease, now)) return undefined;
+  if (!isRecheckDue(upload, now)) return undefined;
   return { ...upload, recheckLease: { token, until: iso(until) } };
 }
 
@@ -124,7 +129,7 @@ export function putOffRecheck(upload: Upload, { token }: { token: string }): Upl
 /** True once nothing more is to be learned from that look: what keeps it away has lasted for a whole retry window. */
 export function isRecheckOver(upload: Upload, { now, policy }: Moment): boolean {
   if (upload.status !== 'delivered' || upload.recheckAt === undefined) return false;
-  return now > Date.parse(upload.recheckAt) + policy.retryWindowMs;
+  return now > Date.parse(upload.recheckAt) + policy.retryWindowMs && isRecheckDue(upload, now);
 }
 
 /** The work item was read once more after a resend, or cannot be. */

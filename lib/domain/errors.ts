@@ -105,7 +105,8 @@ const lastReasons = {
 
 /** What is remarkable about a success. */
 export const remarks = {
-  attachment_id_unknown: 'IPD has the file but did not say under which id, and its list does not show it.',
+  attachment_id_unknown:
+    'IPD has the file but did not say under which id, and its list did not show it in time.',
 } as const satisfies Record<string, string>;
 
 export type SetbackCode = keyof typeof setbacks;

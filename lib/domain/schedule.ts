@@ -20,6 +20,7 @@ const THROTTLE_DELAY = { first: 2 * SECOND, longest: 4 * MINUTE, spread: 1.25 };
 const DOUBT_LOOKS = [15 * SECOND, MINUTE, 4 * MINUTE];
 /** When a file that waits for its scan is looked at after it has come; the last one repeats. Scans take seconds, or a queue. */
 const SCAN_LOOKS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE];
+const BUSY_MS = { first: 15 * SECOND, longest: 5 * MINUTE };
 /** By how much the clocks of two functions may differ. */
 export const CLOCK_SKEW_MS = MINUTE;
 /** How long a queued delivery may take to begin before it is queued again. */
@@ -63,6 +64,11 @@ export function fileUntil({ stagedAt, storedAt = stagedAt }: Stored, policy: Pol
 export function giveUpAt(upload: Stored, policy: Policy): number {
   const isTriedAgain = upload.storedAt !== undefined && upload.storedAt !== upload.stagedAt;
   return fileUntil(upload, policy) - (isTriedAgain ? 0 : policy.failedRetentionMs);
+}
+
+/** How long an upload of this age waits for a work item that another one holds: with many of them, most looks are in vain. */
+export function busyDelay(ageMs: number, random: number): number {
+  return Math.min(Math.max(ageMs / 4, BUSY_MS.first), BUSY_MS.longest) * (1 + random);
 }
 
 /** From when on a copy that IPD does not show is one that it does not have. */

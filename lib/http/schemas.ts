@@ -38,6 +38,7 @@ const filename = z
     'must be a bare name without a path',
   )
   .transform(toPlainText)
+  .refine((name) => name.trim() !== '', 'must have a character that is seen')
   .refine((name) => Array.from(name).length <= NAME.length, NAME.error);
 
 /** https://www.rfc-editor.org/rfc/rfc9110#name-media-type */

@@ -65,6 +65,8 @@ const stateItem = z.object({
   /** How often it was opened without an answer in between. */
   openings: z.int(),
   openUntil: z.int().optional(),
+  /** Our credentials were refused: until then no answer closes it. */
+  lockedUntil: z.int().optional(),
   /** One delivery tries until then at the longest. */
   probeUntil: z.int().optional(),
   /** Deliveries a minute, while they are fewer than the setting says. */
@@ -104,11 +106,13 @@ export function createBreaker({
     const now = clock.now();
     let probeUntil: number | undefined;
     if (state.openUntil !== undefined) {
-      const busyUntil = Math.max(state.openUntil, state.probeUntil ?? 0);
-      if (now < busyUntil) return { kind: 'closed', until: busyUntil };
+      if (now < state.openUntil) return { kind: 'closed', until: state.openUntil };
+      // Most trials end long before their lease does.
+      const trial = (end: number): Gate => ({ kind: 'closed', until: Math.min(end, now + MINUTE) });
+      if (now < (state.probeUntil ?? 0)) return trial(state.probeUntil ?? 0);
       if (until === undefined) return { kind: 'closed', until: now };
       probeUntil = until;
-      if (!(await write(state, { ...state, probeUntil }))) return { kind: 'closed', until };
+      if (!(await write(state, { ...state, probeUntil }))) return trial(until);
     } else if (state.rate !== undefined && !isPaced) {
       return { kind: 'slow' };
     }
@@ -202,11 +206,16 @@ function after(before: State, visit: Visit, now: number): State {
   if (contact === 'none') return givenBack;
   const met = metAfter(state.met, visit, isProbe);
   const known = { ...givenBack, met, outages: met.length };
-  if (contact === 'locked_out') return opened(known, now + LOCK_OUT_MS);
+  if (contact === 'locked_out') {
+    const lockedUntil = now + LOCK_OUT_MS;
+    return opened({ ...known, lockedUntil }, lockedUntil);
+  }
+  // Only time ends a lock-out, whatever a visit that began before it has met.
+  if (now < (state.lockedUntil ?? 0)) return known;
   const isOpen = state.openUntil !== undefined && now < state.openUntil;
-  // What no outage has opened is a lock-out, which only time ends.
-  if (isOpen && !isOutage(state.met)) return known;
-  if (!isOutage(met)) return { ...known, openings: 0, openUntil: undefined, probeUntil: undefined };
+  if (!isOutage(met)) {
+    return { ...known, openings: 0, openUntil: undefined, lockedUntil: undefined, probeUntil: undefined };
+  }
   // Uploads fail and a list was answered: that says nothing of uploads, so another delivery has to try.
   if (isOpen || contact === 'listed') return known;
   return opened(known, now + Math.min(OPEN_MS.first * 2 ** state.openings, OPEN_MS.longest));

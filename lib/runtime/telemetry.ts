@@ -31,7 +31,10 @@ const UNITS = {
   /** Answers of IPD that got lost, so that it may have the file. */
   Doubts: Count,
   Duplicates: Count,
-  /** Answers of IPD that cannot all be true: an id that is another's, a success without a trace. */
+  /**
+   * For a person to look at: answers of IPD that cannot all be true (an id that is another's, a success without a trace), and
+   * looks for a second copy that cannot be made.
+   */
   Contradictions: Count,
   /** IPD did not take our credentials, or they could not be read. */
   AuthenticationFailures: Count,

@@ -49,7 +49,9 @@ export function createAttach(parts: {
     const { upload: staged } = await ledger.change(upload, (before) =>
       lifecycle.stage(before, object, { now: clock.now(), policy }),
     );
-    if (staged.status === 'staged') await queue.send({ uploadId: upload.id, attempt: staged.attempts + 1 });
+    if (staged.status === 'staged') {
+      await queue.send({ uploadId: upload.id, attempt: staged.attempts + 1, isArrival: true });
+    }
   }
 
   async function wait(upload: Upload, until: number): Promise<Upload> {

@@ -192,7 +192,7 @@ export function createUploads(parts: {
         `only a failed upload can be tried again; ${obstacle(upload)}`,
       );
     }
-    await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 });
+    await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1, isArrival: true });
     return view(upload);
   }
 

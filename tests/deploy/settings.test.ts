@@ -143,7 +143,7 @@ describe('a setting that the functions read', () => {
   ])('is refused by package and function, while on one machine it may be: %j', (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
     expect(calling(settings)).toEqual([`settings: ${sentence}`]);
-    expect(findProblems({ ...settings }, { kind: 'local' })).toEqual([]);
+    expect(findProblems({ ...settings }, { kind: 'local', others: ['S3_PORT'] })).toEqual([]);
   });
 });
 
@@ -197,7 +197,7 @@ describe('a setting that only the template needs', () => {
     ],
   ])('is refused by package alone: %j', (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
-    expect(findProblems({ ...settings }, { kind: 'local' })).toEqual([]);
+    expect(findProblems({ ...settings }, { kind: 'local', others: ['S3_PORT'] })).toEqual([]);
   });
 
   it.each<Environment>([
@@ -269,6 +269,13 @@ describe('a name that looks like a setting', () => {
     expect(await starting({ [name]: '7' })).toEqual([sentence]);
   });
 
+  it('is named by start where it looks like a port of a part', async () => {
+    const sentence = 'S3_PORTS: there is no such setting; is S3_PORT meant?';
+
+    expect(await starting({ S3_PORTS: '7' })).toEqual([sentence]);
+    expect(packaging({ S3_PORTS: '7' })).toEqual([]);
+  });
+
   it('may be a variable of another program, or of ours', () => {
     const others = ['PATH', 'HOME', 'HOST', 'API', 'MAX', 'LOG', 'IPD', 'npm_config_cache', 'JWT', 'ISSUER'];
     const ours = [
@@ -290,6 +297,14 @@ describe('a name that looks like a setting', () => {
     const names = [...others, ...ours, ...local, 'AWS_REGION', 'AWS_PROFILE', 'AWS_ENDPOINT_URL_S3'];
 
     expect(packaging(Object.fromEntries(names.map((name) => [name, '1'])))).toEqual([]);
+  });
+});
+
+describe('PROJECTS_CLAIM and IPD_PROJECTS', () => {
+  it('are refused together by a deploy: one of them would have no effect', () => {
+    expect(packaging({ PROJECTS_CLAIM: 'projects', IPD_PROJECTS: '*' })).toEqual([
+      'IPD_PROJECTS: has no effect beside PROJECTS_CLAIM: leave one of them out',
+    ]);
   });
 });
 

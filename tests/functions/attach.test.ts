@@ -57,7 +57,9 @@ describe("IPD's own upload route", () => {
     expect(upload).toMatchObject({ status: 'staged', owner: 'user-1', size: 5 });
     expect(upload.multipart).toBeUndefined();
     expect(await world.isStaged(id)).toBe(true);
-    expect(await world.requestsFor(id)).toEqual([JSON.stringify({ uploadId: id, attempt: 1 })]);
+    expect(await world.requestsFor(id)).toEqual([
+      JSON.stringify({ uploadId: id, attempt: 1, isArrival: true }),
+    ]);
     expect(world.ipd.requests).toEqual([]);
   });
 

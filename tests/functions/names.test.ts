@@ -52,6 +52,13 @@ describe('a file name', () => {
     expect(await world.find(String(fields['key']).slice(-36))).toMatchObject({ filename: kept });
   });
 
+  it.each(['\u202E', ' ', '\u200B\u00A0'])('of which nothing is seen is refused: %j', async (given) => {
+    expect(await create(given)).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/filename', detail: 'must have a character that is seen' }] },
+    });
+  });
+
   it('is counted as it is kept', async () => {
     expect((await create('e\u0301'.repeat(200))).status).toBe(201);
     expect((await create('\u{1F4CE}'.repeat(200))).status).toBe(201);

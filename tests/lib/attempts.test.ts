@@ -208,6 +208,26 @@ describe('the retry window', () => {
   });
 });
 
+describe('a candidate', () => {
+  const found = legal(endings.nominate(after('stage', 'claim'), { attachmentId: '1', now: start }));
+
+  it('is finished however late it is: nothing ends an upload that has its attachment', () => {
+    const now = start + 100 * 24 * HOUR;
+
+    const lapsed = legal(attempts.lapse(found, { now, random: 0.5, policy }));
+
+    expect(lapsed).toMatchObject({ status: 'waiting', candidate: '1' });
+    expect(attempts.giveUp(lapsed, { now, policy })).toBeUndefined();
+  });
+
+  it("that is another upload's is given up, and the file is in doubt", () => {
+    const rejected = legal(attempts.rejectCandidate(found, { attachmentId: '1', now: start, policy }));
+
+    expect(rejected).toMatchObject({ status: 'unconfirmed', doubt: { accepted: false }, foreign: ['1'] });
+    expect(rejected.candidate).toBeUndefined();
+  });
+});
+
 describe('giveUp', () => {
   const end = start + 192 * HOUR;
   const giveUp = (upload: Upload, now = end): Upload | undefined => attempts.giveUp(upload, { now, policy });

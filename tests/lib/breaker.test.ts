@@ -1,9 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
 import { send } from '../../lib/ipd/wire.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { issueId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
+
+const versioned = z.looseObject({ version: z.int() });
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -155,6 +158,28 @@ describe('the breaker', () => {
       failedAttempts: 0,
       error: { code: 'ipd_paused' },
     });
+    expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 310 });
+  });
+
+  it('is ended by time alone in the middle of an outage, too', async () => {
+    const bytes = newFile();
+    const upload = await world.stage(bytes);
+    const { delivery } = world.build({
+      send: async (request) => {
+        if (request.method === 'POST') {
+          const until = world.clock.now() + 310 * SECOND;
+          const met = Array.from({ length: 5 }, (_, n) => ({ issueId: String(n), call: 'connection' }));
+          const { version } = versioned.parse((await world.ledger.readState('breaker')) ?? { version: 0 });
+          const locked = { outages: 5, met, openings: 1, openUntil: until, lockedUntil: until };
+          await world.ledger.writeState('breaker', version, locked);
+        }
+        return send(request);
+      },
+    });
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
     expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 310 });
   });
 });

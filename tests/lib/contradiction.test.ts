@@ -137,8 +137,23 @@ describe('a claim', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
-  /** Services for which another upload takes each attachment between the look for its owner and the claim. */
-  function losingClaims() {
+  it('on the first of two copies that is lost takes the second', async () => {
+    await onUpload(world, { kind: 'storedTwice', answer: 'reset' });
+    const { id } = await world.deliver();
+    const [first, second] = (await world.received()).map((copy) => copy.id);
+    const { delivery } = losingClaims(first);
+    const { attempts, dueAt } = await world.find(id);
+    world.clock.set(Date.parse(dueAt ?? ''));
+
+    await delivery.onRequest({ uploadId: id, attempt: attempts + 1 }, world.run());
+
+    const after = await world.find(id);
+    expect(after).toMatchObject({ status: 'delivered', attachmentId: second, foreign: [first] });
+    expect(after.duplicates ?? []).toEqual([]);
+  });
+
+  /** Services for which another upload takes each attachment, or only one, between the look for its owner and the claim. */
+  function losingClaims(only?: string) {
     let last = '';
     const client = new DynamoDBClient({});
     clients.push(client);
@@ -148,7 +163,7 @@ describe('a claim', () => {
     documents.middlewareStack.add(
       (next) => async (args) => {
         const [, id] = /^attachment#(.*)$/.exec(claimedKey(args.input)) ?? [];
-        if (id !== undefined) await world.ledger.claimAttachment(id, randomUUID());
+        if (id !== undefined && (only ?? id) === id) await world.ledger.claimAttachment(id, randomUUID());
         last = id ?? last;
         return next(args);
       },

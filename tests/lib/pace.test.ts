@@ -160,6 +160,48 @@ describe('while the rate is reduced', () => {
     expect(after.dueAt).toBe(after.stagedAt);
   });
 
+  it('so does a retry', async () => {
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+    const failed = await deliver();
+    await throttleFor(3);
+    await world.faults([]);
+    await world.uploads.retry({ owner: 'user-1', projects: '*' }, failed.id);
+    const [message = ''] = await world.requestsFor(failed.id);
+
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+
+    expect(failed.status).toBe('failed');
+    expect(await world.find(failed.id)).toMatchObject({ status: 'staged', attempts: 1 });
+  });
+
+  it('the look for a second copy takes a slot of the sweep, too', async () => {
+    const delivered = [await deliver(), await deliver(), await deliver()];
+    const rate = { version: 0, outages: 0, openings: 0, rate: 2, countingSince: 0 };
+    await world.ledger.writeState('breaker', (await state()).version, rate);
+    toMinute();
+    const recheckAt = new Date(world.clock.now()).toISOString();
+    for (const { id } of delivered) {
+      await world.ledger.change(id, (before) =>
+        before.status === 'delivered' ? { ...before, recheckAt, dueAt: recheckAt } : undefined,
+      );
+    }
+    const minute = Math.floor(world.clock.now() / MINUTE) - 1;
+    await world.ledger.addToState(`tries#${minute}`, { tries: 100, throttled: 10 }, world.clock.now() + HOUR);
+
+    expect((await world.sweep.run(soon())).queued).toBe(3);
+    toMinute();
+    await world.ledger.addToState(
+      `tries#${minute + 1}`,
+      { tries: 10, throttled: 5 },
+      world.clock.now() + HOUR,
+    );
+    for (const { id } of delivered) {
+      await world.ledger.change(id, (before) => ({ ...before, dueAt: recheckAt }));
+    }
+
+    expect((await world.sweep.run(soon())).queued).toBe(1);
+  });
+
   it('the sweep asks for as many deliveries as the rate says: nothing starts by itself', async () => {
     const rate = { version: 0, outages: 0, openings: 0, rate: 3, countingSince: 0 };
     await world.ledger.writeState('breaker', (await state()).version, rate);

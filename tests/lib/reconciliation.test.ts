@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { z } from 'zod';
 import { send } from '../../lib/ipd/wire.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { inDoubt, lookUntilOver, onUpload } from '../support/doubts.ts';
@@ -7,9 +9,13 @@ import { collectErrors } from '../support/surroundings.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
+const versioned = z.looseObject({ version: z.int().optional() });
+
 /** IPD's commit window and the difference that two clocks may have, in milliseconds. */
 const COMMITTED = 660_000;
 const HOUR = 3_600_000;
+/** As the download page documents it. */
+const REFUSAL = Buffer.from('{"error_code":"PM.02174103","error_msg":"No permission."}');
 
 let world: World;
 beforeAll(async () => {
@@ -112,8 +118,9 @@ describe('which attachment is ours', () => {
   it('is looked for in five attachments at a time, as often as it takes', async () => {
     const bytes = randomBytes(1000);
     const upload = await inDoubt(world, bytes);
-    for (let n = 0; n < 6; n += 1) await world.attach(upload, randomBytes(1000));
+    for (let n = 0; n < 5; n += 1) await world.attach(upload, randomBytes(1000));
     const ours = await world.attach(upload, bytes);
+    for (let n = 0; n < 7; n += 1) await world.attach(upload, randomBytes(1000));
 
     const first = await world.next(upload.id);
     const downloaded = world.downloads().length;
@@ -122,7 +129,47 @@ describe('which attachment is ours', () => {
     expect(first).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 }, failedAttempts: 0 });
     expect(downloaded).toBe(5);
     expect(second).toMatchObject({ status: 'delivered', attachmentId: ours });
-    expect(world.downloads()).toHaveLength(7);
+    expect(world.downloads()).toHaveLength(10);
+  });
+
+  it('is found behind attachments that cannot be looked into', async () => {
+    const bytes = randomBytes(1000);
+    const upload = await inDoubt(world, bytes);
+    const closed: string[] = [];
+    for (let n = 0; n < 6; n += 1) closed.push(await world.attach(upload, randomBytes(1000)));
+    const ours = await world.attach(upload, bytes);
+    const { delivery } = world.build({
+      send: async (request) => {
+        const isClosed = closed.some((id) => request.url.pathname.endsWith(id));
+        if (isClosed) return { status: 400, headers: {}, body: Readable.from([REFUSAL]) };
+        return send(request);
+      },
+    });
+    let after = await world.find(upload.id);
+    while (after.status === 'unconfirmed' && after.attempts < 8) {
+      world.clock.set(Date.parse(after.dueAt ?? ''));
+      await delivery.onRequest({ uploadId: upload.id, attempt: after.attempts + 1 }, world.run());
+      after = await world.find(upload.id);
+    }
+
+    expect(after).toMatchObject({ status: 'delivered', attachmentId: ours });
+  });
+
+  it('of others that look like a page do not keep back an upload that IPD surely has not', async () => {
+    await world.faults([
+      { match: { operation: 'upload' }, count: 1, fault: { kind: 'iamUnavailable' } },
+      { match: { operation: 'list' }, fault: { kind: 'sizelessList' } },
+    ]);
+    const upload = await world.deliver();
+    await world.attach(upload, randomBytes(10));
+    const answer = { kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' };
+    await world.faults([
+      { match: { operation: 'list' }, fault: { kind: 'sizelessList' } },
+      { match: { operation: 'download' }, fault: answer },
+    ]);
+
+    expect(upload).toMatchObject({ status: 'waiting', known: expect.any(Array) });
+    expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
   });
 
   it('is not absent because IPD gives no list, once it may have the file', async () => {
@@ -323,6 +370,55 @@ describe('after a second sending', () => {
     expect(await world.isStaged(first.id)).toBe(false);
     expect(rechecked).toMatchObject({ duplicates: [copy] });
     expect(rechecked.dueAt).toBeUndefined();
+  });
+
+  it('the look gives its id to an upload that IPD had never named', async () => {
+    await onUpload(world, { kind: 'gatewayTimeout', stored: false });
+    const bytes = randomBytes(1000);
+    const first = await world.deliver(bytes);
+    await world.ipdSettings({ uploadResult: 'null', listDelaySeconds: 800 });
+    let after = await world.find(first.id);
+    while (after.status === 'unconfirmed') after = await world.next(first.id);
+
+    const rechecked = await world.next(first.id);
+
+    const [only] = await world.received();
+    expect(after).toMatchObject({ status: 'delivered', attachmentId: null, resent: true });
+    expect(rechecked).toMatchObject({ status: 'delivered', attachmentId: only?.id });
+    expect(rechecked.duplicates ?? []).toEqual([]);
+  });
+
+  it('the look asks IPD nothing while the breaker is open, and before its time', async () => {
+    const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
+    const request = { uploadId: after.id, attempt: 99 };
+    const asked = world.ipd.requests.length;
+    await world.delivery.onRequest(request, world.run());
+    world.clock.set(Date.parse(after.status === 'delivered' ? (after.recheckAt ?? '') : ''));
+    const { version = 0 } = versioned.parse((await world.ledger.readState('breaker')) ?? {});
+    const until = world.clock.now() + HOUR;
+    await world.ledger.writeState('breaker', version, {
+      outages: 0,
+      openings: 1,
+      openUntil: until,
+      lockedUntil: until,
+    });
+
+    await world.delivery.onRequest(request, world.run());
+
+    expect(world.ipd.requests).toHaveLength(asked);
+    expect(await world.find(after.id)).toMatchObject({ recheckAt: expect.any(String) });
+  });
+
+  it('a work item that does not let itself be read is told to a person, for a copy may be in it', async () => {
+    const delivered = await sentTwice(randomBytes(1000));
+    const { errors, telemetry } = collectErrors();
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'noPermission' } }]);
+    world.clock.set(Date.parse(delivered.dueAt ?? ''));
+
+    await world.build({ telemetry }).delivery.onRequest({ uploadId: delivered.id, attempt: 99 }, world.run());
+
+    expect(errors).toMatchObject([{ message: 'a second copy cannot be looked for' }]);
+    expect(await world.find(delivered.id)).not.toHaveProperty('recheckAt');
   });
 
   it('the look waits while another upload holds the work item, whose copy it must not take', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { findTooShort } from '../../lib/runtime/retention.ts';
-import { fileUntil, giveUpAt, throttleDelay } from '../../lib/domain/schedule.ts';
+import { busyDelay, fileUntil, giveUpAt, throttleDelay } from '../../lib/domain/schedule.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -46,5 +46,14 @@ describe('the end of what waits', () => {
 
     expect(findTooShort(settings, { STAGED_FILES_EXPIRE_DAYS: String(least) })).toHaveLength(1);
     expect(findTooShort(settings, { STAGED_FILES_EXPIRE_DAYS: String(least + 1) })).toEqual([]);
+  });
+});
+
+describe('the wait for a work item that another upload holds', () => {
+  it('grows with the age of the upload, from 15 to 30 s up to 5 to 10 min', () => {
+    const ages = [0, 60, 240, 3600, 86_400].map((seconds) => seconds * 1000);
+
+    expect(ages.map((age) => busyDelay(age, 0) / 1000)).toEqual([15, 15, 60, 300, 300]);
+    expect(ages.map((age) => busyDelay(age, 1) / 1000)).toEqual([30, 30, 120, 600, 600]);
   });
 });
