@@ -57,7 +57,7 @@ const templateSettings = {
     .optional(),
 };
 
-/** By the name of the variable, as in the README's table. */
+/** By the name of the variable. What each is for: meanings.ts; the page for readers: docs/settings.md. */
 export const deploySettings = z.object({ ...functionSettings, ...templateSettings });
 
 /** serverless takes an empty value for one; only the functions take it for none. */
