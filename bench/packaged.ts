@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '..');
 /** Everything that the package is made of; the rest must not be needed. */
 const SOURCES = [
   'serverless.yml',
-  'esbuild.plugins.mjs',
+  'tools/esbuild-plugins.mjs',
   'package.json',
   'tsconfig.json',
   'resources',

@@ -65,12 +65,13 @@ export async function startDynamoDb({
   /** Until it answers, also when the client that is to have the answer is gone by then. */
   function track(response: ServerResponse): void {
     const answered = Promise.withResolvers<void>();
-    response.end = new Proxy(response.end, {
-      apply(end, itself, args) {
+    const end = new Proxy(response.end.bind(response), {
+      apply(target, _itself, args) {
         answered.resolve();
-        return Reflect.apply(end, itself, args);
+        return Reflect.apply(target, response, args);
       },
     });
+    Object.assign(response, { end });
     working.add(answered.promise);
     void answered.promise.then(() => working.delete(answered.promise));
   }

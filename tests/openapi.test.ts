@@ -8,7 +8,7 @@ import { toMessage } from '../lib/messaging/notices.ts';
 import { newSession, newUpload } from '../lib/http/schemas.ts';
 import { uploadSchema } from '../lib/domain/upload.ts';
 import { readService } from '../local/template.ts';
-import { generateTypes } from '../openapi.types.ts';
+import { generateTypes } from '../tools/openapi-types.ts';
 import { contract, expectContract, faultsOf, operations, source } from './support/contract.ts';
 import { issueId, projectId } from './support/world.ts';
 

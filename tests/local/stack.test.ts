@@ -266,8 +266,8 @@ describe('npm start', () => {
   });
 
   async function run(environment: Record<string, string> = {}): Promise<string[]> {
-    const preload = join(ROOT, 'local', 'require-node.mjs');
-    child = spawn(process.execPath, ['--import', preload, join(ROOT, 'local', 'start.ts'), PROBE_DIRECTORY], {
+    const program = [join(ROOT, 'tools', 'run.mjs'), join(ROOT, 'local', 'start.ts'), PROBE_DIRECTORY];
+    child = spawn(process.execPath, program, {
       env: { ...process.env, ...FREE_PORTS, LOCAL_DATA_DIRECTORY: data.path, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

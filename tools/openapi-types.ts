@@ -28,8 +28,8 @@ const HEADER = `/**
 `;
 const WIDTH = 110;
 const REFERENCE = '#/components/schemas/';
-const SOURCE = fileURLToPath(new URL('openapi.yaml', import.meta.url));
-const TARGET = fileURLToPath(new URL('client/types.ts', import.meta.url));
+const SOURCE = fileURLToPath(new URL('../openapi.yaml', import.meta.url));
+const TARGET = fileURLToPath(new URL('../client/types.ts', import.meta.url));
 
 const schemasOf = z
   .object({ components: z.object({ schemas: z.record(z.string(), z.record(z.string(), z.json())) }) })

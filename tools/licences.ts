@@ -17,7 +17,7 @@ export type BundledPackage = {
   texts: string[];
 };
 
-const ROOT = import.meta.dirname;
+const ROOT = join(import.meta.dirname, '..');
 export const TARGET = join(ROOT, 'THIRD-PARTY.md');
 const PACKAGE = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+\//;
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-].*)?$/i;
@@ -40,7 +40,7 @@ const pluginsModule = z.object({ default: z.array(z.custom<Plugin>((value) => va
 /** The packages in the bundles, by name. What decides which get in is as in serverless.yml. */
 export async function bundledPackages(): Promise<BundledPackage[]> {
   const plugins = pluginsModule.parse(
-    await import(new URL('esbuild.plugins.mjs', import.meta.url).href),
+    await import(new URL('esbuild-plugins.mjs', import.meta.url).href),
   ).default;
   const { metafile } = await build({
     absWorkingDir: ROOT,
