@@ -147,9 +147,9 @@ export function createSweep(parts: {
         if (upload.status !== 'delivered' || !isDue(upload.recheckAt, now)) return end(upload, now);
         if (endings.isRecheckOver(upload, { now, policy })) return giveUpRecheck(upload);
         await arrivals.discard(upload);
-        const told = await closing.announce(upload);
         const slot = takeSlot();
-        if (slot !== undefined) await ask(told, Math.max(slot, Date.parse(upload.recheckAt)));
+        if (slot !== undefined) await ask(upload, Math.max(slot, Date.parse(upload.recheckAt)));
+        await closing.announce(upload);
       }
     }
   }
