@@ -20,6 +20,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { systemClock } from '../lib/runtime/clock.ts';
+import { createTable } from '../lib/ledger/table.ts';
 import { createLedger } from '../lib/ledger/uploads.ts';
 import type { Upload } from '../lib/domain/upload.ts';
 import { provision } from '../local/provision.ts';
@@ -68,7 +69,11 @@ export async function startLedger({ directory }: { directory: string }) {
   const documents = DynamoDBDocumentClient.from(clients.dynamodb, {
     marshallOptions: { removeUndefinedValues: true },
   });
-  const ledger = createLedger({ client: documents, table, clock: systemClock });
+  const ledger = createLedger({
+    table: createTable({ client: documents, table, clock: systemClock }),
+    clock: systemClock,
+    retentionMs: 400 * 86_400_000,
+  });
 
   /** Adds records by the ledger's own hand. */
   async function add(uploads: readonly Upload[]): Promise<void> {

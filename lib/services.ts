@@ -19,7 +19,14 @@ import type { IpdClient } from './ipd/client.ts';
 import { send as sendOverWire } from './ipd/wire.ts';
 import type { Send } from './ipd/wire.ts';
 import { createJournal } from './ledger/journal.ts';
+import { createAttachments } from './ledger/attachments.ts';
+import { createCounters } from './ledger/counters.ts';
+import { createIdempotencyKeys } from './ledger/idempotency-keys.ts';
+import { createSharedState } from './ledger/shared-state.ts';
+import { createTable } from './ledger/table.ts';
+import { createTickets } from './ledger/tickets.ts';
 import { createLedger } from './ledger/uploads.ts';
+import { createWorkItems } from './ledger/work-items.ts';
 import { createMultipart } from './storage/multipart.ts';
 import { createNotices } from './messaging/notices.ts';
 import { createPreflight } from './uploads/preflight.ts';
@@ -67,13 +74,15 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const clock = given.clock ?? systemClock;
   const telemetry = given.telemetry ?? createTelemetry();
   const { policy } = config;
-  const ledger = createLedger({
-    client: given.documents ?? createDocuments(),
-    table: config.table,
-    retentionMs: config.recordRetentionMs,
-    clock,
-    onWritten: createJournal(telemetry),
-  });
+  const retentionMs = config.recordRetentionMs;
+  const table = createTable({ client: given.documents ?? createDocuments(), table: config.table, clock });
+  const ledger = createLedger({ table, clock, retentionMs, onWritten: createJournal(telemetry) });
+  const attachments = createAttachments({ table, clock, retentionMs });
+  const workItems = createWorkItems({ table, clock, retentionMs, find: ledger.find });
+  const idempotencyKeys = createIdempotencyKeys({ table, clock, retentionMs });
+  const tickets = createTickets({ table, clock });
+  const counters = createCounters({ table, clock });
+  const sharedState = createSharedState({ table });
   const storage = { s3: given.s3 ?? once(loadS3), bucket: config.bucket };
   const staging = createStaging({ ...storage, clock });
   const multipart = createMultipart(storage);
@@ -104,36 +113,122 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     return { keys, region, endpoint };
   }
 
-  const adapters = { ledger, staging, multipart, signing, notices, queue, clock, policy, telemetry };
-  const breaker = createBreaker(adapters);
-  const quota = createQuota({ ...adapters, ...config });
+  const { allowance, stagingUrlTtlSeconds, preflightsPerMinute, deliveriesPerMinute } = config;
+  const breaker = createBreaker({ sharedState, clock, telemetry });
+  const quota = createQuota({ ledger, counters, clock, allowance, preflightsPerMinute });
+  const arrivals = createArrivals({ ledger, staging, multipart, queue, clock, policy });
+  const closing = createClosing({ ledger, notices, arrivals, telemetry });
   const preflight = createPreflight({
-    ...adapters,
-    ...config,
     breaker,
     quota,
     ipd: config.ipd.credentials && ipd,
+    preflight: config.preflight,
+    maxFileBytes: config.maxFileBytes,
+    clock,
+    telemetry,
   });
-  const arrivals = createArrivals(adapters);
-  const closing = createClosing({ ...adapters, arrivals });
-  const common = { ...adapters, breaker, arrivals, closing, quota };
-  const intake = createIntake({ ...common, ...config, preflight });
-  const uploads = createUploads({ ...common, ...config });
-  return {
-    ...common,
-    config,
+  const intake = createIntake({
+    ledger,
+    idempotencyKeys,
+    multipart,
+    breaker,
+    preflight,
+    quota,
+    clock,
+    policy,
+    allowance,
+    stagingUrlTtlSeconds,
+  });
+  const uploads = createUploads({
+    ledger,
+    staging,
+    signing,
+    multipart,
+    arrivals,
+    quota,
+    queue,
+    clock,
+    policy,
+    stagingUrlTtlSeconds,
+  });
+  const uppy = createUppy({
+    tickets,
     intake,
     uploads,
-    uppy: createUppy({ ...common, ...config, intake, uploads, preflight }),
-    attach: createAttach({ ...common, intake }),
-    delivery: createDelivery({
-      ...common,
-      ipd,
-      reconciliation: createReconciliation(common),
-      sending: createSending(common),
-      scanGate: createScanGate({ ...common, ...config }),
-    }),
-    sweep: createSweep({ ...common, deliveriesPerMinute: config.deliveriesPerMinute }),
+    arrivals,
+    preflight,
+    quota,
+    signing,
+    multipart,
+    clock,
+    sessionTtlSeconds: config.sessionTtlSeconds,
+    stagingUrlTtlSeconds,
+    leastPartBytes: config.leastPartBytes,
+    telemetry,
+  });
+  const reconciliation = createReconciliation({
+    ledger,
+    attachments,
+    workItems,
+    staging,
+    clock,
+    policy,
+    telemetry,
+  });
+  const scanGate = createScanGate({ staging, clock, requiredScanTag: config.requiredScanTag });
+  const delivery = createDelivery({
+    ledger,
+    workItems,
+    staging,
+    breaker,
+    reconciliation,
+    sending: createSending({ ledger, staging, clock }),
+    scanGate,
+    closing,
+    ipd,
+    clock,
+    policy,
+    telemetry,
+  });
+  const sweep = createSweep({
+    ledger,
+    arrivals,
+    closing,
+    queue,
+    breaker,
+    clock,
+    policy,
+    deliveriesPerMinute,
+    telemetry,
+  });
+  return {
+    config,
+    clock,
+    policy,
+    telemetry,
+    ledger,
+    attachments,
+    workItems,
+    idempotencyKeys,
+    tickets,
+    counters,
+    sharedState,
+    staging,
+    multipart,
+    signing,
+    notices,
+    queue,
+    breaker,
+    quota,
+    arrivals,
+    closing,
+    intake,
+    uploads,
+    uppy,
+    attach: createAttach({ intake, ledger, staging, queue, clock, policy }),
+    reconciliation,
+    delivery,
+    sweep,
   };
 }
 

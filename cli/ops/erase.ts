@@ -5,7 +5,7 @@
  */
 import { erase as erased, remnantOf, whyNotErased } from '../../lib/domain/erasure.ts';
 import type { Remnant } from '../../lib/domain/erasure.ts';
-import { ticketKey } from '../../lib/ledger/claims.ts';
+import { ticketKey } from '../../lib/ledger/tickets.ts';
 import { scan } from '../../lib/ledger/scan.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { readDeed } from './deed.ts';
@@ -72,7 +72,7 @@ function check({ values }: Given): void {
 
 /** Reads the whole table, which DynamoDB bills: tickets have no index. */
 async function endSessions(
-  { ledger, documents, config }: Opened,
+  { tickets, documents, config }: Opened,
   owner: string,
   { isTrial }: { isTrial: boolean },
 ): Promise<number> {
@@ -86,7 +86,7 @@ async function endSessions(
   for await (const page of pages) {
     for (const { pk } of page) {
       const hash = String(pk).slice(ticketKey('').length);
-      if (isTrial || (await ledger.endTicket(hash, owner))) ended += 1;
+      if (isTrial || (await tickets.endTicket(hash, owner))) ended += 1;
     }
   }
   return ended;

@@ -35,14 +35,14 @@ export const show: Task = {
 };
 
 /** What belongs to an upload and is not in its record. */
-async function lookAround({ ledger, staging, breaker }: Opened, upload: Upload) {
+async function lookAround({ ledger, attachments, workItems, staging, breaker }: Opened, upload: Upload) {
   const own = upload.status === 'delivered' ? upload.attachmentId : null;
   const ids = [own, upload.candidate, ...(upload.duplicates ?? [])].filter(
     (id): id is string => typeof id === 'string',
   );
   const [claims, holder, staged, { state }] = await Promise.all([
-    ledger.findClaims(ids),
-    ledger.findHolder(upload),
+    attachments.findClaims(ids),
+    workItems.findHolder(upload),
     staging.look(stagingKey(upload.id)),
     breaker.view(),
   ]);

@@ -14,6 +14,7 @@ import type { SetbackCode } from '../domain/errors.ts';
 import type { IpdClient } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
 import type { Ledger } from '../ledger/uploads.ts';
+import type { WorkItems } from '../ledger/work-items.ts';
 import * as endings from '../domain/endings.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { contactOfUpload, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
@@ -48,6 +49,7 @@ type Visit = { contact: Contact; tries: Tries };
 
 export function createDelivery(parts: {
   ledger: Ledger;
+  workItems: WorkItems;
   staging: Staging;
   breaker: Breaker;
   reconciliation: Reconciliation;
@@ -59,7 +61,7 @@ export function createDelivery(parts: {
   policy: Policy;
   telemetry: Telemetry;
 }) {
-  const { ledger, staging, breaker, reconciliation, sending, scanGate, closing } = parts;
+  const { ledger, workItems, staging, breaker, reconciliation, sending, scanGate, closing } = parts;
   const { ipd, clock, policy, telemetry } = parts;
   const moment = () => ({ now: clock.now(), policy });
 
@@ -223,7 +225,7 @@ export function createDelivery(parts: {
     if (upload.candidate !== undefined) {
       return { outcome: { kind: 'ours', attachmentId: upload.candidate }, ...unasked };
     }
-    if (!(await ledger.takeWorkItem(upload))) {
+    if (!(await workItems.takeWorkItem(upload))) {
       const afterMs = busyDelay(clock.now() - Date.parse(upload.stagedAt), clock.random());
       return { outcome: { kind: 'set_back', code: 'work_item_busy', counts: false, afterMs }, ...unasked };
     }

@@ -12,7 +12,9 @@ import { createCollector } from '../runtime/garbage.ts';
 import { LIST_LIMIT } from '../ipd/client.ts';
 import type { IpdClient, Stored } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
+import type { Attachments } from '../ledger/attachments.ts';
 import type { Ledger } from '../ledger/uploads.ts';
+import type { WorkItems } from '../ledger/work-items.ts';
 import type { Staging } from '../storage/staged-files.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import { stagingKey } from '../domain/upload.ts';
@@ -57,12 +59,14 @@ const NO_FILE = 'the download of an attachment was answered with something else'
 
 export function createReconciliation(parts: {
   ledger: Ledger;
+  attachments: Attachments;
+  workItems: WorkItems;
   staging: Staging;
   clock: Clock;
   policy: Policy;
   telemetry: Telemetry;
 }) {
-  const { ledger, staging, clock, policy, telemetry } = parts;
+  const { ledger, attachments, workItems, staging, clock, policy, telemetry } = parts;
   const moment = () => ({ now: clock.now(), policy });
 
   /**
@@ -72,19 +76,19 @@ export function createReconciliation(parts: {
   async function look(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<Finding> {
     const listed = await client.list(upload, signal);
     if ('kind' in listed) return listed;
-    const { attachments, isGiven } = listed;
+    const { attachments: shown, isGiven } = listed;
     if (!isGiven && needsProof(upload)) return { kind: 'unread', detail: 'IPD gave no list of attachments' };
-    const known = attachments.filter(({ size }) => size === undefined || size === upload.size);
+    const known = shown.filter(({ size }) => size === undefined || size === upload.size);
     const none: Finding = {
       kind: 'none',
-      listed: attachments.map(({ id }) => id),
+      listed: shown.map(({ id }) => id),
       known: known.map(({ id }) => id),
-      isFull: attachments.length >= LIST_LIMIT,
+      isFull: shown.length >= LIST_LIMIT,
     };
     if (upload.known === undefined) return none;
     const settled = new Set([...upload.known, ...(upload.foreign ?? []), ...ownIds(upload)]);
     const fresh = known.filter(({ id }) => !settled.has(id));
-    const claims = await ledger.findClaims(fresh.map(({ id }) => id));
+    const claims = await attachments.findClaims(fresh.map(({ id }) => id));
     const candidates = fresh.filter(({ id }) => (claims.get(id) ?? upload.id) === upload.id);
     if (candidates.length === 0) return none;
     return prove(client, upload, { candidates, none, signal });
@@ -185,7 +189,7 @@ export function createReconciliation(parts: {
 
   /** Further copies of ours: claimed, so that no other upload takes one for its own, and told to a person. */
   async function ownCopies(upload: Upload, ids: string[]): Promise<Upload> {
-    const owners = await Promise.all(ids.map((id) => ledger.claimAttachment(id, upload.id)));
+    const owners = await Promise.all(ids.map((id) => attachments.claimAttachment(id, upload.id)));
     const duplicates = ids.filter((_id, index) => owners[index] === upload.id);
     if (duplicates.length === 0) return upload;
     const noted = await ledger.change(upload, (before) => endings.noteDuplicates(before, duplicates));
@@ -208,7 +212,7 @@ export function createReconciliation(parts: {
     );
     if (!begun.changed) return undefined;
     try {
-      if (!(await ledger.takeWorkItem(begun.upload))) return undefined;
+      if (!(await workItems.takeWorkItem(begun.upload))) return undefined;
       let current = begun.upload;
       let finding = await look(client, current, signal);
       while (finding.kind === 'ours') {
@@ -242,7 +246,7 @@ export function createReconciliation(parts: {
 
   /** Claims an attachment; one that another upload has is no candidate of ours any more. */
   async function claim(upload: Upload, attachmentId: string): Promise<Upload> {
-    const owner = await ledger.claimAttachment(attachmentId, upload.id);
+    const owner = await attachments.claimAttachment(attachmentId, upload.id);
     if (owner === upload.id) return upload;
     reportContradiction(upload, 'one attachment seems to be that of two uploads', attachmentId);
     const { upload: after } = await ledger.change(upload, (before) =>

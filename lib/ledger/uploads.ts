@@ -3,16 +3,14 @@
  * Every change is one conditional write of a whole record, so a record has one history. Without
  * transactions: whatever belongs together is written in an order that a crash leaves readable.
  */
-import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { createClaims, toSeconds } from './claims.ts';
+import { toSeconds } from './time-to-live.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { withHistory } from './history.ts';
 import { isTooNew, itemOf, readRecord, toRecord } from './record.ts';
-import { createTable } from './table.ts';
-import type { Condition, Item, Question } from './table.ts';
+import type { Condition, Item, Question, Table } from './table.ts';
 import { isFinal } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
 
@@ -41,22 +39,21 @@ const DUE_SHARDS = 8;
 /** Writers that meet on one record: beyond this many in a row something is broken. */
 const MAX_CONFLICTS = 20;
 
-/** How long a record stays when nothing is left to be done, unless a setting says otherwise. */
-const RETENTION_MS = 400 * 86_400_000;
-
 const VERSION = { '#version': 'version' };
 
-export function createLedger(parts: {
-  client: DynamoDBDocumentClient;
-  table: string;
+export function createLedger({
+  table,
+  clock,
+  retentionMs,
+  onWritten,
+}: {
+  table: Table;
   clock: Clock;
-  retentionMs?: number;
+  /** How long a record stays when nothing is left to be done. */
+  retentionMs: number;
   /** Told of every record that was written, and what it was before. */
   onWritten?: (before: Upload | undefined, after: Upload) => void;
 }) {
-  const { clock, retentionMs = RETENTION_MS, onWritten } = parts;
-  const table = createTable(parts);
-
   /** The record, read consistently; undefined when there is none. Throws `unavailable` for one that is too new for us. */
   async function find(id: string): Promise<Upload | undefined> {
     const item = await table.read(uploadKey(id));
@@ -199,8 +196,7 @@ export function createLedger(parts: {
     return upload;
   }
 
-  const claims = createClaims({ table, clock, find, retentionMs });
-  return { find, findAll, add, change, due, countOpen, list, countOpenOf, ...claims };
+  return { find, findAll, add, change, due, countOpen, list, countOpenOf };
 }
 
 const dueItems = z.array(z.object({ pk: z.string(), status: z.string(), dueAt: z.string() }));

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { Clock } from '../runtime/clock.ts';
-import type { Ledger } from '../ledger/uploads.ts';
+import type { SharedState } from '../ledger/shared-state.ts';
 import { nextRate } from '../domain/rate.ts';
 import type { Contact } from './contact.ts';
 import type { Tries } from '../domain/rate.ts';
@@ -83,16 +83,16 @@ const NO_TRIES: Tries = { tries: 0, throttled: 0 };
 const CLOSED: State = { version: 0, outages: 0, met: [], openings: 0 };
 
 export function createBreaker({
-  ledger,
+  sharedState,
   clock,
   telemetry,
 }: {
-  ledger: Ledger;
+  sharedState: SharedState;
   clock: Clock;
   telemetry: Telemetry;
 }) {
   async function read(): Promise<State> {
-    const item = await ledger.readState(STATE);
+    const item = await sharedState.readState(STATE);
     return item === undefined ? CLOSED : stateItem.parse(item);
   }
 
@@ -150,7 +150,7 @@ export function createBreaker({
     const { countingSince, ratedMinute = 0 } = state;
     const isCounted = countingSince !== undefined && countingSince <= minute * MINUTE;
     if (!isCounted || ratedMinute >= minute) return viewOf(state, clock.now());
-    const tries = triesItem.parse((await ledger.readState(counterOf(minute))) ?? NO_TRIES);
+    const tries = triesItem.parse((await sharedState.readState(counterOf(minute))) ?? NO_TRIES);
     const { next } = await change((before) => {
       const rate = nextRate({ rate: before.rate, full }, tries);
       const isOver = rate === undefined && tries.throttled === 0;
@@ -165,7 +165,11 @@ export function createBreaker({
 
   async function count({ tries, throttled }: Tries): Promise<void> {
     const minute = Math.floor(clock.now() / MINUTE);
-    await ledger.addToState(counterOf(minute), { tries, throttled }, (minute + 1) * MINUTE + COUNTER_KEPT_MS);
+    await sharedState.addToState(
+      counterOf(minute),
+      { tries, throttled },
+      (minute + 1) * MINUTE + COUNTER_KEPT_MS,
+    );
   }
 
   /** Writes the next state. Where other writers were faster each time, nothing is written: theirs is as good. */
@@ -180,7 +184,7 @@ export function createBreaker({
   }
 
   async function write(seen: State, next: State): Promise<boolean> {
-    return ledger.writeState(STATE, seen.version, next);
+    return sharedState.writeState(STATE, seen.version, next);
   }
 
   return { enter, view, pace };

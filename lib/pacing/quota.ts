@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError, invalidRequest } from '../domain/errors.ts';
+import type { Counters } from '../ledger/counters.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 
 export type Quota = ReturnType<typeof createQuota>;
@@ -16,12 +17,13 @@ const OPEN_RETRY_SECONDS = 60;
 
 export function createQuota(parts: {
   ledger: Ledger;
+  counters: Counters;
   clock: Clock;
   allowance: { maxOpenUploads: number; uploadsPerMinute: number };
   /** Looks at work items before a file is taken, of all users together. */
   preflightsPerMinute: number;
 }) {
-  const { ledger, clock, preflightsPerMinute } = parts;
+  const { ledger, counters, clock, preflightsPerMinute } = parts;
   const { maxOpenUploads, uploadsPerMinute } = parts.allowance;
 
   /** One upload more, which may cost a look at its work item. Throws `too_many_open_uploads` or `rate_limited`. */
@@ -55,7 +57,7 @@ export function createQuota(parts: {
 
   /** False when IPD has been asked so often in this minute that its rate is for deliveries now. */
   async function takePreflight(): Promise<boolean> {
-    return ledger.countInMinute('ipd', { calls: { add: 1, upTo: preflightsPerMinute } });
+    return counters.countInMinute('ipd', { calls: { add: 1, upTo: preflightsPerMinute } });
   }
 
   async function checkOpen(owner: string, more: number): Promise<void> {
@@ -74,7 +76,7 @@ export function createQuota(parts: {
     owner: string,
     { uploads = 0, calls = 0, roomFor = 0 }: { uploads?: number; calls?: number; roomFor?: number },
   ): Promise<void> {
-    const counted = await ledger.countInMinute(hashOf(owner), {
+    const counted = await counters.countInMinute(hashOf(owner), {
       ...(uploads + roomFor > 0 && { uploads: { add: uploads, upTo: uploadsPerMinute - roomFor } }),
       ...(calls > 0 && { calls: { add: calls, upTo: uploadsPerMinute } }),
     });

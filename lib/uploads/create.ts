@@ -7,6 +7,7 @@ import type { Breaker, BreakerView } from '../pacing/breaker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { normalName } from '../ipd/form.ts';
+import type { IdempotencyKeys } from '../ledger/idempotency-keys.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import type { Multipart } from '../storage/multipart.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
@@ -61,6 +62,7 @@ export type Intake = ReturnType<typeof createIntake>;
 
 export function createIntake(parts: {
   ledger: Ledger;
+  idempotencyKeys: IdempotencyKeys;
   multipart: Multipart;
   breaker: Breaker;
   preflight: Preflight;
@@ -70,7 +72,7 @@ export function createIntake(parts: {
   allowance: Allowance;
   stagingUrlTtlSeconds: number;
 }) {
-  const { ledger, multipart, breaker, preflight, quota, clock, policy, allowance } = parts;
+  const { ledger, idempotencyKeys, multipart, breaker, preflight, quota, clock, policy, allowance } = parts;
 
   /**
    * A new upload, or the earlier one that the same owner made with the same key (`created` is false).
@@ -85,7 +87,7 @@ export function createIntake(parts: {
     checkProject(caller, request, '/projectId');
     await checkSize(request);
     const fresh = { uploadId: clock.uuid(), fingerprint: fingerprintOf(request) };
-    const bound = key === undefined ? undefined : await ledger.findKey(caller.owner, key);
+    const bound = key === undefined ? undefined : await idempotencyKeys.findKey(caller.owner, key);
     const earlier = bound && (await ledger.find(bound.uploadId));
     if (bound !== undefined && bound.fingerprint !== fresh.fingerprint) throw reused();
     if (earlier !== undefined && !mayStartAnew(earlier)) return { created: false, upload: earlier };
@@ -101,7 +103,9 @@ export function createIntake(parts: {
 
     // A key without a record is a creation that was interrupted: it goes on under the id that the key is bound to.
     const winner =
-      key === undefined ? fresh : await ledger.bindKey(caller.owner, key, { ...fresh, instead: earlier?.id });
+      key === undefined
+        ? fresh
+        : await idempotencyKeys.bindKey(caller.owner, key, { ...fresh, instead: earlier?.id });
     if (winner.fingerprint !== fresh.fingerprint) throw reused();
     const { mode: _mode, ...about } = request;
     const { owner, uploadedBy, requestId: correlationId } = caller;

@@ -5,12 +5,11 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Arrivals, NamedPart } from './stage.ts';
-import type { Ticket } from '../ledger/claims.ts';
+import type { Ticket, Tickets } from '../ledger/tickets.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { checkProject, tooLarge } from './create.ts';
 import type { Caller, Draft, Intake } from './create.ts';
-import type { Ledger } from '../ledger/uploads.ts';
 import type { Multipart } from '../storage/multipart.ts';
 import type { StoredPart } from '../domain/parts.ts';
 import type { Preflight, WorkItem } from './preflight.ts';
@@ -48,7 +47,7 @@ const STARTS_PER_FILE = 3;
 const LONGEST_URL_SECONDS = 3_600;
 
 export function createUppy(parts: {
-  ledger: Ledger;
+  tickets: Tickets;
   intake: Intake;
   uploads: Uploads;
   arrivals: Arrivals;
@@ -63,7 +62,8 @@ export function createUppy(parts: {
   leastPartBytes: number;
   telemetry: Telemetry;
 }) {
-  const { ledger, intake, uploads, arrivals, preflight, quota, signing, multipart, clock, telemetry } = parts;
+  const { tickets, intake, uploads, arrivals, preflight, quota, signing, multipart, clock, telemetry } =
+    parts;
   const expires = Math.min(parts.stagingUrlTtlSeconds, LONGEST_URL_SECONDS);
 
   /**
@@ -83,7 +83,7 @@ export function createUppy(parts: {
     const maxFileBytes =
       files === undefined ? await preflight.largestFile() : Math.max(...files.map(({ size }) => size));
     const ticket = `tk_${randomBytes(32).toString('base64url')}`;
-    await ledger.addTicket(hashOf(ticket), {
+    await tickets.addTicket(hashOf(ticket), {
       owner: caller.owner,
       uploadedBy: caller.uploadedBy,
       projectId,
@@ -170,7 +170,7 @@ export function createUppy(parts: {
     const { hash, ticket } = await read(secret);
     const { owner, uploadedBy, projectId, issueId, maxFileBytes } = ticket;
     await quota.takeUploadOfSession(owner);
-    if (!(await ledger.useTicket(hash))) throw invalid();
+    if (!(await tickets.useTicket(hash))) throw invalid();
     const { upload } = await intake.begin({
       owner,
       uploadedBy,
@@ -201,7 +201,7 @@ export function createUppy(parts: {
 
   async function read(secret: string): Promise<{ hash: string; ticket: Ticket }> {
     const hash = hashOf(secret);
-    const ticket = await ledger.findTicket(hash);
+    const ticket = await tickets.findTicket(hash);
     if (ticket === undefined || clock.now() >= ticket.until) throw invalid();
     return { hash, ticket };
   }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createLedger } from '../../lib/ledger/uploads.ts';
+import { createWholeLedger } from '../support/ledger.ts';
 import { createUpload } from '../../lib/domain/lifecycle.ts';
 import type { Services } from '../../lib/services.ts';
 import type { Fields, Measures } from '../../lib/runtime/telemetry.ts';
@@ -155,7 +155,7 @@ describe('the journal', () => {
 
   it('tells nothing of a write that was not made, nor again of one whose answer got lost', async () => {
     const writes: (string | undefined)[][] = [];
-    const ledger = createLedger({
+    const ledger = createWholeLedger({
       client: DynamoDBDocumentClient.from(world.clients.dynamodb, {
         marshallOptions: { removeUndefinedValues: true },
       }),

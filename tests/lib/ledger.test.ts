@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { createLedger } from '../../lib/ledger/uploads.ts';
+import { createWholeLedger } from '../support/ledger.ts';
 import { cleaned, delivered, noticed } from '../../lib/domain/endings.ts';
 import { createUpload, lookAgain } from '../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
@@ -48,7 +48,7 @@ describe('ledger', () => {
       client,
       documents,
       table,
-      ledger: createLedger({ client: documents, table, clock: world.clock }),
+      ledger: createWholeLedger({ client: documents, table, clock: world.clock }),
     };
   }
 
@@ -132,7 +132,7 @@ describe('ledger', () => {
 
     it('never counts as absent because of an error', async () => {
       const { documents } = connect();
-      const elsewhere = createLedger({ client: documents, table: 'no-such-table', clock: world.clock });
+      const elsewhere = createWholeLedger({ client: documents, table: 'no-such-table', clock: world.clock });
 
       await expect(elsewhere.find('x')).rejects.toThrow('not found');
     });

@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { send } from '../../lib/ipd/wire.ts';
-import { createLedger } from '../../lib/ledger/uploads.ts';
+import { createWholeLedger } from '../support/ledger.ts';
 import { createUpload } from '../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { issueId, projectId, startWorld } from '../support/world.ts';
@@ -181,7 +181,7 @@ describe('taking a work item', () => {
     const documents = DynamoDBDocumentClient.from(client, {
       marshallOptions: { removeUndefinedValues: true },
     });
-    return createLedger({ client: documents, table: world.config.table, clock: world.clock });
+    return createWholeLedger({ client: documents, table: world.config.table, clock: world.clock });
   }
 
   const newItem = (): string => String(BigInt(issueId) + BigInt(randomBytes(4).readUInt32BE()) + 1000n);

@@ -7,7 +7,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { systemClock } from '../../lib/runtime/clock.ts';
-import { createLedger } from '../../lib/ledger/uploads.ts';
+import { createWholeLedger } from './ledger.ts';
 import { startStack } from '../../local/stack.ts';
 import { readAnswer } from './answer.ts';
 import { expectContract } from './contract.ts';
@@ -47,7 +47,7 @@ export async function startProduct({ environment = {} }: { environment?: Record<
     endpoint: urls.dynamodbUrl,
     credentials: stack.credentials,
   });
-  const ledger = createLedger({
+  const ledger = createWholeLedger({
     client: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }),
     table: 'ipd-attachment-bridge-dev-uploadstable',
     clock: systemClock,

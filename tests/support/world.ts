@@ -29,6 +29,7 @@ import type { SignedRequest } from '../../lib/storage/presigning.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import type { Invitation } from '../../lib/uploads/manage.ts';
 import { putFile } from './answer.ts';
+import { wholeLedgerOf } from './ledger.ts';
 import { awsKey, ipdCredentials } from './local-keys.ts';
 import { sourceOf } from './sources.ts';
 import { createTestClock } from './surroundings.ts';
@@ -141,7 +142,8 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     return response;
   }
 
-  const services = build();
+  const built = build();
+  const services = { ...built, ledger: wholeLedgerOf(built) };
   let workItems = 0n;
   return {
     ...services,
