@@ -17,7 +17,7 @@ import { toIpdAnswer } from '../lib/http/resource.ts';
 import { loadAhead, services } from '../lib/services.ts';
 import { readUploadForm } from '../lib/http/upload-form.ts';
 
-/** The gateway gives up after 30 s; until then the caller may have an answer. */
+/** The gateway gives up after 30 s, so the caller gets an answer before that. */
 const WAIT_MS = 25_000;
 const MARGIN_MS = 3_000;
 

@@ -4,7 +4,7 @@ import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { bindCall } from '../lib/runtime/telemetry.ts';
 import { loadAhead, services } from '../lib/services.ts';
 
-/** Time to write down how it ended before the function is killed. */
+/** Time to record the outcome before the function is killed. */
 const MARGIN_MS = 10_000;
 
 // Every delivery reads from storage: its SDK is loaded at the start, not within the first delivery.

@@ -4,7 +4,7 @@ import type { Context, ScheduledEvent } from 'aws-lambda';
 import { bindCall } from '../lib/runtime/telemetry.ts';
 import { services } from '../lib/services.ts';
 
-/** Time to finish what was begun when the work has to stop. */
+/** Time to finish the work under way when the signal aborts. */
 const MARGIN_MS = 10_000;
 
 export const handler = middy<ScheduledEvent, unknown>().handler(

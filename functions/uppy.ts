@@ -1,5 +1,6 @@
 /**
- * What Uppy's AwsS3 plugin asks a Companion for, behind a ticket in the path; and the session that gives the ticket.
+ * The routes of a Companion that Uppy's AwsS3 plugin calls, behind a ticket in the path; and the session that gives
+ * the ticket.
  * https://github.com/transloadit/uppy/blob/main/packages/@uppy/companion/src/server/controllers/s3.js
  */
 import middy from '@middy/core';

@@ -1,7 +1,7 @@
 /**
- * The use case: one staged file becomes one IPD attachment. Claims the upload, looks whether IPD has it already,
- * streams the file, passes the fence, interprets the answer and writes it down. Takes one upload at a time;
- * what was not surely refused is looked for before it is ever sent again.
+ * The use case: one staged file becomes one IPD attachment. Claims the upload, checks whether IPD has the file
+ * already, streams it, passes the fence, interprets the answer and records the outcome. Takes one upload at a time. A
+ * file that IPD may have is never sent again before a check of the work item.
  */
 import * as attempts from '../domain/attempts.ts';
 import type { Breaker, BreakerView } from '../pacing/breaker.ts';
@@ -31,20 +31,26 @@ import type { Telemetry } from '../runtime/telemetry.ts';
 import { isUnwanted, uploadIdOf } from '../domain/upload.ts';
 import type { Delivering, Policy, Upload } from '../domain/upload.ts';
 
-/** The lease ends after the function is dead for sure. */
+/** By this much the lease outlives the function: it ends when Lambda has surely killed the function. */
 const LEASE_SLACK_MS = 5_000;
-/** A throttled delivery waits in place for the first short pauses: the sweep, which comes every minute, would take longer. */
+/**
+ * A throttled delivery sleeps in the function for pauses up to this: the sweep runs once a minute and would take
+ * longer.
+ */
 const PAUSE_IN_PLACE_MS = 10_000;
-/** With less than this left, it makes room all the same. What waits for the breaker comes back spread over as much. */
+/**
+ * A throttled delivery does not sleep if less than this would be left of its run. Deliveries that the breaker stops
+ * come back spread over the same length.
+ */
 const PATIENCE_MS = 30_000;
 
-/** Makes an upload the holder's, where it may be delivered. */
+/** The transition that gives this run the lease, where the upload may be delivered. */
 type Claiming = (upload: Upload, right: attempts.Claim) => Upload | undefined;
 
-/** What came of a list and, if it was sent, of an upload. */
+/** The result of one read of the list and, if the file was sent, of the upload. */
 type Try = { contact: Contact; result: Outcome | Failure };
 
-/** What the breaker is told. */
+/** What the delivery reports to the breaker. */
 type Visit = { contact: Contact; tries: Tries };
 
 export function createDelivery(parts: {
@@ -65,7 +71,7 @@ export function createDelivery(parts: {
   const { ipd, clock, policy, telemetry } = parts;
   const moment = () => ({ now: clock.now(), policy });
 
-  /** A message of the delivery queue: a request, or storage's news. What it asks for may be done already. */
+  /** Handles a message of the delivery queue: our own request, or events of S3. Its work may be done already. */
   async function onMessage(body: string, run: Run): Promise<void> {
     const message = readMessage(body);
     if (message === undefined) telemetry.warn('message of unknown form ignored');
@@ -73,7 +79,10 @@ export function createDelivery(parts: {
     else for (const arrival of message.arrivals) await onArrival(arrival, run);
   }
 
-  /** Does what a queue message asked for, if it is still to be done. Rejects only when the ledger or the storage cannot be reached. */
+  /**
+   * Does what a queue message asks for, if it is still to be done. Rejects only when the ledger or the storage cannot
+   * be reached.
+   */
   async function onRequest({ uploadId, attempt, isArrival }: Request, run: Run): Promise<void> {
     const upload = await find(uploadId);
     if (upload?.status === 'delivered') await recheck(upload, run);
@@ -84,7 +93,10 @@ export function createDelivery(parts: {
     }
   }
 
-  /** An object was created: delivers it if it is an upload's first news, removes it where nobody waits for it. */
+  /**
+   * S3 created an object. Starts the delivery on the upload's first event; removes an object that its upload does not
+   * need any more.
+   */
   async function onArrival({ key, ...object }: Arrival, run: Run): Promise<void> {
     const uploadId = uploadIdOf(key);
     if (uploadId === undefined) {
@@ -99,7 +111,7 @@ export function createDelivery(parts: {
     if (isUnwanted(after)) await staging.remove(key);
   }
 
-  /** The look for a second copy; what keeps it away now is tried when the sweep comes back to it. */
+  /** Checks a delivered upload for a second copy. If that is not possible now, the sweep asks for it again. */
   async function recheck(upload: Upload, { killedAt, signal }: Run): Promise<void> {
     if (!endings.isRecheckDue(upload, clock.now())) return;
     const until = killedAt + LEASE_SLACK_MS;
@@ -121,7 +133,7 @@ export function createDelivery(parts: {
     }
   }
 
-  /** Throws `ipd_unavailable` when the secret cannot be had. */
+  /** Throws `ipd_unavailable` when the secret cannot be read. */
   async function connect(): Promise<IpdClient> {
     try {
       return await ipd();
@@ -138,7 +150,7 @@ export function createDelivery(parts: {
     return upload;
   }
 
-  /** Claims, attempts, writes down. Answers with the record as it is afterwards. */
+  /** Claims the upload, attempts the delivery and records the outcome. Returns the record as it is afterwards. */
   async function deliver(
     upload: Upload,
     { run, isPaced }: { run: Run; isPaced: boolean },
@@ -150,7 +162,7 @@ export function createDelivery(parts: {
     const claimed = async (): Promise<Upload> =>
       (await ledger.change(upload, (before) => claim(before, right))).upload;
     if (wanted.status !== 'delivering') return claimed();
-    // What only waits for its scan needs no word with IPD, so it must not take the trial from those that do.
+    // An upload that waits for its scan does not call IPD, so it must not use up the breaker's trial delivery.
     const held = await scanGate.atStart(wanted);
     if (held !== undefined) {
       const holder = await claimed();
@@ -179,7 +191,10 @@ export function createDelivery(parts: {
     }
   }
 
-  /** While the breaker is open, what this upload has met is what all would meet: it waits like them, and uses no attempt. */
+  /**
+   * While the breaker is open, every upload would fail like this one: it waits like the others, and no attempt is
+   * counted.
+   */
   function ofEveryUpload(
     outcome: Extract<Outcome, { kind: 'set_back' }>,
     contact: Contact,
@@ -196,7 +211,7 @@ export function createDelivery(parts: {
     return after;
   }
 
-  /** It may not speak to IPD now. A file that has just arrived is at least known to be there. */
+  /** Postpones an upload that may not call IPD now. If its file has just arrived, records that as well. */
   async function waitFor(
     upload: Upload,
     wanted: Upload,
@@ -214,8 +229,8 @@ export function createDelivery(parts: {
   }
 
   /**
-   * Tries until there is an outcome. A throttle uses no attempt: its first pauses are waited out in place while there is
-   * time, then the upload makes room and comes back.
+   * Tries until there is an outcome. A throttle uses no attempt: the function sleeps through the first pauses while
+   * it has time; then it ends, and the upload waits for its next delivery.
    */
   async function attemptDelivery(
     upload: Delivering,
@@ -258,7 +273,7 @@ export function createDelivery(parts: {
     }
   }
 
-  /** Reads the work item first: a copy of ours ends the attempt, a doubt that is not settled forbids to send. */
+  /** Reads the work item first: a copy of our file ends the attempt, and an unresolved doubt forbids sending. */
   async function lookThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
     const watched = watchList(client);
     const read = (result: Try['result']): Try => ({ contact: watched.contact(), result });
@@ -301,16 +316,17 @@ export function createDelivery(parts: {
     return { kind: 'ours', attachmentId, isNamed: true };
   }
 
-  /** IPD has the file and named no id. That is written down first; then its list mostly shows the file at once. */
+  /** IPD has the file and named no id. Records that first, then reads the list, which mostly shows the file at once. */
   async function findAccepted(client: IpdClient, upload: Delivering, run: Run): Promise<Outcome> {
     const { upload: after } = await ledger.change(upload.id, (before) => attempts.accepted(before, moment()));
-    // Whoever was set back comes with many others, each with a turn of two requests: the look gets its own.
+    // After a retryable failure many uploads come back at the same time. Each has a slot for two requests, so this
+    // check waits for a slot of its own.
     if (upload.error !== undefined) return { kind: 'accepted' };
     const finding = await reconciliation.look(client, after, run.signal);
     return finding.kind === 'ours' ? finding : { kind: 'accepted' };
   }
 
-  /** IPD does not have what was sent before: written down before anything is sent again. */
+  /** IPD does not have the file that was sent before. Records that before the file is sent again. */
   async function settle(upload: Delivering): Promise<Delivering | undefined> {
     const { token } = upload.lease;
     const { upload: after } = await ledger.change(upload.id, (before) => attempts.settle(before, { token }));
@@ -340,7 +356,7 @@ export function createDelivery(parts: {
   return { onMessage, onRequest, onArrival };
 }
 
-/** A client whose lists tell the breaker something: only what was answered last counts, not what came of it. */
+/** A client that keeps, for the breaker, how its last list call went. What the list showed does not matter. */
 function watchList(client: IpdClient) {
   let contact: Contact = 'none';
   const list: IpdClient['list'] = async (item, signal) => {

@@ -1,6 +1,6 @@
 /**
- * What becomes of an attempt, told from what was read, answered or thrown, and what the breaker learns from it.
- * Pure: reads and sends nothing; writing an outcome down is the delivery's work.
+ * The outcome of an attempt, derived from what was read, answered or thrown, and what the breaker learns from it.
+ * Pure: reads and sends nothing; deliver.ts records the outcome.
  */
 import { settlesDoubt } from '../domain/attempts.ts';
 import type { Setback } from '../domain/attempts.ts';
@@ -12,7 +12,7 @@ import type { Failure } from '../ipd/errors.ts';
 import type { Finding, Match, Reading } from './reconcile.ts';
 import type { Delivering, Moment } from '../domain/upload.ts';
 
-/** What became of an attempt. */
+/** How an attempt ended. */
 export type Outcome =
   | ({ kind: 'ours' } & Match)
   | { kind: 'accepted' }
@@ -21,13 +21,13 @@ export type Outcome =
   | { kind: 'failed'; code: FailureCode; detail: string }
   | ({ kind: 'set_back' } & Setback);
 
-/** What a reading of the work item says when it does not say that none is ours. */
+/** The result of a check of the work item that found anything but `none`. */
 export function readingOf(
   finding: Exclude<Finding, { kind: 'none' }>,
   upload: Delivering,
 ): Outcome | Failure {
   switch (finding.kind) {
-    // A reading changes nothing, so whatever became of it is no doubt.
+    // A read changes nothing in IPD, so an ambiguous answer to it leaves no doubt.
     case 'ambiguous':
       return { ...finding, kind: 'unavailable' };
     case 'unproven':
@@ -44,7 +44,7 @@ export function readingOf(
   }
 }
 
-/** Why nothing may be sent though no attachment is ours: a doubt that is not settled, or no room. */
+/** Why nothing may be sent though no attachment is ours: a doubt that is not resolved, or a full work item. */
 export function objectionTo({ doubt }: Delivering, { isFull }: Reading, moment: Moment): Outcome | undefined {
   if (doubt === undefined) {
     const detail = `${LIST_LIMIT} attachments are there already`;
@@ -58,7 +58,7 @@ export function objectionTo({ doubt }: Delivering, { isFull }: Reading, moment: 
   return { kind: 'failed', code: 'outcome_unknown', detail };
 }
 
-/** What IPD's answer comes to. A throttle is none: it is waited out. */
+/** The outcome that IPD's answer means. A throttle is not an outcome: the delivery waits and tries again. */
 export function toOutcome(result: Outcome | Exclude<Failure, { kind: 'throttled' }>): Outcome {
   switch (result.kind) {
     case 'refused':
@@ -75,7 +75,10 @@ export function toOutcome(result: Outcome | Exclude<Failure, { kind: 'throttled'
   }
 }
 
-/** What an error of ours comes to. Throws any other again, and those that are neither a failure nor a setback. */
+/**
+ * The outcome that an error of ours means. Rethrows all other errors, and codes that are neither a failure nor a
+ * retryable failure.
+ */
 export function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof AppError)) throw error;
   const { code, message: detail } = error;

@@ -1,7 +1,7 @@
 /**
- * Which of a work item's attachments is ours, and making it ours. Neither the list nor IPD's answer says so alone: a
- * candidate has our size or an unknown one, was not there before we sent anything, belongs to no other upload, and holds
- * our bytes. Never sends a file.
+ * Finds which attachment of a work item is our file, and records it as ours. Neither the list nor IPD's answer proves
+ * that alone: a candidate has our size or an unknown one, was not there before we sent anything, belongs to no other
+ * upload, and holds our bytes. Never sends a file.
  */
 import { createHash } from 'node:crypto';
 import { rejectCandidate } from '../domain/attempts.ts';
@@ -22,11 +22,11 @@ import type { Policy, Upload } from '../domain/upload.ts';
 
 export type Reconciliation = ReturnType<typeof createReconciliation>;
 
-/** Attachments that are ours: one, and further copies of it. */
+/** Attachments that are our file: one, and further copies of it. */
 export type Match = {
   attachmentId: string;
   copies?: string[];
-  /** Of the staged file, where it had to be read for that. */
+  /** Of our file: the hash that proved the match. */
   sha256?: string | undefined;
   /** IPD's own answer to our request names it. */
   isNamed?: boolean;
@@ -34,26 +34,26 @@ export type Match = {
 
 /** What a list says before anything is compared by bytes. */
 export type Reading = {
-  /** All that it shows. */
+  /** All that the list shows. */
   listed: string[];
   /** Those of equal or unknown size. */
   known: string[];
-  /** It may hide some. */
+  /** The list is at its limit, so it may hide some. */
   isFull: boolean;
 };
 
 export type Finding =
   | ({ kind: 'ours' } & Match)
   | ({ kind: 'none' } & Reading)
-  /** One may be ours, but IPD does not let us look into it. */
+  /** One attachment may be ours, but we could not read its bytes. */
   | { kind: 'unproven'; detail: string }
-  /** There are more to look into than one look takes. */
+  /** There are more candidates than one check downloads. */
   | { kind: 'unfinished'; hasProgress: boolean; detail: string }
-  /** IPD gave no list, where the absence of ours would have to be proved. */
+  /** IPD gave no list, and only a list can prove that it does not have our file. */
   | { kind: 'unread'; detail: string }
   | Failure;
 
-/** Each may be as large as the file: a look has to end within the time of one delivery. */
+/** Each download may be as large as the file, and a check has to end within the time of one delivery. */
 const DOWNLOADS_A_LOOK = 5;
 const NO_FILE = 'the download of an attachment was answered with something else';
 
@@ -70,8 +70,8 @@ export function createReconciliation(parts: {
   const moment = () => ({ now: clock.now(), policy });
 
   /**
-   * Reads the work item. Before anything was sent there are no candidates, and what is there of equal or unknown size
-   * becomes `known`. Throws what reading the staged file throws.
+   * Reads the work item. Before the first send there are no candidates: the attachments of equal or unknown size
+   * become `known`. Throws what reading the staged file throws.
    */
   async function look(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<Finding> {
     const listed = await client.list(upload, signal);
@@ -94,7 +94,7 @@ export function createReconciliation(parts: {
     return prove(client, upload, { candidates, none, signal });
   }
 
-  /** Downloads candidates and compares; those of others are remembered, so that nothing is downloaded twice. */
+  /** Downloads candidates and compares their bytes. Mismatches are recorded, so that none is downloaded twice. */
   async function prove(
     client: IpdClient,
     upload: Upload,
@@ -116,10 +116,10 @@ export function createReconciliation(parts: {
         const content = await hashOf(file.body, upload.size);
         if (content.kind !== 'content') return content;
         const isOfLength = content.bytes === upload.size;
-        // Where the list has our size, another length is no file, but what was said in its place.
+        // The list says our size: an answer of another length is not the file, but something sent in its place.
         if (!isOfLength && size !== undefined) return { kind: 'unavailable', detail: NO_FILE };
         compared += 1;
-        // So may a page be, and it may be a file of somebody's.
+        // A page may be an error text in place of the file, or it may be another user's attachment.
         if (!isOfLength && file.isPage) unproven = NO_FILE;
         else if (isOfLength && content.sha256 === sha256) ours.push(id);
         else await ledger.change(upload.id, (before) => endings.noteForeign(before, [id]));
@@ -131,7 +131,7 @@ export function createReconciliation(parts: {
       const detail = `${candidates.length} attachments may be ours`;
       return { kind: 'unfinished', hasProgress: compared > 0, detail };
     }
-    // One that cannot be looked into may be ours: where IPD may have a copy, that settles nothing.
+    // An attachment that we cannot read may be ours: while IPD may have a copy, the check proves nothing.
     return unproven === undefined || !needsProof(upload) ? none : { kind: 'unproven', detail: unproven };
   }
 
@@ -146,9 +146,9 @@ export function createReconciliation(parts: {
   }
 
   /**
-   * The id that IPD's answer names, or null where it cannot be the one of this file: the list that was read before the
-   * file was sent had it, or it has another size. Then the answer is a success without an id. Whether it is another
-   * upload's is told by the claim.
+   * The id that IPD's answer names; null if it cannot be the id of this file, because the list showed it before the
+   * file was sent or because it has another size. Null means a success without an id. Only the claim tells whether
+   * the id belongs to another upload.
    */
   function checkNamed(upload: Upload, { attachmentId, statedSize }: Stored, listed: string[]): string | null {
     if (attachmentId === null) return null;
@@ -162,8 +162,8 @@ export function createReconciliation(parts: {
   }
 
   /**
-   * Makes an attachment ours. In this order a crash leaves something that can be finished: candidate, claim, state. One
-   * that another upload has is given up, and looked for again.
+   * Records an attachment as ours, in an order that a later run can finish after a crash: candidate, claim, state. An
+   * attachment that another upload has claimed is given up, and the file is looked up again.
    */
   async function own(uploadId: string, { attachmentId, copies = [], ...match }: Match): Promise<Upload> {
     const { upload: nominated } = await ledger.change(uploadId, (before) =>
@@ -176,7 +176,7 @@ export function createReconciliation(parts: {
     if (candidate !== undefined && candidate !== attachmentId) current = await claim(current, candidate);
     const [next, ...rest] = copies;
     const isLost = current.candidate === undefined && current.foreign?.includes(attachmentId);
-    // Another upload was faster: a further copy is as good.
+    // Another upload claimed this one first, so take a further copy.
     if (isLost && next !== undefined) return own(uploadId, { ...match, attachmentId: next, copies: rest });
     current = await ownCopies(current, copies);
     const mine = current.candidate ?? (current.foreign?.includes(attachmentId) ? undefined : attachmentId);
@@ -187,7 +187,7 @@ export function createReconciliation(parts: {
     return upload;
   }
 
-  /** Further copies of ours: claimed, so that no other upload takes one for its own, and told to a person. */
+  /** Claims further copies of our file, so that no other upload takes one for its own, and reports them. */
   async function ownCopies(upload: Upload, ids: string[]): Promise<Upload> {
     const owners = await Promise.all(ids.map((id) => attachments.claimAttachment(id, upload.id)));
     const duplicates = ids.filter((_id, index) => owners[index] === upload.id);
@@ -198,8 +198,9 @@ export function createReconciliation(parts: {
   }
 
   /**
-   * A window after a resend: has the first copy shown up after all? IPD cannot delete, so a person has to know. Waits while
-   * another upload holds the work item: its copy could be taken for ours. `until`: when this function is dead for sure.
+   * One commit window after a resend, checks whether the first copy has appeared after all. IPD cannot delete, so a
+   * person has to know. Does nothing while another upload holds the work item: its copy could be taken for ours.
+   * `until`: when this function is surely dead.
    */
   async function recheck(
     client: IpdClient,
@@ -218,18 +219,20 @@ export function createReconciliation(parts: {
       while (finding.kind === 'ours') {
         const { attachmentId, copies = [] } = finding;
         const isNameless = current.status === 'delivered' && current.attachmentId === null;
-        // What IPD had never named may show only now: then it is the one attachment, not a further copy.
+        // An attachment whose id IPD never named may show only now: then it is our one attachment, not a further
+        // copy.
         current = isNameless
           ? await own(current.id, { attachmentId, copies })
           : await ownCopies(current, [attachmentId, ...copies]);
         finding = await look(client, current, signal);
       }
-      // What cannot be read now is read when the sweep comes back to it; what is gone for good holds no copies.
+      // A work item that cannot be read now is checked again when the sweep asks for it; one that is gone for good
+      // holds no copies.
       if (finding.kind === 'none' || finding.kind === 'refused') {
         if (finding.kind === 'refused' && finding.code !== 'work_item_missing') {
           reportUnchecked(upload, new Error(finding.detail));
         }
-        // The function that had to remove it may have died; no other comes back to it.
+        // The function that had to remove the staged file may have died, and no later run would remove it.
         await staging.remove(stagingKey(upload.id));
         await ledger.change(upload.id, endings.rechecked);
       }
@@ -244,7 +247,7 @@ export function createReconciliation(parts: {
     }
   }
 
-  /** Claims an attachment; one that another upload has is no candidate of ours any more. */
+  /** Claims an attachment. If another upload has it, it is not our candidate any more. */
   async function claim(upload: Upload, attachmentId: string): Promise<Upload> {
     const owner = await attachments.claimAttachment(attachmentId, upload.id);
     if (owner === upload.id) return upload;
@@ -255,7 +258,7 @@ export function createReconciliation(parts: {
     return after;
   }
 
-  /** What IPD says cannot all be true: a person has to know, and so has the one who runs it. */
+  /** IPD's answers cannot all be true: reports that to the operators. */
   function reportContradiction(upload: Upload, what: string, attachmentId?: string): void {
     telemetry.error('IPD contradicts itself', new Error(what), { uploadId: upload.id, attachmentId });
     telemetry.measure({ Contradictions: 1 });
@@ -265,7 +268,7 @@ export function createReconciliation(parts: {
     telemetry.error('duplicate attachment', new Error('duplicate'), { uploadId: upload.id, attachmentId });
   }
 
-  /** A person has to look at the work item in our place. */
+  /** Reports that a person has to check the work item in our place. */
   function reportUnchecked(upload: Upload, error: unknown): void {
     telemetry.error('a second copy cannot be looked for', error, { uploadId: upload.id });
     telemetry.measure({ Contradictions: 1 });
@@ -274,12 +277,15 @@ export function createReconciliation(parts: {
   return { look, checkNamed, own, recheck, reportContradiction };
 }
 
-/** Where IPD may have a copy, a missing list must not pass for an empty one. How IPD lists nothing is not documented. */
+/**
+ * While IPD may have a copy, a missing list must not count as an empty one. What IPD answers where there are no
+ * attachments is not documented.
+ */
 function needsProof({ doubt, resent, status }: Upload): boolean {
   return status === 'delivered' || doubt !== undefined || resent === true;
 }
 
-/** Each attempt begins further on, so that those which cannot be looked into keep no other from its turn. */
+/** Each attempt begins at a later candidate, so that candidates that cannot be read do not block the others. */
 function inTurn<T>(candidates: T[], attempts: number): T[] {
   if (candidates.length <= DOWNLOADS_A_LOOK) return candidates;
   const first = (attempts * DOWNLOADS_A_LOOK) % candidates.length;
@@ -291,7 +297,7 @@ function ownIds(upload: Upload): string[] {
   return [...(id === null ? [] : [id]), ...(upload.duplicates ?? [])];
 }
 
-/** Reads no further than one byte past `size`; a download that breaks off says nothing. */
+/** Reads no further than one byte past `size`. A download that breaks off proves nothing. */
 async function hashOf(
   body: AsyncIterable<Uint8Array>,
   size: number,

@@ -1,6 +1,7 @@
 /**
- * The gate before IPD: a file goes on once somebody's scan has tagged it as required. Without a required tag the gate
- * is open and asks nothing. Never tags anything itself, and says only why a file may not be sent now.
+ * The gate before IPD: a file passes once a malware scan outside this product has given it the required tag. Without
+ * a required tag the gate is open and asks nothing. Never tags a file itself; only says why a file may not be sent
+ * now.
  */
 import type { Clock } from '../runtime/clock.ts';
 import { outcomeOf } from './outcome.ts';
@@ -19,7 +20,10 @@ export function createScanGate(parts: {
 }) {
   const { staging, clock, requiredScanTag: required } = parts;
 
-  /** Before IPD is asked anything. What it has or may have is looked for all the same, and held back before it is sent again. */
+  /**
+   * Runs before the first call to IPD. A file that IPD has or may have skips it: the delivery checks IPD first, and
+   * calls `beforeSending` before it sends the file again.
+   */
   async function atStart(upload: Delivering): Promise<Outcome | undefined> {
     if (upload.doubt !== undefined || upload.candidate !== undefined) return undefined;
     return beforeSending(upload).catch(outcomeOf);

@@ -1,6 +1,6 @@
 /**
- * One file on its way to IPD: read from staging, counted and hashed, held back at the fence until the ledger
- * says that IPD may have it from here on. Knows nothing of what follows from the answer.
+ * Sends one file to IPD: reads it from staging, counts and hashes it, and stops at the fence until the ledger has
+ * recorded that IPD may have the file from now on. Does not decide what follows from the answer.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
@@ -23,8 +23,8 @@ export type Sending = ReturnType<typeof createSending>;
 type Sent = Stored | Failure;
 
 /**
- * Time that must be left of the lease at the fence: 20 s for IPD to answer, which is a doubt once the run's signal has
- * aborted; 10 s to write down how it ended; 5 s by which the lease is longer than the function's life.
+ * Time that the lease must have left at the fence: 20 s for IPD to answer (then the run's signal has aborted and the
+ * upload is in doubt), 10 s to record the outcome, 5 s by which the lease outlives the function.
  */
 const FENCE_MARGIN_MS = 35_000;
 const PROGRESS_EVERY_MS = 5_000;
@@ -38,7 +38,7 @@ export function createSending({
   staging: Staging;
   clock: Clock;
 }) {
-  /** Sends the file; again at once after a refusal that a fresh token or a plainer name heals. */
+  /** Sends the file. Sends it again at once if a fresh token or a plainer name can solve the refusal. */
   async function send(
     client: IpdClient,
     upload: Delivering,
@@ -61,13 +61,13 @@ export function createSending({
     }
   }
 
-  /** The staged bytes on their way to IPD, and the fence behind them. */
+  /** The source of the staged bytes, and the fence after them. */
   function createPassage(upload: Delivering, { run, known }: { run: Run; known: string[] }) {
     const { token } = upload.lease;
     const isHashed = upload.sha256 !== undefined || upload.resent === true;
     const hash = isHashed ? createHash('sha256') : undefined;
 
-    /** Counted, hashed when the hash is needed, reported every few seconds. */
+    /** Passes the bytes on, counts them, hashes them if the hash is needed, and records progress every few seconds. */
     async function file(sink: Sink, exchange: AbortSignal): Promise<void> {
       let bytesSent = 0;
       let noted = clock.now();
@@ -88,7 +88,10 @@ export function createSending({
       await keepHold(upload, (before) => attempts.noteProgress(before, { token, bytesSent }));
     }
 
-    /** One conditional write says that IPD may have the file from here on; without it the boundary stays with us. */
+    /**
+     * One conditional write records that IPD may have the file from now on. If it fails, the closing boundary is not
+     * sent.
+     */
     async function fence(): Promise<void> {
       const sentSha256 = hash?.digest('hex');
       if (upload.sha256 !== undefined && sentSha256 !== upload.sha256) {
@@ -98,7 +101,7 @@ export function createSending({
       await keepHold(upload, (before) =>
         attempts.startSending(before, { token, now: clock.now(), marginMs, known, sentSha256 }),
       );
-      // Whoever was held up behind that write has to give way to those who came meanwhile.
+      // A run that this write delayed too long must stop: another run may take over the upload.
       if (clock.now() >= Date.parse(upload.lease.until) - marginMs) {
         throw new AppError(
           'lease_lost',
@@ -110,7 +113,7 @@ export function createSending({
     return { file, fence };
   }
 
-  /** IPD refused before it stored anything: the mark of the fence is void. */
+  /** IPD refused before it stored anything: withdraws the record of the fence. */
   async function takeBack(upload: Delivering, sentName: string): Promise<void> {
     const { token } = upload.lease;
     await keepHold(upload, (before) => attempts.takeBack(before, { token, sentName }));

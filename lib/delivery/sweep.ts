@@ -1,7 +1,7 @@
 /**
- * The one clock: takes what is due and does the one thing its state asks for. Lost events, dead
- * functions, retries, expiry, notices and removal all come back through here, so nothing can be forgotten.
- * Never calls IPD: what is to be delivered goes on the queue.
+ * Takes every upload that is due and does the one thing its state asks for. Handles lost events, dead functions,
+ * retries, expiry, notifications and removal, so no upload is forgotten. Never calls IPD: puts deliveries on the
+ * queue.
  */
 import type { Arrivals } from '../uploads/stage.ts';
 import type { Breaker, BreakerView } from '../pacing/breaker.ts';
@@ -18,15 +18,15 @@ import { isFinal } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 const MINUTE = 60_000;
-/** It runs every minute, so it takes what falls due before the next run, too. */
+/** The sweep runs every minute, so it also takes uploads that fall due before the next run. */
 const LOOK_AHEAD_MS = MINUTE;
 const AT_ONCE = 10;
-/** Of the full rate, for what is asked for here: the rest is left to first deliveries, which events start without a slot. */
+/** The sweep's share of the full rate. The rest is for first deliveries, which events start without a slot. */
 const SHARE = 0.75;
-/** How often what is due and gets no slot is asked whether its time is over. */
+/** How often the sweep checks whether to give up an upload that is due and gets no slot. */
 const HOUR = 60 * MINUTE;
 
-/** How often what is open is counted, and how far. */
+/** How often open uploads are counted, and up to which number. */
 const COUNT_EVERY_RUNS = 10;
 const MOST_COUNTED = 10_000;
 
@@ -38,7 +38,7 @@ export function createSweep(parts: {
   breaker: Breaker;
   clock: Clock;
   policy: Policy;
-  /** What IPD is to see at most; most of it is asked for here, spread over the minute. */
+  /** The most that IPD is to get. The sweep asks for most of it, spread over the minute. */
   deliveriesPerMinute: number;
   telemetry: Telemetry;
 }) {
@@ -46,7 +46,7 @@ export function createSweep(parts: {
 
   let runs = 0;
 
-  /** Does what is due until nothing is or the signal aborts. One upload that fails does not stop the others. */
+  /** Works until nothing is due or the signal aborts. One upload that fails does not stop the others. */
   async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
     const started = clock.now();
     const gate = await breaker.pace(deliveriesPerMinute);
@@ -54,7 +54,7 @@ export function createSweep(parts: {
     let oldest = started;
     let done = 0;
     let queued = 0;
-    /** A slot for what the index cannot tell: the look for a second copy of a delivered upload. */
+    /** A slot for the check for a second copy: the index does not tell which delivered uploads need one. */
     const takeSlot = (): number | undefined => {
       const turnMs = turns.take(0);
       if (turnMs === undefined) return undefined;
@@ -96,7 +96,10 @@ export function createSweep(parts: {
     return { done, queued };
   }
 
-  /** Costs as much as there are, so not every run can have it; and what was done counts without it. */
+  /**
+   * The cost grows with the number of open uploads, so only some runs count them. A run whose count fails is still a
+   * success.
+   */
   async function countOpen(): Promise<number | undefined> {
     const isTurn = runs % COUNT_EVERY_RUNS === 0;
     runs += 1;
@@ -109,14 +112,14 @@ export function createSweep(parts: {
     }
   }
 
-  /** While IPD is out nothing is asked for; to see whether it is back, one delivery is enough. */
+  /** While IPD is out, the sweep asks for no deliveries. To find out whether IPD is back, one is enough. */
   function deliveriesAllowed({ state, until = 0, rate }: BreakerView): number {
-    // While the rate is reduced, nothing starts but what is asked for here.
+    // While the rate is reduced, only the sweep starts deliveries.
     if (state === 'closed') return rate ?? Math.max(Math.floor(deliveriesPerMinute * SHARE), 1);
     return until <= clock.now() + LOOK_AHEAD_MS ? 1 : 0;
   }
 
-  /** `turn`: the moment from which on it may be delivered; undefined when that is not now. */
+  /** `turn`: the moment from which the upload may be delivered; undefined if it got no slot. */
   async function act(
     upload: Upload,
     turn: number | undefined,
@@ -154,7 +157,7 @@ export function createSweep(parts: {
     }
   }
 
-  /** Nothing may keep a record due for ever; that a second copy was not looked for is told to a person. */
+  /** No record may stay due for ever. Reports that the check for a second copy was not made. */
   async function giveUpRecheck(upload: Upload): Promise<void> {
     const why = new Error('the work item could not be read, or was never free, in time');
     telemetry.error('a second copy cannot be looked for', why, { uploadId: upload.id });
@@ -163,14 +166,17 @@ export function createSweep(parts: {
     await closing.close(after);
   }
 
-  /** The file of a failed upload is kept for a while: its owner may want it tried again. That of others may yet arrive. */
+  /**
+   * Closes an ended upload when that is due; before, it only notifies. Until then, the owner of a failed upload may
+   * retry its file, and the file of another one may still arrive.
+   */
   async function end(upload: Upload, now: number): Promise<void> {
     const { dueAt } = (upload.notice && endings.noticed(upload, upload.notice)) ?? upload;
     if (isDue(dueAt, now)) await closing.close(upload);
     else await closing.announce(upload);
   }
 
-  /** The event may have been lost, and nobody may have said that all parts are there: ask storage. */
+  /** The event may be lost, and the client may not have called complete: asks storage for the file. */
   async function find(upload: Upload, now: number): Promise<void> {
     const { upload: found, missing, hasParts } = await arrivals.settle(upload);
     if (missing.length === 0) return undefined;
@@ -182,7 +188,10 @@ export function createSweep(parts: {
     return closing.tryNow(after);
   }
 
-  /** The record moves on first: a message that is sent twice is harmless, one that is never sent comes due again. */
+  /**
+   * Changes the record first. A message that is sent twice does no harm; an upload whose message is never sent falls
+   * due again.
+   */
   async function ask(upload: Upload, earliest: number): Promise<void> {
     const now = clock.now();
     const at = Math.max(earliest, upload.status === 'staged' ? 0 : Date.parse(upload.dueAt ?? ''));
@@ -197,7 +206,10 @@ function isDue(time: string | undefined, now: number): time is string {
   return time !== undefined && Date.parse(time) <= now + LOOK_AHEAD_MS;
 }
 
-/** Once for each hour that it is overdue, as long as the sweep runs every minute: to read all of a backlog each time would cost too much. */
+/**
+ * True once in each overdue hour, as long as the sweep runs every minute. Reading a whole backlog each time would
+ * cost too much.
+ */
 function isHourOver(overdueMs: number): boolean {
   return overdueMs >= HOUR && overdueMs % HOUR < MINUTE;
 }

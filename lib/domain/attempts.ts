@@ -1,6 +1,7 @@
 /**
- * The moves of an attempt to deliver: claimed, held back at the fence, set back, in doubt, paused, given up.
- * Pure: time and dice come in as arguments, moves as in lifecycle.ts. Most are legal only for the holder of the lease.
+ * The transitions of a delivery attempt: claimed, stopped at the fence, postponed, in doubt, paused, given up. Pure:
+ * time and random numbers are arguments; lifecycle.ts says what a transition is. Most are legal only for the lease
+ * holder.
  */
 import * as endings from './endings.ts';
 import { lastReasonOf, setbacks } from './errors.ts';
@@ -10,14 +11,17 @@ import { committedAt, giveUpAt, LEASE_GRACE_MS, nextDoubtLook, retryDelay } from
 import { iso, isReady } from './upload.ts';
 import type { Delivering, Doubt, In, Moment, StagedObject, Upload } from './upload.ts';
 
-/** The right to deliver: whose it is and when it ends. */
+/** The lease: its token and its end. */
 export type Claim = { token: string; until: number };
 
-/** What came in the way. */
+/** A retryable failure. */
 export type Setback = {
   code: SetbackCode;
   detail?: string | undefined;
-  /** False for what every upload meets, such as a throttle or an outage: the upload itself could not be tried. */
+  /**
+   * False for a failure that every upload meets, such as a throttle or an outage: this upload itself could not be
+   * tried.
+   */
   counts: boolean;
   /** The earliest next attempt, from now. */
   afterMs?: number | undefined;
@@ -26,8 +30,8 @@ export type Setback = {
 };
 
 /**
- * Begins the attempt that a queue message asked for by number; any other number is an old message. Until now it could
- * not be tried: it waited for its turn, for the breaker, for another upload, or as long as IPD had asked it to.
+ * Begins the attempt that a queue message asked for by number; any other number is an old message. The time in which
+ * the upload waited for a slot, the breaker, another upload or the end of a throttle extends its retry window.
  */
 export function claim(
   upload: Upload,
@@ -47,7 +51,7 @@ export function claim(
   };
 }
 
-/** Begins the delivery that an object-created event asks for: only the first one, repeated events are no-ops. */
+/** Begins the delivery that an object-created event asks for. Only the first event does; repeated events are no-ops. */
 export function claimArrival(
   upload: Upload,
   object: StagedObject,
@@ -59,8 +63,8 @@ export function claimArrival(
 }
 
 /**
- * The fence: from here on IPD may have the file. Legal only for the holder of a lease that lives long enough,
- * and never while there is a doubt about what was sent before, or an attachment that is ours.
+ * The fence: from here on IPD may have the file. Legal only for the holder of a lease that lasts long enough, and
+ * never while an earlier send is in doubt or an attachment is ours.
  */
 export function startSending(
   upload: Upload,
@@ -84,13 +88,13 @@ export function startSending(
   };
 }
 
-/** IPD does not have what was sent before: it may be sent again, and is looked for once more afterwards. */
+/** Resolves the doubt: IPD does not have the file. It may be sent again, and is checked for once more afterwards. */
 export function settle(upload: Upload, { token }: { token: string }): Upload | undefined {
   if (!holds(upload, token) || upload.doubt === undefined || upload.doubt.accepted) return undefined;
   return { ...upload, doubt: undefined, resent: true };
 }
 
-/** Nothing of what the fence announced has come to IPD, or it was refused. The next try may go under another name. */
+/** Withdraws the fence: IPD did not get the whole file, or refused it. The next try may use another name. */
 export function takeBack(
   upload: Upload,
   { token, sentName }: { token: string; sentName: string },
@@ -98,7 +102,7 @@ export function takeBack(
   return holds(upload, token) ? { ...upload, sendingAt: undefined, sentName } : undefined;
 }
 
-/** How far the body has come, for whoever watches. */
+/** Records how many bytes were sent, for clients that show the progress. */
 export function noteProgress(
   upload: Upload,
   { token, bytesSent }: { token: string; bytesSent: number },
@@ -106,7 +110,7 @@ export function noteProgress(
   return holds(upload, token) ? { ...upload, bytesSent } : undefined;
 }
 
-/** IPD said success and no id: it is looked up, never sent again. A fact, whoever holds the lease. */
+/** IPD reported success without an id: the id is looked up, and the file is never sent again. Needs no lease. */
 export function accepted(upload: Upload, { now, policy }: Moment): Upload | undefined {
   if (upload.status === 'delivered' || upload.doubt?.accepted) return undefined;
   const doubt = { since: iso(now), absences: 0, accepted: true };
@@ -117,8 +121,8 @@ export function accepted(upload: Upload, { now, policy }: Moment): Upload | unde
 }
 
 /**
- * The claim of this id is another upload's, so it is not ours, though it seemed to be. The file is looked up again; where
- * nothing says that IPD has it, as one that it may have.
+ * Another upload has claimed this attachment, so it is not ours. IPD is checked for our file again; if the upload was
+ * not in doubt before, it is now.
  */
 export function rejectCandidate(
   upload: Upload,
@@ -128,7 +132,7 @@ export function rejectCandidate(
   if (upload.candidate !== attachmentId) {
     return endings.noteForeign({ ...upload, duplicates: others }, [attachmentId]);
   }
-  // A further copy takes its place.
+  // A further copy becomes the candidate.
   const [candidate, ...duplicates] = others ?? [];
   const rejected = endings.noteForeign({ ...upload, candidate, duplicates }, [attachmentId]);
   if (candidate !== undefined) return rejected;
@@ -137,7 +141,7 @@ export function rejectCandidate(
   return unconfirmed(rejected, { doubt, now, policy });
 }
 
-/** The attempt came to nothing: wait for the next one, or end when the retry window is over. */
+/** The attempt failed and may be retried: the upload waits for the next one, or ends when the retry window is over. */
 export function setBack(
   upload: Upload,
   event: Setback & Moment & { token: string; random: number },
@@ -145,7 +149,7 @@ export function setBack(
   return holds(upload, event.token) ? postponed(upload, event) : undefined;
 }
 
-/** IPD may have the file: it is looked for before anything else happens. */
+/** IPD may have the file: the delivery checks for it before anything else happens. */
 export function cast(
   upload: Upload,
   { token, detail, now, policy }: Moment & { token: string; detail?: string | undefined },
@@ -169,12 +173,15 @@ export function missed(
   return unconfirmed(upload, { doubt, detail: upload.error?.detail, now, policy });
 }
 
-/** True when this reading, the second at least and after the commit window, settles that IPD does not show the file. */
+/**
+ * True when this read, the second at least and after the commit window, resolves the doubt: IPD does not show the
+ * file.
+ */
 export function settlesDoubt(doubt: Doubt, { now, policy }: Moment): boolean {
   return doubt.absences >= 1 && now >= committedAt(doubt, policy);
 }
 
-/** The attempt met something that no repetition heals. */
+/** The attempt failed in a way that no retry can repair. */
 export function fail(
   upload: Upload,
   event: Moment & { token: string; code: FailureCode; detail?: string | undefined },
@@ -182,7 +189,7 @@ export function fail(
   return holds(upload, event.token) ? endings.failed(upload, event) : undefined;
 }
 
-/** It cannot be tried before `until`. `code` says why; without one, it only waits for its turn. */
+/** The upload cannot be tried before `until`. `code` says why; without one, it only waits for a slot. */
 export function pause(
   upload: Upload,
   { until, code, now, policy }: Moment & { until: number; code?: SetbackCode | undefined },
@@ -195,9 +202,9 @@ export function pause(
   return { ...upload, error, readyAt: upload.readyAt ?? iso(now), dueAt: iso(Math.min(until, end)) };
 }
 
-/** Its time is over, whatever it waits for: what it met last is the reason. */
+/** Ends an upload that still waits when its time is over. Its last error becomes the reason. */
 export function giveUp(upload: Upload, { now, policy }: Moment): Upload | undefined {
-  // A candidate is ours: the next attempt needs no word with IPD to end it.
+  // A candidate is our attachment: the next attempt ends the upload without a call to IPD.
   if (!isReady(upload) || upload.candidate !== undefined) return undefined;
   if (now < giveUpAt(upload, policy)) return undefined;
   return exhausted(upload, { code: upload.error?.code, detail: upload.error?.detail, now, policy });
@@ -213,7 +220,7 @@ export function lapse(
     const doubt = { since: upload.lease.until, absences: 0, accepted: false };
     return unconfirmed(upload, { doubt, now, policy });
   }
-  // The sweep may have come late.
+  // The sweep may have come late: that time does not use up the retry window.
   const retryUntil = iso(Date.parse(upload.retryUntil) + now - Date.parse(upload.lease.until));
   return postponed({ ...upload, retryUntil }, { code: 'lease_lost', counts: true, now, random, policy });
 }
@@ -222,10 +229,10 @@ function holds(upload: Upload, token: string): upload is Delivering {
   return upload.status === 'delivering' && upload.lease.token === token;
 }
 
-/** `retryUntil` ends what was tried. What could not be tried goes on until it can be, or is given up. */
+/** `retryUntil` ends an upload that was tried. An upload that could not be tried waits longer, until it is given up. */
 function postponed(upload: Delivering, event: Setback & Moment & { random: number }): Upload {
   const { code, detail, counts, afterMs = 0, now, random, policy, doubt } = { ...event, doubt: upload.doubt };
-  // A scan that says nothing is waited for as long as IPD would be.
+  // An upload waits as long for its scan as for IPD.
   const usesWindow = counts || code === 'scan_pending';
   const longest = upload.candidate === undefined ? giveUpAt(upload, policy) : Infinity;
   const end =
@@ -244,7 +251,7 @@ function postponed(upload: Delivering, event: Setback & Moment & { random: numbe
   return doubt === undefined ? { ...next, status: 'waiting' } : { ...next, status: 'unconfirmed', doubt };
 }
 
-/** The end, with what has really kept the file from IPD. */
+/** Ends the upload, with the reason that kept the file from IPD. */
 function exhausted(
   upload: Upload,
   { code, detail, now, policy }: Moment & { code: string | undefined; detail: string | undefined },

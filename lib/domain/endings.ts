@@ -1,7 +1,7 @@
 /**
- * The moves of an upload's end: whose an attachment is, delivered or failed, told to those who listen, removed
- * from staging, looked at once more. Pure: moves as in lifecycle.ts. What IPD has is a fact, whoever holds the
- * lease, so nothing here asks for its token.
+ * The transitions at an upload's end: its attachment is identified, it is delivered or fails, subscribers are
+ * notified, its staged file is removed, IPD is checked once more. Pure; lifecycle.ts says what a transition is. What
+ * IPD has does not depend on the lease, so no transition here needs the token of a delivery.
  */
 import { failures, remarks } from './errors.ts';
 import type { FailureCode } from './errors.ts';
@@ -9,15 +9,15 @@ import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, fileUntil, LATE_ARRIVAL_MS } from '
 import { isFinal, isLive, iso } from './upload.ts';
 import type { In, Moment, Notice, Policy, Upload } from './upload.ts';
 
-/** Attachments that were looked into and hold other bytes. */
+/** Records attachments that are not ours: other bytes, or another upload's claim. */
 export function noteForeign<T extends Upload>(upload: T, ids: string[]): T {
   return { ...upload, foreign: [...new Set([...(upload.foreign ?? []), ...ids])] };
 }
 
 /**
- * This attachment is to be ours: a fact, whoever holds the lease. One upload has one; a second is a copy too many.
- * `isNamed`: IPD's own answer to our request says so, so it has the file, whatever the claim of this id comes to.
- * `sha256`: of the staged file, where it had to be read for that.
+ * Makes this attachment our candidate; needs no lease. An upload has one attachment, so a second one is a duplicate.
+ * `isNamed`: IPD's answer to our request names it, so IPD has the file even if the claim of this id fails. `sha256`:
+ * of our file, if the check compared bytes.
  */
 export function nominate(
   upload: Upload,
@@ -38,14 +38,14 @@ export function nominate(
   return { ...candidate, doubt: { since: iso(now), absences: 0, ...upload.doubt, accepted: true } };
 }
 
-/** IPD has the file, under this id or under one it never told. */
+/** IPD has the file, under this id or (null) under an id that it did not name. */
 export function delivered(
   upload: Upload,
   { attachmentId, now, policy }: Moment & { attachmentId: string | null },
 ): Upload | undefined {
   if (upload.status === 'delivered') {
     if (upload.attachmentId !== null || attachmentId === null) return undefined;
-    // Those who listen were told of a success without an id.
+    // Subscribers got a notification of a success without an id.
     const news = { notice: noticeOf('UploadDelivered', now), dueAt: iso(now + CLOSING_PATIENCE_MS) };
     return { ...upload, attachmentId, reason: undefined, ...news };
   }
@@ -66,7 +66,10 @@ export function delivered(
   };
 }
 
-/** The end. What IPD has accepted is delivered all the same, and what it may have is for a person to look at. */
+/**
+ * Ends the upload as failed. A file that IPD has accepted counts as delivered; a file that IPD may have is for a
+ * person to check.
+ */
 export function failed(
   upload: Upload,
   { code, detail, now, policy }: Moment & { code: FailureCode; detail?: string | undefined },
@@ -78,7 +81,7 @@ export function failed(
     ? {
         code: 'outcome_unknown',
         message: failures.outcome_unknown,
-        // In doubt nobody must be told to upload it again.
+        // In doubt, no message may tell the user to upload the file again.
         detail: [code === 'staged_file_missing' ? 'The stored file is gone.' : failures[code], detail]
           .filter(Boolean)
           .join(' '),
@@ -89,7 +92,7 @@ export function failed(
   return { ...upload, status: 'failed', error, keepUntil, notice, dueAt: iso(now + CLOSING_PATIENCE_MS) };
 }
 
-/** Those who listen know how it ended. What comes next is the removal of what is left in staging. */
+/** Subscribers were notified of the end. The next step is to remove the staged file. */
 export function noticed(upload: Upload, { type, at }: Notice): Upload | undefined {
   if (upload.notice?.type !== type || upload.notice.at !== at) return undefined;
   const told = { ...upload, notice: undefined };
@@ -98,20 +101,20 @@ export function noticed(upload: Upload, { type, at }: Notice): Upload | undefine
   return told;
 }
 
-/** Nothing of a final upload is left in staging; what remains is the look for a second copy, if one is due. */
+/** Staging holds nothing more of a final upload. Only the check for a second copy may still be due. */
 export function cleaned(upload: Upload): Upload | undefined {
   if (!isFinal(upload)) return undefined;
   if (upload.notice !== undefined) return upload;
   return { ...upload, dueAt: upload.status === 'delivered' ? upload.recheckAt : undefined };
 }
 
-/** True when it is time for the look for a second copy, and no function is at it. */
+/** True when the check for a second copy is due and no function is doing it. */
 export function isRecheckDue(upload: Upload, now: number): upload is In<'delivered'> {
   if (upload.status !== 'delivered' || upload.recheckAt === undefined) return false;
   return now >= Date.parse(upload.recheckAt) && !isLive(upload.recheckLease, now);
 }
 
-/** The look for a second copy begins: one at a time, and not before it is due. */
+/** Begins the check for a second copy: one at a time, and not before it is due. */
 export function beginRecheck(
   upload: Upload,
   { token, until, now }: { token: string; until: number; now: number },
@@ -120,36 +123,36 @@ export function beginRecheck(
   return { ...upload, recheckLease: { token, until: iso(until) } };
 }
 
-/** That look came to nothing, and is due again. */
+/** That check ended without a result, and is due again. */
 export function putOffRecheck(upload: Upload, { token }: { token: string }): Upload | undefined {
   if (upload.status !== 'delivered' || upload.recheckLease?.token !== token) return undefined;
   return { ...upload, recheckLease: undefined };
 }
 
-/** True once nothing more is to be learned from that look: what keeps it away has lasted for a whole retry window. */
+/** True when that check is to be given up: it was not possible for a whole retry window. */
 export function isRecheckOver(upload: Upload, { now, policy }: Moment): boolean {
   if (upload.status !== 'delivered' || upload.recheckAt === undefined) return false;
   return now > Date.parse(upload.recheckAt) + policy.retryWindowMs && isRecheckDue(upload, now);
 }
 
-/** The work item was read once more after a resend, or cannot be. */
+/** Ends that check: the work item was read once more after a resend, or cannot be read. */
 export function rechecked(upload: Upload): Upload | undefined {
   if (upload.status !== 'delivered' || upload.recheckAt === undefined) return undefined;
   const dueAt = upload.notice === undefined ? undefined : upload.dueAt;
   return { ...upload, recheckAt: undefined, recheckLease: undefined, dueAt };
 }
 
-/** Further copies of ours in IPD. */
+/** Records further copies of our file in IPD. */
 export function noteDuplicates<T extends Upload>(upload: T, ids: string[]): T {
   return { ...upload, duplicates: [...new Set([...(upload.duplicates ?? []), ...ids])] };
 }
 
-/** To be told to those who listen: how it ended, and when. */
+/** A notification for subscribers: how the upload ended, and when. */
 export function noticeOf(type: Notice['type'], now: number): Notice {
   return { type, at: iso(now) };
 }
 
-/** A file that is tried again and again is not kept for ever. */
+/** The latest removal of a staged file: retries do not keep it for ever. */
 function fileEnd({ stagedAt, storedAt }: Upload, policy: Policy): number {
   return stagedAt === undefined ? Infinity : fileUntil({ stagedAt, storedAt }, policy);
 }

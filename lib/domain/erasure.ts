@@ -1,13 +1,13 @@
 /**
- * A person's data is erased from the record of an upload: what stays is what exactly-once needs and what names the
- * attachment in IPD, and nothing of it says whose it was. Pure: a move as in lifecycle.ts. What is in doubt is not
- * touched, since what settles it needs the file and its hash.
+ * Erases a person's data from the record of an upload. The record keeps what exactly-once needs and what names the
+ * attachment in IPD; nothing in it names the owner. Pure: a transition as in lifecycle.ts. An upload in doubt is not
+ * erased, since only its file and its hash can resolve the doubt.
  */
 import { cancel } from './lifecycle.ts';
 import { isFinal, iso, mayBeInIpd } from './upload.ts';
 import type { Upload } from './upload.ts';
 
-/** Who does it in the person's place, and why. */
+/** The operator who erases in the person's place, and why. */
 export type Order = { by: string; reason: string; now: number };
 
 /** What IPD has of an upload, or may have: only a person can remove it there. */
@@ -22,12 +22,12 @@ export type Remnant = {
   isCertain: boolean;
 };
 
-/** In the place of a name. */
+/** Replaces a name. */
 const ERASED = 'erased';
 
 /**
- * In the place of the token's `sub`. Each record has its own, so that nothing tells that two were of the same person, and
- * no user who is called like this sees more than an upload whose id was known already.
+ * Replaces the token's `sub`. Each record has its own, so that nothing links two records of one person. A user whose
+ * `sub` is this text sees only an upload whose id that user knew already.
  */
 export const erasedOwner = (id: string): string => `${ERASED}#${id}`;
 
@@ -40,20 +40,20 @@ export function whyNotErased(upload: Upload): string | undefined {
   }
   if (!mayBeInIpd(upload)) return undefined;
   if (!isFinal(upload)) return `it is ${upload.status} and IPD may have it: its outcome is awaited`;
-  // Without its file nothing can settle it any more, so there is nothing to wait for.
+  // Without its file no check can resolve the doubt, so there is nothing to wait for.
   return upload.dueAt === undefined
     ? undefined
     : `it is ${upload.status} and IPD may have it: redrive it, which looks first, or wait until its file is removed (${upload.dueAt})`;
 }
 
 /**
- * Ends what has not ended, and takes out what is about a person. Not legal where `whyNotErased` has words.
- * Members that we do not know go, too.
+ * Ends an upload that has not ended, and removes what is about a person. Not legal where `whyNotErased` gives a
+ * reason. Members that we do not know are removed, too.
  */
 export function erase(upload: Upload, { by, reason, now }: Order): Upload | undefined {
   if (upload.erasure !== undefined) return upload;
   if (whyNotErased(upload) !== undefined) return undefined;
-  // What has expired could still be brought back by its file.
+  // An expired upload would come back if its file arrived.
   const isOver = isFinal(upload) && upload.status !== 'expired';
   const ended = isOver ? upload : cancel(upload, { now });
   if (ended === undefined) return undefined;
@@ -72,7 +72,7 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
     others: undefined,
     redrive: undefined,
     cancellation: undefined,
-    // Parts that were on their way may still arrive, and are removed by it.
+    // Parts may still arrive, and are removed by this id.
     multipart: multipart && { uploadId: multipart.uploadId, partSize: multipart.partSize },
     history: history.map(({ at, status, attempt, code }) => ({ at, status, attempt, code })),
     erasure: { at: iso(now), by, reason },
@@ -82,7 +82,7 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
     case 'cancelled':
       return { ...ended, ...bare, error: ended.error && bareError(ended.error) };
     case 'failed': {
-      // Whoever erases may die before the file is removed: then the sweep does it.
+      // The program that erases may die before it removes the file: then the sweep does it.
       const dueAt = ended.dueAt && iso(now);
       return { ...ended, ...bare, error: bareError(ended.error), keepUntil: iso(now), dueAt };
     }

@@ -77,7 +77,7 @@ export const failures = {
 
 export type FailureCode = keyof typeof failures;
 
-/** Why an attempt did not end the upload: what happens next is in its status. */
+/** Why an attempt failed without ending the upload. The upload's status says what happens next. */
 export const setbacks = {
   ipd_unavailable: 'IPD did not take the file; it is tried again.',
   ipd_throttled: 'IPD asks for fewer requests; it is tried again.',
@@ -90,7 +90,7 @@ export const setbacks = {
   scan_pending: 'The file has not been scanned for malware yet; it is sent when it has.',
 } as const satisfies Record<string, string>;
 
-/** The same once nothing happens next: what kept the file from IPD to the end. */
+/** The same codes when no attempt follows: what kept the file from IPD to the end. */
 const lastReasons = {
   ipd_unavailable: 'IPD did not take the file.',
   ipd_throttled: 'IPD asked for fewer requests.',
@@ -144,7 +144,7 @@ export function isFailureCode(code: ErrorCode): code is FailureCode {
   return code in failures;
 }
 
-/** Why an upload that has met this last was given up, in words; without a code, it was never tried. */
+/** Why an upload whose last error has this code was given up, in words; without a code, it was never tried. */
 export function lastReasonOf(code: string | undefined): string | undefined {
   if (code === undefined) return 'It waited for its turn all the time: more uploads came than are sent.';
   return Object.entries(lastReasons).find(([name]) => name === code)?.[1];

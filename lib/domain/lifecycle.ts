@@ -1,7 +1,7 @@
 /**
- * The moves of an upload around its attempts: created, staged, looked for, queued, cancelled, tried again.
- * Pure: time comes in as an argument. A move is a function from an upload to the next one, or to undefined
- * where it is not legal; what several writers make of it is the ledger's matter.
+ * The transitions of an upload around its attempts: created, staged, looked for in storage, queued, cancelled,
+ * retried. Pure: time is an argument. A transition is a function from an upload to the next one, or to undefined
+ * where it is not legal. The ledger handles concurrent writers.
  */
 import * as endings from './endings.ts';
 import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, lookDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
@@ -51,7 +51,10 @@ export function stage(upload: Upload, object: StagedObject, { now, policy }: Mom
   };
 }
 
-/** The file, or a part of it, has not arrived yet: look again later, or end when the deadline is over. */
+/**
+ * The file, or a part of it, has not arrived yet: storage is asked again later, or the upload ends when its deadline
+ * is over.
+ */
 export function lookAgain(
   upload: Upload,
   { now, hasParts = false }: { now: number; hasParts?: boolean },
@@ -66,7 +69,7 @@ export function lookAgain(
   return { ...upload, looks, dueAt: iso(due) };
 }
 
-/** S3's multipart upload is gone without the file being there: another one takes its place. */
+/** S3's multipart upload is gone and the file is not there: a new one replaces it. */
 export function replaceMultipart(
   upload: Upload,
   { gone, uploadId }: { gone: string; uploadId: string },
@@ -75,7 +78,10 @@ export function replaceMultipart(
   return { ...upload, multipart: { ...upload.multipart, uploadId } };
 }
 
-/** A message for the next attempt, or for the look after a resend, is about to be queued; if it gets lost, the sweep is back later. */
+/**
+ * A message for the next attempt, or for the check after a resend, is about to be queued. If it gets lost, the sweep
+ * queues another one later.
+ */
 export function queueAgain(upload: Upload, { now }: { now: number }): Upload | undefined {
   if (!isReady(upload) && !(upload.status === 'delivered' && upload.recheckAt !== undefined))
     return undefined;
@@ -90,7 +96,7 @@ export function cancel(upload: Upload, { now }: { now: number }): Upload | undef
   return { ...upload, status: 'cancelled', error: undefined, notice: undefined, dueAt };
 }
 
-/** An operator cancels it: as its owner could. */
+/** An operator cancels the upload, under the same rules as its owner. */
 export function withdraw(
   upload: Upload,
   { by, reason, now }: { by: string; reason: string; now: number },
@@ -100,7 +106,10 @@ export function withdraw(
   return { ...cancelled, cancellation: { at: iso(now), by, reason } };
 }
 
-/** The user wants a failed upload tried again; one in doubt is looked for first. The window begins anew, the age of the file does not. */
+/**
+ * The user retries a failed upload; one in doubt is checked in IPD first. The retry window begins anew, the age of
+ * the file does not.
+ */
 export function retry(upload: Upload, { now, policy }: Moment): Upload | undefined {
   if (upload.status !== 'failed') return undefined;
   const { etag, stagedAt, doubt } = upload;
@@ -122,7 +131,10 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
     : { ...again, status: 'unconfirmed', doubt: { ...doubt, absences: 0 } };
 }
 
-/** An operator wants it tried again: as its owner could, but in the sweep's time, which paces what goes to IPD. */
+/**
+ * An operator retries the upload, under the same rules as its owner. The sweep starts it, and so limits the rate to
+ * IPD.
+ */
 export function redrive(
   upload: Upload,
   { by, reason, now, policy }: Moment & { by: string; reason: string },

@@ -1,15 +1,15 @@
 /**
- * Names from outside that people read beside others: on one line, in one direction, with nothing in them that is not
- * seen, and composed, so that the same name is the same text. Pure.
+ * Puts names from outside into a form that people can read in a list: one line, one direction, no invisible
+ * characters, and composed, so that the same name is the same text. Pure.
  */
 
-/** Ends a line, turns text around, or has no width: two names that look alike would not be the same. */
+/** Characters that end a line, reverse text or have no width: with them, two names that look alike would differ. */
 const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u180E\u200B-\u200D\u2060-\u2064\uFEFF]+/gu;
 
-/** What stands where bytes could not be decoded, by whoever has tried it before us. */
+/** The character that an earlier decoder put where it could not decode bytes. */
 const UNREADABLE = '\uFFFD';
 
-/** The text in the form that is kept and counted; what is not seen becomes a space. */
+/** The text in the form that is kept and counted. Invisible characters become a space. */
 export function toPlainText(text: string): string {
   return text.toWellFormed().normalize('NFC').replaceAll(UNSEEN, ' ');
 }

@@ -1,6 +1,6 @@
 /**
- * How many deliveries a minute IPD is asked to take while it asks for fewer requests. Pure: the tries of a minute come
- * in as counts; the breaker keeps them, and the rate, for all functions.
+ * How many deliveries a minute we start while IPD asks for fewer requests. Pure: the counts of a minute's tries are
+ * arguments; the breaker stores them, and the rate, for all functions.
  */
 
 /** Tries of deliveries: each reads the work item's list and mostly sends the file. A throttle ends a try. */
@@ -10,7 +10,7 @@ export type Tries = { tries: number; throttled: number };
 const MOST_THROTTLED = 0.1;
 /** How fast the rate comes back: by a tenth a minute. */
 const RAISED_BY = 1.1;
-/** So much is always asked for: only a delivery can tell that IPD takes more again. */
+/** The rate never falls below this: only a delivery can show that IPD takes more again. */
 const FLOOR = 1;
 
 /** The rate after a minute with these tries; undefined when it is the full one again. */

@@ -1,4 +1,4 @@
-/** How an upload stands or has ended, in the words that answers and notices share. Pure. */
+/** The state of an upload or its end, in the words that HTTP answers and notifications share. Pure. */
 import { mayBeRetried } from './upload.ts';
 import type { Upload } from './upload.ts';
 

@@ -1,19 +1,19 @@
 /**
- * What an upload is: its states, what is known of it in each, and what follows from that alone.
- * Pure. How it gets from one state to the next is in lifecycle.ts, attempts.ts and endings.ts;
- * writing it down is the ledger's work.
+ * What an upload is: its states, what is known of it in each, and what follows from that alone. Pure. The transitions
+ * are in lifecycle.ts, attempts.ts and endings.ts; the ledger stores the record.
  */
 import * as z from 'zod';
 
 /**
- * The form of the records that we write, and the newest that we read. It goes up with what an older version must not
- * touch: a new state, or another meaning of what there is. A member that is only added leaves it as it is: it is kept.
+ * The version of the records that we write, and the newest that we read. A change that an older version must not
+ * touch raises it: a new state, or a new meaning of a member. A member that is only added does not: older versions
+ * keep it.
  */
 export const RECORD_SCHEMA = 1;
 
 const time = z.iso.datetime();
 
-/** An object of which we know these members. Others, which a newer version has added, stay where they are. */
+/** An object of which we know these members. Others, which a newer version has added, are kept. */
 export function open<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape> {
   return z.looseObject(shape);
 }
@@ -28,11 +28,11 @@ const mishap = open({
 
 /** IPD may hold a copy whose id we do not know. */
 const doubt = open({
-  /** The last moment at which a byte of it can have left us. */
+  /** The last moment at which a byte of it can have been sent. */
   since: time,
-  /** How often the work item's list was read since then without a trace of it. */
+  /** How often the work item's list was read since then and did not show the file. */
   absences: z.int(),
-  /** IPD said success and no id: it has the file for sure, and is never sent another. */
+  /** IPD reported success without an id: it surely has the file, and we never send it again. */
   accepted: z.boolean(),
 });
 
@@ -43,14 +43,14 @@ const noticeTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as cons
 
 const base = {
   id: z.string(),
-  /** Absent in the first ones. */
+  /** Absent in the oldest records. */
   schema: z.int().optional(),
   /** What a newer version keeps in the record and we do not know. */
   others: z.record(z.string(), z.unknown()).optional(),
   /** Counts every change; the ETag of the HTTP answer. */
   version: z.int(),
   owner: z.string(),
-  /** Who that is, for people: IPD shows the bridge's account. */
+  /** The owner's name, for people: IPD shows the bridge's account. */
   uploadedBy: z.string().optional(),
   projectId: z.string(),
   issueId: z.string(),
@@ -61,23 +61,25 @@ const base = {
   contentType: z.string(),
   /** In bytes; 0 as long as `maxSize` stands. */
   size: z.int(),
-  /** Nobody has declared the size: the file may be as long as this, and has the size that it arrives with. */
+  /**
+   * Set if the client declared no size: the file may have at most this many bytes, and its size is known on arrival.
+   */
   maxSize: z.int().optional(),
   /** Hex, as the client declared it. */
   sha256: z.string().optional(),
   createdAt: time,
   updatedAt: time,
-  /** The id of the call that made it: joins what the logs say of it from there to IPD. */
+  /** The id of the HTTP call that created it: joins all log lines about the upload. */
   correlationId: z.string().optional(),
-  /** S3's multipart upload that the file is staged by. Without `partSize` the client cuts it as it likes. */
+  /** S3's multipart upload that stages the file. Without `partSize` the client chooses the part sizes. */
   multipart: open({ uploadId: z.string(), partSize: z.int().optional() }).optional(),
   /** The Uppy session that made it, as a hash of its ticket. */
   session: z.string().optional(),
   /** Until when the file may be staged. */
   uploadDeadline: time,
-  /** When the sweep has something to do here; absent when nothing is left to be done. */
+  /** When the sweep handles this upload; absent when nothing is left to be done. */
   dueAt: time.optional(),
-  /** Looks for a file that has not arrived yet. */
+  /** How often storage was asked for a file that has not arrived yet. */
   looks: z.int(),
   /** Deliveries begun: a queue message carries the number of the one it asks for. */
   attempts: z.int(),
@@ -90,7 +92,7 @@ const base = {
   stagedAt: time.optional(),
   /** When the file was first seen in storage: a retry renews `stagedAt`, not the age of the file. */
   storedAt: time.optional(),
-  /** After this moment a setback ends the upload. It moves on by the time in which the upload could not be tried. */
+  /** After this moment a retryable failure ends the upload. Time in which the upload could not be tried extends it. */
   retryUntil: time.optional(),
   /** From when on the upload may be tried. The time from then to its next attempt does not count against the retry window. */
   readyAt: time.optional(),
@@ -103,7 +105,7 @@ const base = {
   doubt: doubt.optional(),
   /** It was sent again after a doubt, so a first copy may still show up. */
   resent: z.boolean().optional(),
-  /** Hex SHA-256 of a file that was sent again: what a second copy is told by once the staged file is gone. */
+  /** Hex SHA-256 of a file that was sent again: it identifies a second copy once the staged file is gone. */
   sentSha256: z.string().optional(),
   /** An attachment that is ours and is being claimed. */
   candidate: z.string().optional(),
@@ -122,13 +124,13 @@ const base = {
       }),
     )
     .optional(),
-  /** Who had it tried again last in its owner's place, and why. */
+  /** The operator who last retried it in its owner's place, and why. */
   redrive: deed.optional(),
-  /** Who cancelled it in its owner's place, and why. */
+  /** The operator who cancelled it in its owner's place, and why. */
   cancellation: deed.optional(),
-  /** Who took out of it what is about a person, and why. */
+  /** The operator who erased personal data from it, and why. */
   erasure: deed.optional(),
-  /** How it ended, as long as those who listen have not been told. */
+  /** The notification of its end, until subscribers have got it. */
   notice: open({ type: z.enum(noticeTypes), at: time }).optional(),
 };
 
@@ -148,9 +150,9 @@ export const uploadSchema = z.discriminatedUnion('status', [
     /** Why there is no id. */
     reason: z.string().optional(),
     deliveredAt: time,
-    /** When to look for a second copy. */
+    /** When to check for a second copy. */
     recheckAt: time.optional(),
-    /** Held while that look goes on. */
+    /** Held during that check. */
     recheckLease: lease.optional(),
   }),
   z.object({ ...base, status: z.literal('failed'), error: mishap, keepUntil: time }),
@@ -194,19 +196,19 @@ export type Policy = {
   commitWindowMs: number;
 };
 
-/** What a move that plans ahead has to know. */
+/** What a transition needs to compute due times. */
 export type Moment = { now: number; policy: Policy };
 
 export const stagingKey = (id: string): string => `staging/${id}`;
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Nothing else is looked for: the ledger's keys have a largest length. */
+/** No other text is used as a key: the ledger's keys have a maximum length. */
 export function isUploadId(text: string): boolean {
   return UPLOAD_ID.test(text);
 }
 
-/** The id that is named, also where it is in capitals; undefined for a text that is none. */
+/** The upload id in this text, also in capitals; undefined for a text that is none. */
 export function readUploadId(text: string): string | undefined {
   const id = text.toLowerCase();
   return isUploadId(id) ? id : undefined;
@@ -223,18 +225,18 @@ export function isReady(upload: Upload): upload is In<'staged' | 'waiting' | 'un
   return upload.status === 'staged' || upload.status === 'waiting' || upload.status === 'unconfirmed';
 }
 
-/** True when no move but a late arrival, a late answer or a user's retry leads on from here. */
+/** True when only a late arrival, a late answer or a user's retry can change the state. */
 export function isFinal({ status }: { status: string }): boolean {
   return ['delivered', 'failed', 'expired', 'cancelled'].includes(status);
 }
 
-/** True when nobody will ever ask for the staged file again. */
+/** True when no transition will need the staged file again. */
 export function isUnwanted(upload: Upload): boolean {
   if (upload.status === 'failed') return upload.dueAt === undefined;
   return upload.status === 'delivered' || upload.status === 'cancelled';
 }
 
-/** The same file would end the same way, or it is not there any more. */
+/** With these codes a retry is useless: the same file would fail again, or it is gone. */
 const HOPELESS = new Set([
   'scan_refused',
   'staged_file_missing',
@@ -249,7 +251,7 @@ export function mayBeRetried(upload: Upload): upload is In<'failed'> {
   return upload.etag !== undefined && !HOPELESS.has(upload.error.code);
 }
 
-/** True once IPD may hold a copy: from then on the upload cannot be taken back. */
+/** True once IPD may hold a copy: from then on the upload cannot be cancelled. */
 export function mayBeInIpd(upload: Upload): boolean {
   return (
     upload.doubt !== undefined ||
@@ -260,8 +262,9 @@ export function mayBeInIpd(upload: Upload): boolean {
 }
 
 /**
- * True while another upload of the same size must keep away from the work item: their copies could not be told apart.
- * A delivered upload needs it only for the look for a second copy, which claims every equal file without an owner.
+ * True while no other upload of the same size may use the work item: their copies could not be told apart. A
+ * delivered upload needs this only during the check for a second copy, which claims every equal file without an
+ * owner.
  */
 export function occupiesWorkItem(upload: Upload, now: number): boolean {
   if (upload.status === 'delivered') return isLive(upload.recheckLease, now);

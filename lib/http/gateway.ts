@@ -1,6 +1,6 @@
 /**
- * HTTP as API Gateway speaks it (payload format 2.0): who calls, what the body says, what is answered.
- * Every error leaves here as problem+json (RFC 9457); nothing of the cause of a 500 or 503 reaches the caller.
+ * Reads requests and builds answers in API Gateway's form (payload format 2.0). Every error leaves here as
+ * problem+json (RFC 9457); nothing of the cause of a 500 or 503 reaches the caller.
  */
 import type { MiddlewareObj, Request } from '@middy/core';
 import type {
@@ -17,18 +17,18 @@ import { bindCall, createTelemetry } from '../runtime/telemetry.ts';
 
 export type { HttpEvent, HttpResult };
 
-/** When to come back after a service that we depend on did not answer. */
+/** When the caller should retry after a service that we depend on did not answer. */
 const UNAVAILABLE_RETRY_SECONDS = 5;
-/** A body may be wrong in a million places: the answer names the first, or it would be longer than Lambda lets it be. */
+/** A body may have a million faults. The answer names the first ones, since Lambda limits its length. */
 const MAX_PLACES = 100;
 const MAX_POINTER_LENGTH = 500;
 /** In characters, as people count them. */
 const MAX_NAME_LENGTH = 200;
-/** Gateways hand claims over as text. What they make of `"sub": null` is not documented; no user has one of these names. */
+/** Gateways pass claims as text. How they pass `"sub": null` is not documented; no user has one of these names. */
 const NO_SUBJECTS = new Set(['', '<nil>', 'null']);
 const HOST = /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
-/** Log lines carry the id that the caller has of the call, and Lambda's own. */
+/** Adds the gateway's id of the call and Lambda's own to every log line. */
 export function bindIds(): MiddlewareObj<HttpEvent, HttpResult> {
   return {
     before: function bind({ event, context }: Request<HttpEvent, HttpResult>): void {
@@ -38,8 +38,8 @@ export function bindIds(): MiddlewareObj<HttpEvent, HttpResult> {
 }
 
 /**
- * Turns what a handler throws into a problem document; logs what is our fault, once. `pointers`: where a route has what
- * others have in a JSON body.
+ * Turns what a handler throws into a problem document; logs errors of ours, once. `pointers`: for a place in the JSON
+ * body, the place where this route has the same value.
  */
 export function answerProblems(pointers: Record<string, string> = {}): MiddlewareObj<HttpEvent, HttpResult> {
   return {
@@ -54,7 +54,7 @@ export function answerProblems(pointers: Record<string, string> = {}): Middlewar
   };
 }
 
-/** The gateway has routed already, so a table from its route keys to one function each is all there is. */
+/** The gateway has matched the route already. This calls the function that the table has for its route key. */
 export function routed(routes: Record<string, (event: HttpEvent) => Promise<HttpResult>>) {
   return async (event: HttpEvent): Promise<HttpResult> => {
     const route = routes[event.routeKey];
@@ -66,7 +66,7 @@ export function routed(routes: Record<string, (event: HttpEvent) => Promise<Http
   };
 }
 
-/** A JSON answer; members that are undefined are left out. Answers carry signed URLs, so nobody may store them. */
+/** A JSON answer; members that are undefined are left out. Answers carry signed URLs, so no cache may store them. */
 export function json(statusCode: number, body: unknown, headers: Record<string, string> = {}): HttpResult {
   return {
     statusCode,
@@ -75,7 +75,7 @@ export function json(statusCode: number, body: unknown, headers: Record<string, 
   };
 }
 
-/** Who the gateway's authorizer says is calling. Throws `no_subject`. */
+/** The caller, from the claims that the gateway's authorizer has checked. Throws `no_subject`. */
 export function callerOf(
   event: HttpEvent,
   {
@@ -168,7 +168,10 @@ export function idempotencyKey(event: HttpEvent): string | undefined {
   ]);
 }
 
-/** Where the caller has reached us, behind whatever domain. What a header says is taken for no more than it can be. */
+/**
+ * The origin that the caller used, also behind a domain of the operator's. A Host header that is not a valid host is
+ * ignored.
+ */
 export function originOf(event: HttpEvent): string {
   const { host = '', 'x-forwarded-proto': scheme } = event.headers;
   return `${scheme === 'http' ? 'http' : 'https'}://${HOST.test(host) ? host : event.requestContext.domainName}`;
@@ -179,13 +182,13 @@ export function pathParameter(event: HttpEvent, name: string): string {
   return event.pathParameters?.[name] ?? '';
 }
 
-/** True when the caller's copy, by its ETag, is still right. */
+/** True when the caller's copy, by its ETag, is still current. */
 export function isUnchanged(event: HttpEvent, etag: string): boolean {
   const tags = (event.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   return tags.includes(etag);
 }
 
-/** The path that was called. A ticket in it is a secret, also where the rest of it leads nowhere. */
+/** The path that was called, without its ticket: the ticket is a secret, also where no route matches. */
 function pathOf(event: HttpEvent): string {
   return event.rawPath.replace(/\/uppy\/+[^/]+/, '/uppy/{ticket}');
 }
@@ -205,7 +208,7 @@ function problem(
     title,
     status,
     detail,
-    // The name that the gateway's own errors have for it.
+    // The gateway's own errors have the detail under this name.
     message: detail,
     instance: path,
     code,
@@ -225,8 +228,8 @@ function codeOf(error: unknown): ProblemCode {
 }
 
 /**
- * HTTP APIs hand array claims over as the string `[p1 p2]`: an element with a space cannot be told from two. A claim that
- * is one string may have commas, too. A missing claim opens nothing.
+ * HTTP APIs pass array claims as the string `[p1 p2]`: an element with a space looks like two. A claim that is one
+ * string may have commas, too. A missing claim allows no project.
  */
 function readListClaim(claim: unknown): string[] {
   if (Array.isArray(claim)) return claim.map(String);
@@ -241,7 +244,7 @@ function nameFrom(claim: unknown): string {
   return Array.from(toPlainText(claim).trim()).slice(0, MAX_NAME_LENGTH).join('').trim();
 }
 
-/** A schema's own words say what a value must be; that there is none is the same everywhere. */
+/** True when there is no value. That has one message for all fields; the schema words all others. */
 function isMissing({ code, input }: z.core.$ZodIssue): boolean {
   return code === 'invalid_type' && input === undefined;
 }

@@ -41,7 +41,10 @@ export function toResource({ upload, bytesStored, invitation }: View) {
   };
 }
 
-/** The version of a resource: of a multipart upload under way, storage knows of changes that the record does not. */
+/**
+ * The version of a resource. While a multipart upload arrives, its stored bytes are part of the version, since they
+ * change without a change of the record.
+ */
 export function etagOf({ upload, bytesStored }: View): string {
   const isUnderWay = upload.status === 'awaiting_upload' && upload.multipart !== undefined;
   return isUnderWay ? `"${upload.version}-${bytesStored}"` : `"${upload.version}"`;

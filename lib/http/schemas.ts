@@ -1,6 +1,6 @@
 /**
- * What a request for an upload may look like: the rules for every field, in words that say what to do.
- * Pure schemas; whether the caller may do it is the intake's matter.
+ * What a request for an upload may look like: the rules for every field, in words that say what to do. Pure schemas;
+ * lib/uploads/create.ts decides whether the caller may do it.
  */
 import * as z from 'zod';
 import { isComposite } from '../domain/content-type.ts';
@@ -9,7 +9,7 @@ import { isSpoilt, toPlainText } from '../domain/plain-text.ts';
 const PAGE = 'must be a whole number from 1 to 100';
 const PART = 'must be a part number from 1 to 10000';
 
-/** As records have it: a text that is longer is no key of an index. Nothing was created before the epoch. */
+/** A time as records have it: a longer text is not a valid key of an index. No upload is older than the epoch. */
 const startTime = z.iso.datetime({ precision: 3 }).refine((time) => Date.parse(time) >= 0);
 const cursorItem = z.object({ id: z.uuid(), createdAt: startTime });
 
@@ -28,7 +28,8 @@ const NAME = { length: 200, error: 'must have at most 200 characters' };
 
 const filename = z
   .string('must be a string')
-  // A character, taken apart, has six of JavaScript's at most; what is longer than that need not be composed to be counted.
+  // A decomposed character has at most six UTF-16 units, so a longer text is too long in any case and need not be
+  // composed.
   .max(6 * NAME.length, { error: NAME.error, abort: true })
   .min(1, 'must not be empty')
   .refine((name) => !isSpoilt(name), 'must be valid Unicode, without U+FFFD')
@@ -44,7 +45,7 @@ const filename = z
 /** https://www.rfc-editor.org/rfc/rfc9110#name-media-type */
 const contentType = z
   .string('must be a string')
-  // What is far too long would be too long for the pattern, too.
+  // The pattern must not run on a text that is far too long.
   .max(255, { error: 'must have at most 255 characters', abort: true })
   .regex(
     /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+( *; *[\w!#$&^.+-]+=([\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/,
@@ -76,7 +77,7 @@ export const newUpload = z.strictObject(
   'must be a JSON object',
 );
 
-/** Which uploads to list; what is not known here is refused, since it would be ignored. */
+/** Which uploads to list. Unknown parameters are refused, since they would be ignored. */
 export const uploadsQuery = z.strictObject({
   state: z.literal('open', "must be 'open', or left out for all").optional(),
   projectId: projectId.optional(),
@@ -94,7 +95,10 @@ export function toCursor({ id, createdAt }: z.infer<typeof cursorItem>): string 
   return Buffer.from(JSON.stringify({ id, createdAt })).toString('base64url');
 }
 
-/** What a browser does not know, or names in its own way, is no reason to refuse a file. */
+/**
+ * A content type that is missing or not valid is no reason to refuse a file: some browsers do not know it, or have
+ * their own name for it.
+ */
 const uppyType = z
   .string('must be a string')
   .nullish()
@@ -114,7 +118,7 @@ export const newSession = z.strictObject(
   'must be a JSON object',
 );
 
-/** Uppy sends all of a file's metadata along; nothing of it is trusted, so nothing of it is read. */
+/** Uppy also sends all metadata of a file. It is not trusted, so it is not read. */
 export const uppyQuery = z.object(uppyFile);
 export const uppyBody = z.object(uppyFile, 'must be a JSON object');
 
@@ -158,7 +162,10 @@ export const attachRequest = z.object({
     .refine((bytes) => bytes.length > 0, 'must not be empty: an empty file cannot be attached'),
 });
 
-/** A part has one place in the file: who names it twice has lost count, so the rest of the list may be wrong, too. */
+/**
+ * A part has one place in the file. A client that names it twice has made a mistake, so the rest of its list may be
+ * wrong, too.
+ */
 function refuseTwins(parts: { PartNumber: number }[], context: z.RefinementCtx): void {
   const seen = new Set<number>();
   for (const [index, { PartNumber }] of parts.entries()) {

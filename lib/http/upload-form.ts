@@ -38,7 +38,7 @@ export async function readUploadForm(body: Buffer, contentType: string): Promise
       files.push({ filename: name, contentType: mimeType, bytes: Buffer.concat(chunks) });
     });
     if (field !== FIELD) refuse(`the file is in the field ${quote(field)}; it must be in \`${FIELD}\``);
-    // The parser's mark for what it could not decode: the real name is lost, and IPD would keep the wrong one.
+    // The parser has replaced bytes that it could not decode: the real name is lost, and IPD would keep a wrong one.
     else if (isSpoilt(name)) refuse('the file name is not valid UTF-8');
   });
   parser.on('field', (field) => {
@@ -60,7 +60,7 @@ function startParser(contentType: string): busboy.Busboy {
     return busboy({
       headers: { 'content-type': contentType },
       defParamCharset: 'utf8',
-      // A path is refused with the name's other faults, not cut off unseen.
+      // Keeps a path in the name, so that the schema refuses it; else the parser would remove it silently.
       preservePath: true,
       // The parser's limit is the first size that is too large.
       limits: { files: 1, fileSize: MAX_FORM_FILE_BYTES + 1, parts: 10, fieldSize: 1024 },
@@ -74,7 +74,7 @@ function invalid(detail: string): AppError {
   return new AppError('invalid_form', detail);
 }
 
-/** A part may come without a name, whatever the parser's types say. */
+/** The name may be missing, although the parser's types say that there is one. */
 function quote(field: string | undefined): string {
   return `\`${(field ?? '').slice(0, 50)}\``;
 }

@@ -1,6 +1,6 @@
 /**
- * Who we are to IPD: a token from IAM, or a signature made with an access key (AK/SK).
- * Owns the token's cache and the signing rules; never logs or returns a secret except as a request header.
+ * Authenticates us to IPD: with a token from IAM, or with a signature made with an access key (AK/SK). Owns the
+ * token's cache and the signing rules; never logs or returns a secret except as a request header.
  */
 import { createHash, createHmac } from 'node:crypto';
 import * as z from 'zod';
@@ -92,7 +92,7 @@ export function createTokenSource(options: {
   let current: { token: string; refreshAt: number } | undefined;
   let flight: Promise<Authorization> | undefined;
 
-  /** Whoever stops waiting leaves the call to IAM to the others: its token is kept for the next. */
+  /** A caller that aborts does not abort the call to IAM: other callers wait for it, and its token is cached. */
   async function authorize(signal?: AbortSignal): Promise<Authorization> {
     if (current !== undefined && clock.now() < current.refreshAt) return asHeaders(current.token);
     flight ??= fetchToken().finally(() => {
@@ -143,7 +143,10 @@ function tokenRequest(user: IamUser, region: string): unknown {
   };
 }
 
-/** An hour before its end, or halfway when it lives shorter; some minutes earlier by chance, so that containers do not ask at once. */
+/**
+ * An hour before the token's end, or halfway if it lives shorter; some minutes earlier at random, so that containers
+ * do not ask at once.
+ */
 function refreshTime(text: string, clock: Clock): number {
   const parsed = tokenAnswer.safeParse(parseJson(text));
   const now = clock.now();

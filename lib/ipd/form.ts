@@ -20,8 +20,9 @@ export type Form = {
 const BARE_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
 
 /**
- * The type that IPD is told. A form's reader may take a composite part apart into files whose names nobody has checked
- * (RFC 2388 4.2, Tomcat), and a form within the form into fields (Python's `cgi`), so these are bytes of no known type.
+ * The content type that IPD gets. A form parser may split a composite part into files with unchecked names (RFC 2388
+ * 4.2, Tomcat), and a form within the form into fields (Python's `cgi`), so such files go as
+ * application/octet-stream.
  */
 function partType(contentType: string): string {
   const [declared = ''] = contentType.split(';', 1);

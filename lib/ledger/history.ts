@@ -1,13 +1,15 @@
 /**
- * What a record keeps of its own past: its last changes of state, for whoever has to find out later what happened.
- * Pure; decides nothing.
+ * The history in a record: its last changes of state, for an operator who has to find out what happened. Pure;
+ * decides nothing.
  */
 import type { Upload } from '../domain/upload.ts';
 
-/** Each costs some 60 bytes of every later write, so an upload that is tried for a day keeps its last ones only. */
+/**
+ * Each entry adds some 60 bytes to every later write, so an upload that is tried for a day keeps only its last ones.
+ */
 const ENTRIES_KEPT = 20;
 
-/** The record with the change noted, if it is one of state or a new mishap. */
+/** The record with a new history entry, if its state has changed or a new error has occurred. */
 export function withHistory<T extends Upload>(before: Upload, after: T, at: string): T {
   const isMishap = after.error !== undefined && after.error.at !== before.error?.at;
   const deed = newDeed(before.redrive, after.redrive) ?? newDeed(before.cancellation, after.cancellation);

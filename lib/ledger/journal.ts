@@ -1,6 +1,6 @@
 /**
- * What is told of an upload's way: one line for each state that it comes to, and what is measured on the way. The
- * ledger calls it after every record it has written, so that no change of state goes untold. Changes nothing.
+ * The log lines and metrics of an upload: one line for each state that it comes to. The ledger calls it after every
+ * record it has written, so that the log misses no change of state. Changes nothing.
  */
 import type { Measures, Telemetry } from '../runtime/telemetry.ts';
 import type { Upload } from '../domain/upload.ts';
@@ -25,7 +25,7 @@ export function createJournal(telemetry: Telemetry) {
     telemetry.measure(measuresOf(before, after));
     if (before?.status === after.status) return;
     if (after.status === 'failed') telemetry.measure({ Failed: 1 }, { code: after.error.code });
-    // An event that brings a file begins its delivery in the same write.
+    // S3's event stages a file and begins its delivery in the same write.
     const isStagedOnTheWay = hasArrived(before, after) && after.status === 'delivering';
     if (isStagedOnTheWay) tell(before, after, 'staged');
     tell(before, after, after.status);
@@ -60,7 +60,10 @@ function wordsFor(from: Status | undefined, status: Status): string {
     : WORDS[status];
 }
 
-/** Whatever ends counts in both, so that their ratio can always be told. */
+/**
+ * An upload that is delivered or failed counts in both metrics, with 1 or 0, so that their ratio can always be
+ * computed.
+ */
 function measuresOf(before: Upload | undefined, after: Upload): Measures {
   const isNewly = (status: Status): boolean => after.status === status && before?.status !== status;
   const duplicates = (after.duplicates?.length ?? 0) - (before?.duplicates?.length ?? 0);
@@ -88,12 +91,12 @@ function hasArrived(before: Upload | undefined, after: Upload): boolean {
   return before !== undefined && before.stagedAt === undefined && after.stagedAt !== undefined;
 }
 
-/** A success without an id is none: IPD has the file for sure. */
+/** A success without an id is no doubt: IPD surely has the file. */
 function isNewDoubt(before: Upload | undefined, { doubt }: Upload): boolean {
   return doubt !== undefined && !doubt.accepted && doubt.since !== before?.doubt?.since;
 }
 
-/** In milliseconds; unknown for what an older record does not say. */
+/** In milliseconds; undefined where an older record does not tell. */
 function timeInState({ status, createdAt, history }: Upload, after: Upload): number | undefined {
   const isEntry = (index: number): boolean =>
     history?.[index]?.status === status && history[index - 1]?.status !== status;

@@ -1,7 +1,7 @@
 /**
- * How an upload is kept: the form of its record, and what is not ours in it. With it a deploy, and the way back from
- * one, may come while uploads are under way: old records are read, new members survive an old function, and what an old
- * function must not touch it refuses. Pure.
+ * The stored form of an upload, with the members that this version does not know. It allows a deploy, and the way
+ * back from one, while uploads are under way: old records are read, new members survive an old function, and an old
+ * function refuses a record that it must not touch. Pure.
  */
 import * as z from 'zod';
 import { AppError } from '../domain/errors.ts';
@@ -11,9 +11,9 @@ import type { Upload } from '../domain/upload.ts';
 
 const versioned = z.object({ pk: z.string(), schema: z.int().default(0) });
 
-/** What the ledger writes beside the record, anew each time. */
+/** Attributes that the ledger adds to the record, anew at each write. */
 const LEDGERS_OWN = ['pk', 'writeId', 'dueShard', 'openOwner', 'expiresAt'];
-/** In whatever state: what another state leaves behind is not kept. */
+/** The members of all states: members of a state that the record has left are not kept. */
 const KNOWN = new Set([...uploadSchema.options.flatMap(({ shape }) => Object.keys(shape)), ...LEDGERS_OWN]);
 
 /** True when a newer version wrote it in a form that we would damage. */
@@ -38,7 +38,7 @@ export function readRecord(found: Item): Upload {
   });
 }
 
-/** The upload as it is written: in our form, and with nothing of a state that it is not in. */
+/** The upload as it is written: in our form, without members of other states. */
 export function toRecord(upload: Upload): Upload {
   return uploadSchema.parse({ ...upload, schema: RECORD_SCHEMA });
 }
@@ -49,8 +49,8 @@ export function itemOf({ others, ...record }: Upload): Item {
 }
 
 /**
- * The first records kept a doubt as its time alone, and not what the work item had held before. Then whatever it holds of
- * our size is looked into: bytes decide, so nothing is taken for ours that is not.
+ * The oldest records kept only the time of a doubt, and not what the work item had held before. For them, every
+ * attachment of our size is a candidate: the bytes decide, so no other file is taken for ours.
  */
 function fromFirstForm({ doubtSince, ...item }: Item): Item {
   const mayBeThere = doubtSince !== undefined || item['sendingAt'] !== undefined;

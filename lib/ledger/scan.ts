@@ -1,4 +1,6 @@
-/** Reading the whole table, which only an operator does: no function loads this, and no function's role allows it. */
+/**
+ * Reads the whole table. Only an operator does this: no function loads this file, and no function's role allows it.
+ */
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 
@@ -10,7 +12,7 @@ type Query = {
 };
 
 /**
- * What of the table the filter lets through, page by page; DynamoDB reads and bills all of it.
+ * The items that pass the filter, page by page; DynamoDB reads and bills the whole table.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
  */
 export async function* scan(

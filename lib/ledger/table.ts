@@ -21,9 +21,9 @@ export type Question = {
   names: Record<string, string>;
   values: Item;
   newestFirst?: boolean;
-  /** How many a page is to hold, where that is known. */
+  /** The length of a page, where it is known. */
   pageSize?: number | undefined;
-  /** The key of the item to go on after. */
+  /** The key of the item after which the page begins. */
   after?: Item | undefined;
 };
 
@@ -46,8 +46,8 @@ export function createTable({
   }
 
   /**
-   * Writes a whole item: answers with the item that stood in the way, undefined when ours was written.
-   * A write whose answer got lost, so that it met its own effect, counts as written.
+   * Writes a whole item. Returns undefined when it was written, else the item that failed the condition. If the SDK
+   * repeats a write whose answer got lost, the repetition meets the item of the first: that counts as written.
    */
   async function putUnless(
     pk: string,
@@ -69,14 +69,16 @@ export function createTable({
     } catch (error) {
       if (!(error instanceof ConditionalCheckFailedException)) throw error;
       const present = await read(pk);
-      // Only what has a time to live is ever deleted, so whatever failed the condition is there in some version.
+      // Only items with a time to live are ever deleted, so the item that failed the condition is still there, in
+      // some version.
       return present?.['writeId'] === writeId ? undefined : (present ?? {});
     }
   }
 
   /**
-   * Adds to numbers of an item, which begin at 0, and sets `values` in it; answers with the item as it is then, undefined
-   * when the condition did not hold. A request that the SDK repeats may count twice: only for counters that may err upwards.
+   * Adds to numbers of an item, which begin at 0, and sets `values` in it. Returns the item after that, or undefined
+   * when the condition did not hold. A request that the SDK repeats may count twice: only for counters that may err
+   * upwards.
    * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
    */
   async function add(

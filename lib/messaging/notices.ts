@@ -1,6 +1,6 @@
 /**
- * Tells whoever listens how an upload has ended: one message to an SNS topic, which may come more than once and then
- * carries the same deduplication id. Decides nothing about when; a message that fails to be sent throws.
+ * Notifies subscribers how an upload has ended: one message to an SNS topic. It may come more than once, and then
+ * carries the same deduplication id. The caller decides when; throws when a message cannot be sent.
  * https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
  */
 import { summaryOf } from '../domain/summary.ts';
@@ -12,7 +12,7 @@ export type Notices = ReturnType<typeof createNotices>;
 /** Of the message's form: members may be added to it, none is taken away or given another meaning. */
 const VERSION = '1';
 
-/** `sns` is asked for once there is something to send. Without a topic nobody listens. */
+/** `sns` is called only when there is something to send. Without a topic no message is sent. */
 export function createNotices({ sns, topicArn }: { sns: () => Promise<Sns>; topicArn: string | undefined }) {
   async function publish(upload: Upload, notice: Notice): Promise<void> {
     if (topicArn === undefined) return;

@@ -1,6 +1,6 @@
 /**
- * The delivery queue: what we put on it, and how its messages are read, S3's events and our own.
- * Knows the wire forms only; what a message leads to is the delivery's matter.
+ * The delivery queue: what we put on it, and how its messages are read, S3's events and our own. Knows the wire forms
+ * only; lib/delivery/deliver.ts decides what a message leads to.
  */
 import * as z from 'zod';
 import type { Sqs } from './sqs.ts';
@@ -11,7 +11,7 @@ import type { Sqs } from './sqs.ts';
  */
 export type Request = { uploadId: string; attempt: number; isArrival?: boolean | undefined };
 
-/** S3's news: an object was created under this key. */
+/** An event of S3: an object was created under this key. */
 export type Arrival = { key: string; etag: string; size: number };
 
 export type Queue = ReturnType<typeof createQueue>;
@@ -19,7 +19,7 @@ export type Queue = ReturnType<typeof createQueue>;
 /** SQS delays a message by 15 minutes at most. */
 const MAX_DELAY_SECONDS = 900;
 
-/** `sqs` is asked for once there is something to send. */
+/** `sqs` is called only when there is something to send. */
 export function createQueue({ sqs, queueUrl }: { sqs: () => Promise<Sqs>; queueUrl: string }) {
   /** Asks for a delivery, `delayMs` from now. */
   async function send(request: Request, delayMs = 0): Promise<void> {

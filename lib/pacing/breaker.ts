@@ -1,7 +1,7 @@
 /**
  * One circuit breaker for all functions, kept in the ledger: when IPD is out, or does not accept our credentials, all
- * deliveries wait without using up attempts, and one at a time tries whether it is back. Beside it stands the rate at
- * which deliveries may start. Decides which delivery may speak to IPD, and how many; never speaks to it.
+ * deliveries wait without using up attempts, and one at a time tests whether IPD is back. Also keeps the rate at
+ * which deliveries may start. Decides which deliveries may call IPD, and how many; never calls it.
  */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
@@ -12,16 +12,16 @@ import type { Contact } from './contact.ts';
 import type { Tries } from '../domain/rate.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 
-/** Who comes, and what for. Without `until` (the end of the lease) it never tries whether IPD is back. */
+/** A caller that wants to call IPD. Without `until` (the end of its lease) it never tests whether IPD is back. */
 export type Visitor = {
   owner?: string | undefined;
   issueId: string;
   until?: number;
-  /** The sweep gave it a slot. What comes by itself waits for one while the rate is reduced. */
+  /** The sweep gave it a slot. While the rate is reduced, a caller without one may not call IPD. */
   isPaced?: boolean;
 };
 
-/** `open` until a moment (milliseconds); `half_open`: one delivery is let through to try. `rate`: absent unless reduced. */
+/** `open` until a moment (milliseconds); `half_open`: one delivery may test IPD. `rate`: absent unless reduced. */
 export type BreakerView = { state: 'closed' | 'open' | 'half_open'; until?: number; rate?: number };
 
 export type Gate =
@@ -29,12 +29,12 @@ export type Gate =
   | { kind: 'closed'; until: number }
   /** The rate is reduced: the sweep gives the slots. */
   | { kind: 'slow' }
-  /** `leave` reports how it went, exactly once, and tells how things stand then. */
+  /** `leave` reports how the call went, exactly once, and returns the new view. */
   | { kind: 'free'; leave: (contact: Contact, tries?: Tries) => Promise<BreakerView> };
 
 export type Breaker = ReturnType<typeof createBreaker>;
 
-/** So many outages without an answer in between, over all functions, are no accident. */
+/** After so many outages in a row, over all functions, the breaker opens. */
 const OUTAGES_TO_OPEN = 5;
 /** How many of the last ones are kept. */
 const OUTAGES_KEPT = 20;
@@ -67,11 +67,13 @@ const stateItem = z.object({
   openUntil: z.int().optional(),
   /** Our credentials were refused: until then no answer closes it. */
   lockedUntil: z.int().optional(),
-  /** One delivery tries until then at the longest. */
+  /** The trial delivery ends by then. */
   probeUntil: z.int().optional(),
   /** Deliveries a minute, while they are fewer than the setting says. */
   rate: z.int().optional(),
-  /** Since when deliveries count their tries: since a throttle. Without one, none spends a write on that. */
+  /**
+   * Since when deliveries count their tries: since a throttle. Without throttles, no delivery spends a write on that.
+   */
   countingSince: z.int().optional(),
   /** The last minute since the epoch whose counts are in the rate. */
   ratedMinute: z.int().optional(),
@@ -100,7 +102,7 @@ export function createBreaker({
     return viewOf(await read(), clock.now());
   }
 
-  /** May this visitor speak to IPD now? One that may and dies keeps the others out until its lease ends, if it was to try. */
+  /** Whether this visitor may call IPD now. A trial visitor that dies keeps the others out until its lease ends. */
   async function enter({ owner, issueId, until, isPaced = true }: Visitor): Promise<Gate> {
     const state = await read();
     const now = clock.now();
@@ -141,8 +143,8 @@ export function createBreaker({
   }
 
   /**
-   * The view of the sweep, which sets the rate by what the minute before met. A minute in which counting began is left
-   * out, since what came before its first throttle was not counted.
+   * The view for the sweep. Sets the rate by the counts of the minute before. A minute in which counting began is
+   * left out, since the tries before its first throttle were not counted.
    */
   async function pace(full: number): Promise<BreakerView> {
     const state = await read();
@@ -172,7 +174,7 @@ export function createBreaker({
     );
   }
 
-  /** Writes the next state. Where other writers were faster each time, nothing is written: theirs is as good. */
+  /** Writes the next state. If other writers are faster each time, nothing is written: their state is as good. */
   async function change(move: (state: State) => State): Promise<{ before: State; next: State }> {
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
       const before = await read();
@@ -194,7 +196,7 @@ type Visit = {
   contact: Contact;
   owner: string | undefined;
   issueId: string;
-  /** What it wrote down when it was let through to try. */
+  /** The end of the trial that this visit wrote, if it is the trial. */
   probeUntil: number | undefined;
   beginsCounting: boolean;
 };
@@ -204,7 +206,7 @@ function after(before: State, visit: Visit, now: number): State {
   const { contact } = visit;
   const countingSince = before.countingSince ?? (visit.beginsCounting ? now : undefined);
   const state = { ...before, countingSince };
-  // Only the one that tries gives the trial back.
+  // Only the trial visit ends the trial.
   const isProbe = visit.probeUntil !== undefined && visit.probeUntil === state.probeUntil;
   const givenBack = isProbe ? { ...state, probeUntil: undefined } : state;
   if (contact === 'none') return givenBack;
@@ -214,18 +216,18 @@ function after(before: State, visit: Visit, now: number): State {
     const lockedUntil = now + LOCK_OUT_MS;
     return opened({ ...known, lockedUntil }, lockedUntil);
   }
-  // Only time ends a lock-out, whatever a visit that began before it has met.
+  // Only time ends a lock-out. A visit that began before it cannot.
   if (now < (state.lockedUntil ?? 0)) return known;
   const isOpen = state.openUntil !== undefined && now < state.openUntil;
   if (!isOutage(met)) {
     return { ...known, openings: 0, openUntil: undefined, lockedUntil: undefined, probeUntil: undefined };
   }
-  // Uploads fail and a list was answered: that says nothing of uploads, so another delivery has to try.
+  // Uploads fail and a list was answered: that proves nothing about uploads, so another delivery has to test.
   if (isOpen || contact === 'listed') return known;
   return opened(known, now + Math.min(OPEN_MS.first * 2 ** state.openings, OPEN_MS.longest));
 }
 
-/** What IPD has failed to answer since it answered the same call. */
+/** The outages after this visit: an answer removes the outages of the same call. */
 function metAfter(met: Outage[], { contact, owner, issueId }: Visit, isProbe: boolean): Outage[] {
   const ofUploads = met.filter(({ call }) => call === 'upload');
   const add = (before: Outage[], call: Outage['call']): Outage[] =>
@@ -240,7 +242,8 @@ function metAfter(met: Outage[], { contact, owner, issueId }: Visit, isProbe: bo
     case 'list_failed':
       return add(met, 'list');
     case 'upload_failed':
-      // Its list may have been answered long ago; that of the one that tries was not.
+      // The list of this upload may have been answered long ago, so it does not count; a trial's list was answered
+      // just now.
       return add(isProbe ? ofUploads : met, 'upload');
     case 'locked_out':
     case 'none':
@@ -249,9 +252,9 @@ function metAfter(met: Outage[], { contact, owner, issueId }: Visit, isProbe: bo
 }
 
 /**
- * A user's files can make uploads fail, and a work item its list. So an outage is one only when different owners meet it
- * at different work items; or when the lists of different work items fail, which carry nothing of a user's; or when
- * there is no connection.
+ * One user's files can make uploads fail, and one work item can make its list fail. So IPD counts as out only when
+ * different owners meet failures at different work items; or when the lists of different work items fail, which
+ * contain nothing of a user; or when there is no connection.
  */
 function isOutage(met: Outage[]): boolean {
   const isEnough = (some: Outage[]): boolean => some.length >= OUTAGES_TO_OPEN;

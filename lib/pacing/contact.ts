@@ -1,23 +1,26 @@
-/** What the breaker learns from a word with IPD. Pure. */
+/** What the breaker learns from a call to IPD. Pure. */
 import type { Listing } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
 
-/** How a visit to IPD went. A list carries nothing of a user's but the number of a work item, so its failure says more. */
+/**
+ * How a call to IPD went. A list contains nothing of a user's but the number of a work item, so its failure says
+ * more.
+ */
 export type Contact =
-  /** It took or refused an upload: it works. */
+  /** IPD took or refused an upload: it works. */
   | 'answered'
-  /** It answered the list, and was asked no more. */
+  /** IPD answered the list, and no upload followed. */
   | 'listed'
-  /** The list came to nothing at IPD, or before it. */
+  /** The list failed, at IPD or on the way to it. */
   | 'list_failed'
   | 'unreachable'
-  /** The list was answered, the upload was not: IPD may be ill, or the file. */
+  /** The list was answered, the upload was not: the cause may be IPD, or the file. */
   | 'upload_failed'
   | 'locked_out'
   /** IPD was not asked. */
   | 'none';
 
-/** What the breaker learns from a list: it carries nothing of a user's but the number of a work item. */
+/** What the breaker learns from a list, which contains nothing of a user's but the number of a work item. */
 export function contactOfList(listed: Listing | Failure): Contact {
   if (!('kind' in listed)) return 'listed';
   switch (listed.kind) {

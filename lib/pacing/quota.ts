@@ -1,7 +1,7 @@
 /**
- * How much one user may ask for, and how much of IPD's rate may be spent before files are sent: counters of a minute
- * that hold however many calls come at the same moment, and what is unfinished by its index, which lags behind.
- * What was counted is never given back, so refused calls count, too.
+ * Limits how much one user may ask for, and how much of IPD's rate pre-flight checks may use. Counters of a minute
+ * hold for any number of concurrent calls; the number of unfinished uploads comes from an index, which lags behind.
+ * Nothing that was counted is given back, so refused calls count, too.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
@@ -12,7 +12,7 @@ import type { Ledger } from '../ledger/uploads.ts';
 export type Quota = ReturnType<typeof createQuota>;
 
 const MINUTE = 60_000;
-/** Nobody knows when an upload ends; this is how often it is worth asking. */
+/** The end of an upload cannot be predicted; this is how often a retry is worth it. */
 const OPEN_RETRY_SECONDS = 60;
 
 export function createQuota(parts: {
@@ -20,21 +20,24 @@ export function createQuota(parts: {
   counters: Counters;
   clock: Clock;
   allowance: { maxOpenUploads: number; uploadsPerMinute: number };
-  /** Looks at work items before a file is taken, of all users together. */
+  /** Pre-flight checks of work items, of all users together. */
   preflightsPerMinute: number;
 }) {
   const { ledger, counters, clock, preflightsPerMinute } = parts;
   const { maxOpenUploads, uploadsPerMinute } = parts.allowance;
 
-  /** One upload more, which may cost a look at its work item. Throws `too_many_open_uploads` or `rate_limited`. */
+  /**
+   * Counts one upload more, which may need a check of its work item. Throws `too_many_open_uploads` or
+   * `rate_limited`.
+   */
   async function takeUpload(owner: string): Promise<void> {
     await checkOpen(owner, 1);
     await count(owner, { uploads: 1, calls: 1 });
   }
 
   /**
-   * A session, which has room for its files or is refused; they are counted as they are begun. Throws as before, and
-   * `invalid_request` for more files than there is ever room for.
+   * Admits a session if there is room for all its files; a file is counted when its upload begins. Throws as before,
+   * and `invalid_request` for more files than there is ever room for.
    */
   async function takeSession(owner: string, files: number): Promise<void> {
     const most = Math.min(maxOpenUploads, uploadsPerMinute);
@@ -44,18 +47,18 @@ export function createQuota(parts: {
     await count(owner, { calls: 1, roomFor: files });
   }
 
-  /** One upload more of a session, for which IPD is not asked again. Throws as before. */
+  /** Counts one upload more of a session, for which IPD is not asked again. Throws as before. */
   async function takeUploadOfSession(owner: string): Promise<void> {
     await checkOpen(owner, 1);
     await count(owner, { uploads: 1 });
   }
 
-  /** One more attempt of an upload that there is. Throws `rate_limited`. */
+  /** Counts a retry of an upload. Throws `rate_limited`. */
   async function takeRetry(owner: string): Promise<void> {
     await count(owner, { calls: 1 });
   }
 
-  /** False when IPD has been asked so often in this minute that its rate is for deliveries now. */
+  /** False when the pre-flight checks of this minute are used up: the rest of IPD's rate is for deliveries. */
   async function takePreflight(): Promise<boolean> {
     return counters.countInMinute('ipd', { calls: { add: 1, upTo: preflightsPerMinute } });
   }
@@ -92,7 +95,7 @@ export function createQuota(parts: {
   return { takeUpload, takeSession, takeUploadOfSession, takeRetry, takePreflight };
 }
 
-/** The key of an item has a largest length, a name from a token need not. */
+/** The key of an item has a maximum length; the `sub` of a token need not have one. */
 function hashOf(owner: string): string {
   return createHash('sha256').update(owner).digest('hex');
 }

@@ -1,4 +1,4 @@
-/** What AWS refused, known by the form of its errors: their classes come with clients that need not be loaded. */
+/** Recognises errors of AWS by their form: their classes come with clients that need not be loaded. */
 import * as z from 'zod';
 
 const refusal = z
@@ -17,9 +17,7 @@ const unanswered = z.object({
   $metadata: z.object({ httpStatusCode: z.number().optional() }),
 });
 
-/**
- * Whether AWS could not do it, as often as the SDK has tried: it was not reached, is broken, or has too much to do.
- */
+/** Whether AWS failed, after all retries of the SDK: it was not reached, is broken, or throttles. */
 export function isOutage(error: unknown): boolean {
   const { data } = unanswered.safeParse(error);
   if (data === undefined) return false;

@@ -1,4 +1,4 @@
-/** Time and chance as arguments, so that a test can own both. */
+/** Time and the random source as arguments, so that a test controls both. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 

@@ -1,6 +1,6 @@
 /**
- * What every function is told, read from the environment in one place and checked all at once.
- * Pure: nothing is fetched here; secrets come as references, or inline where no Lambda runs.
+ * The configuration of every function, read from the environment in one place and checked all at once. Pure: nothing
+ * is fetched here; secrets come as references, or inline outside Lambda.
  */
 import * as z from 'zod';
 import { findTooShort } from './retention.ts';
@@ -16,7 +16,7 @@ import type { Environment } from './settings.ts';
 
 const HOUR = 3_600_000;
 
-/** What the template and Lambda itself tell a function, beside what an operator chooses. */
+/** The settings that the template and Lambda itself set, beside those that an operator chooses. */
 const settings = z.object({
   STAGING_BUCKET: z.string(),
   UPLOADS_TABLE: z.string(),
@@ -31,7 +31,7 @@ const settings = z.object({
   ...functionSettings,
 });
 
-/** Of the rate, for looks at a work item before its file is taken: deliveries look again, so they come first. */
+/** The share of the rate for pre-flight checks. Deliveries check the work item again, so they come first. */
 const PREFLIGHT_SHARE = 0.25;
 
 /** As IAM gives it for a user: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html */
@@ -159,7 +159,9 @@ function readSecret<T>(setting: string, json: string, schema: z.ZodType<T>): T {
   throw new Error(`${setting}: ${words.join('; ')}`);
 }
 
-/** The role's own, as Lambda gives them: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html */
+/**
+ * The role's own keys, as Lambda gives them: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+ */
 function keysOf({
   AWS_ACCESS_KEY_ID: accessKeyId,
   AWS_SECRET_ACCESS_KEY: secretAccessKey,

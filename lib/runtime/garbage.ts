@@ -1,11 +1,15 @@
 /**
- * Chunks of a file are garbage as soon as they have been passed on. V8 counts the few hundred bytes of each in its own
- * heap, not the 64 KiB beside it: left alone it lets tens of MiB pile up, then searches the whole heap for them. Cleared
- * early they cost half the memory, and new chunks take memory that the CPU still has at hand (`npm run bench -- delivery`).
+ * Chunks of a file are garbage as soon as they have been passed on. V8 counts only the few hundred bytes of each in
+ * its own heap, not the 64 KiB outside it: it lets tens of MiB pile up, then searches the whole heap for them. Early
+ * collection halves the memory, and new chunks reuse memory that is still in the CPU's cache
+ * (`npm run bench -- delivery`).
  */
 const EVERY_BYTES = 2 * 1024 * 1024;
 
-/** Told of each chunk, clears the young generation every few MiB. Does nothing where Node runs without --expose-gc. */
+/**
+ * Returns a function to call with each chunk: it clears the young generation every few MiB. Does nothing where Node
+ * runs without --expose-gc.
+ */
 export function createCollector(): (chunk: Uint8Array) => void {
   let bytes = 0;
   return (chunk) => {

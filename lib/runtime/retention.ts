@@ -1,7 +1,8 @@
 /**
- * Days after which something goes by itself, against the longest that the schedule may still want it. Pure. A deploy asks
- * first (deploy/settings.ts), since afterwards S3 goes by the days it has been told; config.ts asks again in the functions.
- * A retry adds nothing: it renews the window, and the file is kept no longer for it (`fileUntil` in schedule.ts).
+ * Compares the days after which storage or the table deletes something with the longest time that the schedule may
+ * need it. Pure. A deploy checks first (deploy/settings.ts), since afterwards S3 deletes by the days it was given;
+ * config.ts checks again in the functions. A retry adds nothing: it renews the window, but the file is kept no longer
+ * for it (`fileUntil` in schedule.ts).
  */
 
 type Settings = {
@@ -10,18 +11,18 @@ type Settings = {
   FAILED_RETENTION_DAYS: number;
 };
 
-/** Each of these settings that is too short, in words. Those that nobody has set are somebody else's matter. */
+/** A message for each of these settings that is too short. Settings that are not given are not checked. */
 export function findTooShort(
   { UPLOAD_DEADLINE_HOURS, RETRY_WINDOW_HOURS, FAILED_RETENTION_DAYS }: Settings,
   given: Record<string, unknown>,
 ): string[] {
   const deadlineDays = UPLOAD_DEADLINE_HOURS / 24;
-  // What cannot be tried waits for a retention at most, and the file of a failed upload is kept for another.
+  // An upload that cannot be tried waits for one retention at most; the file of a failed upload is kept for another.
   const fileDays = deadlineDays + RETRY_WINDOW_HOURS / 24 + 2 * FAILED_RETENTION_DAYS;
   const least = {
     PARTS_EXPIRE_DAYS: Math.ceil(deadlineDays) + 1,
     STAGED_FILES_EXPIRE_DAYS: Math.ceil(fileDays) + 1,
-    // Claims of attachments are kept for two of these, and no upload is under way for longer than its file.
+    // Claims of attachments are kept for twice this time, and no upload is under way for longer than its file.
     RECORD_RETENTION_DAYS: Math.ceil(fileDays) + 1,
   };
   const why = 'with this UPLOAD_DEADLINE_HOURS, RETRY_WINDOW_HOURS and FAILED_RETENTION_DAYS';

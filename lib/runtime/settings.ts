@@ -21,7 +21,9 @@ export const count = (standard: number, { min, max }: { min: number; max: number
 /** Of all parts but the last: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const LEAST_PART_BYTES = 5_242_880;
 
-/** Credentials must not be sent anywhere else: https://support.huaweicloud.com/api-projectman/projectman_03_0003.html */
+/**
+ * Credentials must not be sent to other hosts: https://support.huaweicloud.com/api-projectman/projectman_03_0003.html
+ */
 const IPD_HOST = /^https:\/\/projectman-ext\.[a-z]+(-[a-z0-9]+)+\.myhuaweicloud\.(com|cn)$/;
 const IAM_HOST = /^https:\/\/iam(\.[a-z]+(-[a-z0-9]+)+)?\.myhuaweicloud\.(com|cn)$/;
 const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
@@ -67,7 +69,7 @@ export const functionSettings = {
   IPD_CREDENTIALS: z.string().optional(),
 };
 
-/** A function's role may end within the hour. */
+/** The credentials of a function's role may expire within the hour. */
 const ROLE_URL_SECONDS = 3_600;
 
 /** Where credentials are: in a secret, in a parameter, or (never on Lambda) in the setting itself. */
@@ -88,7 +90,10 @@ export function problemsOf(error: z.ZodError | undefined): string[] {
   return (error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
 }
 
-/** Where credentials would go, or be, that must not; and the questions that no default may answer. */
+/**
+ * Problems between settings: credentials for a wrong host or inside a setting, URLs that outlive their key, and no
+ * choice of projects, which has no default.
+ */
 export function findMisplaced(given: Environment, { onLambda }: { onLambda: boolean }): string[] {
   const { IPD_ENDPOINT, IPD_IAM_ENDPOINT, PROJECTS_CLAIM, IPD_PROJECTS } = given;
   const allowed = (url: string | undefined, host: RegExp): boolean =>

@@ -1,6 +1,6 @@
 /**
- * Log lines: one JSON object a change of state, constant words with values in fields. And metrics, as lines that
- * CloudWatch makes them of (EMF). Never given a URL with a signature, a token, a body or a whole event.
+ * Log lines: one JSON object a change of state, constant words with values in fields. And metrics, as log lines from
+ * which CloudWatch makes them (EMF). Never given a URL with a signature, a token, a body or a whole event.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 import { Logger } from '@aws-lambda-powertools/logger';
@@ -10,12 +10,15 @@ export type Telemetry = ReturnType<typeof createTelemetry>;
 
 export type Fields = Record<string, string | number | boolean | undefined>;
 
-/** Beside the name of the service, which tells one stage from another (POWERTOOLS_SERVICE_NAME, the dimension `service`). */
+/**
+ * Metrics also have the name of the service, which tells one stage from another (POWERTOOLS_SERVICE_NAME, the
+ * dimension `service`).
+ */
 const NAMESPACE = 'ipd-attachment-bridge';
 
 const { Bytes, Count, Milliseconds, Seconds } = MetricUnit;
 
-/** All that is measured, by the names that resources/observability.yml knows. */
+/** All metrics, by the names that resources/observability.yml knows. */
 const UNITS = {
   Created: Count,
   Staged: Count,
@@ -28,24 +31,24 @@ const UNITS = {
   DeliveryTime: Milliseconds,
   /** Of an upload that has ended. */
   Attempts: Count,
-  /** Answers of IPD that got lost, so that it may have the file. */
+  /** Lost answers of IPD, so that it may have the file. */
   Doubts: Count,
   Duplicates: Count,
   /**
-   * For a person to look at: answers of IPD that cannot all be true (an id that is another's, a success without a trace), and
-   * looks for a second copy that cannot be made.
+   * For a person to check: answers of IPD that cannot all be true (an id that is another's, a success without a
+   * trace), and checks for a second copy that cannot be made.
    */
   Contradictions: Count,
   /** IPD did not take our credentials, or they could not be read. */
   AuthenticationFailures: Count,
   /** IPD asked for fewer requests. */
   IpdThrottles: Count,
-  /** Messages and due uploads that could not be dealt with; they come again. */
+  /** Messages and due uploads that could not be handled; they come again. */
   Unhandled: Count,
   /** By how much the most overdue upload is late. */
   OldestDueAge: Seconds,
   OpenUploads: Count,
-  /** 1 while nobody may speak to IPD, but to try. */
+  /** 1 while the breaker lets no delivery call IPD, except a trial. */
   BreakerOpen: Count,
 } as const;
 
@@ -54,7 +57,7 @@ export const MEASURES: readonly string[] = Object.keys(UNITS);
 
 export type Measures = { [Name in keyof typeof UNITS]?: number };
 
-/** What every line says of the call that it belongs to: a container has one at a time. */
+/** The ids that every line of the present call has: a container handles one call at a time. */
 let call: Fields = {};
 
 /** From here on, lines belong to this call: `requestId` is the gateway's, `invocationId` Lambda's. */
@@ -68,7 +71,7 @@ export function createTelemetry() {
   // One switch for all lines.
   const isSilent = logger.getLevelName() === 'SILENT';
 
-  /** Written at once: what a function has kept when it is killed is lost. */
+  /** Writes at once: metrics that a function has not written when it is killed are lost. */
   function measure(measures: Measures, dimensions: Record<string, string> = {}): void {
     if (isSilent) return;
     for (const [name, value] of Object.entries(measures)) {

@@ -1,5 +1,6 @@
 /**
- * S3's multipart uploads: begin, list, complete, abort. What it lists is the truth; no client is asked for ETags.
+ * S3's multipart uploads: begin, list, complete, abort. S3's list of parts is the truth: a part that only a client
+ * names does not count.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
  */
 import { AppError } from '../domain/errors.ts';
@@ -12,10 +13,10 @@ export type MultipartId = { key: string; uploadId: string };
 
 export type Multipart = ReturnType<typeof createMultipart>;
 
-/** S3's words for parts that cannot be put together as they are. */
+/** S3's error names for parts that it cannot join. */
 const UNFIT = new Set(['EntityTooSmall', 'InvalidPart', 'InvalidPartOrder']);
 
-/** `s3` is asked for at each call. */
+/** `s3` is called at each use. */
 export function createMultipart({ s3, bucket }: { s3: () => Promise<S3>; bucket: string }) {
   /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html */
   async function begin({ key, contentType }: { key: string; contentType: string }): Promise<string> {
@@ -55,8 +56,8 @@ export function createMultipart({ s3, bucket }: { s3: () => Promise<S3>; bucket:
   }
 
   /**
-   * Makes the object of these parts, unless there is one. Whatever has been there before or become of it meanwhile,
-   * the object tells. Throws `upload_incomplete` where storage cannot put the parts together.
+   * Joins these parts to the object, unless there is one. Returns, too, if the multipart upload is gone or the object
+   * exists: the caller reads the object. Throws `upload_incomplete` where storage cannot put the parts together.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
    */
   async function complete({ key, uploadId }: MultipartId, parts: StoredPart[]): Promise<void> {

@@ -1,12 +1,12 @@
 /**
- * Requests to storage that others may make in our name: signed URLs and forms, which storage takes as they are or
- * refuses. Signs only, never asks storage anything.
+ * Presigned requests: signed URLs and forms with which clients reach storage in our name. Storage takes them
+ * unchanged or refuses them. Signs only, never asks storage anything.
  */
 import type { Part } from '../domain/parts.ts';
 import { createSignatures } from './sigv4.ts';
 import type { Signer } from './sigv4.ts';
 
-/** A request that a phone makes as it is: these headers, nothing else. */
+/** A request that a client makes unchanged: these headers, nothing else. */
 export type SignedRequest = { method: 'PUT'; url: string; headers: Record<string, string> };
 
 /** One part of a file, and the request that brings it. */
@@ -15,12 +15,12 @@ export type SignedPart = Part & SignedRequest;
 /** A form that a page posts: these fields, then the file in the field `file`. */
 export type SignedForm = { url: string; fields: Record<string, string> };
 
-/** Of which of S3's multipart uploads, and of which object. */
+/** The object, and S3's multipart upload of it. */
 type Target = { key: string; uploadId: string; expiresInSeconds: number };
 
 export type Signing = ReturnType<typeof createSigning>;
 
-/** `signer` is asked once, `now` is the time that storage goes by. */
+/** `signer` is called once; `now` is the time by storage's clock. */
 export function createSigning(options: { signer: () => Promise<Signer>; bucket: string; now: () => number }) {
   const { signer, bucket, now } = options;
   let signatures: ReturnType<typeof createSignatures> | undefined;
@@ -44,7 +44,7 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
     expiresInSeconds: number;
   }): Promise<SignedRequest> {
     const checksum = file.sha256 === undefined ? undefined : hexToBase64(file.sha256);
-    // All of them are signed: storage takes a signed header only as it is.
+    // All of them are signed: storage takes a signed header only unchanged.
     const headers = {
       'content-length': String(file.size),
       'content-type': file.contentType,
@@ -71,7 +71,7 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
     );
   }
 
-  /** The URL of one part; without `length`, of whatever length the client cuts. */
+  /** The URL of one part; without `length`, the client chooses the length. */
   async function partUrl(part: Target & { number: number; length?: number }): Promise<string> {
     const query = { partNumber: String(part.number), uploadId: part.uploadId, 'x-id': 'UploadPart' };
     const headers = part.length === undefined ? {} : { 'content-length': String(part.length) };

@@ -1,6 +1,6 @@
 /**
- * S3 by the AWS SDK: a client, and those of its commands that we use. In a file of its own, so that a function that
- * needs no storage for what it is asked does not load it.
+ * S3 by the AWS SDK: a client, and those of its commands that we use. In a file of its own, so that a function loads
+ * it only for a call that needs storage.
  */
 import {
   AbortMultipartUploadCommand,

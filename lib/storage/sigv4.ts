@@ -1,5 +1,5 @@
 /**
- * AWS's signature version 4 of requests to S3 that others make: in the query of a URL, or in the fields of a form.
+ * AWS's signature version 4 of requests to S3 that clients make: in the query of a URL, or in the fields of a form.
  * Pure: keys and time are arguments, nothing is asked or sent.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
  */
@@ -8,10 +8,10 @@ import type { KeyObject } from 'node:crypto';
 
 export type Keys = { accessKeyId: string; secretAccessKey: string; sessionToken?: string | undefined };
 
-/** Who signs, and where storage is: S3 of the region, where nothing else is said. */
+/** The keys that sign, and the address of storage: S3 of the region, unless `endpoint` is given. */
 export type Signer = { keys: Keys; region: string; endpoint?: string | undefined };
 
-/** What a signature holds for. `headers`: those that must be sent, in lower case. */
+/** What a signature covers. `headers`: those that must be sent, in lower case. */
 type Signable = {
   method: 'PUT';
   bucket: string;
@@ -30,7 +30,7 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
 /** The body is not known yet. */
 const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
 const AWS_HOST = /\.amazonaws\.com(\.cn)?$/;
-/** TLS certificates of S3 hold for one label before its host, so a bucket with dots is none. */
+/** TLS certificates of S3 cover one label before its host, so a bucket name with dots cannot be one. */
 const HOST_LABEL = /^[a-z\d][a-z\d-]{1,61}[a-z\d]$/;
 
 /** A signer's signatures. Its key of the day is derived once a day. */
@@ -46,7 +46,7 @@ export function createSignatures({ keys, region, endpoint }: Signer) {
     return today.key;
   }
 
-  /** What every signature names: who signs, when, and for what the key is good. */
+  /** The fields of every signature: who signs, when, and the scope of the key. */
   function stampOf(from: number) {
     const date = dateTime(from).replaceAll(/[-:]/g, '');
     const day = date.slice(0, 8);
@@ -60,7 +60,7 @@ export function createSignatures({ keys, region, endpoint }: Signer) {
     return { date, scope, fields, key: keyOf(day) };
   }
 
-  /** The URL that lets others make this request, and no other. */
+  /** The URL that lets a client make this request, and no other. */
   function url({ method, bucket, key, query, headers }: Signable, { from, seconds }: Life): string {
     const { origin, host, folder } = placeOf(bucket, { region, endpoint });
     const path = `${folder}/${key.split('/').map(encode).join('/')}`;
@@ -89,7 +89,7 @@ export function createSignatures({ keys, region, endpoint }: Signer) {
   }
 
   /**
-   * The form that lets others post an object under this key, with these fields and under these conditions.
+   * The form that lets a client post an object under this key, with these fields and under these conditions.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
    */
   function form(
@@ -114,7 +114,9 @@ export function createSignatures({ keys, region, endpoint }: Signer) {
   return { url, form };
 }
 
-/** Where a bucket is: a host of its own on AWS, a folder elsewhere and where its name is no host's. */
+/**
+ * The address of a bucket: a host of its own on AWS; a folder elsewhere, and for a name that cannot be a host label.
+ */
 function placeOf(bucket: string, { region, endpoint }: Pick<Signer, 'region' | 'endpoint'>) {
   const china = region.startsWith('cn-') ? '.cn' : '';
   const { protocol, host, hostname, pathname } = new URL(
@@ -155,7 +157,7 @@ function encode(value: string): string {
   );
 }
 
-/** A key that is bytes would be made an object at every call, which takes ten times as long as the rest. */
+/** Takes a key object: Node would convert bytes at every call, which takes ten times as long as the rest. */
 function hmac(key: KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }

@@ -1,6 +1,6 @@
 /**
- * The staged files: what is there, reading one for the delivery, removal afterwards.
- * Never given a name from outside: keys are ours.
+ * The staged files: what is there, reading one for the delivery, removal afterwards. Keys are our own, never a name
+ * from outside.
  */
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -12,18 +12,18 @@ import { refusalOf } from '../runtime/aws-errors.ts';
 import type { S3 } from './s3.ts';
 import type { StagedObject } from '../domain/upload.ts';
 
-/** How long a stream may stand still, and how often one file is taken up again. */
+/** How long a stream may be idle, and how often one read is resumed. */
 const IDLE_MS = 20_000;
 const MAX_RESUMES = 10;
 const RESUME_PAUSE_MS = 200;
 
 export type Staging = ReturnType<typeof createStaging>;
 
-/** `s3` is asked for at each call: what needs no storage does not load it. */
+/** `s3` is called at each use: a call that needs no storage does not load the SDK. */
 export function createStaging(options: { s3: () => Promise<S3>; bucket: string; clock: Clock }) {
   const { s3, bucket, clock } = options;
 
-  /** Stores a small file by ourselves, unless there is one already; answers with what is stored then. */
+  /** Stores a small file, unless there is one already. Returns what is stored then. */
   async function store(file: { key: string; body: Buffer; contentType: string }): Promise<StagedObject> {
     const { client, PutObjectCommand } = await s3();
     try {
@@ -58,8 +58,8 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
   }
 
   /**
-   * Pours the object's bytes into `sink`, `size` of them, of this version or none. A stream that breaks or stands still
-   * is taken up again where it ended, a bounded number of times. Throws `staged_file_missing`, `staged_file_changed` or
+   * Writes the `size` bytes of exactly this version of the object into `sink`. A stream that breaks or is idle too
+   * long is resumed where it ended, a bounded number of times. Throws `staged_file_missing`, `staged_file_changed` or
    * `storage_unavailable`, and what the sink throws.
    */
   async function read(
@@ -150,8 +150,8 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
 }
 
 /**
- * Hands each chunk over as it comes: one that waits costs memory, and its removal costs time. Destroys a stream that
- * has kept us waiting for `IDLE_MS`; there is one timer at a time, and none is set for a chunk.
+ * Passes each chunk on as it comes: a chunk that waits costs memory, and its collection costs time. Destroys a stream
+ * that has been idle for `IDLE_MS`. There is one timer at a time, not one for each chunk.
  */
 async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   const collect = createCollector();
@@ -160,7 +160,7 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   const watch = (ms: number): void => {
     const look = (): void => {
       if (isOver) return;
-      // It is not storage that keeps us waiting while the sink is full.
+      // While the sink is full, we do not wait for storage.
       const idleMs = body.isPaused() ? 0 : clock.now() - waitingSince;
       // Never longer, also when the clock was set back.
       if (idleMs < IDLE_MS) watch(Math.min(IDLE_MS - idleMs, IDLE_MS));
@@ -195,7 +195,7 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   }
 }
 
-/** What it means when this version of an object is not there any more; undefined for other refusals. */
+/** The error for a version of an object that is gone or was replaced; undefined for other refusals. */
 function otherVersion(key: string, cause: unknown): AppError | undefined {
   const status = refusalOf(cause)?.status;
   if (status === 404) return new AppError('staged_file_missing', `${key} is gone`, { cause });

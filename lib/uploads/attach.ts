@@ -1,6 +1,6 @@
 /**
- * IPD's own upload call in one go: stage a small file, ask for its delivery, wait for the end.
- * Never speaks to IPD: the delivery does, so the promise of exactly one attachment holds here, too.
+ * IPD's own upload call in one go: stage a small file, ask for its delivery, wait for the end. Never calls IPD: the
+ * delivery does, so exactly one attachment is the promise here, too.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
@@ -12,7 +12,7 @@ import * as lifecycle from '../domain/lifecycle.ts';
 import { isFinal, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
-/** How long the wait between two looks may grow. */
+/** The waits between two reads of the record: each is longer, up to the longest. */
 const LOOKS_MS = { first: 150, longest: 1_000, growth: 1.4 };
 
 export function createAttach(parts: {
@@ -42,7 +42,9 @@ export function createAttach(parts: {
     return wait(upload, until);
   }
 
-  /** The stored object's own event would do; our message is faster. Whichever is second is a no-op. */
+  /**
+   * S3's event for the object would start the delivery, too; our message is faster. The second of the two is a no-op.
+   */
   async function stage(upload: Upload, bytes: Buffer): Promise<void> {
     const key = stagingKey(upload.id);
     const object = await staging.store({ key, body: bytes, contentType: upload.contentType });

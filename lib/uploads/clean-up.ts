@@ -1,6 +1,6 @@
 /**
- * What is left to do once an upload has ended: tell those who listen, and remove its file. Done at once by whoever
- * ends it; what goes wrong then is due again, so a crash loses neither.
+ * The work after the end of an upload: notify subscribers and remove its file. The function that ends the upload does
+ * it at once. If that fails, the sweep does it, so a crash loses neither.
  */
 import type { Arrivals } from './stage.ts';
 import type { Ledger } from '../ledger/uploads.ts';
@@ -22,7 +22,7 @@ export function createClosing({
   arrivals: Arrivals;
   telemetry: Telemetry;
 }) {
-  /** Tells how it has ended, if that is still to be told. Throws what publishing throws. */
+  /** Sends the notification of the end, if it is still to be sent. Throws what publishing throws. */
   async function announce(upload: Upload): Promise<Upload> {
     const { notice } = upload;
     if (notice === undefined) return upload;
@@ -31,7 +31,10 @@ export function createClosing({
     return told;
   }
 
-  /** The same, and removes the file that nobody wants any more. Neither waits for the other; throws what went wrong. */
+  /**
+   * The same, and removes the file, which is not needed any more. Neither waits for the other; throws what went
+   * wrong.
+   */
   async function close(upload: Upload): Promise<void> {
     const { notice } = upload;
     const [removal, telling] = await Promise.allSettled([
@@ -45,7 +48,7 @@ export function createClosing({
     for (const end of [removal, telling]) if (end.status === 'rejected') throw end.reason;
   }
 
-  /** Right after the end of a delivery: whatever does not work now is left to the sweep. */
+  /** Right after the end of an upload: what fails now is left to the sweep. */
   async function tryNow(upload: Upload): Promise<void> {
     try {
       if (upload.status === 'delivered') await close(upload);

@@ -1,6 +1,6 @@
 /**
- * How an upload comes to be: what a caller may begin, and the record and the place in storage that it begins with.
- * Decides who may begin what; knows nothing of HTTP.
+ * Creates uploads: decides what a caller may begin, begins the multipart upload and writes the record. Knows nothing
+ * of HTTP.
  */
 import { createHash } from 'node:crypto';
 import type { Breaker, BreakerView } from '../pacing/breaker.ts';
@@ -17,7 +17,7 @@ import type { Quota } from '../pacing/quota.ts';
 import { isFinal, mayBeInIpd, stagingKey } from '../domain/upload.ts';
 import type { NewUpload, Policy, Upload } from '../domain/upload.ts';
 
-/** Who calls: the owner of what is created, and the projects that the token opens ('*' is all); and the call's own id. */
+/** The caller: the owner of what is created, the projects that the token allows ('*' is all), and the call's own id. */
 export type Caller = {
   owner: string;
   /** The owner's name, for people. */
@@ -42,7 +42,7 @@ export type Draft = Omit<NewUpload, 'id' | 'sentName' | 'multipart'> & {
   cut?: { partSize?: number } | undefined;
 };
 
-/** What is accepted, and how much of it: sizes in bytes, the rest for each user. */
+/** The limits: sizes in bytes, the rest for each user. */
 export type Allowance = {
   multipartThresholdBytes: number;
   partSizeBytes: number;
@@ -75,9 +75,9 @@ export function createIntake(parts: {
   const { ledger, idempotencyKeys, multipart, breaker, preflight, quota, clock, policy, allowance } = parts;
 
   /**
-   * A new upload, or the earlier one that the same owner made with the same key (`created` is false).
-   * Throws `project_forbidden`, `file_too_large`, `idempotency_key_reused`, `too_many_open_uploads`, `rate_limited`
-   * and, after a look at the work item, `work_item_missing`, `work_item_full`, `ipd_forbidden`.
+   * A new upload, or the earlier one that the same owner made with the same key (`created` is false). Throws
+   * `project_forbidden`, `file_too_large`, `idempotency_key_reused`, `too_many_open_uploads`, `rate_limited` and,
+   * after a check of the work item, `work_item_missing`, `work_item_full`, `ipd_forbidden`.
    */
   async function create(
     caller: Caller,
@@ -93,7 +93,7 @@ export function createIntake(parts: {
     if (earlier !== undefined && !mayStartAnew(earlier)) return { created: false, upload: earlier };
     await quota.takeUpload(caller.owner);
     await preflight.checkWorkItem(request);
-    // One key, one attachment: a late file or a retry must not bring the earlier one back.
+    // One key, one attachment: a late file or a retry must not revive the earlier upload.
     if (earlier !== undefined) {
       const { changed, upload } = await ledger.change(earlier, (before) =>
         lifecycle.cancel(before, { now: clock.now() }),
@@ -113,7 +113,10 @@ export function createIntake(parts: {
     return begin(draft, winner.uploadId);
   }
 
-  /** Writes the record of an upload that is allowed, its multipart upload first: what a crash leaves there has no URL. */
+  /**
+   * Begins the multipart upload of an allowed upload, then writes the record. If a crash comes between, no client has
+   * a URL for what is left in storage.
+   */
   async function begin(
     { cut, ...about }: Draft,
     id = clock.uuid(),
@@ -136,7 +139,7 @@ export function createIntake(parts: {
     return added;
   }
 
-  /** What a caller should know before spending data. */
+  /** What a caller should know before sending data. */
   async function limits(): Promise<Limits> {
     const { state, until } = await breaker.view();
     const wait =
@@ -178,7 +181,7 @@ export function tooLarge(size: number, { largest, pointer }: { largest: number; 
   });
 }
 
-/** The file never came to IPD and never will: the same key may try anew. */
+/** The file never came to IPD and never will: the same key may begin a new upload. */
 function mayStartAnew(upload: Upload): boolean {
   return isFinal(upload) && !mayBeInIpd(upload);
 }

@@ -1,6 +1,6 @@
 /**
- * What an owner can do with an upload that there is: look, list, re-sign, complete, cancel, retry.
- * Another owner's upload is as absent as one that never was. Knows nothing of HTTP.
+ * What an owner can do with an existing upload: look, list, re-sign, complete, cancel, retry. To a caller, another
+ * owner's upload does not exist. Knows nothing of HTTP.
  */
 import type { Arrivals } from './stage.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -20,15 +20,18 @@ import type { Staging } from '../storage/staged-files.ts';
 import { mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
-/** The requests that bring what is missing of a file, and how long they live. */
+/** The presigned requests for what is missing of a file, and how long they are valid. */
 export type Invitation = { expiresInSeconds: number } & (SignedRequest | { parts: SignedPart[] });
 
-/** An upload as its owner sees it: what storage has of it, and how to bring the rest where that was asked for. */
+/**
+ * An upload as its owner sees it: the bytes that storage has, and presigned requests for the rest if they were asked
+ * for.
+ */
 export type View = { upload: Upload; bytesStored: number; invitation?: Invitation | undefined };
 
 export type Uploads = ReturnType<typeof createUploads>;
 
-/** A problem document that names every part of a large file would be larger than it is useful. */
+/** A problem document that named every part of a large file would be too large to be useful. */
 const PLACES_NAMED = 100;
 
 export function createUploads(parts: {
@@ -56,7 +59,7 @@ export function createUploads(parts: {
   }
 
   /**
-   * The same, for what leads on to IPD: the token of today decides, not the one that the upload was created with.
+   * The same, for calls that can lead to IPD: the token of this call decides, not the one that created the upload.
    * Throws `project_forbidden`, too.
    */
   async function findOpen(caller: Caller, id: string): Promise<Upload> {
@@ -65,12 +68,12 @@ export function createUploads(parts: {
     return upload;
   }
 
-  /** The upload as it is; of a multipart one, storage knows how far it has come. */
+  /** The upload as it is. For a multipart one, storage tells how many bytes have arrived. */
   async function look(caller: Caller, id: string): Promise<View> {
     return view(await find(caller, id));
   }
 
-  /** A page of the caller's uploads, the newest first. What storage has of those that wait for their file is not asked. */
+  /** A page of the caller's uploads, the newest first. For uploads that wait for their file, storage is not asked. */
   async function list(caller: Caller, selection: Omit<Selection, 'owner'>) {
     const { uploads, next } = await ledger.list({ ...selection, owner: caller.owner });
     return { views: uploads.map((upload) => ({ upload, bytesStored: arrivedBytes(upload) })), next };
@@ -79,7 +82,7 @@ export function createUploads(parts: {
   /** The upload, with fresh requests for what is missing while its file is awaited. `isNew`: nothing can be there yet. */
   async function invite(upload: Upload, { isNew = false } = {}): Promise<View> {
     const expiresInSeconds = Math.min(parts.stagingUrlTtlSeconds, secondsLeft(upload));
-    // Where nobody has declared the size, the session that began the upload signs.
+    // Without a declared size, the session that began the upload signs.
     if (upload.status !== 'awaiting_upload' || upload.maxSize !== undefined || expiresInSeconds <= 0) {
       return view(upload);
     }
@@ -110,7 +113,7 @@ export function createUploads(parts: {
     return { upload, bytesStored: bytesOf(stored), invitation };
   }
 
-  /** S3's multipart upload is gone: either the file has arrived, or another one takes its place. */
+  /** S3's multipart upload is gone: either the file has arrived, or a new multipart upload replaces it. */
   async function revive(upload: Upload, gone: string): Promise<View> {
     const key = stagingKey(upload.id);
     const { upload: after, missing } = await arrivals.settle(upload);
@@ -143,8 +146,9 @@ export function createUploads(parts: {
   }
 
   /**
-   * The client says that all is there. Asks storage; what has become of a complete upload since is the answer, too.
-   * Throws `upload_incomplete` naming what is missing, and `upload_state_conflict` when it was cancelled or expired.
+   * The client says that the whole file is stored: asks storage. For an upload that was complete already, returns its
+   * present state. Throws `upload_incomplete` naming what is missing, and `upload_state_conflict` when it was
+   * cancelled or expired.
    */
   async function complete(caller: Caller, id: string): Promise<View> {
     const upload = await findOpen(caller, id);
@@ -158,7 +162,7 @@ export function createUploads(parts: {
     return view(settled.upload);
   }
 
-  /** Takes an upload back and removes its file. Throws `upload_state_conflict` once IPD may have it. */
+  /** Cancels an upload and removes its file. Throws `upload_state_conflict` once IPD may have it. */
   async function cancel(caller: Caller, id: string): Promise<View> {
     const found = await find(caller, id);
     const { changed, upload } = await ledger.change(found, (before) =>
@@ -175,14 +179,15 @@ export function createUploads(parts: {
   }
 
   /**
-   * Tries a failed upload again; one in doubt is looked for first. Throws `upload_state_conflict` when it has not
-   * failed, its staged file is gone, or the same file would fail again: a scan refused it, or it is not the declared one. Throws `rate_limited`, too.
+   * Retries a failed upload; one in doubt is checked in IPD first. Throws `upload_state_conflict` when it has not
+   * failed, its staged file is gone, or the same file would fail again: a scan refused it, or it is not the declared
+   * one. Throws `rate_limited`, too.
    */
   async function retry(caller: Caller, id: string): Promise<View> {
     const found = await findOpen(caller, id);
     const isThere = mayBeRetried(found) && (await staging.look(stagingKey(found.id))) !== undefined;
     if (isThere) await quota.takeRetry(caller.owner);
-    // What is not there may have been delivered meanwhile: the record knows.
+    // If the file is gone, it may have been delivered meanwhile: the record tells.
     const { changed, upload } = isThere
       ? await ledger.change(found, (before) => lifecycle.retry(before, { now: clock.now(), policy }))
       : { changed: false, upload: await find(caller, id) };
@@ -210,7 +215,7 @@ export function incomplete(missing: ProblemPlace[]): AppError {
   return new AppError('upload_incomplete', `${first}${others}`, { places: missing.slice(0, PLACES_NAMED) });
 }
 
-/** What is left to do about a failed upload without its file: another upload of what IPD has would be a second copy. */
+/** Advice for a failed upload without its file: if IPD has the file, another upload would be a second copy. */
 export function adviseWithoutFile({ doubt }: Upload): string {
   return doubt === undefined
     ? 'its file is gone: upload it again'
@@ -230,7 +235,7 @@ function obstacle(upload: Upload): string {
   }
 }
 
-/** All or nothing, once storage needs no more to be asked. */
+/** All or nothing: used when storage need not be asked for parts. */
 function arrivedBytes(upload: Upload): number {
   return upload.etag === undefined || upload.status === 'cancelled' ? 0 : upload.size;
 }

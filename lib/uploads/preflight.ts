@@ -1,6 +1,6 @@
 /**
- * What can be told before a user pays for data: whether the work item takes another file, and how large it may be.
- * Whatever keeps us from looking lets an upload pass; the delivery looks again.
+ * Checks before a client sends data: whether the work item takes another file, and how large it may be. If the check
+ * is not possible, the upload passes; the delivery checks again.
  */
 import type { Breaker } from '../pacing/breaker.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -15,14 +15,14 @@ export type WorkItem = { projectId: string; issueId: string };
 
 export type Preflight = ReturnType<typeof createPreflight>;
 
-/** The user waits: a work item that cannot be looked at in this time is taken to be all right. */
+/** The user waits: a work item that cannot be checked in this time passes. */
 const PREFLIGHT_MS = 2_000;
 /** The name and type that leave the least room for a file. */
 const LONGEST = { filename: '\u{1F4CE}'.repeat(200), contentType: `x/${'x'.repeat(253)}` };
 
 export function createPreflight(parts: {
   breaker: Breaker;
-  /** Absent where no IPD secret is held: then there is no look. */
+  /** Absent where no IPD secret is held: then there is no check. */
   ipd?: (() => Promise<IpdClient>) | undefined;
   preflight: boolean;
   quota: Quota;
@@ -47,7 +47,7 @@ export function createPreflight(parts: {
     if (client === undefined || !(await quota.takePreflight())) return;
     const signal = clock.timeout(PREFLIGHT_MS);
     const listed = await client.list(item, signal);
-    // The user waits no longer for an IPD that is slow, which is no outage for that.
+    // The user does not wait longer for a slow IPD; slow alone is no outage.
     await gate.leave(signal.aborted ? 'none' : contactOfList(listed));
     if (!('kind' in listed)) {
       if (listed.attachments.length < LIST_LIMIT) return;

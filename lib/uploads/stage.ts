@@ -1,6 +1,6 @@
 /**
- * Is the file there? Asks storage, joins the parts once all are there, writes it down and asks for the delivery.
- * Events tell of most arrivals; this is for those who cannot wait for one, and for the lost ones.
+ * Checks whether a file has arrived: asks storage, joins the parts once all are there, records it and asks for the
+ * delivery. Events report most arrivals; this is for callers that cannot wait for one, and for lost events.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { ProblemPlace } from '../domain/errors.ts';
@@ -17,7 +17,7 @@ import type { Policy, Upload } from '../domain/upload.ts';
 /** `missing` is empty when the file has arrived, or is not awaited any more. `hasParts`: some of it is there. */
 export type Settled = { upload: Upload; missing: ProblemPlace[]; hasParts: boolean };
 
-/** A part as a client names it that cuts the file by itself. */
+/** A part as named by a client that chooses the part sizes. */
 export type NamedPart = Pick<StoredPart, 'number' | 'etag'>;
 
 export type Arrivals = ReturnType<typeof createArrivals>;
@@ -34,8 +34,9 @@ export function createArrivals(parts: {
   const moment = () => ({ now: clock.now(), policy });
 
   /**
-   * What has become of a file that is awaited. `named`: the parts that make the file, where the client has cut it by
-   * itself; nobody else can tell whether all are there. Throws `upload_incomplete` where parts do not fit together.
+   * Checks whether an awaited file has arrived. `named`: the parts that make the file, if the client chose the part
+   * sizes; only the client can tell whether all are there. Throws `upload_incomplete` where parts do not fit
+   * together.
    */
   async function settle(upload: Upload, named?: NamedPart[]): Promise<Settled> {
     const { multipart: begun } = upload;
@@ -63,7 +64,7 @@ export function createArrivals(parts: {
     return { upload: after, missing: [], hasParts: false };
   }
 
-  /** No object: it has not arrived yet, or its delivery has come meanwhile and removed it. The record knows. */
+  /** Storage has no object: it has not arrived yet, or a delivery has removed it meanwhile. The record tells which. */
   async function whatIsGone(upload: Upload): Promise<Settled> {
     const current = (await ledger.find(upload.id)) ?? upload;
     const isAwaited = current.status === 'awaiting_upload' || current.status === 'expired';
@@ -71,7 +72,7 @@ export function createArrivals(parts: {
     return { upload: current, missing, hasParts: false };
   }
 
-  /** Empty, or longer than allowed, and nothing but this call could tell: the parts are never joined. */
+  /** The file is empty or longer than allowed, and only this call can see it: the parts are never joined. */
   async function refuse(upload: Upload, size: number): Promise<Settled> {
     const { upload: after } = await ledger.change(upload, (before) =>
       lifecycle.stage(before, { size, etag: '' }, moment()),
@@ -81,7 +82,7 @@ export function createArrivals(parts: {
     return { upload: after, missing: [], hasParts: false };
   }
 
-  /** Removes what storage has of an upload that nobody wants any more. */
+  /** Removes what storage has of an upload that does not need it any more. */
   async function discard(upload: Upload): Promise<void> {
     // With an ETag the parts have been joined.
     if (upload.multipart !== undefined && upload.etag === undefined) {
@@ -99,14 +100,14 @@ function targetOf(upload: Upload, uploadId: string) {
 
 type Verdict = { missing: ProblemPlace[]; wanted: StoredPart[] };
 
-/** We have cut the file: each part has its length. */
+/** We chose the part sizes: each part must have its length. */
 function byPlan(stored: StoredPart[], { size, partSize }: { size: number; partSize: number }): Verdict {
   const plan = cut(size, partSize);
   const missing = missingOf(plan, stored).map(({ number }) => absent(number));
   return { missing, wanted: stored.filter(({ number }) => number <= plan.length) };
 }
 
-/** The client has cut the file: its parts are those that it names, without a gap. */
+/** The client chose the part sizes: the parts are those that it names, without a gap. */
 function byNames(stored: StoredPart[], named: NamedPart[] = []): Verdict {
   if (named.length === 0) return { missing: [{ pointer: 'file', detail: 'is not complete' }], wanted: [] };
   const found = new Map(stored.map((part) => [part.number, part]));

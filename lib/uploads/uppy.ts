@@ -1,6 +1,7 @@
 /**
- * Uppy as it is, with no code of ours in the page: a session gives a ticket, and whoever bears it may stage files for
- * one work item until it ends. Uppy never tells a file's size, so storage's own counts decide.
+ * For an unmodified Uppy, with no code of ours in the page: a session gives a ticket, and a client that has the
+ * ticket may stage files for one work item until the session ends. Uppy never tells a file's size, so the sizes that
+ * storage counts decide.
  * https://uppy.io/docs/aws-s3/
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -41,7 +42,7 @@ export type Reference = { uploadId: string; key: string };
 
 /** Files of a session that names none. */
 const USUAL_FILES = 20;
-/** A file that the user tries once more is begun anew. */
+/** A file that the user retries in Uppy begins a new upload. */
 const STARTS_PER_FILE = 3;
 /** Uppy asks for the URL of a part before the part's turn has come, and never again when it has expired. */
 const LONGEST_URL_SECONDS = 3_600;
@@ -67,8 +68,8 @@ export function createUppy(parts: {
   const expires = Math.min(parts.stagingUrlTtlSeconds, LONGEST_URL_SECONDS);
 
   /**
-   * Throws what `intake.create` throws, and `invalid_request` for more files than the quota can hold, since what Uppy
-   * meets later it cannot put into words.
+   * Throws what `intake.create` throws, and `invalid_request` for more files than the quota can hold, since Uppy
+   * cannot explain a later error to the user.
    */
   async function open(caller: Caller, request: SessionRequest): Promise<Session> {
     checkProject(caller, request, '/projectId');
@@ -108,7 +109,7 @@ export function createUppy(parts: {
     return { ...(await signing.postForm({ ...about, expiresInSeconds: expires })), expires };
   }
 
-  /** Begins an upload by parts. The id that Uppy gets is ours: S3's own does not survive every path of a URL. */
+  /** Begins an upload by parts. The id that Uppy gets is ours: S3's own may break in a URL's path. */
   async function beginParts(secret: string, file: UppyFile, requestId?: string): Promise<Reference> {
     const { id } = await begin(secret, { ...file, requestId }, {});
     return { uploadId: id, key: stagingKey(id) };
@@ -136,9 +137,9 @@ export function createUppy(parts: {
   }
 
   /**
-   * To Uppy an answer is a success, so the file has arrived then, whatever becomes of it. Throws `upload_incomplete`,
-   * `file_too_large` where storage got more than the session allows, and `upload_state_conflict` when it was taken
-   * back or has expired.
+   * Uppy takes an answer for success: it means that the file has arrived, not that it is delivered. Throws
+   * `upload_incomplete`, `file_too_large` where storage got more than the session allows, and `upload_state_conflict`
+   * when it was cancelled or has expired.
    */
   async function complete(secret: string, reference: Reference, named: NamedPart[]): Promise<Upload> {
     const { upload, ticket } = await find(secret, reference);
@@ -156,7 +157,7 @@ export function createUppy(parts: {
     return settled.upload;
   }
 
-  /** Takes an upload back. Throws `upload_state_conflict` once IPD may have it. */
+  /** Cancels an upload. Throws `upload_state_conflict` once IPD may have it. */
   async function abort(secret: string, reference: Reference): Promise<void> {
     const { upload, ticket } = await find(secret, reference);
     await uploads.cancel({ owner: ticket.owner, projects: '*' }, upload.id);
@@ -209,7 +210,7 @@ export function createUppy(parts: {
   return { open, form, beginParts, signPart, listParts, complete, abort };
 }
 
-/** What is kept of a ticket: whoever reads the table cannot use it. */
+/** The stored form of a ticket: a reader of the table cannot use it. */
 function hashOf(ticket: string): string {
   return createHash('sha256').update(ticket).digest('hex');
 }
