@@ -1,11 +1,11 @@
 /**
- * What each setting is for, in the order and the words of docs/settings.md; names, defaults and bounds are the schema's. Beside
- * the schema and not in it: the functions load the schema, and have no use for the words. Pure.
+ * What each setting is for, in the order and the words of docs/settings.md; names, defaults and bounds come from the
+ * schema. Kept apart from the schema, because the functions load the schema and do not need the words. Pure.
  */
 import type { deploySettings } from './settings.ts';
 
 type Name = keyof typeof deploySettings.shape;
-/** `unset` says what holds without a value where the schema has no default. */
+/** `unset` says what applies without a value, where the schema has no default. */
 export type Meaning = string | { unset: string; meaning: string };
 
 export const meanings: { heading: string; settings: Partial<Record<Name, Meaning>> }[] = [
@@ -121,7 +121,7 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
   },
 ];
 
-/** What a deploy takes besides: the serverless framework and the SDK read it by themselves. */
+/** The setting that is not in the schema: the serverless framework and the SDK read it themselves. */
 export const region = {
   name: 'AWS_REGION',
   standard: 'eu-central-1',

@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { basename, extname } from 'node:path';
 
-/** `node:http` as others may write it: `http`. */
+/** Packages may import `node:http` as `http`, too. */
 const BUILTIN = new RegExp(`^(node:)?(${builtinModules.join('|')})$`);
 const IDENTIFIER = /^[a-zA-Z_$][\w$]*$/;
 
 /**
- * Node's modules without their ESM form, which reads every export at once: that of node:http then loads a whole
- * fetch and WebSocket. Each name is a pure expression of its own, so that only what is used is read.
+ * Node's modules without their ESM form, which reads every export at once: node:http then loads all of fetch and
+ * WebSocket. Here each export is a pure expression of its own, so that only the exports in use are read.
  * https://nodejs.org/docs/latest-v24.x/api/process.html#processgetbuiltinmoduleid
  */
 const plainBuiltins = {
@@ -39,7 +39,7 @@ const plainBuiltins = {
   },
 };
 
-/** A function's chunks are named after it, which is how the packager knows whose zip they belong in. */
+/** Names each chunk after its function, so that the packager knows into which zip it belongs. */
 const ownChunks = {
   name: 'own-chunks',
   setup({ initialOptions }) {
@@ -49,8 +49,8 @@ const ownChunks = {
 };
 
 /**
- * Credentials come from the environment, as Lambda gives them and as lib/runtime/config.ts reads those that sign URLs. The SDK's
- * other ways to some (profiles, SSO, web identity, instances) would cut what every start reads into many small files.
+ * Credentials come from the environment: Lambda puts them there, and lib/runtime/config.ts reads those that sign URLs.
+ * The SDK's other sources (profiles, SSO, web identity, instances) would split each bundle into many small files.
  * https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
  */
 const lambdaCredentials = {
@@ -71,8 +71,8 @@ const lambdaCredentials = {
 };
 
 /**
- * The SDK describes each operation's input and output in an array. esbuild keeps them all, since their computed keys might
- * do something; they do not, so those of operations that we do not use may go.
+ * The SDK describes each operation's input and output in an array. esbuild keeps all of them, since their computed keys
+ * might have side effects. They have none, so this plugin lets esbuild drop the arrays of unused operations.
  */
 const pureSchemas = {
   name: 'pure-schemas',

@@ -1,6 +1,6 @@
 /**
  * `npm run licences`: writes THIRD-PARTY.md, the packages that are in the functions' bundles with their versions and
- * licences. Goes by what esbuild says that it has put in, so neither tools nor what was shaken off are named.
+ * licences. It reads esbuild's list of inputs, so it names neither tools nor packages that tree shaking removed.
  */
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -31,13 +31,13 @@ const manifest = z.object({
   name: z.string(),
   version: z.string(),
   license: z.string().optional(),
-  /** As some packages had it before there was `license`. */
+  /** The older form of `license`, which some packages still use. */
   licenses: z.array(z.object({ type: z.string() })).default([]),
   homepage: z.string().optional(),
 });
 const pluginsModule = z.object({ default: z.array(z.custom<Plugin>((value) => value instanceof Object)) });
 
-/** The packages in the bundles, by name. What decides which get in is as in serverless.yml. */
+/** The packages in the bundles, by name, bundled with the options of serverless.yml. */
 export async function bundledPackages(): Promise<BundledPackage[]> {
   const plugins = pluginsModule.parse(
     await import(new URL('esbuild-plugins.mjs', import.meta.url).href),
@@ -102,7 +102,7 @@ async function readPackage(directory: string): Promise<BundledPackage> {
   return { ...about, licence, homepage: about.homepage, texts: texts.map((text) => tidy(text)) };
 }
 
-/** The same words in the same lines, however the file was saved. */
+/** The text without differences in line ends and trailing spaces. */
 function tidy(text: string): string {
   return text
     .replaceAll('\r\n', '\n')

@@ -1,6 +1,6 @@
 /**
- * Makes the client's types from the schemas of openapi.yaml: `npm run generate` writes client/types.ts, with
- * `--print` it goes to standard output. A list that the schema calls open takes any other text, too.
+ * Makes the client's types from the schemas of openapi.yaml. `npm run generate` writes client/types.ts; `--print`
+ * prints them. A list of values that the schema calls open allows any other text, too.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-/** What the client's callers meet. Other schemas are written out where they are used. */
+/** The schemas that callers of the client use by name. Other schemas are written out where they are used. */
 const NAMES = [
   'Upload',
   'Staging',
@@ -54,7 +54,7 @@ export async function generateTypes(openapi: string): Promise<string> {
   return shortenComments(await format(withoutRoot(types), { ...config, parser: 'typescript' }));
 }
 
-/** The same schema without what types cannot say, and with references to the named ones only. */
+/** The same schema without the keywords that types cannot express, and with references to the named schemas only. */
 function toDefinition(value: Json | undefined, schemas: Schemas): Json {
   if (Array.isArray(value)) return value.map((item) => toDefinition(item, schemas));
   if (typeof value !== 'object' || value === null) return value ?? null;
@@ -68,13 +68,13 @@ function toDefinition(value: Json | undefined, schemas: Schemas): Json {
   return Object.fromEntries(isOpen === true ? [...entries, ['tsType', openUnion(rest['enum'])]] : entries);
 }
 
-/** The known values to choose from, and all others. */
+/** The type of the known values and of all other texts. */
 function openUnion(values: Json | undefined): string {
   const known = Array.isArray(values) ? values.map((value) => JSON.stringify(value)) : [];
   return [...known, '(string & {})'].join(' | ');
 }
 
-/** The generator wants one schema around them all and says so everywhere. */
+/** Removes the root schema that the generator needs, and its mentions. */
 function withoutRoot(types: string): string {
   return types
     .replace(/export interface Root \{[^}]*\}\n/, '')
@@ -82,7 +82,7 @@ function withoutRoot(types: string): string {
     .replaceAll(/export interface (\w+) \{/g, 'export type $1 = {');
 }
 
-/** One sentence takes one line, and long ones are wrapped as we wrap ours. */
+/** Puts a comment of one sentence on one line, and wraps long comments like those of this repository. */
 function shortenComments(types: string): string {
   const apart = types.replaceAll(';\n/**', ';\n\n/**');
   return apart.replaceAll(/^( *)\/\*\*\n *\* (.*)\n *\*\/$/gm, (_match, indent: string, text: string) => {

@@ -1,6 +1,6 @@
 /**
- * Runs a program of this repository: `node tools/run.mjs FILE [arguments]`. In plain JavaScript that an older Node
- * understands, since such a Node cannot read TypeScript and has to be told here what to do.
+ * Runs a program of this repository: `node tools/run.mjs FILE [arguments]`. It is plain JavaScript, so that an older
+ * Node, which cannot read TypeScript, can print which version is needed.
  */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,8 +14,8 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.exit(1);
 }
 
-// Reading TypeScript and ES modules in jest are experimental features, each with a warning at every start. What this
-// process forks takes the flag over.
+// TypeScript, and ES modules in jest, are experimental features: Node warns about each at every start. Processes that
+// this one forks inherit the flag.
 process.execArgv.push('--disable-warning=ExperimentalWarning');
 const emitWarning = process.emitWarning.bind(process);
 process.emitWarning = (warning, ...options) => {

@@ -1,6 +1,6 @@
 /**
- * Makes docs/settings.md from the schema that reads the settings, with the words of deploy/meanings.ts: `npm run generate`
- * writes it. The bounds are the schema's numbers, else the sentence with which a deploy refuses a wrong value.
+ * Makes docs/settings.md from the schema of the settings and the words of deploy/meanings.ts: `npm run generate` writes
+ * it. The bounds are the schema's numbers, or the sentence with which a deploy refuses a wrong value.
  */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ type Row = { name: string; standard: string; bounds: string; meaning: string };
 
 const TARGET = fileURLToPath(new URL('../docs/settings.md', import.meta.url));
 const UNITS = { GiB: 2 ** 30, MiB: 2 ** 20 };
-/** Wrong for every setting that is not any text; the second one has the form of a reference to credentials. */
+/** Values that every setting refuses, unless it takes any text; the second looks like a reference to credentials. */
 const WRONG = ['\u0000 ', 'secretsmanager:\u0000'];
 
 const PORTS = [
@@ -117,14 +117,14 @@ function section(heading: string, rows: Row[]): string {
   return [`## ${heading}`, '', ...table.map((cells) => `| ${cells.join(' | ')} |`), ''].join('\n');
 }
 
-/** Bytes as people say them, too. */
+/** The value, and for bytes also the value in MiB or GiB. */
 function amount(name: string, value: unknown): string {
   const text = code(String(value));
   const [unit, size] = Object.entries(UNITS).find(([, bytes]) => Number(value) % bytes === 0) ?? [];
   return name.endsWith('_BYTES') && size !== undefined ? `${text} (${Number(value) / size} ${unit})` : text;
 }
 
-/** What is written letter by letter stands in code, or Markdown would read it. */
+/** Puts literal values into code spans, so that Markdown does not interpret them. */
 function quote(sentence: string): string {
   return sentence.replaceAll(/[\w.-]*[:/=](?=\S)(?:<[^>]*>|[^\s,;<])*/g, code);
 }
