@@ -65,7 +65,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The calls of the page; `token` is asked before each. They throw Refusal, or TypeError when nobody answers. */
+/** The calls of the page; `token` is asked before each. They throw Refusal, or TypeError when no answer comes. */
 export function createApi({ apiUrl, token }: { apiUrl: string; token: () => Promise<string> }) {
   async function request(call: string, headers: Record<string, string> = {}, json?: object) {
     const [method = '', path = ''] = call.split(' ');
@@ -91,7 +91,7 @@ export function createApi({ apiUrl, token }: { apiUrl: string; token: () => Prom
       return pageSchema.parse(await (await request(`GET /v1/uploads?${query}`)).json());
     },
 
-    /** The upload, unless it is as `etag` knows it, and how soon to ask again. */
+    /** The upload, unless its version is still `etag`, and how soon to ask again. */
     async poll(id: string, etag: string | undefined) {
       const response = await request(`GET ${at(id)}`, etag === undefined ? {} : { 'if-none-match': etag });
       return {
@@ -111,7 +111,7 @@ export function createApi({ apiUrl, token }: { apiUrl: string; token: () => Prom
   };
 }
 
-/** Whether a ticket is still honoured, asked by a question that changes nothing. */
+/** Whether the server still accepts a ticket. The request changes nothing. */
 export async function isHonoured(companionEndpoint: string): Promise<boolean> {
   const nobody = '00000000-0000-4000-8000-000000000000';
   const response = await fetch(`${companionEndpoint}/s3/multipart/${nobody}?key=staging/${nobody}`);

@@ -26,7 +26,7 @@ export function write(target: HTMLElement, text: string): void {
   target.hidden = text === '';
 }
 
-/** What is said: a problem stays until it is dismissed, news are only spoken. */
+/** Messages to the user: a problem stays until the user dismisses it, news are for screen readers only. */
 export function createVoice() {
   const notice = byId('notice', HTMLElement);
   const text = byId('notice-text', HTMLElement);

@@ -2,7 +2,7 @@
 import { Refusal } from './api.ts';
 import type { Api, Upload } from './api.ts';
 
-/** While nobody answers. */
+/** The wait before the next request when no answer came. */
 const PATIENCE_SECONDS = 5;
 
 interface FollowOptions {
@@ -12,7 +12,7 @@ interface FollowOptions {
   onChange: (upload: Upload) => void;
 }
 
-/** Settles when the upload is final, gone, or of no more interest. */
+/** Settles when the upload is final or gone, or when `signal` is aborted. */
 export async function follow({ api, id, signal, onChange }: FollowOptions): Promise<void> {
   let etag: string | undefined;
   while (!signal.aborted) {

@@ -34,7 +34,7 @@ export function createIdentity(options: { tokenUrl: string; onChange: () => void
 
   form.addEventListener('submit', (event) => event.preventDefault());
   form.addEventListener('change', () => {
-    // Each counts by itself: one that is wrong does not keep back the others.
+    // Each field counts by itself: a wrong one does not keep the others from being stored.
     current = {
       user: valueOf(fields.user) ?? current.user,
       project: valueOf(fields.project) ?? current.project,
@@ -46,10 +46,10 @@ export function createIdentity(options: { tokenUrl: string; onChange: () => void
   });
 
   return {
-    /** Where to send to; undefined while a field is wrong, whatever was in it before. */
+    /** The work item to send to; undefined while a field is wrong, even if its earlier value was right. */
     target: () => (form.checkValidity() ? current : undefined),
 
-    /** The token of the current user; one call to the issuer serves all who ask meanwhile. */
+    /** The token of the current user; concurrent callers share one call to the issuer. */
     token(): Promise<string> {
       const { user } = current;
       if (minted?.user === user && Date.now() < minted.until) return minted.token;
@@ -80,7 +80,7 @@ function valueOf(field: HTMLInputElement): string | undefined {
   return field.validity.valid ? field.value : undefined;
 }
 
-/** Where it is said what is wrong with a field: there from the start, since a screen reader tells only of changes. */
+/** Adds the place for a field's error text, empty at first: a screen reader tells only of changes. */
 function addTrouble(field: HTMLInputElement): void {
   const id = `${field.id}-wrong`;
   field.after(element('small', { class: 'trouble', id, 'aria-live': 'polite', hidden: '' }));

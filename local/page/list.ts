@@ -1,4 +1,4 @@
-/** The list of one's uploads: newest first, a page at a time, each open one followed until it is final. */
+/** The list of the user's uploads: newest first, a page at a time, each open one followed until it is final. */
 import type { Api, Upload } from './api.ts';
 import { byId } from './dom.ts';
 import type { Voice } from './dom.ts';
@@ -20,9 +20,9 @@ export function createList({ api, voice, onNews }: ListOptions) {
   const empty = byId('uploads-empty', HTMLElement);
   const more = byId('more', HTMLButtonElement);
   const onlyOpen = byId('only-open', HTMLInputElement);
-  /** Sent from this page: what becomes of them is news even when a reload of the list tells it. */
+  /** Uploads sent from this page: their state is news even when a reload of the list brings it. */
   const own = new Set<string>();
-  /** Of one's own files: the API hears the size of what Uppy sends in parts only at the end. */
+  /** Sizes of files sent from this page: of a file in parts, Uppy tells the API the size only at the end. */
   const sizes = new Map<string, number>();
   let rows = new Map<string, UploadRow>();
   let followed = new Set<string>();
@@ -34,7 +34,7 @@ export function createList({ api, voice, onNews }: ListOptions) {
     watch = new AbortController();
     const { signal } = watch;
     const page = await api.list(filter());
-    // Somebody else has started over meanwhile.
+    // Another call of `load` has started meanwhile.
     if (signal.aborted) return;
     rows = new Map();
     followed = new Set();

@@ -1,4 +1,4 @@
-/** What the fake IPD has, through its back door, compared with what was picked on this page. */
+/** What the fake IPD has, read from its admin address, compared with the files picked on this page. */
 import * as z from 'zod';
 import { byId, element, write } from './dom.ts';
 import { sizeInWords } from './words.ts';
@@ -6,7 +6,7 @@ import { sizeInWords } from './words.ts';
 const attachmentsSchema = z.array(
   z.object({ id: z.string(), filename: z.string(), size: z.number(), sha256: z.string() }),
 );
-/** The newest are enough to look at. */
+/** Only the newest are shown. */
 const SHOWN = 20;
 
 /** Fills the panel; a digest that was announced is compared when its attachment shows up. */

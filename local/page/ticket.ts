@@ -1,6 +1,6 @@
 /**
- * The ticket that lets Uppy in, kept over a reload: only the ticket that began a multipart upload may go on with
- * it. It opens nothing but one work item for one user until it expires.
+ * Uppy's ticket for the API, kept over a reload: only the ticket that began a multipart upload may go on with it.
+ * Until it expires, it gives access to one work item for one user.
  */
 import * as z from 'zod';
 import type { Session } from './api.ts';
@@ -15,7 +15,7 @@ const ticketSchema = z.object({
   files: z.array(z.string()),
 });
 
-/** What starts must be able to end: this long, or a tenth of the ticket's life. */
+/** A ticket is renewed this long before its end, or a tenth of its life: an upload that starts must be able to end. */
 const MARGIN_MS = 5 * 60_000;
 
 export function toTicket(session: Session, order: Pick<Ticket, 'target' | 'files'>): Ticket {

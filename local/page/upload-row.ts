@@ -66,7 +66,7 @@ function createLeg(name: string, filename: string) {
   const figure = element('span', { class: 'figure' });
   return {
     node: element('div', { class: 'leg' }, element('span', {}, name), bar, figure),
-    /** Without a size there is nothing to measure the bytes by. */
+    /** Without a size it shows the bytes in place of a percentage. */
     show(bytes: number, size: number | null): void {
       if (size === null && bytes > 0) bar.removeAttribute('value');
       else bar.value = size === null || size === 0 ? 0 : Math.min(100, Math.floor((bytes / size) * 100));

@@ -3,7 +3,7 @@
  * packages; nothing else of the page imports them.
  */
 
-/** A file in Uppy's hands. */
+/** A file that Uppy holds. */
 export interface PickedFile {
   id: string;
   name?: string;
@@ -44,9 +44,9 @@ export interface UppyKit {
   id: 'uppy5' | 'uppy6';
   create(options: UppyOptions): {
     core: UppyCore;
-    /** Sends what comes from now on to these endpoints; ends what is under way. */
+    /** Sends later uploads to this endpoint; ends those under way. */
     connect: (companionEndpoint: string) => void;
-    /** Brings back what a reload has interrupted. */
+    /** Brings back uploads that a reload has interrupted. */
     restore: () => void;
   };
 }
@@ -64,10 +64,10 @@ export const DASHBOARD = {
   proudlyDisplayPoweredByUppy: false,
 } as const;
 
-/** What Golden Retriever keeps a file in, which by itself it does only up to 10 MiB. */
+/** The largest file that Golden Retriever keeps; its default is 10 MiB. */
 const KEPT_FILE_BYTES = 1024 ** 3;
 
-/** Each version has a database of its own: they do not read each other's. */
+/** Each version of Uppy has its own database: they cannot read each other's. */
 export function retrieverOptions(id: UppyKit['id']) {
   const name = id === 'uppy6' ? 'uppy-blobs' : 'uppy-blobs-5';
   return { indexedDB: { name, dbName: name, maxFileSize: KEPT_FILE_BYTES, maxTotalSize: KEPT_FILE_BYTES } };

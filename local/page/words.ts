@@ -53,7 +53,7 @@ export function factsInWords(upload: Upload): string {
   return facts.map((fact) => fact.replaceAll(' ', '\u00a0')).join(' · ');
 }
 
-/** What ails an upload, or what it is waiting for. */
+/** The error of an upload, and the time of its next attempt. */
 export function troubleInWords({ error, delivery }: Upload): string {
   const next = delivery.nextAttemptAt;
   return [error?.message, error?.detail, next && `Next attempt: ${timeInWords(next)}.`]

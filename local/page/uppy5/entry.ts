@@ -1,4 +1,4 @@
-/** The page with Uppy 5: lies here because its packages are installed here. */
+/** The page with Uppy 5. The file is in this folder because its packages are installed here. */
 import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
 import Dashboard from '@uppy/dashboard';
@@ -7,7 +7,7 @@ import { startPage } from '../page.ts';
 import { DASHBOARD, retrieverOptions, shouldUseMultipart } from '../uppy.ts';
 import type { UppyOptions } from '../uppy.ts';
 
-/** What is on its way at a reload is sent again, and by itself this version has six parts on their way. */
+/** After a reload the parts under way are sent again; the default of this version is six at once. */
 const AT_ONCE = 2;
 
 function create(options: UppyOptions) {
