@@ -1,11 +1,11 @@
 /**
- * What each setting is for, in the order and the words of docs/settings.md; names, defaults and bounds come from the
- * schema. Kept apart from the schema, because the functions load the schema and do not need the words. Pure.
+ * What each setting is for, in the order and the words of docs/settings.md; names, defaults and bounds come from the schema.
+ * The words are not in the schema, since the functions load the schema and do not need them. Pure.
  */
 import type { deploySettings } from './settings.ts';
 
 type Name = keyof typeof deploySettings.shape;
-/** `unset` says what applies without a value, where the schema has no default. */
+/** `unset` says what applies without a value where the schema has no default. */
 export type Meaning = string | { unset: string; meaning: string };
 
 export const meanings: { heading: string; settings: Partial<Record<Name, Meaning>> }[] = [
@@ -63,7 +63,7 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
       UPLOAD_DEADLINE_HOURS: 'How long a file may take to arrive in storage',
       MAX_OPEN_UPLOADS: 'How many unfinished uploads one user may have',
       UPLOADS_PER_MINUTE: 'How many uploads one user may begin in a minute. Refused ones count',
-      UPPY_SESSION_TTL_SECONDS: 'How long the ticket lives that a page with Uppy gets',
+      UPPY_SESSION_TTL_SECONDS: 'The lifetime of the ticket that a page with Uppy gets',
       PREFLIGHT:
         "`on`: the API reads the work item in IPD before it takes an upload. `off`: only `deliver` may read IPD's secret, and a file over the access key's limit fails at its delivery",
     },
@@ -74,7 +74,7 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
       STAGING_URL_TTL_SECONDS:
         'How long a presigned URL lives: an hour at most, a week with `SIGNING_CREDENTIALS`',
       SIGNING_CREDENTIALS:
-        "Where the access key is that signs URLs in the place of the function's role ([how to make one](operations.md#signing-user))",
+        "Where the access key is stored that signs URLs instead of the function's role ([how to make one](operations.md#signing-user))",
       S3_PUBLIC_ENDPOINT: 'The host that URLs are signed for, where clients reach S3 under another name',
     },
   },
@@ -104,14 +104,18 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
   {
     heading: 'API limits',
     settings: {
-      API_REQUESTS_PER_SECOND: 'What the API takes from all callers together. The rest gets 429',
-      API_BURST_REQUESTS: 'How many requests it takes at the same moment',
+      API_REQUESTS_PER_SECOND:
+        'How many requests a second the API takes from all callers together. It answers further ones with 429',
+      API_BURST_REQUESTS: 'How many requests the API takes at the same moment',
     },
   },
   {
     heading: 'Observability',
     settings: {
-      ALARM_TOPIC_ARN: { unset: 'alarms only show', meaning: 'The SNS topic that alarms notify' },
+      ALARM_TOPIC_ARN: {
+        unset: 'alarms only show in CloudWatch',
+        meaning: 'The SNS topic that alarms notify',
+      },
       RUNBOOK_URL: {
         unset: '`docs/operations.md`',
         meaning: 'Where the operators can read docs/operations.md. Alarms link to it',
