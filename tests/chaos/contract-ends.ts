@@ -1,6 +1,6 @@
 /**
- * The two kinds of ends that a contract test compares: those in memory, on virtual time and with nothing going wrong,
- * and the real ones on sockets.
+ * The two kinds of ends that a contract test compares: those in memory, on virtual time and without faults, and the
+ * real ones on sockets.
  */
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -32,13 +32,13 @@ export type Ends = {
   ipd: IpdClient;
   ipdUrl: string;
   clock: Clock;
-  /** What the next request to IPD meets. */
+  /** Sets the fault of the next request to IPD. */
   fault: (fault: object) => Promise<unknown>;
-  /** Lets virtual time pass; where it is real, the parts wait by themselves. */
+  /** Lets virtual time pass; with the real ends, real time passes. */
   wait: (ms: number) => Promise<void>;
   /** How many files IPD holds. */
   held: () => Promise<number>;
-  /** Lets the work go on until it is done. */
+  /** Runs the work until it is done. */
   play: <T>(work: () => Promise<T>) => Promise<T>;
   stop: () => Promise<void>;
 };

@@ -42,7 +42,7 @@ export function createPlatform(world: World) {
     running += 1;
     const forget = container.onDeath(() => resolve({ kind: 'lost' }));
     const cancel = time.after(TIMEOUT_MS[kind], () => {
-      // It stands still, and so does whoever was to kill it: it will go on where it was.
+      // The container stands still, and the platform fails to kill it: it goes on later where it stopped.
       if (!(container.isFrozen() && faults.strikes('overstay', dice))) container.die();
       resolve({ kind: 'lost' });
     });
@@ -113,7 +113,7 @@ export function createPlatform(world: World) {
     });
   }
 
-  /** One call of the API; undefined when the caller gets no answer that helps. */
+  /** One call of the API; undefined when the caller gets no usable answer. */
   async function api<T>(
     call: (services: Worker['services']) => Promise<T>,
   ): Promise<T | AppError | undefined> {

@@ -14,7 +14,7 @@ const pages = [
 const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 const operations = read('docs/operations.md');
 
-/** What stands for what differs: values of the right form. */
+/** Values for the variables in the commands, each of the right form. */
 const variables = {
   STAGE: 'prod',
   SINCE: '3h',

@@ -16,7 +16,7 @@ const because = ['--reason', 'request 7', '--by', 'ann', '--yes'];
 
 let world: World;
 let documents: DynamoDBDocumentClient;
-/** The person whose data is erased, by all names that one has here: another in each test. */
+/** The person whose data is erased, with all names of that person; another person in each test. */
 let owner: string;
 let person: string;
 let filename: string;
@@ -219,7 +219,7 @@ describe('npm run ops -- erase', () => {
     expect(await world.find(upload.id)).not.toHaveProperty('dueAt');
   });
 
-  it('repeats the answer of an idempotency key without a word about the person', async () => {
+  it('repeats the answer of an idempotency key without any data about the person', async () => {
     const key = randomUUID();
     const delivered = await deliver(world, key);
     await erase(...because);

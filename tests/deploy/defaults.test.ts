@@ -16,7 +16,7 @@ const WITHOUT: Record<string, string> = {
   // Never deployed: without an issuer no deploy begins.
   ISSUER_URL: "'https://issuer.example.com'",
   IPD_CREDENTIALS: 'self:custom.ipdSecret',
-  // A path says less than a URL, and more than nothing.
+  // By default the alarms name the page by its path in the repository.
   RUNBOOK_URL: "'docs/operations.md'",
 };
 

@@ -147,7 +147,7 @@ describe('erase', () => {
     },
   );
 
-  it('has the file of a failed one removed at once, and nobody can have it tried again', () => {
+  it('has the file of a failed upload removed at once, and allows no retry', () => {
     const erased = legal(erase(sample('failed'), order));
 
     expect(erased).toMatchObject({ status: 'failed', dueAt: at, keepUntil: at });
@@ -166,7 +166,7 @@ describe('erase', () => {
     expect(remnantOf(gone)).toMatchObject({ attachmentIds: [], isCertain: false });
   });
 
-  it('leaves a notice that is still to be sent, without a name in it', () => {
+  it('keeps an unsent notification, without a name in it', () => {
     const erased = legal(erase(personal(sample('delivered')), order));
 
     const { notice } = erased;

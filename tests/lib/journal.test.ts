@@ -99,7 +99,7 @@ describe('the journal', () => {
     expect(sum('Staged')).toBe(1);
   });
 
-  it('tells how long the attempt took that came to nothing, and not how long the one before', async () => {
+  it('tells the duration of the failed attempt, and not of the one before', async () => {
     const upload = await stage();
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' }, count: 1 }]);
 
@@ -134,7 +134,7 @@ describe('the journal', () => {
     expect(lines.some(({ status }) => status === 'unconfirmed')).toBe(true);
   });
 
-  it('tells that an upload was taken back, or that its file never came', async () => {
+  it('tells that an upload was cancelled, or that its file never came', async () => {
     const cancelled = await stage();
     await services.uploads.cancel(caller, cancelled.id);
     const before = told();

@@ -52,7 +52,7 @@ describe('ledger', () => {
     };
   }
 
-  it('reads what it decides by from where it was written, never from a copy that lags', async () => {
+  it('decides only by consistent reads, never by a copy that lags', async () => {
     const { client, ledger } = connect();
     const reads: unknown[] = [];
     client.middlewareStack.add(
@@ -119,7 +119,7 @@ describe('ledger', () => {
       expect(second).toEqual({ created: false, upload });
     });
 
-    it('is created once by twenty who try at the same time', async () => {
+    it('is created once by twenty calls at the same time', async () => {
       const upload = newUpload();
 
       const all = await Promise.all(
@@ -166,7 +166,7 @@ describe('ledger', () => {
       expect(new Set(all.map((one) => one.upload.version)).size).toBe(20);
     });
 
-    it('is made by one of twenty where the move is legal once', async () => {
+    it('is made by one of twenty writers where the transition is legal once', async () => {
       const upload = newUpload();
       await world.ledger.add(upload);
 
@@ -193,7 +193,7 @@ describe('ledger', () => {
       expect(after).toMatchObject({ looks: 2, version: 3 });
     });
 
-    it('writes nothing for a move that is not legal, or changes nothing', async () => {
+    it('writes nothing for a transition that is not legal, or that changes nothing', async () => {
       const upload = newUpload();
       await world.ledger.add(upload);
 

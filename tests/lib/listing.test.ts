@@ -116,7 +116,7 @@ describe('the list of uploads', () => {
     expect(all).toEqual([ids.toReversed()]);
   });
 
-  it('shows one again that has come back to life', async () => {
+  it('shows an upload again that is open again', async () => {
     const owner = newOwner();
     const [id = ''] = await createAll(owner, [{}]);
     await end(world, await world.find(id), 'expired');

@@ -54,7 +54,7 @@ async function takeOver(id: string) {
   };
 }
 
-/** Before it sends anything itself, the function that woke up lets the other one's file come to IPD. */
+/** Before the function that woke up sends anything, the other function's file reaches IPD. */
 async function giveWay(method: string, other: Other | undefined): Promise<void> {
   if (method !== 'POST' || other === undefined) return;
   other.begin();

@@ -69,7 +69,7 @@ describe('a doubt', () => {
     expect(legal(endings.cleaned(legal(every['noticed']?.(upload)))).dueAt).toBe(iso(committed));
   });
 
-  it('outlives every setback and the end', () => {
+  it('stays through every retryable failure and the end of the upload', () => {
     const looking = after(...inDoubt, 'claim');
 
     expect(every['setBack']?.(looking)).toMatchObject({ status: 'unconfirmed', doubt: looking.doubt });

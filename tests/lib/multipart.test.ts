@@ -99,7 +99,7 @@ describe('multipart', () => {
     expect(pages).toBe(3);
   });
 
-  it('does not turn in circles when storage does', async () => {
+  it('does not loop when storage repeats a page', async () => {
     const target = await begin();
     await put(target, 1, randomBytes(1));
     const circling = makeClient();

@@ -22,7 +22,7 @@ export async function beginParts(world: World, bytes = twoParts()) {
   return { bytes, upload, parts: partsOf(invitation) };
 }
 
-/** The same, with every part in storage; nobody has said so. */
+/** The same, with every part in storage; no client has completed it. */
 export async function storeParts(world: World, bytes = twoParts()) {
   const begun = await beginParts(world, bytes);
   await putParts(begun.parts, bytes);

@@ -78,7 +78,7 @@ describe('toResource of an upload in parts', () => {
     expect(JSON.stringify(resource)).not.toContain('of-storage');
   });
 
-  it('has no part size where the client cuts, and no size as long as nobody knows it', () => {
+  it('has no part size where the client cuts the parts, and no size as long as it is unknown', () => {
     const uppys = { ...awaiting, size: 0, maxSize: 10, multipart: { uploadId: 'of-storage' } };
 
     const resource: unknown = JSON.parse(JSON.stringify(toResource({ upload: uppys, bytesStored: 7 })));

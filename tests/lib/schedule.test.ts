@@ -38,7 +38,7 @@ describe('the end of what waits', () => {
     expect(fileUntil(again, policy)).toBe(start + 15 * DAY);
   });
 
-  it('comes before the bucket removes the file, whatever the settings are', () => {
+  it('comes before the bucket removes the file, with every legal setting', () => {
     // A file may be put as soon as its upload is created, and is seen at the end of the deadline at the latest.
     const seen = start + settings.UPLOAD_DEADLINE_HOURS * HOUR;
     const last = fileUntil({ stagedAt: at(seen) }, policy);

@@ -5,7 +5,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { createSigning } from '../../lib/storage/presigning.ts';
 import type { Signer } from '../../lib/storage/sigv4.ts';
 
-/** The AWS SDK signs the same: what it makes of the same request at the same time is the expected text. */
+/** The AWS SDK is the oracle: its signature of the same request at the same time is the expected text. */
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 const keys = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'a+secret/key' };
 const temporary = { ...keys, sessionToken: 'FwoGZXIvYXdzE//token+with=signs' };

@@ -29,7 +29,7 @@ describe('what the sweep measures', () => {
     expect(await sweep()).toMatchObject([{ OldestDueAge: 0, BreakerOpen: 0 }]);
   });
 
-  it('is the age of what is longest due, whoever does it then', async () => {
+  it('is the age of the most overdue upload before the sweep handles it', async () => {
     await world.create(randomBytes(10));
     await world.create(randomBytes(11));
     world.clock.advance(11 * MINUTE);
@@ -37,7 +37,7 @@ describe('what the sweep measures', () => {
     const [first] = await sweep();
     const [second] = await sweep();
 
-    // An upload is looked at for the first time after a minute.
+    // The sweep checks an upload for the first time after a minute.
     expect(first).toMatchObject({ OldestDueAge: 600 });
     expect(second).toMatchObject({ OldestDueAge: 0 });
   });

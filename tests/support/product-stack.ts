@@ -1,6 +1,6 @@
 /**
- * The whole product behind the embedded stack's gateway, on free ports: what a mobile app sees, and the back
- * doors of the fake IPD and of the ledger. Collects every line that any function logs.
+ * The whole product behind the embedded stack's gateway, on free ports: what a mobile app sees, and the
+ * admin interfaces of the fake IPD and the ledger. Collects every line that any function logs.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';

@@ -7,7 +7,7 @@ import type { Plugin } from 'esbuild';
 const ROOT = join(import.meta.dirname, '../..');
 const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
 
-/** What the newer version keeps in every record that it writes; the older one has never heard of it. */
+/** A member that the newer version writes into every record, and that the older version does not know. */
 export const NOVELTY = { novelty: { since: 'the newer version' } };
 
 /** The line of lib/ledger/record.ts that makes a record's attributes. */

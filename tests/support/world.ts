@@ -1,6 +1,6 @@
 /**
  * The real parts that the product talks to, on sockets of this process, and the product's services over them:
- * for tests of lib/ and functions/. Nothing of the product is replaced; time and dice are the test's own.
+ * for tests of lib/ and functions/. Only the clock and the random source are the test's: the product runs unchanged.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -158,7 +158,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     received: async () => receivedList.parse(await (await admin('GET', '/attachments')).json()),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
     ipdSettings: (values: unknown) => admin('PUT', '/settings', values),
-    /** An empty IPD that answers, a work item that no upload has to do with, and nothing that is due. */
+    /** Resets to an empty IPD without faults, a work item without uploads, and no due upload. */
     async reset(): Promise<void> {
       await admin('DELETE', '');
       for await (const { id } of services.ledger.due(Date.parse('2999-01-01'))) {
@@ -186,7 +186,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       await services.delivery.onArrival(arrivalOf(id, bytes), run());
       return find(id);
     },
-    /** Lets time pass until the upload is due, and the request come that the sweep would have queued. */
+    /** Moves the clock until the upload is due, and handles the request that the sweep would have queued. */
     async next(id: string): Promise<Upload> {
       const { attempts, dueAt } = await find(id);
       if (dueAt === undefined) throw new Error(`upload ${id} is not due any more`);
@@ -194,7 +194,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       await services.delivery.onRequest({ uploadId: id, attempt: attempts + 1 }, run());
       return find(id);
     },
-    /** Attaches a file to the upload's work item behind the product's back; answers with its id. */
+    /** Attaches a file to the upload's work item without the product; answers with its id. */
     async attach(item: Upload, bytes: Buffer): Promise<string> {
       const client = createIpdClient({
         ...config.ipd,

@@ -24,7 +24,7 @@ describe('an alarm', () => {
     const section = sections.find((one) => one.anchor === anchor);
     expect(`alarm-${name.replace(`${SERVICE}-`, '').toLowerCase()}`).toBe(anchor);
     expect(section?.text).toMatch(new RegExp(`^_Urgency:_ ${urgency ?? '?'}\\. _Means:_ `, 'm'));
-    // What is to be looked at can be pasted.
+    // The runbook has commands that a reader can paste.
     expect(section?.text).toMatch(/^_Look at[^]*?^```sh$/m);
   });
 

@@ -14,9 +14,9 @@ const ROOT = join(import.meta.dirname, '../..');
 const LIB = join(ROOT, 'lib');
 const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
 
-/** What no function of the embedded stack can be seen doing, and why. */
+/** Actions that no function of the embedded stack performs visibly, and why. */
 const UNSEEN: Record<string, string> = {
-  // AWS does these in the function's name.
+  // AWS performs these with the function's role.
   'logs:CreateLogStream': 'by Lambda',
   'logs:PutLogEvents': 'by Lambda',
   'xray:PutTraceSegments': 'by Lambda',

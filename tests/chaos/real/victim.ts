@@ -73,7 +73,7 @@ async function obey(order: z.output<typeof orderSchema>): Promise<void> {
   }
 }
 
-/** The end of this process, or a long sleep, if it is to happen here. */
+/** Kills or stops this process when the order says so for this place. */
 async function reach(place: Place): Promise<void> {
   if (doom === undefined || !isMetBy(place, doom.at)) return;
   if (doom.act === 'stop') {
@@ -87,7 +87,7 @@ async function reach(place: Place): Promise<void> {
   await new Promise(() => undefined);
 }
 
-/** Nothing of this process goes on until a byte comes in; when the parent is gone, neither does this. */
+/** Blocks the whole process until a byte arrives on standard input; kills it when the parent is gone. */
 function standStill(): void {
   if (readSync(STDIN, Buffer.alloc(1)) === 0) process.kill(process.pid, 'SIGKILL');
 }
