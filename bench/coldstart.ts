@@ -30,7 +30,7 @@ const started = z.object({ wallMs: z.number(), cpuMs: z.number(), rssMiB: z.numb
 
 type Start = z.output<typeof started>;
 
-export const bench: Bench = { limits: { coldstartVsNaive: 0.45, zipKb: 350 }, measure };
+export const bench: Bench = { limits: { coldstartVsNaive: 0.42, zipKb: 350 }, measure };
 
 async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-coldstart-'));

@@ -40,7 +40,7 @@ import type { Sqs } from './messaging/sqs.ts';
 import { createSending } from './delivery/send.ts';
 import type { CredentialsSource } from './runtime/settings.ts';
 import { createSigning } from './storage/presigning.ts';
-import type { Signer } from './storage/sigv4.ts';
+import type { Signer } from './storage/presigning.ts';
 import { createStaging } from './storage/staged-files.ts';
 import { createSweep } from './delivery/sweep.ts';
 import { createTelemetry } from './runtime/telemetry.ts';

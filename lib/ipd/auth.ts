@@ -4,6 +4,7 @@
  */
 import { createHash, createHmac } from 'node:crypto';
 import * as z from 'zod';
+import { percentEncode } from '../domain/percent-encoding.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { classify, parseJson } from './errors.ts';
 import type { Failure } from './errors.ts';
@@ -56,8 +57,10 @@ export function canonicalRequest(
 ): { text: string; signedHeaders: string } {
   const signed = Object.entries({ ...headers, host: request.url.host }).toSorted(byKey);
   const signedHeaders = signed.map(([name]) => name).join(';');
-  const path = request.url.pathname.split('/').map((segment) => encode(decodeURIComponent(segment)));
-  const query = [...request.url.searchParams].map(([key, value]) => [encode(key), encode(value)] as const);
+  const path = request.url.pathname.split('/').map((segment) => percentEncode(decodeURIComponent(segment)));
+  const query = [...request.url.searchParams].map(
+    ([key, value]) => [percentEncode(key), percentEncode(value)] as const,
+  );
   const text = [
     request.method,
     // For signing only, the path must end in a slash.
@@ -169,14 +172,6 @@ function asHeaders(token: string): Authorization {
 function byKey(a: readonly [string, string], b: readonly [string, string]): number {
   if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
   return a[1] < b[1] ? -1 : Number(a[1] > b[1]);
-}
-
-/** RFC 3986: everything but unreserved characters. */
-function encode(value: string): string {
-  return encodeURIComponent(value).replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 function sha256(text: string): string {

@@ -2,9 +2,17 @@
  * Presigned requests: signed URLs and forms with which clients reach storage in our name. Storage takes them
  * unchanged or refuses them. Signs only, never asks storage anything.
  */
+import { S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
+import { SignatureV4 } from '@smithy/signature-v4';
 import type { Part } from '../domain/parts.ts';
-import { createSignatures } from './sigv4.ts';
-import type { Signer } from './sigv4.ts';
+import { percentEncode } from '../domain/percent-encoding.ts';
+import { addressOf } from './bucket-address.ts';
+import { Sha256 } from './sha256.ts';
+
+export type Keys = { accessKeyId: string; secretAccessKey: string; sessionToken?: string | undefined };
+
+/** Who signs, and where storage is: S3 of the region, where nothing else is said. */
+export type Signer = { keys: Keys; region: string; endpoint?: string | undefined };
 
 /** A request that a client makes unchanged: these headers, nothing else. */
 export type SignedRequest = { method: 'PUT'; url: string; headers: Record<string, string> };
@@ -15,21 +23,42 @@ export type SignedPart = Part & SignedRequest;
 /** A form that a page posts: these fields, then the file in the field `file`. */
 export type SignedForm = { url: string; fields: Record<string, string> };
 
+/** What a signed URL is for. Each of the headers must be sent. */
+type Put = { key: string; query: Record<string, string>; headers: Record<string, string> };
+
 /** The object, and S3's multipart upload of it. */
 type Target = { key: string; uploadId: string; expiresInSeconds: number };
+
+/** It stays a header, which must be sent; the presigner would move it into the query, as any other `x-amz-` header. */
+const CHECKSUM = 'x-amz-checksum-sha256';
 
 export type Signing = ReturnType<typeof createSigning>;
 
 /** `signer` is called once; `now` is the time by storage's clock. */
 export function createSigning(options: { signer: () => Promise<Signer>; bucket: string; now: () => number }) {
   const { signer, bucket, now } = options;
-  let signatures: ReturnType<typeof createSignatures> | undefined;
+  let signers: ReturnType<typeof createSigners> | undefined;
 
-  const life = (seconds: number) => ({ from: now(), seconds });
+  async function useSigners() {
+    signers ??= createSigners(await signer(), bucket);
+    return signers;
+  }
 
-  async function sign() {
-    signatures ??= createSignatures(await signer());
-    return signatures;
+  async function presign({ key, query, headers }: Put, expiresIn: number): Promise<string> {
+    const { presigner, address } = await useSigners();
+    const { protocol, host, folder } = address;
+    const path = `${folder}/${key.split('/').map(percentEncode).join('/')}`;
+    const presigned = await presigner.presign(
+      { method: 'PUT', protocol, hostname: host, path, query, headers: { ...headers, host } },
+      {
+        signingDate: new Date(now()),
+        expiresIn,
+        // The presigner leaves the type unsigned, unless it is told to sign it.
+        signableHeaders: new Set(['content-type']),
+        unhoistableHeaders: new Set([CHECKSUM]),
+      },
+    );
+    return `${protocol}//${host}${path}?${queryOf(presigned.query)}`;
   }
 
   /**
@@ -49,10 +78,10 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
       'content-length': String(file.size),
       'content-type': file.contentType,
       'if-none-match': '*',
-      ...(checksum && { 'x-amz-checksum-sha256': checksum }),
+      ...(checksum && { [CHECKSUM]: checksum }),
     };
-    const put = { method: 'PUT', bucket, key: file.key, query: { 'x-id': 'PutObject' }, headers } as const;
-    const url = (await sign()).url(put, life(file.expiresInSeconds));
+    const put = { key: file.key, query: { 'x-id': 'PutObject' }, headers };
+    const url = await presign(put, file.expiresInSeconds);
     return { method: 'PUT', url, headers };
   }
 
@@ -75,8 +104,7 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
   async function partUrl(part: Target & { number: number; length?: number }): Promise<string> {
     const query = { partNumber: String(part.number), uploadId: part.uploadId, 'x-id': 'UploadPart' };
     const headers = part.length === undefined ? {} : { 'content-length': String(part.length) };
-    const put = { method: 'PUT', bucket, key: part.key, query, headers } as const;
-    return (await sign()).url(put, life(part.expiresInSeconds));
+    return presign({ key: part.key, query, headers }, part.expiresInSeconds);
   }
 
   /**
@@ -89,12 +117,65 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
     contentType: string;
     expiresInSeconds: number;
   }): Promise<SignedForm> {
-    const fields = { 'content-type': file.contentType, success_action_status: '201' };
-    const conditions = [['content-length-range', 1, file.maxBytes]];
-    return (await sign()).form({ bucket, key: file.key, fields, conditions }, life(file.expiresInSeconds));
+    const { policySigner, address, credentials, region } = await useSigners();
+    const from = now();
+    const date = dateTime(from).replaceAll(/[-:]/g, '');
+    const { accessKeyId, sessionToken } = credentials;
+    const fields = {
+      'content-type': file.contentType,
+      success_action_status: '201',
+      bucket,
+      'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
+      'X-Amz-Credential': `${accessKeyId}/${date.slice(0, 8)}/${region}/s3/aws4_request`,
+      'X-Amz-Date': date,
+      ...(sessionToken !== undefined && { 'X-Amz-Security-Token': sessionToken }),
+      key: file.key,
+    };
+    const policy = {
+      expiration: dateTime(from + file.expiresInSeconds * 1000),
+      conditions: [
+        ['content-length-range', 1, file.maxBytes],
+        ...Object.entries(fields).map(([name, value]) => ({ [name]: value })),
+      ],
+    };
+    const encoded = Buffer.from(JSON.stringify(policy)).toString('base64');
+    return {
+      url: `${address.protocol}//${address.host}${address.folder || '/'}`,
+      fields: {
+        ...fields,
+        Policy: encoded,
+        'X-Amz-Signature': await policySigner.sign(encoded, { signingDate: new Date(from) }),
+      },
+    };
   }
 
   return { putFile, putParts, partUrl, postForm };
+}
+
+/** The SDK's signer of URLs, and its signer of text, for the policy of a form. */
+function createSigners({ keys, region, endpoint }: Signer, bucket: string) {
+  const { sessionToken, ...pair } = keys;
+  const credentials = { ...pair, ...(sessionToken !== undefined && { sessionToken }) };
+  const options = { credentials, region, sha256: Sha256 };
+  return {
+    presigner: new S3RequestPresigner(options),
+    policySigner: new SignatureV4({ ...options, service: 's3' }),
+    address: addressOf(bucket, { region, endpoint }),
+    credentials,
+    region,
+  };
+}
+
+function queryOf(query: Record<string, string | string[] | null> = {}): string {
+  return Object.entries(query)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, value]) => `${percentEncode(name)}=${percentEncode(String(value))}`)
+    .join('&');
+}
+
+/** 2026-01-02T03:04:05Z */
+function dateTime(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 19)}Z`;
 }
 
 function hexToBase64(hex: string): string {

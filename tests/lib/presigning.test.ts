@@ -3,7 +3,7 @@ import { S3Client, PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { createSigning } from '../../lib/storage/presigning.ts';
-import type { Signer } from '../../lib/storage/sigv4.ts';
+import type { Signer } from '../../lib/storage/presigning.ts';
 
 /** The AWS SDK is the oracle: its signature of the same request at the same time is the expected text. */
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
