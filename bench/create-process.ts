@@ -1,5 +1,5 @@
 /**
- * Runs in a process of its own, whose log lines go where nobody reads them, and measures the CPU of one round of calls
+ * Runs in a process of its own, whose log lines no process reads, and measures the CPU of one round of calls
  * whenever it is told to. Ends with its parent.
  */
 import { randomUUID } from 'node:crypto';
@@ -100,7 +100,7 @@ function answerReally(): void {
   Reflect.deleteProperty(DynamoDBDocumentClient.prototype, 'send');
 }
 
-/** From a user who has no upload yet: nobody's quota is reached. */
+/** From a user who has no upload yet, so that no quota is reached. */
 function newEvent(): HttpEvent {
   const http = {
     method: 'POST',

@@ -51,7 +51,7 @@ async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
   const ledger = await startLedger({ directory });
   const child = fork(PROCESS, {
     execArgv: ['--disable-warning=ExperimentalWarning', ...YOUNG_GENERATION],
-    // Its log lines are written, and read by nobody.
+    // Its log lines are written, and no process reads them.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: {
       AWS_REGION: ledger.service.provider.region,

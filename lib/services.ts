@@ -69,7 +69,7 @@ export type Surroundings = {
   sns: () => Promise<Sns>;
 };
 
-/** Services of their own for a given configuration; whatever is not given is the real thing. */
+/** Services of their own for a given configuration; what is not given is the real thing. */
 export function buildServices(config: Config, given: Partial<Surroundings> = {}) {
   const clock = given.clock ?? systemClock;
   const telemetry = given.telemetry ?? createTelemetry();

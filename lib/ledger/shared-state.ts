@@ -9,12 +9,12 @@ export function createSharedState({ table }: { table: Table }) {
   const { read, add } = table;
   const writeVersion = createVersionedWrite(table);
 
-  /** A small shared state by name; undefined when nobody has written it yet. */
+  /** A small shared state by name; undefined before the first write. */
   async function readState(name: string): Promise<Item | undefined> {
     return read(`state#${name}`);
   }
 
-  /** Writes a shared state if it still has the version that was read (0 for none); false when somebody was faster. */
+  /** Writes a shared state if it still has the version that was read (0 for none); false when another function was faster. */
   async function writeState(name: string, version: number, value: Item): Promise<boolean> {
     return writeVersion(`state#${name}`, version, value);
   }

@@ -1,7 +1,7 @@
 /**
  * The uploads table in DynamoDB: records and their indexes, of what is due, of what is open and of what is whose.
  * Every change is one conditional write of a whole record, so a record has one history. Without
- * transactions: whatever belongs together is written in an order that a crash leaves readable.
+ * transactions: writes that belong together come in an order that a crash leaves readable.
  */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
@@ -182,7 +182,7 @@ export function createLedger({
       ...itemOf(record),
       ...(record.dueAt !== undefined && { dueShard: shardOf(record.id) }),
       ...(!isFinal(record) && { openOwner: record.owner }),
-      // Nothing is left to be done. Whoever takes it up again writes it without this.
+      // Nothing is left to be done. A later change of the record writes it without this.
       ...(isFinal(record) &&
         record.dueAt === undefined && { expiresAt: toSeconds(clock.now() + retentionMs) }),
     };

@@ -60,7 +60,7 @@ describe('a signature', () => {
     jest.useRealTimers();
   });
 
-  function referee({ signer, isFolder = false }: Place): S3Client {
+  function reference({ signer, isFolder = false }: Place): S3Client {
     const { region, endpoint } = signer;
     const { sessionToken, ...pair } = signer.keys;
     return new S3Client({
@@ -93,7 +93,7 @@ describe('a signature', () => {
           ChecksumSHA256: hash && Buffer.from(hash, 'hex').toString('base64'),
           IfNoneMatch: '*',
         });
-        const expected = await getSignedUrl(referee(place), command, {
+        const expected = await getSignedUrl(reference(place), command, {
           expiresIn: 900,
           signableHeaders: new Set(['content-type']),
           unhoistableHeaders: new Set(['x-amz-checksum-sha256']),
@@ -118,7 +118,7 @@ describe('a signature', () => {
           PartNumber: part.number,
           ContentLength: length,
         });
-        expect(url).toBe(await getSignedUrl(referee(place), command, { expiresIn: 604_800 }));
+        expect(url).toBe(await getSignedUrl(reference(place), command, { expiresIn: 604_800 }));
       }
     }
   });
@@ -127,7 +127,7 @@ describe('a signature', () => {
     for (const { key, contentType } of files) {
       const form = await ours(place).postForm({ key, contentType, maxBytes: 1000, expiresInSeconds: 600 });
 
-      const expected = await createPresignedPost(referee(place), {
+      const expected = await createPresignedPost(reference(place), {
         Bucket: place.bucket,
         Key: key,
         Fields: { 'content-type': contentType, success_action_status: '201' },
@@ -152,7 +152,7 @@ describe('a signature', () => {
       for (const days of [0, 1, 1, 0]) {
         jest.setSystemTime(NOW + days * 86_400_000);
 
-        const expected = await getSignedUrl(referee(place), command, { expiresIn: 60 });
+        const expected = await getSignedUrl(reference(place), command, { expiresIn: 60 });
         expect(await signing.partUrl(target)).toBe(expected);
       }
     } finally {
