@@ -14,12 +14,16 @@ export const NOVELTY = { novelty: { since: 'the newer version' } };
 const OLDER = '{ ...others, ...record }';
 const NEWER = `{ ...others, ...record, ...${JSON.stringify(NOVELTY)} }`;
 
+/** A filter that finds no file would build the same version twice. */
+let isApplied = false;
+
 const newer: Plugin = {
   name: 'newer',
   setup(building) {
-    building.onLoad({ filter: /[\\/]lib[\\/]record\.ts$/ }, async ({ path }) => {
+    building.onLoad({ filter: /[\\/]lib[\\/]ledger[\\/]record\.ts$/ }, async ({ path }) => {
       const code = await readFile(path, 'utf8');
       if (!code.includes(OLDER)) throw new Error(`${path} has changed: ${OLDER} is not in it`);
+      isApplied = true;
       return { contents: code.replace(OLDER, NEWER), loader: 'ts' };
     });
   },
@@ -31,6 +35,7 @@ export async function buildVersions(directory: string) {
     bundle(join(directory, 'older'), []),
     bundle(join(directory, 'newer'), [newer]),
   ]);
+  if (!isApplied) throw new Error('the newer version is the older one: no file was changed');
   return { older, newer: newerOne };
 }
 
