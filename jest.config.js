@@ -6,7 +6,7 @@ export default {
   setupFilesAfterEnv: ['<rootDir>/tests/support/scan.ts'],
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],
-  // All cores: most of the time goes by in other processes and sockets.
+  // All cores: tests spend most of their time waiting for other processes and sockets.
   maxWorkers: '100%',
   testTimeout: 20_000,
 };

@@ -1,22 +1,22 @@
 /**
- * What an outage leaves behind: files in storage and their records, all of them due. Put there directly, as if it had
- * happened long ago, so that no event tells of them and only the schedule brings them on.
+ * The backlog that an outage leaves: files in storage and their records, all of them due. They are written straight to
+ * disk, so that no event announces them and only the sweep finds them.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import type { Upload } from '../lib/upload.ts';
-import { stagingKey } from '../lib/upload.ts';
+import type { Upload } from '../lib/domain/upload.ts';
+import { stagingKey } from '../lib/domain/upload.ts';
 import { openDiskStore } from '../local/s3/store.ts';
 import { stagedUpload } from './records.ts';
 
-/** As the embedded stack names it. */
+/** The name that the embedded stack gives to the bucket. */
 export const STAGING_BUCKET = 'ipd-attachment-bridge-dev-stagingbucket';
 
 const SMALLEST_BYTES = 1000;
 const FIRST_ISSUE = 956_239_067_176_000_000n;
 
 /**
- * Files for so many work items in turn. Those of one work item differ in size, as files do: of two that do not, the
- * second waits for the first by design. `storage`: the folder of a storage that is not running.
+ * Writes `count` files, spread over `workItems` work items. The files of one work item differ in size: of two files of
+ * equal size, the second would wait for the first, by design. `storage`: the folder of an S3 that is not running.
  */
 export async function leaveBacklog({
   count,

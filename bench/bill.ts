@@ -3,13 +3,13 @@ import { costOf } from './prices.ts';
 import { idle, sizes, steps, stepsOf } from './usage.ts';
 import type { Assumptions, Step, StepName } from './usage.ts';
 
-/** What serverless.yml says: memory in MB by function, sizes in MiB. */
+/** The settings of serverless.yml: memory in MB by function, sizes in MiB. */
 export type Deployment = {
   memory: Record<'uploads' | 'deliver' | 'sweep', number>;
   architecture: 'arm64' | 'x86_64';
   thresholdMib: number;
   partMib: number;
-  /** Whether deliver's way out leads through a NAT gateway. */
+  /** Whether `deliver` reaches IPD through a NAT gateway. */
   nat?: boolean;
 };
 
@@ -30,7 +30,7 @@ export const services = [
 const GIB = 1024 ** 3;
 const MONTH_SECONDS = 730 * 3_600;
 
-/** S3's dearer class of requests. ListParts is counted among them, to be on the safe side. */
+/** S3's more expensive class of requests. ListParts is counted here, to be on the safe side. */
 const STORAGE_WRITES = ['PUT', 'POST ?uploads', 'PUT ?uploadId', 'POST ?uploadId', 'GET ?uploadId'];
 const STORAGE_READS = ['GET', 'HEAD'];
 
@@ -54,7 +54,7 @@ export function billOf(
   return bill;
 }
 
-/** What a month costs in which nobody uploads anything. */
+/** The cost of a month without uploads. */
 export function idleBill({ deployment, assumed }: { deployment: Deployment; assumed: Assumptions }) {
   const { sweeps } = idle;
   return {
@@ -94,7 +94,7 @@ function addStep(
   const asked = (names: string[]) => names.reduce((total, name) => total + (calls[name] ?? 0), 0) * count;
   bill.S3 += costOf('storageWrite', asked(STORAGE_WRITES)) + costOf('storageRead', asked(STORAGE_READS));
   const written = (records * sizes.recordUnits + items + entries) * count;
-  // A query of an index is not consistent: half a unit.
+  // A query of an index is eventually consistent: half a unit.
   bill.DynamoDB +=
     costOf('writeUnit', written) + costOf('readUnit', asked(['GetItem']) + asked(['Query']) / 2);
   bill.SQS += costOf('queueRequest', asked(['SendMessage']) + queued * count);
@@ -126,7 +126,7 @@ function secondsOf(name: StepName, { assumed, sending }: { assumed: Assumptions;
       return assumed[name];
     case 'deliver':
       return assumed.deliver + sending;
-    // Beside a function, or within the time of another step.
+    // No function runs, or the time belongs to another step.
     case 'begin':
     case 'put':
     case 'putPart':

@@ -1,11 +1,11 @@
 /**
- * Carries one file in a process of its own, as Lambda would run it: once small to warm up, once for the measure.
- * What carries is the module named first: a packaged function, or a peer's `carry`.
+ * Carries two files in a process of its own, as Lambda would: a small one to warm up, then the one that is measured.
+ * The first argument names the module that carries them: a packaged function, or a peer's `carry`.
  */
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-/** One file and the two places of its way; `event` is how a function hears of it. */
+/** One file, its source and its target; `event` is the event that a function gets for it. */
 export type Load = {
   bucket: string;
   key: string;
@@ -17,7 +17,7 @@ export type Load = {
 
 export type Carry = (load: Load) => Promise<void>;
 
-/** CPU of all threads, for the carrying alone; the memory is the process's peak. */
+/** CPU of all threads while the file was carried; the memory is the peak of the process. */
 export type Carried = { cpuSeconds: number; wallSeconds: number; peakMiB: number };
 
 type Handler = (event: object, context: object) => Promise<{ batchItemFailures: unknown[] }>;
@@ -40,7 +40,7 @@ const carried: Carried = {
   wallSeconds: (performance.now() - startedAt) / 1000,
   peakMiB: peakMemory(),
 };
-// Sockets that are kept for a next file would keep this process, too.
+// Idle keep-alive sockets would keep the process running.
 process.send?.(carried, undefined, undefined, () => process.exit(0));
 
 function asLambda(handler: Handler | undefined): Carry {
@@ -53,7 +53,7 @@ function asLambda(handler: Handler | undefined): Carry {
   };
 }
 
-/** In MiB. On Linux not by the resource usage: that one starts with what the parent held when it made this process. */
+/** In MiB. On Linux `resourceUsage` would not do: it starts with the memory of the parent at the time of the fork. */
 function peakMemory(): number {
   const kilobytes =
     process.platform === 'linux'

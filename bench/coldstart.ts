@@ -1,6 +1,6 @@
 /**
- * What a start of each packaged function costs before its first event, beside the handler that most would write first.
- * Every figure is net of a handler that does nothing, and of a process of its own.
+ * The cost of a start of each packaged function before its first event, beside a handler as one would first write it.
+ * Each figure comes from a process of its own, minus the figure of a handler that does nothing.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ const ROUNDS = 25;
 const FUNCTIONS = ['uploads', 'deliver', 'uppy', 'attach', 'sweep'];
 const ROOT = join(import.meta.dirname, '..');
 
-/** Lambda's runtime imports a handler in the same way. CPU is told apart from time: only it is the same on a busy machine. */
+/** Lambda's runtime imports a handler in the same way. CPU is measured beside time: a busy machine changes the time. */
 const PROGRAM = `
   const cpu = process.cpuUsage();
   const start = performance.now();
@@ -30,7 +30,7 @@ const started = z.object({ wallMs: z.number(), cpuMs: z.number(), rssMiB: z.numb
 
 type Start = z.output<typeof started>;
 
-export const bench: Bench = { limits: { coldstartVsNaive: 0.45, zipKb: 350 }, measure };
+export const bench: Bench = { limits: { coldstartVsNaive: 0.42, zipKb: 350 }, measure };
 
 async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-coldstart-'));
@@ -44,7 +44,7 @@ async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
       ...[...zips].map(([name, { path }]) => [name, join(path, 'functions', `${name}.mjs`)] as const),
     ]);
     const starts = new Map([...paths.keys()].map((name): [string, Start[]] => [name, []]));
-    // The first round brings the files into memory.
+    // The first round loads the files into the page cache and does not count.
     for (let round = 0; round <= rounds; round += 1) {
       for (const [name, path] of paths) {
         const start = await startAlone(path);
@@ -72,7 +72,7 @@ async function writeEmpty(directory: string): Promise<string> {
   return path;
 }
 
-/** As a deploy without a bundler has it: plain JavaScript beside its node_modules. */
+/** The same as a deploy without a bundler: plain JavaScript beside its node_modules. */
 async function writeNaive(directory: string): Promise<string> {
   const folder = join(directory, 'naive');
   await mkdir(folder);

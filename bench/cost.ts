@@ -23,7 +23,7 @@ const ROOT = join(import.meta.dirname, '..');
 const DOCUMENT = join(ROOT, 'docs/cost.md');
 const BYTES_PER_MIB = 1024 ** 2;
 
-/** What is read of the template beside the functions. */
+/** The part of the template that is read beside the functions. */
 const provided = z.object({
   architecture: z.enum(['arm64', 'x86_64']).default('x86_64'),
   environment: z.object({ MULTIPART_THRESHOLD_BYTES: z.coerce.number(), PART_SIZE_BYTES: z.coerce.number() }),
@@ -56,7 +56,7 @@ function readOptions() {
   return parseArgs({ options: { json: flag, write: flag, help: flag } }).values;
 }
 
-/** What the template says, without anybody's settings. */
+/** The values of the template with no setting made. */
 function readDeployment(): Deployment {
   const { provider, functions } = readService({ directory: ROOT, env: {} });
   const { architecture, environment } = provided.parse(provider);
@@ -91,11 +91,11 @@ function calculate(deployment: Deployment) {
   };
 }
 
-/** One thing other than it is. */
+/** The deployment as it is, then variants of it that change one thing each. */
 function variantsOf({ memory }: Deployment): Variant[] {
   return [
     { name: 'as it is deployed' },
-    { name: 'nobody polls: a push tells how it ended', assumed: { pollEvery: Number.POSITIVE_INFINITY } },
+    { name: 'no polls: a push tells how it ended', assumed: { pollEvery: Number.POSITIVE_INFINITY } },
     { name: '`deliver` with 128 MB', deployment: { memory: { ...memory, deliver: 128 } } },
     { name: '`deliver` with 512 MB', deployment: { memory: { ...memory, deliver: 512 } } },
     { name: 'x86 in the place of Arm', deployment: { architecture: 'x86_64' } },
@@ -121,7 +121,7 @@ function documentOf({ sizes, variants, idleMonth, recordsMonth }: ReturnType<typ
         ['**all but transfer**', ...without],
       ],
     ),
-    'The same with one thing other than it is:',
+    'The same with one thing changed:',
     table(
       ['', ...bySize],
       variants.map(({ name, totals }) => [name, ...totals.map(dollars)]),
@@ -165,7 +165,7 @@ function dollars(amount: number): string {
   return amount.toFixed(4);
 }
 
-/** As prettier writes it. Figures stand right, the columns of `left` do not. */
+/** In prettier's format. Figures are aligned right, the columns of `left` are aligned left. */
 function table(head: string[], rows: string[][], { left = [0] }: { left?: number[] } = {}): string {
   const widths = head.map((_title, column) =>
     Math.max(3, ...[head, ...rows].map((row) => row[column]?.length ?? 0)),
@@ -182,7 +182,7 @@ function pad(cell: string, { width, isLeft }: { width: number; isLeft: boolean }
   return isLeft ? cell.padEnd(width) : cell.padStart(width);
 }
 
-/** Between the two marks, and nowhere else. */
+/** Replaces the text between the two marks and nothing else. */
 function writeTables(text: string): void {
   const document = readFileSync(DOCUMENT, 'utf8');
   const marks = /(<!-- npm run cost -->\n)[^]*(\n<!-- end -->)/;

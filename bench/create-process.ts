@@ -1,5 +1,5 @@
 /**
- * Runs in a process of its own, whose log lines go where nobody reads them, and measures the CPU of one round of calls
+ * Runs in a process of its own, whose log lines no process reads, and measures the CPU of one round of calls
  * whenever it is told to. Ends with its parent.
  */
 import { randomUUID } from 'node:crypto';
@@ -8,9 +8,9 @@ import { DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Context } from 'aws-lambda';
 import { handler } from '../functions/uploads.ts';
-import { readConfig } from '../lib/config.ts';
-import type { HttpEvent } from '../lib/http.ts';
-import { createSigning } from '../lib/signing.ts';
+import { readConfig } from '../lib/runtime/config.ts';
+import type { HttpEvent } from '../lib/http/gateway.ts';
+import { createSigning } from '../lib/storage/presigning.ts';
 
 const CALLS = 200;
 const LIFE_SECONDS = 3600;
@@ -100,7 +100,7 @@ function answerReally(): void {
   Reflect.deleteProperty(DynamoDBDocumentClient.prototype, 'send');
 }
 
-/** From a user who has no upload yet: nobody's quota is reached. */
+/** From a user who has no upload yet, so that no quota is reached. */
 function newEvent(): HttpEvent {
   const http = {
     method: 'POST',

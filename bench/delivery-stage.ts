@@ -1,6 +1,6 @@
 /**
- * Where the deliveries of the bench take place: the far side, a ledger and a queue, each in a process of its own, and
- * one new process for each carrier. A file that did not arrive whole is an error, never a figure.
+ * Everything that a delivery of the bench needs: the stub server, a ledger and a queue, each in a process of its own,
+ * and one new process for each carrier. A file that did not arrive whole is an error, never a figure.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { z } from 'zod';
-import type { Upload } from '../lib/upload.ts';
+import type { Upload } from '../lib/domain/upload.ts';
 import { makeIpdCredentials } from '../local/keys.ts';
 import { deployEnvironment, lambdaEnvironment } from '../local/settings.ts';
 import { functionsOf, readService } from '../local/template.ts';
@@ -24,17 +24,17 @@ export type FarSideMessage = z.infer<typeof readyMessage | typeof receivedMessag
 export type Leg = 'plain' | 'tls';
 
 export type Errand = {
-  /** `ours`, or a file of `peers/` without its ending. */
+  /** `ours`, or the name of a file in `peers/` without its extension. */
   subject: string;
   leg: Leg;
   size: number;
-  /** The client has declared the file's SHA-256, so it is hashed on the way. Only ours does that. */
+  /** The client has declared the file's SHA-256, so `deliver` hashes the file on the way. No peer does that. */
   isHashed?: boolean;
 };
 
-/** Enough to have the code compiled, and more than an access key may sign, so that both use the token. */
+/** Enough for V8 to compile the code, and more than an access key may sign: both files need the token. */
 const WARM_UP_BYTES = 16 * 2 ** 20;
-/** A carrier that stands still is an error, too. */
+/** A carrier that takes longer is an error. */
 const CARRIER_LIMIT_MS = 300_000;
 const REGION = 'eu-central-1';
 const BUCKET = 'staging';
@@ -70,7 +70,7 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
       snsUrl: ledger.urls.sqsUrl,
       ...ledger.urls,
     };
-    // Nothing of whoever runs the bench, but for the size that the bench needs.
+    // Not the environment of the user who runs the bench: only the file size that the bench needs.
     const env = deployEnvironment({ MAX_FILE_BYTES: String(largest) }, urls, makeIpdCredentials());
     const service = readService({ directory: SERVICE_DIRECTORY, env });
     const staging = { ref: BUCKET, attributes: { Arn: `arn:aws:s3:::${BUCKET}` } };
@@ -84,7 +84,7 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
   }
   const environments = { plain: environmentOf('plain'), tls: environmentOf('tls') };
 
-  /** Carries a small file and then this one in a new process. Throws when either did not arrive as it should. */
+  /** Carries a small file and then this one in a new process. Throws when one of them did not arrive whole. */
   async function carry(errand: Errand): Promise<Carried> {
     const { subject, leg } = errand;
     const sizes = [WARM_UP_BYTES, errand.size];
@@ -135,7 +135,7 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
   };
 }
 
-/** As one JavaScript file each, like the packaged functions: reading TypeScript would cost memory. */
+/** Bundles each carrier into one JavaScript file, like the packaged functions: reading TypeScript would cost memory. */
 async function bundleCarriers(directory: string): Promise<void> {
   await build({
     entryPoints: ['carrier', ...PEERS.map((name) => `peers/${name}`)].map((name) => path(`${name}.ts`)),
@@ -154,7 +154,7 @@ async function bundleCarriers(directory: string): Promise<void> {
   });
 }
 
-/** An upload whose file has just arrived, so that nobody has heard of it yet. */
+/** An upload whose file has just arrived: the record does not know it yet. */
 function newUpload({ size, sha256 }: { size: number; sha256: string | undefined | false }): Upload {
   const now = new Date().toISOString();
   return {

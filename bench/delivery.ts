@@ -1,6 +1,6 @@
 /**
- * What a delivery costs beside its alternatives: CPU, time and memory for 50 MiB and for 1 GiB, from the packaged
- * function on loopback, over TLS on both legs as in use, and plain, where our own part of the work shows most.
+ * The cost of a delivery beside its alternatives: CPU, time and memory for 50 MiB and for 1 GiB. The packaged function
+ * runs on loopback: over TLS on both legs, as in production, and over plain HTTP, where our own work shows most.
  */
 import type { Carried } from './carrier.ts';
 import { openStage } from './delivery-stage.ts';
@@ -18,7 +18,7 @@ type Case = Errand & {
   once?: boolean;
 };
 
-/** In this order: what is compared stands side by side, so that a machine that is busy for a while is so for both. */
+/** Cases that are compared run one after the other, so that a busy spell of the machine affects both. */
 const CASES: Case[] = [
   ...(['tls', 'plain'] as const).flatMap((leg): Case[] => [
     { subject: 'ours', leg, size: GIB },
@@ -85,7 +85,7 @@ function ratiosOf(all: Measured[]): Record<string, number> {
     cpuVsLeanAxios: cpu('ours', 'plain') / cpu('axios-lean', 'plain'),
     cpuVsFetchBlob: cpu('ours', 'plain') / cpu('fetch-blob', 'plain'),
     rssGrowth1GiBVs50MiB: peak('tls', GIB) / peak('tls', SMALL),
-    // 50 MiB are over before V8 has compiled what a longer file keeps hot: some MiB, once.
+    // A file of 50 MiB ends before V8 has compiled all the code that a longer file uses: some MiB, once.
     rssGrowthPlain: peak('plain', GIB) / peak('plain', SMALL),
     peakRssMiB: Math.max(...ours.map((one) => one.peakMiB)),
   };

@@ -1,7 +1,7 @@
 /**
  * How fast does a backlog go out? Ten thousand staged uploads are due at once, their events lost, as after an outage;
- * IPD takes so many uploads a second, refuses whatever is beyond, and refuses some at random. Everything is real
- * but the wait: the schedule's own minutes, the queue, the functions in their processes, sockets between all of them.
+ * IPD takes a fixed number of uploads a second, refuses the rest, and refuses some at random. Everything else is real:
+ * the schedule's own minutes, the queue, the functions in their processes, sockets between all of them.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -18,9 +18,9 @@ import type { Bench, Figures, Options, Row } from './report.ts';
 export type Scene = {
   uploads: number;
   workItems: number;
-  /** What IPD takes in a second. */
+  /** How many uploads IPD takes in a second. */
   uploadsPerSecond: number;
-  /** The share of uploads that IPD refuses for no reason that anybody could know. */
+  /** The share of uploads that IPD refuses at random. */
   throttled: number;
   /** IPD_RATE. */
   deliveriesPerMinute: number;
@@ -33,15 +33,15 @@ type Drain = {
   lost: number;
   duplicates: number;
   refusedAtRandom: number;
-  /** Of the latest upload requests, as many as IPD remembers. */
+  /** The share of refused ones among the latest upload requests, those in the log of the fake IPD. */
   refusedPercent: number;
   busyPercent: number;
 };
 
 /**
- * A work item shows a hundred attachments at most: fifty here. The settings are an operator's who knows what IPD takes:
- * three quarters of IPD_RATE are for what the schedule asks for, and that is to be all that IPD takes; and as
- * many deliveries at once as keep going while some wait out a throttle.
+ * A work item shows a hundred attachments at most: fifty here. The settings are those of an operator who knows what IPD
+ * takes. Deliveries that the sweep queues get three quarters of IPD_RATE: this share equals the rate of IPD.
+ * The concurrency is high enough to keep that rate while some deliveries wait out a throttle.
  */
 const SCENE: Scene = {
   uploads: 10_000,
@@ -51,7 +51,7 @@ const SCENE: Scene = {
   deliveriesPerMinute: (60 * 20) / 0.75,
   concurrency: 10,
 };
-/** When it is given up, in units of the ideal time. */
+/** The bench gives up after this many times the ideal time. */
 const PATIENCE = 3;
 
 const received = z.array(z.object({ sha256: z.string() }));
@@ -88,7 +88,7 @@ async function measure({ rounds = 1, log }: Options): Promise<Figures> {
   };
 }
 
-/** Leaves the backlog, starts the stack before it, and waits until nothing is left. */
+/** Writes the backlog, starts the stack on it, and waits until all uploads are delivered. */
 export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
   const directory = await mkdtemp(join(tmpdir(), 'bridge-drain-'));
   const stops = [() => rm(directory, { recursive: true, force: true })];
@@ -154,7 +154,7 @@ export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
   }
 }
 
-/** The fake IPD's back door. */
+/** The admin API of the fake IPD. */
 function createAdmin(url: string) {
   async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
     const answer = await fetch(`${url}${path}`, {
@@ -166,7 +166,7 @@ function createAdmin(url: string) {
   }
 
   return {
-    /** Both of the ways in which a throttle is told: https://support.huaweicloud.com/api-projectman/ErrorCode.html */
+    /** Uses both answers with which IPD throttles: https://support.huaweicloud.com/api-projectman/ErrorCode.html */
     async limit({ uploadsPerSecond, throttled }: Scene): Promise<void> {
       await ask('PUT', '/settings', { rateLimit: { uploadsPerSecond, counts: 'bucket' } });
       const kinds = [{ kind: 'throttled', early: true }, { kind: 'serviceThrottled' }];
@@ -176,7 +176,7 @@ function createAdmin(url: string) {
         kinds.map((fault) => ({ match: { operation: 'upload' }, probability: throttled / 2, fault })),
       );
     },
-    /** How often each file is there, by its SHA-256. */
+    /** How many copies of each file IPD has, by SHA-256. */
     async arrived(): Promise<Map<string, number>> {
       const copies = new Map<string, number>();
       for (const { sha256 } of received.parse(await ask('GET', '/attachments'))) {
@@ -201,7 +201,7 @@ function beginningOf({ functionKey, line }: LogLine): number | undefined {
   return duration === undefined ? undefined : performance.now() - Number(duration);
 }
 
-/** Of all processors since the machine's start. */
+/** The times of all processors since the machine started. */
 function usage(): { busy: number; all: number } {
   const times = cpus().map((cpu) => cpu.times);
   const all = times.reduce((sum, one) => sum + one.user + one.nice + one.sys + one.irq + one.idle, 0);

@@ -1,6 +1,6 @@
 /**
- * How uploads end, as the functions' own log lines tell it: right after a state is written, so nobody has to ask the
- * ledger again and again, which would slow down what is measured.
+ * How uploads end, read from the functions' log lines, which follow right after a state is written. So the bench does
+ * not poll the ledger, which would slow down the functions that it measures.
  */
 import { z } from 'zod';
 import type { LogLine } from '../local/gateway/runner.ts';
@@ -22,7 +22,7 @@ export function createEndings() {
     /** How many uploads are delivered by now. */
     delivered: (): number => deliveredAt.size,
     isDelivered: (uploadId: string): boolean => deliveredAt.has(uploadId),
-    /** When the last one was, of those that are. */
+    /** When the latest delivery ended. */
     lastAt: (): number => Math.max(...deliveredAt.values()),
     onLog: ({ functionKey, line }: LogLine): void => {
       if (functionKey !== 'deliver' || !line.includes('"delivery ended"')) return;
@@ -32,7 +32,7 @@ export function createEndings() {
       waiting.get(uploadId)?.({ status, at });
       waiting.delete(uploadId);
     },
-    /** The next one of this upload. */
+    /** The next ending of this upload. */
     of: (uploadId: string): Promise<Ending> => new Promise((resolve) => waiting.set(uploadId, resolve)),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Just enough of IPD for a delivery: a token, an empty list, and an upload that is compared byte for byte and then
- * forgotten. A request that is not what IPD documents is refused, so no carrier can be fast by being wrong.
+ * The part of IPD that a delivery needs: a token, an empty list, and an upload that is compared byte for byte and not
+ * kept. A request that differs from IPD's documentation is refused, so a wrong carrier gets no figure.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pieceAt } from './far-side-file.ts';
@@ -11,7 +11,7 @@ const PART =
 
 let lastId = 956_239_067_176_935_400n;
 
-/** Tells how many bytes the file of each complete upload had. */
+/** Calls `onReceived` with the size of the file of each complete upload. */
 export function createIpdAnswers(onReceived: (size: number) => void) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     if (request.method !== 'POST' || request.url === undefined) {
@@ -33,7 +33,7 @@ function receive(
   const contentLength = Number(request.headers['content-length']);
   const boundary = /boundary="?([^";]+)/.exec(request.headers['content-type'] ?? '')?.[1] ?? '';
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
-  /** Of the file; unknown until the part's head is there. */
+  /** The file's size; unknown until the part's header has been read. */
   let size = Number.NaN;
   let received = 0;
   let problem = contentLength > 0 ? '' : 'a body of unknown length';

@@ -1,11 +1,11 @@
-/** Just enough of S3 for a delivery: objects that exist as soon as somebody asks for them, removed without a trace. */
+/** The part of S3 that a delivery needs: each object that is asked for exists, and a DELETE changes nothing. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ETAG, pieceAt, sizeOf } from './far-side-file.ts';
 
-/** Large writes, since the far side must not be what a carrier waits for. */
+/** Large writes, so that a carrier does not wait for the stub server. */
 const WRITE_BYTES = 256 * 1024;
 
-/** Answers GET with the object, or with its rest from where a range begins; everything else with success. */
+/** Answers GET with the object, or with its rest from the start of a range; every other request with success. */
 export function answerStorage(request: IncomingMessage, response: ServerResponse): void {
   if (request.method !== 'GET') {
     request.resume();

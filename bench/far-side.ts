@@ -1,6 +1,6 @@
 /**
- * Both far ends of a delivery, storage and IPD, over http and over https: one process of its own, so that a carrier's
- * figures hold the carrying and nothing else. Ends with its parent.
+ * The stub server of a delivery: storage and IPD, over http and over https. It runs in a process of its own, so that a
+ * carrier's figures hold the carrying and nothing else. Ends with its parent.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -14,11 +14,11 @@ import { answerStorage } from './far-side-storage.ts';
 
 const answerIpd = createIpdAnswers((size) => tell({ received: size }));
 
-// Ctrl-C reaches the whole group; the parent decides when this one ends.
+// Ctrl-C reaches the whole process group; the parent decides when this process ends.
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => process.exit(0));
 
-/** Whoever reads a file to its end first finds the connection of the file before still open. */
+/** Long enough that a carrier that first reads the whole file still finds the connection of the file before open. */
 const options = { keepAliveTimeout: 120_000 };
 const [plain, tls] = await Promise.all([
   listen(createServer(options, answer), 0),

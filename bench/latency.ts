@@ -1,6 +1,6 @@
 /**
- * How long after a phone has sent its last byte is the attachment recorded? On the embedded stack, with its real
- * functions; beside it, the bare pipe carries the same bytes from the same storage into the same IPD.
+ * How long after a phone has sent its last byte is the attachment recorded? Measured on the embedded stack with the
+ * real functions. Beside it, the bare pipe carries the same bytes from the same storage into the same IPD.
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -29,7 +29,7 @@ const SIZES = { '1 KiB': 1024, '50 MiB': 50 * 2 ** 20 };
 const ROUNDS = 40;
 /** The functions have started and have compiled what they run. */
 const WARM_UP_ROUNDS = 3;
-/** The local parts keep their files here where there is such a thing: the moods of a disk are no part of the way. */
+/** The local parts keep their files in memory where Linux offers it, so that the figures do not depend on a disk. */
 const MEMORY = '/dev/shm';
 const REGION = 'eu-central-1';
 const PHONE = fileURLToPath(new URL('phone-process.ts', import.meta.url));
@@ -66,7 +66,7 @@ async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
   return figures(times);
 }
 
-/** The stack, a user of it with a phone, and the pipe: each in a process of its own, as they are in the world. */
+/** The stack, a user's phone and the pipe, each in a process of its own, as in production. */
 async function openScene() {
   const directory = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'bridge-latency-'));
   const endings = createEndings();
@@ -122,7 +122,7 @@ async function openScene() {
     },
     /** The same bytes after a PUT of their own, until the pipe has IPD's answer. */
     async pipe(size: number, workItem: number): Promise<number> {
-      // Not under staging/: of what lies there, the bridge hears.
+      // Not under staging/: the bridge gets an event for each object there.
       const object = { Bucket: STAGING_BUCKET, Key: `pipe/${size}` };
       const fileUrl = await getSignedUrl(s3, new GetObjectCommand(object));
       await put({ url: await getSignedUrl(s3, new PutObjectCommand(object)), headers: {}, size });
@@ -133,12 +133,12 @@ async function openScene() {
       if ('error' in told) throw new Error(`the bare pipe: ${told.error}`);
       return told.ms;
     },
-    /** What IPD has is not kept on disk, so that its size does not slow down whoever comes later. */
+    /** Deletes the files that the fake IPD keeps, so that they do not slow down later uploads. */
     async forgetFiles(): Promise<void> {
       const folder = join(directory, 'ipd', 'ipd-attachments');
       for (const name of await readdir(folder)) await rm(join(folder, name));
     },
-    /** Every upload that was timed arrived as it was sent. */
+    /** Throws unless IPD has every timed upload with the bytes that the phone sent. */
     async verify(): Promise<void> {
       const list = received.parse(await (await fetch(`${urls.ipdAdminUrl}/attachments`)).json());
       const there = new Set(list.map(({ sha256 }) => sha256));
@@ -180,7 +180,7 @@ function figures(times: Map<string, Times>): Figures {
     ...rowsOfQuantiles('ours', name, ours),
     ...rowsOfQuantiles('bare pipe', name, pipe),
   ]);
-  /** Like with like: what disturbs the machine disturbs both, so the slow ones are held against the slow ones. */
+  /** Compares equal quantiles: a busy machine slows down both, so slow runs are compared with slow runs. */
   const over = (name: string, share: number, pipeShare = share): number => {
     const { ours = [], pipe = [] } = times.get(name) ?? {};
     return quantile(ours, share) - quantile(pipe, pipeShare);

@@ -1,6 +1,6 @@
 /**
- * Runs in a process of its own, so that its work is nobody else's: DynamoDB and SQS, and how often each of their
- * operations was asked for. Ends with its parent.
+ * DynamoDB and SQS in a process of their own, so that their CPU time is not part of the figures. Counts how often each
+ * of their operations was requested. Ends with its parent.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { IncomingMessage } from 'node:http';

@@ -1,6 +1,6 @@
 /**
- * A ledger and the queue beside it, made as serverless.yml says, on servers in a process of their own: what a bench
- * fills with records before it measures.
+ * A ledger and the queue beside it, made as serverless.yml says, on servers in a process of their own. A bench fills
+ * the ledger with records before it measures.
  */
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -19,9 +19,10 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
-import { systemClock } from '../lib/clock.ts';
-import { createLedger } from '../lib/ledger.ts';
-import type { Upload } from '../lib/upload.ts';
+import { systemClock } from '../lib/runtime/clock.ts';
+import { createTable } from '../lib/ledger/table.ts';
+import { createLedger } from '../lib/ledger/uploads.ts';
+import type { Upload } from '../lib/domain/upload.ts';
 import { provision } from '../local/provision.ts';
 import { makeAwsKey } from '../local/keys.ts';
 import { readService, resourcesOf } from '../local/template.ts';
@@ -37,7 +38,7 @@ const BATCH = 25;
 const startMessage = z.object({ dynamodbUrl: z.string(), sqsUrl: z.string() });
 const countMessage = z.record(z.string(), z.number());
 
-/** Starts an empty one, whose data lie in the directory. */
+/** Starts a ledger whose data lie in the directory. */
 export async function startLedger({ directory }: { directory: string }) {
   const service = readService({ directory: SERVICE_DIRECTORY, env: process.env });
   const { region, stage } = service.provider;
@@ -68,9 +69,13 @@ export async function startLedger({ directory }: { directory: string }) {
   const documents = DynamoDBDocumentClient.from(clients.dynamodb, {
     marshallOptions: { removeUndefinedValues: true },
   });
-  const ledger = createLedger({ client: documents, table, clock: systemClock });
+  const ledger = createLedger({
+    table: createTable({ client: documents, table, clock: systemClock }),
+    clock: systemClock,
+    retentionMs: 400 * 86_400_000,
+  });
 
-  /** Adds records by the ledger's own hand. */
+  /** Adds records through the ledger's own function. */
   async function add(uploads: readonly Upload[]): Promise<void> {
     await inTurns(uploads, AT_ONCE, async (upload) => {
       await ledger.add(upload);
@@ -78,8 +83,8 @@ export async function startLedger({ directory }: { directory: string }) {
   }
 
   /**
-   * Multiplies the records that are there until there are `count`: the same but for their ids, in large batches. Goes on
-   * to write them again until there were about so many `writes`.
+   * Copies the records that are there, each under a new id, until there are `count`. Then writes the copies again until
+   * there have been about `writes` writes.
    */
   async function multiply(count: number, writes = count): Promise<void> {
     const { Items: samples = [] } = await clients.dynamodb.send(new ScanCommand({ TableName: table }));
@@ -115,7 +120,7 @@ export async function startLedger({ directory }: { directory: string }) {
         await clients.dynamodb.send(new DeleteItemCommand({ TableName: table, Key }));
       });
     },
-    /** How often each operation of DynamoDB and SQS was asked for since the start. */
+    /** How often each operation of DynamoDB and SQS was requested since the start. */
     async asked(): Promise<Record<string, number>> {
       const answer = once(child, 'message');
       child.send('asked');
@@ -130,7 +135,7 @@ export async function startLedger({ directory }: { directory: string }) {
   };
 }
 
-/** Does the work for each, so many at a time. */
+/** Does the work for each item, `atOnce` items at a time. */
 export async function inTurns<T>(
   items: readonly T[],
   atOnce: number,
@@ -144,7 +149,7 @@ export async function inTurns<T>(
   );
 }
 
-/** Another record like it; its key and whatever else names its id name the new one. */
+/** A copy of the record under a new id, in its key and in every other attribute that holds the id. */
 function copyOf(item: Record<string, AttributeValue> | undefined): Record<string, AttributeValue> {
   const id = item?.['id']?.S;
   if (item === undefined || id === undefined) throw new Error('there is no record to copy');

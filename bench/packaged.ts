@@ -1,4 +1,4 @@
-/** The functions as a deploy would upload them, made and unpacked for a bench or a test. */
+/** The functions as a deploy would upload them, packaged and unpacked for a bench or a test. */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -6,10 +6,10 @@ import { promisify } from 'node:util';
 import { unzip } from './unzip.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-/** Everything that the package is made of; the rest must not be needed. */
+/** All sources of the package; packaging must not need any other file. */
 const SOURCES = [
   'serverless.yml',
-  'esbuild.plugins.mjs',
+  'tools/esbuild-plugins.mjs',
   'package.json',
   'tsconfig.json',
   'resources',
@@ -17,15 +17,15 @@ const SOURCES = [
   'functions',
   'lib',
 ];
-/** What a deploy has to be told. */
+/** The settings without which a deploy is refused. */
 export const NEEDED_SETTINGS = { ISSUER_URL: 'https://login.example.com', PROJECTS_CLAIM: 'projects' };
 
 /** A function's zip: where it is unpacked, what is in it, and its length. */
 export type Packaged = { path: string; files: Map<string, Buffer>; zipBytes: number };
 
 /**
- * Packages a copy of the service, so that neither its folder nor a second packaging is disturbed. The zips lie in
- * `zips` below the directory; answers with each by its function's key. Nothing unpacked can find the sources, nor
+ * Packages a copy of the service, so that its folder and a second packaging are left alone. Returns each package by the
+ * key of its function; the zips lie in `zips` below the directory. The unpacked code finds neither the sources nor
  * node_modules.
  */
 export async function packageFunctions(directory: string): Promise<Map<string, Packaged>> {

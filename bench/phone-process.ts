@@ -1,6 +1,6 @@
 /**
- * A phone in a process of its own: puts a file of so many bytes to a URL, the same but for its first ones each time,
- * and tells what it was and when storage had answered. Ends with its parent.
+ * A phone in a process of its own: puts a file of the given size to a URL, with other first bytes each time. Answers
+ * with the file's SHA-256 and the time at which storage had answered. Ends with its parent.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';

@@ -1,4 +1,4 @@
-/** The bare pipe in a process of its own, as the function has one: takes an order, tells how long it took. Ends with its parent. */
+/** The bare pipe in a process of its own: takes an order and answers with its time. Ends with its parent. */
 import { pipe } from './peers/bare-pipe.ts';
 import type { Pipe } from './peers/bare-pipe.ts';
 

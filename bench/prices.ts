@@ -1,16 +1,16 @@
 /**
- * AWS's list prices in dollars, as data: what bench/cost.ts multiplies with. No free tier, no volume tier, no tax.
+ * AWS's list prices in dollars, as data for bench/cost.ts. No free tier, no volume tier, no tax.
  *
- * AWS's pricing pages draw their figures in the browser, so that their text alone holds none. `seen` says how far a
- * figure could be confirmed on the day it was read: `price list`: AWS's price list for the region was quoted with the
- * figure, by others who had fetched it in 2026; `page`: so was the pricing page's own text; `common knowledge`: it was
- * found only where others repeat it. Whoever needs the figure to the cent asks the source.
+ * AWS's pricing pages load their figures by script, so their text alone holds none. `seen` says how far a figure could
+ * be confirmed on the day it was read. `price list`: others, who had fetched AWS's price list for the region in 2026,
+ * quote it with the figure. `page`: they quote the pricing page's own text. `common knowledge`: others only repeat the
+ * figure. Check a figure at its source if it must be right to the cent.
  */
 type Price = { dollars: number; per: number; unit: string; source: string; seen: Seen };
 type Seen = 'price list' | 'page' | 'common knowledge';
 
 export const REGION = 'us-east-1';
-/** When all of them were read. */
+/** The day on which all prices were read. */
 export const READ_ON = '2026-11-24';
 
 const MILLION = 1_000_000;
@@ -158,7 +158,7 @@ export const prices = {
   },
 } as const satisfies Record<string, Price>;
 
-/** What so many of a thing cost, in dollars. */
+/** The cost of `count` units, in dollars. */
 export function costOf(name: keyof typeof prices, count: number): number {
   const { dollars, per } = prices[name];
   return (count / per) * dollars;

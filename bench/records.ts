@@ -1,6 +1,6 @@
-/** Records of uploads as they lie in a ledger, written as they would be after the fact. Pure but for ids. */
+/** Records of uploads in the states that a ledger would hold. Pure, except for random ids. */
 import { randomUUID } from 'node:crypto';
-import type { Upload } from '../lib/upload.ts';
+import type { Upload } from '../lib/domain/upload.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -9,7 +9,7 @@ export const PROJECT_ID = '0123456789abcdef0123456789abcdef';
 
 type Staged = { issueId: string; size: number; etag: string; dueAt: number };
 
-/** A file that arrived, whose event was lost, so that its delivery is due. */
+/** An upload whose file arrived and whose event was lost, so that its delivery is due. */
 export function stagedUpload({ issueId, size, etag, dueAt }: Staged): Upload {
   return {
     ...base({ issueId, size, createdAt: dueAt - HOUR }),
@@ -21,7 +21,7 @@ export function stagedUpload({ issueId, size, etag, dueAt }: Staged): Upload {
   };
 }
 
-/** What most records are: an upload that has ended well, for which nothing is left to be done. */
+/** An upload that is delivered and needs no further work, like most records. */
 export function deliveredUpload({ deliveredAt }: { deliveredAt: number }): Upload {
   return {
     ...base({ issueId: '956239067176935400', size: 1_000_000, createdAt: deliveredAt - HOUR }),
@@ -33,7 +33,7 @@ export function deliveredUpload({ deliveredAt }: { deliveredAt: number }): Uploa
   };
 }
 
-/** An upload that waits for its file, and has its turn later. */
+/** An upload that waits for its file and is due at `dueAt`. */
 export function awaitingUpload({ dueAt }: { dueAt: number }): Upload {
   return {
     ...base({ issueId: '956239067176935400', size: 1_000_000, createdAt: dueAt - DAY }),

@@ -1,20 +1,20 @@
-/** What a bench prints: each figure with its peers of the same run, and the ratios that are held to a limit. */
+/** The output of a bench: each figure beside its peers of the same run, and the ratios that have a limit. */
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 
-/** One figure. `subject`: whose it is (`ours`, or a peer's name). */
+/** One figure. `subject`: the program that it belongs to (`ours`, or a peer's name). */
 export type Row = { subject: string; metric: string; value: number; unit: string };
 
-/** `ratios` may hold more than what has a limit. A ratio that has a limit and is missing counts as missed. */
+/** `ratios` may hold ratios without a limit. A missing ratio misses its limit. */
 export type Figures = { rows: Row[]; ratios: Record<string, number> };
 
 export type Options = {
   /** How often everything is measured, ours and the peers in alternation. Undefined: the bench's own number. */
   rounds: number | undefined;
-  /** What is going on, for whoever waits. */
+  /** Tells the user about the progress. */
   log: (line: string) => void;
 };
 
-/** Each file of a bench exports one as `bench`. */
+/** Each bench file exports one as `bench`. */
 export type Bench = {
   /** The most that each ratio may be. */
   limits: Record<string, number>;
@@ -62,7 +62,7 @@ export function missedOf(limits: Record<string, number>, ratios: Record<string, 
   });
 }
 
-/** On what all this was measured. */
+/** The machine on which the bench ran. */
 export function machine() {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',

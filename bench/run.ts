@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME`: measures one thing beside its alternatives. Ends with 1 when a ratio misses its limit. */
+/** `npm run bench -- NAME`: runs one bench. Exits with 1 when a ratio misses its limit. */
 import { parseArgs } from 'node:util';
 import { machine, missedOf, tableOf } from './report.ts';
 import type { Bench } from './report.ts';

@@ -1,11 +1,11 @@
 /**
- * Does a sweep cost what is due, or what there is? The same hundred deliveries are due among a thousand records and
- * among two hundred thousand; beside it, the sweep that most would write first: a scan of the table for what is due.
+ * Does the cost of a sweep depend on the due records, or on all records? A hundred deliveries are due among a thousand
+ * records and among two hundred thousand. Beside it, a simple sweep: a scan of the table for the due records.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Upload } from '../lib/upload.ts';
+import type { Upload } from '../lib/domain/upload.ts';
 import { createRunner } from '../local/gateway/runner.ts';
 import type { LogLine } from '../local/gateway/runner.ts';
 import { makeIpdCredentials } from '../local/keys.ts';
@@ -23,7 +23,7 @@ const DUE = 100;
 const SAMPLES = 64;
 const ROUNDS = 25;
 const WARM_UP_ROUNDS = 5;
-/** The peer's time is told by few: it reads everything. */
+/** A few scans are enough: each reads the whole table. */
 const SCANS = 3;
 const HOUR = 3_600_000;
 
@@ -59,17 +59,17 @@ async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
   }
 }
 
-/** A ledger of so many records, and the deployed sweep before it. */
+/** A ledger with `count` records, and the deployed sweep on it. */
 async function prepare(count: number) {
   const directory = await mkdtemp(join(tmpdir(), 'bridge-sweepscale-'));
   const ledger = await startLedger({ directory: join(directory, 'ledger') });
   await ledger.add(samples());
-  // A server that has worked much has compiled its code and is quicker: both have to work as much.
+  // A server gets faster with use, as V8 compiles its code: both servers do the same number of writes.
   await ledger.multiply(count - DUE, SCALES.large);
   const { invoke, close } = startSweep(ledger, join(directory, 'cache'));
 
   return {
-    /** Makes a hundred due and measures the run that does them. */
+    /** Adds a hundred due uploads and measures the run that queues them. */
     async sweep(): Promise<Sweep> {
       const due = dueUploads();
       await ledger.add(due);
@@ -94,7 +94,7 @@ async function prepare(count: number) {
   };
 }
 
-/** Half has ended, half has its turn later: the index of what is due holds a hundred thousand, too. */
+/** Half are delivered, half are due later: so the index of due records holds a hundred thousand, too. */
 function samples(): Upload[] {
   const now = Date.now();
   return Array.from({ length: SAMPLES }, (_, index) => {
@@ -140,7 +140,7 @@ function startSweep({ service: planned, urls, credentials, references }: Ledger,
   return { invoke: () => runner.invoke('sweep', {}), close: () => runner.close() };
 }
 
-/** Proves that the run did the work, and puts it away, so that every run finds the same. */
+/** Checks that the run changed each due upload, then removes them, so that every run starts from the same ledger. */
 async function settle(ledger: Ledger, due: readonly Upload[]): Promise<void> {
   await inTurns(due, 10, async ({ id }) => {
     const after = await ledger.find(id);

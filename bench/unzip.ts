@@ -1,10 +1,10 @@
-/** Reads a zip file in memory: enough for what the packager writes, no encryption and no zip64. */
+/** Reads a zip file in memory, as the packager writes it: no encryption and no zip64. */
 import { inflateRawSync } from 'node:zlib';
 
 const END_OF_DIRECTORY = 0x06054b50;
 
 /**
- * The files of a zip by name. The directory at its end is what counts, as for every unzip program.
+ * The files of a zip by name, read from the directory at its end, as every unzip program does.
  * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT sections 4.3.7, 4.3.12 and 4.3.16
  */
 export function unzip(zip: Buffer): Map<string, Buffer> {

@@ -1,21 +1,21 @@
 /**
- * What one upload asks of AWS when nothing goes wrong, step by step, and what the service asks while nobody uploads.
- * The counts are pinned: tests/bench/usage.test.ts sends uploads through the functions and counts every request. What
- * no test on one machine can tell (how long things take on AWS) is an assumption with a name. Pure.
+ * The requests to AWS that one upload needs without a failure, step by step, and those of a month without uploads.
+ * tests/bench/usage.test.ts checks the counts: it sends uploads through the functions and counts every request. The
+ * times on AWS, which no test on one machine can measure, are named assumptions. Pure.
  */
 
 export type Step = {
   /** The function that runs. */
   run?: 'uploads' | 'deliver';
-  /** Requests by the names they have on the wire; for storage the method with its sub-resource. DELETE is free. */
+  /** Requests by their operation; for storage by method and sub-resource. DELETE is free. */
   calls: Record<string, number>;
-  /** Whole records written, small items written, and entries of indexes that came, went or changed. */
+  /** Whole records written, small items written, and index entries added, removed or changed. */
   records?: number;
   items?: number;
   entries?: number;
-  /** Requests to the queue that AWS makes in our name: the bucket's message, and the two that take it off. */
+  /** Requests to the queue that AWS makes for us: the bucket's message, and the two that receive and delete it. */
   queued?: number;
-  /** Lines that we log, those of metrics among them. */
+  /** Lines that the functions log, including those of metrics. */
   lines?: number;
 };
 
@@ -24,13 +24,13 @@ export const steps = {
     run: 'uploads',
     calls: { GetItem: 2, Query: 1, UpdateItem: 2, PutItem: 2 },
     records: 1,
-    // Of the key, and of two counters.
+    // The idempotency key and two counters.
     items: 3,
     entries: 3,
     lines: 2,
   },
   begin: { calls: { 'POST ?uploads': 1 } },
-  /** That it has arrived is told by its delivery. */
+  /** No function runs for it: the delivery records that the file has arrived. */
   put: { calls: { PUT: 1 }, queued: 1, lines: 2 },
   putPart: { calls: { 'PUT ?uploadId': 1 } },
   complete: {
@@ -51,9 +51,9 @@ export const steps = {
     queued: 2,
     lines: 4,
   },
-  /** A delivery that lasts says how far it is. */
+  /** A long delivery records its progress. */
   progress: { calls: { GetItem: 1, PutItem: 1 }, records: 1 },
-  /** The bucket's message about a file that `complete` has sent on its way already. */
+  /** The bucket's message about a file that `complete` has queued already. */
   echo: { run: 'deliver', calls: { GetItem: 1 }, queued: 2 },
 } as const satisfies Record<string, Step>;
 
@@ -76,7 +76,7 @@ export const assumptions = {
 
 export type Assumptions = typeof assumptions;
 
-/** The same in words. */
+/** What each assumption means. */
 export const meanings: Record<keyof Assumptions, string> = {
   create: 's: `create`, which looks at the work item in IPD once',
   complete: 's: `complete`, which lists the parts and joins them',
@@ -93,19 +93,19 @@ export const meanings: Record<keyof Assumptions, string> = {
 
 /** In bytes. */
 export const sizes = {
-  /** A record has about 1 KB, and more with long names: the second unit is counted always. */
+  /** A record has about 1 KB, and more with long names: two units are always counted. */
   recordUnits: 2,
-  /** What stays of an upload: its record, three small items, an entry of an index, with DynamoDB's 100 bytes for each. */
+  /** Kept of each upload: its record, three small items and an index entry, each with DynamoDB's 100 bytes. */
   kept: 2_500,
-  /** An answer of the API with its headers, and what a signed part URL adds to one. */
+  /** An answer of the API with its headers, and the bytes that a signed part URL adds. */
   answer: 1_500,
   partUrl: 700,
-  /** What the platform writes for an invocation, and a line of ours, with CloudWatch's 26 bytes for each. */
+  /** The log lines of the platform for an invocation, and a line of the functions, each with CloudWatch's 26 bytes. */
   invocationLog: 400,
   line: 400,
 };
 
-/** How often each step happens for a file of so many MiB, sent in so many parts (1: by a single request). */
+/** How often each step happens for a file of `mib` MiB, sent in `parts` parts (1: by a single request). */
 export function stepsOf(
   mib: number,
   { parts, assumed }: { parts: number; assumed: Assumptions },
@@ -117,19 +117,19 @@ export function stepsOf(
   return parts === 1 ? { ...both, put: 1 } : { ...both, begin: 1, putPart: parts, complete: 1, echo: 1 };
 }
 
-/** What a month holds while nobody uploads. */
+/** The counts of a month without uploads. */
 export const idle = {
   /** One a minute, 730 hours. */
   sweeps: 43_800,
-  /** The sweep reads eight shards, and the breaker; every tenth time it counts what is open, too. */
+  /** The sweep reads eight shards and the breaker; every tenth time it also counts the open uploads. */
   sweepReadUnits: 8 * 0.5 + 1 + (8 * 0.5) / 10,
-  /** What it did, and what it measured. */
+  /** One line about its work, one with its metrics. */
   sweepLines: 2,
-  /** Metrics that the sweep measures though nothing happens; those of uploads are billed in the hours that have some. */
+  /** Metrics that the sweep writes even without uploads; those of uploads are billed only in hours with uploads. */
   metrics: 3,
   alarmMetrics: 23,
   /**
-   * With a maximum concurrency, five pollers ask all the time, 20 s each:
+   * With a maximum concurrency, five pollers poll all the time, and each request takes 20 s:
    * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
    */
   receives: (5 * 730 * 3_600) / 20,

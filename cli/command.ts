@@ -1,6 +1,6 @@
 /**
- * What every command of this folder does alike: usage on request, exit codes, and an orderly end on
- * Ctrl-C or a polite kill.
+ * What every command of this folder shares: usage on request, exit codes, and an orderly end on SIGINT
+ * (Ctrl-C) or SIGTERM.
  */
 import { constants } from 'node:os';
 import { describeError } from './transfer.ts';
@@ -13,7 +13,7 @@ type Command<Options> = {
   run: (options: Options, signal: AbortSignal) => Promise<boolean>;
 };
 
-/** One Ctrl-C below npm arrives twice, from the terminal and from npm: only a later one means impatience. */
+/** Under npm one Ctrl-C arrives twice, from the terminal and from npm: only a later one ends the process at once. */
 const ECHO_MS = 1_000;
 
 /** Runs a command and resolves with its exit code: 0 well, 1 failed, 2 wrong usage, 128 and the signal's number when interrupted. */
@@ -34,7 +34,7 @@ export async function runCommand<Options>({ usage, read, run }: Command<Options>
   return interruption.exitCode() ?? (well ? 0 : 1);
 }
 
-/** Of an option that nobody knows, Node says more than helps. */
+/** Node's message for an unknown option is long: this one only names the option. */
 function describeMisuse(error: unknown): string {
   const words = describeError(error);
   const unknown = /^Unknown option '([^']+)'/.exec(words)?.[1];

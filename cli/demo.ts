@@ -22,7 +22,7 @@ Starts the embedded stack, uploads the files (a sample if none) and shows what I
 With --json (npm run -s demo -- --json) the only line is {"uploads":[…]}. Exit code 0 when all arrived unchanged.`;
 
 const SAMPLE = fileURLToPath(new URL('samples/需求说明.txt', import.meta.url));
-/** Everything is on this machine: what takes longer is stuck. */
+/** Everything runs on this machine: an upload that takes longer is stuck. */
 const PATIENCE_MS = 180_000;
 
 type Stack = Awaited<ReturnType<typeof startStack>>;

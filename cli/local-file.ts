@@ -1,6 +1,6 @@
 /**
- * A file on disk as something to upload: opened as a Blob that reads from the disk as it is sent,
- * with its name, size, content type and SHA-256. Never holds a whole file in memory.
+ * Opens a file on disk for an upload: a Blob that reads from the disk while it is sent, with its name,
+ * size, content type and SHA-256. Never holds a whole file in memory.
  */
 import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
@@ -25,7 +25,7 @@ const CONTENT_TYPES: Record<string, string> = {
   zip: 'application/zip',
 };
 
-/** Opens and hashes a file; throws an error of one readable line when there is no such file or nothing in it. */
+/** Opens and hashes a file; throws an error of one readable line when the file is missing or empty. */
 export async function openLocalFile(path: string) {
   const found = await stat(path).catch((error: unknown) => {
     throw isMissing(error)
@@ -37,7 +37,7 @@ export async function openLocalFile(path: string) {
   const file = await openAsBlob(path);
   const hash = createHash('sha256');
   for await (const chunk of file.stream()) hash.update(chunk);
-  // Some file systems hand out decomposed letters.
+  // Some file systems return names in decomposed form (NFD).
   const filename = basename(path).normalize('NFC');
   return { file, filename, contentType: guessContentType(path), sha256: hash.digest('hex') };
 }

@@ -1,6 +1,6 @@
 /**
- * What the commands know of an embedded stack that somebody runs: where it is, how to become a user of it,
- * and a work item to attach to, since the fake IPD takes any.
+ * What the commands need to use a running embedded stack: its addresses, a token for a user, and a work
+ * item to attach to (the fake IPD takes any).
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const HINT = 'run npm start in another terminal first, or give --api';
 const stackFile = z.object({ apiUrl: z.string(), tokenUrl: z.string() });
 const tokenAnswer = z.object({ access_token: z.string() });
 
-/** Where `npm start` keeps its data, and writes down what it has started. */
+/** The folder where `npm start` keeps its data and the addresses of what it has started. */
 export function localDirectory(): string {
   return process.env['LOCAL_DATA_DIRECTORY'] || join(import.meta.dirname, '..', '.local');
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run ops`: what an operator does by hand. Looks at uploads, has failed ones tried again, takes some back, erases a
+ * `npm run ops`: what an operator does by hand. Looks at uploads, has failed ones tried again, cancels some, erases a
  * person's data, empties the dead letters, measures IPD, and sends one file through a deployment. Never prints a secret.
  */
 import { runCommand } from './command.ts';
@@ -7,15 +7,15 @@ import { carryOut, readOrder } from './ops/orders.ts';
 
 const USAGE = `Usage: npm run ops -- COMMAND [options]
 
-  list                 uploads that something is still to be done for, failed ones whose file is kept included
-  show ID              everything that is known of one upload, with its history
-  redrive [ID…]        has failed uploads tried again; one that IPD may have is looked for first
-  cancel ID…           takes uploads back, with their files, as long as IPD cannot have them
-  erase --owner SUB    takes a person's data out of the table and out of storage
-  dead-letters         messages that could not be worked off; --redrive puts them back on the delivery queue
-  logs [FUNCTION…]     asks the log groups (uploads, uppy, attach, deliver, sweep, or api for the access log)
+  list                 uploads with work left, including failed ones whose file is kept
+  show ID              everything that is known about one upload, with its history
+  redrive [ID…]        tries failed uploads again; if IPD may have the file, IPD is checked first
+  cancel ID…           cancels uploads and removes their files, as long as IPD cannot have them
+  erase --owner SUB    removes a person's data from the table and from storage
+  dead-letters         messages that no delivery could process; --redrive puts them back on the delivery queue
+  logs [FUNCTION…]     queries the log groups (uploads, uppy, attach, deliver, sweep, or api for the access log)
   rotate-key ipd       stores a new key or password of IPD, and tells when the old one is not used any more
-  rotate-key signing   makes a new key for signing URLs; called again later, deletes the one before
+  rotate-key signing   makes a new key for signing URLs; called again later, it deletes the previous key
   probe                measures a real IPD tenant on a scratch work item and prints the settings that follow
   smoke                sends one small file through a deployment and waits until IPD has it
   protect              keeps the table from being deleted, once the first deploy is done
@@ -30,18 +30,18 @@ Which deployment:
 
 Which uploads (list, redrive):
   --state STATE        awaiting_upload, staged, delivering, waiting, unconfirmed, delivered, failed, expired, cancelled,
-                       or open for all that have not ended; several with commas (redrive takes failed ones anyway)
-  --owner SUB          (list) all of one person's, the \`sub\` of the token; also what is over for good
+                       or open for all that have not ended; several with commas (not for redrive: it takes failed ones)
+  --owner SUB          (list) all uploads of one person, the \`sub\` of the token; also those that have ended
   --code CODE          whose last error is this
   --project ID
   --older-than AGE     created longer ago than 30m, 2h, 3d; --younger-than AGE
   --limit N            100 if not given
-  --scan               reads the whole table, which DynamoDB bills: the only way to find what is over for good
+  --scan               reads the whole table, which DynamoDB bills: without --owner the only way to find ended uploads
 
 redrive
   --reason WORDS       why; it is kept in the record with who did it (--by NAME, the name of the login if not given)
   --dry-run            only says what would happen
-  --all                when nothing else says which
+  --all                takes all failed uploads; needed when no other option chooses
 
 cancel
   --reason WORDS       why; it is kept in the record with who did it (--by NAME)
@@ -59,9 +59,9 @@ logs (needs --stage and the AWS command line interface)
   --since AGE          3h if not given
 
 rotate-key (needs --stage and the AWS command line interface)
-  --from FILE          (ipd) the new secret in JSON, standard input if not given; what it does not name stays as it is
+  --from FILE          (ipd) the new secret in JSON, standard input if not given; other fields keep their value
   --project ID --issue ID   (ipd) lists this work item with it first, and stores it only when IPD answers
-  --check              (ipd) only tells whether every function has it
+  --check              (ipd) only tells whether every function has the new one
 
 probe and smoke
   --project ID --issue ID   the work item; what is attached to it can only be removed by hand in IPD
@@ -70,9 +70,9 @@ probe and smoke
 probe: IPD's settings and credentials are those of the deployment, or IPD_* of the environment
   --yes                really attaches up to about 80 files
   --sizes BYTES,…      11000000,13000000,49000000,51000000 if not given
-  --refine STEPS       halves the gap between what was taken and what was refused so many times (0)
-  --rate-seconds N     how long to send as fast as it goes (10); --slow-seconds N  how long a body trickles (60)
-  --quiet-seconds N    the rest before anything that is counted by time (5)
+  --refine STEPS       halves the gap between the sizes taken and refused this many times (0)
+  --rate-seconds N     how long to send at full speed (10); --slow-seconds N  how long the slow body takes (60)
+  --quiet-seconds N    the pause before the parallel, rate and size measurements (5)
   --fill               also attaches until the work item is full: 101 files or 55 MB
 
 smoke

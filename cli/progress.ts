@@ -46,7 +46,7 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
     else report(progress);
   }
 
-  /** Takes what the server says of the upload, for bars that stand still. */
+  /** Takes the upload from the server; while it waits, a note stands in place of the bar. */
   function change(upload: Upload): void {
     const before = note;
     note = describeWait(upload);

@@ -1,6 +1,6 @@
 /**
- * What `upload` and `demo` share: send one file with its progress shown, go on where a run that died has
- * stopped, clean up when interrupted, and say in one line what went wrong.
+ * What `upload` and `demo` share: send one file and show its progress, continue a run that died, cancel when
+ * interrupted, and describe an error in one line.
  */
 import { UploadError } from '../client/client.ts';
 import type { Client, NewUpload, Upload } from '../client/client.ts';
@@ -15,7 +15,7 @@ type TransferRequest = {
   projectId: string;
   issueId: string;
   contentType?: string | undefined;
-  /** Attaches the file also when that was done before. */
+  /** Attaches the file once more if an earlier run has attached it. */
   again?: boolean;
   progress: ProgressDisplay;
   signal: AbortSignal;
@@ -66,13 +66,13 @@ export async function sendFile({
       idempotencyKey,
       signal,
       onProgress: (moved) => {
-        // Nothing moves when all was done before.
+        // An earlier run has delivered the file: no bytes move.
         if (created?.status === 'delivered') return;
         if (moved.leg === 'staging') {
           stagedMs = elapsed();
           progress.advance(moved);
         } else if (current?.status === 'delivered') progress.advance(moved);
-        // What was sent is not yet what IPD has taken: that may still fail.
+        // IPD may still refuse the bytes that were sent, so the bar is full only once the upload is delivered.
         else if (current?.status !== 'failed') {
           progress.advance({ ...moved, bytes: Math.max(Math.min(moved.bytes, moved.total - 1), 0) });
         }
@@ -96,8 +96,8 @@ export async function sendFile({
 }
 
 /**
- * The upload that repeats the file: of one that is delivered the key of the next one follows, so the same
- * command finds what a run that died has begun.
+ * The upload that attaches the file once more. Its key follows from the delivered upload before it, so the
+ * same command finds an upload that a run began before it died.
  */
 async function findLast(
   client: Client,
@@ -113,7 +113,7 @@ async function findLast(
   }
 }
 
-/** Adds what only we know: how large the file is, and that nothing is lost. */
+/** Adds the file's size, or that the same command continues the upload. */
 function explain(error: unknown, { size, created }: { size: number; created: Upload | undefined }): unknown {
   if (!(error instanceof UploadError)) return error;
   const words = describeError(error);
@@ -136,7 +136,7 @@ export function describeError(error: unknown): string {
     ? error.errors.map(({ pointer, detail }) => `${pointer.replace(/^\//, '')} ${detail}`)
     : [];
   const { message: cause } = firstCause(error);
-  // The places at fault say it better than the sentence that only points to them.
+  // The places at fault say more than the sentence that points to them.
   const words =
     places.length > 0 ? places : [error.message, ...(error.message.includes(cause) ? [] : [cause])];
   return `${words.join('; ')}${isRefusal ? ` (${error.code})` : ''}`.replaceAll(/\s+/g, ' ');

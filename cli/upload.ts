@@ -27,7 +27,7 @@ A run that died is continued by the same command: what storage has is not sent a
 
 Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 interrupted (what was under way is cancelled).`;
 
-/** Fails fast where a phone would be patient: somebody is watching. */
+/** Fails sooner than an app on a phone would, since a user waits at the terminal. */
 const PACE = { attempts: 4 };
 
 type Given = Exclude<ReturnType<typeof readArguments>, 'help'>;
@@ -94,7 +94,7 @@ function readArguments() {
   return { ...common, api, token, projectId: project, issueId: issue };
 }
 
-/** What is not given comes from the stack of npm start, where any work item will do. */
+/** Takes missing options from the stack of npm start, where any work item will do. */
 async function completed(options: Given) {
   const { api, token, projectId = ANY_WORK_ITEM.projectId, issueId = ANY_WORK_ITEM.issueId } = options;
   const about = { ...options, projectId, issueId };

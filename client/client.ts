@@ -1,6 +1,6 @@
 /**
  * The client of the upload API for browsers, React Native and Node: create, send to storage, follow
- * until IPD has the file. It needs fetch and no package, and keeps nothing: after a restart the same
+ * until IPD has the file. It needs fetch and no package, and keeps no state: after a restart the same
  * `upload` call, or `resume` with what `list` shows, goes on where the earlier run stopped.
  */
 import { apiError, networkError, parseJson, retryAfterMs, unexpectedAnswer, UploadError } from './errors.ts';
@@ -54,7 +54,7 @@ export type ListFilter = {
   issueId?: string | undefined;
   /** Of one page: 1 to 100, 20 if not given. */
   limit?: number | undefined;
-  /** The page before's `nextCursor`. */
+  /** The `nextCursor` of the page before. */
   cursor?: string | undefined;
 };
 
@@ -108,7 +108,7 @@ export function createClient(options: ClientOptions) {
     await call({ method: 'DELETE', path: pathOf(id), signal });
   }
 
-  /** One page of one's own uploads, newest first: what to `resume` or `follow`, also after a reinstall. */
+  /** One page of the user's own uploads, newest first, to `resume` or `follow`, also after a reinstall. */
   async function list(filter: ListFilter = {}, signal?: AbortSignal): Promise<UploadPage> {
     const query = Object.entries(filter).flatMap(([name, value]) =>
       value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
@@ -169,7 +169,7 @@ export function createClient(options: ClientOptions) {
         complete: () => complete(id, signal),
       });
       await work.catch((error: unknown) => {
-        // The file has arrived meanwhile, or is not wanted any more: the server knows what became of it.
+        // The file has arrived meanwhile, or the upload has ended: `follow` reads its state from the server.
         if (!(error instanceof UploadError && error.code === 'upload_state_conflict')) throw error;
       });
     }

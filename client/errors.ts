@@ -1,5 +1,5 @@
 /**
- * The one error that callers meet, and its three sources: problem documents of our functions, the
+ * The one error class that callers get, and its three sources: problem documents of our functions, the
  * API gateway's `{message}`, and the XML of storage. What storage says is explained at
  * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
@@ -41,7 +41,7 @@ export class UploadError extends Error {
   }
 }
 
-/** What any of the three answers with. */
+/** An answer of any of the three sources. */
 export type Answer = { status: number; text: string; retryAfter: string | null };
 
 const GATEWAY_CODES: Record<number, string> = {
@@ -118,7 +118,7 @@ export function networkError(target: string, cause: unknown): UploadError {
   );
 }
 
-/** An answer of the right status that is not what this API says. */
+/** An answer with a success status that does not have the form of this API. */
 export function unexpectedAnswer(detail = 'The answer is not that of an upload API'): UploadError {
   return new UploadError({ code: 'unexpected_answer', status: 0, retryable: false, detail });
 }

@@ -1,6 +1,6 @@
 /**
- * Idempotency keys: the one that a file gives itself, which is the same after a restart, and one that is
- * like no other. Cheap, and without crypto: pages without TLS and React Native have none.
+ * Idempotency keys: one that is derived from the file and is the same after a restart, and a random one.
+ * Cheap, and without `crypto`: pages without TLS and React Native have none.
  */
 import type { NewUpload } from './types.ts';
 
@@ -8,8 +8,8 @@ import type { NewUpload } from './types.ts';
 const LANES = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f];
 
 /**
- * The same key for the same file and work item. Undefined when nothing tells the content: two recordings
- * of one name and size must never be taken for the same.
+ * The same key for the same file and work item. Undefined without a hash and a time of change: two
+ * recordings of one name and size must never get the same key.
  */
 export function fingerprint(about: NewUpload, lastModified?: number): string | undefined {
   const { projectId, issueId, filename, size, contentType, sha256 } = about;
@@ -23,7 +23,7 @@ export function randomKey(): string {
   return Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join('');
 }
 
-// Not cryptographic, and needs not be: keys are kept by user, so a collision could only be with oneself.
+// Need not be cryptographic: the server keeps keys per user, so only files of the same user could collide.
 function hash(text: string, lane: number): number {
   let state = lane;
   for (let at = 0; at < text.length; at += 1) {

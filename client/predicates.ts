@@ -1,6 +1,6 @@
 /**
- * What the client has to know of an answer before it relies on it. Checks only that: an answer may
- * say more than this client knows.
+ * Checks an answer before the client relies on it. Checks only members that the client needs: an answer
+ * may have more.
  */
 import type { Limits, Upload, UploadPage } from './types.ts';
 
@@ -11,7 +11,7 @@ export function isFinal(upload: Upload): boolean {
   return FINAL.has(upload.status);
 }
 
-/** Tells an upload from whatever else may answer with 200, such as a captive portal. */
+/** Tells an upload from other answers with status 200, such as a captive portal's page. */
 export function isUpload(value: unknown): value is Upload {
   return (
     isObject(value) &&

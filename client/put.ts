@@ -1,7 +1,7 @@
 /**
  * Sends a file, or a part of one, to storage and counts the bytes. Browsers and React Native count by
  * XMLHttpRequest, since their fetch shows no upload progress; Node streams through fetch, which keeps a
- * given Content-Length (storage refuses chunked bodies). Interprets nothing that storage answers.
+ * given Content-Length (storage refuses chunked bodies). Does not interpret storage's answers.
  */
 import { networkError, UploadError } from './errors.ts';
 import type { Answer } from './errors.ts';
@@ -29,16 +29,16 @@ type Xhr = Target & {
 };
 declare const XMLHttpRequest: (new () => Xhr) | undefined;
 
-/** The platform sets these itself; a browser refuses to have them set. */
+/** The platform sets these headers itself; a browser does not let a page set them. */
 const PLATFORM_HEADERS = new Set(['host', 'content-length']);
 
-/** Sends the file once and resolves with whatever storage answers; rejects with `network` or `file_unreadable`. */
+/** Sends the file once; resolves with storage's answer, or refusal; rejects with `network` or `file_unreadable`. */
 export async function putFile(request: PutRequest, fetch: typeof globalThis.fetch): Promise<Answer> {
   const headers = Object.entries(request.headers).filter(
     ([name]) => !PLATFORM_HEADERS.has(name.toLowerCase()),
   );
   let open = true;
-  // What was read ahead still passes by after the request has ended.
+  // Chunks that were read ahead may still arrive here after the request has ended.
   const onBytes = (bytes: number) => {
     if (open) request.onBytes(bytes);
   };

@@ -16,7 +16,7 @@ export type Pace = {
 
 export const DEFAULT_PACE: Pace = { attempts: 8, firstDelayMs: 500, longestDelayMs: 20_000, pollMs: 2_000 };
 
-/** The wait before the next attempt: what the server asked for, else doubled each time with half of it left to chance. */
+/** The wait before the next attempt: what the server asked for, else a doubling delay, half of which is random. */
 export function backoffMs(
   { attempt, retryAfterMs, pace }: { attempt: number; retryAfterMs?: number | undefined; pace: Pace },
   dice: () => number = Math.random,

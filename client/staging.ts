@@ -24,7 +24,7 @@ type Work = {
 
 type Requests = Map<number, PartRequest>;
 
-/** Resolves when storage has the whole file; rejects with what the first part, or the completion, failed of. */
+/** Resolves when storage has the whole file; rejects with the error of the first failed part, or of the completion. */
 export async function stage(upload: Upload, work: Work): Promise<void> {
   const { file, pace, signal } = work;
   let parts = missingParts(upload, file);
@@ -53,7 +53,7 @@ async function sendParts(parts: PartRequest[], work: Work): Promise<void> {
   let renewal: Promise<Requests> | undefined;
   let stored = parts.reduce((bytes, { length }) => bytes - length, file.size);
 
-  /** However many parts meet an expired URL, the API is asked once. */
+  /** Asks the API for fresh URLs once, even when several parts meet an expired URL. */
   function renew(): Promise<Requests> {
     renewal ??= work
       .sign(signal)

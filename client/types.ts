@@ -11,8 +11,8 @@ export type Upload = {
   id: string;
   /**
    * Where the upload stands; `delivered`, `failed`, `expired` and `cancelled` are final. `waiting` is between
-   * two attempts, `unconfirmed` means that IPD may have the file and is looked at. The list is open: take an
-   * unknown status as not final.
+   * two attempts, `unconfirmed` means that IPD may have the file and the bridge checks IPD. The list is open:
+   * take an unknown status as not final.
    */
   status:
     | 'awaiting_upload'
@@ -34,7 +34,7 @@ export type Upload = {
   issueId: string;
   /**
    * A bare name of 1 to 200 characters without a path, control characters or U+FFFD. It is kept in composed
-   * form (NFC), and counted so; what turns text around, ends a line or has no width becomes a space.
+   * form (NFC), and counted so; characters that reverse text, end a line or have no width become a space.
    */
   filename: string;
   /** A media type such as image/png. */
@@ -53,7 +53,7 @@ export type Upload = {
     attempts: number;
     /** Of the present attempt; written every few seconds. */
     bytesSent: number;
-    /** When it is tried or looked at again, while the status is `waiting` or `unconfirmed`. */
+    /** When the bridge sends the file or checks IPD again, while the status is `waiting` or `unconfirmed`. */
     nextAttemptAt?: string;
   };
   /** What IPD has; null until the upload is delivered. */
@@ -63,7 +63,7 @@ export type Upload = {
     /** Why there is no id. */
     reason?: string;
   } | null;
-  /** Why the upload failed or what the last attempt met with; null when there is nothing to say. */
+  /** Why the upload failed, or the error of its last attempt; null when there is none. */
   error: {
     /** The list is open. */
     code:
@@ -96,8 +96,8 @@ export type Upload = {
     /** What IPD or storage said. */
     detail?: string;
     /**
-     * Whether `POST /v1/uploads/{id}/retry` makes sense; not for a file that is gone or is not the declared
-     * one. Then the same key begins a new upload.
+     * Whether `POST /v1/uploads/{id}/retry` can help. It cannot when the file is gone or is not the declared
+     * one: then the same key begins a new upload.
      */
     retryable: boolean;
     at: string;
@@ -163,11 +163,11 @@ export type NewUpload = {
   issueId: string;
   /**
    * A bare name of 1 to 200 characters without a path, control characters or U+FFFD. It is kept in composed
-   * form (NFC), and counted so; what turns text around, ends a line or has no width becomes a space.
+   * form (NFC), and counted so; characters that reverse text, end a line or have no width become a space.
    */
   filename: string;
   /**
-   * What the file is put into storage with, parameters included; IPD is told the type without them. Not
+   * The media type of the file in storage, parameters included; IPD gets the type without them. Not
    * `multipart/*` or `message/*`, which IPD could read as several files: send `application/octet-stream` for
    * these.
    */
@@ -193,8 +193,8 @@ export type UploadPage = {
 /** What to know before data is spent. */
 export type Limits = {
   /**
-   * The largest file. Its delivery to IPD has five minutes: one of 50 MiB needs a way from the bridge to IPD
-   * that carries 200 kB/s, or it is tried again until the retry window ends.
+   * The largest file. A delivery to IPD may take five minutes: a file of 50 MiB needs 200 kB/s from the
+   * bridge to IPD, or it is tried again until the retry window ends.
    */
   maxFileBytes: number;
   /** The usual length of a part; a very large file has longer ones. */
@@ -208,8 +208,8 @@ export type Limits = {
   /** How many unfinished uploads a user may have. */
   maxOpenUploads: number;
   /**
-   * How many uploads a user may begin in a minute, refused ones among them; and how many calls may lead on to
-   * IPD, which are uploads, openings of an Uppy session and retries.
+   * How many uploads a user may begin in a minute, refused ones included; and how many calls a user may make
+   * that lead on to IPD: uploads, openings of an Uppy session and retries.
    */
   uploadsPerMinute: number;
   /** Whether files go on to IPD at the moment; uploads are taken all the same. */
@@ -256,9 +256,9 @@ export type Problem = {
     | (string & {});
   /** Whether the same call may succeed later. */
   retryable: boolean;
-  /** Under which the logs have more. */
+  /** The logs have more under this id. */
   traceId: string;
-  /** Every place at fault; of a body that is wrong in very many, the first hundred. */
+  /** Every place at fault, but no more than the first hundred. */
   errors?: {
     /**
      * A JSON pointer into the body; or `header:`, `path:`, `query:`, `form:` or `part:` and a name; or

@@ -1,12 +1,12 @@
 /**
- * serverless.yml names this plugin. Before anything is packaged or deployed it looks at the settings, and ends the command
- * with one line for each that is wrong: already as it is loaded, since the schema of serverless itself, which knows of
- * no setting, would complain first. Before a removal it says what has to go first.
+ * serverless.yml names this plugin. Before a package or a deploy it checks the settings and ends the command with one
+ * line for each wrong one. It does so when serverless loads it: later, serverless would check its own schema first,
+ * whose messages name no setting. Before a removal it names the access keys that an operator must delete first.
  */
 import type { AwsConfig } from './removal.ts';
 import { findProblems } from './settings.ts';
 
-/** The little of it that is needed here: https://github.com/oss-serverless/osls */
+/** The part of serverless that the plugin uses: https://github.com/oss-serverless/osls */
 interface Serverless {
   processedInput: { commands: string[] };
   getProvider: (name: 'aws') => {
@@ -34,7 +34,7 @@ export default function BridgePlugin(serverless: Serverless) {
   return {
     hooks: {
       'before:remove:remove': async (): Promise<void> => {
-        // The SDK is for this command alone.
+        // Only this command needs the SDK.
         const { findHindrance } = await import('./removal.ts');
         const hindrance = await findHindrance(
           provider.naming.getStackName(),

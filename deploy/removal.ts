@@ -1,6 +1,6 @@
 /**
- * What stands in the way of a stack's removal: CloudFormation cannot delete a user with an access key that it has not
- * made, and would find that out last, with all functions gone. Only looks; deletes nothing.
+ * Finds what would stop a stack's removal. CloudFormation cannot delete a user who has an access key that it has not
+ * made, and would fail only at the end, after it has deleted all functions. Only reads; deletes nothing.
  */
 import { CloudFormationClient, DescribeStackResourceCommand } from '@aws-sdk/client-cloudformation';
 import { IAMClient, ListAccessKeysCommand } from '@aws-sdk/client-iam';
@@ -9,7 +9,7 @@ import type { IAMClientConfig } from '@aws-sdk/client-iam';
 /** How serverless reaches AWS. */
 export type AwsConfig = Pick<IAMClientConfig, 'region' | 'credentials'>;
 
-/** Undefined where nothing does, or where it cannot be seen: then the removal tells by itself. */
+/** Undefined when nothing stops the removal, or when that cannot be read: then the removal itself reports it. */
 export async function findHindrance(stack: string, config: AwsConfig): Promise<string | undefined> {
   const user = await findSigningUser(stack, config).catch(() => undefined);
   if (user === undefined) return undefined;

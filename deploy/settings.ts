@@ -1,13 +1,13 @@
 /**
- * Everything that an operator may set, checked before a deploy and at `npm start`: the functions' own schema with what
- * only the template needs, and names that are probably misspelt. Pure.
+ * All settings of an operator, checked before a deploy and at `npm start`: the schema of the functions, the settings
+ * that only the template needs, and names that are probably misspelt. Pure.
  */
 import * as z from 'zod';
-import { findTooShort } from '../lib/expiry.ts';
-import { count, findMisplaced, functionSettings, givenOf, problemsOf } from '../lib/settings.ts';
-import type { Environment } from '../lib/settings.ts';
+import { findTooShort } from '../lib/runtime/retention.ts';
+import { count, findMisplaced, functionSettings, givenOf, problemsOf } from '../lib/runtime/settings.ts';
+import type { Environment } from '../lib/runtime/settings.ts';
 
-/** A deploy of a stage to a region; or the embedded stack, which brings what it is not given and has `others` of its own. */
+/** A deploy of a stage to a region; or the embedded stack, which fills in missing settings and adds `others`. */
 export type Place =
   { kind: 'deploy'; stage: string; region: string } | { kind: 'local'; others: readonly string[] };
 
@@ -47,7 +47,7 @@ const templateSettings = {
       'must be the ARN of a standard topic, for example arn:aws:sns:eu-central-1:123456789012:alarms',
     )
     .optional(),
-  /** Of docs/operations.md, as the operators can open it. */
+  /** Where the operators can open docs/operations.md. */
   RUNBOOK_URL: z
     .url('must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md')
     .regex(
@@ -57,10 +57,10 @@ const templateSettings = {
     .optional(),
 };
 
-/** By the name of the variable, as in the README's table. */
+/** By the name of the variable. meanings.ts says what each is for; docs/settings.md is the page for operators. */
 export const deploySettings = z.object({ ...functionSettings, ...templateSettings });
 
-/** serverless takes an empty value for one; only the functions take it for none. */
+/** serverless uses an empty value as it is; only the functions treat it as missing. */
 const NEVER_EMPTY = [
   ...Object.keys(templateSettings).filter((name) => !['ISSUER_URL', 'ALARM_TOPIC_ARN'].includes(name)),
   'PARTS_EXPIRE_DAYS',
@@ -68,7 +68,7 @@ const NEVER_EMPTY = [
   'IPD_CREDENTIALS',
 ];
 
-/** Everything that is wrong, one sentence each: the name, what is wrong, and a value that is right. Never a given value. */
+/** One sentence for each problem: the name, the fault, and a valid value. Never contains a given value. */
 export function findProblems(env: Environment, place: Place): string[] {
   const given = { ...(place.kind === 'local' && { IPD_PROJECTS: '*' }), ...givenOf(env) };
   const parsed = deploySettings.safeParse(given);
@@ -87,7 +87,7 @@ export function findProblems(env: Environment, place: Place): string[] {
   ];
 }
 
-/** What is right by itself, but not for this stage in this region. */
+/** Settings that are valid alone, but not for this stage in this region. */
 function findUndeployable(
   given: Environment,
   { stage, region }: { stage: string; region: string },
@@ -106,7 +106,7 @@ function findUndeployable(
   for (const [name, word] of Object.entries(SECRETS)) {
     const [, secret] = /^(?:secretsmanager:(?:arn:.*:secret:)?|ssm:\/)(.*)$/s.exec(given[name] ?? '') ?? [];
     const folder = `ipd-attachment-bridge/${stage}/`;
-    // The roles of a stage may read what begins so, and nothing else.
+    // The roles of a stage may only read secrets whose names begin like this.
     if (secret !== undefined && !secret.startsWith(folder + word)) {
       problems.push(
         `${name}: the name must begin with ${folder}${word}, for example secretsmanager:${folder}${word}`,
@@ -116,7 +116,7 @@ function findUndeployable(
   return problems;
 }
 
-/** Names that are none of ours, but look like one. */
+/** Names that are no setting, but look like one. */
 function findMisspelt(names: string[], ours: string[]): string[] {
   return names.flatMap((name) => {
     if (ours.includes(name)) return [];
@@ -128,7 +128,7 @@ function findMisspelt(names: string[], ours: string[]): string[] {
   });
 }
 
-/** A few letters apart, or cut short, or with words too many. */
+/** True when the names differ in a few letters, or when one is the other with words added. */
 function isLike(name: string, ours: string): boolean {
   const [short, long] = name.length < ours.length ? [name, ours] : [ours, name];
   if (short.includes('_') && long.startsWith(`${short}_`)) return true;
@@ -136,7 +136,7 @@ function isLike(name: string, ours: string): boolean {
   return long.length - short.length <= few && distance(name, ours) <= few;
 }
 
-/** How many letters to put in, take out or change: https://en.wikipedia.org/wiki/Levenshtein_distance */
+/** How many letters to insert, delete or replace: https://en.wikipedia.org/wiki/Levenshtein_distance */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (const letter of one.split('')) {
@@ -150,7 +150,7 @@ function distance(one: string, other: string): number {
   return row.at(-1) ?? 0;
 }
 
-/** An issuer's URL has no query and no fragment (OpenID Connect Discovery 1.0, section 3), and is not its document's. */
+/** An issuer's URL has no query and no fragment (OpenID Connect Discovery 1.0, section 3). It is not the document's. */
 function isIssuer(text: string): boolean {
   const url = URL.parse(text);
   return (
@@ -161,7 +161,7 @@ function isIssuer(text: string): boolean {
   );
 }
 
-/** Letter for letter what a browser sends: in small letters, without the port that goes without saying. */
+/** Exactly what a browser sends: in small letters, without the default port. */
 function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.parse(text)?.origin === text;
 }

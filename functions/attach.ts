@@ -10,19 +10,19 @@ import {
   json,
   pathParameter,
   readBytes,
-} from '../lib/http.ts';
-import type { HttpEvent, HttpResult } from '../lib/http.ts';
-import { attachRequest } from '../lib/requests.ts';
-import { toIpdAnswer } from '../lib/resource.ts';
-// Every call stores and queues: the SDK for that is loaded at the start, not within the first call.
-import '../lib/sdk/s3.ts';
-import '../lib/sdk/sqs.ts';
-import { services } from '../lib/services.ts';
-import { readUploadForm } from '../lib/upload-form.ts';
+} from '../lib/http/gateway.ts';
+import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
+import { attachRequest } from '../lib/http/schemas.ts';
+import { toIpdAnswer } from '../lib/http/resource.ts';
+import { loadAhead, services } from '../lib/services.ts';
+import { readUploadForm } from '../lib/http/upload-form.ts';
 
-/** The gateway gives up after 30 s; until then the caller may have an answer. */
+/** The gateway gives up after 30 s, so the caller gets an answer before that. */
 const WAIT_MS = 25_000;
 const MARGIN_MS = 3_000;
+
+// Every call stores and queues: the SDK for that is loaded at the start, not within the first call.
+await loadAhead('storage', 'queue');
 
 export const handler = middy<HttpEvent, HttpResult>()
   .use(bindIds())

@@ -1,10 +1,10 @@
 /** Every minute: does what is due. */
 import middy from '@middy/core';
 import type { Context, ScheduledEvent } from 'aws-lambda';
+import { bindCall } from '../lib/runtime/telemetry.ts';
 import { services } from '../lib/services.ts';
-import { bindCall } from '../lib/telemetry.ts';
 
-/** Time to finish what was begun when the work has to stop. */
+/** Time to finish the work under way when the signal aborts. */
 const MARGIN_MS = 10_000;
 
 export const handler = middy<ScheduledEvent, unknown>().handler(

@@ -1,4 +1,4 @@
-/** The HTTP API of uploads: create, look, list, re-sign, complete, cancel, retry, limits. */
+/** The HTTP API of uploads: create, read, list, re-sign, complete, cancel, retry, limits. */
 import middy from '@middy/core';
 import {
   answerProblems,
@@ -11,10 +11,10 @@ import {
   readBody,
   readQuery,
   routed,
-} from '../lib/http.ts';
-import type { HttpEvent, HttpResult } from '../lib/http.ts';
-import { newUpload, toCursor, uploadsQuery } from '../lib/requests.ts';
-import { etagOf, pollAfterSeconds, toResource } from '../lib/resource.ts';
+} from '../lib/http/gateway.ts';
+import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
+import { newUpload, toCursor, uploadsQuery } from '../lib/http/schemas.ts';
+import { etagOf, pollAfterSeconds, toResource } from '../lib/http/resource.ts';
 import { services } from '../lib/services.ts';
 
 export const handler = middy<HttpEvent, HttpResult>()
@@ -82,7 +82,7 @@ async function retry(event: HttpEvent): Promise<HttpResult> {
 
 async function limits(event: HttpEvent): Promise<HttpResult> {
   const { intake, config } = services();
-  // They are the same for every user, and for nobody else.
+  // The limits are the same for all users, but only a valid caller gets them.
   callerOf(event, config);
   return json(200, await intake.limits());
 }

@@ -1,5 +1,6 @@
 /**
- * What Uppy's AwsS3 plugin asks a Companion for, behind a ticket in the path; and the session that gives the ticket.
+ * The routes of a Companion that Uppy's AwsS3 plugin calls, behind a ticket in the path; and the session that gives
+ * the ticket.
  * https://github.com/transloadit/uppy/blob/main/packages/@uppy/companion/src/server/controllers/s3.js
  */
 import middy from '@middy/core';
@@ -14,9 +15,9 @@ import {
   readBody,
   readQuery,
   routed,
-} from '../lib/http.ts';
-import type { HttpEvent, HttpResult } from '../lib/http.ts';
-import { keyQuery, namedParts, newSession, partPath, uppyBody, uppyQuery } from '../lib/requests.ts';
+} from '../lib/http/gateway.ts';
+import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
+import { keyQuery, namedParts, newSession, partPath, uppyBody, uppyQuery } from '../lib/http/schemas.ts';
 import { services } from '../lib/services.ts';
 
 const BASE = '/v1/uppy/{ticket}/s3';

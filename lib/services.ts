@@ -4,42 +4,49 @@
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { createArrivals } from './arrival.ts';
-import { createAttach } from './attach.ts';
-import { createBreaker } from './breaker.ts';
-import { systemClock } from './clock.ts';
-import type { Clock } from './clock.ts';
-import { createClosing } from './closing.ts';
-import { readConfig, readCredentials, readSigningCredentials } from './config.ts';
-import type { Config } from './config.ts';
-import { createDelivery } from './delivery.ts';
-import { createIntake } from './intake.ts';
+import { createArrivals } from './uploads/stage.ts';
+import { createAttach } from './uploads/attach.ts';
+import { createBreaker } from './pacing/breaker.ts';
+import { systemClock } from './runtime/clock.ts';
+import type { Clock } from './runtime/clock.ts';
+import { createClosing } from './uploads/clean-up.ts';
+import { readConfig, readCredentials, readSigningCredentials } from './runtime/config.ts';
+import type { Config } from './runtime/config.ts';
+import { createDelivery } from './delivery/deliver.ts';
+import { createIntake } from './uploads/create.ts';
 import { createIpdClient } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
 import { send as sendOverWire } from './ipd/wire.ts';
 import type { Send } from './ipd/wire.ts';
-import { createJournal } from './journal.ts';
-import { createLedger } from './ledger.ts';
-import { createMultipart } from './multipart.ts';
-import { createNotices } from './notices.ts';
-import { createPreflight } from './preflight.ts';
-import { createQueue } from './queue.ts';
-import { createQuota } from './quota.ts';
-import { createReconciliation } from './reconciliation.ts';
-import { createScanGate } from './scan-gate.ts';
-import type { S3 } from './sdk/s3.ts';
-import type { Sns } from './sdk/sns.ts';
-import type { Sqs } from './sdk/sqs.ts';
-import { createSending } from './sending.ts';
-import type { CredentialsSource } from './settings.ts';
-import { createSigning } from './signing.ts';
-import type { Signer } from './sigv4.ts';
-import { createStaging } from './staging.ts';
-import { createSweep } from './sweep.ts';
-import { createTelemetry } from './telemetry.ts';
-import type { Telemetry } from './telemetry.ts';
-import { createUploads } from './uploads.ts';
-import { createUppy } from './uppy.ts';
+import { createJournal } from './ledger/journal.ts';
+import { createAttachments } from './ledger/attachments.ts';
+import { createCounters } from './ledger/counters.ts';
+import { createIdempotencyKeys } from './ledger/idempotency-keys.ts';
+import { createSharedState } from './ledger/shared-state.ts';
+import { createTable } from './ledger/table.ts';
+import { createTickets } from './ledger/tickets.ts';
+import { createLedger } from './ledger/uploads.ts';
+import { createWorkItems } from './ledger/work-items.ts';
+import { createMultipart } from './storage/multipart.ts';
+import { createNotices } from './messaging/notices.ts';
+import { createPreflight } from './uploads/preflight.ts';
+import { createQueue } from './messaging/queue.ts';
+import { createQuota } from './pacing/quota.ts';
+import { createReconciliation } from './delivery/reconcile.ts';
+import { createScanGate } from './delivery/scan-gate.ts';
+import type { S3 } from './storage/s3.ts';
+import type { Sns } from './messaging/sns.ts';
+import type { Sqs } from './messaging/sqs.ts';
+import { createSending } from './delivery/send.ts';
+import type { CredentialsSource } from './runtime/settings.ts';
+import { createSigning } from './storage/presigning.ts';
+import type { Signer } from './storage/presigning.ts';
+import { createStaging } from './storage/staged-files.ts';
+import { createSweep } from './delivery/sweep.ts';
+import { createTelemetry } from './runtime/telemetry.ts';
+import type { Telemetry } from './runtime/telemetry.ts';
+import { createUploads } from './uploads/manage.ts';
+import { createUppy } from './uploads/uppy.ts';
 
 export type Services = ReturnType<typeof buildServices>;
 
@@ -62,18 +69,20 @@ export type Surroundings = {
   sns: () => Promise<Sns>;
 };
 
-/** Services of their own for a given configuration; whatever is not given is the real thing. */
+/** Services of their own for a given configuration; what is not given is the real thing. */
 export function buildServices(config: Config, given: Partial<Surroundings> = {}) {
   const clock = given.clock ?? systemClock;
   const telemetry = given.telemetry ?? createTelemetry();
   const { policy } = config;
-  const ledger = createLedger({
-    client: given.documents ?? createDocuments(),
-    table: config.table,
-    retentionMs: config.recordRetentionMs,
-    clock,
-    onWritten: createJournal(telemetry),
-  });
+  const retentionMs = config.recordRetentionMs;
+  const table = createTable({ client: given.documents ?? createDocuments(), table: config.table, clock });
+  const ledger = createLedger({ table, clock, retentionMs, onWritten: createJournal(telemetry) });
+  const attachments = createAttachments({ table, clock, retentionMs });
+  const workItems = createWorkItems({ table, clock, retentionMs, find: ledger.find });
+  const idempotencyKeys = createIdempotencyKeys({ table, clock, retentionMs });
+  const tickets = createTickets({ table, clock });
+  const counters = createCounters({ table, clock });
+  const sharedState = createSharedState({ table });
   const storage = { s3: given.s3 ?? once(loadS3), bucket: config.bucket };
   const staging = createStaging({ ...storage, clock });
   const multipart = createMultipart(storage);
@@ -104,36 +113,122 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     return { keys, region, endpoint };
   }
 
-  const adapters = { ledger, staging, multipart, signing, notices, queue, clock, policy, telemetry };
-  const breaker = createBreaker(adapters);
-  const quota = createQuota({ ...adapters, ...config });
+  const { allowance, stagingUrlTtlSeconds, preflightsPerMinute, deliveriesPerMinute } = config;
+  const breaker = createBreaker({ sharedState, clock, telemetry });
+  const quota = createQuota({ ledger, counters, clock, allowance, preflightsPerMinute });
+  const arrivals = createArrivals({ ledger, staging, multipart, queue, clock, policy });
+  const closing = createClosing({ ledger, notices, arrivals, telemetry });
   const preflight = createPreflight({
-    ...adapters,
-    ...config,
     breaker,
     quota,
     ipd: config.ipd.credentials && ipd,
+    preflight: config.preflight,
+    maxFileBytes: config.maxFileBytes,
+    clock,
+    telemetry,
   });
-  const arrivals = createArrivals(adapters);
-  const closing = createClosing({ ...adapters, arrivals });
-  const common = { ...adapters, breaker, arrivals, closing, quota };
-  const intake = createIntake({ ...common, ...config, preflight });
-  const uploads = createUploads({ ...common, ...config });
-  return {
-    ...common,
-    config,
+  const intake = createIntake({
+    ledger,
+    idempotencyKeys,
+    multipart,
+    breaker,
+    preflight,
+    quota,
+    clock,
+    policy,
+    allowance,
+    stagingUrlTtlSeconds,
+  });
+  const uploads = createUploads({
+    ledger,
+    staging,
+    signing,
+    multipart,
+    arrivals,
+    quota,
+    queue,
+    clock,
+    policy,
+    stagingUrlTtlSeconds,
+  });
+  const uppy = createUppy({
+    tickets,
     intake,
     uploads,
-    uppy: createUppy({ ...common, ...config, intake, uploads, preflight }),
-    attach: createAttach({ ...common, intake }),
-    delivery: createDelivery({
-      ...common,
-      ipd,
-      reconciliation: createReconciliation(common),
-      sending: createSending(common),
-      scanGate: createScanGate({ ...common, ...config }),
-    }),
-    sweep: createSweep({ ...common, deliveriesPerMinute: config.deliveriesPerMinute }),
+    arrivals,
+    preflight,
+    quota,
+    signing,
+    multipart,
+    clock,
+    sessionTtlSeconds: config.sessionTtlSeconds,
+    stagingUrlTtlSeconds,
+    leastPartBytes: config.leastPartBytes,
+    telemetry,
+  });
+  const reconciliation = createReconciliation({
+    ledger,
+    attachments,
+    workItems,
+    staging,
+    clock,
+    policy,
+    telemetry,
+  });
+  const scanGate = createScanGate({ staging, clock, requiredScanTag: config.requiredScanTag });
+  const delivery = createDelivery({
+    ledger,
+    workItems,
+    staging,
+    breaker,
+    reconciliation,
+    sending: createSending({ ledger, staging, clock }),
+    scanGate,
+    closing,
+    ipd,
+    clock,
+    policy,
+    telemetry,
+  });
+  const sweep = createSweep({
+    ledger,
+    arrivals,
+    closing,
+    queue,
+    breaker,
+    clock,
+    policy,
+    deliveriesPerMinute,
+    telemetry,
+  });
+  return {
+    config,
+    clock,
+    policy,
+    telemetry,
+    ledger,
+    attachments,
+    workItems,
+    idempotencyKeys,
+    tickets,
+    counters,
+    sharedState,
+    staging,
+    multipart,
+    signing,
+    notices,
+    queue,
+    breaker,
+    quota,
+    arrivals,
+    closing,
+    intake,
+    uploads,
+    uppy,
+    attach: createAttach({ intake, ledger, staging, queue, clock, policy }),
+    reconciliation,
+    delivery,
+    sweep,
   };
 }
 
@@ -149,6 +244,16 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
+const LOADERS = {
+  storage: () => import('./storage/s3.ts'),
+  queue: () => import('./messaging/sqs.ts'),
+};
+
+/** Loads SDKs that every call needs while the function starts, which costs less than within the first call. */
+export async function loadAhead(...parts: (keyof typeof LOADERS)[]): Promise<void> {
+  await Promise.all(parts.map((part) => LOADERS[part]()));
+}
+
 /** DynamoDB as the ledger speaks to it. */
 export function createDocuments(): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(new DynamoDBClient({}), {
@@ -157,15 +262,15 @@ export function createDocuments(): DynamoDBDocumentClient {
 }
 
 async function loadS3(): Promise<S3> {
-  return (await import('./sdk/s3.ts')).createS3();
+  return (await import('./storage/s3.ts')).createS3();
 }
 
 async function loadSqs(): Promise<Sqs> {
-  return (await import('./sdk/sqs.ts')).createSqs();
+  return (await import('./messaging/sqs.ts')).createSqs();
 }
 
 async function loadSns(): Promise<Sns> {
-  return (await import('./sdk/sns.ts')).createSns();
+  return (await import('./messaging/sns.ts')).createSns();
 }
 
 /** Where secrets are is known at start, so only that service's client is loaded. */
@@ -174,8 +279,8 @@ export async function fetchSecret(source: CredentialsSource): Promise<string> {
     case 'inline':
       return source.json;
     case 'secretsmanager':
-      return (await import('./sdk/secrets-manager.ts')).readSecret(source.name);
+      return (await import('./secrets/secrets-manager.ts')).readSecret(source.name);
     case 'ssm':
-      return (await import('./sdk/ssm.ts')).readParameter(source.name);
+      return (await import('./secrets/parameter-store.ts')).readParameter(source.name);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Puts the service to work: its functions behind the gateway, its queues polled, its schedules ticking, all as
- * serverless.yml says. Owns the order of stopping; knows nothing of who serves S3, SQS or DynamoDB.
+ * Runs the service as serverless.yml says: puts its functions behind the gateway, polls its queues, runs its schedules.
+ * Owns the order of stopping; does not depend on which program serves S3, SQS or DynamoDB.
  */
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { startQueueSource } from './gateway/queue-source.ts';
@@ -19,7 +19,7 @@ export interface ApplicationOptions {
   sqs: SQSClient;
   handlers: RunnerOptions['handlers'];
   ownEnvironment: NonNullable<RunnerOptions['ownEnvironment']>;
-  /** What Lambda itself puts into the environment. */
+  /** The variables that Lambda itself puts into the environment. */
   environment: Record<string, string>;
   cacheDirectory: string;
   log: (line: LogLine) => void;
@@ -60,7 +60,7 @@ export function startApplication(options: ApplicationOptions) {
     warm: () => runner.warm(),
     deploy: (handlers: RunnerOptions['handlers']) => runner.deploy(handlers),
 
-    /** Runs every scheduled function now and settles when all are through. */
+    /** Runs every scheduled function now and settles when all have ended. */
     async fireSchedules(): Promise<void> {
       await Promise.all(schedules.map((schedule) => schedule.fire()));
     },

@@ -1,6 +1,6 @@
 /**
- * CloudFormation's conditions: takes out of a template what does not apply. Pure; owns !Equals and !Not on texts and
- * parameters with a default, and refuses the rest by name. Runs before intrinsics.ts, which then meets no condition.
+ * CloudFormation's conditions: removes the parts of a template that do not apply. Pure; owns !Equals and !Not on texts
+ * and on parameters with a default, and refuses the rest by name. Runs before intrinsics.ts, which knows no conditions.
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html
  */
 import type { Json } from './variables.ts';
@@ -48,7 +48,7 @@ export function applyConditions(document: Json, parts: Part[]): Json {
     return parameter;
   }
 
-  /** Undefined where there is nothing. */
+  /** Undefined where the value is left out (`AWS::NoValue`). */
   function apply(value: Json): Json | undefined {
     if (value === null || typeof value !== 'object') return value;
     if (Array.isArray(value)) return value.map(apply).filter((item) => item !== undefined);
@@ -66,7 +66,7 @@ export function applyConditions(document: Json, parts: Part[]): Json {
   return apply(document) ?? null;
 }
 
-/** `{ "Fn::If": … }`: an object of one key is a function's call where the key is one. */
+/** `{ "Fn::If": … }`: an object is a function call when its only key names a function. */
 function functionOf(value: Json): [name: string, argument: Json] | undefined {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined;
   const [only, ...more] = Object.entries(value);

@@ -1,4 +1,4 @@
-/** The package ships no types. Only what local/ uses is declared. */
+/** The package ships no types. These are the types that local/ uses. */
 declare module 'dynalite' {
   import type { Server } from 'node:http';
 

@@ -1,7 +1,7 @@
 /**
- * DynamoDB for the embedded stack: dynalite, given only requests that were read to their end and whose sender may send
- * them. By itself it throws out of an event listener when a client goes away in the middle of a request, as a function
- * killed at its timeout does, and would take the whole stack along; it checks no signature, and answers every web page.
+ * DynamoDB for the embedded stack: dynalite behind checks. It gets only whole requests that their sender is allowed to
+ * make. By itself dynalite checks no signature and answers every web page. It also throws in an event listener, and so
+ * ends the whole stack, when a client disconnects during a request, for example a function killed at its timeout.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -27,7 +27,7 @@ export async function startDynamoDb({
   credentials: readonly AwsKey[];
   allows?: Allows | undefined;
 }) {
-  // dynalite opens its database at once and closes it only when it listened, so the port is tried before.
+  // dynalite opens its database at once and closes it only if it has listened, so this tries the port first.
   const trial = await listen(createServer(), port);
   await trial.close();
   const server = createDynalite({
@@ -40,7 +40,7 @@ export async function startDynamoDb({
   server.removeAllListeners('request');
   const findSigner = createSignatureCheck({ keys: credentials, services: ['dynamodb'] });
 
-  /** Requests that dynalite is working on: it cannot bear its database to be closed meanwhile. */
+  /** Requests that dynalite is working on: until they end, its database must stay open. */
   const working = new Set<Promise<void>>();
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -62,15 +62,16 @@ export async function startDynamoDb({
     for (const handle of handlers) handle.call(server, whole, response);
   }
 
-  /** Until it answers, also when the client that is to have the answer is gone by then. */
+  /** Keeps a request in `working` until dynalite answers it, even if the client has disconnected by then. */
   function track(response: ServerResponse): void {
     const answered = Promise.withResolvers<void>();
-    response.end = new Proxy(response.end, {
-      apply(end, itself, args) {
+    const end = new Proxy(response.end.bind(response), {
+      apply(target, _itself, args) {
         answered.resolve();
-        return Reflect.apply(end, itself, args);
+        return Reflect.apply(target, response, args);
       },
     });
+    Object.assign(response, { end });
     working.add(answered.promise);
     void answered.promise.then(() => working.delete(answered.promise));
   }

@@ -1,14 +1,14 @@
 /**
  * CloudFormation's intrinsic functions: their YAML tags and their values. Owns !Ref, !GetAtt, !Sub and !Join;
- * any other is parsed but refused, by name and place, once its value is asked for. Knows nothing of what a
- * resource is: whoever made the resources passes their references in.
+ * any other is parsed but refused, by name and place, once its value is needed. Does not know the resources: the
+ * caller, who made them, passes their references in.
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
  */
 import { YAMLMap, YAMLSeq, parse } from 'yaml';
 import type { CollectionTag, ScalarTag } from 'yaml';
 import type { Json } from './variables.ts';
 
-/** What `!Ref` and `!GetAtt` of a logical id give. */
+/** The values of `!Ref` and `!GetAtt` for a logical id. */
 export interface Reference {
   ref: string;
   attributes: Record<string, string>;
@@ -25,7 +25,7 @@ export function parseTemplateYaml(text: string): Json {
   return parse(text, { customTags: TAG_NAMES.flatMap(tagsOf), merge: true });
 }
 
-/** Gives the value that AWS would put in place of every intrinsic function in `value`. */
+/** Replaces every intrinsic function in `value` by the value that AWS would put there. */
 export function resolveIntrinsics(value: Json, references: References, place: string): Json {
   if (Array.isArray(value)) {
     return value.map((item, index) => resolveIntrinsics(item, references, `${place}[${index}]`));

@@ -13,14 +13,14 @@ import { makePrivateDirectory } from './private.ts';
 import { corsFor } from './visitors.ts';
 
 export type IssuerOptions = {
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   port: number;
-  /** Keeps the key, so that tokens survive a restart. */
+  /** Where the key is kept, so that tokens survive a restart. */
   dataDirectory?: string;
-  /** The `aud` of tokens that ask for none. */
+  /** The `aud` of tokens whose request names none. */
   audience: string;
   projectsClaim?: string;
-  /** Web origins whose pages may ask, beside those of this machine. */
+  /** Web origins whose pages may request tokens, beside those of this machine. */
   origins?: string[];
   /** Milliseconds since 1970. */
   clock?: () => number;

@@ -1,6 +1,6 @@
 /**
- * Keys for the parts of one stack, new at every start: keys that are the same on every machine would be known to every
- * web page that its developer visits. Each begins with a mark, by which tests find it where no secret may be.
+ * Keys for the parts of one stack, new at every start: any web page that the developer visits could know keys that are
+ * the same on every machine. Each secret begins with a mark, so that tests find it where no secret may be.
  */
 import { randomBytes } from 'node:crypto';
 
@@ -8,12 +8,12 @@ export type AwsKey = { accessKeyId: string; secretAccessKey: string };
 
 export type IpdCredentials = ReturnType<typeof makeIpdCredentials>;
 
-/** A key that only the parts know that are told of it. */
+/** A new key, known only to the parts that get it. */
 export function makeAwsKey(accessKeyId = 'local'): AwsKey {
   return { accessKeyId, secretAccessKey: `local-secret-${makeRandom()}` };
 }
 
-/** An access key and a user that only the fake IPD knows that is told of them. */
+/** A new access key and user, known only to the fake IPD that gets them. */
 export function makeIpdCredentials() {
   return {
     accessKey: 'LOCALACCESSKEY',

@@ -1,5 +1,5 @@
 /**
- * Opens and closes loopback ports. Owns the one sentence a user reads when a port is taken.
+ * Opens and closes loopback ports. Owns the error message for a port that is in use.
  */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -7,8 +7,8 @@ import { guardVisitors } from './visitors.ts';
 import type { Pages } from './visitors.ts';
 
 /**
- * Listens on 127.0.0.1; port 0 means a free one. `close` also ends the connections that are open. Requests under a Host
- * that is neither loopback nor one of `hosts` are refused, and those of `pages` that are not meant.
+ * Listens on 127.0.0.1; port 0 means any free port. `close` also ends open connections. The server refuses requests
+ * whose Host is neither loopback nor one of `hosts`, and requests of web pages that `pages` does not allow.
  */
 export async function listen(
   server: Server,
@@ -36,7 +36,7 @@ export function addressOf(server: Server): { url: string; port: number } {
   return { url: `http://127.0.0.1:${address.port}`, port: address.port };
 }
 
-/** Runs `start`; a port that is taken is told in one line: which part, which port, which variable changes it. */
+/** Runs `start`; when the port is in use, throws one line: which part, which port, which variable changes it. */
 export async function claimPort<T>(
   claim: { part: string; port: number; variable: string },
   start: (port: number) => Promise<T>,

@@ -1,7 +1,7 @@
 /**
- * Makes the template's queues, topics, tables and buckets through the AWS SDK, whoever serves them, and tells what
- * `!Ref` and `!GetAtt` of each give. What exists stays; only a bucket's CORS and notifications are put each time.
- * Resources of other types (roles, policies, alarms) mean nothing locally and are passed over.
+ * Makes the template's queues, topics, tables and buckets through the AWS SDK, on any service that speaks its protocol,
+ * and returns the values of `!Ref` and `!GetAtt` for each. Existing resources stay; only a bucket's CORS and
+ * notifications are written each time. Resources of other types (roles, policies, alarms) are not needed and skipped.
  */
 import { CreateTableCommand, DescribeTableCommand, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -41,12 +41,12 @@ interface Order {
 
 const TABLE_WAIT_SECONDS = 30;
 
-/** Makes what is missing and returns the references of everything that exists, pseudo parameters included. */
+/** Makes the missing resources and returns the references of all, pseudo parameters included. */
 export async function provision(order: Order): Promise<References> {
   const { clients } = order;
   const references = pseudoParameters(order);
   const queues = idsOf(order.resources, 'AWS::SQS::Queue');
-  // A queue's redrive policy names another one, which has to exist first.
+  // A queue's redrive policy names another queue, which must exist first.
   const deadLetters = queues.filter((id) => order.resources[id]?.Properties['RedrivePolicy'] === undefined);
 
   const make = async <S extends z.ZodType>(
@@ -96,7 +96,7 @@ async function createQueue(
     ...(RedrivePolicy === undefined ? {} : { RedrivePolicy: JSON.stringify(RedrivePolicy) }),
   };
   const queue = existing ?? (await client.send(new CreateQueueCommand({ QueueName: name, Attributes })));
-  // Emulators name hosts that need not resolve; the endpoint in use is known to work.
+  // Emulators may return a host that does not resolve; the endpoint in use works.
   const QueueUrl = new URL(new URL(queue.QueueUrl ?? '').pathname, sqsUrl).href;
   const described = await client.send(
     new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
@@ -130,7 +130,7 @@ async function createTable(
   const wait = { client, maxWaitTime: TABLE_WAIT_SECONDS, minDelay: 1, maxDelay: 1 };
   const { reason } = await waitUntilTableExists(wait, { TableName });
   const arn = reason?.Table?.TableArn ?? existing?.Table?.TableArn ?? '';
-  // dynalite's names another region than the one it is asked in.
+  // dynalite's ARN names another region than that of the request.
   return { ref: TableName, attributes: { Arn: arn.replace(/^(arn:[^:]*:dynamodb):[^:]*/, `$1:${region}`) } };
 }
 
@@ -170,7 +170,7 @@ function idsOf(resources: Record<string, Resource>, type: string): string[] {
   return Object.keys(resources).filter((id) => resources[id]?.Type === type);
 }
 
-/** A refusal or an outage is never taken for absence. */
+/** Only these errors mean that the resource is missing; a refusal or an outage is thrown on. */
 function unlessMissing(...names: string[]): (error: unknown) => undefined {
   return (error) => {
     if (error instanceof Error && names.includes(error.name)) return undefined;

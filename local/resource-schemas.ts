@@ -1,5 +1,5 @@
 /**
- * CloudFormation's properties of the resources that exist locally, turned into what the SDK's commands take.
+ * CloudFormation's properties of the resources that exist locally, turned into the input of the SDK's commands.
  * A property that is not named here (encryption, backups, tags) changes nothing locally and is dropped.
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/introduction.html
  */

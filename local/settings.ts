@@ -1,6 +1,6 @@
 /**
- * What the embedded stack is told by its environment, and what it tells the functions in turn. Pure. Whatever the
- * user sets wins, as on a deploy.
+ * The settings that the embedded stack reads from its environment, and those that it passes to the functions. Pure. A
+ * value that the user sets comes first, as on a deploy.
  */
 import { z } from 'zod';
 import type { AwsKey, IpdCredentials } from './keys.ts';
@@ -40,7 +40,7 @@ const AWS_ENDPOINTS = [
 ];
 const portSchema = z.coerce.number().int().min(0).max(65_535);
 
-/** The port a part is to listen on; throws in one line when the variable holds none. */
+/** The port for a part to listen on; throws when the variable holds no port number. */
 export function portOf(part: keyof typeof PARTS, env: Environment): number {
   const { variable, port } = PARTS[part];
   const result = portSchema.safeParse(given(env, variable) ?? port);
@@ -54,7 +54,7 @@ export function given(env: Environment, name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
-/** The user's own credentials matter only where an endpoint of theirs is used; they never reach a local part alone. */
+/** The user's own credentials, but only if the user has set an AWS endpoint; otherwise the key made for the parts. */
 export function awsCredentials(env: Environment, made: AwsKey): AwsCredentials {
   const accessKeyId = given(env, 'AWS_ACCESS_KEY_ID');
   const secretAccessKey = given(env, 'AWS_SECRET_ACCESS_KEY');
@@ -63,12 +63,12 @@ export function awsCredentials(env: Environment, made: AwsKey): AwsCredentials {
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 
-/** True when a service of AWS's is not one of the stack's own parts. */
+/** True when the user has set the endpoint of an AWS service, so that it is not a part of the stack. */
 export function isOnOthers(env: Environment): boolean {
   return AWS_ENDPOINTS.some((name) => given(env, name) !== undefined);
 }
 
-/** The environment that the variables of serverless.yml are resolved against. */
+/** The environment from which the variables of serverless.yml take their values. */
 export function deployEnvironment(env: Environment, urls: Endpoints, ipd: IpdCredentials): Environment {
   const fakeIpd = given(env, 'IPD_ENDPOINT') === undefined;
   const openToAll = given(env, 'PROJECTS_CLAIM') === undefined && given(env, 'IPD_PROJECTS') === undefined;
@@ -76,7 +76,7 @@ export function deployEnvironment(env: Environment, urls: Endpoints, ipd: IpdCre
     ...env,
     // The demo page comes from the gateway itself.
     ALLOWED_ORIGIN: given(env, 'ALLOWED_ORIGIN') ?? urls.apiUrl,
-    // As given, to the slash: it has to equal the `iss` of the tokens.
+    // Exactly as given, including a last slash: it must equal the `iss` of the tokens.
     ISSUER_URL: given(env, 'ISSUER_URL') ?? urls.issuerUrl,
     IPD_ENDPOINT: urls.ipdUrl,
     ...(openToAll ? { IPD_PROJECTS: '*' } : {}),
@@ -85,8 +85,8 @@ export function deployEnvironment(env: Environment, urls: Endpoints, ipd: IpdCre
 }
 
 /**
- * What Lambda itself would put into a function's environment, plus the endpoints. Not AWS_LAMBDA_FUNCTION_NAME: by
- * its absence the product knows that inline credentials and loopback hosts are all right.
+ * The variables that Lambda itself would put into a function's environment, plus the endpoints. It leaves out
+ * AWS_LAMBDA_FUNCTION_NAME: without it the functions accept inline credentials and loopback hosts.
  */
 export function lambdaEnvironment(
   { accessKeyId, secretAccessKey, sessionToken }: AwsCredentials,
@@ -107,8 +107,8 @@ export function lambdaEnvironment(
 }
 
 /**
- * What a program of this machine needs to work on the stack as its operator does, in the names that the AWS tools know.
- * The user's own keys are not among it: they have them.
+ * The variables with which a program on this machine works on the stack as its operator, named as the AWS tools expect.
+ * The user's own keys are left out: the user has set them already.
  */
 export function operatorEnvironment(
   env: Environment,
@@ -122,13 +122,13 @@ export function operatorEnvironment(
   );
   return {
     ...surroundings,
-    // A session of the user's would be added to keys that it does not belong to.
+    // Otherwise the AWS tools would use the user's session token with these keys.
     ...(isMade ? { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: '' } : {}),
     ...(given(env, 'IPD_ENDPOINT') === undefined ? { IPD_CREDENTIALS: JSON.stringify(made.ipd) } : {}),
   };
 }
 
-/** Lines that a shell and Node read alike; none of the values has a single quote or a line break. */
+/** Lines that a shell and Node read in the same way; no value has a single quote or a line break. */
 export function toEnvFile(variables: Record<string, string>): string {
   return Object.entries(variables)
     .map(([name, value]) => `${name}='${value}'\n`)

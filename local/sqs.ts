@@ -1,6 +1,6 @@
 /**
- * SQS and SNS for the embedded stack: fauxqs on loopback, in memory, for those who may. By itself it checks no signature.
- * A restart forgets what was queued; the ledger does not, so the sweep queues it again.
+ * SQS and SNS for the embedded stack: fauxqs on loopback, in memory, behind a check of signatures and permissions. A
+ * restart loses the queued messages; the ledger keeps the uploads, so the sweep queues them again.
  */
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -13,7 +13,7 @@ import type { AwsKey } from './keys.ts';
 import { addressOf } from './listen.ts';
 import { guardVisitors } from './visitors.ts';
 
-/** SQS is spoken to in JSON, SNS in forms. */
+/** SQS requests are JSON, SNS requests are forms. */
 const bodySchema = z.looseObject({
   QueueUrl: z.string().optional(),
   Action: z.string().optional(),
@@ -32,7 +32,7 @@ export async function startSqs({
   credentials: readonly AwsKey[];
   allows?: Allows | undefined;
 }) {
-  // Not fauxqs' own start function: that one listens on every interface.
+  // Not fauxqs' own start function, which listens on every interface.
   const app = buildApp({ logger: false, defaultRegion: region });
   const findSigner = createSignatureCheck({ keys: credentials, services: ['sqs', 'sns'] });
   const signers = new WeakMap<object, Signer>();
@@ -62,7 +62,7 @@ export async function startSqs({
   return {
     ...addressOf(app.server),
     close: async () => {
-      // Long polls would hold it open for 20 s.
+      // Long polls would keep the server open for 20 s.
       app.server.closeAllConnections();
       await app.close();
     },
@@ -77,7 +77,7 @@ function accessOf(
   if (Action !== undefined) return { accessKeyId, action: `sns:${Action}`, resource: TopicArn };
   const [, operation = ''] = target.split('.');
   const queue = QueueUrl.slice(QueueUrl.lastIndexOf('/') + 1);
-  // A batch of messages is allowed like one.
+  // A batch needs the same permission as a single message.
   const action = `sqs:${operation.replace(/Batch$/, '')}`;
   return { accessKeyId, action, resource: `arn:aws:sqs:${region}:000000000000:${queue}` };
 }

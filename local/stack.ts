@@ -1,7 +1,7 @@
 /**
- * The embedded stack: every part the service needs, on loopback, in one process plus one child per running
- * function. Owns starting, wiring and stopping; each part lives in its own file. A part whose endpoint is given is
- * not started: the given one is used and what is missing there is made.
+ * The embedded stack: every part that the service needs, on loopback, in one process plus one child for each running
+ * function. Owns starting, connecting and stopping; each part has its own file. When the user gives the endpoint of a
+ * part, the stack does not start that part: it uses the endpoint and makes the missing resources there.
  */
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -44,7 +44,7 @@ import type { Service } from './template.ts';
 export interface StackOptions {
   ports: 'default' | 'free';
   dataDirectory: string;
-  /** Settings beside those of the process, for the parts and the functions. */
+  /** Settings for the parts and the functions, beside those in the environment of the process. */
   environment?: Environment;
   onLog?: (line: LogLine) => void;
   /** Where serverless.yml lies. */
@@ -54,7 +54,7 @@ export interface StackOptions {
 
 type Stops = (() => Promise<void>)[];
 
-/** Starts the stack; when a part cannot start, everything that had started is stopped and the reason is thrown. */
+/** Starts the stack; when a part cannot start, stops the parts that have started and throws the reason. */
 export async function startStack(options: StackOptions) {
   const stops: Stops = [];
   const stop = async (): Promise<void> => {
@@ -71,7 +71,7 @@ export async function startStack(options: StackOptions) {
 async function assemble(options: StackOptions, stops: Stops) {
   const env = { ...process.env, ...options.environment };
   const variables = Object.values(PARTS).map(({ variable }) => variable);
-  // PORT alone is like too many names of other programs.
+  // PORT alone resembles too many variables of other programs.
   const others = variables.filter((name) => name.includes('_'));
   const problems = findProblems(env, { kind: 'local', others });
   if (problems.length > 0) throw new Error(problems.join('\n'));
@@ -114,7 +114,7 @@ async function assemble(options: StackOptions, stops: Stops) {
     sqs: clients.sqs,
     handlers: options.handlers ?? { directory, extension: '.ts' },
     environment: lambdaEnvironment(credentials, provider.region, endpoints.urls),
-    // What is not ours knows the functions' own keys no more than AWS does.
+    // An endpoint outside the stack does not know the functions' own keys.
     ownEnvironment: (functionKey) => (isOnOthers(env) ? {} : iam.environmentOf(functionKey)),
     cacheDirectory: await makePrivateDirectory(join(options.dataDirectory, 'compile-cache')),
     log: options.onLog ?? (() => undefined),
@@ -124,23 +124,23 @@ async function assemble(options: StackOptions, stops: Stops) {
   return {
     urls: addresses,
     settings: openSettings(service, references),
-    /** The account's own key, which may do everything, and what the fake IPD takes. */
+    /** The account's own key, which may do everything, and the credentials that the fake IPD accepts. */
     credentials,
     ipdCredentials: made.ipd,
-    /** The same with the addresses, for an operator's programs. */
+    /** The same, with the addresses, for the operator's programs. */
     operatorEnvironment: operatorEnvironment(env, { region: provider.region, urls: endpoints.urls, made }),
-    /** What the functions have asked of AWS's services so far, and what their roles say to it. */
+    /** The requests of the functions to AWS's services so far, and the statements of their roles. */
     iam: { uses: iam.uses, statementsOf: iam.statementsOf, keyOf: iam.keyOf },
-    /** Runs every scheduled function now and settles when all are through. */
+    /** Runs every scheduled function now and settles when all have ended. */
     fireSchedules: () => application.fireSchedules(),
-    /** Puts other code in the place of the functions', as a deploy does while they run. */
+    /** Replaces the code of the functions, as a deploy does while they run. */
     deploy: (handlers: RunnerOptions['handlers']) => application.deploy(handlers),
     /** Starts one child of each function ahead of its first event. */
     warm: () => application.warm(),
   };
 }
 
-/** What the functions are told, for an operator's programs; but nothing that is secret. */
+/** The settings of the functions for the operator's programs, without secrets. */
 function openSettings(service: Service, references: References): Record<string, string> {
   const all = functionsOf(service, references).flatMap(({ environment }) => Object.entries(environment));
   const open = all.filter(([name]) => !name.endsWith('CREDENTIALS'));
@@ -220,7 +220,7 @@ async function startParts(order: PartsOrder) {
   return { gateway, urls };
 }
 
-/** Waits for all even when one fails, so that whatever starts late is stopped too. */
+/** Waits for all parts even when one fails, so that a part that starts late is stopped, too. */
 async function allOrFirstError<T extends readonly unknown[]>(
   promises: T,
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {

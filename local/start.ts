@@ -1,7 +1,7 @@
 /**
- * `npm start`: runs the embedded stack until it is told to stop. Prints where each part listens and, last, `ready`;
- * `.local/stack.json` holds the same for programs while the stack runs, `.local/keys.env` the addresses and keys of the
- * parts for an operator's, `.local/settings.json` what the functions are told. Logs of the functions go to `.local/logs`.
+ * `npm start`: runs the embedded stack until SIGINT or SIGTERM. Prints the address of each part and, last, `ready`.
+ * While the stack runs, `.local/stack.json` holds the addresses for programs, and `.local/keys.env` the addresses and
+ * keys for the operator's programs. `.local/settings.json` holds the functions' settings, `.local/logs` their logs.
  */
 import { appendFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
@@ -16,14 +16,14 @@ const dataDirectory = resolve(
 );
 /** Another directory with a serverless.yml, for tests. */
 const [, , serviceDirectory] = process.argv;
-/** What a command in another terminal needs to find this stack. */
+/** A command in another terminal needs the same variable to find this stack. */
 const { LOCAL_DATA_DIRECTORY } = process.env;
 const prefix = LOCAL_DATA_DIRECTORY ? `LOCAL_DATA_DIRECTORY=${dataDirectory} ` : '';
 const stackFile = join(dataDirectory, 'stack.json');
 const keysFile = join(dataDirectory, 'keys.env');
 const settingsFile = join(dataDirectory, 'settings.json');
 
-/** One file a function; what went to stderr or reports an error is shown on the terminal as well. */
+/** Writes one file for each function; lines from stderr and lines that report an error also go to the terminal. */
 function createLog(directory: string, isReady: () => boolean): (line: LogLine) => void {
   return ({ functionKey, stream, line }) => {
     // Synchronous, so that nothing is lost when the stack is stopped.
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     onLog: createLog(logDirectory, () => isReady),
     ...(serviceDirectory === undefined ? {} : { serviceDirectory }),
   });
-  // The first sweep, and the moment when a wrong setting shows.
+  // Runs the first sweep, which fails when a setting is wrong.
   await stack.fireSchedules().catch(async (error: unknown) => {
     await stack.stop();
     throw error;
@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   console.log(`${'page'.padEnd(12)} ${stack.urls.apiUrl}/`);
   console.log('ready');
   isReady = true;
-  // The first request need not wait for a function to start; who asks earlier starts it.
+  // So the first request need not wait for a function to start; an earlier request starts it.
   void stack.warm();
 
   await signal.promise;
@@ -69,7 +69,7 @@ async function main(): Promise<void> {
   await stack.stop();
 }
 
-/** Two stacks on one directory would take each other's data for their own. */
+/** Two stacks on one directory would mix their data. */
 async function refuseSecondStack(): Promise<void> {
   const text = await readFile(stackFile, 'utf8').catch(() => undefined);
   const urls: unknown = text === undefined ? undefined : JSON.parse(text);
@@ -80,7 +80,7 @@ async function refuseSecondStack(): Promise<void> {
   );
 }
 
-/** What went wrong, without a function's stack trace: that of this machine helps nobody here. */
+/** The error without the stack trace of a function, which does not help the user here. */
 function describe(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/\n\s+at .*/s, '').replace(/^Error: /, '');

@@ -1,6 +1,6 @@
 /**
- * Reads serverless.yml the way the deploy does and hands over what the embedded stack needs: functions with
- * their events, authorizers, CORS rules and resources. What runs locally is therefore what is deployed.
+ * Reads serverless.yml as the deploy does and returns the parts that the embedded stack needs: functions with their
+ * events, authorizers, CORS rules and resources. So the same functions run locally and on AWS.
  * Never creates anything and never reads the environment by itself.
  */
 import { readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ export type Authorizer = z.infer<typeof authorizerSchema>;
 export type Cors = z.infer<typeof corsSchema>;
 
 export interface HttpEvent {
-  /** As API Gateway names it: `GET /v1/uploads/{id}` or `$default`. */
+  /** API Gateway's name of the route: `GET /v1/uploads/{id}` or `$default`. */
   routeKey: string;
   authorizer?: string;
 }
@@ -43,11 +43,11 @@ export interface FunctionDefinition {
   schedules: ScheduleEvent[];
 }
 
-/** What serverless itself assumes when the file is silent. */
+/** The defaults of serverless itself. */
 const DEFAULT_TIMEOUT_SECONDS = 6;
 const DEFAULT_MEMORY_MB = 1024;
 
-/** serverless takes one part of the template, or a list of them. */
+/** serverless accepts one part of the template, or a list of them. */
 const listOf = <S extends z.ZodType>(part: S) =>
   z.union([part.transform((one) => [one]), z.array(part)]).default([]);
 
@@ -87,7 +87,7 @@ const httpSchema = z.union([
 const queueSchema = z.strictObject({
   arn: z.string(),
   batchSize: z.int().min(1).max(10).default(10),
-  // A setting comes as text; serverless takes it for the number that it is, too.
+  // A setting is text; serverless converts it into a number, too.
   maximumConcurrency: z.coerce.number().int().min(2).max(1000).default(5),
   functionResponseType: z.literal('ReportBatchItemFailures').optional(),
 });
@@ -109,7 +109,7 @@ const functionSchema = z.looseObject({
   events: z.array(jsonSchema).default([]),
 });
 
-/** By stage; those of `default` where a stage says nothing. */
+/** Parameters by stage; `default` applies where a stage has none. */
 const paramsSchema = z.looseObject({ params: z.record(z.string(), variablesSchema).default({}) });
 
 const serviceSchema = z.looseObject({
@@ -140,7 +140,7 @@ const conditionsSchema = z.looseObject({
   ),
 });
 
-/** Reads and resolves the service file; throws an error that names the place of anything it does not know. */
+/** Reads and resolves the service file; throws an error that names the place of an unknown part. */
 export function readService(options: {
   directory: string;
   env: Record<string, string | undefined>;
@@ -201,7 +201,7 @@ export function functionsOf(service: Service, references: References): FunctionD
   });
 }
 
-/** The short forms mean what serverless makes of them: `*` is `$default`, method `*` is `ANY`. */
+/** Expands short forms as serverless does: `*` is `$default`, method `*` is `ANY`. */
 function readHttpEvent(event: z.infer<typeof httpSchema>, service: Service, place: string): HttpEvent {
   if (typeof event === 'string')
     return { routeKey: event === '*' ? '$default' : toRouteKey(...splitRoute(event)) };

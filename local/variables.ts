@@ -1,5 +1,5 @@
 /**
- * Serverless variables: replaces `${env:X, 'default'}` and its kin in a parsed YAML document.
+ * Serverless variables: replaces `${env:X, 'default'}` and similar ones in a parsed YAML document.
  * Owns the subset that this service uses and refuses the rest by name. Never touches CloudFormation's own
  * placeholders (`${AWS::Region}`, `${Queue.Arn}`): those are for intrinsics.ts.
  * https://www.serverless.com/framework/docs/guides/variables
@@ -14,16 +14,16 @@ export interface VariableSources {
   readFile: (path: string) => Json;
 }
 
-/** `${source:` or `${file(`; a double colon or no colon at all belongs to CloudFormation. */
+/** `${source:` or `${file(`; a placeholder with a double colon, or with none, belongs to CloudFormation. */
 const VARIABLE = /\$\{(?=[a-z]\w*(?:\(|:(?!:)))([^{}]*)\}/g;
 const START = /\$\{[a-z]\w*(?:\(|:(?!:))/g;
 const REFERENCE = /^(?<source>[a-z]\w*)(?:\((?<file>[^)]*)\))?(?::(?<address>.*))?$/;
 const LITERAL =
   /^(?:'(?<single>[^']*)'|"(?<double>[^"]*)"|(?<number>-?\d+(?:\.\d+)?)|(?<word>true|false|null))$/;
-/** A comma that no quoted text encloses. */
+/** A comma outside quoted text. */
 const ALTERNATIVE = /,(?=(?:[^'"]|'[^']*'|"[^"]*")*$)/;
 
-/** Returns the document with every variable replaced; throws an error that names the place of what it cannot resolve. */
+/** Returns the document with every variable replaced; throws an error that names the place of one it cannot resolve. */
 export function resolveVariables(document: Json, sources: VariableSources): Json {
   const open = new Set<string>();
 

@@ -1,20 +1,20 @@
 /**
- * Which requests a part of the stack takes up at all. Its port is open to every program of this machine, the browser
- * included, and a browser sends what any page tells it to: under the page's own Origin, or, when the page's name was
- * made to resolve to 127.0.0.1 (DNS rebinding), under a Host that is no name of this machine.
+ * Decides which requests a part of the stack serves. Every program of this machine can reach its port, the browser
+ * included, and a browser sends the requests of any page: with the page's Origin, or, when the page's name resolves to
+ * 127.0.0.1 (DNS rebinding), with a Host that is no name of this machine.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 
 /**
- * The pages whose requests are taken up: by the part's own rules, where it signs or has CORS rules; pages of this machine,
- * and of origins that the user has named; or none, where no page has anything to do.
+ * The web pages that a part serves. `own rules`: the part checks signatures or has CORS rules. `local`: pages of this
+ * machine and of the origins that the user has named. `none`: the part serves no page.
  */
 export type Pages = { kind: 'own rules' } | { kind: 'local'; origins: string[] } | { kind: 'none' };
 
 /** `*.localhost` never leaves the machine: https://www.rfc-editor.org/rfc/rfc6761#section-6.3 */
 const LOOPBACK = /^(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)$/i;
 
-/** Puts itself before the handlers that the server has by now. */
+/** Runs the check before the handlers that the server has now. */
 export function guardVisitors(server: Server, pages: Pages, hosts: string[] = []): void {
   for (const event of ['request', 'checkContinue']) {
     const handlers = server.listeners(event);
@@ -28,7 +28,7 @@ export function guardVisitors(server: Server, pages: Pages, hosts: string[] = []
   }
 }
 
-/** The CORS headers for a page that was taken up; none for other requests. */
+/** The CORS headers for a page that is served; no allowed origin for other requests. */
 export function corsFor({ headers }: IncomingMessage): Record<string, string> {
   return { vary: 'origin', ...(headers.origin && { 'access-control-allow-origin': headers.origin }) };
 }
@@ -47,7 +47,7 @@ function isLoopback(url: string): boolean {
   return URL.canParse(url) && LOOPBACK.test(new URL(url).hostname);
 }
 
-/** What still comes is dropped, and nothing else comes over this connection. */
+/** Drops the rest of the request and closes the connection after the answer. */
 function refuse(request: IncomingMessage, response: ServerResponse, message: string): void {
   request.resume();
   response

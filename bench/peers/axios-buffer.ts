@@ -1,4 +1,4 @@
-/** The usual way: the whole file from the SDK into memory, then form-data, sent by axios. */
+/** The usual way: read the whole file from the SDK into memory, put it into form-data, send it with axios. */
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import axios from 'axios';
 import FormData from 'form-data';

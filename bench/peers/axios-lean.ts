@@ -1,4 +1,4 @@
-/** The same with the one setting that keeps axios from holding all that was sent, for the case of a redirect. */
+/** Like axios-stream, without redirects: for them, axios would keep all bytes that it has sent. */
 import { createCarry } from './axios-stream.ts';
 
 export const carry = createCarry({ maxRedirects: 0 });

@@ -1,4 +1,4 @@
-/** The usual way that knows about streams: the SDK's body into form-data, sent by axios as it is. */
+/** The usual way with streams: put the SDK's body stream into form-data, send it with axios. */
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import axios from 'axios';
 import type { AxiosRequestConfig } from 'axios';
@@ -7,7 +7,7 @@ import type { Carry } from '../carrier.ts';
 
 const s3 = new S3Client({});
 
-/** A carrier whose axios is told this, too. */
+/** A carrier whose axios gets these settings, too. */
 export function createCarry(settings: AxiosRequestConfig): Carry {
   return async ({ bucket, key, size, uploadUrl }) => {
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));

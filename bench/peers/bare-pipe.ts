@@ -1,4 +1,4 @@
-/** The practical limit: the file's answer piped into the upload's request, with Node's own means and nothing else. */
+/** The practical limit: the answer with the file, piped into the upload's request, with Node's own modules only. */
 import http from 'node:http';
 import https from 'node:https';
 import type { Carry } from '../carrier.ts';
@@ -11,7 +11,7 @@ const TAIL = `\r\n--${BOUNDARY}--\r\n`;
 
 export const carry: Carry = pipe;
 
-/** `headers`: what the other side wants beside those of the form. */
+/** `headers`: those that the upload needs beside the headers of the form. */
 export async function pipe({ size, fileUrl, uploadUrl, headers = {} }: Pipe): Promise<void> {
   const { get, request } = fileUrl.startsWith('https:') ? https : http;
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();

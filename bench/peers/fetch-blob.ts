@@ -1,4 +1,4 @@
-/** The usual way without a dependency: the whole file from the SDK into a Blob, sent by `fetch` with FormData. */
+/** The usual way without a dependency: read the whole file into a Blob, send it with `fetch` and FormData. */
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { Carry } from '../carrier.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The handler that most would write first: whole clients from node_modules, the presigner, a schema and middy.
- * Frozen: whatever becomes of ours, it is compared with this. Its dependencies are those of the product and the bench.
+ * A handler as one would first write it: whole clients from node_modules, the presigner, a schema and middy.
+ * Frozen: our handlers may change, this one does not. Its dependencies are those of the product and the bench.
  */
 import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';

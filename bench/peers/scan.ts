@@ -1,8 +1,8 @@
-/** Frozen: what is due, found without an index, by reading the whole table. */
+/** Frozen: finds the due records without an index, by reading the whole table. */
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 
-/** The keys of what is due; as fast as one reader can. */
+/** The keys of the due records, as fast as one reader can find them. */
 export async function scanForDue({
   client,
   table,

@@ -1,14 +1,14 @@
 /**
- * The AWS command line interface, for the few calls that only operators make. What it prints is taken as it is and never
- * shown: there may be a secret in it. No secret is among its arguments.
+ * Runs the AWS command line interface, for the few calls that only operators make. Its output is never shown, since it
+ * may hold a secret. Its arguments hold no secret.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** Asks the AWS command line interface, which operators have: SDK clients for these few calls would serve nothing else. */
+/** Operators have the AWS command line interface: SDK clients would be packages for these few calls only. */
 export async function aws(args: string[]): Promise<unknown> {
   const region = process.env['AWS_REGION'];
-  // Its first version does not know AWS_REGION.
+  // Version 1 of the interface ignores AWS_REGION.
   const where = region === undefined ? [] : ['--region', region];
   const asked = promisify(execFile)('aws', [...args, ...where, '--output', 'json'], { env: process.env });
   const { stdout } = await asked.catch((error: unknown) => {
@@ -17,7 +17,7 @@ export async function aws(args: string[]): Promise<unknown> {
   try {
     return stdout.trim() === '' ? undefined : JSON.parse(stdout);
   } catch {
-    // Node's own words would hold some of what was printed.
+    // Node's own message would quote the output.
     throw new Error(`aws ${args.slice(0, 2).join(' ')} printed no JSON`);
   }
 }

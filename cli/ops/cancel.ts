@@ -1,15 +1,15 @@
 /**
- * `npm run ops -- cancel`: takes uploads back as their owners could, with their files. What IPD has, or may have, cannot be
- * taken back by a program.
+ * `npm run ops -- cancel`: cancels uploads as their owners could, and removes their files. An upload that IPD has, or
+ * may have, stays: no program can remove it from IPD.
  */
-import { withdraw } from '../../lib/lifecycle.ts';
-import { isUploadId } from '../../lib/upload.ts';
+import { withdraw } from '../../lib/domain/lifecycle.ts';
+import { isUploadId } from '../../lib/domain/upload.ts';
 import { readDeed } from './deed.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import type { Task } from './terms.ts';
 
-/** `why` says what keeps it as it is. */
+/** `why` is the reason that it was not cancelled. */
 type Outcome = { id: string; why?: string };
 
 export const cancel: Task = {

@@ -1,6 +1,6 @@
 /**
- * `npm run ops -- dead-letters`: messages that were given up after too many deliveries, and their way back. A message
- * only asks for a delivery: what the ledger says decides what comes of it, so none of them sends a file twice.
+ * `npm run ops -- dead-letters`: lists the messages that SQS gave up after too many receives, and puts them back on
+ * the delivery queue. A message only asks for a delivery; the ledger decides, so no message sends a file twice.
  */
 import {
   ChangeMessageVisibilityCommand,
@@ -13,8 +13,8 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Message } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { readMessage } from '../../lib/queue.ts';
-import { uploadIdOf } from '../../lib/upload.ts';
+import { readMessage } from '../../lib/messaging/queue.ts';
+import { uploadIdOf } from '../../lib/domain/upload.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { readCount, sayAge } from './terms.ts';
@@ -22,7 +22,7 @@ import type { Task } from './terms.ts';
 
 /** The most that SQS hands out at once. */
 const BATCH = 10;
-/** Long enough to put a batch back; what is left over shows up again then. */
+/** Long enough to put a batch back; after that SQS shows the rest again. */
 const HIDDEN_SECONDS = 60;
 /** The most that SQS hides a message for. */
 const LONGEST_HIDDEN_SECONDS = 43_200;
@@ -33,7 +33,7 @@ const policy = z.object({ deadLetterTargetArn: z.string() });
 type Letter = {
   messageId: string;
   ageSeconds: number;
-  /** What it asks for; undefined when it is none of ours. */
+  /** What it asks for; undefined when it is no message of the bridge. */
   kind: 'request' | 'arrival' | undefined;
   uploadId: string | undefined;
   status: string | undefined;
@@ -49,7 +49,7 @@ export const deadLetters: Task = {
     const client = new SQSClient({});
     const from = await findDeadLetters(client, services.config.queueUrl);
     const limit = readCount('limit', values.limit, STANDARD_LIMIT);
-    // What stays is hidden until all is read, or it would be received again: a second is plenty for one.
+    // Messages that stay are hidden until all are read, or SQS would return them again: a second for each is plenty.
     const whileReading = Math.min(HIDDEN_SECONDS + limit, LONGEST_HIDDEN_SECONDS);
     const hiddenSeconds = values.redrive ? HIDDEN_SECONDS : whileReading;
     const letters: Letter[] = [];
@@ -83,7 +83,7 @@ async function findDeadLetters(client: SQSClient, queueUrl: string): Promise<str
   const { deadLetterTargetArn } = policy.parse(JSON.parse(Attributes?.['RedrivePolicy'] ?? '{}'));
   const QueueName = deadLetterTargetArn.split(':').at(-1);
   const { QueueUrl = '' } = await client.send(new GetQueueUrlCommand({ QueueName }));
-  // Emulators name hosts that need not resolve; the one that is in use does.
+  // An emulator may return a host that does not resolve; the host of the delivery queue does.
   return new URL(new URL(QueueUrl).pathname, queueUrl).href;
 }
 
@@ -96,7 +96,7 @@ async function receive(
       QueueUrl: from,
       MaxNumberOfMessages: most,
       VisibilityTimeout: hiddenSeconds,
-      // All servers are asked, so that a few messages are found at once.
+      // Long polling asks all servers of SQS, so a few messages are found at once.
       WaitTimeSeconds: 1,
       MessageSystemAttributeNames: ['SentTimestamp'],
     }),
@@ -104,7 +104,7 @@ async function receive(
   return Messages;
 }
 
-/** Sent before it is deleted: what happens twice is harmless, what is lost is not. */
+/** Sends before it deletes: a message that comes twice is harmless, a lost one is not. */
 async function move(
   client: SQSClient,
   { from, to }: { from: string; to: string },

@@ -1,10 +1,10 @@
-/** Who does something in an owner's place, and why: what the record keeps of it. */
+/** Who changes an upload in its owner's place, and why: the record keeps both. */
 import { userInfo } from 'node:os';
 import type { Values } from './terms.ts';
 
 const LONGEST_REASON = 200;
 
-/** Throws where no reason is given, or one that is too long to be kept. */
+/** Throws when the reason is missing or too long. */
 export function readDeed(values: Values): { by: string; reason: string } {
   const reason = values.reason?.trim() ?? '';
   if (reason === '') throw new Error('--reason is needed');

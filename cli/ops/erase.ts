@@ -1,20 +1,20 @@
 /**
- * `npm run ops -- erase`: takes what is about a person out of the table, and the person's files out of storage. It may die
- * at any point and be called again; what is in doubt is left for a later call. IPD's attachments are named: nothing but a
- * person's hand removes them, and afterwards nothing joins them with their owner.
+ * `npm run ops -- erase`: removes a person's data from the table, and the person's files from storage. It may die at
+ * any point and be called again; uploads in doubt are left for a later call. It lists the attachments in IPD: only a
+ * person can remove them there, and afterwards no record joins them with their owner.
  */
-import { erase as erased, remnantOf, whyNotErased } from '../../lib/erasure.ts';
-import type { Remnant } from '../../lib/erasure.ts';
-import { ticketKey } from '../../lib/claims.ts';
-import { scan } from '../../lib/sdk/scan.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { erase as erased, remnantOf, whyNotErased } from '../../lib/domain/erasure.ts';
+import type { Remnant } from '../../lib/domain/erasure.ts';
+import { ticketKey } from '../../lib/ledger/tickets.ts';
+import { scan } from '../../lib/ledger/scan.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { readDeed } from './deed.ts';
 import { describeTrouble, openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { findOwned } from './selection.ts';
 import type { Given, Say, Task } from './terms.ts';
 
-/** `why` says what keeps its data. */
+/** `why` is the reason that its data stays. */
 type Outcome = { id: string; why?: string };
 
 const TOO_NEW = 'it was written by a newer version: use that one';
@@ -27,19 +27,19 @@ export const erase: Task = {
     const services = await openServices(values);
     const owner = values.owner ?? '';
     const isTrial = values['dry-run'] ?? false;
-    // Before the uploads, or their bearer could begin more of them.
+    // Sessions end before the uploads: the holder of a ticket could begin more of them.
     const sessions = await endSessions(services, owner, { isTrial });
     say(`${sessions} Uppy sessions ${isTrial ? 'would be' : 'were'} ended`);
 
     const outcomes = new Map<string, Outcome>();
     const inIpd: Remnant[] = [];
-    // Again, until the index shows none that came meanwhile.
+    // Repeats until the index shows no upload that was created meanwhile.
     while (!signal.aborted) {
       const { uploads, tooNew } = await findOwned(services, owner);
       for (const id of tooNew) outcomes.set(id, { id, why: TOO_NEW });
       const fresh = uploads.filter(({ id }) => !outcomes.has(id));
       if (fresh.length === 0) break;
-      // Said before it is done: who erases has the list, even if this ends half-way.
+      // Printed before the erasure: the operator has the list even if this process ends half-way.
       inIpd.push(...sayRemnants(fresh, say));
       for (const upload of fresh) {
         if (signal.aborted) break;
@@ -72,7 +72,7 @@ function check({ values }: Given): void {
 
 /** Reads the whole table, which DynamoDB bills: tickets have no index. */
 async function endSessions(
-  { ledger, documents, config }: Opened,
+  { tickets, documents, config }: Opened,
   owner: string,
   { isTrial }: { isTrial: boolean },
 ): Promise<number> {
@@ -86,7 +86,7 @@ async function endSessions(
   for await (const page of pages) {
     for (const { pk } of page) {
       const hash = String(pk).slice(ticketKey('').length);
-      if (isTrial || (await ledger.endTicket(hash, owner))) ended += 1;
+      if (isTrial || (await tickets.endTicket(hash, owner))) ended += 1;
     }
   }
   return ended;
@@ -103,7 +103,7 @@ async function eraseOne(
   );
   if (!changed) return { id, ...reasonFor(after) };
   try {
-    // What is not due has no file any more.
+    // An upload that is not due has no file any more.
     if (after.dueAt !== undefined) await arrivals.discard(after);
   } catch (error) {
     say(`${id}  its file could not be removed now, so the sweep does it: ${describeTrouble(error)}`);

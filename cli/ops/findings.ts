@@ -1,5 +1,5 @@
 /**
- * What a probe of IPD has found: in words, and as the settings that follow from it. Pure.
+ * Describes what a probe of IPD has found, and derives settings from it. Pure.
  */
 import { ACCESS_KEY_BODY_LIMIT } from '../../lib/ipd/auth.ts';
 import type {
@@ -28,14 +28,14 @@ export type Findings = {
 const HIGHEST_RATE = 12_000;
 const STANDARD_WINDOW_SECONDS = 600;
 const LONGEST_WINDOW_SECONDS = 86_400;
-/** An event source of Lambda's takes no less: https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html */
+/** The least of a Lambda event source: https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html */
 const LEAST_CONCURRENCY = 2;
-/** Of what was measured: others use the tenant, too. */
+/** The bridge's share of the measured rate: others use the tenant, too. */
 const SHARE = 0.8;
-/** A list that is slow to show what there is may be slower on another day. */
+/** The window is this many times the measured delay of the list, which may be longer on another day. */
 const WINDOW_PER_DELAY = 20;
 
-/** Lines for people, of whatever is given. */
+/** Describes the given findings in lines for people. */
 export function describeFindings(found: Partial<Findings>): string[] {
   const { answer, names, bodies, parallel, rate, sizes, fullness } = found;
   return [
@@ -65,7 +65,7 @@ export function describeFindings(found: Partial<Findings>): string[] {
   ];
 }
 
-/** The settings that follow from what was measured, by name. What was not reached is not among them. */
+/** The settings that follow from the findings, by name; those that `describeGaps` names are left out. */
 export function adviseOf(findings: Findings): Record<string, string> {
   const { answer, rate, sizes, parallel } = findings;
   const unknown = describeGaps(findings);
@@ -84,7 +84,7 @@ export function adviseOf(findings: Findings): Record<string, string> {
   );
 }
 
-/** Why nothing follows for a setting, by name: what was reached instead, and how to measure further. */
+/** The settings that do not follow from the findings, by name: what was reached, and how to measure further. */
 export function describeGaps(findings: Findings): Record<string, string> {
   const { answer, rate, sizes, parallel } = findings;
   const largest = largestOf(findings);
@@ -96,7 +96,7 @@ export function describeGaps(findings: Findings): Record<string, string> {
     ...(!isLimited && {
       MAX_FILE_BYTES:
         largest === 0
-          ? 'no file was taken, of whatever size'
+          ? 'no file of any size was taken'
           : `${largest} bytes were taken and no limit was met: --sizes tries larger ones`,
     }),
     ...(sizes.every(({ taken }) => taken === 0) && { IPD_AUTH: 'no file was taken by any' }),
@@ -116,7 +116,7 @@ export function describeGaps(findings: Findings): Record<string, string> {
   };
 }
 
-/** In bytes. The product signs no body beyond what is documented, whatever the tenant takes. */
+/** In bytes. The bridge signs no body above the documented limit, even if the tenant takes larger ones. */
 function largestOf({ sizes }: Findings): number {
   const taken = sizes.map((size) =>
     size.auth === 'aksk' ? Math.min(size.taken, ACCESS_KEY_BODY_LIMIT) : size.taken,
@@ -131,7 +131,7 @@ function windowOf(listDelayMs: number): number {
 
 function sayAnswer({ idIsTold, fields, listDelayMs }: Findings['answer']): string[] {
   return [
-    // No request of ours carries one.
+    // No request of the bridge carries this header.
     'X-Project-Id: not needed',
     `id in the answer: ${idIsTold ? 'yes' : 'no, so each delivery looks it up'}; fields: ${fields.join(', ') || 'none'}`,
     `list: shows a new file ${listDelayMs === undefined ? 'not within the time that was waited' : `after ${(listDelayMs / 1000).toFixed(1)} s`}`,

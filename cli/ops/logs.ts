@@ -1,5 +1,5 @@
 /**
- * `npm run ops -- logs`: asks the log groups of a deployment a question of CloudWatch Logs Insights and prints its rows.
+ * `npm run ops -- logs`: runs a CloudWatch Logs Insights query on a deployment's log groups and prints the rows.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -72,7 +72,7 @@ async function ask(question: {
   for (;;) {
     const { status, results } = looked.parse(await aws(['logs', 'get-query-results', '--query-id', id]));
     if (status === 'Complete') {
-      // A pointer to each line is among its fields.
+      // The field @ptr points to the log line: left out.
       return results.map((fields) =>
         Object.fromEntries(
           fields.flatMap(({ field, value }) => (field === '@ptr' ? [] : [[field, value.trim()]])),

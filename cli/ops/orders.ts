@@ -1,6 +1,6 @@
 /**
- * From a command line to the command that it orders, and the command's way to be carried out: what is said goes where
- * people look, the answer for programs is the last line.
+ * Reads a command line and runs its command. With --json, lines for people go to standard error, and the answer for
+ * programs is the last line of standard output.
  */
 import { parseArgs } from 'node:util';
 import { cancel } from './cancel.ts';
@@ -37,7 +37,7 @@ export const TASKS: Record<string, Task> = {
   smoke,
   protect,
 };
-/** What says which deployment, and how to answer: any command takes these. */
+/** Options that every command takes: which deployment, and how to answer. */
 export const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'json', 'help']);
 
 /** Throws on wrong usage. */
@@ -57,7 +57,7 @@ export function readOrder(args: string[]): Order | 'help' {
   return { task, values, names };
 }
 
-/** Whether all went well. What went wrong is said in a line or two. */
+/** Runs a command and resolves with whether all went well. Prints a failure in one or two lines. */
 export async function carryOut(
   { task, values, names }: Order,
   { signal, print, note }: Surroundings,

@@ -1,15 +1,15 @@
 /**
- * Which deployment an operator means, and the services to work on it. The settings are those that its functions run
- * with, so nothing has to be told twice: they name the table, the bucket and the queue. Secrets stay references.
+ * Finds the deployment that an operator means, and opens the services to work on it. The settings are those of its
+ * functions: they name the table, the bucket and the queue. Secrets stay references.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
-import { readConfig } from '../../lib/config.ts';
-import type { Config } from '../../lib/config.ts';
+import { readConfig } from '../../lib/runtime/config.ts';
+import type { Config } from '../../lib/runtime/config.ts';
 import { buildServices, createDocuments } from '../../lib/services.ts';
-import type { Telemetry } from '../../lib/telemetry.ts';
+import type { Telemetry } from '../../lib/runtime/telemetry.ts';
 import { localDirectory } from '../local-stack.ts';
 import { aws } from './aws.ts';
 import { describeError } from '../transfer.ts';
@@ -21,7 +21,7 @@ export type Opened = Awaited<ReturnType<typeof openServices>>;
 
 export const SERVICE = 'ipd-attachment-bridge';
 
-/** What is done by hand is said to the operator and kept in the record: no log group reads what is printed here. */
+/** Commands tell the operator and the record what they do. No log group reads their output: no telemetry. */
 const silent: Telemetry = {
   info: () => undefined,
   warn: () => undefined,
@@ -31,7 +31,7 @@ const silent: Telemetry = {
 
 const settingsFile = z.record(z.string(), z.string());
 
-/** Says in whose name AWS is asked: the SDK takes that from here, and so does the AWS command line interface. */
+/** Sets the profile and the region in the environment, where the SDK and the AWS command line interface read them. */
 export function useAccount({ profile, region }: Values): void {
   if (profile !== undefined) process.env['AWS_PROFILE'] = profile;
   if (region !== undefined) process.env['AWS_REGION'] = region;
@@ -49,7 +49,7 @@ export async function findConfig(values: Values): Promise<Config> {
   return readConfigFor(await findSettings(values, 'uploads'));
 }
 
-/** How to reach IPD there: a tenant can be measured before anything is deployed, so nothing else need be set. */
+/** How the deployment reaches IPD. A tenant can be probed before a first deploy, so no other setting is needed. */
 export async function findIpd(values: Values): Promise<Config['ipd']> {
   const nothing = { STAGING_BUCKET: '-', UPLOADS_TABLE: '-', DELIVERY_QUEUE_URL: 'https://sqs.invalid/-' };
   const ours = Object.entries(process.env).filter(([name]) => name.startsWith('IPD_'));
@@ -57,7 +57,7 @@ export async function findIpd(values: Values): Promise<Config['ipd']> {
   return readConfigFor(settings).ipd;
 }
 
-/** Where a stage has its API, as its stack says. */
+/** The address of a stage's API, from the outputs of its stack. */
 export async function findApi(stage: string): Promise<string> {
   const query = "Stacks[0].Outputs[?OutputKey=='HttpApiUrl'].OutputValue | [0]";
   const name = `${SERVICE}-${stage}`;
@@ -73,7 +73,7 @@ export function describeTrouble(error: unknown): string {
   return hint === undefined ? words : `${words}\n${hint}`;
 }
 
-/** What names a deployment. */
+/** The settings that name a deployment. */
 const PLACE = ['STAGING_BUCKET', 'UPLOADS_TABLE', 'DELIVERY_QUEUE_URL'];
 
 const SIGN_IN = 'Set AWS_PROFILE or give --profile, and sign in if it needs that (aws sso login).';
@@ -92,7 +92,7 @@ const HINTS: Record<string, string> = {
     'There is no such queue in this account and region: is it the right --stage and --region?',
 };
 
-/** What one function of the deployment runs with: not every one holds everything. */
+/** The settings of one function of the deployment: not every function has every setting. */
 async function findSettings(values: Values, functionKey: string): Promise<Settings> {
   const { local, stage, settings: file } = values;
   if (local === true) return findLocal();
@@ -123,7 +123,7 @@ async function findLocal(): Promise<Settings> {
     );
   });
   const settings = await readSettings(join(directory, 'settings.json'));
-  // A profile comes before keys, and would be asked for ones that the local parts do not know.
+  // The SDK prefers a profile to keys, and the local stack does not know the profile's keys.
   delete process.env['AWS_PROFILE'];
   Object.assign(process.env, surroundings);
   return { IPD_CREDENTIALS, ...settings };
@@ -142,7 +142,7 @@ async function readSettings(path: string): Promise<Settings> {
   }
 }
 
-/** Who may upload is no matter here, so that question need not be answered. */
+/** The commands do not check who may upload, so IPD_PROJECTS need not be set. */
 function readConfigFor(settings: Settings): Config {
   if (PLACE.every((name) => !settings[name])) {
     throw new Error(

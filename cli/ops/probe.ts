@@ -1,6 +1,6 @@
 /**
- * `npm run ops -- probe`: measures what no public page tells of IPD, on a scratch work item of a real tenant, and says
- * which settings follow. Whatever it attaches can only be removed by hand, so it asks for --yes.
+ * `npm run ops -- probe`: measures what no public page says about IPD, on a scratch work item of a real tenant, and
+ * prints the settings that follow. Only a person can remove its attachments, so it requires --yes.
  */
 import { findIpd } from './place.ts';
 import {
@@ -62,7 +62,7 @@ export const probe: Task = {
 
 type Plan = ReturnType<typeof readPlan>;
 
-/** In this order, since large files may fill the work item. */
+/** Large files come last, since they may fill the work item. */
 async function measure(
   tenant: Awaited<ReturnType<typeof openTenant>>,
   plan: Plan,
@@ -78,7 +78,7 @@ async function measure(
   const answer = tell('answer', await measureAnswer(tenant, way, plan.patienceMs));
   const names = tell('names', await measureNames(tenant, way, plan.patienceMs));
   const bodies = tell('bodies', await measureBodies(way, plan.slowSeconds));
-  // Nothing that was sent earlier is to count.
+  // Earlier requests must not count in what follows.
   await tenant.wait(plan.quietMs);
   const parallel = tell('parallel', await measureParallel(tenant));
   await tenant.wait(plan.quietMs);

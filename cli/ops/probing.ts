@@ -1,6 +1,6 @@
 /**
- * The single measurements of a tenant, each of one question that no public page answers. They send as little as the
- * question allows, since nothing that is attached can be removed by a program.
+ * The measurements of a tenant: each answers one question that no public page answers. They send as little as they
+ * can, since no program can remove what is attached.
  */
 import { LIST_LIMIT } from '../../lib/ipd/client.ts';
 import type { Attachment } from '../../lib/ipd/client.ts';
@@ -27,7 +27,7 @@ const NAMES: [string, string][] = [
   ['no extension', 'probe'],
 ];
 
-/** What the answer to one file holds, and how long the list takes to show the file; undefined when it never did. */
+/** What IPD's answer to one file holds, and how long the list takes to show it; undefined when it does not. */
 export async function measureAnswer(tenant: Tenant, way: Way, patienceMs: number) {
   const sample = await way.upload();
   if (!sample.taken) throw new Error(`IPD did not take a file of ${sample.size} bytes: ${sample.answer}`);
@@ -35,7 +35,7 @@ export async function measureAnswer(tenant: Tenant, way: Way, patienceMs: number
   return { idIsTold: sample.attachmentId !== null, fields: sample.fields, listDelayMs: listed?.afterMs };
 }
 
-/** Which names are taken, and what becomes of them. An empty file is among them, since that is as odd. */
+/** Which names IPD takes and how its list shows them; also whether it takes an empty file. */
 export async function measureNames(tenant: Tenant, way: Way, patienceMs: number) {
   const sent: { label: string; filename: string; sample: Sample }[] = [];
   for (const [label, filename] of NAMES)
@@ -55,7 +55,7 @@ export async function measureNames(tenant: Tenant, way: Way, patienceMs: number)
   ];
 }
 
-/** How many of several files at once are taken by one work item. */
+/** How many files that are sent at once one work item takes. */
 export async function measureParallel(tenant: Tenant) {
   const samples = await Promise.all(waysOf(tenant).map((way) => way.uploadOnce()));
   const refusal = samples.find(({ taken }) => !taken);
@@ -66,7 +66,7 @@ export async function measureParallel(tenant: Tenant) {
   };
 }
 
-/** How fast files are taken: at first, and once IPD asks for fewer. Ends after a while, or after so many files. */
+/** How fast IPD takes files, before and after a throttle. Ends after `seconds`, MOST_AT_SPEED files, or a refusal. */
 export async function measureRate(tenant: Tenant, seconds: number) {
   const startedAt = performance.now();
   const elapsed = (): number => (performance.now() - startedAt) / 1000;
@@ -106,7 +106,7 @@ export async function measureRate(tenant: Tenant, seconds: number) {
   };
 }
 
-/** The largest size that is taken and the smallest that is not, by these steps and by halving what is between them. */
+/** The largest size taken and the smallest refused: tries `sizes`, then halves the gap between them `refine` times. */
 export async function measureSizes(way: Way, { sizes, refine }: { sizes: number[]; refine: number }) {
   let range: Range = { taken: 0, refused: undefined };
   for (const size of sizes.toSorted((a, b) => a - b)) {
@@ -129,7 +129,7 @@ async function narrowed(way: Way, range: Range, size: number): Promise<Range> {
   return sample.taken ? { ...range, taken: size } : { ...range, refused: sample };
 }
 
-/** Whether a body is taken whose length is not told, and one that comes slowly. */
+/** Whether IPD takes a body without a length, and a slow one. */
 export async function measureBodies(way: Way, slowSeconds: number) {
   const chunked = await way.upload({ chunked: true });
   const slow = await way.upload({ trickleSeconds: slowSeconds });
@@ -175,7 +175,7 @@ function isSame(listed: Attachment, { attachmentId, size }: Sample): boolean {
   return attachmentId === null ? listed.size === size : listed.id === attachmentId;
 }
 
-/** As many clients as files go at once, signed where that is possible: a token for each would be as many calls to IAM. */
+/** One client for each parallel file, signed if possible: with tokens, each client would call IAM. */
 function waysOf(tenant: Tenant): Way[] {
   const [auth] = tenant.auths;
   return auth === undefined ? [] : Array.from({ length: PARALLEL }, () => tenant.way(auth));

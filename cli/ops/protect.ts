@@ -1,6 +1,6 @@
 /**
- * `npm run ops -- protect`: after the first deploy of a stage that counts, nobody deletes its table by a slip. Not in the
- * template: a first deploy that fails could not take the table back then, and could not be repeated.
+ * `npm run ops -- protect`: after the first deploy of a stage, protects its table from deletion by mistake. The
+ * template does not: a first deploy that fails could then not delete the table, and could not be repeated.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithTables.Basics.html#WorkingWithTables.Basics.DeletionProtection
  */
 import { DescribeTableCommand, DynamoDBClient, UpdateTableCommand } from '@aws-sdk/client-dynamodb';

@@ -1,18 +1,19 @@
 /**
- * `npm run ops -- redrive`: has failed uploads tried again as their owners could. Nothing is sent blindly: one that IPD
- * may have goes back to the state in which it is looked for. They become due, so the sweep paces them by IPD_RATE.
+ * `npm run ops -- redrive`: tries failed uploads again, as their owners could. An upload that IPD may have returns to
+ * `unconfirmed`, so IPD is checked before the file is sent. The uploads become due, so the sweep paces them by
+ * IPD_RATE.
  */
-import { redrive as redriven } from '../../lib/lifecycle.ts';
-import { isUploadId, stagingKey } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
-import { adviseWithoutFile } from '../../lib/uploads.ts';
+import { redrive as redriven } from '../../lib/domain/lifecycle.ts';
+import { isUploadId, stagingKey } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
+import { adviseWithoutFile } from '../../lib/uploads/manage.ts';
 import { readDeed } from './deed.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { findUploads, readSelection, SELECTING } from './selection.ts';
 import type { Given, Task } from './terms.ts';
 
-/** What becomes of one: `status` is the state that it goes back to, `why` says what keeps it where it is. */
+/** `status` is the state that the upload returns to, `why` the reason that it stays as it is. */
 type Outcome = { id: string; status: string } | { id: string; why: string };
 
 export const redrive: Task = {
@@ -36,7 +37,7 @@ export const redrive: Task = {
     );
     if (!isAll) say('There are more: --limit takes more at once.');
     const answer = { isTrial, redriven: isTrial ? [] : done, outcomes, isAll };
-    // Of what was named, all is expected to go; of what was chosen, what can.
+    // Named uploads must all go; of uploads chosen by options, some may stay.
     return { well: !signal.aborted && (names.length === 0 || done.length === outcomes.length), answer };
   },
 };
@@ -65,7 +66,7 @@ async function choose(services: Opened, { values, names }: Given) {
   return { uploads, isAll: true, missing };
 }
 
-/** Without a note it is only found out what would happen. */
+/** Without `note` it only finds out what would happen. */
 async function tryAgain(
   { ledger, staging, clock, config }: Opened,
   upload: Upload,

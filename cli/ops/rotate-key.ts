@@ -1,12 +1,11 @@
 /**
- * `npm run ops -- rotate-key`: puts a new key in the place of one, so that nothing that is under way breaks, and tells from
- * when on nothing uses the old one any more. A secret comes from a file or from standard input, never from the command
- * line, and is never printed.
+ * `npm run ops -- rotate-key`: replaces a key without breaking work under way, and tells when no function uses the old
+ * key any more. A secret comes from a file or from standard input, never from the command line, and is never printed.
  */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { readCredentials, readSigningCredentials } from '../../lib/config.ts';
+import { readCredentials, readSigningCredentials } from '../../lib/runtime/config.ts';
 import { aws } from './aws.ts';
 import { findConfig, findIpd, SERVICE } from './place.ts';
 import { openSecret } from './secret-store.ts';
@@ -17,7 +16,7 @@ import type { Given, Say, Task, Values } from './terms.ts';
 type Work = { values: Values; stage: string; say: Say; signal: AbortSignal };
 
 const KEYS = ['ipd', 'signing'];
-/** Functions that hold the key, and how long one that has begun may go on with the old one. */
+/** Functions that hold the key, and how long a run may still use the old one. */
 const HOLDERS = {
   ipd: { functions: ['uploads', 'uppy', 'deliver'], longestRunMs: 300_000 },
   signing: { functions: ['uploads', 'uppy'], longestRunMs: 30_000 },
@@ -60,7 +59,7 @@ function check({ values, names }: Given): void {
   if (values.check && values.from !== undefined) throw new Error('--check writes nothing: without --from');
 }
 
-/** What is given goes over what is stored, so that a key can be changed without the password, and the other way round. */
+/** Given fields replace stored ones, so a key can change without the password, and the password without the key. */
 async function rotateIpd({ values, stage, say, signal }: Work) {
   const ipd = await findIpd(values);
   const secret = openSecret('IPD_CREDENTIALS', ipd.credentials);
@@ -99,8 +98,8 @@ async function checkIpd({ values, stage, say }: Work) {
 }
 
 /**
- * The first call makes a second key and stores it; a later one deletes the first, when no URL that it signed can be alive.
- * A key that a call has made and not stored, since it died, is deleted and made anew.
+ * The first call makes a second key and stores it; a later call deletes the first key, once all URLs that it signed
+ * have expired. If a call died before it stored its key, the next call deletes that key and makes another.
  */
 async function rotateSigning({ values, stage, say }: Work) {
   const config = await findConfig(values);
@@ -160,7 +159,10 @@ async function addKey({
   return { well: true, answer: { added: accessKeyId, stored: where } };
 }
 
-/** From when on no run that began before the last deploy can use what was current before `since`; undefined before that deploy. */
+/**
+ * The time from which no run can use the key that was current before `since`. Undefined while a function has not been
+ * deployed after `since`.
+ */
 async function findFreedom(
   which: keyof typeof HOLDERS,
   { stage, since }: { stage: string; since: number },
@@ -202,7 +204,7 @@ async function readInput(path: string | undefined, say: Say): Promise<string> {
   });
 }
 
-/** Throws in words that name what is wrong, never a value. */
+/** Its errors name the fields at fault, never a value. */
 function readGiven(json: string) {
   let value: unknown;
   try {
@@ -238,7 +240,7 @@ function merge(before: string | undefined, given: z.infer<typeof credentials>): 
   return json;
 }
 
-/** Empty where nothing is stored that could be kept. */
+/** Empty when no stored field can be kept. */
 function readStored(json: string | undefined): Record<string, unknown> {
   try {
     return z.record(z.string(), z.unknown()).parse(JSON.parse(json ?? '{}'));

@@ -1,6 +1,6 @@
 /**
- * The secrets that settings name, read and written where they are kept. What is written becomes the current version; the
- * one before stays: Secrets Manager labels it AWSPREVIOUS, the Parameter Store keeps it by its number.
+ * Reads and writes the secrets that settings name. A write makes a new current version; the previous one stays:
+ * Secrets Manager labels it AWSPREVIOUS, the Parameter Store keeps it under its number.
  */
 import {
   GetSecretValueCommand,
@@ -8,16 +8,16 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import type { CredentialsSource } from '../../lib/settings.ts';
+import type { CredentialsSource } from '../../lib/runtime/settings.ts';
 
 export type Stored = { value: string; since: number };
 
 export type SecretStore = ReturnType<typeof openSecret>;
 
-/** Not there, by the names of the errors that the SDK throws. */
+/** The names of the SDK's errors for a secret that does not exist. */
 const MISSING = new Set(['ResourceNotFoundException', 'ParameterNotFound']);
 
-/** Throws where the setting does not say where a secret is kept. */
+/** Throws when the setting names no secret in either store. */
 export function openSecret(setting: string, source: CredentialsSource | undefined) {
   switch (source?.kind) {
     case 'secretsmanager':

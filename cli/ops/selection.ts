@@ -1,14 +1,14 @@
 /**
- * Which uploads an operator means, and finding them. The index of what is due holds all that are open, and failed ones
- * as long as their file is kept. What is over for good is not in it, but an owner's index has all of an owner's.
+ * Reads which uploads an operator means, and finds them. The index of due uploads holds all open ones, and failed ones
+ * as long as their file is kept. Other ended uploads are not in it; the index of owners has all uploads of an owner.
  */
-import { failures, setbacks } from '../../lib/errors.ts';
-import { idOf, uploadKey } from '../../lib/ledger.ts';
-import type { Position } from '../../lib/ledger.ts';
-import { scan } from '../../lib/sdk/scan.ts';
-import { isTooNew, readRecord } from '../../lib/record.ts';
-import { isFinal } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { failures, setbacks } from '../../lib/domain/errors.ts';
+import { idOf, uploadKey } from '../../lib/ledger/uploads.ts';
+import type { Position } from '../../lib/ledger/uploads.ts';
+import { scan } from '../../lib/ledger/scan.ts';
+import { isTooNew, readRecord } from '../../lib/ledger/record.ts';
+import { isFinal } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import type { Opened } from './place.ts';
 import { readAge, readCount } from './terms.ts';
 import type { Values } from './terms.ts';
@@ -31,11 +31,11 @@ const AT_ONCE = 25;
 const STANDARD_LIMIT = 100;
 
 const OPEN = ['awaiting_upload', 'staged', 'delivering', 'waiting', 'unconfirmed'];
-/** What an upload's last error may be. */
+/** The codes that an upload's last error may have. */
 const CODES = [...Object.keys(failures), ...Object.keys(setbacks)];
 const FINAL = ['delivered', 'failed', 'expired', 'cancelled'];
 
-/** Throws on what is no state, age or number. */
+/** Throws on an unknown state or code, and on a wrong age or number. */
 export function readSelection(values: Values): Selection {
   const states = values.state?.split(',').flatMap((state) => (state === 'open' ? OPEN : [state]));
   const unknown = states?.find((state) => !OPEN.includes(state) && !FINAL.includes(state));
@@ -54,16 +54,16 @@ export function readSelection(values: Values): Selection {
   };
 }
 
-/** Throws on what no upload can have met. */
+/** Throws on a code that no upload can have. */
 function readCode(code: string | undefined): string | undefined {
   if (code === undefined || CODES.includes(code)) return code;
   throw new Error(`There is no code ${code}: it is one of ${CODES.join(', ')}`);
 }
 
-/** `tooNew`: what a newer version wrote, in a form that this one cannot read. */
+/** `tooNew`: ids of uploads that a newer version wrote in a form that this one cannot read. */
 type Found = { uploads: Upload[]; tooNew: string[] };
 
-/** The first of them that are found, the oldest first; `isAll` tells whether there are no more. */
+/** The first uploads found, up to the limit, sorted by age; `isAll` tells whether there are no more. */
 export async function findUploads(
   services: Opened,
   selection: Selection,
@@ -74,23 +74,23 @@ export async function findUploads(
   for await (const page of pagesOf(services, selection)) {
     tooNew.push(...page.tooNew);
     for (const upload of page.uploads) if (fits(upload, selection, now)) found.set(upload.id, upload);
-    // More than is shown tells that there are more.
+    // More uploads than the limit: there are more than are shown.
     if (found.size > selection.limit) break;
   }
   const uploads = [...found.values()].slice(0, selection.limit);
   return { uploads: uploads.toSorted(byAge), tooNew, isAll: found.size <= selection.limit };
 }
 
-/** What the index cannot have, in words; undefined when it has all that was asked for. */
+/** Names the uploads that the index does not hold; undefined when it holds all that were asked for. */
 export function whatIsHidden({ owner, states, scan: isScan }: Selection): string | undefined {
   if (owner !== undefined) return undefined;
   const hidden = states?.some((state) => FINAL.includes(state) && state !== 'failed') ?? false;
   return hidden && !isScan
-    ? 'Uploads that are over for good are not in the index: --scan finds them by reading the whole table, which is billed.'
+    ? 'Uploads that have ended are not in the index: --scan finds them by reading the whole table, which is billed.'
     : undefined;
 }
 
-/** All of an owner's uploads. The index may lag behind what was just written, the records do not. */
+/** All of an owner's uploads. The index may lag behind the latest writes; the records do not. */
 export async function findOwned(services: Opened, owner: string): Promise<Found> {
   const found: Found = { uploads: [], tooNew: [] };
   for await (const { uploads, tooNew } of owned(services, owner)) {
@@ -155,7 +155,7 @@ function fits(upload: Upload, selection: Selection, now: number): boolean {
   );
 }
 
-/** What a program gets of an upload in a list. */
+/** One upload of a list, as --json prints it. */
 export function toRow(upload: Upload, now: number) {
   const { id, status, owner, uploadedBy, projectId, issueId, filename, size, attempts, createdAt, dueAt } =
     upload;

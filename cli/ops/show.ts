@@ -1,9 +1,9 @@
 /**
- * `npm run ops -- show ID`: one upload as the ledger and storage have it, and its past. It shows
- * who it belongs to and what it is called, but no signed URL, no ticket and no lease token.
+ * `npm run ops -- show ID`: one upload as the ledger and storage have it, with its history. It shows
+ * the owner and the file name, but no signed URL, no ticket and no lease token.
  */
-import { isUploadId, occupiesWorkItem, stagingKey } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { isUploadId, occupiesWorkItem, stagingKey } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { sayAge } from './terms.ts';
@@ -34,21 +34,21 @@ export const show: Task = {
   },
 };
 
-/** What belongs to an upload and is not in its record. */
-async function lookAround({ ledger, staging, breaker }: Opened, upload: Upload) {
+/** Facts about an upload that are not in its record. */
+async function lookAround({ ledger, attachments, workItems, staging, breaker }: Opened, upload: Upload) {
   const own = upload.status === 'delivered' ? upload.attachmentId : null;
   const ids = [own, upload.candidate, ...(upload.duplicates ?? [])].filter(
     (id): id is string => typeof id === 'string',
   );
   const [claims, holder, staged, { state }] = await Promise.all([
-    ledger.findClaims(ids),
-    ledger.findHolder(upload),
+    attachments.findClaims(ids),
+    workItems.findHolder(upload),
     staging.look(stagingKey(upload.id)),
     breaker.view(),
   ]);
   const holding = holder === undefined || holder === upload.id ? upload : await ledger.find(holder);
   return {
-    /** The upload that keeps others of this size away from the work item. */
+    /** The upload that blocks others of the same size on the work item. */
     workItemHeldBy: holding !== undefined && occupiesWorkItem(holding, Date.now()) ? holding.id : undefined,
     claims: Object.fromEntries(claims),
     stagedBytes: staged?.size,
@@ -102,7 +102,7 @@ function describe(
   return lines.flatMap(([name, words]) => (words === undefined ? [] : [[name, words]]));
 }
 
-/** The past of a record in the order in which it was written, since the clocks of those who wrote may differ. */
+/** The history of a record in the order of writing, since the clocks of the writers may differ. */
 function historyOf({ createdAt, history = [] }: Upload): Happening[] {
   const changes = history.map(({ at, status, attempt, code, by, reason }) => {
     const deed = by && `${status === 'cancelled' ? '' : 'tried again '}by ${by}: ${reason}`;
@@ -117,7 +117,7 @@ function sayDue(dueAt: string, now: number): string {
   return wait > 0 ? `in ${sayAge(wait)}, at ${dueAt}` : `since ${sayAge(-wait)}, at ${dueAt}`;
 }
 
-/** A lease's token is the right to write, a session the hash of a ticket, and S3's id of a multipart upload a means to end it. */
+/** Left out: a lease's token allows writes, a session is the hash of a ticket, S3's id can end a multipart upload. */
 function withoutSecrets(upload: Upload): object {
   const { session: _session, multipart: _multipart, ...rest } = upload;
   return 'lease' in rest ? { ...rest, lease: { until: rest.lease.until } } : rest;

@@ -1,6 +1,6 @@
 /**
- * `npm run ops -- smoke`: after a deploy, one small file goes the whole way as an app sends it, by the client that apps
- * use. What it attaches stays in the work item, so that should be one for such things.
+ * `npm run ops -- smoke`: after a deploy, sends one small file through the bridge into IPD, with the client that apps
+ * use. The attachment stays, so the work item should be one for tests.
  */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ import { readCount } from './terms.ts';
 import type { Given, Task, Values } from './terms.ts';
 
 const STANDARD_PATIENCE_SECONDS = 120;
-/** Somebody waits: it fails sooner than an app would. */
+/** Fails sooner than an app would, since an operator waits. */
 const PACE = { attempts: 4 };
 
 /** What the breaker's state means for a file. */
@@ -60,7 +60,9 @@ export const smoke: Task = {
       })
       .catch((cause: unknown) => {
         if (!signal.aborted || interrupted.aborted) throw cause;
-        throw new Error(`Nothing came of it within ${patienceSeconds} s; it was ${last} then`, { cause });
+        throw new Error(`The upload did not end within ${patienceSeconds} s; its last state was ${last}`, {
+          cause,
+        });
       });
     say(describeOutcome(upload));
     const { id, status, attachment, error } = upload;
@@ -82,7 +84,7 @@ function check({ values }: Given): void {
   if (api === undefined && stage === undefined) throw new Error('Give --stage, --api or --local');
   if (api !== undefined && !URL.canParse(api)) throw new Error(`--api ${api} is not a URL`);
   if (tokenOf(values) === '') throw new Error('--token or UPLOAD_TOKEN is needed: the JWT of a user');
-  if (!project || !issue) throw new Error('--project and --issue are needed: a work item for such things');
+  if (!project || !issue) throw new Error('--project and --issue are needed: a work item for tests');
 }
 
 async function findAccess(values: Values) {
@@ -105,7 +107,7 @@ const claims = z.looseObject({
   exp: z.number().optional(),
 });
 
-/** What a gateway looks at in a token, which it never tells: nothing of it is secret but the signature. */
+/** The claims that the gateway checks: its answer never names the wrong one. Only a token's signature is secret. */
 function describeToken(token: string): string {
   const found = claims.safeParse(payloadOf(token)).data;
   if (found === undefined) return 'it is no JWT';

@@ -1,28 +1,29 @@
 /**
- * An IPD tenant as the probe sees it: the product's own client, with a look at what it answers that the product does not
- * need. Each file has a size of its own, by which the list tells one from another even where no id was told.
+ * An IPD tenant as the probe uses it: through the bridge's own client, but the probe reads more of the answers. Each
+ * file has its own size, so the probe finds it in the list even when IPD's answer has no id.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { systemClock } from '../../lib/clock.ts';
-import { readCredentials } from '../../lib/config.ts';
-import type { Config } from '../../lib/config.ts';
+import { systemClock } from '../../lib/runtime/clock.ts';
+import { readCredentials } from '../../lib/runtime/config.ts';
+import type { Config } from '../../lib/runtime/config.ts';
 import { createIpdClient } from '../../lib/ipd/client.ts';
 import type { Attachment, WorkItem } from '../../lib/ipd/client.ts';
 import { parseJson, redact } from '../../lib/ipd/errors.ts';
 import { readText, send } from '../../lib/ipd/wire.ts';
-import type { Send, Sink } from '../../lib/ipd/wire.ts';
+import type { Send } from '../../lib/ipd/wire.ts';
+import type { Sink } from '../../lib/runtime/stream.ts';
 import { fetchSecret } from '../../lib/services.ts';
 
 export type Auth = 'aksk' | 'token';
 
-/** What IPD said to one file. */
+/** IPD's answer to one file. */
 export type Sample = {
   size: number;
   taken: boolean;
   throttled: boolean;
-  /** Refused, and not for what has nothing to do with its size: IPD has no code of its own for that. */
+  /** Refused, possibly for its size: IPD has no code for that, so other known reasons are excluded. */
   isTooLarge: boolean;
   attachmentId: string | null;
   /** In words, redacted. */
@@ -32,7 +33,7 @@ export type Sample = {
   retryAfter?: string | undefined;
   /** The members that describe the attachment; empty when there is no description. */
   fields: string[];
-  /** What the gateway tells of its limits when asked to. */
+  /** The gateway's headers about its limits. */
   rateHeaders: Record<string, string>;
 };
 
@@ -41,7 +42,7 @@ export type Trial = { size?: number; filename?: string; chunked?: boolean; trick
 export type Tenant = Awaited<ReturnType<typeof openTenant>>;
 export type Way = ReturnType<Tenant['way']>;
 
-/** What a file that is too large may be refused with. */
+/** The codes of a refusal that a too large file may get. */
 const SIZE_CODES = new Set(['too_large_for_ipd', 'ipd_refused']);
 const CHUNK = Buffer.alloc(256 * 1024, 'probe ');
 const SMALLEST = 1000;
@@ -49,12 +50,12 @@ const SMALLEST = 1000;
 const THROTTLED_PAUSE_MS = 3_000;
 const LONGEST_PAUSE_MS = 60_000;
 const MOST_TRIES = 10;
-/** The gateway tells its limits only then: https://support.huaweicloud.com/usermanual-apig/apig_03_0047.html */
+/** Makes the gateway tell its limits: https://support.huaweicloud.com/usermanual-apig/apig_03_0047.html */
 const ASK_FOR_LIMITS = { 'x-apig-mode': 'debug' };
 
 const described = z.object({ result: z.array(z.looseObject({})).min(1) });
 
-/** Reads the credentials, wherever they are. Throws when there are none. */
+/** Reads the credentials that the settings name or hold, and opens the tenant. Throws when there are none. */
 export async function openTenant(
   ipd: Config['ipd'],
   { item, signal }: { item: WorkItem; signal: AbortSignal },
@@ -126,7 +127,7 @@ export async function openTenant(
       };
     }
 
-    /** The same, until IPD has an answer other than that it is asked too often: a throttle says nothing of the file. */
+    /** Repeats `uploadOnce` while IPD throttles, at most MOST_TRIES times: a throttle says nothing about the file. */
     async function upload(trial: Trial = {}): Promise<Sample> {
       for (let tries = 1; ; tries += 1) {
         const sample = await uploadOnce(trial);
@@ -140,7 +141,7 @@ export async function openTenant(
 
   const reader = createIpdClient({ ...ipd, credentials, clock: systemClock, send });
 
-  /** Throws in the words of IPD when it does not show the work item. */
+  /** Throws with IPD's message when IPD does not list the attachments. */
   async function list(): Promise<Attachment[]> {
     const listed = await reader.list(item, signal);
     if ('kind' in listed) throw new Error(`IPD does not list the work item's attachments: ${listed.detail}`);

@@ -1,6 +1,6 @@
 /**
- * The words that all operator commands share: their options, what a command is, and how ages and numbers are given.
- * Does nothing by itself.
+ * What all operator commands share: their options, the type of a command, and how to read and print ages and numbers.
+ * Pure.
  */
 import type { parseArgs } from 'node:util';
 
@@ -50,7 +50,7 @@ export type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['
 /** What the operator gave: options, and names beside them. */
 export type Given = { values: Values; names: string[] };
 
-/** Where a command says what it does: not on standard output when that is for a program. */
+/** Prints a line for people; not on standard output when that is for a program. */
 export type Say = (line: string) => void;
 
 export type Task = {
@@ -58,7 +58,7 @@ export type Task = {
   takes: string[];
   /** Throws on wrong usage. */
   check?: (given: Given) => void;
-  /** `answer` is what a program gets. */
+  /** `answer` is what --json prints. */
   run: (work: Given & { say: Say; signal: AbortSignal }) => Promise<{ well: boolean; answer: unknown }>;
 };
 
@@ -89,7 +89,7 @@ export function sayAge(ms: number): string {
   return `${Math.max(Math.floor(ms / length), 0)}${unit}`;
 }
 
-/** Lines of a table, its columns as wide as what is in them. */
+/** Lines of a table, its columns as wide as their cells. */
 export function sayTable(rows: string[][]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),

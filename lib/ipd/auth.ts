@@ -1,10 +1,11 @@
 /**
- * Who we are to IPD: a token from IAM, or a signature made with an access key (AK/SK).
- * Owns the token's cache and the signing rules; never logs or returns a secret except as a request header.
+ * Authenticates us to IPD: with a token from IAM, or with a signature made with an access key (AK/SK). Owns the
+ * token's cache and the signing rules; never logs or returns a secret except as a request header.
  */
 import { createHash, createHmac } from 'node:crypto';
 import * as z from 'zod';
-import type { Clock } from '../clock.ts';
+import { percentEncode } from '../domain/percent-encoding.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { classify, parseJson } from './errors.ts';
 import type { Failure } from './errors.ts';
 import { exchange } from './wire.ts';
@@ -56,8 +57,10 @@ export function canonicalRequest(
 ): { text: string; signedHeaders: string } {
   const signed = Object.entries({ ...headers, host: request.url.host }).toSorted(byKey);
   const signedHeaders = signed.map(([name]) => name).join(';');
-  const path = request.url.pathname.split('/').map((segment) => encode(decodeURIComponent(segment)));
-  const query = [...request.url.searchParams].map(([key, value]) => [encode(key), encode(value)] as const);
+  const path = request.url.pathname.split('/').map((segment) => percentEncode(decodeURIComponent(segment)));
+  const query = [...request.url.searchParams].map(
+    ([key, value]) => [percentEncode(key), percentEncode(value)] as const,
+  );
   const text = [
     request.method,
     // For signing only, the path must end in a slash.
@@ -92,7 +95,7 @@ export function createTokenSource(options: {
   let current: { token: string; refreshAt: number } | undefined;
   let flight: Promise<Authorization> | undefined;
 
-  /** Whoever stops waiting leaves the call to IAM to the others: its token is kept for the next. */
+  /** A caller that aborts does not abort the call to IAM: other callers wait for it, and its token is cached. */
   async function authorize(signal?: AbortSignal): Promise<Authorization> {
     if (current !== undefined && clock.now() < current.refreshAt) return asHeaders(current.token);
     flight ??= fetchToken().finally(() => {
@@ -143,7 +146,10 @@ function tokenRequest(user: IamUser, region: string): unknown {
   };
 }
 
-/** An hour before its end, or halfway when it lives shorter; some minutes earlier by chance, so that containers do not ask at once. */
+/**
+ * An hour before the token's end, or halfway if it lives shorter; some minutes earlier at random, so that containers
+ * do not ask at once.
+ */
 function refreshTime(text: string, clock: Clock): number {
   const parsed = tokenAnswer.safeParse(parseJson(text));
   const now = clock.now();
@@ -166,14 +172,6 @@ function asHeaders(token: string): Authorization {
 function byKey(a: readonly [string, string], b: readonly [string, string]): number {
   if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
   return a[1] < b[1] ? -1 : Number(a[1] > b[1]);
-}
-
-/** RFC 3986: everything but unreserved characters. */
-function encode(value: string): string {
-  return encodeURIComponent(value).replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 function sha256(text: string): string {

@@ -4,7 +4,7 @@
  * Holds the credentials; never retries by itself, but for one fresh token on a call without effects.
  */
 import * as z from 'zod';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import {
   ACCESS_KEY_BODY_LIMIT,
   createTokenSource,
@@ -17,7 +17,8 @@ import { classify } from './errors.ts';
 import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
 import { describeFailure, isUnconnected, readText } from './wire.ts';
-import type { Send, Sink, Source, WireAnswer } from './wire.ts';
+import type { Sink, Source } from '../runtime/stream.ts';
+import type { Send, WireAnswer } from './wire.ts';
 
 export type Credentials = { accessKey?: AccessKey | undefined; user?: IamUser | undefined };
 
@@ -51,8 +52,8 @@ export type UploadRequest = WorkItem & {
 };
 
 /**
- * IPD has the file; null: it did not name exactly one id. `statedSize`: what it says of that one's size in bytes, where that
- * can be read. `requestId` is its own of the exchange.
+ * IPD has the file. `attachmentId` is null if IPD did not name exactly one id. `statedSize`: the size in bytes that
+ * IPD states for that id, where it can be read. `requestId`: IPD's id of the exchange.
  */
 export type Stored = {
   kind: 'stored';
@@ -68,7 +69,7 @@ const IDLE_MS = 60_000;
 
 const FIELD = 'attachment';
 
-/** Documented as a number, seen as a string; anything else says nothing. */
+/** Documented as a number, seen as a string; anything else counts as absent. */
 const size = z
   .union([z.int().nonnegative(), z.string().regex(/^\d+$/).transform(Number)])
   .optional()
@@ -146,7 +147,7 @@ export function createIpdClient(options: IpdOptions) {
   }
 
   /**
-   * Sends one file. What `file` or `fence` throws is thrown on; everything else that can happen is an answer.
+   * Sends one file. Throws what `file` or `fence` throws; returns every other failure.
    * https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html
    */
   async function upload(request: UploadRequest): Promise<Stored | Failure> {
@@ -161,7 +162,7 @@ export function createIpdClient(options: IpdOptions) {
         signal.throwIfAborted();
         await request.fence();
       } catch (cause) {
-        // What goes wrong once the exchange is over comes of that.
+        // An error after the end of the exchange is only a consequence of that end.
         if (!signal.aborted) interruption = { cause };
         throw cause;
       }
@@ -181,7 +182,7 @@ export function createIpdClient(options: IpdOptions) {
       body: { source, length: form.contentLength },
       signal: request.signal,
     });
-    // A fence that is still being passed must not come after what follows from the answer.
+    // A fence that is still being written must end before the caller acts on the answer.
     await pouring?.catch(() => undefined);
     if (interruption !== undefined) throw interruption.cause;
     if (verdict.kind === 'success') {
@@ -197,7 +198,7 @@ export function createIpdClient(options: IpdOptions) {
         requestId: verdict.requestId,
       };
     }
-    // Words that ask for patience do not say that nothing was stored.
+    // A text that asks to try later does not prove that nothing was stored.
     if (released && verdict.kind === 'throttled' && !verdict.isRefusal) {
       return { kind: 'ambiguous', detail: verdict.detail };
     }
@@ -206,8 +207,8 @@ export function createIpdClient(options: IpdOptions) {
   }
 
   /**
-   * An attachment's bytes, which the caller reads or closes. `isPage`: a web page or JSON, which an attachment may be, but so
-   * is what a proxy or IPD itself says in place of one.
+   * An attachment's bytes, which the caller reads or closes. `isPage`: the body is a web page or JSON. An attachment
+   * may be one, but so may an error text of a proxy or of IPD.
    * https://support.huaweicloud.com/intl/zh-cn/api-projectman/DownloadIpdIssueAttachment.html
    */
   async function download(
@@ -239,7 +240,7 @@ export function createIpdClient(options: IpdOptions) {
     return 'kind' in reply ? reply : interpret(reply);
   }
 
-  /** Authenticates and sends: the one place where a request leaves. */
+  /** Authenticates and sends: the only place that sends requests. */
   async function deliver(call: Call): Promise<Reply | Failure> {
     const url = new URL(call.path, endpoint);
     const authorization = await authorize(call, url);

@@ -1,29 +1,29 @@
 /**
- * What an answer of IPD means, as one table: HTTP status first, then the code in the body.
- * Pure. It never says "sent again": whether a doubt is one depends on how much had been sent.
+ * What an answer of IPD means, as one table: HTTP status first, then the code in the body. Pure. It never says "sent
+ * again": how much had been sent decides whether an ambiguous answer is a doubt.
  * Sources: https://support.huaweicloud.com/intl/en-us/api-projectman/ErrorCode.html (PM.*),
  * https://support.huaweicloud.com/devg-apisign/api-sign-errorcode.html (APIGW.*, APIG.*).
  */
 import * as z from 'zod';
-import type { FailureCode } from '../errors.ts';
+import type { FailureCode } from '../domain/errors.ts';
 
 export type Verdict =
   /** `status` is "success"; what `result` holds is for the caller to read. `requestId`: what Huawei's support asks for. */
   | { kind: 'success'; body: unknown; requestId?: string | undefined }
   /**
-   * Asked to try later. `isRefusal`: by a status or code that stands for a refusal before processing, so nothing was
-   * stored; mere words do not say so.
+   * IPD asks to try later. `isRefusal`: by a status or code that stands for a refusal before processing, so nothing
+   * was stored. A text alone does not prove that.
    */
   | { kind: 'throttled'; isRefusal: boolean; retryAfterMs?: number; detail: string }
-  /** The token has died; a fresh one may help, once. */
+  /** The token is not valid any more. One try with a fresh one may help. */
   | { kind: 'token_dead'; detail: string }
-  /** The service was not reached: nothing was stored, try later. `isContradiction`: it answered what cannot be true. */
+  /** The service was not reached: nothing was stored, try later. `isContradiction`: its answer cannot be true. */
   | { kind: 'unavailable'; detail: string; isContradiction?: boolean }
   /** IPD may have done what was asked. */
   | { kind: 'ambiguous'; detail: string }
-  /** Our credentials are refused. Repeating it soon locks the access key, so everybody has to wait. */
+  /** IPD refuses our credentials. A quick repetition locks the access key, so all deliveries have to wait. */
   | { kind: 'locked_out'; detail: string }
-  /** No repetition heals this. */
+  /** No retry can help. */
   | { kind: 'refused'; code: FailureCode; detail: string };
 
 export type Failure = Exclude<Verdict, { kind: 'success' }>;
@@ -42,7 +42,7 @@ const server = (status: number): boolean => status >= 500;
 
 /** The first rule that fits decides. */
 const RULES: readonly Rule[] = [
-  // A throttle in a 400; the last rule is of words that came with 200.
+  // PM.02153001 is a throttle with status 400. The third rule is for texts that come with status 200.
   { code: /^PM\.02153001$/, verdict: 'throttled' },
   { status: [429], verdict: 'throttled' },
   {
@@ -60,21 +60,21 @@ const RULES: readonly Rule[] = [
   { code: /^PM\.02101004$/, verdict: 'name_refused' },
   { code: /^PM\.(02150404|02152005|02175104)$/, verdict: 'work_item_missing' },
   { code: /^PM\.(02150010|0215030[1-5]|02174103|02177003|02175103)$/, verdict: 'ipd_forbidden' },
-  // "Undefined error": nobody says that nothing was stored.
+  // "Undefined error": this does not prove that nothing was stored.
   { code: /^PM\.02152002$/, verdict: 'ambiguous' },
   { status: [403], verdict: 'ipd_forbidden' },
 
   // IAM did not answer the gateway, so the service was never asked.
   { status: [503], code: /^gw\.0613$/, verdict: 'unavailable' },
-  // The gateway does not know the API, or not where it is: so it is for minutes while Huawei changes it.
+  // The gateway does not find the API or its backend. This lasts for minutes while Huawei changes it.
   { status: [404], code: /^gw\.010[13]$/, verdict: 'unavailable' },
-  // A plug-in, setting or orchestration is missing there: also a 500, but no passing one.
+  // The gateway lacks a plug-in, setting or orchestration: also a 500, but not a temporary one.
   { code: /^gw\.010[456]$/, verdict: 'ipd_refused' },
   { status: [408], verdict: 'ambiguous' },
   { status: server, verdict: 'ambiguous' },
 
   { status: (status) => status >= 400, verdict: 'ipd_refused' },
-  // 200 without `status: "success"` is a failure that the service decided.
+  // 200 without `status: "success"`: the service itself has reported a failure.
   { status: [200], verdict: 'ipd_refused' },
   // 1xx, 3xx and other 2xx: nothing that IPD is known to send.
   { verdict: 'ambiguous' },
@@ -99,8 +99,8 @@ const answerBody = z
   .catch({});
 
 /**
- * Reads an answer of any shape that IPD, its gateway or a proxy before it may send. `ours`: the names in our credentials,
- * which its words may hold and users must not read.
+ * Reads an answer of any shape that IPD, its gateway or a proxy before it may send. `ours`: the names in our
+ * credentials, which IPD's message may contain and users must not read.
  */
 export function classify(answer: RawAnswer, ours: readonly string[] = []): Verdict {
   const body = parseJson(answer.text);
@@ -117,7 +117,7 @@ export function classify(answer: RawAnswer, ours: readonly string[] = []): Verdi
   return decide(rule ?? { verdict: 'ambiguous' }, detail, answer);
 }
 
-/** Takes our own names out of IPD's words, wherever they are words of their own, however they are written. */
+/** Removes our names from IPD's message: as whole words, in any letter case. */
 function withhold(text: string, ours: readonly string[]): string {
   return ours
     .toSorted((one, other) => other.length - one.length)
@@ -128,7 +128,10 @@ function withhold(text: string, ours: readonly string[]): string {
     );
 }
 
-/** Takes the server's echo of a signed request, the ids of a key and an account, and anything like a secret, out of a text that is kept. */
+/**
+ * Removes from a text that is kept: the server's echo of a signed request, the ids of a key and an account, and
+ * anything like a secret.
+ */
 export function redact(text: string): string {
   return text
     .replaceAll(/(canonical\s*request|canonicalRequest)\b[\s\S]*/gi, '$1 [redacted]')

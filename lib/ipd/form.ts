@@ -4,6 +4,7 @@
  * https://www.rfc-editor.org/rfc/rfc7578 and https://html.spec.whatwg.org/#multipart-form-data
  */
 import { randomBytes } from 'node:crypto';
+import { isComposite } from '../domain/content-type.ts';
 
 export type Form = {
   /** The request's Content-Type, boundary included. */
@@ -17,17 +18,11 @@ export type Form = {
 
 /** What a type without parameters is made of: https://www.rfc-editor.org/rfc/rfc6838#section-4.2 */
 const BARE_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
-/** https://www.rfc-editor.org/rfc/rfc2046#section-5 */
-const COMPOSITE = /^(?:multipart|message)\//i;
-
-/** Whether a type says that the content holds further parts, with headers and file names of their own. */
-export function isComposite(contentType: string): boolean {
-  return COMPOSITE.test(contentType);
-}
 
 /**
- * The type that IPD is told. A form's reader may take a composite part apart into files whose names nobody has checked
- * (RFC 2388 4.2, Tomcat), and a form within the form into fields (Python's `cgi`), so these are bytes of no known type.
+ * The content type that IPD gets. A form parser may split a composite part into files with unchecked names (RFC 2388
+ * 4.2, Tomcat), and a form within the form into fields (Python's `cgi`), so such files go as
+ * application/octet-stream.
  */
 function partType(contentType: string): string {
   const [declared = ''] = contentType.split(';', 1);

@@ -1,22 +1,12 @@
 /**
- * One HTTP exchange with a Huawei host: the seam between what we say and how bytes travel.
- * Each exchange has a connection of its own, since one that was kept through a frozen function is dead.
- * Knows nothing of IPD's API; built on node:http, which costs no import and no copy of the body.
+ * One HTTP exchange with a Huawei host: sends the bytes of a request and returns the answer. Each exchange has a
+ * connection of its own, since a connection that was kept while Lambda froze the function is dead. Knows nothing of
+ * IPD's API; built on node:http, which costs no import and no copy of the body.
  */
 import http from 'node:http';
 import https from 'node:https';
-
-/**
- * Takes a chunk; a promise tells that it takes no more until that has resolved. Throws `abandoned` once nobody takes
- * anything any more.
- */
-export type Sink = (chunk: Uint8Array) => Promise<void> | undefined;
-
-/**
- * Pours all its bytes into a sink, chunk by chunk as they come: one that waits costs memory and CPU. The signal aborts,
- * with `abandoned`, when the exchange is over.
- */
-export type Source = (sink: Sink, signal: AbortSignal) => Promise<void>;
+import { abandoned } from '../runtime/stream.ts';
+import type { Source } from '../runtime/stream.ts';
 
 export type WireRequest = {
   method: string;
@@ -25,7 +15,7 @@ export type WireRequest = {
   /** With a streamed body the caller gives an exact Content-Length. */
   body?: Uint8Array | Source;
   signal: AbortSignal;
-  /** How long the socket may stand still before the exchange is given up. */
+  /** How long the socket may be idle before the exchange is given up. */
   idleMs: number;
 };
 
@@ -39,17 +29,14 @@ export type Send = (request: WireRequest) => Promise<WireAnswer>;
 
 export type TextAnswer = { status: number; headers: Record<string, string | undefined>; text: string };
 
-/** What ends a source when the exchange is over before the body is. */
-export const abandoned = new Error('the exchange is over');
-
-/** An answer that is longer than any that we can use is cut here. */
+/** Longer answers are cut here: no answer that we can use is so long. */
 const MAX_TEXT_BYTES = 1024 * 1024;
 const EXCHANGE_IDLE_MS = 10_000;
 
 /**
- * Sends the request and resolves with the answer's head. An answer that comes before the body is all sent
- * ends the sending. Rejects when the connection fails or stands still, or when the body's source throws:
- * the connection is destroyed then, and the other side never sees a complete request.
+ * Sends the request and resolves with the answer's head. An answer that comes before the whole body is sent stops the
+ * sending. Rejects when the connection fails or is idle too long, or when the body's source throws: the connection is
+ * destroyed then, and the server never gets a complete request.
  */
 export async function send(request: WireRequest): Promise<WireAnswer> {
   const outgoing = (request.url.protocol === 'https:' ? https : http).request(request.url, {
@@ -66,7 +53,7 @@ export async function send(request: WireRequest): Promise<WireAnswer> {
     outgoing.on('error', reject);
   });
   try {
-    // A source that stands still must not keep an answer or a failure from the caller.
+    // A source that waits must not keep an answer or a failure from the caller.
     const incoming = await Promise.race([answer, write(request.body, outgoing).then(() => answer)]);
     incoming.once('close', () => outgoing.destroy());
     return { status: incoming.statusCode ?? 0, headers: singleHeaders(incoming.headers), body: incoming };
@@ -76,7 +63,7 @@ export async function send(request: WireRequest): Promise<WireAnswer> {
   }
 }
 
-/** Sends a small request and reads the answer as text; whatever breaks on the way is data. */
+/** Sends a small request and reads the answer as text. Returns a failure instead of throwing it. */
 export async function exchange(
   via: Send,
   request: Omit<WireRequest, 'idleMs'>,
@@ -101,10 +88,10 @@ export async function readText(body: AsyncIterable<Uint8Array>): Promise<string>
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** There was no connection, so nothing was asked. */
+/** Codes that mean: there was no connection, so no request was sent. */
 const UNCONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
-/** True when a request never came to anyone, whatever it asked. */
+/** True when the request reached no server, so it had no effect. */
 export function isUnconnected(error: unknown): boolean {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && UNCONNECTED.has(code);

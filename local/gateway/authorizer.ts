@@ -1,6 +1,6 @@
 /**
- * JWT authorizer of an HTTP API: real signatures against the issuer's published keys, RS256 only, and claims
- * handed over in the strange shape that AWS gives them. Never lets a request through when in doubt.
+ * JWT authorizer of an HTTP API: checks signatures against the issuer's published keys, RS256 only, and passes claims
+ * in the unusual form that AWS uses. When a check cannot be made, it refuses the request.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
  */
 import type { IncomingHttpHeaders } from 'node:http';
@@ -45,7 +45,7 @@ export function createAuthorizer(
       requiredClaims: ['exp'],
     });
     if (protectedHeader.kid === undefined) throw new Error('the token names no key');
-    // "Must be before the current time in UTC", says the page above of `iat`; jose leaves that to us.
+    // `iat` "must be before the current time in UTC", says the page above; jose does not check that.
     if ((payload.iat ?? 0) * 1000 > Date.now()) throw new Error('the token does not have a valid iat');
     if (!hasAudience(payload, settings.audience)) throw new Error('the token does not have a valid audience');
     return payload;
@@ -101,6 +101,6 @@ function describe(error: unknown): string {
   if (error instanceof errors.JWTClaimValidationFailed)
     return `the token does not have a valid ${error.claim}`;
   const message = error instanceof Error ? error.message : 'the token is invalid';
-  // It goes into a quoted string of a header.
+  // The message becomes part of a quoted string in a header.
   return message.replaceAll(/[^ -~]|"/g, "'");
 }

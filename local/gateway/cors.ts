@@ -1,6 +1,6 @@
 /**
- * CORS of an HTTP API: answers preflights itself and puts its own headers on every other answer, whatever the
- * function said. Pure.
+ * CORS of an HTTP API: answers preflights itself and puts its own headers on every other answer, in place of the
+ * function's. Pure.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
  */
 import type { IncomingMessage } from 'node:http';

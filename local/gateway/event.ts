@@ -1,5 +1,5 @@
 /**
- * Payload format 2.0 of an HTTP API: what a function is given and what its answer means. Pure; owns no socket.
+ * Payload format 2.0 of an HTTP API: the event of a function and the meaning of its answer. Pure; owns no socket.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
 import { randomBytes } from 'node:crypto';
@@ -17,8 +17,8 @@ export interface HttpAnswer {
 }
 
 /**
- * The content types that AWS hands over as text. Everything else is base64, surprisingly also a form and a body
- * without a type: measured on AWS by https://github.com/ministackorg/ministack/pull/766.
+ * The content types that AWS passes as text. All others are base64, even a form and a body without a type: measured on
+ * AWS by https://github.com/ministackorg/ministack/pull/766.
  */
 const TEXT_TYPE = /^\s*(?:text\/[^;]+|application\/(?:json|xml|javascript))\s*(?:;|$)/i;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
@@ -52,7 +52,7 @@ export function toHttpEvent(options: {
   return {
     version: '2.0',
     routeKey: match.route.routeKey,
-    // HTTP APIs hand the path over decoded, unlike REST APIs and function URLs.
+    // HTTP APIs pass the path decoded, unlike REST APIs and function URLs.
     rawPath,
     rawQueryString: url.query,
     ...(cookies === undefined ? {} : { cookies }),

@@ -1,13 +1,13 @@
 /**
- * Serves the demo page: `/` and what lies under `/page/`, and leaves everything else to the functions. The page is
- * bundled when somebody first asks for it, so that the start of the stack does not pay, and kept in memory.
+ * Serves the demo page: `/` and all below `/page/`; the functions get the other requests. The first request bundles the
+ * page, so that the start of the stack is not slower; the bundle stays in memory.
  */
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { basename, join } from 'node:path';
 import type { HttpAnswer } from './event.ts';
 
-/** What the page has to know of the stack. */
+/** The addresses of the stack that the page needs. */
 export interface PageSettings {
   apiUrl: string;
   tokenUrl: string;
@@ -15,7 +15,7 @@ export interface PageSettings {
 }
 
 const SOURCE = join(import.meta.dirname, '..', 'page');
-/** Each version of Uppy is found from where its entry file lies. */
+/** Node's resolution from the folder of an entry file decides which version of Uppy it gets. */
 const ENTRIES = [
   { out: 'uppy6', in: join(SOURCE, 'uppy6.ts') },
   { out: 'uppy6', in: join(SOURCE, 'uppy6.css') },
@@ -29,7 +29,7 @@ const TYPES = {
   svg: 'image/svg+xml',
   json: 'application/json',
 };
-/** Nothing from elsewhere; only requests go out, to storage, the issuer and IPD. Uppy sets styles on elements. */
+/** Only the page's own files load; requests may go to storage, the issuer and IPD. Uppy sets styles on elements. */
 const POLICY = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",
@@ -44,7 +44,7 @@ const POLICY = [
 export function createPage(settings: PageSettings) {
   let bundles: Promise<Map<string, Buffer>> | undefined;
 
-  /** A bundle that could not be made is tried again. */
+  /** After a failure, the next request bundles again. */
   function bundle(): Promise<Map<string, Buffer>> {
     bundles ??= makeBundles().catch((error: unknown) => {
       bundles = undefined;
@@ -64,7 +64,7 @@ export function createPage(settings: PageSettings) {
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     const url = URL.parse(request.url ?? '/', settings.apiUrl);
     if (url === null) return undefined;
-    // The API lets in the origin that the page is served from, and only as it is written there.
+    // By default the API allows only the origin of `apiUrl`, so this redirects there from localhost.
     if (url.pathname === '/' && /^localhost(:|$)/.test(headers.host ?? '')) {
       return {
         ...ok('html', ''),
@@ -94,7 +94,7 @@ async function makeBundles(): Promise<Map<string, Buffer>> {
     target: 'es2022',
     logLevel: 'silent',
   });
-  // Its service process would otherwise outlive the build.
+  // Otherwise the service process of esbuild would stay.
   await stop();
   return new Map(result.outputFiles.map((file) => [basename(file.path), Buffer.from(file.contents)]));
 }

@@ -1,6 +1,6 @@
 /**
- * SQS event source mapping: polls a queue, invokes the function, deletes what it did not report as failed. Never
- * changes a visibility timeout: a failed message comes back when the queue says so, as on AWS.
+ * SQS event source mapping: polls a queue, invokes the function, deletes the messages that it did not report as failed.
+ * Never changes a visibility timeout: a failed message returns when the queue makes it visible again, as on AWS.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,7 +13,7 @@ export interface QueueSourceOptions {
   client: SQSClient;
   mapping: QueueEvent;
   region: string;
-  /** Runs the function and gives its answer as JSON text. */
+  /** Runs the function and returns its answer as JSON text. */
   invoke: (event: object) => Promise<string>;
   onError: (message: string) => void;
 }
@@ -26,7 +26,7 @@ const partialAnswer = z
   .object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string().min(1) })).nullish() })
   .nullable();
 
-/** Starts polling with as many loops as the mapping allows invocations at once; `stop` waits for the running ones. */
+/** Starts one polling loop for each concurrent invocation that the mapping allows; `stop` waits for running ones. */
 export function startQueueSource(options: QueueSourceOptions): { stop: () => Promise<void> } {
   const abort = new AbortController();
   const loops = Array.from({ length: options.mapping.maximumConcurrency }, () => poll(options, abort.signal));
@@ -56,7 +56,7 @@ async function poll(options: QueueSourceOptions, signal: AbortSignal): Promise<v
   }
 }
 
-/** Gives the messages that are done; none when the function failed or its answer makes no sense. */
+/** Returns the messages that are done; none when the function failed or its answer cannot be read. */
 async function handle(
   { mapping, region, invoke }: QueueSourceOptions,
   messages: Message[],

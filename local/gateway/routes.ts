@@ -1,5 +1,5 @@
 /**
- * Route selection of an HTTP API: the most specific route wins. Pure; never looks at anything but method and path.
+ * Route selection of an HTTP API: the most specific route wins. Pure; uses only method and path.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
  */
 
@@ -23,7 +23,7 @@ interface Pattern<R extends Route> {
   order: string;
 }
 
-/** Prepares the routes once; the answer finds the one that serves a request, or `undefined`. */
+/** Prepares the routes once; returns a function that finds the route of a request, or `undefined`. */
 export function createRouter<R extends Route>(
   routes: readonly R[],
 ): (request: { method: string; path: string }) => Match<R> | undefined {
@@ -44,7 +44,7 @@ export function createRouter<R extends Route>(
   };
 }
 
-/** Percent-decodes a path, or leaves it as it came when it is not valid. */
+/** Percent-decodes a path; returns an invalid one unchanged. */
 export function decodePath(text: string): string {
   try {
     return decodeURIComponent(text);

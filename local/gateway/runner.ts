@@ -21,11 +21,11 @@ export interface RunnerOptions {
   /** Where `functions/x.handler` is found: the sources (`.ts`) or a folder of bundles (`.mjs`). */
   handlers: { directory: string; extension: '.ts' | '.mjs' };
   region: string;
-  /** What Lambda itself puts into the environment: region, credentials, endpoints. */
+  /** The variables that Lambda itself puts into the environment: region, credentials, endpoints. */
   environment: Record<string, string>;
-  /** The same, where a function has something of its own. */
+  /** Further variables that only this function gets. */
   ownEnvironment?: (functionKey: string) => Record<string, string>;
-  /** Where compiled code is kept between starts; empty for nowhere. */
+  /** Where compiled code is kept between starts; empty: it is not kept. */
   cacheDirectory?: string;
   log: (line: LogLine) => void;
 }
@@ -42,14 +42,14 @@ export function createRunner(options: RunnerOptions) {
   );
 
   return {
-    /** Gives the answer as JSON text; rejects when the function throws, crashes or is killed at its timeout. */
+    /** Returns the answer as JSON text; rejects when the function throws, crashes or is killed at its timeout. */
     async invoke(functionKey: string, event: object): Promise<string> {
       const pool = pools.get(functionKey);
       if (pool === undefined) throw new Error(`There is no function "${functionKey}"`);
       return pool.invoke(event);
     },
 
-    /** New code: what runs ends with the old one, every event from here on meets the new. */
+    /** Changes the code: running invocations end with the old code, later events get the new code. */
     deploy(handlers: RunnerOptions['handlers']): void {
       for (const pool of pools.values()) pool.deploy(handlers);
     },
@@ -59,7 +59,7 @@ export function createRunner(options: RunnerOptions) {
       for (const pool of pools.values()) await pool.warm();
     },
 
-    /** Kills every child and waits until it is gone; what was running fails. */
+    /** Kills every child and waits until it has exited; running invocations fail. */
     async close(): Promise<void> {
       await Promise.all([...pools.values()].map((pool) => pool.close()));
     },
@@ -141,7 +141,7 @@ function createPool(definition: RunnerOptions['functions'][number], options: Run
     if (closed || workers.size > 0) return;
     const worker = start();
     idle.push(worker);
-    // A handler that cannot be loaded is told by the first invocation.
+    // The first invocation reports a handler that cannot be loaded.
     await worker.ready.catch(() => undefined);
   }
 

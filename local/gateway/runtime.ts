@@ -1,6 +1,6 @@
 /**
  * Runs inside a child process and plays Lambda's runtime: imports one handler, then answers one event at a time
- * over IPC. Kept free of imports, since every start of a function pays for them. Ends with its parent.
+ * over IPC. It imports only Node's own modules, since imports slow down every start. Ends with its parent.
  */
 import { readFileSync } from 'node:fs';
 import { enableCompileCache, flushCompileCache } from 'node:module';
@@ -13,7 +13,7 @@ type Handler = (event: unknown, context: object) => unknown;
 
 if (cacheDirectory !== '') enableCompileCache(cacheDirectory);
 
-// The parent decides when a function ends: Ctrl-C reaches the whole group, and a dead parent closes the channel.
+// The parent decides when a function ends: Ctrl-C reaches the whole process group. A dead parent closes the channel.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 process.on('disconnect', () => process.exit(0));
@@ -55,8 +55,8 @@ async function answer({ requestId, event, context, deadline }: WorkerMessage): P
 }
 
 /**
- * The most memory that this process ever held, in MB. On Linux not by its resource usage: that one starts with what
- * the parent held when it made this process.
+ * The peak memory of this process in MB. On Linux `resourceUsage` would not do: it starts with the memory of the parent
+ * at the time of the fork.
  */
 function peakMemory(): number {
   const kilobytes =

@@ -9,7 +9,7 @@ export interface ScheduleOptions {
   name: string;
   rate: string;
   region: string;
-  /** Runs the function; a failure is its runner's to report. */
+  /** Runs the function; the runner reports a failure. */
   invoke: (event: object) => Promise<string>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The HTTP API in front of the functions: limits, CORS, authorizers, routes, payload format 2.0 and the error
- * bodies that API Gateway gives by itself. Never runs a function: `invoke` does. It listens from the start and
- * answers 503 until `serve` tells what to serve, so that its URL may be part of the settings of the functions.
+ * The HTTP API in front of the functions: limits, CORS, authorizers, routes, payload format 2.0 and API Gateway's own
+ * error bodies. Never runs a function: `invoke` does. It listens from the start and answers 503 until `serve` gives it
+ * the routes, so that the settings of the functions can contain its URL.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -24,9 +24,9 @@ export interface Api {
   routes: FunctionRoute[];
   authorizers: Record<string, Authorizer>;
   cors: Cors | undefined;
-  /** The answer to a request that no function is to see. */
+  /** Answers a request that no function should get. */
   page?: (request: IncomingMessage) => Promise<HttpAnswer | undefined>;
-  /** Runs the function and gives its answer as JSON text. */
+  /** Runs the function and returns its answer as JSON text. */
   invoke: (functionKey: string, event: object) => Promise<string>;
 }
 
@@ -118,7 +118,7 @@ function createHandler(api: Api, limitMs: number) {
     const { origin } = request.headers;
     const isAsked = origin !== undefined && isPreflight(request);
     const cors = isAsked ? preflightHeaders(api.cors, origin, methods) : corsHeaders(api.cors, origin);
-    // $default takes OPTIONS, too: then the function says whether a preflight succeeds.
+    // A $default route takes OPTIONS, too: then the function decides whether a preflight succeeds.
     const [path = '/'] = (request.url ?? '/').split('?');
     const isOurs = isAsked && findRoute({ method: 'OPTIONS', path }) === undefined;
     const result = isOurs ? NOTHING : await answer(request, body, requestId);
@@ -127,7 +127,7 @@ function createHandler(api: Api, limitMs: number) {
   };
 }
 
-/** Reads to the end even what is too large: a client that is still sending would not see an early answer. */
+/** Reads even a body that is too large to its end: a client that is still sending would not see an early answer. */
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;

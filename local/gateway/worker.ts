@@ -1,6 +1,6 @@
 /**
- * One child process that runs one function, one event at a time, as one Lambda execution environment does: killed
- * at the function's timeout, gone after a crash. Owns the child's life and its environment; never restarts it.
+ * One child process that runs one function, one event at a time, like one Lambda execution environment. It is killed at
+ * the function's timeout and ends after a crash. Owns the child's life and its environment; never restarts it.
  */
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -45,16 +45,16 @@ const runtimeMessage = z.discriminatedUnion('kind', [
 ]);
 
 const RUNTIME = fileURLToPath(new URL('runtime.ts', import.meta.url));
-/** Lambda gives 10 s to import a bundle; unbundled sources on a busy machine deserve more. */
+/** Lambda allows 10 s to import a bundle; unbundled sources on a busy machine need more. */
 const START_LIMIT_MS = 30_000;
-/** What the machine's environment may lend: nothing that could change what a function does on AWS. */
+/** The machine's variables that a function gets: none that could make it behave differently from AWS. */
 const LENT_VARIABLES = ['PATH', 'HOME', 'TZ', 'LANG', 'TMPDIR', 'TEMP', 'SystemRoot', 'NODE_EXTRA_CA_CERTS'];
 
-/** All that functions write and answer in this process, for whoever wants to look at it. */
+/** Diagnostics channels for tests: all lines and answers of the functions that this process runs. */
 const written = channel('function-line');
 const answered = channel('function-answer');
 
-/** Starts the child; it is `ready` once the handler is imported, and `exited` tells when it is gone. */
+/** Starts the child; `ready` settles when the handler is imported, `exited` when the child has exited. */
 export function startWorker(options: WorkerOptions) {
   const child = fork(RUNTIME, [options.modulePath, options.exportName, options.cacheDirectory], {
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -68,7 +68,7 @@ export function startWorker(options: WorkerOptions) {
 
   forwardLines(child.stdout, 'stdout');
   forwardLines(child.stderr, 'stderr');
-  // Nobody waits for `ready` when a warm child ends unasked.
+  // When a warm child exits by itself, no caller awaits `ready`: its rejection must not end the stack.
   ready.promise.catch(() => undefined);
 
   child.on('message', (message) => {
@@ -118,7 +118,7 @@ export function startWorker(options: WorkerOptions) {
     child.kill('SIGKILL');
   }
 
-  /** Gives the handler's answer as JSON text; rejects when it throws, crashes or runs out of time. */
+  /** Returns the handler's answer as JSON text; rejects when it throws, crashes or times out. */
   async function run(event: object): Promise<string> {
     const requestId = randomUUID();
     current = { ...Promise.withResolvers<string>(), requestId, startedAt: performance.now() };

@@ -1,7 +1,7 @@
 /**
  * IAM for the embedded stack: each function calls with an access key of its own and may do what its role in the
  * template allows, so that a missing permission fails here and not first on AWS. Other keys are the account's own
- * and may do everything. Remembers what the functions did, for whoever compares it with the roles.
+ * and may do everything. Records what the functions did, so that tests can compare it with the roles.
  */
 import { resolveIntrinsics } from '../intrinsics.ts';
 import type { References } from '../intrinsics.ts';
@@ -11,7 +11,7 @@ import type { FunctionDefinition, Resource } from '../template.ts';
 import { findGrant, policiesOf, readPolicies } from './policy.ts';
 import type { Access, Statement } from './policy.ts';
 
-/** What a function did, and by which of its role's statements and resources; by none what it was denied. */
+/** One action of a function, with the statement and resource of its role that allow it; without them, it was denied. */
 export interface Use {
   functionKey: string;
   action: string;
@@ -23,7 +23,7 @@ export interface Use {
 
 export type Iam = ReturnType<typeof createIam>;
 
-/** Knows the functions' keys from the start, and what they may do once `enforce` has told. */
+/** Makes the functions' keys at once; `enforce` then sets their permissions. */
 export function createIam(functionKeys: string[]) {
   const keys = new Map(functionKeys.map((functionKey) => [functionKey, makeAwsKey(`local-${functionKey}`)]));
   const functionsByKey = new Map(
@@ -38,13 +38,13 @@ export function createIam(functionKeys: string[]) {
     /** A function's own key. Throws when there is no such function. */
     keyOf,
 
-    /** What Lambda puts into a function's environment. */
+    /** The credentials that Lambda puts into a function's environment. */
     environmentOf: (functionKey: string): Record<string, string> => {
       const { accessKeyId, secretAccessKey } = keyOf(functionKey);
       return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
     },
 
-    /** From here on a function with a role may do what it says. */
+    /** From here on a function with a role may do only what its role allows. */
     enforce({
       functions,
       resources,
@@ -62,7 +62,7 @@ export function createIam(functionKeys: string[]) {
       }
     },
 
-    /** Whether a caller may; from a caller without a role everything is taken. */
+    /** Whether a caller is allowed; a caller without a role may do everything. */
     allows: ({ accessKeyId, ...access }: Access): boolean => {
       const functionKey = functionsByKey.get(accessKeyId);
       const own = functionKey === undefined ? undefined : statements.get(functionKey);

@@ -1,6 +1,6 @@
 /**
- * What a policy allows. Pure; owns the part of the policy language that this service's roles use and refuses the
- * rest by name, so that nothing is allowed here that AWS would not understand.
+ * What a policy allows. Pure; owns the part of the policy language that this service's roles use and refuses the rest
+ * by name, so that it allows nothing that AWS would deny.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { Resource } from '../template.ts';
 import type { Json } from '../variables.ts';
 
-/** What somebody wants to do, as IAM has it: `s3:GetObject` on an ARN. `prefix` is what a list is asked for. */
+/** A request in IAM's terms: `s3:GetObject` on an ARN. `prefix` is the one that a list request names. */
 export interface Access {
   accessKeyId: string;
   action: string;
@@ -16,7 +16,7 @@ export interface Access {
   prefix?: string | undefined;
 }
 
-/** Tells whether a caller may. */
+/** Whether the caller may make this request. */
 export type Allows = (access: Access) => boolean;
 
 export type Statement = z.infer<typeof statementSchema>;
@@ -36,7 +36,7 @@ const policiesSchema = z.array(
   }),
 );
 
-/** A role's own policies, and those that say themselves whose they are. */
+/** The policies within a role, and the separate policies that name it. */
 export function policiesOf(role: string, resources: Record<string, Resource>): Json[] {
   const attached = Object.values(resources).flatMap(({ Type, Properties: { Roles, ...policy } }) => {
     const isIts = Array.isArray(Roles) && Roles.some((one) => isDeepStrictEqual(one, { Ref: role }));
@@ -46,7 +46,7 @@ export function policiesOf(role: string, resources: Record<string, Resource>): J
   return [...(Array.isArray(own) ? own : []), ...attached];
 }
 
-/** The statements of a role's inline policies, whose references are resolved. Throws what it does not understand. */
+/** The statements of a role's policies, whose references are resolved. Throws when it cannot enforce one. */
 export function readPolicies(policies: Json, place: string): Statement[] {
   const parsed = policiesSchema.safeParse(policies);
   if (!parsed.success)
@@ -54,7 +54,7 @@ export function readPolicies(policies: Json, place: string): Statement[] {
   return parsed.data.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
 }
 
-/** What lets it: the first statement that does, counted from 0, and its resource; undefined is a denial. */
+/** The first statement that allows the request, counted from 0, and its resource; undefined is a denial. */
 export function findGrant(
   statements: Statement[],
   { action, resource, prefix }: Omit<Access, 'accessKeyId'>,
@@ -62,14 +62,14 @@ export function findGrant(
   for (const [statement, { Action, Resource, Condition }] of statements.entries()) {
     const pattern = Action.includes(action) ? Resource.find((one) => isLike(resource, one)) : undefined;
     const prefixes = Condition?.StringLikeIfExists['s3:prefix'];
-    // A request without the key meets a condition that only looks at it if it exists.
+    // StringLikeIfExists is met by a request without the key.
     const isMet = prefix === undefined || (prefixes?.some((one) => isLike(prefix, one)) ?? true);
     if (pattern !== undefined && isMet) return { statement, pattern };
   }
   return undefined;
 }
 
-/** `*` stands for anything. */
+/** `*` stands for any text. */
 function isLike(text: string, pattern: string): boolean {
   const source = pattern
     .split('*')

@@ -1,6 +1,6 @@
 /**
- * Who has signed a request to an AWS service, and for which region: the same request is signed again with the AWS
- * signer, so the canonical form is written nowhere here. Its age does not count: nothing on loopback is overheard.
+ * Finds the signer and the region of a request to an AWS service. It signs the same request again with the AWS signer,
+ * so this file needs no canonical form. It does not check the request's age: no attacker can record loopback traffic.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -17,7 +17,7 @@ const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 +Credential=([^,\s/]+)\/(\d{8})\/([^,\s/]+)\/([^,\s/]+)\/aws4_request, *SignedHeaders=([^,\s]+), *Signature=([0-9a-f]{64})$/;
 const DATE = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 
-/** Finds the signer of a request to one of these services; undefined when it is not signed, or not with one of the keys. */
+/** Finds the signer of a request to one of these services; undefined without a valid signature by one of the keys. */
 export function createSignatureCheck({
   keys,
   services,
@@ -35,7 +35,7 @@ export function createSignatureCheck({
     const signedHeaders = new Set(names.split(';'));
     if (signer === undefined || signingDate === undefined || !signedHeaders.has('host')) return undefined;
     if (day !== String(headers['x-amz-date']).slice(0, 8)) return undefined;
-    // The signer takes this header's word for the body.
+    // The signer uses this header without comparing it with the body.
     const declared = headers['x-amz-content-sha256'];
     if (declared !== undefined && declared !== createHash('sha256').update(body).digest('hex'))
       return undefined;
@@ -59,7 +59,7 @@ export function createSignatureCheck({
 }
 
 function signerFor(credentials: AwsKey, service: string): SignatureV4 {
-  // The region is the request's own.
+  // The region comes with each request.
   return new SignatureV4({ service, region: '', credentials, sha256: Sha256, applyChecksum: false });
 }
 

@@ -1,5 +1,5 @@
 /**
- * The back door for tests and demos: what was stored and asked, faults, settings, and a clean slate.
+ * The admin API for tests and demos: stored attachments, the request log, faults, settings, and a reset.
  * It has no authentication, so the server must answer programs and web pages of this machine only.
  */
 import { z } from 'zod';
@@ -13,14 +13,14 @@ export type Admin = {
   requests: readonly RequestRecord[];
   faults: ReturnType<typeof createFaults>;
   settings: () => Settings;
-  /** Replaces the settings: what is not given goes back to how the server was started. */
+  /** Replaces the settings; one that is not given gets the value with which the server was started. */
   replaceSettings: (input: object) => void;
   reset: () => Promise<void>;
 };
 
 export const ADMIN_PATH = '/__admin';
 
-/** Answers one admin request; what is wrong with a body is told in a 400. */
+/** Answers one admin request; a 400 says what is wrong with a body. */
 export async function answerAdmin(admin: Admin, request: IpdRequest): Promise<Reply> {
   const { path } = targetOf(request.url);
   try {
@@ -69,7 +69,7 @@ function describeAttachments(attachments: Attachment[]): unknown {
   );
 }
 
-/** The demo page shows what arrived, wherever it is served from; the server has looked at the origin. */
+/** Allows every origin, so that the demo page can read the attachments: the server has checked the origin already. */
 function corsOf({ headers }: IpdRequest): Record<string, string> {
   const origin = headerOf(headers, 'origin');
   return { vary: 'origin', ...(origin !== undefined && { 'access-control-allow-origin': origin }) };

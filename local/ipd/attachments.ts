@@ -1,6 +1,6 @@
 /**
- * The attachments that the fake IPD has, or will have: a file that is "stored minutes later" is here with a time to come
- * and appears by the clock alone, without timers.
+ * The attachments that the fake IPD has, or will have. A file that is "stored minutes later" is here already, with a
+ * time in the future: it appears when the clock reaches that time, without a timer.
  */
 import type { Blobs } from './blobs.ts';
 import type { Attachment } from './types.ts';
@@ -40,14 +40,14 @@ export function createAttachments({ clock, blobs }: { clock: () => number; blobs
 
   return {
     add,
-    /** What the list may show now, oldest first. */
+    /** The attachments that the list shows now, oldest first. */
     visible: (place: Place) => attachments.filter((one) => isAt(place, one) && one.visibleAt <= clock()),
     countAt: (place: Place) =>
       attachments.filter((one) => isAt(place, one) && one.createdAt <= clock()).length,
     find: (projectId: string, id: string) =>
       attachments.find((one) => one.projectId === projectId && one.id === id && one.createdAt <= clock()),
     read: (attachment: Attachment) => blobs.read(attachment.blob),
-    /** All of them, those to come included, newest last. */
+    /** All attachments, including those that appear later, newest last. */
     all: () => attachments.toSorted((a, b) => a.createdAt - b.createdAt),
     async clear(): Promise<void> {
       attachments = [];

@@ -1,6 +1,6 @@
 /**
- * Who is calling: a token, or an AK/SK signature with its clock skew and its lock-out. A body that was hashed into the
- * signature can only be judged once it was read: `settle` does that, and must be asked before anything is stored.
+ * Authenticates a request: by a token, or by an AK/SK signature with its clock skew and its lock-out. A signature that
+ * covers the body can only be checked after the body was read: `settle` does that, before anything is stored.
  */
 import { createHash } from 'node:crypto';
 import type { Credentials, createIam } from './iam.ts';
@@ -33,13 +33,13 @@ export type Session =
 
 const accepted: Session = { needsBodyHash: false, settle: () => undefined };
 
-/** How a request says who it is; a claim only. */
+/** How a request authenticates; nothing is checked here. */
 export function authKindOf(headers: Headers): AuthKind {
   if (headerOf(headers, 'x-auth-token') !== undefined) return 'token';
   return headerOf(headers, 'authorization')?.startsWith(ALGORITHM) === true ? 'aksk' : 'none';
 }
 
-/** Judges requests; it remembers failures of each access key. */
+/** Authenticates requests; it remembers the failures of each access key. */
 export function createAuthority(options: {
   credentials: Credentials;
   iam: ReturnType<typeof createIam>;
@@ -82,7 +82,7 @@ export function createAuthority(options: {
       return undefined;
     }
 
-    // Whoever hashed the body is judged by the bytes that came, not by what a header says of them.
+    // If the signature covers the body, it is checked with the bytes that arrived, not with the hash in a header.
     const isHashed = headerOf(call.headers, 'x-sdk-content-sha256') !== UNSIGNED_PAYLOAD;
     if (isHashed) return { needsBodyHash: true, settle: judge };
     const refusal = judge(UNSIGNED_PAYLOAD);
@@ -114,7 +114,7 @@ export function createAuthority(options: {
   return { open, unlock: () => failuresOf.clear() };
 }
 
-/** The canonical request that the gateway would show for this call, signed properly or not; for an empty body. */
+/** The canonical request that the gateway would show for this call, for an empty body; the signature may be wrong. */
 export function expectedCanonicalRequest(call: CallHead): string {
   const authorization = parseAuthorization(headerOf(call.headers, 'authorization') ?? '');
   const signedHeaders = authorization?.signedHeaders ?? ['host'];

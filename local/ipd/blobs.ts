@@ -1,6 +1,6 @@
 /**
- * Where the bytes of attachments are kept: on disk when a directory is given, so that large uploads do not live in
- * memory, else in memory. It knows nothing of attachments.
+ * Keeps the bytes of attachments: on disk when a directory is given, so that large uploads do not fill the memory, else
+ * in memory. It knows nothing of attachments.
  */
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rm } from 'node:fs/promises';
@@ -46,7 +46,7 @@ export function createMemoryBlobs(): Blobs {
   };
 }
 
-/** Keeps bytes in files of its own folder, which it empties at the start: attachments do not outlive the server. */
+/** Keeps bytes in files of its own folder. It empties the folder at the start: attachments end with the server. */
 export async function createDiskBlobs(dataDirectory: string): Promise<Blobs> {
   const directory = join(dataDirectory, 'ipd-attachments');
   let last = 0;

@@ -1,6 +1,6 @@
 /**
  * Reads the body of one request: counts it, hashes it on demand, looks ahead without losing bytes, and stops where a
- * fault wants it to. It only ever pulls, so that the sender feels every pause, and never closes the source.
+ * fault says so. It reads only on demand, so that a pause stops the sender, and never closes the source.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { ConnectionLost } from './types.ts';
@@ -38,7 +38,7 @@ export function createBody(options: { source: AsyncIterable<Uint8Array>; content
     return step.value;
   }
 
-  /** Reads until `marker` has been seen, at most about `limit` bytes; `chunks` gives them again. */
+  /** Reads until it has seen `marker`, at most about `limit` bytes; `chunks` yields these bytes again. */
   async function peek(marker: string, limit: number): Promise<Buffer> {
     let seen = Buffer.concat(ahead);
     while (!seen.includes(marker) && seen.length < limit) {
@@ -79,18 +79,18 @@ export function createBody(options: { source: AsyncIterable<Uint8Array>; content
     peek,
     chunks,
     readText,
-    /** Reads what is left and drops it. */
+    /** Reads the rest and drops it. */
     drain,
     /** To be called before the first byte is read. */
     startHash: () => {
       hash = createHash('sha256');
     },
     sha256: () => hash?.copy().digest('hex') ?? '',
-    /** Once so many bytes were read, `act` is awaited before the next are. */
+    /** After `afterBytes` bytes, awaits `act` before it reads on. */
     interruptAt: (next: Interrupt) => {
       interrupt = next;
     },
-    /** Bytes that come later break the connection. */
+    /** Bytes that arrive after `time` end the connection. */
     endBy: (clock: () => number, time: number) => {
       isLate = () => clock() > time;
     },

@@ -1,6 +1,6 @@
 /**
- * Which request meets which fault: the rules in force, how often each fired, and the dice.
- * What a fault then does is the table in `faults.ts`.
+ * Decides which request gets which fault: the active rules, how often each fired, and the random source.
+ * The table in `faults.ts` says what a fault does.
  */
 import { z } from 'zod';
 import { faultSchema, noFault, type Plan } from './faults.ts';
@@ -33,7 +33,7 @@ type RequestFacts = {
 
 type Rule = z.output<typeof ruleSchema> & { given: object; skipped: number; fired: number };
 
-/** The faults in force; throws a ZodError that says what is wrong with a new list. */
+/** The active fault rules; `replace` throws a ZodError that says what is wrong with a new list. */
 export function createFaults({ random }: { random: () => number }) {
   let rules: Rule[] = [];
 

@@ -1,6 +1,6 @@
 /**
- * What can go wrong on request, as data: each kind of fault is one row that turns its options into a plan, and the plan
- * is all that the rest of the fake IPD knows of it. Which request meets which fault is decided in `fault-rules.ts`.
+ * The kinds of faults, as data: each kind is one row that turns its options into a plan, and the rest of the fake IPD
+ * knows only the plan. `fault-rules.ts` decides which request gets which fault.
  */
 import { z } from 'zod';
 import {
@@ -25,29 +25,29 @@ type FaultContext = {
   issueId: string;
   fileSizeAs: FileSizeAs;
   canonicalRequest: string;
-  /** What would have been answered without the fault. */
+  /** The answer without the fault. */
   real: Reply;
   /** The upload's element, when a file was stored. */
   element: Record<string, unknown> | undefined;
-  /** The elements of all that the work item holds, the oldest first. */
+  /** The elements of all attachments of the work item, the oldest first. */
   held: Record<string, unknown>[];
 };
 
 export type Plan = {
   /** Acts before the body is read. */
   isEarly: boolean;
-  /** Whether IPD keeps an uploaded file, and how much later it does. */
+  /** Whether IPD keeps an uploaded file, and how much later. */
   isStored: boolean;
-  /** How often it keeps it. */
+  /** How many times it keeps the file. */
   copies: number;
   storedAfterSeconds: number;
   listDelaySeconds: number;
-  /** In the middle of the body: stops reading for a while, then goes on or resets. */
+  /** Stops reading in the middle of the body for a while, then goes on or resets. */
   interrupt: { afterBytes: number; seconds: number; resets: boolean } | undefined;
-  /** Between the work and its answer. */
+  /** The pause between the work and its answer. */
   pauseSeconds: number;
   killsTokens: boolean;
-  /** Absent: what is answered is real. */
+  /** Absent: the real answer is sent. */
   answer: ((context: FaultContext) => Reply | 'reset') | undefined;
 };
 
@@ -75,14 +75,14 @@ type Answering = { stored?: boolean | undefined; early?: boolean | undefined; de
 
 type FixedAnswer = { answer: (context: FaultContext) => Reply; isStored?: boolean; isEarly?: boolean };
 
-/** Kinds without options of their own: what they answer, and whether the file is kept unless told otherwise. */
+/** Kinds without options of their own: their answer, and whether the file is kept by default. */
 const fixedAnswers: Record<string, FixedAnswer> = {
   nullResult: { answer: () => success(null), isStored: true },
   emptyResult: { answer: () => success([]), isStored: true },
   resultWithoutId: { answer: ({ element }) => success([{ ...element, id: undefined }]), isStored: true },
-  /** Names an attachment that was there before, of another upload or of a person. */
+  /** Names an attachment that was there before, from another upload or a person. */
   earlierResult: { answer: ({ held }) => success(held.slice(0, 1)), isStored: true },
-  /** Names all that the work item holds. */
+  /** Names all attachments of the work item. */
   wholeResult: { answer: ({ held }) => success(held), isStored: true },
   /** Names the new attachment with another size. */
   otherSize: { answer: ({ element }) => success([{ ...element, filesize: 1 }]), isStored: true },
@@ -91,7 +91,7 @@ const fixedAnswers: Record<string, FixedAnswer> = {
   htmlSuccess: { answer: () => htmlPage(200, 'OK'), isStored: true },
   error200: { answer: () => failedWithin200('error', 'Upload failed.') },
   failed200: { answer: () => failedWithin200('failed', 'Upload failed.') },
-  /** Words that ask for patience, and do not say that nothing was stored. */
+  /** Asks the caller to try later, and does not say whether the file was stored. */
   tryLater200: { answer: () => failedWithin200('error', 'Internal error, please try again later.') },
   serviceThrottled: { answer: () => throttledServiceRefusal() },
   invalidToken: { answer: () => serviceRefusal('PM.10001002', 'Invalid token.') },
@@ -118,7 +118,7 @@ const fixedAnswers: Record<string, FixedAnswer> = {
 const kinds: Record<string, z.ZodType<Plan>> = {
   ...Object.fromEntries(Object.entries(fixedAnswers).map(([name, row]) => [name, fixedKind(row)])),
 
-  /** Any answer at all. */
+  /** The answer that the rule gives. */
   answer: kind(
     {
       ...answering,
@@ -139,7 +139,7 @@ const kinds: Record<string, z.ZodType<Plan>> = {
       answer: () => throttledRefusal(retryAfterSeconds),
     }),
   ),
-  /** The connection is reset: after `afterBytes` of the body, when nothing can be stored, else after all of it. */
+  /** Resets the connection after `afterBytes` of the body, then nothing is stored; without it, after the whole body. */
   reset: kind(
     { afterBytes: count.optional(), stored: z.boolean().default(false) },
     ({ afterBytes, stored }) => ({
@@ -150,18 +150,18 @@ const kinds: Record<string, z.ZodType<Plan>> = {
   ),
   /** The file is stored and the answer is lost. */
   lostAnswer: kind({}, () => ({ answer: () => 'reset' })),
-  /** One request, stored more than once: a gateway repeats what it got no answer to. */
+  /** Stores the file of one request more than once, as when a gateway repeats a request without an answer. */
   storedTwice: kind({ answer: z.enum(['real', 'reset']).default('real') }, ({ answer }) => ({
     copies: 2,
     answer: answer === 'reset' ? () => 'reset' : undefined,
   })),
-  /** The connection dies within the answer. */
+  /** The connection ends in the middle of the answer. */
   cutAnswer: kind({ afterBytes: count }, ({ afterBytes }) => ({
     answer: ({ real }) => ({ ...real, cutAfterBytes: afterBytes }),
   })),
   /** Stops reading after `afterBytes`, then goes on. */
   stall: kind({ afterBytes: count, seconds }, (options) => ({ interrupt: { ...options, resets: false } })),
-  /** Everything is read, but nobody answers for a while; without `stored` the file is dropped and a reset follows. */
+  /** Reads the whole request and answers late; with `stored: false` it drops the file and resets the connection. */
   slowAnswer: kind({ seconds, stored: z.boolean().default(true) }, (options) => ({
     isStored: options.stored,
     pauseSeconds: options.seconds,
@@ -177,11 +177,11 @@ const kinds: Record<string, z.ZodType<Plan>> = {
   ),
   /** The list shows this attachment only after a while. */
   listDelay: kind({ seconds }, (options) => ({ listDelaySeconds: options.seconds })),
-  /** The list holds so many attachments of others. */
+  /** The list shows `count` attachments of other people. */
   listOf: kind({ count: count.max(LIST_LIMIT), fileSize: count.default(1) }, (options) => ({
     answer: ({ issueId, fileSizeAs }) => success(foreignElements({ ...options, issueId, fileSizeAs })),
   })),
-  /** All tokens die at once, this request's too. */
+  /** All tokens become invalid at once, including that of this request. */
   tokenDeath: kind({}, () => ({
     isEarly: true,
     isStored: false,

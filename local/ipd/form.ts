@@ -1,6 +1,6 @@
 /**
- * The upload's multipart form: exactly one file part named `attachment`, which becomes one file, or several where its
- * type says that it nests. Only what nests is kept in memory.
+ * The upload's multipart form: exactly one file part named `attachment`. It becomes one file, or several if its own
+ * type is multipart. Only such a nested part is kept in memory.
  */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
@@ -32,7 +32,7 @@ export async function peekPartHeader(body: Body): Promise<PartHeader> {
   return readPartHeader((await body.peek('\r\n\r\n', PART_HEADER_LIMIT)).toString('utf8'));
 }
 
-/** Streams the form's file into a writer, or says what is wrong with the form; throws only when the request broke. */
+/** Streams the form's file into a writer, or says what is wrong with the form; throws only if the request fails. */
 export async function receiveForm(options: {
   contentType: string;
   body: Body;

@@ -1,5 +1,5 @@
 /**
- * IAM's token call and the tokens it has given out. It never sees a signature: those are checked in `authority.ts`.
+ * IAM's token call and the tokens that it has issued. It never sees a signature: `authority.ts` checks those.
  * https://support.huaweicloud.com/api-iam/iam_30_0001.html
  */
 import { z } from 'zod';
@@ -36,7 +36,7 @@ const tokenRequestSchema = z.object({
   }),
 });
 
-/** Gives out tokens for one user, and knows which of them are alive. */
+/** Issues tokens for one user and knows which of them are valid. */
 export function createIam(options: { credentials: Credentials; clock: () => number; random: () => number }) {
   const { credentials, clock, random } = options;
   const expiryOf = new Map<string, number>();
@@ -88,7 +88,7 @@ export function createIam(options: { credentials: Credentials; clock: () => numb
   };
 }
 
-/** IAM writes a fraction of six zeros. */
+/** IAM writes times with a fraction of six zeros. */
 function iamTime(time: number): string {
   return new Date(time).toISOString().replace(/\.\d+Z$/, '.000000Z');
 }

@@ -1,6 +1,6 @@
 /**
- * The fake IPD without sockets: from a request to an answer or a reset. Time, dice and pauses are the caller's, so that
- * a simulation can run it on virtual time. It carries out the plan of a fault; it does not choose it.
+ * The fake IPD without sockets: from a request to an answer or a reset. The caller brings the clock, the random source
+ * and the pauses, so that a simulation can run it on virtual time. It carries out a fault's plan, but chooses none.
  */
 import { ADMIN_PATH, answerAdmin, type Admin } from './admin.ts';
 import { createAttachments } from './attachments.ts';
@@ -51,7 +51,7 @@ type Result = { reply: Reply; attachment?: Attachment };
 
 export type Ipd = ReturnType<typeof createIpd>;
 
-/** A small working IPD; a broken request is answered by 'reset', as a server would feel it. */
+/** A small working IPD; it returns 'reset' when a request ends early or a fault resets the connection. */
 export function createIpd(options: IpdOptions) {
   const { credentials, clock, random, sleep, blobs = createMemoryBlobs(), ...initialSettings } = options;
   let settings = parseSettings(initialSettings);
@@ -105,7 +105,7 @@ export function createIpd(options: IpdOptions) {
     return reply === 'reset' ? 'reset' : renderReply(reply, requestId);
   }
 
-  /** Who is calling, then whatever goes wrong, around the work. */
+  /** Authenticates the request, picks its fault, does the work, and applies the fault's plan. */
   async function replyTo(
     asked: Omit<Call, 'route' | 'session'> & { route: Route | undefined },
   ): Promise<Reply | 'reset'> {
@@ -189,7 +189,7 @@ export function createIpd(options: IpdOptions) {
   ): Reply | 'reset' {
     const { request, route, result } = done;
     const { reply, attachment } = result;
-    // A file that was to be stored first, but was refused, is answered as refused.
+    // The fault's plan stores the file first. If the file was refused, the caller gets that refusal.
     const isRefused =
       route.operation === 'upload' && plan.isStored && !plan.isEarly && attachment === undefined;
     if (plan.answer === undefined || isRefused) return reply;

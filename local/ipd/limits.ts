@@ -1,7 +1,6 @@
 /**
- * What the gateway in front of IPD refuses by itself: too large a body, one of unknown length, too
- * many uploads a second.
- * Limits of files and work items are IPD's own and live in `operations.ts`.
+ * The limits of the gateway in front of IPD: too large a body, a body of unknown length, too many uploads a second.
+ * Limits of files and work items are IPD's own and are in `operations.ts`.
  */
 import { gatewayRefusal, throttledRefusal, throttledServiceRefusal } from './replies.ts';
 import type { Settings } from './settings.ts';
@@ -47,7 +46,7 @@ export function createLimits({ clock }: { clock: () => number }) {
   };
 }
 
-/** Refuses a body by its declared length, or by what was read of it. */
+/** Refuses a body that is too large, by its declared length or by the bytes that were read. */
 export function sizeRefusal(
   settings: Settings,
   { auth, bytes }: { auth: AuthKind; bytes: number },
@@ -57,7 +56,7 @@ export function sizeRefusal(
   return bytes > limit ? gatewayRefusal(413, '0201', 'Request entity too large.') : undefined;
 }
 
-/** Refuses a body whose length nobody has told. */
+/** Refuses a body without a declared length. */
 export function lengthRefusal(settings: Settings, { chunked }: { chunked: boolean }): Reply | undefined {
   return settings.refusesChunked && chunked ? gatewayRefusal(411, '0201', 'Length required.') : undefined;
 }

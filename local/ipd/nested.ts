@@ -1,6 +1,6 @@
 /**
- * The files of a form's part that says it is multipart itself, as form parsers in use read it: several files under one
- * field, each under the name that its own header gives. Commons FileUpload 1.5, Tomcat 10.1 and Python's `cgi` do that.
+ * The files of a form's part whose own type is multipart, as common form parsers read it: several files in one field,
+ * each with the name from its own header. Commons FileUpload 1.5, Tomcat 10.1 and Python's `cgi` do that.
  * https://www.rfc-editor.org/rfc/rfc2388#section-4.2
  */
 import { readPartHeader, type PartHeader } from './part-header.ts';
@@ -14,9 +14,9 @@ export function boundaryOf(contentType: string): string | undefined {
   return quoted ?? token;
 }
 
-/** Takes the content of such a part apart, to any depth; a last file that nothing closes goes to the end. */
+/** Splits the content of such a part, to any depth; a last file without a closing delimiter ends with the content. */
 export function filesWithin(content: Buffer, boundary: string): NestedFile[] {
-  // A line break belongs to the delimiter after it, so the first one needs one, too.
+  // A line break belongs to the delimiter after it, so the first delimiter needs one, too.
   const parts = splitBy(Buffer.concat([Buffer.from('\r\n'), content]), Buffer.from(`\r\n--${boundary}`));
   const files: NestedFile[] = [];
   for (const part of parts.slice(1)) {

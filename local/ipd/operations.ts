@@ -1,6 +1,6 @@
 /**
- * What IPD does when nothing goes wrong: upload, list and download, with their limits and refusals. Callers are
- * authenticated already; faults are the caller's business, except for how a file is kept.
+ * IPD without faults: upload, list and download, with their limits and refusals. The request is authenticated already.
+ * The calling function applies the faults, except those that change how a file is kept.
  */
 import type { createAttachments } from './attachments.ts';
 import type { BlobWriter, Blobs } from './blobs.ts';
@@ -26,7 +26,7 @@ type UploadCall = Place & {
   plan: Plan;
   body: Body;
   formType: string;
-  /** The last word on size and signature, once the body was read. */
+  /** Checks size and signature after the body was read. */
   settle: () => Reply | undefined;
 };
 
@@ -38,7 +38,7 @@ export function createOperations({
   attachments: ReturnType<typeof createAttachments>;
   blobs: Blobs;
 }) {
-  /** Reads the whole form and keeps what it holds, unless that is refused or the plan says otherwise. */
+  /** Reads the whole form and keeps its files, unless they are refused or the plan says otherwise. */
   async function upload(call: UploadCall): Promise<{ reply: Reply; attachment?: Attachment }> {
     const { settings, plan, body, projectId, issueId } = call;
     const writers: BlobWriter[] = [];
@@ -109,7 +109,7 @@ export function createOperations({
     };
   }
 
-  /** No code is documented for a file or a work item beyond its limit, only the `error` of the API page. */
+  /** Huawei documents no code for a file or a work item beyond its limit, only the `error` of the API page. */
   function fileRefusal(settings: Settings, place: Place, file: ReceivedFile): Reply | undefined {
     const { maxFileBytes, maxAttachmentsPerIssue, maxNameLength } = settings;
     if (maxNameLength !== null && Array.from(file.filename).length > maxNameLength) {
@@ -127,7 +127,7 @@ export function createOperations({
     return isFull ? failedWithin200('error', 'The number of attachments has reached its limit.') : undefined;
   }
 
-  /** What an upload would answer of each attachment that is there, the oldest first. */
+  /** Each attachment in the form in which an upload answers it, the oldest first. */
   function held(settings: Settings, place: Place): Record<string, unknown>[] {
     return attachments.visible(place).map((one) => uploadElement(one, settings.fileSizeAs));
   }

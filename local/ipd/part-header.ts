@@ -1,6 +1,6 @@
 /**
- * The header of one part of a form, read from its own bytes, because a parser that tidies names would hide what the
- * client really sent. Pure.
+ * The header of one part of a form, read from its own bytes, because a parser that cleans up names would hide the bytes
+ * that the client sent. Pure.
  */
 
 export type PartHeader = {
@@ -11,7 +11,7 @@ export type PartHeader = {
   contentType: string;
 };
 
-/** Reads the header's lines; what comes after an empty line is no part of it. */
+/** Reads the header's lines, up to the first empty line. */
 export function readPartHeader(text: string): PartHeader {
   const [head = ''] = text.split('\r\n\r\n', 1);
   const lines = head.split('\r\n');

@@ -1,6 +1,6 @@
 /**
- * The shapes in which IPD, its gateway and IAM answer, each in one place, and the framing of an answer.
- * Nothing here decides which of them is sent.
+ * The forms in which IPD, its gateway and IAM answer, each in one place, and the framing of an answer.
+ * Other modules decide which of them is sent.
  */
 import type { Attachment, Chunks, IpdAnswer, Reply } from './types.ts';
 import { ConnectionLost } from './types.ts';
@@ -27,7 +27,7 @@ export function serviceRefusal(code: string, message: string): Reply {
   return { status: 400, json: { error_code: code, error_msg: message } };
 }
 
-/** The answer to a wrong signature repeats what was expected, header values included, with LF shown as a pipe. */
+/** The answer to a wrong signature shows the expected canonical request, with header values and with `|` for LF. */
 export function signatureRefusal(canonicalRequest: string): Reply {
   const echo = canonicalRequest.replaceAll('\n', '|');
   return credentialRefusal(`verify aksk signature fail, canonicalRequest: ${echo}`);
@@ -43,7 +43,7 @@ export function credentialRefusal(cause: string): Reply {
   return gatewayRefusal(401, '0301', `Incorrect IAM authentication information: ${cause}`);
 }
 
-/** A dead token is refused by the gateway or by the service behind it. */
+/** The gateway, or the service behind it, refuses an invalid token. */
 export function deadTokenRefusal(by: 'gateway' | 'service'): Reply {
   return by === 'gateway'
     ? gatewayRefusal(401, '0307', 'The token must be updated.')
@@ -76,18 +76,18 @@ export function iamRefusal(status: number, title: string, message: string): Repl
   return { status, json: { error: { code: status, message, title } } };
 }
 
-/** IPD did what was asked; the result of an upload may be null. */
+/** The answer to a request that succeeded; the result of an upload may be null. */
 export function success(result: unknown[] | null): Reply {
   return { status: 200, json: { status: 'success', message: null, result } };
 }
 
-/** What a proxy in between answers. */
+/** The answer of a proxy in between. */
 export function htmlPage(status: number, title: string): Reply {
   const text = `<html><head><title>${title}</title></head><body><h1>${title}</h1></body></html>`;
   return { status, headers: { 'content-type': 'text/html' }, text };
 }
 
-/** AttachmentVoExt: what an upload answers. */
+/** AttachmentVoExt: the element in the answer to an upload. */
 export function uploadElement(attachment: Attachment, fileSizeAs: FileSizeAs): Record<string, unknown> {
   return {
     progress: 100,
@@ -106,7 +106,7 @@ export function uploadElement(attachment: Attachment, fileSizeAs: FileSizeAs): R
   };
 }
 
-/** AttachmentEntity: what the list shows. */
+/** AttachmentEntity: the element of the list. */
 export function listElement(attachment: Attachment, fileSizeAs: FileSizeAs): Record<string, unknown> {
   const created = new Date(attachment.createdAt).toISOString();
   return {
@@ -142,7 +142,7 @@ export function foreignElements(options: {
   }));
 }
 
-/** Frames a reply: length, request id, and the point where the connection dies, if any. */
+/** Frames a reply: length, request id, and the point where the connection ends, if a fault says so. */
 export function renderReply(reply: Reply, requestId: string): IpdAnswer {
   const headers: Record<string, string> = { 'x-request-id': requestId };
   if (reply.chunks !== undefined) {

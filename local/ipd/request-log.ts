@@ -1,6 +1,6 @@
 /**
- * What was asked and how it ended, for tests to assert on: bounded, so that a long simulation does not grow.
- * An entry is there from the first moment and is filled in as the request goes on.
+ * The log of requests and their outcomes, for tests to assert on: bounded, so that a long simulation does not grow.
+ * An entry is added when the request begins and is completed later.
  */
 import { headerOf, type AuthKind, type IpdRequest, type Operation } from './types.ts';
 
@@ -18,14 +18,14 @@ export type RequestRecord = {
   status: number | null;
   contentLength: number | null;
   chunked: boolean;
-  /** Bytes of the body that were read before it was answered. */
+  /** Bytes of the body that were read before the answer. */
   bytes: number;
   /** Whether the body was read to its end. */
   complete: boolean;
   remotePort: number | null;
 };
 
-/** The log; `entries` stays the same array for good. */
+/** The log; `entries` is always the same array. */
 export function createRequestLog() {
   const entries: RequestRecord[] = [];
 

@@ -1,6 +1,6 @@
 /**
- * Puts the fake IPD on a socket of the loopback interface. It adds nothing to what `ipd.ts` answers, except that a reset
- * becomes a TCP reset.
+ * Serves the fake IPD on the loopback interface. It sends the answers of `ipd.ts` unchanged and turns a reset into a
+ * TCP reset.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
@@ -11,11 +11,11 @@ import { createIpd, type Ipd, type IpdOptions } from './ipd.ts';
 import { ConnectionLost } from './types.ts';
 
 export type FakeIpdOptions = Omit<IpdOptions, 'clock' | 'random' | 'sleep' | 'blobs'> & {
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   port: number;
   clock?: () => number;
   random?: () => number;
-  /** Web origins whose pages may ask, beside those of this machine. */
+  /** Web origins whose pages may send requests, beside those of this machine. */
   origins?: string[];
   /** Keeps the bytes of attachments on disk rather than in memory. */
   dataDirectory?: string;
@@ -29,10 +29,10 @@ export async function startFakeIpd(options: FakeIpdOptions) {
   const server = createServer((request, response) => {
     void started.promise.then((ipd) => serve(ipd, request, response));
   });
-  // A large file on a slow line takes longer than Node's five minutes.
+  // A large file over a slow connection takes longer than Node's five minutes.
   server.requestTimeout = 0;
   const listening = await listen(server, port, { pages: { kind: 'local', origins } });
-  // Only whoever has the port may empty the directory: another server may be using it.
+  // The server empties the directory only after it has the port: until then another server may be using it.
   const blobs = dataDirectory === undefined ? createMemoryBlobs() : await createDiskBlobs(dataDirectory);
   const ipd = createIpd({
     ...rest,
@@ -59,7 +59,7 @@ export async function startFakeIpd(options: FakeIpdOptions) {
 async function serve(ipd: Ipd, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method = 'GET', url = '/', headers, socket } = request;
   const incoming: AsyncIterator<Uint8Array> = request[Symbol.asyncIterator]();
-  // Without `return`: whoever stops reading must not thereby close the connection.
+  // The iterator has no `return`, so that a reader that stops early does not close the connection.
   const body = { [Symbol.asyncIterator]: () => ({ next: () => incoming.next() }) };
   try {
     const answer = await ipd.handle({ method, url, headers, body, remotePort: socket.remotePort ?? 0 });
@@ -69,8 +69,8 @@ async function serve(ipd: Ipd, request: IncomingMessage, response: ServerRespons
     }
     response.writeHead(answer.status, answer.headers).flushHeaders();
     await pipeline(answer.body, response, { end: false });
-    // After an early answer the rest is taken and dropped, so that the client gets to read it: the end of the answer
-    // may close the connection, and what still comes then resets it, unread answer and all.
+    // After an early answer, reads and drops the rest of the request before it ends the answer. Otherwise the end of
+    // the answer may close the connection, later bytes then reset it, and the client loses the answer.
     for await (const _ of body);
     response.end();
   } catch (error) {

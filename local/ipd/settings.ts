@@ -1,6 +1,6 @@
 /**
- * Everything about the fake IPD that can be set, with its default: limits that Huawei's pages contradict each other on
- * are off, so that a test turns on the one it means. It never holds a fault: those are in `faults.ts`.
+ * All settings of the fake IPD with their defaults. Where Huawei's pages contradict each other, the limit is off, and a
+ * test turns on the one that it needs. Faults are in `faults.ts`.
  */
 import { z } from 'zod';
 
@@ -12,40 +12,40 @@ const bytes = z.number().int().nonnegative();
 const settingsSchema = z.strictObject({
   /** Any larger body gets a 413 from the gateway. */
   maxBodyBytes: bytes.nullable().default(null),
-  /** The same for requests signed with AK/SK. */
+  /** The limit for requests signed with AK/SK. */
   maxSignedBodyBytes: bytes.nullable().default(SIGNED_BODY_LIMIT),
   maxFileBytes: bytes.nullable().default(null),
   maxAttachmentsPerIssue: bytes.nullable().default(null),
-  /** In code points. */
+  /** The longest file name in code points. */
   maxNameLength: bytes.nullable().default(null),
   /** A body without a Content-Length gets a 411. */
   refusesChunked: z.boolean().default(false),
-  /** Hangs up on an upload whose body takes longer. */
+  /** Resets the connection of an upload whose body takes longer. */
   bodyTimeoutSeconds: z.number().positive().nullable().default(null),
   /** Refuses names beyond the basic plane, as CodeArts Req does in its text fields (PM.02101004). */
   rejectEmoji: z.boolean().default(false),
   fileSizeAs: z.enum(['number', 'string']).default('number'),
-  /** `null` is the example of the API page: the file is stored, its id is not told. */
+  /** `null` is the example of the API page: the file is stored, and the answer does not contain its id. */
   uploadResult: z.enum(['element', 'null']).default('element'),
   listDelaySeconds: z.number().nonnegative().default(0),
   rateLimit: z
     .strictObject({
       uploadsPerSecond: z.number().positive(),
-      /** `window`: never more in any second. `bucket`: on average, and what a quiet second left over comes on top. */
+      /** `window`: never more in any second. `bucket`: on average; one second's unused uploads may follow. */
       counts: z.enum(['window', 'bucket']).default('window'),
       answer: z.enum(['gateway', 'service']).default('gateway'),
       retryAfterSeconds: z.number().int().nonnegative().optional(),
     })
     .nullable()
     .default(null),
-  /** How a dead token is refused: 401 APIGW.0307, or 400 PM.10001002. */
+  /** How an invalid token is refused: 401 APIGW.0307, or 400 PM.10001002. */
   deadToken: z.enum(['gateway', 'service']).default('gateway'),
   tokenLifeSeconds: z.number().int().positive().default(86_400),
-  /** The only projects there are; null means any. */
+  /** The projects that exist; null: all. */
   projects: z.array(z.string()).nullable().default(null),
   missingIssues: z.array(z.string()).default([]),
   forbiddenIssues: z.array(z.string()).default([]),
-  /** Their list shows 100 elements and they take no upload. */
+  /** Work items whose list shows 100 elements and that take no upload. */
   fullIssues: z.array(z.string()).default([]),
 });
 

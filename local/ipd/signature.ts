@@ -1,6 +1,6 @@
 /**
- * Huawei's SDK-HMAC-SHA256, from the receiving side and written on its own, so that signer and verifier keep each other
- * honest. Pure: it holds no keys, no clock and no lock-outs.
+ * Huawei's SDK-HMAC-SHA256 as the receiver computes it. It shares no code with our signer, so that an error in one of
+ * them shows. Pure: it holds no keys, no clock and no lock-outs.
  * https://support.huaweicloud.com/devg-apisign/api-sign-algorithm-001.md
  */
 import { createHash, createHmac } from 'node:crypto';
@@ -12,7 +12,7 @@ export const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
 
 export type Authorization = { accessKey: string; signedHeaders: string[]; signature: string };
 
-/** Takes an Authorization header apart; undefined when it is not one of this algorithm. */
+/** Parses an Authorization header; undefined when it is not one of this algorithm. */
 export function parseAuthorization(value: string): Authorization | undefined {
   const match = /^SDK-HMAC-SHA256 Access=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
     value,
@@ -58,7 +58,7 @@ export function parseSdkDate(date: string): number {
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
 }
 
-/** A slash closes the path for signing even where the request line has none. */
+/** The signed path ends with a slash, even if the path in the request line does not. */
 function canonicalPath(path: string): string {
   const encoded = path
     .split('/')
@@ -79,7 +79,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** RFC 3986: encodeURIComponent leaves five more characters alone. */
+/** RFC 3986: encodeURIComponent leaves five characters unencoded that must be encoded here. */
 function encodeStrictly(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

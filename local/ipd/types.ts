@@ -1,6 +1,6 @@
 /**
- * Words that the modules of the fake IPD share: what a request and an answer are without sockets.
- * It holds no behaviour beyond reading headers.
+ * Types that the modules of the fake IPD share: a request and an answer without sockets.
+ * It has no behaviour beyond reading headers.
  */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -18,14 +18,14 @@ export type IpdRequest = {
 
 export type IpdAnswer = { status: number; headers: Record<string, string>; body: Chunks };
 
-/** What a module wants to answer, before it is framed: one of `json`, `text` or `chunks`. */
+/** An answer before it is framed: one of `json`, `text` or `chunks`. */
 export type Reply = {
   status: number;
   headers?: Record<string, string>;
   json?: unknown;
   text?: string;
   chunks?: Chunks;
-  /** The connection dies after this many bytes of the answer. */
+  /** The connection ends after this many bytes of the answer. */
   cutAfterBytes?: number;
 };
 
@@ -42,9 +42,9 @@ export type Attachment = {
   filename: string;
   rawFilename: string;
   contentType: string;
-  /** Milliseconds since 1970; a file that is "stored minutes later" has a time to come. */
+  /** Milliseconds since 1970; a file that is "stored minutes later" has a time in the future. */
   createdAt: number;
-  /** From then on the list shows it. */
+  /** The time from which the list shows it. */
   visibleAt: number;
   blob: string;
 };

@@ -1,10 +1,10 @@
 /**
- * The HTTP contract as the page uses it. One function sends requests and turns refusals into words; every answer
- * is checked before it is trusted.
+ * The HTTP contract as the page uses it. One function sends requests and turns refusals into texts; a schema checks
+ * every answer.
  */
 import * as z from 'zod';
 
-// Checks made by generated code would need a looser content security policy.
+// Without this, zod generates code, which the content security policy does not allow.
 z.config({ jitless: true });
 
 export type Api = ReturnType<typeof createApi>;
@@ -36,7 +36,7 @@ const pageSchema = z.object({ uploads: z.array(uploadSchema), nextCursor: z.stri
 const sessionSchema = z.object({ companionEndpoint: z.string(), expiresInSeconds: z.number() });
 const limitsSchema = z.object({ maxFileBytes: z.number() });
 
-/** Our problem documents and the gateway's `{message}`. */
+/** The problem documents of the API and the gateway's `{message}`. */
 const problemSchema = z.object({
   code: z.string().optional(),
   detail: z.string().optional(),
@@ -44,7 +44,7 @@ const problemSchema = z.object({
   errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
 });
 
-/** A refusal in the API's own words. */
+/** A refusal with the API's own text. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly status: number;
@@ -65,7 +65,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The calls of the page; `token` is asked before each. They throw Refusal, or TypeError when nobody answers. */
+/** The calls of the page; each first calls `token`. They throw Refusal, or TypeError when no server answers. */
 export function createApi({ apiUrl, token }: { apiUrl: string; token: () => Promise<string> }) {
   async function request(call: string, headers: Record<string, string> = {}, json?: object) {
     const [method = '', path = ''] = call.split(' ');
@@ -91,7 +91,7 @@ export function createApi({ apiUrl, token }: { apiUrl: string; token: () => Prom
       return pageSchema.parse(await (await request(`GET /v1/uploads?${query}`)).json());
     },
 
-    /** The upload, unless it is as `etag` knows it, and how soon to ask again. */
+    /** The upload, unless it still has this `etag`, and the seconds until the next poll. */
     async poll(id: string, etag: string | undefined) {
       const response = await request(`GET ${at(id)}`, etag === undefined ? {} : { 'if-none-match': etag });
       return {
@@ -111,7 +111,7 @@ export function createApi({ apiUrl, token }: { apiUrl: string; token: () => Prom
   };
 }
 
-/** Whether a ticket is still honoured, asked by a question that changes nothing. */
+/** Whether the API still accepts a ticket; the request for it changes nothing. */
 export async function isHonoured(companionEndpoint: string): Promise<boolean> {
   const nobody = '00000000-0000-4000-8000-000000000000';
   const response = await fetch(`${companionEndpoint}/s3/multipart/${nobody}?key=staging/${nobody}`);

@@ -1,4 +1,4 @@
-/** The few things done to the document. */
+/** Helpers that read and change the document. */
 
 /** The element of that id; throws when the document has none of that kind. */
 export function byId<T extends Element>(id: string, kind: new () => T): T {
@@ -21,12 +21,12 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 
 /** Writes a text, and hides the element when there is none. */
 export function write(target: HTMLElement, text: string): void {
-  // A text that stays is not set again: a screen reader would read it again.
+  // An equal text is not set again: a screen reader would read it again.
   if (target.textContent !== text) target.textContent = text;
   target.hidden = text === '';
 }
 
-/** What is said: a problem stays until it is dismissed, news are only spoken. */
+/** Messages to the user: a problem stays until the user dismisses it, news go only to screen readers. */
 export function createVoice() {
   const notice = byId('notice', HTMLElement);
   const text = byId('notice-text', HTMLElement);

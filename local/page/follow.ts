@@ -1,8 +1,8 @@
-/** Asks for one upload again and again, as often as the API wishes, until nothing will change by itself. */
+/** Polls one upload, as often as the API's `Retry-After` says, until it no longer changes by itself. */
 import { Refusal } from './api.ts';
 import type { Api, Upload } from './api.ts';
 
-/** While nobody answers. */
+/** The time between two polls while the API does not answer. */
 const PATIENCE_SECONDS = 5;
 
 interface FollowOptions {
@@ -12,7 +12,7 @@ interface FollowOptions {
   onChange: (upload: Upload) => void;
 }
 
-/** Settles when the upload is final, gone, or of no more interest. */
+/** Settles when the upload no longer changes, does not exist any more, or `signal` is aborted. */
 export async function follow({ api, id, signal, onChange }: FollowOptions): Promise<void> {
   let etag: string | undefined;
   while (!signal.aborted) {

@@ -1,6 +1,6 @@
 /**
- * Who is sending, and to which work item: the three fields at the top, kept over a reload, and the token of the
- * development issuer that belongs to the name. While a field is wrong there is no work item to send to.
+ * The user and the work item: the three fields at the top, kept over a reload, and the token of the development issuer
+ * for the user's name. While a field is wrong, the page sends nothing.
  */
 import * as z from 'zod';
 import { byId, element, write } from './dom.ts';
@@ -16,7 +16,7 @@ const MARGIN_MS = 60_000;
 const storedSchema = z.object({ user: z.string(), project: z.string(), issue: z.string() });
 const tokenSchema = z.object({ access_token: z.string(), expires_in: z.number() });
 
-/** Fills the fields and tells when one is changed; what is wrong with a field is said beside it. */
+/** Fills the fields and calls `onChange` when the user changes one; shows the error of a field beside it. */
 export function createIdentity(options: { tokenUrl: string; onChange: () => void }) {
   const form = byId('target', HTMLFormElement);
   const fields = {
@@ -34,7 +34,7 @@ export function createIdentity(options: { tokenUrl: string; onChange: () => void
 
   form.addEventListener('submit', (event) => event.preventDefault());
   form.addEventListener('change', () => {
-    // Each counts by itself: one that is wrong does not keep back the others.
+    // Each field is read by itself: a wrong one does not stop changes of the others.
     current = {
       user: valueOf(fields.user) ?? current.user,
       project: valueOf(fields.project) ?? current.project,
@@ -46,10 +46,10 @@ export function createIdentity(options: { tokenUrl: string; onChange: () => void
   });
 
   return {
-    /** Where to send to; undefined while a field is wrong, whatever was in it before. */
+    /** The user and the work item; undefined while a field is wrong. */
     target: () => (form.checkValidity() ? current : undefined),
 
-    /** The token of the current user; one call to the issuer serves all who ask meanwhile. */
+    /** The token of the current user; calls at the same time share one request to the issuer. */
     token(): Promise<string> {
       const { user } = current;
       if (minted?.user === user && Date.now() < minted.until) return minted.token;
@@ -80,7 +80,7 @@ function valueOf(field: HTMLInputElement): string | undefined {
   return field.validity.valid ? field.value : undefined;
 }
 
-/** Where it is said what is wrong with a field: there from the start, since a screen reader tells only of changes. */
+/** Adds the element for a field's error. It is there from the start: a screen reader reads only changes. */
 function addTrouble(field: HTMLInputElement): void {
   const id = `${field.id}-wrong`;
   field.after(element('small', { class: 'trouble', id, 'aria-live': 'polite', hidden: '' }));

@@ -1,4 +1,4 @@
-/** The list of one's uploads: newest first, a page at a time, each open one followed until it is final. */
+/** The list of the user's uploads: newest first, a page at a time. It polls each open upload until it is final. */
 import type { Api, Upload } from './api.ts';
 import { byId } from './dom.ts';
 import type { Voice } from './dom.ts';
@@ -10,19 +10,19 @@ import { errorInWords, isFinal, statusInWords } from './words.ts';
 interface ListOptions {
   api: Api;
   voice: Voice;
-  /** An upload is in another state than before. */
+  /** The state of an upload has changed. */
   onNews: (upload: Upload) => void;
 }
 
-/** Fills the list; `load` starts it over. */
+/** Fills the list; `load` fills it anew. */
 export function createList({ api, voice, onNews }: ListOptions) {
   const list = byId('uploads', HTMLUListElement);
   const empty = byId('uploads-empty', HTMLElement);
   const more = byId('more', HTMLButtonElement);
   const onlyOpen = byId('only-open', HTMLInputElement);
-  /** Sent from this page: what becomes of them is news even when a reload of the list tells it. */
+  /** Uploads from this page: their states are news, even when a reload of the list shows them first. */
   const own = new Set<string>();
-  /** Of one's own files: the API hears the size of what Uppy sends in parts only at the end. */
+  /** Sizes of the files from this page: Uppy tells the API the size of a multipart upload only at its end. */
   const sizes = new Map<string, number>();
   let rows = new Map<string, UploadRow>();
   let followed = new Set<string>();
@@ -34,7 +34,7 @@ export function createList({ api, voice, onNews }: ListOptions) {
     watch = new AbortController();
     const { signal } = watch;
     const page = await api.list(filter());
-    // Somebody else has started over meanwhile.
+    // A later call of `load` has aborted this one.
     if (signal.aborted) return;
     rows = new Map();
     followed = new Set();

@@ -1,4 +1,4 @@
-/** Wires the parts of the page. */
+/** Connects the parts of the page. */
 import * as z from 'zod';
 import { createApi } from './api.ts';
 import type { Upload } from './api.ts';

@@ -1,4 +1,4 @@
-/** What the fake IPD has, through its back door, compared with what was picked on this page. */
+/** The attachments of the fake IPD, read through its admin API and compared with the files picked on this page. */
 import * as z from 'zod';
 import { byId, element, write } from './dom.ts';
 import { sizeInWords } from './words.ts';
@@ -6,10 +6,10 @@ import { sizeInWords } from './words.ts';
 const attachmentsSchema = z.array(
   z.object({ id: z.string(), filename: z.string(), size: z.number(), sha256: z.string() }),
 );
-/** The newest are enough to look at. */
+/** The page shows this many of the newest attachments. */
 const SHOWN = 20;
 
-/** Fills the panel; a digest that was announced is compared when its attachment shows up. */
+/** Fills the panel; compares the digest given to `expect` when its attachment appears. */
 export function createReceived({ ipdAdminUrl }: { ipdAdminUrl: string }) {
   const list = byId('received', HTMLUListElement);
   const empty = byId('received-empty', HTMLElement);

@@ -1,6 +1,6 @@
 /**
- * The ticket that lets Uppy in, kept over a reload: only the ticket that began a multipart upload may go on with
- * it. It opens nothing but one work item for one user until it expires.
+ * The ticket with which Uppy may upload, kept over a reload: only the ticket that began a multipart upload may go on
+ * with it. It is valid for one user and one work item until it expires.
  */
 import * as z from 'zod';
 import type { Session } from './api.ts';
@@ -11,11 +11,11 @@ const ticketSchema = z.object({
   companionEndpoint: z.string(),
   renewAt: z.number(),
   target: z.object({ user: z.string(), project: z.string(), issue: z.string() }),
-  /** The files it was asked for, by Uppy's ids: it takes no larger ones and not many more. */
+  /** The files for which it was requested, by Uppy's ids: it allows no larger files and not many more. */
   files: z.array(z.string()),
 });
 
-/** What starts must be able to end: this long, or a tenth of the ticket's life. */
+/** No upload starts in the last minutes of a ticket: this long, or a tenth of its life, so that it can still end. */
 const MARGIN_MS = 5 * 60_000;
 
 export function toTicket(session: Session, order: Pick<Ticket, 'target' | 'files'>): Ticket {
@@ -24,7 +24,7 @@ export function toTicket(session: Session, order: Pick<Ticket, 'target' | 'files
   return { ...order, companionEndpoint, renewAt: Date.now() + life - Math.min(MARGIN_MS, life / 10) };
 }
 
-/** Whether an upload of these files to this target may begin with it. */
+/** Whether an upload of these files to this target may begin with this ticket. */
 export function isUsable(ticket: Ticket, order: Pick<Ticket, 'target' | 'files'>): boolean {
   const { user, project, issue } = ticket.target;
   const { target, files } = order;

@@ -1,6 +1,6 @@
 /**
- * Brings Uppy and its ticket together: a ticket is asked for when files are picked, so that a refusal comes before
- * any byte is sent; it is kept while something runs or waits to be resumed, and replaced when it has expired.
+ * Gets a ticket for Uppy. The page requests it when the user picks files, so that a refusal comes before any byte is
+ * sent. It keeps the ticket while an upload runs or can be resumed, and replaces it when it has expired.
  */
 import { isHonoured, Refusal } from './api.ts';
 import type { Api } from './api.ts';
@@ -26,14 +26,14 @@ interface TransferOptions {
 /** Puts Uppy on the page. */
 export function createTransfers(options: TransferOptions) {
   const { kit, apiUrl, api, identity, voice, onBegun, onStored } = options;
-  // No such ticket exists: whoever starts with it is refused, and then gets one.
+  // No such ticket exists: the API refuses an upload with it, and the page then requests a ticket.
   const nowhere = `${apiUrl}/v1/uppy/none`;
   const picker = byId('picker', HTMLElement);
   const store = createTicketStore(kit.id);
   let ticket = store.read();
   let opening: Promise<void> | undefined;
   let isCuring = false;
-  /** Our upload of each of Uppy's files that is sent in parts: after a failure 5.x forgets it. */
+  /** The upload id of each of Uppy's files that is sent in parts: Uppy 5 forgets it after a failure. */
   const begun = new Map<string, string>();
 
   const { core, connect, restore } = kit.create({ id: `ipd-bridge-${kit.id}`, onBeforeUpload });
@@ -58,7 +58,7 @@ export function createTransfers(options: TransferOptions) {
   });
   restore();
 
-  /** Without a ticket for these files the wish is noted, and granted once there is one. */
+  /** Without a ticket for these files, the upload starts later, when there is one. */
   function onBeforeUpload(): boolean {
     if (opening === undefined && isCovered()) return true;
     void openAndUpload();
@@ -67,7 +67,7 @@ export function createTransfers(options: TransferOptions) {
 
   async function openAndUpload(): Promise<void> {
     await open();
-    // What goes wrong with a file is told by its event.
+    // The event `upload-error` reports the failure of a file.
     if (isCovered()) await core.upload().catch(() => undefined);
   }
 
@@ -81,7 +81,7 @@ export function createTransfers(options: TransferOptions) {
     return core.getFiles().filter(isMissing);
   }
 
-  /** One at a time: files that are added meanwhile are asked for after it. */
+  /** One request at a time: files that are added meanwhile get the next one. */
   function open(): Promise<void> {
     const next = (opening ?? Promise.resolve()).then(openNow).finally(() => {
       if (opening === next) opening = undefined;
@@ -93,11 +93,11 @@ export function createTransfers(options: TransferOptions) {
   async function openNow(): Promise<void> {
     await ended();
     const target = identity.target();
-    // Resume and Retry ask nobody either.
+    // Uppy's Resume and Retry start without `onBeforeUpload`, so the picker is disabled while a field is wrong.
     picker.inert = target === undefined;
     const files = missing();
     if (target === undefined || files.length === 0 || isCovered()) return;
-    // So they have to wait for the ticket, too.
+    // For the same reason they are disabled until there is a ticket.
     picker.inert = files.some(hasStarted);
     try {
       const session = await api.openSession({
@@ -118,7 +118,7 @@ export function createTransfers(options: TransferOptions) {
     }
   }
 
-  /** Says why, and takes out the files that the API named; without a ticket nothing is sent. */
+  /** Shows the reason and removes the files that the API named; without a ticket nothing is sent. */
   function refuse(files: PickedFile[], error: unknown): void {
     const pointers = error instanceof Refusal ? error.pointers : [];
     const named = files.filter((_, index) =>
@@ -129,7 +129,7 @@ export function createTransfers(options: TransferOptions) {
     for (const { id } of named) core.removeFile(id);
   }
 
-  /** Another ticket cannot go on with a multipart upload, so it is cancelled, unless IPD may have it already. */
+  /** A new ticket cannot go on with a multipart upload, so this cancels it, unless IPD may have the file already. */
   async function startAnew(file: PickedFile): Promise<void> {
     const id = begun.get(file.id);
     if (id === undefined) return;
@@ -150,8 +150,9 @@ export function createTransfers(options: TransferOptions) {
   }
 
   /**
-   * Uppy says little about a failure, and nothing over HTTP/2; an expired ticket is told and replaced. A ticket that
-   * is still honoured is kept for what is half done, but may be used up for what has to begin anew.
+   * Reports a failure, about which Uppy says little, and nothing over HTTP/2. Replaces an expired ticket and says so. A
+   * ticket that the API still accepts is kept for half-done uploads. Without them it is replaced, too, since its number
+   * of uploads may be used up.
    */
   async function cure(file: PickedFile | undefined, message: string): Promise<void> {
     if (isCuring) return;
@@ -178,7 +179,7 @@ export function createTransfers(options: TransferOptions) {
     }
   }
 
-  /** Settles when nothing is under way. */
+  /** Settles when no upload is running. */
   async function ended(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = (): void => {
@@ -190,7 +191,7 @@ export function createTransfers(options: TransferOptions) {
     core.off('state-update', look);
   }
 
-  /** What was restored waits for the user. */
+  /** Restored uploads do not count: they wait for the user. */
   function isRunning(): boolean {
     const { currentUploads, recoveredState } = core.getState();
     return Object.keys(currentUploads).length > 0 && recoveredState === null;
@@ -200,7 +201,7 @@ export function createTransfers(options: TransferOptions) {
     /** Refuses larger files as soon as they are picked. */
     limitTo: (maxFileSize: number) => core.setOptions({ restrictions: { maxFileSize } }),
 
-    /** The fields have changed: nothing that waits may still go where it was meant for. */
+    /** The fields have changed: no waiting file may still go to the earlier work item. */
     retarget(): void {
       if (!isRunning()) {
         ticket = undefined;
@@ -209,7 +210,7 @@ export function createTransfers(options: TransferOptions) {
       void open();
     },
 
-    /** Nobody takes the rest of this upload any more. */
+    /** Removes the file of an upload that has ended, so that Uppy does not send the rest. */
     drop(uploadId: string): void {
       for (const { id } of core.getFiles()) if (begun.get(id) === uploadId) core.removeFile(id);
     },

@@ -1,4 +1,4 @@
-/** One upload in the list. Updated in place, so that a button keeps its focus while figures change. */
+/** One upload in the list. It is updated in place, so that a button keeps its focus while figures change. */
 import type { Upload } from './api.ts';
 import { element, write } from './dom.ts';
 import {
@@ -13,7 +13,7 @@ import {
 
 export type UploadRow = ReturnType<typeof createUploadRow>;
 
-/** Builds the row; `act` is called with what the user wants. */
+/** Builds the row; calls `act` with the action that the user chooses. */
 export function createUploadRow(first: Upload, act: (wish: 'cancel' | 'retry', upload: Upload) => void) {
   let upload = first;
   const status = element('span', { class: 'chip' });
@@ -66,7 +66,7 @@ function createLeg(name: string, filename: string) {
   const figure = element('span', { class: 'figure' });
   return {
     node: element('div', { class: 'leg' }, element('span', {}, name), bar, figure),
-    /** Without a size there is nothing to measure the bytes by. */
+    /** Without a size there is no progress bar. */
     show(bytes: number, size: number | null): void {
       if (size === null && bytes > 0) bar.removeAttribute('value');
       else bar.value = size === null || size === 0 ? 0 : Math.min(100, Math.floor((bytes / size) * 100));

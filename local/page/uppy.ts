@@ -1,9 +1,9 @@
 /**
- * What the page needs of Uppy, so that the same code drives version 5 and version 6. The entry files bring the
- * packages; nothing else of the page imports them.
+ * The part of Uppy that the page uses, so that the same code works with version 5 and version 6. Only the entry files
+ * import Uppy's packages.
  */
 
-/** A file in Uppy's hands. */
+/** A file in Uppy. */
 export interface PickedFile {
   id: string;
   name?: string;
@@ -11,7 +11,7 @@ export interface PickedFile {
   type?: string;
   data?: unknown;
   progress: { uploadStarted?: number | null; uploadComplete?: boolean };
-  /** Set while a multipart upload of this file is under way: `uploadId` is the id of our upload. */
+  /** Set while a multipart upload of this file is running: `uploadId` is the id of our upload. */
   s3Multipart?: { uploadId?: string };
 }
 
@@ -44,14 +44,14 @@ export interface UppyKit {
   id: 'uppy5' | 'uppy6';
   create(options: UppyOptions): {
     core: UppyCore;
-    /** Sends what comes from now on to these endpoints; ends what is under way. */
+    /** Sends later uploads to this endpoint; ends running ones. */
     connect: (companionEndpoint: string) => void;
-    /** Brings back what a reload has interrupted. */
+    /** Restores the uploads that a reload has interrupted. */
     restore: () => void;
   };
 }
 
-/** The API's own threshold. */
+/** The same threshold as that of the API. */
 const MULTIPART_THRESHOLD_BYTES = 10 * 1024 * 1024;
 
 export const DASHBOARD = {
@@ -64,10 +64,10 @@ export const DASHBOARD = {
   proudlyDisplayPoweredByUppy: false,
 } as const;
 
-/** What Golden Retriever keeps a file in, which by itself it does only up to 10 MiB. */
+/** Golden Retriever keeps files up to this size; its default is 10 MiB. */
 const KEPT_FILE_BYTES = 1024 ** 3;
 
-/** Each version has a database of its own: they do not read each other's. */
+/** Each version has a database of its own, as neither can read that of the other. */
 export function retrieverOptions(id: UppyKit['id']) {
   const name = id === 'uppy6' ? 'uppy-blobs' : 'uppy-blobs-5';
   return { indexedDB: { name, dbName: name, maxFileSize: KEPT_FILE_BYTES, maxTotalSize: KEPT_FILE_BYTES } };

@@ -1,4 +1,4 @@
-/** The page with Uppy 6: its packages as they come, only configured. */
+/** The page with Uppy 6: its packages unchanged, only configured. */
 import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
 import Dashboard from '@uppy/dashboard';

@@ -1,4 +1,4 @@
-/** States, sizes and problems in words for people. Pure. */
+/** States, sizes and problems as texts for users. Pure. */
 import type { Upload } from './api.ts';
 
 const STATUS: Record<string, string> = {
@@ -24,7 +24,7 @@ export function isFinal({ status }: Upload): boolean {
   return FINAL.has(status);
 }
 
-/** Whether asking to cancel makes sense; the API has the last word. */
+/** Whether the page offers to cancel; the API decides. */
 export function isCancellable({ status }: Upload): boolean {
   return CANCELLABLE.has(status);
 }
@@ -46,14 +46,14 @@ function timeInWords(iso: string): string {
   return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
-/** How large, for what and since when: each fact stays on one line. */
+/** Size, work item and time of creation; no line break within each. */
 export function factsInWords(upload: Upload): string {
   const size = upload.size === null ? [] : [sizeInWords(upload.size)];
   const facts = [...size, `work item ${upload.issueId}`, timeInWords(upload.createdAt)];
   return facts.map((fact) => fact.replaceAll(' ', '\u00a0')).join(' · ');
 }
 
-/** What ails an upload, or what it is waiting for. */
+/** The error of an upload and the time of its next attempt. */
 export function troubleInWords({ error, delivery }: Upload): string {
   const next = delivery.nextAttemptAt;
   return [error?.message, error?.detail, next && `Next attempt: ${timeInWords(next)}.`]

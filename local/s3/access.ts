@@ -1,12 +1,12 @@
 /**
- * Which permission an operation asks for. What somebody else decides is applied here: a denial, and a missing object
- * that only those may know of who may list the bucket.
+ * Names the permission that an operation needs, and applies the decision of `allows`: it refuses a denied call, and
+ * hides that an object is missing from a caller that may not list the bucket.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
  */
 import type { Allows } from '../iam/policy.ts';
 import { S3Error } from './errors.ts';
 
-/** Operations that are not here, on buckets, are asked for under their own name. */
+/** The other operations need the permission of their own name. */
 const ACTIONS: Record<string, string> = {
   HeadObject: 's3:GetObject',
   PostObject: 's3:PutObject',
@@ -28,7 +28,7 @@ export type Request = {
   query: URLSearchParams;
 };
 
-/** Throws `AccessDenied` for what is not allowed. */
+/** Throws `AccessDenied` when the call is not allowed. */
 export function requireAccess(allows: Allows, { accessKeyId, operation, bucket, key, query }: Request): void {
   const action = ACTIONS[operation] ?? `s3:${operation}`;
   const resource = key === '' ? arnOf(bucket) : `${arnOf(bucket)}/${key}`;
@@ -36,7 +36,7 @@ export function requireAccess(allows: Allows, { accessKeyId, operation, bucket, 
   if (!allows({ accessKeyId, action, resource, prefix })) throw new S3Error('AccessDenied', 'Access Denied');
 }
 
-/** Turns "no such key" into a refusal for those who may not list: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
+/** Turns "no such key" into a refusal for a caller that may not list: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
 export function hideAbsence(allows: Allows, { accessKeyId, bucket }: Request, error: unknown): unknown {
   const isAbsence = error instanceof S3Error && error.code === 'NoSuchKey';
   if (!isAbsence || allows({ accessKeyId, action: 's3:ListBucket', resource: arnOf(bucket) })) return error;

@@ -1,6 +1,6 @@
 /**
- * From a request to S3's answer: finds bucket, key and operation, authenticates, runs it, and gives every
- * answer its request id and CORS headers. Knows no sockets and no clock but the injected one.
+ * From a request to S3's answer: finds bucket, key and operation, authenticates, runs the operation, and adds request
+ * id and CORS headers to every answer. Uses no sockets and no clock but the injected one.
  */
 import { randomBytes } from 'node:crypto';
 import type { Allows } from '../iam/policy.ts';
@@ -20,7 +20,7 @@ import { buildErrorXml } from './xml.ts';
 
 const MAX_LOGGED_REQUESTS = 10_000;
 
-/** Query parameters that make another operation of the same method and path. */
+/** Query parameters that select another operation for the same method and path. */
 const SUBRESOURCES = new Set(
   (
     'accelerate acl analytics attributes cors delete encryption intelligent-tiering inventory legal-hold lifecycle ' +
@@ -30,7 +30,7 @@ const SUBRESOURCES = new Set(
   ).split(' '),
 );
 
-/** What was asked and answered; never a signature or a body. */
+/** One request and its status, without signature and body. */
 export type LoggedRequest = {
   method: string;
   bucket: string;
@@ -51,7 +51,7 @@ export function createS3Api(services: {
   region: string;
   clock: () => number;
   publish: Publish;
-  /** Without it whoever signs may do everything. */
+  /** Without it, every key may do everything. */
   allows?: Allows | undefined;
 }) {
   const { store, region, clock, publish, allows = () => true } = services;
@@ -66,7 +66,7 @@ export function createS3Api(services: {
   });
   const requests: LoggedRequest[] = [];
 
-  /** Answers one request; never throws for what the client or the operation did. */
+  /** Answers one request; turns every error of the client or the operation into an answer. */
   async function handle(request: S3Request): Promise<S3Response> {
     const requestId = randomBytes(8).toString('hex').toUpperCase();
     let operation = 'Unknown';

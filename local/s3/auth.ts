@@ -1,6 +1,6 @@
 /**
- * Signature Version 4: who may send a request. A signature is checked by signing the same request again
- * with the AWS signer, so the canonical form is written nowhere here.
+ * Signature Version 4: authenticates a request. It checks a signature by signing the same request again with the AWS
+ * signer, so this file needs no canonical form.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
  */
 import { timingSafeEqual } from 'node:crypto';
@@ -30,7 +30,7 @@ type Authenticated = { accessKeyId: string; headers: Headers; payloadHash: strin
 export function createAuth({ credentials, region }: { credentials: readonly Credentials[]; region: string }) {
   const secrets = new Map(credentials.map((pair) => [pair.accessKeyId, pair]));
 
-  /** Answers the headers to trust and the payload's hash; throws what S3 answers to a bad signature. */
+  /** Returns the verified headers and the payload's hash; throws S3's error for a bad signature. */
   async function authenticate(request: SignedRequest, now: Date): Promise<Authenticated> {
     const authorization = request.headers['authorization'];
     const isPresigned = request.query.has('X-Amz-Algorithm') || request.query.has('X-Amz-Signature');
@@ -84,7 +84,7 @@ export function createAuth({ credentials, region }: { credentials: readonly Cred
     requireSignedHeaders(request.headers, signature.signedHeaders);
 
     const signable = toSignable(request, signature.signedHeaders);
-    // As a header it also is the payload hash; the signer moves it back to where it came from.
+    // As a header, this parameter is the payload hash for the signer, which moves it back into the query.
     const hashName = Object.keys(signable.query).find(
       (name) => name.toLowerCase() === 'x-amz-content-sha256',
     );
@@ -105,7 +105,7 @@ export function createAuth({ credentials, region }: { credentials: readonly Cred
     return { accessKeyId: keyOf(signature), headers, payloadHash };
   }
 
-  /** Checks the signature of a form's policy; answers whose it is. */
+  /** Checks the signature of a form's policy; returns the access key id. */
   async function verifyPolicy(fields: Headers): Promise<string> {
     if (fields['x-amz-algorithm'] !== ALGORITHM) {
       throw new S3Error('InvalidArgument', `Bucket POST must contain x-amz-algorithm ${ALGORITHM}`);
@@ -162,7 +162,7 @@ function keyOf({ credential }: Signature): string {
   return credential.split('/')[0] ?? '';
 }
 
-/** Whoever holds a URL may not add what its signer did not agree to. */
+/** The holder of a URL may not add `x-amz-*` headers that its signer did not sign. */
 function requireSignedHeaders(headers: Headers, signedHeaders: ReadonlySet<string>): void {
   const isUnsigned = (name: string) => name.startsWith('x-amz-') && !signedHeaders.has(name);
   if (!signedHeaders.has('host') || Object.keys(headers).some(isUnsigned)) {

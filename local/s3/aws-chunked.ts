@@ -5,7 +5,7 @@
  */
 import { S3Error } from './errors.ts';
 
-/** Longer than any line of the framing; stops a body without line ends from piling up. */
+/** Longer than any line of the framing, so that a body without line ends does not fill the memory. */
 const MAX_LINE_BYTES = 4096;
 
 /** Yields the payload; `trailers` is complete once the iteration has ended. */

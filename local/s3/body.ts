@@ -1,7 +1,7 @@
 /**
  * Request bodies: how long they may be, and whether they are what the request claims.
- * What can be refused from the headers is refused before a byte is read; a body that breaks off or does
- * not match throws at its end, so that it never gets a row in the store.
+ * Checks of the headers come before the first byte is read. A body that ends early or does not match throws at its
+ * end, so that it never gets a row in the store.
  */
 import { createHash } from 'node:crypto';
 import { decodeAwsChunked } from './aws-chunked.ts';
@@ -129,7 +129,7 @@ function checkBody(
   return { chunks: chunks(), checksum: () => checksum };
 }
 
-/** A client that hangs up is a body that ends too early. */
+/** Turns the error of a client that disconnects into that of a body that ends too early. */
 async function* withoutHangUps(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* source;

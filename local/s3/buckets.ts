@@ -1,6 +1,6 @@
 /**
  * Operations on a bucket and its configuration: CORS rules and notifications.
- * Refuses the parts of a configuration that would silently do nothing here.
+ * Refuses the parts of a configuration that would have no effect here.
  */
 import { z } from 'zod';
 import { readDocument } from './body.ts';

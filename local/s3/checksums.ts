@@ -1,6 +1,6 @@
 /**
- * The checksums a request may claim for its body. CRC32C and CRC64NVME have no fast implementation in
- * Node, so they are refused rather than taken on trust.
+ * The checksums that a request may declare for its body. CRC32C and CRC64NVME have no fast implementation in Node, so
+ * they are refused: they could not be checked.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
  */
 import { createHash } from 'node:crypto';
@@ -11,11 +11,11 @@ import type { Checksum } from './store.ts';
 
 export type ChecksumAlgorithm = Checksum['algorithm'];
 
-/** Each with the length of its sum in bytes. */
+/** The length of each checksum in bytes. */
 const ALGORITHMS = { crc32: 4, sha1: 20, sha256: 32 } as const satisfies Record<ChecksumAlgorithm, number>;
 const HEADER = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 
-/** What a request says its body adds up to; `value` is absent when it follows in the trailer. */
+/** The checksum that a request declares for its body; `value` is absent when it follows in the trailer. */
 export type ChecksumClaim = { algorithm: ChecksumAlgorithm; header: string; value: string | undefined };
 
 export type RunningHash = { update(chunk: Uint8Array): unknown; digest(): Buffer };
@@ -36,7 +36,7 @@ export function startHash(algorithm: ChecksumAlgorithm | 'md5'): RunningHash {
   };
 }
 
-/** Reads the one checksum a request may claim; throws InvalidRequest when it cannot be verified. */
+/** Reads the one checksum that a request may declare; throws InvalidRequest when it cannot be verified. */
 export function readChecksumClaim(headers: Headers): ChecksumClaim | undefined {
   const trailer = headers['x-amz-trailer']?.trim().toLowerCase();
   const names = Object.keys(headers).filter((name) => HEADER.test(name));
@@ -62,7 +62,7 @@ export function readChecksumClaim(headers: Headers): ChecksumClaim | undefined {
   return { algorithm, header, value };
 }
 
-/** Throws InvalidRequest for what no body could add up to, as S3 does before it reads one. */
+/** Throws InvalidRequest for a value that cannot be a checksum, as S3 does before it reads the body. */
 export function requireSum(algorithm: ChecksumAlgorithm, value: string, message: string): void {
   const sum = Buffer.from(value, 'base64');
   if (sum.length === ALGORITHMS[algorithm] && sum.toString('base64') === value) return;

@@ -1,5 +1,5 @@
 /**
- * Conditional requests and ranges: pure decisions from headers and the object at hand.
+ * Conditional requests and ranges: pure decisions from the headers and the stored object.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
  */
 import { S3Error } from './errors.ts';
@@ -8,7 +8,7 @@ import type { StoredObject } from './store.ts';
 
 export type Range = { start: number; end: number };
 
-/** Throws unless the headers allow to write where `existing` is (or nothing is). */
+/** Throws unless the headers allow a write over `existing` (or over nothing). */
 export function checkWrite(headers: Headers, existing: StoredObject | undefined): void {
   const ifMatch = headers['if-match'];
   const ifNoneMatch = headers['if-none-match'];
@@ -39,7 +39,7 @@ export function isWanted(headers: Headers, object: StoredObject): boolean {
   return !(modified <= Date.parse(headers['if-modified-since'] ?? ''));
 }
 
-/** The one range asked for; undefined means the whole object, as S3 answers to several or none. */
+/** The one range that the header names; undefined means the whole object, as S3 answers to several or none. */
 export function readRange(header: string | undefined, size: number): Range | undefined {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '') ?? [];
   if (first === undefined || last === undefined || first + last === '') return undefined;

@@ -1,5 +1,5 @@
 /**
- * What a bucket's CORS rules allow a browser: the answer to a preflight, and the headers on every other answer.
+ * Applies a bucket's CORS rules: the answer to a preflight, and the headers on every other answer.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
  */
 import { S3Error } from './errors.ts';

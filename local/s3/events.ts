@@ -1,7 +1,7 @@
 /**
- * What a bucket tells its queues: which of them want to know, the event documents of AWS, and SQS.
+ * The events of a bucket: which queues get them, their documents as AWS writes them, and sending them to SQS.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
- * Never makes a write fail: the object is stored, and an event may be lost on AWS, too.
+ * Never makes a write fail: the object is stored, and AWS may lose an event, too.
  */
 import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Credentials } from './auth.ts';
@@ -23,7 +23,7 @@ export type Announce = (creation: {
 export function createAnnouncer({ region, publish }: { region: string; publish: Publish }): Announce {
   let sequence = 0n;
 
-  /** Rises within a process by counting, and across restarts with the time. */
+  /** Rises by counting within a process, and by the time across restarts. */
   function nextSequencer(time: string): string {
     const byTime = BigInt(Date.parse(time)) << 16n;
     sequence = byTime > sequence ? byTime : sequence + 1n;
@@ -63,9 +63,9 @@ export function testEvent({
   });
 }
 
-/** Publishes to SQS by the queue's name; `close` waits for what is under way. */
+/** Publishes to SQS by the queue's name; `close` waits for running requests. */
 export function createSqsPublisher(options: { endpoint: string; region: string; credentials: Credentials }) {
-  // The SDK retries what is worth retrying, with its own back-off.
+  // The SDK retries with its own back-off.
   const client = new SQSClient({ ...options, maxAttempts: 4 });
   const pending = new Set<Promise<void>>();
 

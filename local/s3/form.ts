@@ -1,5 +1,5 @@
 /**
- * POST Object: an upload from a browser's form, allowed by a signed policy among its fields.
+ * POST Object: an upload from a browser's form, which a signed policy among its fields allows.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
  * The fields come before the file, so everything but the file's size is checked before its bytes are kept.
  */
@@ -38,7 +38,7 @@ export function createFormOperation(services: {
     const parser = openParser(call.headers);
     const form = nextForm(parser);
     const fed = pipeline(Readable.from(call.body), parser);
-    // The file is what is awaited; a broken feed reaches it through the parser.
+    // The code awaits the file; the parser passes an error of the feed on to it.
     fed.catch(() => undefined);
     try {
       const { fields, file } = await form;
@@ -114,7 +114,7 @@ function nextForm(parser: busboy.Busboy): Promise<Form> {
       fields[name.toLowerCase()] = value;
     });
     parser.on('file', (name, file, { filename }) => {
-      // Whoever reads the file later gets the error then.
+      // Without this listener an early error would end the process; the later reader of the file still gets the error.
       file.on('error', () => undefined);
       if (name.toLowerCase() !== 'file') {
         file.resume();

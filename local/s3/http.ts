@@ -1,12 +1,12 @@
 /**
- * The shapes that pass between the socket (server.ts), the routing (api.ts) and the operations.
+ * The types that the socket (server.ts), the routing (api.ts) and the operations share.
  * No behaviour beyond the form of an answer.
  */
 export type Headers = Readonly<Record<string, string | undefined>>;
 
 export type S3Request = {
   method: string;
-  /** Path and query as they stand in the request line. */
+  /** Path and query as in the request line. */
   url: string;
   /** Names in lower case. */
   headers: Headers;

@@ -1,6 +1,6 @@
 /**
  * Lists a bucket's objects and open multipart uploads, page by page, in the byte order of their keys.
- * Grouping by a delimiter is not offered and is refused.
+ * It refuses grouping by a delimiter.
  */
 import { S3Error } from './errors.ts';
 import { xmlAnswer, type Call, type S3Response } from './http.ts';
@@ -85,7 +85,7 @@ export function createListingOperations({ store }: { store: Store }) {
   return { listObjects, listUploads };
 }
 
-/** The size of a page; throws InvalidArgument for what is no number. */
+/** The size of a page; throws InvalidArgument when the parameter is no number. */
 export function readLimit(query: URLSearchParams, name: string): number {
   const limit = Number(query.get(name) ?? PAGE);
   if (!Number.isInteger(limit) || limit < 0) {

@@ -55,7 +55,7 @@ export function createMultipartOperations({ store, announce }: { store: Store; a
     }
     const { blob, etag, checksum } = await saveBody(store.blobs, openBody(call));
     if (store.uploads.get(uploadId) === undefined) {
-      // Completed or aborted while the bytes came in.
+      // The upload was completed or aborted while the bytes came in.
       await store.blobs.remove([blob]);
       throw noSuchUpload();
     }
@@ -97,7 +97,7 @@ export function createMultipartOperations({ store, announce }: { store: Store; a
   async function completeUpload(call: Call): Promise<S3Response> {
     const upload = requireUpload(call);
     const listed = parseXml(await readDocument(call), completeDocument).CompleteMultipartUpload.Part;
-    // Again, as someone else may have ended it while the document came in.
+    // Checked again, as another request may have ended the upload while the document came in.
     requireUpload(call);
     const parts = chooseParts(upload, listed);
     const object = assemble(upload, parts, call.now);

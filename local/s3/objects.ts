@@ -26,7 +26,7 @@ const OVERRIDABLE = [
   'content-disposition',
   'content-encoding',
 ];
-/** Headers that change what a write means and that nothing here honours. */
+/** Headers that change the meaning of a write and that this server does not support. */
 const UNSUPPORTED_HEADER =
   /^x-amz-(acl|copy-source.*|grant-.+|object-lock-.+|website-redirect-location|server-side-encryption-customer-.+|write-offset-bytes)$/;
 
@@ -112,7 +112,7 @@ export function createObjectOperations({ store, announce }: { store: Store; anno
   return { putObject, getObject, headObject, deleteObject, putObjectTagging, getObjectTagging };
 }
 
-/** What a write says about its object, apart from its bytes; throws for what S3 or this server refuses. */
+/** The properties of the object that a write declares; throws when S3 or this server refuses one. */
 export function describeObject({
   bucket,
   key,
@@ -139,7 +139,7 @@ type Write = {
   eventName: CreationEvent;
 };
 
-/** Keeps a body and makes it an object; the bytes go again when a condition forbids the write. */
+/** Keeps a body and makes it an object; deletes the bytes again when a condition forbids the write. */
 export async function storeObject(
   write: Write & { description: Description; body: CheckedBody },
 ): Promise<SavedBody> {
@@ -164,8 +164,8 @@ export async function storeObject(
 }
 
 /**
- * Makes an object visible and answers the blobs it replaces. Nothing is awaited between the check and the
- * write, so of two conditional writes one wins.
+ * Makes an object visible and returns the blobs that it replaces. It awaits nothing between check and write, so of two
+ * conditional writes one wins.
  */
 export function commitObject({ store, announce, call, eventName, object }: Write & { object: StoredObject }) {
   const bucket = requireBucket(store, object.bucket);
@@ -176,7 +176,7 @@ export function commitObject({ store, announce, call, eventName, object }: Write
   return previous?.blobs ?? [];
 }
 
-/** Where an object's row is. */
+/** The id of an object's row. */
 export function objectId({ bucket, key }: { bucket: string; key: string }): string {
   return `${bucket}/${key}`;
 }
@@ -191,7 +191,7 @@ function keptHeaders(headers: Headers): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || !KEPT_HEADER.test(name)) continue;
-    // Only says how the request was framed.
+    // `aws-chunked` describes only the framing of the request.
     const text =
       name === 'content-encoding' ? value.replace(/(^|,)\s*aws-chunked\s*(,|$)/, '').trim() : value;
     if (text !== '') kept[name] = text;
@@ -215,7 +215,7 @@ function answerHeaders(object: StoredObject, { query }: Call): Record<string, st
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, toHeaderText(value)]));
 }
 
-/** A header holds Latin-1 only; S3 answers other text, which forms and URLs may bring, as RFC 2047 says. */
+/** A header can hold Latin-1 only; S3 encodes other text, which may come from forms and URLs, as in RFC 2047. */
 function toHeaderText(value: string): string {
   if (/^[\x20-\x7e\xa0-\xff]*$/.test(value)) return value;
   return `=?UTF-8?B?${Buffer.from(value).toString('base64')}?=`;

@@ -1,5 +1,5 @@
 /**
- * The parts of a multipart upload: how a client lists them, and the object they add up to. Pure.
+ * The parts of a multipart upload: how a client lists them, and the object that they make. Pure.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -30,7 +30,7 @@ export const completeDocument = z.object({
 /** One entry of the list that completes an upload. */
 export type ListedPart = z.infer<typeof completeDocument>['CompleteMultipartUpload']['Part'][number];
 
-/** Whether the client lists the part that is stored; throws when it omits a checksum it owes. */
+/** Whether the client lists the stored part; throws when a required checksum is missing. */
 export function agrees(part: Part, entry: ListedPart, upload: Upload): boolean {
   if (part.etag.replaceAll('"', '') !== entry.ETag.trim().replaceAll('"', '')) return false;
   const given = entry.ChecksumCRC32 ?? entry.ChecksumSHA1 ?? entry.ChecksumSHA256;

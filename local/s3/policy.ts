@@ -1,12 +1,12 @@
 /**
- * The policy of a form upload: what its signer lets the holder of the form send. Pure.
+ * The policy of a form upload: the fields and sizes that its signer allows. Pure.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
  */
 import { z } from 'zod';
 import { S3Error } from './errors.ts';
 import type { Headers } from './http.ts';
 
-/** Fields that no condition has to cover. */
+/** Fields that need no condition. */
 const FREE_FIELD = /^(policy|x-amz-signature|file|x-ignore-.*)$/;
 
 const conditionSchema = z.union([
@@ -21,7 +21,7 @@ const conditionSchema = z.union([
 
 const policySchema = z.object({ expiration: z.iso.datetime(), conditions: z.array(conditionSchema) });
 
-/** Throws unless the policy allows these fields now; answers the sizes it allows. */
+/** Throws unless the policy allows these fields now; returns the sizes that it allows. */
 export function checkPolicy(
   encoded: string,
   { fields, bucket, now }: { fields: Headers; bucket: string; now: Date },

@@ -1,6 +1,6 @@
 /**
- * The local S3 on a socket: listens on the loopback, keeps its data in a directory, sends events to SQS.
- * Thin: what S3 does is in api.ts.
+ * The local S3 on a socket: listens on loopback, keeps its data in a directory, sends events to SQS.
+ * The behaviour of S3 is in api.ts.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
@@ -17,11 +17,11 @@ export type S3Server = {
   port: number;
   /** The latest requests, oldest first. */
   requests: readonly LoggedRequest[];
-  /** Stops listening, drops open connections and waits for what is under way. */
+  /** Stops listening, closes open connections and waits for running requests. */
   close(): Promise<void>;
 };
 
-/** Starts the server on 127.0.0.1; port 0 takes a free one. Without `sqsEndpoint` no queue can be named. */
+/** Starts the server on 127.0.0.1; port 0 means any free port. Without `sqsEndpoint` no bucket can name a queue. */
 export async function startS3(options: {
   port: number;
   dataDirectory: string;
@@ -69,7 +69,7 @@ export async function startS3(options: {
     async function* body(): AsyncGenerator<Uint8Array> {
       isRead = true;
       if (isWaiting) response.writeContinue();
-      // Destroying the request would cut the connection before a refusal is read.
+      // If the request were destroyed, the connection would end before the client reads a refusal.
       yield* request.iterator({ destroyOnReturn: false });
     }
     const answer = await api.handle({
@@ -80,7 +80,7 @@ export async function startS3(options: {
       ),
       body: body(),
     });
-    // A client that waits for "100 Continue" will not send its body any more.
+    // A client that waits for "100 Continue" does not send its body after this answer.
     if (isWaiting && !isRead) response.setHeader('connection', 'close');
     response.writeHead(answer.status, answer.headers);
     if (answer.body === undefined || typeof answer.body === 'string' || Buffer.isBuffer(answer.body)) {
@@ -98,7 +98,7 @@ export async function startS3(options: {
     serving.add(served);
   }
 
-  // A large upload over a slow line may take longer than Node's default.
+  // A large upload over a slow connection may take longer than Node's default.
   const server = createServer({ requestTimeout: 0 }, (request, response) => take(request, response, false));
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
     take(request, response, true),

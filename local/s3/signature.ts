@@ -1,6 +1,6 @@
 /**
- * Where a request carries its signature, and what that signature covers: the header form and the form of
- * presigned URLs. Pure; auth.ts decides whether a signature is good.
+ * Finds the signature of a request and the headers that it covers, in the Authorization header or in a presigned URL.
+ * Pure; auth.ts decides whether a signature is valid.
  */
 import { S3Error, type S3ErrorCode } from './errors.ts';
 import type { Headers } from './http.ts';
@@ -28,7 +28,7 @@ export function hoistedHeaders(query: URLSearchParams): Record<string, string> {
   return Object.fromEntries(parameters.filter(([name]) => name.startsWith('x-amz-')));
 }
 
-/** The request as the signer takes it: only what the signature covers. */
+/** The request as input of the signer, with the signed headers only. */
 export function toSignable(
   { method, path, query, headers }: SignedRequest,
   signedHeaders: ReadonlySet<string>,
@@ -45,7 +45,7 @@ export function toSignable(
     path,
     query: Object.fromEntries(names.map((name) => [name, query.getAll(name)])),
     headers: Object.fromEntries(kept),
-    // Neither text nor bytes: without a hash among the headers the signer takes UNSIGNED-PAYLOAD.
+    // Neither text nor bytes: without a hash among the headers, the signer uses UNSIGNED-PAYLOAD.
     body: {},
   };
 }
@@ -106,7 +106,7 @@ export function parseDate(value: string | undefined, code: S3ErrorCode): Date {
   return date;
 }
 
-/** The day as a credential scope names it. */
+/** The day in the form of a credential scope. */
 export function toShortDate(date: Date): string {
   return date.toISOString().slice(0, 10).replaceAll('-', '');
 }

@@ -1,7 +1,7 @@
 /**
- * What the server keeps: rows (buckets, objects, multipart uploads, parts) and blobs (bytes).
- * A blob is invisible until a row names it, and rows change synchronously: whoever checks a row and
- * sets it in the same turn is atomic. One process owns a directory. Knows nothing of S3's rules.
+ * The data of the server: rows (buckets, objects, multipart uploads, parts) and blobs (bytes).
+ * A blob is invisible until a row names it. Rows change synchronously: a function that checks a row and sets it without
+ * an `await` between them is atomic. One process owns a directory. Knows nothing of S3's rules.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
@@ -51,16 +51,16 @@ const bucketSchema = z.object({
 const descriptionSchema = z.object({
   bucket: z.string(),
   key: z.string(),
-  /** Answered as they were given: content-type, cache-control, x-amz-meta-* … */
+  /** Returned unchanged to readers: content-type, cache-control, x-amz-meta-* … */
   headers: z.record(z.string(), z.string()),
   tags: z.record(z.string(), z.string()),
 });
 
 const objectSchema = descriptionSchema.extend({
-  /** More than one after a multipart upload, in order. */
+  /** After a multipart upload one for each part, in order. */
   blobs: z.array(blobSchema),
   size: z.number(),
-  /** With its quotes. */
+  /** Includes its quotes. */
   etag: z.string(),
   lastModified: z.string(),
   checksum: checksumSchema.optional(),
@@ -91,7 +91,7 @@ export type StoredObject = z.infer<typeof objectSchema>;
 export type Upload = z.infer<typeof uploadSchema>;
 export type Part = z.infer<typeof partSchema>;
 
-/** A `Map` is one: a store in memory needs no more. */
+/** A `Map` is a table, too: enough for a store in memory. */
 type Table<Row> = {
   get(id: string): Row | undefined;
   set(id: string, row: Row): unknown;
@@ -109,7 +109,7 @@ export type Store = {
   /** By `uploadId/number`. */
   parts: Table<Part>;
   blobs: {
-    /** Keeps the bytes and answers their id; nothing stays when `chunks` throws. */
+    /** Keeps the bytes and returns their id; keeps nothing when `chunks` throws. */
     write(chunks: AsyncIterable<Uint8Array>): Promise<string>;
     /** The bytes from `start` up to and including `end`. */
     read(id: string, range: { start: number; end: number }): AsyncIterable<Uint8Array>;
@@ -117,7 +117,7 @@ export type Store = {
   };
 };
 
-/** Opens (or makes) a store in a directory; what was committed before a crash is there, the rest is removed. */
+/** Opens (or makes) a store in a directory; keeps the data committed before a crash and removes the rest. */
 export function openDiskStore(directory: string): Store {
   const blobDirectory = join(directory, 'blobs');
   mkdirSync(blobDirectory, { recursive: true });
@@ -152,7 +152,7 @@ export function openDiskStore(directory: string): Store {
   };
 }
 
-/** Each row is a JSON file; its rename is the commit. Names are hashed, as a key may be longer than a file name. */
+/** Each row is a JSON file; renaming it commits it. Its name is a hash, as a key may be too long for a file name. */
 function openTable<Row>(directory: string, schema: z.ZodType<Row>): Table<Row> {
   mkdirSync(directory, { recursive: true });
   const fileSchema = z.object({ id: z.string(), row: schema });
@@ -182,7 +182,7 @@ function rowPath(directory: string, id: string): string {
   return join(directory, `${createHash('sha256').update(id).digest('hex')}.json`);
 }
 
-/** A crash between a blob and its row leaves bytes that nobody can reach. */
+/** Removes the blobs that no row names: a crash between a blob and its row leaves them. */
 function removeOrphans(blobDirectory: string, named: readonly StoredBlob[]): void {
   const known = new Set(named.map((blob) => blob.id));
   for (const id of readdirSync(blobDirectory)) {

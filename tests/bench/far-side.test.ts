@@ -26,7 +26,7 @@ const read = async (headers: Record<string, string> = {}) => {
   return { answer, bytes: Buffer.from(await answer.arrayBuffer()) };
 };
 
-describe('the storage of the far side', () => {
+describe('the storage of the stub server', () => {
   it('has a file of the size that the key tells, with the hash that a client would declare', async () => {
     const { answer, bytes } = await read();
 
@@ -66,7 +66,7 @@ const upload = (body: Buffer | ReadableStream, more: object = {}) =>
     ...more,
   });
 
-describe('the IPD of the far side', () => {
+describe('the IPD of the stub server', () => {
   it('takes a form that holds the file', async () => {
     const answer = await upload(form(fileOf(500_000)));
 

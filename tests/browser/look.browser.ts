@@ -62,7 +62,7 @@ describe.each(VERSIONS)('the look of the page with Uppy %d', (version) => {
     await here.page.getByLabel('You are').focus();
     await tabToButton(here.page, 'browse files');
     const chooser = here.page.waitForEvent('filechooser');
-    // Uppy may draw the button anew just now, so not whatever has the focus but the button gets the key.
+    // Uppy may redraw the button and so take the focus from it: the key goes to the button itself.
     await browse.press('Enter');
     await (await chooser).setFiles(file);
     const upload = here.page.getByRole('button', { name: /^Upload 1 file/ });

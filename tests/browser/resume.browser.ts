@@ -99,7 +99,7 @@ describe.each(VERSIONS)('a reload in the middle of a large upload with Uppy %d',
     await here.page.getByLabel('Work item').fill('956239067176935402');
     await here.page.keyboard.press('Tab');
     await cancelling.held;
-    // Whoever presses the button now must not resume what is being cancelled.
+    // A user who presses the button now must not resume the upload that is being cancelled.
     await here.page.locator('#picker[inert]').waitFor();
     cancelling.letGo();
     await here.upload();

@@ -1,6 +1,6 @@
 /**
- * The whole product on free ports as the browser tests see it: a browser to visit its page with, and the back doors
- * that tell the truth.
+ * The whole product on free ports as the browser tests see it: a browser to visit its page with, and the admin
+ * interfaces that show the real state of IPD and storage.
  */
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';

@@ -1,8 +1,7 @@
 /**
- * How whoever brings a file talks to the API: again after an answer that may be another one next time, and no more
- * after a few of those.
+ * How a simulated client calls the API: it repeats a call that may succeed later, and gives up after a few attempts.
  */
-import { AppError, isProblemCode, problems } from '../../lib/errors.ts';
+import { AppError, isProblemCode, problems } from '../../lib/domain/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import type { Platform } from './platform.ts';
 import type { World } from './world.ts';
@@ -13,7 +12,7 @@ export type Ask = <T extends object>(act: (services: Services) => Promise<T>) =>
 const SECOND = 1000;
 const MAX_CALLS = 5;
 
-/** Asks about one upload; `onRefusal` hears of every refusal. */
+/** Calls the API about one upload; `onRefusal` is called with every refusal. */
 export function createAsk(
   id: string,
   { world, platform, onRefusal }: { world: World; platform: Platform; onRefusal?: (error: AppError) => void },

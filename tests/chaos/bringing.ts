@@ -1,6 +1,6 @@
 /**
- * How a user's file gets into storage: by one request, or by parts that the API has signed URLs for. Whoever brings
- * parts asks for the URLs of what is missing, uses them while they live, and may say in the end that all is there.
+ * How a simulated client sends a file to storage: in one request, or in parts for which the API has signed URLs. For
+ * parts, the client asks for the URLs of the missing ones, uses them until they expire, and may complete the upload.
  */
 import {
   AbortMultipartUploadCommand,
@@ -8,10 +8,10 @@ import {
   S3ServiceException,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { AppError } from '../../lib/errors.ts';
-import type { SignedPart } from '../../lib/signing.ts';
-import { stagingKey } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { AppError } from '../../lib/domain/errors.ts';
+import type { SignedPart } from '../../lib/storage/presigning.ts';
+import { stagingKey } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { createAsk } from './asking.ts';
 import type { Platform } from './platform.ts';
 import { caller } from './users.ts';
@@ -22,16 +22,16 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 /** A PUT that was begun while its URL lived may take this long. */
 const SLOW_PUT_MS = 40 * MINUTE;
-/** URLs are asked for so often in one go. */
+/** The client asks for URLs at most this often in one try. */
 const MAX_ROUNDS = 6;
 
-/** How one round of parts ended: all were taken, storage knows the upload no more, or the user has had enough. */
+/** How one round of parts ended: storage took all, storage no longer knows the upload, or the user stopped. */
 type Round = 'all' | 'gone' | 'stopped';
 
-/** Brings the file: `due` is the moment it is begun, `turn` counts the tries. */
+/** Sends the file: `due` is the moment at which it begins, `turn` counts the tries. */
 export type Bring = (due: number, turn: number) => Promise<void>;
 
-/** Brings the file of an upload as its record says. */
+/** Sends the file of an upload as its record says. */
 export function createBringing(
   { id, multipart }: Upload,
   { story, world, platform }: { story: Story; world: World; platform: Platform },
@@ -40,7 +40,7 @@ export function createBringing(
   const { plan } = story;
   const key = stagingKey(id);
   const ask = createAsk(id, { world, platform, onRefusal });
-  /** What each of S3's uploads has, whose parts may be lost with it. */
+  /** The parts in each multipart upload of S3; they are lost when it is removed. */
   const brought = new Map<string, Set<number>>();
   let hasDropped = false;
 
@@ -59,7 +59,7 @@ export function createBringing(
     story.isPut = true;
   }
 
-  /** Whatever becomes of S3's upload: as long as the file is awaited, it can be brought. */
+  /** The API must not refuse while the upload awaits its file, even when S3 has lost the multipart upload. */
   function onRefusal({ code }: AppError): void {
     const upload = world.find(id);
     const left = Date.parse(upload?.uploadDeadline ?? '') - time.now();
@@ -104,7 +104,7 @@ export function createBringing(
     return 'all';
   }
 
-  /** False when storage does not know the upload any more. */
+  /** False when storage no longer knows the upload. */
   function put(part: SignedPart): boolean {
     const { uploadId, body } = read(part);
     const target = { Bucket: '', Key: key, UploadId: uploadId, PartNumber: part.number };
@@ -120,7 +120,7 @@ export function createBringing(
     return true;
   }
 
-  /** Somebody tidies up storage by hand. */
+  /** An operator removes the multipart upload from S3 by hand. */
   function drop(part: SignedPart): void {
     const { uploadId } = read(part);
     hasDropped = true;

@@ -1,9 +1,9 @@
 /**
- * One container that runs functions: its clock, and what can befall it at every call to the outside. It may die before
- * a call, after it or while the call is under way, stand still for any time, or have its clock set.
- * A dead container's calls never settle. It knows nothing of what is called.
+ * One container that runs functions: its clock, and the faults that it can meet at every call to the outside. It may
+ * die before, during or after a call, stand still for any time, or have its clock set.
+ * A dead container's calls never settle. It does not know what it calls.
  */
-import type { Clock } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
 import type { Dice } from './dice.ts';
 import type { Faults } from './faults.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -17,7 +17,7 @@ const MAX_SKEW_MS = 30 * SECOND;
 /** A request that was under way when its sender died arrives within this time. */
 const IN_FLIGHT_MS = 4 * SECOND;
 
-/** A container with its own dice; `note` is told what befalls it. */
+/** A container with its own random source. */
 export function createContainer({ time, dice, faults }: { time: VirtualTime; dice: Dice; faults: Faults }) {
   const watchers = new Set<() => void>();
   let isDead = false;
@@ -52,7 +52,7 @@ export function createContainer({ time, dice, faults }: { time: VirtualTime; dic
     await meetFate();
     if (faults.strikes('deathInFlight', dice)) {
       time.after(dice.int(0, IN_FLIGHT_MS), () => {
-        // Nobody is left to hear what became of it.
+        // The caller is dead, so the outcome has no receiver.
         (async () => effect())().catch(() => undefined);
       });
       die();
@@ -96,7 +96,7 @@ export function createContainer({ time, dice, faults }: { time: VirtualTime; dic
     die,
     isDead: () => isDead,
     isFrozen,
-    /** Calls `watcher` when it dies; what it returns takes that back. */
+    /** Calls `watcher` when the container dies; the function that it returns removes the watcher. */
     onDeath(watcher: () => void): () => void {
       watchers.add(watcher);
       return () => watchers.delete(watcher);

@@ -1,18 +1,18 @@
 /**
- * The two kinds of ends that a contract test compares: those in memory, on virtual time and with nothing going wrong,
- * and the real ones on sockets.
+ * The two kinds of ends that a contract test compares: those in memory, on virtual time and without faults, and the
+ * real ones on sockets.
  */
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { ipdCredentials } from '../support/local-keys.ts';
-import type { Clock } from '../../lib/clock.ts';
-import { readCredentials } from '../../lib/config.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
+import { readCredentials } from '../../lib/runtime/config.ts';
 import { createIpdClient } from '../../lib/ipd/client.ts';
 import type { IpdClient } from '../../lib/ipd/client.ts';
 import { send } from '../../lib/ipd/wire.ts';
 import type { Send } from '../../lib/ipd/wire.ts';
-import { systemClock } from '../../lib/clock.ts';
+import { systemClock } from '../../lib/runtime/clock.ts';
 import { startWorld } from '../support/world.ts';
 import { createContainer } from './container.ts';
 import { createDice } from './dice.ts';
@@ -32,13 +32,13 @@ export type Ends = {
   ipd: IpdClient;
   ipdUrl: string;
   clock: Clock;
-  /** What the next request to IPD meets. */
+  /** Sets the fault of the next request to IPD. */
   fault: (fault: object) => Promise<unknown>;
-  /** Lets virtual time pass; where it is real, the parts wait by themselves. */
+  /** Lets virtual time pass; with the real ends, real time passes. */
   wait: (ms: number) => Promise<void>;
   /** How many files IPD holds. */
   held: () => Promise<number>;
-  /** Lets the work go on until it is done. */
+  /** Runs the work until it is done. */
   play: <T>(work: () => Promise<T>) => Promise<T>;
   stop: () => Promise<void>;
 };

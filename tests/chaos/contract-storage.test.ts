@@ -35,7 +35,7 @@ describe.each([
     const first = randomBytes(MIN_PART);
     const last = randomBytes(1000);
 
-    it('becomes one object of its parts in their order, whatever the order they came in', async () => {
+    it('becomes one object with its parts in order, even when they arrived in another order', async () => {
       const upload = await begin('joined');
       await putPart(upload, 2, randomBytes(10));
       const two = await putPart(upload, 2, last);
@@ -75,7 +75,7 @@ describe.each([
       expect(sizesOf(none)).toEqual([]);
     });
 
-    it('is gone once it is joined or given up', async () => {
+    it('is gone once it is completed or aborted', async () => {
       const joined = await begin('gone');
       const one = await putPart(joined, 1, last);
       await ends.play(() => ends.storage.send(completeOf(joined, [one])));
@@ -91,7 +91,7 @@ describe.each([
       expect(await refusalOf(abort)).toBe('NoSuchUpload');
     });
 
-    it('is not joined of parts that are missing, replaced, out of order or too small, and stays', async () => {
+    it('is not completed with missing, replaced, unordered or too small parts, and stays open', async () => {
       const upload = await begin('refused');
       const replaced = await putPart(upload, 1, first);
       const one = await putPart(upload, 1, last);
@@ -107,7 +107,7 @@ describe.each([
       expect(sizesOf(await list(upload))).toHaveLength(2);
     });
 
-    it('is not joined over an object that is there, and stays', async () => {
+    it('is not completed over an existing object, and stays open', async () => {
       await ends.play(() => ends.storage.send(new PutObjectCommand({ ...at('taken'), Body: last })));
       const upload = await begin('taken');
       const one = await putPart(upload, 1, last);
@@ -118,7 +118,7 @@ describe.each([
     });
   });
 
-  describe('the index of what is whose', () => {
+  describe('the index of uploads by owner', () => {
     const condition = '#owner = :owner AND #created >= :since';
     const names = { '#owner': 'owner', '#created': 'createdAt' };
     const dayOf = (day: number) => `2026-01-0${day}T00:00:00.000Z`;
@@ -138,7 +138,7 @@ describe.each([
       await put({ pk: 'a ticket', owner: 'a' });
     });
 
-    it('gives the newest first where that is asked for, and what an index projects', async () => {
+    it('returns the newest first on request, with the attributes that the index projects', async () => {
       const [page] = await ask({ ScanIndexForward: false, Limit: 2 }, 1);
 
       expect(page).toEqual([
@@ -147,7 +147,7 @@ describe.each([
       ]);
     });
 
-    it('gives all from a moment on, the oldest first, over all pages', async () => {
+    it('returns all items from a given time on, the oldest first, over all pages', async () => {
       const pages = await ask({ Limit: 2, ExpressionAttributeValues: { ':owner': 'a', ':since': dayOf(2) } });
 
       expect(keysOf(pages)).toEqual(['day2', 'day3', 'day4', 'day5']);
@@ -167,7 +167,7 @@ describe.each([
       expect(keysOf(all)).toEqual(['day4', 'day2']);
     });
 
-    it('goes on after a key that was built of an item', async () => {
+    it('continues after a key that the caller built from an item', async () => {
       const after = { pk: 'day4', owner: 'a', createdAt: dayOf(4) };
 
       const pages = await ask({ ScanIndexForward: false, ExclusiveStartKey: after });
@@ -175,7 +175,7 @@ describe.each([
       expect(keysOf(pages)).toEqual(['day3', 'day2', 'day1']);
     });
 
-    it('leaves out what has no key of the index any more', async () => {
+    it('leaves out items that no longer have the key of the index', async () => {
       const pages = await ask({
         IndexName: 'open',
         ExpressionAttributeNames: { ...names, '#owner': 'openOwner' },

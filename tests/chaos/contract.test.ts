@@ -44,7 +44,7 @@ describe.each([
         ends.documents.send(new GetCommand({ TableName: ends.table, Key: { pk }, ConsistentRead: true })),
       );
 
-    it('keeps the first of two that must be new', async () => {
+    it('keeps the first of two items that must not exist yet', async () => {
       const condition = { ConditionExpression: 'attribute_not_exists(pk)' };
 
       expect(await put({ pk: 'new', value: 1 }, condition)).toBe(true);
@@ -114,7 +114,7 @@ describe.each([
       expect((await get('counted twice')).Item).toEqual({ pk: 'counted twice', a: 3, b: 3 });
     });
 
-    it('writes over the version that was read, over no other, and not over nothing', async () => {
+    it('overwrites the version that was read, no other version, and no missing item', async () => {
       const seen = (version: number) => ({
         ConditionExpression: '#version = :version',
         ExpressionAttributeNames: { '#version': 'version' },
@@ -127,7 +127,7 @@ describe.each([
       expect(await put({ pk: 'absent', version: 2 }, seen(1))).toBe(false);
     });
 
-    it('lets only its owner, or whoever names its mark, write over what is taken', async () => {
+    it('lets only its owner, or a writer that names its mark, overwrite a taken item', async () => {
       const by = (mine: string, seen: string) => ({
         ConditionExpression: 'attribute_not_exists(pk) OR uploadId = :mine OR mark = :seen',
         ExpressionAttributeValues: { ':mine': mine, ':seen': seen },
@@ -139,7 +139,7 @@ describe.each([
       expect(await put({ pk: 'taken', uploadId: 'b', mark: 'p' }, by('b', 'o'))).toBe(true);
     });
 
-    it('lets anybody write over what is over by its own words', async () => {
+    it('lets any writer overwrite an item whose own expiry has passed', async () => {
       const at = (now: number) => ({
         ConditionExpression: 'attribute_not_exists(pk) OR expiresAt <= :now',
         ExpressionAttributeValues: { ':now': now },
@@ -157,7 +157,7 @@ describe.each([
       expect((await get('undefined')).Item).toEqual({ pk: 'undefined', b: { d: [1] } });
     });
 
-    it('finds what is due in one shard, the most overdue first, over all pages', async () => {
+    it('finds the due items of one shard, the most overdue first, over all pages', async () => {
       for (const [index, dueAt] of ['05', '03', '09', '01', '04', '02'].entries()) {
         await put({
           pk: `due${index}`,
@@ -227,7 +227,7 @@ describe.each([
       expect(await statusOf(() => ends.storage.send(beyond))).toBe(416);
     });
 
-    it('knows nothing of what was removed, and minds no second removal', async () => {
+    it('has no object after its removal, and accepts a second removal', async () => {
       await ends.play(() => put('removed'));
 
       expect(await statusOf(() => ends.storage.send(new DeleteObjectCommand(at('removed'))))).toBe(200);
@@ -239,7 +239,7 @@ describe.each([
   });
 
   describe('the queue', () => {
-    it('hides a message that was received, and one that is to come later', async () => {
+    it('hides a received message and a delayed one', async () => {
       const { queueUrl: QueueUrl, queue } = ends;
       const receive = (WaitTimeSeconds = 0) =>
         ends.play(async () => {
@@ -322,7 +322,7 @@ describe.each([
     ])('answers %j as %s, with %i files more', async (fault, kind, files) => {
       const before = await ends.held();
       await ends.fault(fault);
-      // So long that no end can have buffered it when the connection breaks.
+      // So long that neither side can have buffered all of it when the connection breaks.
       const bytes = randomBytes(fault.kind === 'reset' ? 8_000_000 : 3000);
 
       const answer = await ends.play(() => upload('900000000000000002', bytes));

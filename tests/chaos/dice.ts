@@ -1,12 +1,12 @@
 /**
- * Chance that can be repeated: the same seed throws the same numbers. A fork has a stream of its own, so that one
- * part of a simulation that throws more often does not change what the others throw.
+ * A repeatable random source: the same seed gives the same numbers. A fork has a stream of its own, so that one part of
+ * a simulation that draws more numbers does not change the numbers of the others.
  */
 import { createHash } from 'node:crypto';
 
 export type Dice = ReturnType<typeof createDice>;
 
-/** Dice for a seed. */
+/** A random source for a seed. */
 export function createDice(seed: string) {
   const next = sfc32(createHash('sha256').update(seed).digest());
 
@@ -18,7 +18,7 @@ export function createDice(seed: string) {
     /** At least 0, below 1. */
     random: next,
     chance: (probability: number) => probability > 0 && next() < probability,
-    /** Both ends can come up. */
+    /** An integer between both bounds, inclusive. */
     int,
     /** One of a list that is not empty. */
     pick<const T>(items: readonly T[]): T {
@@ -26,7 +26,7 @@ export function createDice(seed: string) {
       if (item === undefined) throw new Error('nothing to pick from');
       return item;
     },
-    /** Unguessable only to those without the seed. */
+    /** Predictable for a reader who knows the seed. */
     uuid(): string {
       const hex = Array.from({ length: 4 }, () => int(0, 0xffff_ffff).toString(16).padStart(8, '0')).join('');
       const variant = '89ab'.charAt(int(0, 3));

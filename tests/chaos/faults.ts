@@ -1,6 +1,6 @@
 /**
  * What can go wrong on our side of the wire, how likely it is in one schedule, and how often it really happened.
- * What IPD may do is in `ipd-faults.ts`. Decides; whoever asks carries out.
+ * The faults of IPD are in `ipd-faults.ts`. This module decides whether a fault happens; the caller makes it happen.
  */
 import type { Dice } from './dice.ts';
 import { doubtfulKinds, ipdFaultKinds, passingKinds } from './ipd-faults.ts';
@@ -44,7 +44,7 @@ const highest = {
 
 type OwnFaultKind = keyof typeof highest;
 
-/** What users do that nobody expects of them. */
+/** What users do that a well-behaved client does not. */
 const userKinds = [
   'fileLate',
   'fileTwice',
@@ -58,10 +58,10 @@ const userKinds = [
   'partsMissing',
   'partsResumed',
   'partsDropped',
-  /** Nobody says that all parts are there, or somebody says it again. */
+  /** The client does not complete the upload, or completes it twice. */
   'notCompleted',
   'completedTwice',
-  /** A page with Uppy: nobody knows how long the file will be, and it may be too long. */
+  /** A page with Uppy: the file's size is unknown in advance, and the file may be too long. */
   'sizeUnknown',
   'fileTooLong',
   /** More uploads than a user may begin in a minute. */
@@ -77,18 +77,18 @@ const MINUTE = 60_000;
 
 export type Profile = {
   rates: ReadonlyMap<FaultKind, number>;
-  /** How likely an IPD request meets a fault, and which ones it may be. */
+  /** The probability of a fault at a request to IPD, and the possible faults. */
   ipdRate: number;
   ipdKinds: readonly IpdFaultKind[];
-  /** How likely a request to IPD is refused for good. */
+  /** The probability that IPD refuses a request for good. */
   lastingRate: number;
   /** From some moment on, the list of a work item shows a hundred attachments of others. */
   isListFull: boolean;
-  /** After so long nothing goes wrong any more. */
+  /** Faults stop after this time. */
   durationMs: number;
 };
 
-/** From a quiet day to hell. */
+/** Draws a profile, from no faults at all to all of them. */
 export function drawProfile(dice: Dice): Profile {
   const temper = dice.pick(['quiet', 'single', 'frozen', 'doubtful', 'mixed', 'hell']);
   const share = { quiet: 0, single: 0, frozen: 0.1, doubtful: 0.2, mixed: 0.3, hell: 0.8 }[temper];
@@ -99,7 +99,7 @@ export function drawProfile(dice: Dice): Profile {
   const alone: OwnFaultKind = dice.pick(ownKinds);
   if (isSingle && !isIpdAlone) chosen.push([alone, highest[alone]]);
   if (temper === 'frozen') chosen.push(['pause', highest.pause]);
-  // Whoever stands still past the timeout may survive it.
+  // A container that stands still past its timeout may survive it.
   chosen.push(['overstay', highest.overstay]);
   return {
     rates: new Map(chosen),
@@ -119,7 +119,7 @@ export function drawProfile(dice: Dice): Profile {
 export type Faults = ReturnType<typeof createFaults>;
 
 /**
- * Throws the dice for each opportunity until they are stopped. `without` leaves out a whole kind (`death`) or one
+ * Decides at random for each opportunity until it is stopped. `without` leaves out a whole kind (`death`) or one
  * occurrence of it (`death#2`), to find out which ones a failure needs.
  */
 export function createFaults(options: {
@@ -144,7 +144,7 @@ export function createFaults(options: {
     note(kind);
   }
 
-  /** True when it is to happen; then it counts as happened. */
+  /** True when the fault must happen; it is then counted. */
   function happens(kind: FaultKind): boolean {
     const isAllowed = allows(kind);
     if (isAllowed) count(kind);

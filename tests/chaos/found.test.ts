@@ -1,7 +1,7 @@
-/** What the simulation has found, each told again as a short story that needs no luck. */
+/** Bugs that the simulation has found, each repeated as a short test without randomness. */
 import { describe, expect, it } from '@jest/globals';
-import { stagingKey } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { stagingKey } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { createDice } from './dice.ts';
 import { createPlatform } from './platform.ts';
 import { issueIdOf, plainParts, play, projectId } from './users.ts';
@@ -52,7 +52,7 @@ function startStory() {
 }
 
 describe('what the simulation has found', () => {
-  it("a proxy's page in the place of an attachment says nothing about that attachment", async () => {
+  it("a proxy's page in place of an attachment is no evidence about that attachment", async () => {
     const { world, user, until, find, held } = startStory();
     const start = world.time.now();
     let sent = 0;
@@ -95,7 +95,7 @@ describe('what the simulation has found', () => {
     expect(held()).toBe(2);
   });
 
-  it('a doubt that was settled before a throttle is not brought up when IPD refuses for good behind it', async () => {
+  it('a doubt that was resolved before a throttle does not return when IPD then refuses for good', async () => {
     const { world, user, until, find, held } = startStory();
     world.rules.of = (): Rule => 'unreachable';
     const story = user();
@@ -149,7 +149,7 @@ describe('what the simulation has found', () => {
     expect(world.objects.has(stagingKey(id))).toBe(false);
   });
 
-  it('whoever takes only the first upload that is due comes to every part of the index in turn', async () => {
+  it('a reader that takes only the first due upload reaches every shard of the index in turn', async () => {
     const { world, until } = startStory();
     const { services } = world.createWorker('test');
     const caller = { owner: 'user', projects: '*' } as const;

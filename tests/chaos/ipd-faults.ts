@@ -1,6 +1,6 @@
 /**
- * Every fault of the fake IPD that the simulation injects: which requests can meet it, and its options as dice draw
- * them. A file shows up in the list within the commit window, whatever happens: that is what the product assumes.
+ * Every fault of the fake IPD that the simulation injects: which requests can meet it, and options drawn at random.
+ * Each fault keeps the product's assumption: a file that IPD stores is in the list within the commit window.
  */
 import type { Operation } from '../../local/ipd/types.ts';
 import type { Dice } from './dice.ts';
@@ -11,9 +11,9 @@ type Row = {
   options?: (dice: Dice, size: number) => Record<string, unknown>;
   /** Needs a token to be dead. */
   isForTokens?: boolean;
-  /** Leaves open whether IPD has the file, or will have it. */
+  /** After this fault IPD may have the file, or store it later. */
   isDoubtful?: boolean;
-  /** No repetition heals it. */
+  /** The fault lasts: a repeated request meets it again. */
   isLasting?: boolean;
 };
 
@@ -23,7 +23,7 @@ const WINDOW_SECONDS = 590;
 const all = ['upload', 'list', 'download', 'token'] as const;
 const withAccess = ['upload', 'list', 'download'] as const;
 
-/** IPD may or may not have kept the file that it says nothing of. */
+/** IPD may or may not have stored the file; its answer does not tell. */
 const perhapsStored = (dice: Dice): Record<string, unknown> =>
   dice.chance(0.2) ? { early: true } : { stored: dice.chance(0.5) };
 const lasting: Row = { operations: ['upload'], isLasting: true };
@@ -97,7 +97,7 @@ const rows = {
   noPermission: { ...lasting, operations: withAccess },
   projectMissing: { ...lasting, operations: ['upload', 'list'] },
   notAllowed: { ...lasting, operations: ['upload', 'list'] },
-  /** A list of the most that it can show, and none of them ours. */
+  /** A list with as many rows as it can show, none of them ours. */
   listOf: { operations: ['list'], isLasting: true, options: () => ({ count: 100 }) },
 } as const satisfies Record<string, Row>;
 
@@ -106,11 +106,11 @@ export type IpdFaultKind = keyof typeof rows;
 const table: Record<IpdFaultKind, Row> = rows;
 
 export const ipdFaultKinds = Object.keys(rows).filter((kind): kind is IpdFaultKind => kind in rows);
-/** What a repetition heals. */
+/** Faults that pass when the request is repeated. */
 export const passingKinds = ipdFaultKinds.filter((kind) => table[kind].isLasting !== true);
-/** What makes nobody any the wiser. */
+/** Faults after which the caller does not know whether IPD has the file. */
 export const doubtfulKinds = ipdFaultKinds.filter((kind) => table[kind].isDoubtful);
-/** What IPD may refuse for good with a single answer. */
+/** Faults by which IPD refuses for good in a single answer. */
 export const refusals = ipdFaultKinds.filter((kind) => table[kind].isLasting && kind !== 'listOf');
 
 /** Whether a request can meet this fault. */

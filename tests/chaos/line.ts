@@ -1,9 +1,9 @@
 /**
- * One connection as the two ends of it feel it: the caller pushes chunks into a small buffer, the server pulls them.
- * It breaks by whatever the caller names, by the caller's signal, or when it stands still for too long; what was
- * buffered by then arrives or not. It knows nothing of what is said on it.
+ * One connection as its two ends see it: the caller pushes chunks into a small buffer, the server pulls them.
+ * It breaks with the error that the caller gives, by the caller's signal, or when it stands still for too long; the
+ * chunks in the buffer may then arrive or be lost. It does not know the protocol.
  */
-import { abandoned } from '../../lib/ipd/wire.ts';
+import { abandoned } from '../../lib/runtime/stream.ts';
 import type { Container } from './container.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -21,7 +21,7 @@ export function createLine(options: {
   const room = container.dice.pick([1, 2, 3, 8]);
   const buffer: Uint8Array[] = [];
   const { promise: broken, reject } = Promise.withResolvers<never>();
-  // Nobody has to wait for it.
+  // The rejection may have no listener; without this it would be unhandled.
   broken.catch(() => undefined);
   /** What the server finds behind the buffer. */
   let rest: 'to come' | 'complete' | 'lost' = length === 0 ? 'complete' : 'to come';

@@ -1,6 +1,6 @@
 /**
- * IPD is down for hours while uploads go on arriving; then it is back, and nobody helps. How long until all of them are
- * delivered, and how hard is IPD hit when it comes back?
+ * IPD is down for hours while uploads go on arriving; then it is back, and no operator helps. The run measures how long
+ * it takes until all uploads are delivered, and how many requests IPD gets after it is back.
  */
 import { createDice } from './dice.ts';
 import { createPlatform } from './platform.ts';

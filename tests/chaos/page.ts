@@ -1,12 +1,12 @@
 /**
- * A page with Uppy: opens a session, then brings the file by one form, or by parts that it cuts as it likes, signed for
- * one by one, and names them when it says that all is there. Nobody else can tell whether they make the file.
+ * A page with Uppy: opens a session, then sends the file in one form, or in parts. The page chooses the size of the
+ * parts, has each one signed, and lists them when it completes. Only the page can tell whether they make the file.
  */
 import { PutObjectCommand, S3ServiceException, UploadPartCommand } from '@aws-sdk/client-s3';
-import type { NamedPart } from '../../lib/arrival.ts';
-import { AppError } from '../../lib/errors.ts';
+import type { NamedPart } from '../../lib/uploads/stage.ts';
+import { AppError } from '../../lib/domain/errors.ts';
 import type { Services } from '../../lib/services.ts';
-import { stagingKey } from '../../lib/upload.ts';
+import { stagingKey } from '../../lib/domain/upload.ts';
 import { createAsk } from './asking.ts';
 import type { Bring } from './bringing.ts';
 import type { Platform } from './platform.ts';

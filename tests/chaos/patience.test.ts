@@ -22,7 +22,7 @@ describe('an upload with a retry window of 24 h', () => {
     60_000,
   );
 
-  it('ends with the last true reason, and not before its time, when IPD stays away for longer than its file may wait', async () => {
+  it('ends at its deadline with the last real error when IPD is down for longer than its file may wait', async () => {
     const settings = { RETRY_WINDOW_HOURS: '2', FAILED_RETENTION_DAYS: '1' };
     const trial = { seed: 1, uploads: 6, withinMs: MINUTE, rule: outageOf(60), settings };
 
@@ -36,11 +36,11 @@ describe('an upload with a retry window of 24 h', () => {
       expect.arrayContaining([expect.stringMatching(/^IPD did not (take the file|answer, or)/)]),
     );
     expect(Math.min(...endings.map(({ afterMs }) => afterMs))).toBeGreaterThanOrEqual(26 * HOUR);
-    // The sweep asks once an hour whether the time of what waits is over.
+    // The sweep checks once an hour whether a waiting upload has reached its end.
     expect(longest(endings)).toBeLessThan(27 * HOUR + 5 * MINUTE);
   }, 60_000);
 
-  it('waits for a quota that opens once a day, without asking meanwhile', async () => {
+  it('waits for a quota that opens once a day, without requests in between', async () => {
     const trial = { seed: 1, uploads: 12, withinMs: HOUR, rule: dailyQuotaOf(5) };
 
     const result = await playPatience({ ...trial, horizonMs: 100 * HOUR });
@@ -51,8 +51,8 @@ describe('an upload with a retry window of 24 h', () => {
   }, 60_000);
 });
 
-describe('a backlog that takes longer to make up for than the retry window is', () => {
-  it('drains without a failure, though tries fail', async () => {
+describe('a backlog that takes longer to work off than the retry window', () => {
+  it('drains without a failed upload, although some attempts fail', async () => {
     const backlog = backlogOf({ seed: 1, uploads: 100, outageHours: 1 });
 
     const result = await playPatience({
@@ -66,7 +66,7 @@ describe('a backlog that takes longer to make up for than the retry window is', 
 });
 
 describe('an IPD that throttles all uploads for hours', () => {
-  it('is asked less and less, by all uploads together, and has them all soon after', async () => {
+  it('gets fewer and fewer requests from all uploads together, and has all files soon after', async () => {
     const trial: Omit<Trial, 'horizonMs'> = {
       seed: 1,
       uploads: 10,
@@ -78,7 +78,7 @@ describe('an IPD that throttles all uploads for hours', () => {
     const result = await playPatience({ ...trial, horizonMs: 10 * HOUR });
 
     expect(result).toMatchObject({ uploads: 10, delivered: 10, ...whole });
-    // Alone, each of them would ask some 60 times.
+    // A single upload alone would send about 60 requests.
     expect(result.requests['upload']).toBeLessThan(10 * 40);
     expect(result.tookMs).toBeLessThan(4 * HOUR + 30 * MINUTE);
   }, 60_000);
@@ -103,7 +103,7 @@ describe("one user's files that break every upload of theirs", () => {
     return endings.filter(({ owner }) => owner !== poisoned);
   }
 
-  it("do not delay anyone else's", async () => {
+  it('do not delay the uploads of other users', async () => {
     const [without, victims] = [await play(false), await play(true)];
 
     expect(victims.map(({ status }) => status)).toEqual(victims.map(() => 'delivered'));

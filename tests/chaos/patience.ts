@@ -1,6 +1,6 @@
 /**
- * IPD keeps uploads waiting for hours or days: it is down, it is slow to make up for what has come meanwhile, or a quota
- * is used up; or one user's files make it fail. Then how does each upload end, and what did it cost?
+ * IPD keeps uploads waiting for hours or days: it is down, it works off a backlog slowly, or a quota is used up; or one
+ * user's files make it fail. The run tells how each upload ended, and how many requests that took.
  */
 import { createHash } from 'node:crypto';
 import { createDice } from './dice.ts';
@@ -19,19 +19,19 @@ const HOUR = 60 * MINUTE;
 export type Trial = {
   seed: number;
   uploads: number;
-  /** In what time they come; or when each of them does. */
+  /** The time within which the uploads are created; or, per upload, when it is created. */
   withinMs: number;
   createAt?: (index: number) => number;
-  /** What a request meets so long after the start. */
+  /** The rule for a request so long after the start. */
   rule: (elapsedMs: number, call: Call, dice: Dice) => Rule | undefined;
-  /** Whose each is; where nothing is said, each is another user's. Each has a work item of its own. */
+  /** The owner of each upload; by default each upload has another owner. Each has a work item of its own. */
   ownerOf?: (index: number) => string;
   settings?: Record<string, string>;
-  /** It is all over then, whatever has come of it. */
+  /** The run ends after this time, even with unfinished uploads. */
   horizonMs: number;
 };
 
-/** A request, and whose work item it names where it names one. */
+/** A request, and the owner of the work item that it names, if it names one. */
 type Call = IpdCall & { owner: string | undefined };
 
 export type Ending = {
@@ -49,7 +49,7 @@ export type Patience = Verdict & {
   tookMs: number;
 };
 
-/** Plays it to its end. */
+/** Runs the trial to its end. */
 export async function playPatience(trial: Trial): Promise<Patience> {
   const { seed, uploads, withinMs, rule, ownerOf = (index) => `user ${index}`, horizonMs } = trial;
   const owners = new Map(Array.from({ length: uploads }, (_, index) => [issueIdOf(index), ownerOf(index)]));
@@ -95,7 +95,7 @@ export async function playPatience(trial: Trial): Promise<Patience> {
       { world, platform },
     );
   });
-  // To look at all records at each step would take longer than all that happens to them.
+  // To read all records at each step would take longer than the rest of the run.
   let looked = start;
   await time.run(() => {
     if (time.now() >= start + horizonMs) return true;
@@ -129,13 +129,13 @@ export async function playPatience(trial: Trial): Promise<Patience> {
   };
 }
 
-/** IPD is out, in one way or several, until so long after the start. */
+/** IPD is out for this many hours after the start; each request fails in a way chosen at random. */
 export function outageOf(hours: number): Trial['rule'] {
   return (elapsedMs, _call, dice) =>
     elapsedMs < hours * HOUR ? dice.pick(['unreachable', 'deaf', 'badGateway']) : undefined;
 }
 
-/** The account's quota of uploads a day; what comes when it is used up is told how long the day still is. */
+/** The account's quota of uploads a day; once it is used up, IPD answers with the time until the day ends. */
 export function dailyQuotaOf(uploads: number): Trial['rule'] {
   const DAY = 24 * HOUR;
   const usedOf = new Map<number, number>();
@@ -149,7 +149,7 @@ export function dailyQuotaOf(uploads: number): Trial['rule'] {
   };
 }
 
-/** What comes in so many hours while IPD is out, at a rate that takes longer than that to make up for; some tries fail. */
+/** A backlog from an outage of so many hours, at a rate that needs longer to work it off; some attempts fail. */
 export function backlogOf(options: { seed: number; uploads: number; outageHours: number }): Trial {
   const { outageHours, ...rest } = options;
   return {

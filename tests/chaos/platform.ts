@@ -2,10 +2,10 @@
  * The platform that runs the functions as serverless.yml says: `deliver` from the queue, five at once; `sweep` every
  * minute; the API's calls. A run that does not end is killed at its timeout, mostly.
  */
-import { AppError } from '../../lib/errors.ts';
-import { readMessage } from '../../lib/queue.ts';
-import type { Run } from '../../lib/sending.ts';
-import { uploadIdOf } from '../../lib/upload.ts';
+import { AppError } from '../../lib/domain/errors.ts';
+import { readMessage } from '../../lib/messaging/queue.ts';
+import type { Run } from '../../lib/delivery/send.ts';
+import { uploadIdOf } from '../../lib/domain/upload.ts';
 import type { QueueMessage } from './ends/queue.ts';
 import type { Worker, World } from './world.ts';
 
@@ -42,7 +42,7 @@ export function createPlatform(world: World) {
     running += 1;
     const forget = container.onDeath(() => resolve({ kind: 'lost' }));
     const cancel = time.after(TIMEOUT_MS[kind], () => {
-      // It stands still, and so does whoever was to kill it: it will go on where it was.
+      // The container stands still, and the platform fails to kill it: it goes on later where it stopped.
       if (!(container.isFrozen() && faults.strikes('overstay', dice))) container.die();
       resolve({ kind: 'lost' });
     });
@@ -113,7 +113,7 @@ export function createPlatform(world: World) {
     });
   }
 
-  /** One call of the API; undefined when the caller gets no answer that helps. */
+  /** One call of the API; undefined when the caller gets no usable answer. */
   async function api<T>(
     call: (services: Worker['services']) => Promise<T>,
   ): Promise<T | AppError | undefined> {

@@ -1,14 +1,14 @@
 /**
- * The referee's other two questions, once everything has come to rest: was everybody told how their upload has ended,
- * and is anything left in storage that nobody will ask for? It reads and judges; it causes nothing.
+ * The oracle's other two checks, once no work is left: was a notification sent for the end of every upload, and is a
+ * file left in storage that no upload needs? It reads and judges; it causes nothing.
  */
-import { isFinal, stagingKey, uploadIdOf } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { isFinal, stagingKey, uploadIdOf } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import type { NoticeMessage } from './ends/topic.ts';
 
 type Names = (id: string) => string;
 
-/** Final uploads that nobody was told of as they have ended. */
+/** Final uploads without a notification of their end. */
 export type Telling = { untold: number; findings: string[] };
 
 /** Files and parts in storage that nothing but their age will remove. */
@@ -24,8 +24,8 @@ const TYPES: Partial<Record<Upload['status'], string>> = {
 };
 
 /**
- * `endings`: every version of a record that was to be told of, where that is known; a message without one tells of what
- * never was.
+ * `endings`: every version of a record that needs a notification, where that is known; a message that fits none of them
+ * is false.
  */
 export function judgeNotices(
   { uploads, messages, endings }: { uploads: Upload[]; messages: NoticeMessage[]; endings?: Upload[] },
@@ -39,7 +39,7 @@ export function judgeNotices(
     const isTold = messages.some((message) => message.type === type && tellsOf(message, upload));
     if (isTold) continue;
     untold += 1;
-    findings.push(`nobody was told that ${nameOf(upload.id)} is ${upload.status}`);
+    findings.push(`no notification says that ${nameOf(upload.id)} is ${upload.status}`);
   }
   const meanings = new Map<string, string>();
   for (const message of messages) {
@@ -72,7 +72,7 @@ function tellsOf({ upload: told }: NoticeMessage, upload: Upload): boolean {
 
 /**
  * `begun`: multipart uploads; one without parts that no record names has no URL and costs nothing. `strays`: keys of
- * files of which storage has told nobody when nobody waited for them any more.
+ * files that arrived after the upload had ended, and whose storage event was lost.
  */
 export function judgeStorage(
   {

@@ -1,10 +1,10 @@
 /**
- * Compares what IPD holds, byte for byte by SHA-256, with what the ledger says, once everything has come to rest.
+ * Compares what IPD holds, byte for byte by SHA-256, with what the ledger says, once no work is left.
  * It reads and judges; it knows no fault but those that excuse an upload from being delivered.
  */
 import type { Attachment } from '../../local/ipd/types.ts';
-import { isFinal } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { isFinal } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 
 export type Verdict = {
   uploads: number;
@@ -18,7 +18,7 @@ export type Verdict = {
   findings: string[];
 };
 
-/** One upload as the referee knows it from outside. */
+/** One upload as the oracle knows it from outside. */
 export type Exhibit = {
   upload: Upload;
   sha256: string;
@@ -46,7 +46,7 @@ export function judge(
   for (const { upload, sha256, isAccepted, isExcused } of exhibits) {
     const { status, id } = upload;
     const name = nameOf(id);
-    // Whoever has failed is kept for a retry; everybody else must have been tidied up by now.
+    // A failed upload is kept for a retry; every other final upload must have no work left.
     if (!isFinal(upload) || (upload.dueAt !== undefined && status !== 'failed')) {
       stuck += 1;
       findings.push(`${name} is stuck in ${status}`);
@@ -79,7 +79,7 @@ export function judge(
   return { uploads: exhibits.length, delivered, failed, undecided, lost, duplicates, stuck, findings };
 }
 
-/** Copies in IPD that no upload can account for: one each, and one where nobody can know. */
+/** Copies in IPD beyond one per upload that is delivered, in doubt or not final. */
 function countSurplus(
   exhibits: readonly Exhibit[],
   attachments: readonly Attachment[],

@@ -1,8 +1,8 @@
 /**
- * One schedule: a world drawn from a seed, its faults until they stop, then time for everything to come to rest, and
- * the referee's word. The same seed gives the same trace.
+ * One schedule: a world drawn from a seed, its faults until they stop, then time until no work is left, and the
+ * oracle's verdict. The same seed gives the same trace.
  */
-import type { Upload } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { createDice } from './dice.ts';
 import { drawProfile } from './faults.ts';
 import type { FaultKind } from './faults.ts';
@@ -24,9 +24,9 @@ export type ScheduleOptions = {
 };
 
 export type Outcome = Verdict & {
-  /** Uploads whose end nobody was told of. */
+  /** Uploads without a notification of their end. */
   untold: number;
-  /** Files and parts in storage that nobody wants. */
+  /** Files and parts in storage that no upload needs. */
   leftovers: number;
   faults: Map<FaultKind, number>;
   /** How often each kind was drawn, left out or not. */
@@ -36,15 +36,15 @@ export type Outcome = Verdict & {
 };
 
 const HOUR = 3_600_000;
-/** Whatever is not final by then, after the last fault, is stuck. */
+/** An upload that is not final this long after the last fault is stuck. */
 const PATIENCE_MS = 48 * HOUR;
 
-/** True when something went wrong that must not. */
+/** True when the schedule has a defect. */
 export function isBroken({ lost, duplicates, stuck, untold, leftovers, findings }: Outcome): boolean {
   return lost + duplicates + stuck + untold + leftovers + findings.length > 0;
 }
 
-/** Plays a schedule to its end. */
+/** Runs a schedule to its end. */
 export async function runSchedule({ seed, index, without, missing }: ScheduleOptions): Promise<Outcome> {
   const dice = createDice(`${seed}/${index}`);
   const profile = drawProfile(dice.fork('profile'));
@@ -117,7 +117,7 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
   };
 }
 
-/** Nothing moves, and nothing will for days but the end of what a failed upload keeps for a retry. */
+/** No work is running or due, except the removal of failed uploads' files, which is days away. */
 function isAtRest({ queue, documents, time }: World, stories: readonly Story[], isIdle: boolean): boolean {
   if (!isIdle || !queue.isEmpty() || !stories.every(({ isOver }) => isOver)) return false;
   return documents.due().every(({ status, notice, keepUntil }) => {

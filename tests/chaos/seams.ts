@@ -1,6 +1,6 @@
 /**
- * The AWS clients that one container holds: commands of the real SDK, carried out by the in-memory ends, with what can
- * go wrong on the way. Errors are those that the SDK throws once its own retries have come to nothing.
+ * The AWS clients that one container holds: commands of the real SDK, carried out by the in-memory ends, with the
+ * faults of the connection. Errors are those that the SDK throws after its own retries have failed.
  */
 import { Readable } from 'node:stream';
 import { ConditionalCheckFailedException, DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
@@ -28,9 +28,9 @@ type Surroundings = Ends & {
   container: Container;
   faults: Faults;
   time: VirtualTime;
-  /** Told of each call and how it went. */
+  /** Called with each call and its outcome. */
   note: (what: string, key: unknown) => void;
-  /** For tests of the referee: a write that only seems to be made. */
+  /** For tests of the oracle: a write that only seems to be made. */
   isDenied?: ((item: Record<string, unknown>) => boolean) | undefined;
   /** The same: messages that only seem to be published, files and parts that only seem to be removed. */
   isMute?: boolean;
@@ -98,7 +98,7 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
     const answer = objects.execute(command, command instanceof GetObjectCommand ? drawReading() : {});
     const body = 'Body' in answer ? answer.Body : undefined;
     if (body instanceof Readable) {
-      // As an answer of node:http, whose errors are no matter while nobody listens.
+      // Like an answer of node:http, which ignores errors while it has no listener.
       body.on('error', () => undefined);
       abortSignal?.addEventListener('abort', () => body.destroy(new Error('aborted')), { once: true });
     }

@@ -1,4 +1,4 @@
-/** A process that plays the range of schedules that it is given as JSON, and sends what they came to. */
+/** A process that runs the range of schedules that it gets as JSON, and sends their results. */
 import { z } from 'zod';
 import { playRange } from './simulation.ts';
 

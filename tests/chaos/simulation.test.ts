@@ -19,7 +19,7 @@ describe('the simulation', () => {
     expect(faultKinds.filter((kind) => report.faults[kind] === 0)).toEqual([]);
   }, 120_000);
 
-  it('plays the same schedule the same way each time, and another one another way', async () => {
+  it('gives the same trace for the same schedule, and another trace for another schedule', async () => {
     const first = await runSchedule({ seed: 1, index: 8 });
     const again = await runSchedule({ seed: 1, index: 8 });
     const other = await runSchedule({ seed: 2, index: 8 });
@@ -30,7 +30,7 @@ describe('the simulation', () => {
     expect(other.trace).not.toBe(first.trace);
   });
 
-  it('sums up the same, however the schedules are spread', async () => {
+  it('gives the same sum for every distribution of the schedules over processes', async () => {
     const halves = [
       await playRange({ seed: 3, from: 0, to: 20 }),
       await playRange({ seed: 3, from: 20, to: 40 }),
@@ -42,7 +42,7 @@ describe('the simulation', () => {
   });
 });
 
-describe('the referee', () => {
+describe('the oracle', () => {
   it.each([
     ['reconciliation', 'duplicates'],
     ['fence', 'duplicates'],
@@ -50,7 +50,7 @@ describe('the referee', () => {
     ['notices', 'untold'],
     ['removal', 'leftovers'],
   ] as const)(
-    'sees what a product without its %s does: %s',
+    'detects the defects of a product without its %s: %s',
     async (missing, finding) => {
       const tally = await playRange({ seed: 1, from: 0, to: 40, missing });
 
@@ -74,7 +74,7 @@ describe('the referee', () => {
 });
 
 describe('virtual time', () => {
-  it('comes to every timer in its order, and to none that was cancelled', async () => {
+  it('fires every timer in order, and no cancelled one', async () => {
     const time = createVirtualTime(1000);
     const dice = createDice('timers');
     const heard: number[] = [];

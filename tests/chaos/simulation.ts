@@ -1,6 +1,6 @@
 /**
- * Many schedules, one sum. Schedules share nothing, so any of them can run in any process; the sum and its trace do not
- * depend on how they were spread.
+ * Runs many schedules and adds up their results. Schedules share no state, so any of them can run in any process; the
+ * sum and its trace do not depend on the distribution.
  */
 import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,7 +11,7 @@ import type { Missing } from './world.ts';
 
 const counts = z.record(z.string(), z.number());
 
-/** What a range of schedules came to; `traces` in their order. */
+/** The results of a range of schedules; `traces` in their order. */
 const tallySchema = z.object({
   uploads: z.number(),
   delivered: z.number(),
@@ -24,7 +24,7 @@ const tallySchema = z.object({
   untold: z.number(),
   leftovers: z.number(),
   traces: z.array(z.string()),
-  /** The numbers of those that went wrong. */
+  /** The numbers of the schedules with a defect. */
   broken: z.array(z.number()),
 });
 
@@ -97,7 +97,7 @@ function playElsewhere(range: Range): Promise<Tally> {
   });
 }
 
-/** Every kind of fault is there from the start, so that one that never happened shows. */
+/** Every kind of fault starts at 0, so that the report shows one that never happened. */
 function emptyTally(): Tally {
   return {
     uploads: 0,

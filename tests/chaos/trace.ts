@@ -1,6 +1,6 @@
 /**
- * What happened in one schedule, in order: constant words with numbers for names, so that the same seed gives the same
- * text. It draws no conclusion from it.
+ * What happened in one schedule, in order: constant words, with numbers for names, so that the same seed gives the same
+ * text. It judges nothing.
  */
 import { createHash } from 'node:crypto';
 
@@ -11,7 +11,7 @@ export function createTrace(elapsed: () => number) {
   const lines: string[] = [];
   const names = new Map<string, string>();
 
-  /** `key` is whatever carries an upload's id: it is shown as the upload's number. */
+  /** `key` is a text that contains an upload's id; the trace shows the upload's number instead. */
   function note(who: string, what: string, key?: unknown): void {
     const [id] = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(typeof key === 'string' ? key : '') ?? [];
     const upload = id === undefined ? '' : ` ${nameOf(id)}`;

@@ -1,10 +1,10 @@
 /**
- * What users do: create uploads, bring their files sooner or later, once, twice or never, take them back, ask for
- * another try. They repeat a call that gets no answer, as the client does, and know of their uploads what the API
- * tells. How a file gets into storage is in `bringing.ts`.
+ * The actions of users: they create uploads, send their files early or late, once, twice or never, cancel them, and
+ * retry them. They repeat a call that gets no answer, as the client does, and know only what the API answers. How a
+ * file gets into storage is in `bringing.ts`.
  */
 import { createHash } from 'node:crypto';
-import { AppError } from '../../lib/errors.ts';
+import { AppError } from '../../lib/domain/errors.ts';
 import { isWorthRepeating } from './asking.ts';
 import { createBringing } from './bringing.ts';
 import type { Bring } from './bringing.ts';
@@ -14,23 +14,23 @@ import { createPage } from './page.ts';
 import type { Platform } from './platform.ts';
 import type { World } from './world.ts';
 
-/** One user's file and what becomes of it; times in milliseconds from the start. */
+/** One user's file and the actions on it; times in milliseconds from the start. */
 export type Plan = {
-  /** Whose it is, where that matters. */
+  /** The owner, where the test needs a certain one. */
   owner?: string;
   issueId: string;
   filename: string;
   bytes: Buffer;
   isDeclared: boolean;
   hasKey: boolean;
-  /** How it is to be staged; a page with Uppy does so by a form or by parts, and tells no size. */
+  /** How it is staged; a page with Uppy sends a form or parts, and declares no size. */
   mode: 'auto' | 'single' | 'multipart' | 'page form' | 'page parts';
   /** A page's file that has more bytes than its session allows. */
   isTooLong: boolean;
   createAt: number;
   /** When the file is put, counted from the creation. */
   putAfter: number[];
-  /** Where it is put by parts. */
+  /** Used when the file is sent in parts. */
   parts: PartsPlan;
   cancelAfter: number | undefined;
   retryAfter: number[];
@@ -39,14 +39,14 @@ export type Plan = {
 export type PartsPlan = {
   /** The share of the parts after which the first try ends for good. */
   stopAt: number | undefined;
-  /** The share of the parts after which S3's multipart upload is removed by somebody else. */
+  /** The share of the parts after which an operator removes S3's multipart upload. */
   dropAt: number | undefined;
   hasRepeats: boolean;
-  /** When it is said that all is there, counted from the last part. */
+  /** When the client completes the upload, counted from the last part. */
   completeAfter: number[];
 };
 
-/** What the referee has to know of a user's upload. */
+/** What the oracle has to know of a user's upload. */
 export type Story = {
   plan: Plan;
   sha256: string;
@@ -64,7 +64,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** All parts, once, in order, and then the word that they are there. */
+/** All parts, each once, and then one completion. */
 export const plainParts: PartsPlan = {
   stopAt: undefined,
   dropAt: undefined,
@@ -122,7 +122,7 @@ function drawPlan(
   };
 }
 
-/** Whether any of it comes true depends on whether the file is put by parts, so it counts only then. */
+/** These faults count only when they happen: only an upload in parts can meet them. */
 function drawParts(dice: Dice, faults: Faults): PartsPlan {
   const completeAfter = [dice.pick([0, dice.int(0, 5 * SECOND), dice.int(0, 6 * MINUTE)])];
   const isSaid = !dice.chance(0.25) || !faults.allows('notCompleted');
@@ -138,7 +138,7 @@ function drawParts(dice: Dice, faults: Faults): PartsPlan {
   };
 }
 
-/** Plays a plan from now on; the story that it returns fills in as time goes on. */
+/** Runs a plan from now on; the story that it returns is updated as time passes. */
 export function play(plan: Plan, { world, platform }: { world: World; platform: Platform }): Story {
   const { time, faults, dice, trace } = world;
   const sha256 = createHash('sha256').update(plan.bytes).digest('hex');

@@ -1,6 +1,6 @@
 /**
- * Time that passes only when everybody waits: whatever can run runs, then the clock jumps to the next timer.
- * It knows nothing of who waits, and it must not be mixed with real timers or sockets.
+ * Time that passes only when all tasks wait: tasks that can run do so first, then the clock jumps to the next timer.
+ * It does not know which task waits, and it must not be mixed with real timers or sockets.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 
@@ -14,7 +14,7 @@ export function createVirtualTime(start: number) {
   let now = start;
   let order = 0;
 
-  /** Calls `act` after `ms`; what it returns cancels that. */
+  /** Calls `act` after `ms`; the function that it returns cancels the call. */
   function after(ms: number, act: () => void): () => void {
     order += 1;
     const timer: Timer = { at: now + Math.max(Math.ceil(ms), 0), order, act };
@@ -43,7 +43,7 @@ export function createVirtualTime(start: number) {
     });
   }
 
-  /** Lets time pass until `isOver`, which is asked when everybody waits, or until nobody waits for a time to come. */
+  /** Lets time pass until `isOver`, which is called when all tasks wait, or until no timer is left. */
   async function run(isOver: () => boolean): Promise<void> {
     for (;;) {
       // Promises and streams go on within a turn of the event loop; after one turn all of them wait for a timer.

@@ -1,4 +1,4 @@
-/** What `npm run chaos -- --waits` plays: everything that keeps uploads waiting for longer than their retry window. */
+/** The trials of `npm run chaos -- --waits`: every reason for which uploads wait longer than their retry window. */
 import { backlogOf, dailyQuotaOf, outageOf } from './patience.ts';
 import type { Patience, Trial } from './patience.ts';
 

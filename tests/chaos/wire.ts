@@ -1,6 +1,6 @@
 /**
  * The way of one container to the fake IPD: one connection an exchange, byte streams in both directions, and the fault
- * that the dice choose for each request. It carries bytes and never reads them.
+ * that the random source chooses for each request. It carries bytes and never reads them.
  */
 import type { Ipd } from '../../local/ipd/ipd.ts';
 import { findRoute } from '../../local/ipd/routes.ts';
@@ -16,7 +16,7 @@ import type { VirtualTime } from './virtual-time.ts';
 
 export type IpdCall = { operation: Operation; issueId: string | undefined };
 
-/** What every request meets for a while: nobody there, somebody who never answers, or a certain fault, perhaps with options. */
+/** What every request meets for a while: no server, a server that never answers, or one fault, perhaps with options. */
 export type Rule = 'unreachable' | 'deaf' | IpdFaultKind | { kind: IpdFaultKind; [option: string]: unknown };
 
 /** The upload that a container is busy with. */
@@ -97,7 +97,7 @@ export function wireOf(parts: {
     return { ...answer, body: receive(answer.body, { container, signal: request.signal }) };
   }
 
-  /** The fake IPD picks its fault before it waits for anything, so the rule is there for this request alone. */
+  /** The fake IPD picks its fault before its first pause, so the rule applies to this request alone. */
   function withFault<T>(
     given: IpdFaultKind | { kind: IpdFaultKind; [option: string]: unknown },
     size: number,
@@ -107,7 +107,7 @@ export function wireOf(parts: {
     const fault = typeof given === 'string' ? faultOf(given, dice, size) : given;
     ipd.admin.faults.replace([{ fault }]);
     const answer = handle();
-    // A request that was refused for its credentials has met none.
+    // IPD applies no fault to a request that it refuses for its credentials.
     const hasFired = ipd.admin.faults.list().some(({ fired }) => fired > 0);
     ipd.admin.faults.replace([]);
     if (hasFired) faults.count(kind);
@@ -118,7 +118,7 @@ export function wireOf(parts: {
   function draw(asked: Asked): IpdFaultKind | undefined {
     if (faults.isStopped()) return undefined;
     const { lastingRate, ipdRate, ipdKinds } = faults.profile;
-    // A reading that is refused for good in a doubt leaves a doubt for ever: nothing is to be learned from that.
+    // A list that IPD refuses for good would keep an upload in doubt for ever; the simulation skips that case.
     const isRefusable = asked.operation !== 'list' || !errand().isInDoubt();
     const kinds = isRefusable && dice.chance(lastingRate) ? refusals : ipdKinds;
     if (kinds === ipdKinds && !dice.chance(ipdRate)) return undefined;

@@ -5,15 +5,15 @@
 import { ZodError } from 'zod';
 import { createIpd } from '../../local/ipd/ipd.ts';
 import { ipdCredentials } from '../support/local-keys.ts';
-import { readConfig } from '../../lib/config.ts';
-import { s3With } from '../../lib/sdk/s3.ts';
-import { snsWith } from '../../lib/sdk/sns.ts';
-import { sqsWith } from '../../lib/sdk/sqs.ts';
+import { readConfig } from '../../lib/runtime/config.ts';
+import { s3With } from '../../lib/storage/s3.ts';
+import { snsWith } from '../../lib/messaging/sns.ts';
+import { sqsWith } from '../../lib/messaging/sqs.ts';
 import { buildServices } from '../../lib/services.ts';
 import type { Services } from '../../lib/services.ts';
-import type { Telemetry } from '../../lib/telemetry.ts';
-import { isFinal, uploadIdOf, uploadSchema } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Telemetry } from '../../lib/runtime/telemetry.ts';
+import { isFinal, uploadIdOf, uploadSchema } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { createContainer } from './container.ts';
 import type { Container } from './container.ts';
 import type { Dice } from './dice.ts';
@@ -30,7 +30,7 @@ import { createVirtualTime } from './virtual-time.ts';
 import { wireOf } from './wire.ts';
 import type { IpdCall, Rule } from './wire.ts';
 
-/** Parts of the product that a test of the referee takes away. */
+/** Parts of the product that a test of the oracle takes away. */
 export type Missing = 'reconciliation' | 'fence' | 'sweep' | 'notices' | 'removal';
 
 export type Worker = { container: Container; services: Services; errand: { uploadId?: string | undefined } };
@@ -43,7 +43,7 @@ const VISIBILITY_MS = 1_800_000;
 const MAX_RECEIVES = 5;
 const URL = 'http://127.0.0.1:1';
 
-/** A world without anybody in it. */
+/** A world without users. */
 export function createWorld(options: {
   dice: Dice;
   profile: Profile;
@@ -52,7 +52,7 @@ export function createWorld(options: {
   uploadDeadlineHours?: number;
   pageSize?: number;
   uploadsPerMinute?: number;
-  /** Settings that are not left to the dice. */
+  /** Settings that are not drawn at random. */
   settings?: Record<string, string>;
 }) {
   const { dice, profile, without = new Set(), missing } = options;
@@ -60,7 +60,7 @@ export function createWorld(options: {
   const trace = createTrace(time.elapsed);
   const faults = createFaults({ profile, without, note: (kind) => trace.note('fault', kind) });
   const topic = createTopic();
-  /** Every version of a record that ends an upload and is to be told of. */
+  /** Every version of a record that ends an upload and needs a notification. */
   const endings: Upload[] = [];
   const documents = createDocuments({
     now: time.now,
@@ -109,7 +109,7 @@ export function createWorld(options: {
   const partSizeBytes = ipdDice.pick([150, 400, 1200]);
   const config = {
     ...standard,
-    // As everything else here, files are a thousand times smaller than life.
+    // Files are a thousand times smaller than real ones, like every size here.
     allowance: {
       multipartThresholdBytes: ipdDice.pick([200, 1000]),
       partSizeBytes,
@@ -120,11 +120,11 @@ export function createWorld(options: {
   };
   /** Uploads that IPD refused for good at least once. */
   const refused = new Set<string>();
-  /** Errors that nobody injected. */
+  /** Errors that the simulation did not inject. */
   const surprises: string[] = [];
   const rules = { of: (_call: IpdCall): Rule | undefined => undefined };
 
-  /** Objects that came when nobody expected them any more, and of which nobody was told: only their age removes them. */
+  /** Objects that came after the upload had ended, and whose event was lost: only the lifecycle rule removes them. */
   const strays = new Set<string>();
   const objects = createObjects({
     minPartBytes: partSizeBytes,
@@ -133,7 +133,7 @@ export function createWorld(options: {
       announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }, eventName),
   });
 
-  /** Storage tells of a new object: at least once on the whole, but here perhaps never. */
+  /** Storage sends the event of a new object; unlike S3, it may lose the event. */
   function announce(key: string, object: { eTag: string; size: number }, eventName: Creation): void {
     const body = JSON.stringify({ Records: [{ eventName, s3: { object: { key, ...object } } }] });
     if (faults.strikes('eventLost', dice)) {
@@ -149,7 +149,7 @@ export function createWorld(options: {
 
   let containers = 0;
 
-  /** A fresh container with the product's services, and everything that can befall them. */
+  /** A fresh container with the product's services, and the faults of its calls. */
   function createWorker(kind: string): Worker {
     containers += 1;
     const name = `${kind}${containers}`;
@@ -213,7 +213,7 @@ export function createWorld(options: {
     };
   }
 
-  /** Nothing that is injected looks like a mistake in the product's code, or like something that an end does not know. */
+  /** No injected error is of a type that a bug in the product, or a command unknown to an end, would throw. */
   function noteSurprise(error: unknown): void {
     if (!(error instanceof Error)) return;
     const isMistake = error instanceof TypeError || error instanceof RangeError || error instanceof ZodError;
@@ -254,7 +254,7 @@ export function createWorld(options: {
   };
 }
 
-/** The write that says that IPD may have the file from here on. */
+/** True of the write after which IPD may have the file. */
 function isFence({ status, sendingAt }: Record<string, unknown>): boolean {
   return status === 'delivering' && sendingAt !== undefined;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { COMMON, readOrder, TASKS } from '../../cli/ops/orders.ts';
 import { OPTIONS } from '../../cli/ops/terms.ts';
 import { commandsOf, sectionsOf, shellBlocksOf } from '../support/markdown.ts';
@@ -14,7 +14,7 @@ const pages = [
 const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 const operations = read('docs/operations.md');
 
-/** What stands for what differs: values of the right form. */
+/** Values for the variables in the commands, each of the right form. */
 const variables = {
   STAGE: 'prod',
   SINCE: '3h',
@@ -97,15 +97,17 @@ describe('a runbook', () => {
         plain: /^```$\n[^]*?^```$/m.test(text.replaceAll(/^```sh\n[^]*?^```$/gm, '')),
       }).toEqual({ anchor, plain: false });
   });
+});
 
-  it.each(pages)('is where the links lead that name one: %s', (page) => {
-    const anchors = new Set(sectionsOf(operations).map(({ anchor }) => anchor));
-    const text = read(page);
-    const links =
-      page === 'docs/operations.md' ? /\]\(#([^)]+)\)/g : /\]\((?:docs\/)?operations\.md#([^)]+)\)/g;
+describe('a link in the documentation', () => {
+  it.each(pages)('leads to a file, and to a heading where it names one: %s', (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)];
+    const broken = links.filter(([, path = '', anchor = '']) => {
+      const target = path === '' ? join(ROOT, page) : join(ROOT, dirname(page), path);
+      if (!existsSync(target)) return true;
+      return anchor !== '' && !sectionsOf(readFileSync(target, 'utf8')).some((one) => one.anchor === anchor);
+    });
 
-    expect(
-      [...text.matchAll(links)].map(([, anchor = '']) => anchor).filter((one) => !anchors.has(one)),
-    ).toEqual([]);
+    expect(broken.map(([link]) => link)).toEqual([]);
   });
 });

@@ -88,7 +88,7 @@ describe('adviseOf', () => {
     };
 
     expect(adviseOf(full)).not.toHaveProperty('MAX_FILE_BYTES');
-    expect(describeGaps(full)).toMatchObject({ MAX_FILE_BYTES: 'no file was taken, of whatever size' });
+    expect(describeGaps(full)).toMatchObject({ MAX_FILE_BYTES: 'no file of any size was taken' });
     expect(describeFindings(full)).toContain(
       'size with token: none taken, 11000000 not taken, but not for its size: HTTP 200 full',
     );

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { send } from '../../lib/ipd/wire.ts';
-import type { UploadRequest } from '../../lib/intake.ts';
-import { RECORD_SCHEMA } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
-import { scan } from '../../lib/sdk/scan.ts';
+import type { UploadRequest } from '../../lib/uploads/create.ts';
+import { RECORD_SCHEMA } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
+import { scan } from '../../lib/ledger/scan.ts';
 import { putFile } from '../support/answer.ts';
 import { operate } from '../support/operator.ts';
 import { openSession } from '../support/uppy-page.ts';
@@ -16,7 +16,7 @@ const because = ['--reason', 'request 7', '--by', 'ann', '--yes'];
 
 let world: World;
 let documents: DynamoDBDocumentClient;
-/** The person whose data is erased, by all names that one has here: another in each test. */
+/** The person whose data is erased, with all names of that person; another person in each test. */
 let owner: string;
 let person: string;
 let filename: string;
@@ -219,7 +219,7 @@ describe('npm run ops -- erase', () => {
     expect(await world.find(upload.id)).not.toHaveProperty('dueAt');
   });
 
-  it('repeats the answer of an idempotency key without a word about the person', async () => {
+  it('repeats the answer of an idempotency key without any data about the person', async () => {
     const key = randomUUID();
     const delivered = await deliver(world, key);
     await erase(...because);

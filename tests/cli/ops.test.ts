@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { RECORD_SCHEMA } from '../../lib/upload.ts';
+import { RECORD_SCHEMA } from '../../lib/domain/upload.ts';
 import { operate } from '../support/operator.ts';
 import { issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -109,7 +109,7 @@ describe('npm run ops -- list', () => {
 });
 
 describe('npm run ops -- list --owner', () => {
-  it("finds all of a person, also what is over for good, and no one else's", async () => {
+  it('finds all uploads of one person, also final ones, and none of another person', async () => {
     const owner = 'lister';
     const about = { projectId, issueId, filename: 'a.txt', contentType: 'text/plain', size: 3 };
     const { upload } = await world.intake.create({ owner, projects: '*', uploadedBy: 'Li Wei' }, about);
@@ -124,7 +124,7 @@ describe('npm run ops -- list --owner', () => {
     expect(answer.uploads).toContainEqual(expect.objectContaining({ uploadedBy: 'Li Wei' }));
     expect(said.join('\n')).not.toMatch(/--scan/);
     expect(await listed('--owner', owner, '--state', 'cancelled')).toEqual([over.upload.id]);
-    expect(await listed('--owner', 'nobody')).toEqual([]);
+    expect(await listed('--owner', 'unknown')).toEqual([]);
   });
 });
 
@@ -245,7 +245,7 @@ describe('npm run ops -- redrive', () => {
     expect(await world.find(gone.id)).toEqual(gone);
   });
 
-  it('sends nobody to upload again what IPD may have', async () => {
+  it('says to check the work item before a new upload when IPD may have the file', async () => {
     const gone = await doubtful();
     await world.staging.remove(`staging/${gone.id}`);
 

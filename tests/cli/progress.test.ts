@@ -64,7 +64,7 @@ describe('renderBar', () => {
   });
 
   it.each([20, 51, 52, 60, 80, 300])(
-    'keeps one width whatever it shows, below %d columns if a bar fits',
+    'keeps the same width for every content, below %d columns if a bar fits',
     (columns) => {
       const bars = [0, 1, 33_333, 9_999_999].map((bytes) =>
         renderBar({ ...half, bytes, elapsedMs: 1_000, columns, note: bytes === 1 ? 'x'.repeat(99) : '' }),

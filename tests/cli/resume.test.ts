@@ -91,7 +91,7 @@ describe('npm run upload after a run that died', () => {
 });
 
 describe('npm run upload of a file that is attached already', () => {
-  it('says so, sends nothing, and is content', async () => {
+  it('says so, sends nothing, and ends with 0', async () => {
     await upload().ended;
     const before = api.calls().filter((call) => call.startsWith('PUT')).length;
 

@@ -25,7 +25,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** No system gives this port to anybody; one that was just closed may be another's by now. */
+/** No system assigns this port; a port that was just closed may already belong to another program. */
 const NOBODY = 'http://127.0.0.1:2';
 
 function upload(...args: string[]) {
@@ -141,7 +141,7 @@ describe('npm run upload', () => {
     expect(stderr.filter((line) => line.startsWith('  to IPD'))).toEqual(['  to IPD  99 %  200.0 kB']);
   });
 
-  it('says that nobody answers', async () => {
+  it('says that the API does not answer', async () => {
     const { code, stderr } = await upload('--api', NOBODY, path).ended;
 
     expect(code).toBe(1);

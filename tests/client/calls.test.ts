@@ -143,13 +143,13 @@ describe('the calls', () => {
     expect(api.calls()).toHaveLength(1);
   });
 
-  it('repeats what a problem document calls retryable, whatever its status', async () => {
+  it('repeats a call that a problem document calls retryable, with any status', async () => {
     api.fault('GET /limits', problem(409, 'busy', { retryable: true }));
 
     expect(await client.limits()).toEqual(LIMITS);
   });
 
-  it('does not repeat what a problem document calls final, whatever its status', async () => {
+  it('does not repeat a call that a problem document calls final, with any status', async () => {
     api.fault('GET /limits', problem(503, 'closed'));
 
     expect(await refusal(client.limits())).toMatchObject({ code: 'closed', status: 503 });

@@ -41,7 +41,7 @@ describe('fingerprint', () => {
     expect(fingerprint({ ...about, mode: 'multipart' }, 1)).toBe(fingerprint(about, 1));
   });
 
-  it('is a usable Idempotency-Key whatever the name', () => {
+  it('is a usable Idempotency-Key for every file name', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.integer(), (filename, lastModified) => {
         expect(fingerprint({ ...about, filename }, lastModified)).toMatch(/^[\x21-\x7e]{1,255}$/);

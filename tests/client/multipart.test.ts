@@ -95,7 +95,7 @@ describe('upload in parts', () => {
     expect(seen.every(({ total }) => total === file.size)).toBe(true);
   });
 
-  it('takes back only the bytes of a part that is sent again', async () => {
+  it('subtracts from the progress only the bytes of a part that is sent again', async () => {
     const seen: number[] = [];
     const onProgress = (progress: Progress) => progress.leg === 'staging' && seen.push(progress.bytes);
     api.fault('PUT /parts/8', storageRefusal(503, 'SlowDown', 'Please reduce your request rate.'));
@@ -230,13 +230,13 @@ describe('completion', () => {
     expect(times('POST /uploads/:id/complete')).toBe(3);
   });
 
-  it('tells what became of an upload that was cancelled meanwhile', async () => {
+  it('tells that an upload was cancelled in the meantime', async () => {
     void api.stored(8).then(() => api.end('cancelled'));
 
     expect(await client.upload(about)).toMatchObject({ status: 'cancelled' });
   });
 
-  it('tells what became of an upload that was cancelled while parts were sent', async () => {
+  it('tells that an upload was cancelled while parts were sent', async () => {
     void api.stored(3).then(() => api.end('cancelled'));
 
     expect(await client.upload(about)).toMatchObject({ status: 'cancelled' });

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deploySettings } from '../../deploy/settings.ts';
 import { PARTS } from '../../local/settings.ts';
+import { generateSettings } from '../../tools/settings-page.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -15,7 +16,7 @@ const WITHOUT: Record<string, string> = {
   // Never deployed: without an issuer no deploy begins.
   ISSUER_URL: "'https://issuer.example.com'",
   IPD_CREDENTIALS: 'self:custom.ipdSecret',
-  // A path says less than a URL, and more than nothing.
+  // By default the alarms name the page by its path in the repository.
   RUNBOOK_URL: "'docs/operations.md'",
 };
 
@@ -36,22 +37,24 @@ describe('the settings of the schema', () => {
     }
   });
 
-  it('are those of the README, with the same defaults', () => {
-    const rows = [...read('README.md').matchAll(/^\| (`[A-Z_0-9`, ]+`) +\| ([^|]+) \|/gm)];
-    const table = rows.flatMap(([, cell = '', standard = '']) => {
-      const listed = cell.split(', ').map((name) => name.replaceAll('`', ''));
-      return listed.map((name) => ({ name, standard: listed.length === 1 ? standard.trim() : undefined }));
-    });
+  it('are those of docs/settings.md: `npm run generate` writes them there', async () => {
+    expect(read('docs/settings.md')).toBe(await generateSettings());
+  });
+});
 
+describe('docs/settings.md', () => {
+  const rows = [...read('docs/settings.md').matchAll(/^\| `(\w+)` +\| (\S+)/gm)];
+  const table = rows.map(([, name = '', standard = '']) => ({ name, standard }));
+
+  it('has every setting of a deploy and of `npm start` once', () => {
     const local = [...Object.values(PARTS).map(({ variable }) => variable), 'LOCAL_DATA_DIRECTORY'];
+
     expect(table.map(({ name }) => name).toSorted()).toEqual([...names, ...local, 'AWS_REGION'].toSorted());
-    for (const { name, standard } of table) {
-      if (standard === undefined || !names.includes(name) || name === 'IPD_CREDENTIALS') continue;
-      const value = standardOf(name);
-      expect({ name, standard }).toEqual({
-        name,
-        standard: value === undefined ? '–' : `\`${value}\``,
-      });
-    }
+  });
+
+  it('has the region that the template takes', () => {
+    const [, taken] = /\$\{env:AWS_REGION, '([^']*)'\}/.exec(read('serverless.yml')) ?? [];
+
+    expect(table).toContainEqual({ name: 'AWS_REGION', standard: `\`${taken}\`` });
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { NEEDED_SETTINGS } from '../../bench/packaged.ts';
 import BridgePlugin from '../../deploy/plugin.ts';
 import { findProblems } from '../../deploy/settings.ts';
-import { readConfig } from '../../lib/config.ts';
+import { readConfig } from '../../lib/runtime/config.ts';
 import { startStack } from '../../local/stack.ts';
 import { functionsOf, readService } from '../../local/template.ts';
 import { makeTemporaryDirectory } from '../support/probe-stack.ts';

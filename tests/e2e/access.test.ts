@@ -20,7 +20,7 @@ const file = { ...item, filename: `${SECRET}.bin`, contentType: 'video/mp4', siz
 const notFound = { status: 404, body: { code: 'not_found' } };
 const forbidden = { status: 403, body: { code: 'project_forbidden' } };
 
-/** What somebody gets to see who has nothing to do with the owner; and who is not let into the project, if that differs. */
+/** The answer to a user who is not the owner; and to one without access to the project, if that answer differs. */
 const cases: Record<string, { stranger: Expected; outsider?: Expected; body?: object; query?: string }> = {
   'POST /v1/uploads': {
     stranger: { status: 201 },
@@ -153,7 +153,7 @@ describe('every route of the service', () => {
     expect(JSON.stringify(answer.body)).not.toContain(SECRET);
   });
 
-  it.each(withToken)('lets nobody into a project that is not open to them: %s', async (name) => {
+  it.each(withToken)('keeps a user out of a project that is not open to that user: %s', async (name) => {
     const answer = await ask(name, { token: outsider, ticket: '' });
 
     const { outsider: expected, stranger: usual } = cases[name] ?? {};
@@ -161,7 +161,7 @@ describe('every route of the service', () => {
     expect(JSON.stringify(answer.body)).not.toContain(SECRET);
   });
 
-  it('begins uploads for whom the ticket was given to, whoever bears it', async () => {
+  it('begins uploads for the user who got the ticket, even when another user sends it', async () => {
     const answer = await ask('POST /v1/uppy/{ticket}/s3/multipart', {
       token: owner.token,
       ticket: stranger.ticket,

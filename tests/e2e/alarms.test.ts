@@ -3,9 +3,9 @@ import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { createIpdClient } from '../../lib/ipd/client.ts';
-import { systemClock } from '../../lib/clock.ts';
+import { systemClock } from '../../lib/runtime/clock.ts';
 import { send } from '../../lib/ipd/wire.ts';
-import type { Move } from '../../lib/ledger.ts';
+import type { Move } from '../../lib/ledger/uploads.ts';
 import { OURS, measuredIn, templateAlarms } from '../support/alarms.ts';
 import { putFile } from '../support/answer.ts';
 import { startProduct } from '../support/product-stack.ts';
@@ -28,7 +28,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => product.stop());
 
-/** Everything that an alarm is for, but what AWS measures by itself. */
+/** Causes every condition that an alarm watches, except those that AWS measures itself. */
 async function goWrong(): Promise<void> {
   await product.faults([
     { match: { filename: 'throttled' }, count: 1, fault: { kind: 'serviceThrottled' } },
@@ -41,7 +41,7 @@ async function goWrong(): Promise<void> {
     upload({ filename: 'twice', issueId: '956239067176935402' }).then(ended),
     upload({ filename: 'refused', issueId: '956239067176935404' }).then(ended),
     upload({ filename: 'odd', issueId: '956239067176935406' }).then(() => told('Contradictions')),
-    // It waits for seconds, and has told by then.
+    // This upload waits for seconds; its metric is written first.
     upload({ filename: 'throttled', issueId: '956239067176935403' }).then(() => told('IpdThrottles')),
   ]);
 
@@ -59,7 +59,7 @@ async function goWrong(): Promise<void> {
   await Promise.all([told('Duplicates'), product.follow(lost)]);
 
   await product.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
-  // The look at its work item meets it, and no delivery begins.
+  // The check of the work item meets this fault, and no delivery begins.
   await upload({ filename: 'locked out', issueId: '956239067176935405' });
   await told('AuthenticationFailures');
   await product.fireSchedules();
@@ -87,7 +87,7 @@ async function becomeDue(id: string, move: Move = (before) => before): Promise<v
   });
 }
 
-/** Behind the product's back. */
+/** Attaches the same bytes again, without the product. */
 async function attachAgain(issueId: string): Promise<void> {
   const client = createIpdClient({
     endpoint: product.urls.ipdUrl,
@@ -110,7 +110,7 @@ async function attachAgain(issueId: string): Promise<void> {
   });
 }
 
-/** A record that nobody can read, and that is due. */
+/** A due record that the product cannot read. */
 async function writeNonsense(): Promise<void> {
   const client = new DynamoDBClient({
     region: 'eu-central-1',

@@ -71,7 +71,7 @@ describe('POST /v1/uploads', () => {
     ['a size over the limit', { ...file, size: 52_428_801 }, 413, 'file_too_large'],
     ['a hash that is too short', { ...file, sha256: 'ab' }, 400, 'invalid_request'],
     ['a hash that is null', { ...file, sha256: null }, 400, 'invalid_request'],
-    ['a mode that nobody knows', { ...file, mode: 'fast' }, 400, 'invalid_request'],
+    ['an unknown mode', { ...file, mode: 'fast' }, 400, 'invalid_request'],
     ['no content type', raw(JSON.stringify(file)), 415, 'unsupported_media_type', ''],
     ['plain text', JSON.stringify(file), 415, 'unsupported_media_type', 'text/plain'],
     ['a type like JSON', JSON.stringify(file), 415, 'unsupported_media_type', 'application/json-seq'],

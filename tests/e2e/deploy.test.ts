@@ -4,7 +4,7 @@ import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { z } from 'zod';
-import { uploadKey } from '../../lib/ledger.ts';
+import { uploadKey } from '../../lib/ledger/uploads.ts';
 import { putFile } from '../support/answer.ts';
 import { makeTemporaryDirectory } from '../support/probe-stack.ts';
 import { startProduct } from '../support/product-stack.ts';

@@ -26,7 +26,7 @@ const [full, missing, forbidden, refusing] = ['1', '2', '3', '4'].map((end) => `
 const file = { projectId, issueId, filename: 'a.bin', contentType: 'a/b', size: 5 };
 const session = { projectId, issueId };
 
-/** Nothing that a caller does brings them about, and every route may meet them. */
+/** Problems that no caller can cause; every route may answer them. */
 const OURS = new Set(['internal', 'unavailable']);
 /** Where a scan is required, no file goes on without one: the tests of the scan gate show it. */
 const ELSEWHERE = ['attachFile scan_refused'];
@@ -299,7 +299,7 @@ async function ended(id: string): Promise<void> {
   }
 }
 
-/** Another minute may begin in between, and has room again. What was begun is taken back, so that only the rate counts. */
+/** A new minute may begin in between and reset the rate. Cancelled uploads count only towards the rate. */
 async function untilRefused(act: () => Promise<{ status: number; id: string }>, user: User) {
   let answer = await act();
   for (let count = 0; count < 2 * MOST + 1 && answer.status < 400; count += 1) {

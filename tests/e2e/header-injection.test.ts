@@ -52,7 +52,7 @@ describe('a name that would begin something new where it is not escaped', () => 
       'a x-injected: yes .txt',
       'a x-injected: yes .txt',
     ],
-    // Their last bytes are those of CR and LF, where somebody cuts characters down to bytes.
+    // Their low bytes are CR and LF: a program that cuts characters down to bytes would see a line break.
     ['characters that are cut to line breaks', 'a\u560d\u560ax: y.txt', 'a\u560d\u560ax: y.txt'],
     ['a name that turns its direction', 'a\u202efdp.exe', 'a fdp.exe', 'a fdp.exe'],
     ['characters above U+FFFF', '😀"😀.txt', '😀%22😀.txt'],

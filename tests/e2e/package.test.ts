@@ -53,7 +53,7 @@ it('the packages, with what the template and the endpoints give them, do the who
   for (const { url, headers } of inParts.parse(second.body['staging']).parts) {
     expect((await fetch(url, { method: 'PUT', headers, body: new Uint8Array(parts) })).status).toBe(200);
   }
-  // Nobody says that all parts are there: the sweep finds out.
+  // The client does not complete this upload: the sweep finds its parts.
   await product.fireSchedules();
   const attached = await product.attach(form(filePart('a.txt', small)), { 'content-type': FORM_TYPE });
   const session = await product.call('POST /v1/uppy-sessions', { body: { projectId, issueId } });

@@ -38,14 +38,14 @@ const bytesOf = ({ offset, length }: SignedPart): Buffer => bytes.subarray(offse
 async function breakOff({ url, headers }: Signed, chunk: Buffer): Promise<void> {
   const ended = Promise.withResolvers<void>();
   const sending = openRequest(url, { method: 'PUT', headers });
-  // That the line is cut is what is wanted.
+  // The test wants the connection to break.
   sending.on('error', () => undefined);
   sending.on('close', () => ended.resolve());
   sending.write(chunk, () => sending.destroy());
   await ended.promise;
 }
 
-/** Nothing of it is stored, and the request as it was signed still is good. */
+/** Nothing of the refused request is stored, and the request as signed still works. */
 async function expectUntouched({ id, second }: Awaited<ReturnType<typeof beginParts>>): Promise<void> {
   const { body } = await product.call(`GET /v1/uploads/${id}`);
   expect(body).toMatchObject({ status: 'awaiting_upload', staging: { bytesStored: 0 } });
@@ -147,7 +147,7 @@ describe('a part', () => {
     expect(stored?.status).toBe(200);
   });
 
-  it('is refused once the upload was taken back', async () => {
+  it('is refused once the upload was cancelled', async () => {
     const { id, second } = await beginParts();
     await product.call(`DELETE /v1/uploads/${id}`);
 

@@ -46,7 +46,7 @@ function startUploader(idempotencyKey: string, haltAfter?: number) {
   return runCommandLine(UPLOADER, [JSON.stringify(order)]);
 }
 
-/** The upload that is open, as somebody finds it who remembers nothing. */
+/** The open upload, as a client without stored state finds it. */
 async function findOpen() {
   const query = new URLSearchParams({ state: 'open', ...item }).toString();
   const { body } = await product.call(`GET /v1/uploads?${query}`);
@@ -102,7 +102,7 @@ describe('a file in two parts', () => {
     }
   }
 
-  it('is found, finished and attached by somebody who remembers nothing of it', async () => {
+  it('is found, finished and attached by a client without stored state', async () => {
     await send(await begin(), [2]);
 
     const [open] = await findOpen();
@@ -121,7 +121,7 @@ describe('a file in two parts', () => {
     expect(await product.received()).toMatchObject([{ sha256: sha256Of(small) }]);
   });
 
-  it('is attached although nobody says that it is complete', async () => {
+  it('is attached although no client completes it', async () => {
     const begun = await begin();
     await send(begun, [1, 2]);
     const waiting = await product.call(`GET /v1/uploads/${begun.id}`);
@@ -137,7 +137,7 @@ describe('a file in two parts', () => {
     expect(await product.received()).toMatchObject([{ sha256: sha256Of(small) }]);
   });
 
-  it('is attached once, however many say at the same time that it is complete', async () => {
+  it('is attached once, even when several clients complete it at the same time', async () => {
     const begun = await begin();
     await send(begun, [1, 2]);
 

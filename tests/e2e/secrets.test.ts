@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createTelemetry } from '../../lib/telemetry.ts';
+import { createTelemetry } from '../../lib/runtime/telemetry.ts';
 import { startWorker } from '../../local/gateway/worker.ts';
 import { putFile } from '../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';

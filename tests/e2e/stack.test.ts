@@ -149,7 +149,7 @@ describe('the whole way', () => {
     expect(await product.received()).toEqual([]);
   });
 
-  it('waits with everybody else, and says so, when IPD does not accept our signature', async () => {
+  it('waits with all other uploads, and says so, when IPD does not accept our signature', async () => {
     const bytes = randomBytes(1000);
     const { id, request } = await create(bytes);
     await product.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'signatureFailed' } }]);
@@ -241,7 +241,7 @@ async function comeDue(id: string): Promise<void> {
   await product.ledger.change(id, (upload) => ({ ...upload, dueAt: new Date().toISOString() }));
 }
 
-/** The breaker is told after the record is written, so a caller may see the one before the other. */
+/** The breaker is updated after the record is written, so a caller may see the record first. */
 async function openLimits() {
   for (;;) {
     const limits = await product.call('GET /v1/limits');

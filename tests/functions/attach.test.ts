@@ -6,12 +6,12 @@ import type { HttpCall } from '../support/http-event.ts';
 import { issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
-/** What is left for the wait once the function has set 3 s aside. */
+/** The remaining time with which the function, after its margin of 3 s, can still wait. */
 const SHORT_WAIT_MS = 3_500;
 
 let world: World;
 beforeAll(async () => {
-  // Whatever the threshold: this route stages a file in one piece.
+  // This route stages a file in one piece, even above the multipart threshold.
   world = await startWorld({
     environment: { MULTIPART_THRESHOLD_BYTES: '1' },
   });
@@ -49,7 +49,7 @@ describe("IPD's own upload route", () => {
     });
   });
 
-  it('has stored the file and asked for its delivery by then, and spoken to nobody else', async () => {
+  it('has stored the file and requested its delivery by then, and has called no other service', async () => {
     const answer = await attach(form(filePart('a.txt', 'hello')));
 
     const id = idIn(answer);

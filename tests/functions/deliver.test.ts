@@ -4,8 +4,8 @@ import type { SQSEvent } from 'aws-lambda';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { handler } from '../../functions/deliver.ts';
-import { stage } from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { stage } from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { startWorker } from '../../local/gateway/worker.ts';
 import { lambdaContext } from '../support/http-event.ts';
 import { queueEvent, storageEvent } from '../support/queue-event.ts';
@@ -155,7 +155,7 @@ describe("the sweep's requests", () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
-  it('start the second attempt after a setback, where the event does not', async () => {
+  it('start the second attempt after a retryable failure, which the event does not', async () => {
     const upload = await world.stage(bytes);
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'iamUnavailable' } }]);
     await run(queueEvent(arrival(upload)));
@@ -188,7 +188,7 @@ describe('deliver', () => {
     expect(await statusOf(upload)).toBe('delivered');
   });
 
-  it('ends by itself, with the upload written down, before the function is killed', async () => {
+  it('ends before the function is killed, with the state of the upload written', async () => {
     const file = randomBytes(8_000_000);
     const upload = await world.stage(file);
     await world.faults([
@@ -230,7 +230,7 @@ describe('deliver', () => {
   });
 });
 
-/** What the world put into this process for the product. */
+/** The environment that the test world set for the product. */
 function productEnvironment(): Record<string, string> {
   const names = /^(AWS|IPD|STAGING|UPLOADS|DELIVERY|PROJECTS)_/;
   return Object.fromEntries(

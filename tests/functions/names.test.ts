@@ -52,14 +52,14 @@ describe('a file name', () => {
     expect(await world.find(String(fields['key']).slice(-36))).toMatchObject({ filename: kept });
   });
 
-  it.each(['\u202E', ' ', '\u200B\u00A0'])('of which nothing is seen is refused: %j', async (given) => {
+  it.each(['\u202E', ' ', '\u200B\u00A0'])('without a visible character is refused: %j', async (given) => {
     expect(await create(given)).toMatchObject({
       status: 400,
       body: { errors: [{ pointer: '/filename', detail: 'must have a character that is seen' }] },
     });
   });
 
-  it('is counted as it is kept', async () => {
+  it('is counted in the form in which it is kept', async () => {
     expect((await create('e\u0301'.repeat(200))).status).toBe(201);
     expect((await create('\u{1F4CE}'.repeat(200))).status).toBe(201);
     expect(await create('e\u0301'.repeat(201))).toMatchObject({
@@ -109,7 +109,7 @@ describe('what is not valid UTF-8', () => {
     });
   });
 
-  it('is refused where somebody has put a mark in its place', async () => {
+  it('is refused where a replacement character stands in its place', async () => {
     for (const answer of [
       await create('a\ufffd.txt'),
       await requestSession({ files: [{ name: 'a\ufffd.txt', size: 1 }] }),

@@ -12,7 +12,7 @@ let status = 500;
 let type = 'InternalServerError';
 beforeAll(async () => {
   world = await startWorld();
-  // In the ledger's place: it refuses everything.
+  // Replaces the ledger: it refuses every request.
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' });
@@ -21,7 +21,7 @@ beforeAll(async () => {
   });
   ledger = await listen(server, 0);
   process.env['AWS_ENDPOINT_URL_DYNAMODB'] = ledger.url;
-  // The SDK's patience is not what is tested.
+  // The retries of the SDK are not tested here.
   process.env['AWS_MAX_ATTEMPTS'] = '1';
 });
 afterAll(async () => {
@@ -40,23 +40,23 @@ const unavailable = {
 };
 
 describe('a ledger that does not work', () => {
-  it("is somebody else's outage: 503, and when to come back", async () => {
+  it('is an outage of another service: 503, with Retry-After', async () => {
     expect(await look()).toMatchObject(unavailable);
   });
 
-  it('is one as well when it has too much to do', async () => {
+  it('is one as well when it throttles', async () => {
     [status, type] = [400, 'ProvisionedThroughputExceededException'];
 
     expect(await look()).toMatchObject(unavailable);
   });
 
-  it('is our fault when it does not understand us', async () => {
+  it('is our fault when it refuses our request as invalid', async () => {
     [status, type] = [400, 'ValidationException'];
 
     expect(await look()).toMatchObject({ status: 500, body: { code: 'internal' } });
   });
 
-  it('is an outage when nobody is there', async () => {
+  it('is an outage when its endpoint does not listen', async () => {
     await ledger.close();
 
     expect(await look()).toMatchObject(unavailable);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { handler as attach } from '../../functions/attach.ts';
 import { handler as uploads } from '../../functions/uploads.ts';
-import { toMessage } from '../../lib/notices.ts';
+import { toMessage } from '../../lib/messaging/notices.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
 import { callHttp } from '../support/http-event.ts';
 import { bear, callUppy } from '../support/uppy-page.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-/** Who an upload is kept under that somebody with these claims has begun. */
+/** The stored `uploadedBy` of an upload that a user with these claims began. */
 async function nameFor(claims: Record<string, string>): Promise<string | undefined> {
   const { id } = await callHttp(uploads, {
     route: 'POST /v1/uploads',
@@ -27,18 +27,18 @@ async function nameFor(claims: Record<string, string>): Promise<string | undefin
 }
 
 it.each<[what: string, claims: Record<string, string>, name: string]>([
-  ['the claim that the setting names', { preferred_username: '王小明', name: 'somebody else' }, '王小明'],
-  ['its `sub` without that claim', { name: 'somebody else' }, 'user-1'],
+  ['the claim that the setting names', { preferred_username: '王小明', name: 'another name' }, '王小明'],
+  ['its `sub` without that claim', { name: 'another name' }, 'user-1'],
   ['its `sub` where the claim is empty', { preferred_username: ' \n' }, 'user-1'],
   ['a name on one line', { preferred_username: '  Ada\r\nLovelace\u0000\u2028x ' }, 'Ada Lovelace x'],
   ['a name that turns nothing around', { preferred_username: 'Ada\u202Efdp.exe' }, 'Ada fdp.exe'],
   ['valid Unicode', { preferred_username: 'a\ud83d' }, 'a\ufffd'],
   ['at most 200 characters', { preferred_username: '📎'.repeat(201) }, '📎'.repeat(200)],
-])('an upload keeps who began it: %s', async (_what, claims, name) => {
+])('an upload keeps the name of the user who began it: %s', async (_what, claims, name) => {
   expect(await nameFor(claims)).toBe(name);
 });
 
-it('one that comes by IPD’s own route keeps it, too', async () => {
+it('an upload through IPD’s own route keeps it, too', async () => {
   const answer = await callHttp(attach, {
     route: 'POST /v1/ipdprojectservice/projects/{project_id}/issues/{issue_id}/attachments/upload',
     parameters: { project_id: projectId, issue_id: issueId },
@@ -52,21 +52,24 @@ it('one that comes by IPD’s own route keeps it, too', async () => {
   expect(await world.find(id)).toMatchObject({ owner: 'user-1', uploadedBy: 'Ada' });
 });
 
-it.each(['by parts', 'by a form'])('one of an Uppy session keeps who opened that: %s', async (way) => {
-  const { body } = await callUppy({
-    route: 'POST /v1/uppy-sessions',
-    claims: { sub: 'user-2', preferred_username: 'Grace' },
-    body: { projectId, issueId },
-  });
-  const page = bear(String(body['companionEndpoint']).split('/').at(-1) ?? '');
+it.each(['by parts', 'by a form'])(
+  'an upload of an Uppy session keeps the name of the user who opened the session: %s',
+  async (way) => {
+    const { body } = await callUppy({
+      route: 'POST /v1/uppy-sessions',
+      claims: { sub: 'user-2', preferred_username: 'Grace' },
+      body: { projectId, issueId },
+    });
+    const page = bear(String(body['companionEndpoint']).split('/').at(-1) ?? '');
 
-  const key = way === 'by parts' ? (await page.begin()).key : (await page.form()).fields['key'];
+    const key = way === 'by parts' ? (await page.begin()).key : (await page.form()).fields['key'];
 
-  const id = key?.replace('staging/', '') ?? '';
-  expect(await world.find(id)).toMatchObject({ owner: 'user-2', uploadedBy: 'Grace' });
-});
+    const id = key?.replace('staging/', '') ?? '';
+    expect(await world.find(id)).toMatchObject({ owner: 'user-2', uploadedBy: 'Grace' });
+  },
+);
 
-it('those who listen are told', async () => {
+it('a subscriber gets it in the notification', async () => {
   const upload = await world.create(Buffer.from('a'));
   const at = upload.createdAt;
 

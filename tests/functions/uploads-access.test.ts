@@ -50,7 +50,7 @@ describe('the projects claim', () => {
     });
   });
 
-  it('opens no project when it is missing, whatever IPD_PROJECTS says', async () => {
+  it('opens no project when it is missing, even with IPD_PROJECTS=*', async () => {
     expect(process.env['IPD_PROJECTS']).toBe('*');
 
     expect(await create({ sub: 'user-1' })).toMatchObject({
@@ -89,7 +89,7 @@ describe('a project that is not open to its user any more', () => {
     }
   });
 
-  it('is completed for nobody, and what storage has is delivered all the same', async () => {
+  it('refuses the completion, and still delivers a file that is in storage', async () => {
     const bytes = randomBytes(5);
     const created = await create(inProject('user-1'));
     await putFile(created.signed(), bytes);
@@ -115,7 +115,7 @@ describe('a project that is not open to its user any more', () => {
     expect((await on('POST /v1/uploads/{id}/retry', created.id, inProject('user-1'))).status).toBe(202);
   });
 
-  it('still shows its uploads, and lets them be taken back', async () => {
+  it('still shows its uploads, and lets the user cancel them', async () => {
     const { id } = await create(inProject('user-1'));
 
     expect((await on('GET /v1/uploads/{id}', id, outOfProject('user-1'))).status).toBe(200);

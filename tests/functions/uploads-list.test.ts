@@ -3,7 +3,7 @@ import type { Context } from 'aws-lambda';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { handler } from '../../functions/uploads.ts';
-import type { HttpEvent } from '../../lib/http.ts';
+import type { HttpEvent } from '../../lib/http/gateway.ts';
 import { callHttp } from '../support/http-event.ts';
 import { issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';

@@ -176,7 +176,7 @@ describe('POST /v1/uploads/{id}/complete', () => {
     expect(await world.requestsFor(id)).toHaveLength(1);
   });
 
-  it('answers 200 once all is there, and again whatever has become of it', async () => {
+  it('answers 200 once all parts are stored, and again after the delivery', async () => {
     const { id, parts } = await create();
     await putParts(parts(), bytes);
 

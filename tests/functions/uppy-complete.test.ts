@@ -106,7 +106,7 @@ describe("Uppy's multipart upload", () => {
     expect(answer.pointers()).toEqual([pointer]);
   });
 
-  it('is not complete once it was taken back', async () => {
+  it('cannot be completed once it was cancelled', async () => {
     const { begin, sendPart, complete, abort } = await session();
     const reference = await begin();
     const part = await sendPart(reference, 1, hello);

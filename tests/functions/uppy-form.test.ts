@@ -56,7 +56,7 @@ describe('GET /v1/uppy/{ticket}/s3/params', () => {
     });
   });
 
-  it('believes nothing of what the page says beside', async () => {
+  it('ignores all other parameters of the page', async () => {
     const { user, form } = await openSession({ files: [file] });
     const lie = `metadata%5BissueId%5D=${issueId.replace('9', '8')}&metadata%5Bowner%5D=user-2&size=1000000`;
 
@@ -93,7 +93,7 @@ describe('GET /v1/uppy/{ticket}/s3/params', () => {
     },
   );
 
-  it('brings a file to IPD whose size nobody has told', async () => {
+  it('delivers a file whose size was not declared', async () => {
     const { form } = await openSession({ files: [{ ...file, size: 1000 }] });
     const bytes = randomBytes(777);
     const signed = await form('filename=a.bin');

@@ -59,7 +59,7 @@ describe("Uppy's multipart upload", () => {
     expect(new Set(answer.pointers())).toEqual(new Set([pointer]));
   });
 
-  it('comes to IPD part by part, whatever the order', async () => {
+  it('comes to IPD part by part, also when the parts arrive out of order', async () => {
     const { begin, sendPart, complete } = await session();
     const reference = await begin();
     const bytes = randomBytes(PART_BYTES + 777);
@@ -145,7 +145,7 @@ describe("Uppy's multipart upload", () => {
     expect(after.body).toMatchObject({ size: 5, staging: { bytesStored: 5 } });
   });
 
-  it('is taken back with its parts, however often that is asked', async () => {
+  it('is cancelled with its parts, also when the call is repeated', async () => {
     const { begin, sendPart, abort, sign, list } = await session();
     const reference = await begin();
     await sendPart(reference, 1, hello);
@@ -162,7 +162,7 @@ describe("Uppy's multipart upload", () => {
     }
   });
 
-  it('cannot be taken back once IPD has it', async () => {
+  it('cannot be cancelled once IPD has it', async () => {
     const { begin, sendPart, complete, abort } = await session();
     const reference = await begin();
     await complete(reference, [await sendPart(reference, 1, hello)]);

@@ -128,7 +128,7 @@ describe('POST /v1/uppy-sessions', () => {
 describe('a ticket', () => {
   const { ticket: unknown } = bear('tk_nobody-has-ever-opened-this-session-00000000');
 
-  it.each(Object.keys(routes))('that nobody has given opens nothing: %s', async (name) => {
+  it.each(Object.keys(routes))('that the product never issued opens nothing: %s', async (name) => {
     const answer = await everyCall(unknown)[name]?.();
 
     expect(answer).toMatchObject({ status: 401, body: { code: 'ticket_invalid', retryable: false } });

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-describe('an upload of which storage has other bytes than were declared', () => {
+describe('an upload with other bytes in storage than declared', () => {
   const right = randomBytes(1000);
   const headers = { 'idempotency-key': randomUUID() };
   const body = {

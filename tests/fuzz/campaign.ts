@@ -28,17 +28,17 @@ type Options = {
 /** Inputs that are under way together. */
 const TOGETHER = 8;
 const KNOWN_KEPT = 300;
-/** What a path may ask for. */
+/** The path parameters that name a known id or ticket. */
 const NAMES = ['id', 'ticket', 'uploadId'];
-/** The function that waits for IPD sets 3 s aside: none is left for the wait. */
+/** The function that waits for IPD keeps a margin of 3 s, so it does not wait at all. */
 const REMAINING_MS = 3_000;
 const DELIVERY_MS = 60_000;
-/** Looks at the memory in the course of a campaign. */
+/** How often a campaign measures the memory. */
 const SAMPLES = 10;
 /** A queue's messages are of many kinds; a sweep looks at everything that is due. */
 const WEIGHTS = { route: 20, queue: 60, schedule: 1 };
 const MAX_FAILURES = 20;
-/** What the product said last may tell why. */
+/** The product's last log lines, which may show the cause of a failure. */
 const ERRORS_SHOWN = 2;
 
 const started = z.object({ environment: z.record(z.string(), z.string()) });
@@ -54,7 +54,7 @@ const claimsOf = z.object({
   }),
 });
 
-/** Runs the inputs; `onProgress` hears of the memory now and then. */
+/** Runs the inputs; `onProgress` gets the memory in use now and then. */
 export async function runCampaign({ inputs, seed, onProgress }: Options) {
   const ends = fork(new URL('ends.ts', import.meta.url), {
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -126,7 +126,7 @@ async function playAll({ inputs, seed, onProgress }: Options) {
     if (failures.length >= MAX_FAILURES) throw new Error('that is enough');
   }
 
-  const note = (reason: unknown): void => void failures.push(`nobody has caught ${cut(String(reason))}`);
+  const note = (reason: unknown): void => void failures.push(`not caught: ${cut(String(reason))}`);
   process.on('unhandledRejection', note).on('uncaughtException', note);
   subscribe('product-line', onLine);
   const stopWatching = watch();
@@ -142,7 +142,7 @@ async function playAll({ inputs, seed, onProgress }: Options) {
   }
 }
 
-/** What the product has given out lately, to whom. */
+/** The ids and tickets that the product gave out last, and the user of each. */
 function createMemory() {
   const known: Known[] = [];
 
@@ -164,7 +164,7 @@ function createMemory() {
     if (known.length > KNOWN_KEPT) known.shift();
   }
 
-  /** One that the target can do something with, where there is one. */
+  /** A known id or ticket that the target can use, if there is one. */
   function recall(pick: number | undefined, { kind, name }: Target): Known | undefined {
     if (pick === undefined) return undefined;
     const needs = kind === 'queue' ? ['id'] : NAMES.filter((one) => name.includes(`{${one}}`));
@@ -183,7 +183,7 @@ function together(targets: Target[]): fc.Arbitrary<Input[]> {
   return fc.array(any, { minLength: TOGETHER, maxLength: TOGETHER });
 }
 
-/** Of what is left when the garbage is gone. */
+/** The heap in use after a garbage collection, in MB. */
 function measureHeap(): number {
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('gc');
@@ -191,7 +191,7 @@ function measureHeap(): number {
   return Math.round(process.memoryUsage().heapUsed / 1e5) / 10;
 }
 
-/** A report is to be read. */
+/** Shortens a text, so that the report stays readable. */
 function cut(text: string): string {
   return text.length > 1500 ? `${text.slice(0, 1500)}… (${text.length} characters)` : text;
 }

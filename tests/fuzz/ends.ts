@@ -1,6 +1,6 @@
 /**
- * A process of its own for everything that the functions talk to, so that memory and time of the fuzzed process are the
- * product's alone. Tells the environment that a function needs to find it all; ends with its parent.
+ * A process of its own for everything that the functions talk to, so that only the product uses memory and time
+ * of the fuzzed process. Sends the environment with which a function finds the services; ends with its parent.
  */
 import { startWorld } from '../support/world.ts';
 

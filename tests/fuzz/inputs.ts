@@ -90,7 +90,7 @@ function httpEvent(request: {
     body: body?.text,
     isBase64Encoded: body?.isBase64Encoded ?? false,
   };
-  // As it travels: what is undefined is not there.
+  // As JSON carries it: without undefined members.
   return JSON.parse(JSON.stringify(event));
 }
 

@@ -1,4 +1,4 @@
-/** Bodies of messages on the delivery queue: our own requests, S3's news, and what is neither. */
+/** Bodies of messages on the delivery queue: our own requests, S3's events, and other texts. */
 import * as fc from 'fast-check';
 import { storageEvent } from '../support/queue-event.ts';
 import { hostileText, hugeJson, hugeText, mostly } from './hostile.ts';

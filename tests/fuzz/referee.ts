@@ -1,7 +1,7 @@
 /**
- * What must hold for every answer to an input: it is one that openapi.yaml describes, none of ours is a 5xx, no header
- * carries what was sent, and it is short enough for Lambda. A queue message is never given back, since it would come
- * again for ever.
+ * What must hold for every answer to an input: openapi.yaml describes it, it is no 5xx of ours, no header carries text
+ * of the input, and it is short enough for Lambda. The function reports no queue message as failed, since SQS would
+ * deliver it again.
  */
 import { z } from 'zod';
 import { expectContract } from '../support/contract.ts';
@@ -13,7 +13,7 @@ const ANSWER_LIMIT_BYTES = 6 * 1024 * 1024;
 /** `created`: the id in Location. */
 export type Judged = { status: string; body: string; created: string | undefined };
 
-/** No more than these, in this form: whatever else a header held would have come from a request. */
+/** These headers alone, in this form: any other header text would come from a request. */
 const headers = z.strictObject({
   'content-type': z.enum(['application/json', 'application/problem+json']).optional(),
   'cache-control': z.literal('no-store').optional(),

@@ -1,4 +1,4 @@
-/** `npm run fuzz`: a campaign of any length. Ends with 1 when an input was answered as none may be. */
+/** `npm run fuzz`: a campaign of any length. Ends with 1 when an answer is wrong. */
 import { parseArgs } from 'node:util';
 import { runCampaign } from './campaign.ts';
 import { summarize, troublesOf } from './summary.ts';
@@ -21,7 +21,7 @@ if (values.help) console.log(HELP);
 else await run();
 
 async function run(): Promise<void> {
-  // The product's lines are looked at, not printed.
+  // The product's log lines are checked, not printed.
   await import('../support/quiet.ts');
   const report = await runCampaign({
     inputs: Number(values.inputs),

@@ -1,5 +1,5 @@
 /**
- * What there is to be fuzzed, read from serverless.yml: every route, every queue and every schedule with the handler
+ * The targets of the fuzzing, read from serverless.yml: every route, every queue and every schedule with the handler
  * behind it. A new one is fuzzed from its first day.
  */
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ export type Target = { name: string; handler: string } & (
   { kind: 'route'; hasAuthorizer: boolean } | { kind: 'queue' } | { kind: 'schedule' }
 );
 
-/** Answers to an event as Lambda calls it. */
+/** Handles an event as Lambda would call it. */
 export type Handler = (event: unknown, context: object) => Promise<unknown>;
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import * as attempts from '../../lib/attempts.ts';
-import * as endings from '../../lib/endings.ts';
-import * as lifecycle from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import * as attempts from '../../lib/domain/attempts.ts';
+import * as endings from '../../lib/domain/endings.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import {
   after,
   every,
@@ -42,7 +42,7 @@ describe('startSending', () => {
     expect(attempts.startSending(after('stage', 'claim'), { ...sending, now }) !== undefined).toBe(isLegal);
   });
 
-  it('notes what the work item held before, once and for all', () => {
+  it('notes the baseline of the work item once and never changes it', () => {
     const first = after(...sent);
     const second = legal(
       attempts.startSending(after(...inDoubt, 'claim', 'settle'), { ...sending, now: start, known: ['8'] }),
@@ -146,7 +146,7 @@ describe('setBack', () => {
     ],
     ['storage_unavailable', 'retries_exhausted', 'The stored file could not be read. HTTP 429'],
     ['scan_pending', 'scan_timed_out', 'The file had not been scanned for malware. HTTP 429'],
-  ] as const)('says at the end what has really happened: %s', (code, failure, detail) => {
+  ] as const)('gives the real reason at the end: %s', (code, failure, detail) => {
     const last = { ...event, code, counts: false, now: start + 192 * HOUR, detail: 'HTTP 429' };
 
     expect(attempts.setBack(after('stage', 'claim'), last)).toMatchObject({
@@ -162,7 +162,7 @@ describe('the retry window', () => {
   const counted = { token, code: 'ipd_unavailable', counts: true, random: 1, policy } as const;
   const busy = { ...counted, code: 'work_item_busy', counts: false, afterMs: 20_000 } as const;
 
-  it('moves on by the time that an upload waits for its turn, however late the sweep asks', () => {
+  it('is extended by the time that an upload waits for its slot, even when the sweep is late', () => {
     const waiting = legal(attempts.setBack(claimAt(after('stage'), start), { ...counted, now: start }));
     const queued = legal(lifecycle.queueAgain(waiting, { now: start + 20 * HOUR }));
 
@@ -172,7 +172,7 @@ describe('the retry window', () => {
     expect(upload.retryUntil).toBe(iso(start + 54 * HOUR - MINUTE / 2));
   });
 
-  it('moves on by the whole time in which another upload comes first', () => {
+  it('is extended by the whole time in which another upload comes first', () => {
     let upload = after('stage');
     for (let now = start; now < start + 48 * HOUR; now += HOUR) {
       upload = legal(attempts.setBack(claimAt(upload, now), { ...busy, now: now + MINUTE }));
@@ -181,7 +181,7 @@ describe('the retry window', () => {
     expect(upload).toMatchObject({ status: 'waiting', retryUntil: iso(start + 24 * HOUR + 47 * HOUR) });
   });
 
-  it('does not move on while the upload waits for its next attempt by plan', () => {
+  it('is not extended while the upload waits for its next planned attempt', () => {
     let [upload, now] = [after('stage'), start];
     while (upload.status !== 'failed') {
       upload = legal(attempts.setBack(claimAt(upload, now), { ...counted, now }));
@@ -191,7 +191,7 @@ describe('the retry window', () => {
     expect(now).toBe(start + 24 * HOUR);
   });
 
-  it('moves on by the time in which no sweep took the upload back from a dead function', () => {
+  it('is extended by the time in which no sweep recovered the upload from a dead function', () => {
     const upload = legal(
       attempts.lapse(after('stage', 'claim'), { now: until + 30 * HOUR, random: 0, policy }),
     );
@@ -199,7 +199,7 @@ describe('the retry window', () => {
     expect(upload).toMatchObject({ status: 'waiting', retryUntil: iso(start + 54 * HOUR) });
   });
 
-  it('of a record that does not say since when the upload was ready begins when it was due', () => {
+  it('begins at the due time for a record without the time at which the upload was ready', () => {
     const { readyAt: _unknown, ...old } = after('stage');
 
     const upload = claimAt({ ...old, dueAt: iso(start + HOUR) }, start + 3 * HOUR);
@@ -220,7 +220,7 @@ describe('a candidate', () => {
     expect(attempts.giveUp(lapsed, { now, policy })).toBeUndefined();
   });
 
-  it("that is another upload's is given up, and the file is in doubt", () => {
+  it('that belongs to another upload is rejected, and the file is in doubt', () => {
     const rejected = legal(attempts.rejectCandidate(found, { attachmentId: '1', now: start, policy }));
 
     expect(rejected).toMatchObject({ status: 'unconfirmed', doubt: { accepted: false }, foreign: ['1'] });
@@ -263,7 +263,7 @@ describe('giveUp', () => {
     expect(giveUp(paused)).toMatchObject({ status: 'failed' });
   });
 
-  it('comes to one that was tried again when its file has to go, which a further retry does not put off', () => {
+  it('ends a retried upload when its file must be removed, and a further retry does not postpone that', () => {
     const fail = (upload: Upload, now: number): Upload =>
       legal(
         attempts.fail(
@@ -300,7 +300,7 @@ describe('pause', () => {
     expect(upload).toMatchObject({ attempts: 0, failedAttempts: 0, error: { code: 'ipd_paused' } });
   });
 
-  it('gives no reason where an upload only waits for its turn', () => {
+  it('gives no reason where an upload only waits for its slot', () => {
     const upload = attempts.pause(after('stage'), { until: start, ...moment });
 
     expect(upload).toMatchObject({ status: 'staged', dueAt: iso(start) });

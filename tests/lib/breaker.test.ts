@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { send } from '../../lib/ipd/wire.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { issueId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -12,7 +12,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** Nobody listens there. */
+/** An endpoint without a server. */
 const NOWHERE = 'http://127.0.0.1:1';
 
 let world: World;
@@ -104,7 +104,7 @@ describe('the breaker', () => {
     expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 30 });
   });
 
-  it('takes no list that is answered for an answer to uploads', async () => {
+  it('does not count an answered list as an answer to uploads', async () => {
     await world.faults([
       { match: { operation: 'upload' }, fault: { kind: 'gatewayTimeout', stored: false } },
     ]);
@@ -185,7 +185,7 @@ describe('the breaker', () => {
 });
 
 describe('while it is open', () => {
-  it('an upload that arrives is staged, and nobody speaks to IPD', async () => {
+  it('an upload that arrives is staged, and IPD gets no request', async () => {
     await outage();
     const asked = world.ipd.requests.length;
 
@@ -217,7 +217,7 @@ describe('while it is open', () => {
     expect(isOver).toBe(start + 40 * HOUR - Date.parse(before.dueAt ?? ''));
   });
 
-  it('a try that fails uses no attempt either, and the upload is the last of those that wait', async () => {
+  it('a failed trial uses no attempt either, and its upload becomes the last of those that wait', async () => {
     const [upload] = await outage();
     world.clock.advance(MINUTE);
 
@@ -269,7 +269,7 @@ describe('while it is open', () => {
 });
 
 describe('when its time is over', () => {
-  /** A delivery whose first word to IPD is held back until `release`. */
+  /** A delivery whose first request to IPD is held back until `release`. */
   async function startProbe() {
     const bytes = newFile();
     const upload = await world.stage(bytes);
@@ -311,7 +311,7 @@ describe('when its time is over', () => {
     expect(await world.next(other.id)).toMatchObject({ status: 'delivered' });
   });
 
-  it('of two that come at the same moment one tries', async () => {
+  it('of two deliveries at the same moment, one tries', async () => {
     await outage();
     world.clock.advance(31 * SECOND);
     const asked = world.ipd.requests.length;
@@ -336,7 +336,7 @@ describe('when its time is over', () => {
     expect(waits).toEqual([30, 60, 120, 240, 300, 300]);
   });
 
-  it('one that dies while it tries keeps the others out until its lease ends', async () => {
+  it('a delivery that dies during the trial keeps the others out until its lease ends', async () => {
     await outage();
     await world.faults([]);
     world.clock.advance(31 * SECOND);
@@ -352,7 +352,7 @@ describe('when its time is over', () => {
     expect(await breaker()).toEqual({ state: 'closed' });
   });
 
-  it('one that never comes to speak to IPD leaves the trial to the next', async () => {
+  it('a delivery that sends IPD no request leaves the trial to the next one', async () => {
     await outage();
     await world.faults([]);
     world.clock.advance(31 * SECOND);
@@ -391,7 +391,7 @@ describe('when its time is over', () => {
     expect(await breaker()).toEqual({ state: 'closed' });
   });
 
-  it('one that began before, and comes to nothing at IPD, does not let a second one try', async () => {
+  it('a delivery that began before, and sends IPD nothing, does not let a second one try', async () => {
     const slow = await startProbe();
     await outage();
     await world.faults([]);
@@ -408,7 +408,7 @@ describe('when its time is over', () => {
 });
 
 describe('a lock-out', () => {
-  it('is ended by time alone, whatever comes of what began before', async () => {
+  it('ends by time alone, even when a delivery that began before succeeds', async () => {
     const bytes = newFile();
     const upload = await world.stage(bytes);
     const { delivery } = world.build({

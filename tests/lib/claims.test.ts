@@ -22,7 +22,7 @@ describe('claims', () => {
       expect(await world.ledger.findClaims([id, randomUUID()])).toEqual(new Map([[id, first]]));
     });
 
-    it('has one owner among ten who claim it at the same time', async () => {
+    it('has one owner among ten uploads that claim it at the same time', async () => {
       const id = randomUUID();
 
       const owners = await Promise.all(
@@ -34,7 +34,7 @@ describe('claims', () => {
   });
 
   describe('a shared state', () => {
-    it('is written by whoever read its last version', async () => {
+    it('is written by a writer that read its last version', async () => {
       const name = randomUUID();
 
       expect(await world.ledger.readState(name)).toBeUndefined();
@@ -45,7 +45,7 @@ describe('claims', () => {
       expect(await world.ledger.readState(name)).toMatchObject({ word: 'c', version: 2 });
     });
 
-    it('is written by one of ten who read the same version', async () => {
+    it('is written by one of ten writers that read the same version', async () => {
       const name = randomUUID();
 
       const written = await Promise.all(

@@ -11,7 +11,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const soon = () => AbortSignal.timeout(10_000);
 
-describe('an upload that has ended while nobody can be told', () => {
+describe('an upload that has ended while no notification can be sent', () => {
   let world: World;
   let sns: SNSClient;
   beforeAll(async () => {
@@ -24,7 +24,7 @@ describe('an upload that has ended while nobody can be told', () => {
     await world.stop();
   });
 
-  /** Services of functions whose notices do not go through. */
+  /** Services of functions that cannot send notifications. */
   const silent = () => world.build({ sns, telemetry: collectErrors().telemetry });
 
   async function deliverSilently(bytes = randomBytes(10)): Promise<string> {
@@ -40,7 +40,7 @@ describe('an upload that has ended while nobody can be told', () => {
     expect(await world.isStaged(id)).toBe(false);
   });
 
-  it('is looked at for a second copy all the same', async () => {
+  it('is still checked for a second copy', async () => {
     const id = await deliverSilently();
     const recheckAt = new Date(world.clock.now() + 11 * MINUTE).toISOString();
     await world.ledger.change(id, (before) => ({ ...before, recheckAt }));
@@ -56,7 +56,7 @@ describe('an upload that has ended while nobody can be told', () => {
     expect(rechecked).toMatchObject({ notice: { type: 'UploadDelivered' }, dueAt: expect.any(String) });
   });
 
-  it('keeps its file after a failure only as long as it was said', async () => {
+  it('keeps its file after a failure only until the announced time', async () => {
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
     const id = await deliverSilently();
     const { sweep } = silent();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readConfig, readSigningCredentials } from '../../lib/config.ts';
+import { readConfig, readSigningCredentials } from '../../lib/runtime/config.ts';
 
 const key = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret-word' };
 const inline = JSON.stringify(key);
@@ -13,7 +13,7 @@ const onLambda = { AWS_LAMBDA_FUNCTION_NAME: 'bridge' };
 
 const read = (given: Record<string, string>) => () => readConfig({ ...needed, ...given });
 
-describe('who signs URLs', () => {
+describe('the signer of URLs', () => {
   it.each([
     ['secretsmanager:bridge/signing', { kind: 'secretsmanager', name: 'bridge/signing' }],
     ['ssm:/bridge/signing', { kind: 'ssm', name: '/bridge/signing' }],
@@ -39,7 +39,7 @@ describe('who signs URLs', () => {
   });
 });
 
-describe('what Lambda tells a function of AWS', () => {
+describe('the AWS settings that Lambda gives a function', () => {
   const role = {
     AWS_REGION: 'eu-central-1',
     AWS_ACCESS_KEY_ID: 'ASIAEXAMPLE',
@@ -102,7 +102,7 @@ describe('readSigningCredentials', () => {
     [JSON.stringify({ secretAccessKey: 'secret-word' }), 'accessKeyId: '],
     [JSON.stringify({ ...key, accessKeyId: '' }), 'accessKeyId: '],
     [JSON.stringify({ ...key, secretAccessKey: ['secret-word'] }), 'secretAccessKey: '],
-  ])('refuses %s and says what is wrong, not what is in it', (json, words) => {
+  ])('refuses %s with a message that does not show its content', (json, words) => {
     const refuse = (): unknown => readSigningCredentials(json);
 
     expect(refuse).toThrow(words);

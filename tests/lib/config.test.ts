@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readConfig, readCredentials } from '../../lib/config.ts';
+import { readConfig, readCredentials } from '../../lib/runtime/config.ts';
 
 const needed = {
   STAGING_BUCKET: 'staging',
@@ -123,7 +123,7 @@ describe('readConfig', () => {
     expect(readConfig({ ...needed, ...empty })).toEqual(readConfig(needed));
   });
 
-  it('wants to know which projects are open, and takes either way to say it', () => {
+  it('requires the open projects, in either of two settings', () => {
     const words = 'PROJECTS_CLAIM or IPD_PROJECTS: one is needed';
 
     expect(refusalOf({ IPD_PROJECTS: undefined })).toContain(words);
@@ -159,7 +159,7 @@ describe('readConfig', () => {
     }
   });
 
-  it('lets nothing go by itself that the schedule may still want', () => {
+  it('removes nothing by age that the schedule may still need', () => {
     const longest = {
       UPLOAD_DEADLINE_HOURS: '720',
       RETRY_WINDOW_HOURS: '720',
@@ -328,7 +328,7 @@ describe('readCredentials', () => {
     [JSON.stringify({ ...key, password: 'secret-word' }), 'domain, username and password go together'],
     [JSON.stringify({ ...key, accessKey: '' }), 'accessKey: '],
     [JSON.stringify({ ...key, secretKey: ['secret-word'] }), 'secretKey: '],
-  ])('refuses %s and says what is wrong, not what is in it', (json, words) => {
+  ])('refuses %s with a message that does not show its content', (json, words) => {
     const refuse = (): unknown => readCredentials(json);
 
     expect(refuse).toThrow(words);

@@ -3,8 +3,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { createReconciliation } from '../../lib/reconciliation.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { createReconciliation } from '../../lib/delivery/reconcile.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { onUpload } from '../support/doubts.ts';
 import { sha256 } from '../support/sha256.ts';
 import { collectTelemetry } from '../support/surroundings.ts';
@@ -54,19 +54,22 @@ describe('an answer that names an attachment', () => {
     ['that was there before', 'earlierResult', 1],
     ['of another size', 'otherSize', 1],
     ['among all of the work item', 'wholeResult', 0],
-  ])('%s is a success without an id: ours is told by its bytes', async (_name, kind, contradictions) => {
-    const [first, second] = [randomBytes(1000), randomBytes(2000)];
-    const before = await deliver(first);
-    await onUpload(world, { kind });
+  ])(
+    '%s is a success without an id: ours is recognised by its bytes',
+    async (_name, kind, contradictions) => {
+      const [first, second] = [randomBytes(1000), randomBytes(2000)];
+      const before = await deliver(first);
+      await onUpload(world, { kind });
 
-    const after = await deliver(second);
+      const after = await deliver(second);
 
-    expect(before).toMatchObject({ upload: { status: 'delivered' }, contradictions: 0 });
-    expect(idOf(before.upload)).toBe(await heldAs(first));
-    expect(idOf(after.upload)).toBe(await heldAs(second));
-    expect(after).toMatchObject({ contradictions, told: contradictions });
-    expect(world.uploadRequests()).toHaveLength(2);
-  });
+      expect(before).toMatchObject({ upload: { status: 'delivered' }, contradictions: 0 });
+      expect(idOf(before.upload)).toBe(await heldAs(first));
+      expect(idOf(after.upload)).toBe(await heldAs(second));
+      expect(after).toMatchObject({ contradictions, told: contradictions });
+      expect(world.uploadRequests()).toHaveLength(2);
+    },
+  );
 
   it('that holds the same bytes and was there before is not taken for ours', async () => {
     const bytes = randomBytes(1000);
@@ -99,7 +102,7 @@ describe('an answer that names an attachment', () => {
 });
 
 describe('a claim', () => {
-  it("that is another upload's by now never ends in delivered: the file is looked for again", async () => {
+  it("on another upload's attachment never leads to delivered: the file is looked for again", async () => {
     const bytes = randomBytes(1000);
     await onUpload(world, { kind: 'lostAnswer' });
     const { id } = await world.deliver(bytes);
@@ -152,7 +155,7 @@ describe('a claim', () => {
     expect(after.duplicates ?? []).toEqual([]);
   });
 
-  /** Services for which another upload takes each attachment, or only one, between the look for its owner and the claim. */
+  /** Services for which another upload claims each attachment, or only one, just before the product claims it. */
   function losingClaims(only?: string) {
     let last = '';
     const client = new DynamoDBClient({});
@@ -220,7 +223,7 @@ describe('IPD contradicts itself', () => {
   });
 });
 
-describe('words that ask for patience', () => {
+describe('an error text that asks to try later', () => {
   it('do not say that nothing was stored: the file is looked for, and not sent again', async () => {
     const bytes = randomBytes(1000);
     await onUpload(world, { kind: 'tryLater200', stored: true });

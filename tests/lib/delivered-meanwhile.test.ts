@@ -6,7 +6,7 @@ import { caller, issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 import { storeParts } from './parts-fixture.ts';
 
-describe('an upload of which the file is delivered while storage is asked for it', () => {
+describe('an upload whose file is delivered while a call asks storage for it', () => {
   let world: World;
   let clients: S3Client[] = [];
   beforeAll(async () => {
@@ -19,7 +19,7 @@ describe('an upload of which the file is delivered while storage is asked for it
   });
   afterAll(() => world.stop());
 
-  /** Services of which the first such command reaches storage only after this has happened. */
+  /** Services whose first command of this kind reaches storage only after `happens` has settled. */
   function servicesBehind(
     command: typeof HeadObjectCommand | typeof ListPartsCommand,
     happens: () => Promise<unknown>,
@@ -41,7 +41,7 @@ describe('an upload of which the file is delivered while storage is asked for it
     return world.build({ s3 });
   }
 
-  /** Somebody else says that all parts are there, and the delivery comes. */
+  /** Another client completes the upload, and the delivery follows. */
   async function completeAndDeliver(id: string): Promise<void> {
     await world.uploads.complete(caller, id);
     await world.delivery.onRequest({ uploadId: id, attempt: 1 }, world.run());
@@ -92,7 +92,7 @@ describe('an upload of which the file is delivered while storage is asked for it
     expect(await uppy.complete(ticket, reference, named)).toMatchObject({ status: 'delivered' });
   });
 
-  it('is not told to be incomplete when it is taken back instead', async () => {
+  it('is not reported as incomplete when it is cancelled instead', async () => {
     const upload = await world.stage(randomBytes(10));
     const { uploads } = servicesBehind(HeadObjectCommand, () => world.uploads.cancel(caller, upload.id));
 
@@ -102,7 +102,7 @@ describe('an upload of which the file is delivered while storage is asked for it
     });
   });
 
-  it('is not told to be uploaded again when another retry has delivered it', async () => {
+  it('gets no advice to upload again when another retry has delivered it', async () => {
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
     const failed = await world.deliver();
     expect(failed).toMatchObject({ status: 'failed' });

@@ -121,7 +121,7 @@ describe('a delivery', () => {
     expect(world.uploadRequests()).toEqual([]);
   });
 
-  it('finds by a retry what IPD has stored and refused all the same, and sends nothing again', async () => {
+  it('finds on a retry a file that IPD refused and still stored, and does not send it again', async () => {
     const fault = { kind: 'noPermission', stored: true };
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault }]);
     const failed = await world.deliver();

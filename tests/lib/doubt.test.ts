@@ -25,7 +25,7 @@ describe('a doubt', () => {
     ['half a JSON', { kind: 'truncatedJson' }],
     ['an unreadable success', { kind: 'htmlSuccess' }],
     ['an undefined error', { kind: 'undefinedError', stored: true }],
-  ])('after %s is cleared by the first look', async (_name, fault) => {
+  ])('after %s is resolved by the first check', async (_name, fault) => {
     const bytes = randomBytes(1000);
     await onUpload(world, fault);
 
@@ -74,7 +74,7 @@ describe('a doubt', () => {
     { storedAfter: 200, looks: [15, 60, 240] },
     { storedAfter: 599, looks: [15, 60, 240, 660] },
   ])(
-    'is cleared at $looks s when IPD stores the file after $storedAfter s',
+    'is resolved at $looks s when IPD stores the file after $storedAfter s',
     async ({ storedAfter, looks }) => {
       await onUpload(world, { kind: 'storedLater', afterSeconds: storedAfter });
 
@@ -85,7 +85,7 @@ describe('a doubt', () => {
     },
   );
 
-  it('is sent again after the commit window, when every reading before has missed it', async () => {
+  it('is sent again after the commit window, when no check before has found it', async () => {
     const bytes = randomBytes(1000);
 
     const { looks, after } = await lookUntilOver(world, await inDoubt(world, bytes));
@@ -96,7 +96,7 @@ describe('a doubt', () => {
     expect(world.uploadRequests()).toHaveLength(2);
   });
 
-  it('is not sent again after one reading alone, however late', async () => {
+  it('is not sent again after a single check, even a late one', async () => {
     const { id } = await inDoubt(world, randomBytes(1000));
     world.clock.advance(2 * COMMITTED);
 
@@ -110,7 +110,7 @@ describe('a doubt', () => {
     expect(world.uploadRequests()).toHaveLength(2);
   });
 
-  it('is not settled by a reading that fails', async () => {
+  it('is not resolved by a failed check', async () => {
     const { id } = await inDoubt(world, randomBytes(1000));
     await world.next(id);
     world.clock.advance(2 * COMMITTED);
@@ -145,7 +145,7 @@ describe('a doubt', () => {
     expect(await world.received()).toHaveLength(1);
   });
 
-  it('ends with a person when the work item is full and shows none of ours', async () => {
+  it('ends in an unknown outcome when the work item is full and shows none of ours', async () => {
     const upload = await inDoubt(world, randomBytes(1000));
     await world.ipdSettings({ fullIssues: [upload.issueId] });
 
@@ -157,7 +157,7 @@ describe('a doubt', () => {
     expect(await world.isStaged(upload.id)).toBe(true);
   });
 
-  it('is cleared when a full work item shows ours', async () => {
+  it('is resolved when a full work item shows ours', async () => {
     await onUpload(world, { kind: 'lostAnswer' });
     const upload = await world.deliver();
     await world.ipdSettings({ fullIssues: [upload.issueId] });
@@ -165,7 +165,7 @@ describe('a doubt', () => {
     expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
   });
 
-  it('ends with a person when the work item is gone', async () => {
+  it('ends in an unknown outcome when the work item is gone', async () => {
     const upload = await inDoubt(world, randomBytes(1000));
     await world.ipdSettings({ missingIssues: [upload.issueId] });
 
@@ -175,7 +175,7 @@ describe('a doubt', () => {
     });
   });
 
-  it('is cleared without the staged file when the SHA-256 was declared, and ends with a person when not', async () => {
+  it('is resolved without the staged file when the SHA-256 was declared, and otherwise ends in an unknown outcome', async () => {
     const [known, unknown] = [randomBytes(1000), randomBytes(1001)];
     await onUpload(world, { kind: 'lostAnswer' }, 2);
     const first = await world.deliver(known, { sha256: sha256(known) });
@@ -201,7 +201,7 @@ describe('a success without an id', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
-  it('is left to a turn of its own when it was set back before: many come back at the same time', async () => {
+  it('is looked up by a delivery of its own after an earlier retryable failure, since many come back at once', async () => {
     await onUpload(world, { kind: 'iamUnavailable' });
     const waiting = await world.deliver();
     await onUpload(world, { kind: 'nullResult' });
@@ -213,7 +213,7 @@ describe('a success without an id', () => {
     expect(waiting).toMatchObject({ status: 'waiting' });
     expect(accepted).toMatchObject({ status: 'unconfirmed', doubt: { accepted: true } });
     expect(after).toMatchObject({ status: 'delivered', attempts: 3 });
-    // Once for the upload, once for the look.
+    // Once for the upload, once for the check.
     expect(world.listRequests()).toHaveLength(readBefore + 2);
   });
 

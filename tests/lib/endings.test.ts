@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import * as endings from '../../lib/endings.ts';
-import * as lifecycle from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import * as endings from '../../lib/domain/endings.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import {
   after,
   every,
@@ -71,7 +71,7 @@ describe('noticed', () => {
   const failed = after('stage', 'claim', 'fail');
   const told = (upload: Upload): Upload => legal(upload.notice && endings.noticed(upload, upload.notice));
 
-  it('is legal for the end that was told, and for no other', () => {
+  it('is legal for the end whose notification was sent, and for no other', () => {
     const again = { type: 'UploadFailed', at: iso(start + 1) } as const;
 
     expect(endings.noticed(failed, again)).toBeUndefined();
@@ -90,14 +90,14 @@ describe('noticed', () => {
     expect(told(expired).dueAt).toBe(iso(start + 74 * HOUR));
   });
 
-  it('is waited for by the removal of what is left, which is done once', () => {
+  it('comes before the removal of the files, which is done once', () => {
     const delivered = after('stage', 'claim', 'startSending', 'delivered');
 
     expect(endings.cleaned(delivered)).toBe(delivered);
     expect(legal(endings.cleaned(told(delivered))).dueAt).toBeUndefined();
   });
 
-  it('is waited for by the look for a second copy', () => {
+  it('comes before the end of the check for a second copy', () => {
     const resent = after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered');
 
     expect(legal(endings.rechecked(resent)).dueAt).toBe(resent.dueAt);
@@ -130,7 +130,7 @@ describe('noticed', () => {
   });
 });
 
-describe('the look for a second copy', () => {
+describe('the check for a second copy', () => {
   const delivered = after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered', 'noticed');
   const begin = (upload: Upload, now: number) =>
     endings.beginRecheck(upload, { token: 'a', until: now + 5 * MINUTE, now });
@@ -159,7 +159,7 @@ describe('the look for a second copy', () => {
     expect(endings.rechecked(ended)).toBeUndefined();
   });
 
-  it('is over a retry window after it was due, whatever keeps it away', () => {
+  it('ends a retry window after it was due, even when it never ran', () => {
     const last = start + 11 * MINUTE + 24 * HOUR;
 
     expect(endings.isRecheckOver(delivered, { ...moment, now: last })).toBe(false);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { erase, erasedOwner, remnantOf, whyNotErased } from '../../lib/erasure.ts';
-import * as lifecycle from '../../lib/lifecycle.ts';
-import { toMessage } from '../../lib/notices.ts';
-import { itemOf, readRecord, toRecord } from '../../lib/record.ts';
-import { uploadSchema } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { erase, erasedOwner, remnantOf, whyNotErased } from '../../lib/domain/erasure.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import { toMessage } from '../../lib/messaging/notices.ts';
+import { itemOf, readRecord, toRecord } from '../../lib/ledger/record.ts';
+import { uploadSchema } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { legal, moment, samples, start } from './moves-samples.ts';
 
 const order = { by: 'ann', reason: 'request 7', now: start };
@@ -147,7 +147,7 @@ describe('erase', () => {
     },
   );
 
-  it('has the file of a failed one removed at once, and nobody can have it tried again', () => {
+  it('has the file of a failed upload removed at once, and allows no retry', () => {
     const erased = legal(erase(sample('failed'), order));
 
     expect(erased).toMatchObject({ status: 'failed', dueAt: at, keepUntil: at });
@@ -166,7 +166,7 @@ describe('erase', () => {
     expect(remnantOf(gone)).toMatchObject({ attachmentIds: [], isCertain: false });
   });
 
-  it('leaves a notice that is still to be sent, without a name in it', () => {
+  it('keeps an unsent notification, without a name in it', () => {
     const erased = legal(erase(personal(sample('delivered')), order));
 
     const { notice } = erased;

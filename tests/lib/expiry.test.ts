@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import * as endings from '../../lib/endings.ts';
-import * as lifecycle from '../../lib/lifecycle.ts';
+import * as endings from '../../lib/domain/endings.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
 const DAY_SECONDS = 86_400;
 
-describe('what DynamoDB may forget', () => {
+describe('what DynamoDB may remove by its time to live', () => {
   let world: World;
   beforeAll(async () => {
     world = await startWorld();
   });
   afterAll(() => world.stop());
 
-  /** In how many days the item goes by itself; undefined when never. */
+  /** The days until DynamoDB removes the item; undefined when it never does. */
   async function daysLeft(pk: string): Promise<number | undefined> {
     const { Item } = await DynamoDBDocumentClient.from(world.clients.dynamodb).send(
       new GetCommand({ TableName: world.config.table, Key: { pk } }),
@@ -25,7 +25,7 @@ describe('what DynamoDB may forget', () => {
     return Math.round((Number(expiresAt) - world.clock.now() / 1000) / DAY_SECONDS);
   }
 
-  it('is a record that has ended and leaves nothing to be done, and no other', async () => {
+  it('is a record that is final and has no work left, and no other', async () => {
     const moment = () => ({ now: world.clock.now(), policy: world.config.policy });
     const { id } = await world.create(Buffer.from('file'));
     const left: Record<string, number | undefined> = { created: await daysLeft(`upload#${id}`) };
@@ -50,7 +50,7 @@ describe('what DynamoDB may forget', () => {
     });
   });
 
-  it('is what uploads compete for, long after any of them can be under way', async () => {
+  it('is a claim on an attachment or a work item, long after its upload can be under way', async () => {
     const upload = await world.create(Buffer.from('file'));
     const attachmentId = randomUUID();
     await world.ledger.claimAttachment(attachmentId, upload.id);

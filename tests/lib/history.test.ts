@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { withHistory } from '../../lib/history.ts';
-import { redrive } from '../../lib/lifecycle.ts';
-import { failed } from '../../lib/endings.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { withHistory } from '../../lib/ledger/history.ts';
+import { redrive } from '../../lib/domain/lifecycle.ts';
+import { failed } from '../../lib/domain/endings.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { fresh, legal, policy, start } from './moves-samples.ts';
 
 const at = new Date(start).toISOString();
 
-/** As the ledger writes it. */
+/** The record as the ledger writes it. */
 const written = (before: Upload, after: Upload): Upload => withHistory(before, after, at);
 
 describe('history', () => {
@@ -24,7 +24,7 @@ describe('history', () => {
     expect(written(upload, { ...upload, looks: 1 })).toEqual({ ...upload, looks: 1 });
   });
 
-  it('notes another mishap in the same state', () => {
+  it('notes another failure in the same state', () => {
     const upload = fresh();
     const error = { code: 'ipd_paused', message: '', at };
 
@@ -34,7 +34,7 @@ describe('history', () => {
     expect(twice.history?.map(({ code }) => code)).toEqual(['ipd_paused', 'ipd_paused']);
   });
 
-  it('notes who had it tried again', () => {
+  it('notes the person who retried it', () => {
     const broken = {
       ...failed(fresh(), { code: 'ipd_refused', now: start, policy }),
       etag: 'e',

@@ -120,7 +120,7 @@ describe('intake', () => {
       expect(third).toEqual({ created: false, upload: second.upload });
     });
 
-    it('lets nothing come of the earlier upload any more once it starts anew', async () => {
+    it('keeps the earlier upload from being delivered once it starts anew', async () => {
       const key = randomUUID();
       const { upload: first } = await world.intake.create(caller, request, key);
       await end(world, first, 'expired');
@@ -165,22 +165,18 @@ describe('intake', () => {
       expect(again).toMatchObject({ created: true, upload: { id: upload.id, status: 'awaiting_upload' } });
     });
 
-    it.each(['fresh', 'cancelled'])(
-      'gives one upload to ten who come at the same time (%s)',
-      async (kind) => {
-        const key = randomUUID();
-        const old =
-          kind === 'cancelled' ? (await world.intake.create(caller, request, key)).upload : undefined;
-        if (old !== undefined) await end(world, old, 'cancelled');
+    it.each(['fresh', 'cancelled'])('gives one upload to ten calls at the same time (%s)', async (kind) => {
+      const key = randomUUID();
+      const old = kind === 'cancelled' ? (await world.intake.create(caller, request, key)).upload : undefined;
+      if (old !== undefined) await end(world, old, 'cancelled');
 
-        const all = await Promise.all(
-          Array.from({ length: 10 }, () => world.intake.create(caller, request, key)),
-        );
+      const all = await Promise.all(
+        Array.from({ length: 10 }, () => world.intake.create(caller, request, key)),
+      );
 
-        expect(new Set(all.map(({ upload }) => upload.id)).size).toBe(1);
-        expect(all.filter(({ created }) => created)).toHaveLength(1);
-        expect(all[0]?.upload.id).not.toBe(old?.id);
-      },
-    );
+      expect(new Set(all.map(({ upload }) => upload.id)).size).toBe(1);
+      expect(all.filter(({ created }) => created)).toHaveLength(1);
+      expect(all[0]?.upload.id).not.toBe(old?.id);
+    });
   });
 });

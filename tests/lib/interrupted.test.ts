@@ -4,8 +4,8 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { send } from '../../lib/ipd/wire.ts';
-import { delivered } from '../../lib/endings.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { delivered } from '../../lib/domain/endings.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -24,7 +24,7 @@ afterAll(async () => {
   await world.stop();
 });
 
-/** Services of a function that dies: from the first write on that is told, the ledger does not answer, or breaks. */
+/** Services of a function that dies: from the named write on, the ledger does not answer, or fails. */
 function dying(isLast: (item: Item) => boolean, how: 'is killed' | 'throws') {
   const client = new DynamoDBClient({});
   clients.push(client);
@@ -66,12 +66,12 @@ const cases = (['is killed', 'throws'] as const).flatMap((how) =>
 
 describe('a function', () => {
   it.each(cases)(
-    'that $how before it writes $write is made up for without sending again',
+    'that $how before it writes $write is repaired without sending again',
     async ({ how, write }) => {
       const bytes = randomBytes(1000);
       const upload = await world.stage(bytes);
       const { delivery, died } = dying(writes[write] ?? (() => false), how);
-      // Whoever throws gets its message back from the queue; for this one it is over.
+      // A function that throws gets its message again from the queue; this one is dead.
       void delivery.onArrival(world.arrival(upload, bytes), world.run()).catch(() => undefined);
       await died;
 
@@ -92,7 +92,7 @@ describe('a function', () => {
     },
   );
 
-  it('finishes a candidate of another without a word to IPD', async () => {
+  it('finishes the candidate of another function without a request to IPD', async () => {
     const bytes = randomBytes(1000);
     const upload = await world.stage(bytes);
     const { delivery, died } = dying(writes['the claim'] ?? (() => false), 'is killed');

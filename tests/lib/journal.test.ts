@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createLedger } from '../../lib/ledger.ts';
-import { createUpload } from '../../lib/lifecycle.ts';
+import { createWholeLedger } from '../support/ledger.ts';
+import { createUpload } from '../../lib/domain/lifecycle.ts';
 import type { Services } from '../../lib/services.ts';
-import type { Fields, Measures } from '../../lib/telemetry.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Fields, Measures } from '../../lib/runtime/telemetry.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { putFile } from '../support/answer.ts';
 import { collectTelemetry } from '../support/surroundings.ts';
 import { caller, issueId, oneRequest, projectId, startWorld } from '../support/world.ts';
@@ -99,7 +99,7 @@ describe('the journal', () => {
     expect(sum('Staged')).toBe(1);
   });
 
-  it('tells how long the attempt took that came to nothing, and not how long the one before', async () => {
+  it('tells the duration of the failed attempt, and not of the one before', async () => {
     const upload = await stage();
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' }, count: 1 }]);
 
@@ -134,7 +134,7 @@ describe('the journal', () => {
     expect(lines.some(({ status }) => status === 'unconfirmed')).toBe(true);
   });
 
-  it('tells that an upload was taken back, or that its file never came', async () => {
+  it('tells that an upload was cancelled, or that its file never came', async () => {
     const cancelled = await stage();
     await services.uploads.cancel(caller, cancelled.id);
     const before = told();
@@ -155,7 +155,7 @@ describe('the journal', () => {
 
   it('tells nothing of a write that was not made, nor again of one whose answer got lost', async () => {
     const writes: (string | undefined)[][] = [];
-    const ledger = createLedger({
+    const ledger = createWholeLedger({
       client: DynamoDBDocumentClient.from(world.clients.dynamodb, {
         marshallOptions: { removeUndefinedValues: true },
       }),

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { createLedger } from '../../lib/ledger.ts';
-import { cleaned, delivered, noticed } from '../../lib/endings.ts';
-import { createUpload, lookAgain } from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { createWholeLedger } from '../support/ledger.ts';
+import { cleaned, delivered, noticed } from '../../lib/domain/endings.ts';
+import { createUpload, lookAgain } from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -48,11 +48,11 @@ describe('ledger', () => {
       client,
       documents,
       table,
-      ledger: createLedger({ client: documents, table, clock: world.clock }),
+      ledger: createWholeLedger({ client: documents, table, clock: world.clock }),
     };
   }
 
-  it('reads what it decides by from where it was written, never from a copy that lags', async () => {
+  it('decides only by consistent reads, never by a copy that lags', async () => {
     const { client, ledger } = connect();
     const reads: unknown[] = [];
     client.middlewareStack.add(
@@ -119,7 +119,7 @@ describe('ledger', () => {
       expect(second).toEqual({ created: false, upload });
     });
 
-    it('is created once by twenty who try at the same time', async () => {
+    it('is created once by twenty calls at the same time', async () => {
       const upload = newUpload();
 
       const all = await Promise.all(
@@ -132,7 +132,7 @@ describe('ledger', () => {
 
     it('never counts as absent because of an error', async () => {
       const { documents } = connect();
-      const elsewhere = createLedger({ client: documents, table: 'no-such-table', clock: world.clock });
+      const elsewhere = createWholeLedger({ client: documents, table: 'no-such-table', clock: world.clock });
 
       await expect(elsewhere.find('x')).rejects.toThrow('not found');
     });
@@ -166,7 +166,7 @@ describe('ledger', () => {
       expect(new Set(all.map((one) => one.upload.version)).size).toBe(20);
     });
 
-    it('is made by one of twenty where the move is legal once', async () => {
+    it('is made by one of twenty writers where the transition is legal once', async () => {
       const upload = newUpload();
       await world.ledger.add(upload);
 
@@ -193,7 +193,7 @@ describe('ledger', () => {
       expect(after).toMatchObject({ looks: 2, version: 3 });
     });
 
-    it('writes nothing for a move that is not legal, or changes nothing', async () => {
+    it('writes nothing for a transition that is not legal, or that changes nothing', async () => {
       const upload = newUpload();
       await world.ledger.add(upload);
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import * as lifecycle from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { every, fresh, HOUR, iso, legal, MINUTE, moment, policy, start } from './moves-samples.ts';
 
 const inParts: Upload = { ...fresh(), multipart: { uploadId: 'first', partSize: 5 } };
@@ -16,7 +16,7 @@ describe('stage', () => {
   });
 });
 
-describe('stage where nobody has declared the size', () => {
+describe('stage where no size was declared', () => {
   const open: Upload = { ...fresh(), size: 0, maxSize: 10 };
 
   it.each([1, 10])('takes a file of %i bytes, which is its size from then on', (size) => {
@@ -46,7 +46,7 @@ describe('lookAgain', () => {
     expect([0, 1, 2, 3, 50].map((looks) => waits(looks, true))).toEqual([5, 5, 5, 5, 5]);
   });
 
-  it('never waits beyond the deadline, at which the upload ends and is to be told', () => {
+  it('never waits beyond the deadline, at which the upload ends and needs a notification', () => {
     const deadline = start + 72 * HOUR;
 
     const last = legal(lifecycle.lookAgain({ ...fresh(), looks: 9 }, { now: deadline - MINUTE }));
@@ -62,7 +62,7 @@ describe('lookAgain', () => {
 });
 
 describe('replaceMultipart', () => {
-  it('puts another in the place of the one that is gone, and of no other', () => {
+  it('replaces the multipart upload that is gone, and no other', () => {
     const replaced = legal(lifecycle.replaceMultipart(inParts, { gone: 'first', uploadId: 'second' }));
 
     expect(replaced.multipart).toEqual({ uploadId: 'second', partSize: 5 });

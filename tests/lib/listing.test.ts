@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import type { Caller } from '../../lib/intake.ts';
+import type { Caller } from '../../lib/uploads/create.ts';
 import { caller, issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 import { end, request } from './ways-to-end.ts';
@@ -116,7 +116,7 @@ describe('the list of uploads', () => {
     expect(all).toEqual([ids.toReversed()]);
   });
 
-  it('shows one again that has come back to life', async () => {
+  it('shows an upload again that is open again', async () => {
     const owner = newOwner();
     const [id = ''] = await createAll(owner, [{}]);
     await end(world, await world.find(id), 'expired');

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import * as attempts from '../../lib/attempts.ts';
-import type { Clock } from '../../lib/clock.ts';
+import * as attempts from '../../lib/domain/attempts.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
 import { send } from '../../lib/ipd/wire.ts';
 import { inDoubt, onUpload } from '../support/doubts.ts';
 import { startWorld } from '../support/world.ts';
@@ -54,7 +54,7 @@ async function takeOver(id: string) {
   };
 }
 
-/** Before it sends anything itself, the function that woke up lets the other one's file come to IPD. */
+/** Before the function that woke up sends anything, the other function's file reaches IPD. */
 async function giveWay(method: string, other: Other | undefined): Promise<void> {
   if (method !== 'POST' || other === undefined) return;
   other.begin();

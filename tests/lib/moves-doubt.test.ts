@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import * as attempts from '../../lib/attempts.ts';
-import * as endings from '../../lib/endings.ts';
-import * as lifecycle from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import * as attempts from '../../lib/domain/attempts.ts';
+import * as endings from '../../lib/domain/endings.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import {
   after,
   committed,
@@ -69,7 +69,7 @@ describe('a doubt', () => {
     expect(legal(endings.cleaned(legal(every['noticed']?.(upload)))).dueAt).toBe(iso(committed));
   });
 
-  it('outlives every setback and the end', () => {
+  it('stays through every retryable failure and the end of the upload', () => {
     const looking = after(...inDoubt, 'claim');
 
     expect(every['setBack']?.(looking)).toMatchObject({ status: 'unconfirmed', doubt: looking.doubt });

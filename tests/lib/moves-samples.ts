@@ -1,10 +1,10 @@
-/** Uploads in each state, as moves have led there, and each move as it is legal wherever the state allows it. */
-import * as attempts from '../../lib/attempts.ts';
-import * as endings from '../../lib/endings.ts';
-import { erase } from '../../lib/erasure.ts';
-import * as lifecycle from '../../lib/lifecycle.ts';
-import { uploadSchema } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+/** Uploads in each state, made by transitions, and each transition with valid arguments. */
+import * as attempts from '../../lib/domain/attempts.ts';
+import * as endings from '../../lib/domain/endings.ts';
+import { erase } from '../../lib/domain/erasure.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import { uploadSchema } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
@@ -16,7 +16,7 @@ export const policy = {
   failedRetentionMs: 168 * HOUR,
   commitWindowMs: 10 * MINUTE,
 };
-/** When IPD has surely kept or dropped what was sent at the start, by anybody's clock. */
+/** The time at which, by every clock, IPD has either kept or dropped what was sent at the start. */
 export const committed = start + 11 * MINUTE;
 const object = { etag: 'e', size: 10 };
 export const token = 'mine';
@@ -46,7 +46,7 @@ export const moment = { now: start, policy };
 export const deed = { by: 'ann', reason: 'why' };
 export const sending = { token, marginMs: 1000, known: ['7'] };
 
-/** One move of each kind that is legal wherever the state allows it: the right token, attempt and time. */
+/** One transition of each kind, with the right token, attempt and time. */
 export const every: Record<string, (upload: Upload) => Upload | undefined> = {
   stage: (upload) => lifecycle.stage(upload, object, moment),
   claim: (upload) => attempts.claim(upload, { token, until, now: start, attempt: upload.attempts + 1 }),

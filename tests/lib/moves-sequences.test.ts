@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import * as attempts from '../../lib/attempts.ts';
-import * as endings from '../../lib/endings.ts';
-import { erase } from '../../lib/erasure.ts';
-import * as lifecycle from '../../lib/lifecycle.ts';
-import { isFinal, mayBeInIpd, uploadSchema } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import * as attempts from '../../lib/domain/attempts.ts';
+import * as endings from '../../lib/domain/endings.ts';
+import { erase } from '../../lib/domain/erasure.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import { isFinal, mayBeInIpd, uploadSchema } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { deed, every, fresh, HOUR, MINUTE, policy, samples, sending, start } from './moves-samples.ts';
 
 describe('any sequence of moves', () => {
@@ -41,7 +41,7 @@ describe('any sequence of moves', () => {
       delivered: (one) => endings.delivered(one, { attachmentId: counts ? '1' : null, now, policy }),
       accepted: (one) => attempts.accepted(one, holder),
       setBack: (one) => attempts.setBack(one, { ...holder, code: 'ipd_throttled', counts, random }),
-      // Only what was sent is a doubt.
+      // Only an upload that was sent can be in doubt.
       cast: (one) => (isSending(one) ? attempts.cast(one, { ...holder, detail: 'd' }) : undefined),
       missed: (one) => attempts.missed(one, holder),
       fail: (one) => attempts.fail(one, { ...holder, code: 'ipd_refused' }),
@@ -60,7 +60,7 @@ describe('any sequence of moves', () => {
     return free[given.name]?.(upload);
   }
 
-  /** What must hold after any move, in words, where it does not. `next` is the result as it is written down. */
+  /** The invariants, in words, that a transition has broken. `next` is the result as it is written. */
   function brokenBy({ before, next, name }: { before: Upload; next: Upload; name: string }): string[] {
     const { status } = next;
     const rules = {
@@ -70,15 +70,15 @@ describe('any sequence of moves', () => {
       'nothing is cancelled that IPD may have': !['cancel', 'withdraw'].includes(name) || !mayBeInIpd(before),
       'nothing is erased that is under way in IPD':
         name !== 'erase' || isFinal(before) || !mayBeInIpd(before),
-      'what is erased is over for good': next.erasure === undefined || isFinal(next),
-      'only an end is told': next.notice === undefined || isFinal(next),
-      'an end that is still to be told is due': next.notice === undefined || next.dueAt !== undefined,
-      'every end is told but a cancellation':
+      'an erased upload is final': next.erasure === undefined || isFinal(next),
+      'only an end has a notification': next.notice === undefined || isFinal(next),
+      'an end whose notification is not sent is due': next.notice === undefined || next.dueAt !== undefined,
+      'every end but a cancellation has a notification':
         status === before.status ||
         !isFinal(next) ||
         (next.notice === undefined) === (status === 'cancelled'),
       'only a delivery has a lease': 'lease' in next === (status === 'delivering'),
-      'whatever is not over is due': isFinal(next) || next.dueAt !== undefined,
+      'an upload that is not final is due': isFinal(next) || next.dueAt !== undefined,
       'nothing is sent in doubt, or when an attachment is ours':
         name !== 'startSending' || (before.doubt === undefined && before.candidate === undefined),
       'a doubt goes only by settling it or by delivery':

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CreateBucketCommand, HeadObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
-import { createMultipart } from '../../lib/multipart.ts';
-import type { Multipart, MultipartId } from '../../lib/multipart.ts';
-import { s3With } from '../../lib/sdk/s3.ts';
+import { createMultipart } from '../../lib/storage/multipart.ts';
+import type { Multipart, MultipartId } from '../../lib/storage/multipart.ts';
+import { s3With } from '../../lib/storage/s3.ts';
 import { connect, CREDENTIALS, newKey, REGION, startOwn } from '../local/s3-support.ts';
 import { PART } from './parts-fixture.ts';
 
@@ -99,7 +99,7 @@ describe('multipart', () => {
     expect(pages).toBe(3);
   });
 
-  it('does not turn in circles when storage does', async () => {
+  it('does not loop when storage repeats a page', async () => {
     const target = await begin();
     await put(target, 1, randomBytes(1));
     const circling = makeClient();

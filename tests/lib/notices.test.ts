@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { createHash, randomBytes } from 'node:crypto';
-import { createReconciliation } from '../../lib/reconciliation.ts';
+import { createReconciliation } from '../../lib/delivery/reconcile.ts';
 import { caller, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 import { collectErrors } from '../support/surroundings.ts';
@@ -13,7 +13,7 @@ const HOUR = 60 * MINUTE;
 const soon = () => AbortSignal.timeout(10_000);
 const refusal = { match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } };
 
-describe('the notice of an end', () => {
+describe('the notification of an end', () => {
   let world: World;
   let told: Awaited<ReturnType<typeof subscribe>>;
   beforeAll(async () => {
@@ -31,7 +31,7 @@ describe('the notice of an end', () => {
     await world.sweep.run(soon());
   }
 
-  /** Services of a function whose notices do not go through; which of their errors were logged. */
+  /** Services of a function that cannot send notifications; and the errors that it logged. */
   function withoutNotices() {
     const sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
     return { sns, ...collectErrors() };
@@ -39,7 +39,7 @@ describe('the notice of an end', () => {
 
   const iso = (ms: number): string => new Date(ms).toISOString();
 
-  it('tells of a delivery, with everything that a listener needs', async () => {
+  it('tells of a delivery, with all data that a subscriber needs', async () => {
     const bytes = randomBytes(1000);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
 
@@ -112,7 +112,7 @@ describe('the notice of an end', () => {
     expect((await world.find(upload.id)).dueAt).toBeUndefined();
   });
 
-  it('comes once, however often the sweep looks', async () => {
+  it('is sent once, however often the sweep runs', async () => {
     const upload = await world.deliver();
 
     for (let count = 0; count < 5; count += 1) await sweepAfter(10 * MINUTE);
@@ -121,7 +121,7 @@ describe('the notice of an end', () => {
     expect((await world.find(upload.id)).dueAt).toBeUndefined();
   });
 
-  it('does not come of a cancellation', async () => {
+  it('is not sent for a cancellation', async () => {
     const upload = await world.create(randomBytes(10));
     await world.uploads.cancel(caller, upload.id);
 
@@ -130,7 +130,7 @@ describe('the notice of an end', () => {
     expect(await told()).toEqual([]);
   });
 
-  it('does not come of a failure that is cancelled before it could be told', async () => {
+  it('is not sent for a failure that was cancelled first', async () => {
     await world.faults([refusal]);
     const { sns, telemetry } = withoutNotices();
     const bytes = randomBytes(10);
@@ -159,7 +159,7 @@ describe('the notice of an end', () => {
     expect(first?.deduplicationId).not.toBe(second?.deduplicationId);
   });
 
-  it('comes of the delivery that a retry leads to', async () => {
+  it('is sent for the delivery after a retry', async () => {
     await world.faults([refusal]);
     const upload = await world.deliver();
     await world.uploads.retry(caller, upload.id);
@@ -171,7 +171,7 @@ describe('the notice of an end', () => {
     expect(types).toEqual(['UploadFailed', 'UploadDelivered']);
   });
 
-  it('comes of the delivery of one that had expired', async () => {
+  it('is sent for the delivery of an upload that had expired', async () => {
     const { bytes, upload, parts } = await beginParts(world, randomBytes(10));
     await sweepAfter(72 * HOUR);
     await putParts(parts, bytes);
@@ -184,7 +184,7 @@ describe('the notice of an end', () => {
     expect(types).toEqual(['UploadExpired', 'UploadDelivered']);
   });
 
-  it('is left out where there is no topic, and what is left to do is done all the same', async () => {
+  it('is skipped where there is no topic, and the remaining work is done', async () => {
     const { sns, telemetry, errors } = withoutNotices();
     const bytes = randomBytes(10);
     const upload = await world.stage(bytes);
@@ -199,7 +199,7 @@ describe('the notice of an end', () => {
     sns.destroy();
   });
 
-  describe('that does not go through', () => {
+  describe('that cannot be sent', () => {
     it('leaves the delivery as it is, and comes with the sweep', async () => {
       const { sns, telemetry, errors } = withoutNotices();
       const bytes = randomBytes(10);
@@ -219,7 +219,7 @@ describe('the notice of an end', () => {
       sns.destroy();
     });
 
-    it('stays due as long as nobody can be told, and ends the sweep of no other upload', async () => {
+    it('stays due as long as it cannot be sent, and does not stop the sweep of other uploads', async () => {
       const { sns, telemetry } = withoutNotices();
       const upload = await world.create(randomBytes(10));
       const other = await world.stage(randomBytes(10));
@@ -238,7 +238,7 @@ describe('the notice of an end', () => {
       sns.destroy();
     });
 
-    it('carries the same id when it may have been told before', async () => {
+    it('carries the same id when it may have been sent before', async () => {
       const sns = new SNSClient({});
       // The topic takes the message; the answer is lost with the function.
       sns.middlewareStack.add(

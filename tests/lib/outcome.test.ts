@@ -72,7 +72,7 @@ describe('the outcome of an attempt', () => {
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'throttled', retryAfterSeconds: 7 } },
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'serviceThrottled' } },
     ]);
-    // The test's dice always say one half, here of 4 to 5 s.
+    // The test's random source always gives one half, here of 4 to 5 s.
     const before = world.clock.now();
 
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
@@ -86,7 +86,7 @@ describe('the outcome of an attempt', () => {
     expect(world.uploadRequests()).toHaveLength(3);
   });
 
-  it('makes room when a throttle lasts longer than the function may', async () => {
+  it('ends the attempt when a throttle lasts longer than the function may run', async () => {
     const bytes = randomBytes(10);
     const upload = await world.stage(bytes);
     await world.faults([

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { Upload } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { collectTelemetry } from '../support/surroundings.ts';
 import { issueId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -30,7 +30,7 @@ const state = async () => kept.parse((await world.ledger.readState('breaker')) ?
 const counted = () =>
   world.ledger.readState(`tries#${Math.floor(world.clock.now() / MINUTE)}`).then((item) => item ?? {});
 
-/** To the first moment of a later minute. */
+/** Moves the clock to the first moment of a later minute. */
 function toMinute(minutes = 1): void {
   world.clock.set((Math.floor(world.clock.now() / MINUTE) + minutes) * MINUTE);
 }
@@ -49,14 +49,14 @@ async function throttleFor(minutes: number, { sweep } = world): Promise<void> {
 }
 
 describe('the shared rate', () => {
-  it('costs a delivery that meets no throttle nothing', async () => {
+  it('costs nothing for a delivery that IPD does not throttle', async () => {
     await deliver();
 
     expect(await counted()).toEqual({});
     expect(await state()).not.toHaveProperty('countingSince');
   });
 
-  it('is counted from the first throttle on: by what was throttled, and by what was not', async () => {
+  it('counts tries and throttles from the first throttle on', async () => {
     toMinute();
     await world.faults([{ match: { operation: 'list' }, count: 1, fault: { kind: 'throttled' } }]);
 
@@ -67,7 +67,7 @@ describe('the shared rate', () => {
     expect(await counted()).toMatchObject({ tries: 3, throttled: 1, expiresAt: expect.any(Number) });
   });
 
-  it('is halved by the sweep once in a whole minute that was counted more than a tenth was throttled', async () => {
+  it('is halved by the sweep when, in a wholly counted minute, IPD throttled more than a tenth of the tries', async () => {
     const { telemetry, lines } = collectTelemetry();
     const { sweep } = world.build({ telemetry });
     const rates: (number | undefined)[] = [];
@@ -77,7 +77,7 @@ describe('the shared rate', () => {
       rates.push((await state()).rate);
     }
 
-    // Nothing is known of all that came in the minute in which counting began.
+    // The minute in which counting began was counted only in part.
     expect(rates).toEqual([undefined, undefined, 30]);
     expect(lines).toContainEqual({
       message: 'delivery rate changed',
@@ -96,7 +96,7 @@ describe('the shared rate', () => {
     expect((await state()).rate).toBe(30);
   });
 
-  it('comes back by a tenth a minute, and then is counted no more', async () => {
+  it('rises by a tenth a minute up to the full rate, and then the counting ends', async () => {
     await throttleFor(3);
     await world.faults([]);
     const rates: (number | undefined)[] = [];
@@ -111,7 +111,7 @@ describe('the shared rate', () => {
     expect(await state()).not.toHaveProperty('countingSince');
   });
 
-  it('leaves the breaker alone, and the breaker leaves it alone', async () => {
+  it('does not change the breaker, and the breaker does not change it', async () => {
     await throttleFor(3);
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
     const upload = await world.stage(newFile());
@@ -174,7 +174,7 @@ describe('while the rate is reduced', () => {
     expect(await world.find(failed.id)).toMatchObject({ status: 'staged', attempts: 1 });
   });
 
-  it('the look for a second copy takes a slot of the sweep, too', async () => {
+  it('the check for a second copy takes a slot of the sweep, too', async () => {
     const delivered = [await deliver(), await deliver(), await deliver()];
     const rate = { version: 0, outages: 0, openings: 0, rate: 2, countingSince: 0 };
     await world.ledger.writeState('breaker', (await state()).version, rate);
@@ -202,7 +202,7 @@ describe('while the rate is reduced', () => {
     expect((await world.sweep.run(soon())).queued).toBe(1);
   });
 
-  it('the sweep asks for as many deliveries as the rate says: nothing starts by itself', async () => {
+  it('the sweep requests as many deliveries as the rate allows, and none starts without it', async () => {
     const rate = { version: 0, outages: 0, openings: 0, rate: 3, countingSince: 0 };
     await world.ledger.writeState('breaker', (await state()).version, rate);
     toMinute();
@@ -214,7 +214,7 @@ describe('while the rate is reduced', () => {
   });
 });
 
-describe('the look at a work item before an upload', () => {
+describe('the check of a work item before an upload', () => {
   it('opens the breaker when our credentials are refused, so that no second one locks the key', async () => {
     const { intake } = world.build({ config: { preflight: true } });
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);

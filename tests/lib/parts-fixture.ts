@@ -1,9 +1,9 @@
 /** Files in parts: their upload, the requests for the parts, and what storage has begun. */
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
-import type { SignedPart } from '../../lib/signing.ts';
-import type { Upload } from '../../lib/upload.ts';
-import type { Invitation } from '../../lib/uploads.ts';
+import type { SignedPart } from '../../lib/storage/presigning.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
+import type { Invitation } from '../../lib/uploads/manage.ts';
 import { putFile } from '../support/answer.ts';
 import type { World } from '../support/world.ts';
 
@@ -22,7 +22,7 @@ export async function beginParts(world: World, bytes = twoParts()) {
   return { bytes, upload, parts: partsOf(invitation) };
 }
 
-/** The same, with every part in storage; nobody has said so. */
+/** The same, with every part in storage; no client has completed it. */
 export async function storeParts(world: World, bytes = twoParts()) {
   const begun = await beginParts(world, bytes);
   await putParts(begun.parts, bytes);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { bytesOf, cut, missingOf, partSizeFor } from '../../lib/parts.ts';
+import { bytesOf, cut, missingOf, partSizeFor } from '../../lib/domain/parts.ts';
 
 const MIB = 1024 ** 2;
 const usual = 5 * MIB;
@@ -76,11 +76,11 @@ describe('missingOf', () => {
 
   it.each([
     ['nothing is stored', [], [1, 2, 3]],
-    ['all is stored, in whatever order', [stored(3, 2), stored(1, 5), stored(2, 5)], []],
+    ['all is stored, out of order', [stored(3, 2), stored(1, 5), stored(2, 5)], []],
     ['the middle is missing', [stored(1, 5), stored(3, 2)], [2]],
     ['a part is too short', [stored(1, 5), stored(2, 4), stored(3, 2)], [2]],
     ['the last is as long as the others', [stored(1, 5), stored(2, 5), stored(3, 5)], [3]],
-    ['there is one that nobody asked for', [stored(1, 5), stored(2, 5), stored(3, 2), stored(4, 5)], []],
+    ['there is one part too many', [stored(1, 5), stored(2, 5), stored(3, 2), stored(4, 5)], []],
   ])('when %s', (_name, there, numbers) => {
     expect(missingOf(parts, there).map(({ number }) => number)).toEqual(numbers);
   });

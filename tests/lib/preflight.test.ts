@@ -52,8 +52,8 @@ describe('preflight', () => {
     });
   });
 
-  describe('the look at the work item', () => {
-    it('is left out while nobody may speak to IPD', async () => {
+  describe('the check of the work item', () => {
+    it('is left out while the breaker is open', async () => {
       await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'signatureFailed' } }]);
       await world.deliver();
       const asked = world.ipd.requests.length;

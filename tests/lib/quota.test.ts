@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { Caller } from '../../lib/intake.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Caller } from '../../lib/uploads/create.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { putFile } from '../support/answer.ts';
 import { oneRequest, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -120,7 +120,7 @@ describe('the quota of a user', () => {
     expect(await create(owner)).toMatchObject({ created: true });
   });
 
-  it('counts what IPD refuses, so that IPD is not asked without end', async () => {
+  it('counts uploads that IPD refuses, so that a user cannot send IPD requests without limit', async () => {
     const owner = newOwner();
     await world.ipdSettings({ missingIssues: [request.issueId] });
     for (let index = 0; index < 4; index += 1) {
@@ -170,7 +170,7 @@ describe('the quota of a user', () => {
     });
   });
 
-  it('says how many a session asks for where only now there is no room', async () => {
+  it('names the number that a session asks for where there is no room at the moment', async () => {
     const owner = newOwner();
     await create(owner);
 
@@ -228,7 +228,7 @@ describe('the quota of a user', () => {
   });
 
   describe('of all users together', () => {
-    it('leaves IPD’s rate to the deliveries: beyond it a work item is not looked at before', async () => {
+    it('leaves IPD’s rate to the deliveries: beyond it a work item is not checked before an upload', async () => {
       world.clock.set(nextMinute());
       const { intake, uppy } = world.build({ config: { preflightsPerMinute: 3 } });
       await world.ipdSettings({ missingIssues: [request.issueId] });

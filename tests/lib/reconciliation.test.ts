@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { send } from '../../lib/ipd/wire.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { inDoubt, lookUntilOver, onUpload } from '../support/doubts.ts';
 import { collectErrors } from '../support/surroundings.ts';
 import { startWorld } from '../support/world.ts';
@@ -27,7 +27,7 @@ afterEach(async () => {
 afterAll(() => world.stop());
 
 describe('which attachment is ours', () => {
-  it('is not told by size: others are looked into once', async () => {
+  it('is not recognised by size: the others are downloaded once', async () => {
     const upload = await inDoubt(world, randomBytes(1000));
     const foreign = await world.attach(upload, randomBytes(1000));
     await world.attach(upload, randomBytes(999));
@@ -40,7 +40,7 @@ describe('which attachment is ours', () => {
     expect(world.downloads()).toMatchObject([{ path: expect.stringContaining(foreign) }]);
   });
 
-  it('is told by the bytes, among several of equal size', async () => {
+  it('is recognised by its bytes among several of equal size', async () => {
     const bytes = randomBytes(1000);
     const upload = await inDoubt(world, bytes);
     await world.attach(upload, randomBytes(1000));
@@ -73,7 +73,7 @@ describe('which attachment is ours', () => {
     expect(world.downloads()).toEqual([]);
   });
 
-  it('is told by the bytes where the list gives no sizes', async () => {
+  it('is recognised by its bytes where the list gives no sizes', async () => {
     const bytes = randomBytes(1000);
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'sizelessList' } }]);
     const upload = await world.stage(bytes);
@@ -197,7 +197,7 @@ describe('which attachment is ours', () => {
     ['breaks off', { kind: 'cutAnswer', afterBytes: 50_000 }],
     ['is the page of a proxy', { kind: 'answer', status: 200, body: '<html>Sign in</html>' }],
     ['fails', { kind: 'internalError' }],
-  ])('is not told by a download that %s', async (_name, fault) => {
+  ])('is not decided by a download that %s', async (_name, fault) => {
     await onUpload(world, { kind: 'lostAnswer' });
     const upload = await world.deliver(randomBytes(100_000));
     await world.faults([{ match: { operation: 'download' }, count: 1, fault }]);
@@ -210,10 +210,10 @@ describe('which attachment is ours', () => {
   });
 });
 
-describe('an attachment that IPD does not let us look into', () => {
+describe('an attachment that cannot be downloaded', () => {
   const refuseDownloads = { match: { operation: 'download' }, fault: { kind: 'noPermission' } };
 
-  it('settles nothing while the upload is in doubt, and is looked into again', async () => {
+  it('resolves no doubt, and is downloaded again later', async () => {
     await onUpload(world, { kind: 'lostAnswer' });
     const doubtful = await world.deliver(randomBytes(1000));
     await world.faults([refuseDownloads]);
@@ -241,7 +241,7 @@ describe('an attachment that IPD does not let us look into', () => {
 });
 
 describe('two copies of one request', () => {
-  it('are seen at once after a lost answer: one is ours, the other is told to a person', async () => {
+  it('are seen at once after a lost answer: one is ours, the other is reported to an operator', async () => {
     await onUpload(world, { kind: 'storedTwice', answer: 'reset' });
     const { id } = await world.deliver();
     const { errors, telemetry } = collectErrors();
@@ -328,7 +328,7 @@ describe('after a second sending', () => {
     expect(rechecked.dueAt).toBeUndefined();
   });
 
-  it('the look for a second copy ends after a retry window, and others have not waited for it', async () => {
+  it('the check for a second copy ends after a retry window, and other uploads have not waited for it', async () => {
     const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
     await world.attach(after, randomBytes(1000));
     await world.faults([{ match: { operation: 'download' }, fault: { kind: 'internalError' } }]);
@@ -350,7 +350,7 @@ describe('after a second sending', () => {
     expect(other).toMatchObject({ status: 'delivered' });
   });
 
-  it('a second copy is told by the hash of a file that is not staged any more', async () => {
+  it('a second copy is recognised by the hash of a file that is no longer staged', async () => {
     const bytes = randomBytes(1000);
     await onUpload(world, { kind: 'storedLater', afterSeconds: 700, answer: 'reset' });
     const first = await world.deliver(bytes);
@@ -372,7 +372,7 @@ describe('after a second sending', () => {
     expect(rechecked.dueAt).toBeUndefined();
   });
 
-  it('the look gives its id to an upload that IPD had never named', async () => {
+  it('the check gives an upload the id that IPD had never returned', async () => {
     await onUpload(world, { kind: 'gatewayTimeout', stored: false });
     const bytes = randomBytes(1000);
     const first = await world.deliver(bytes);
@@ -388,7 +388,7 @@ describe('after a second sending', () => {
     expect(rechecked.duplicates ?? []).toEqual([]);
   });
 
-  it('the look asks IPD nothing while the breaker is open, and before its time', async () => {
+  it('the check sends IPD no request while the breaker is open, or before it is due', async () => {
     const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
     const request = { uploadId: after.id, attempt: 99 };
     const asked = world.ipd.requests.length;
@@ -409,7 +409,7 @@ describe('after a second sending', () => {
     expect(await world.find(after.id)).toMatchObject({ recheckAt: expect.any(String) });
   });
 
-  it('a work item that does not let itself be read is told to a person, for a copy may be in it', async () => {
+  it('a work item that cannot be read is reported to an operator, since it may hold a copy', async () => {
     const delivered = await sentTwice(randomBytes(1000));
     const { errors, telemetry } = collectErrors();
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'noPermission' } }]);
@@ -421,7 +421,7 @@ describe('after a second sending', () => {
     expect(await world.find(delivered.id)).not.toHaveProperty('recheckAt');
   });
 
-  it('the look waits while another upload holds the work item, whose copy it must not take', async () => {
+  it('the check waits while another upload holds the work item, whose copy it must not take', async () => {
     const bytes = randomBytes(1000);
     const { after } = await lookUntilOver(world, await inDoubt(world, bytes));
     await onUpload(world, { kind: 'lostAnswer' });
@@ -440,7 +440,7 @@ describe('after a second sending', () => {
     expect([...(rechecked.duplicates ?? []), ...(found.duplicates ?? [])]).toEqual([]);
   });
 
-  it('another upload waits while the look goes on', async () => {
+  it('another upload waits while the check runs', async () => {
     const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
     world.clock.set(Date.parse(after.status === 'delivered' ? (after.recheckAt ?? '') : ''));
     let other: Upload | undefined;
@@ -457,7 +457,7 @@ describe('after a second sending', () => {
     expect(await world.next(other?.id ?? '')).toMatchObject({ status: 'delivered' });
   });
 
-  it('the look for a second copy waits until the work item can be read', async () => {
+  it('the check for a second copy waits until the work item can be read', async () => {
     const delivered = await sentTwice(randomBytes(1000));
     await world.faults([{ match: { operation: 'list' }, count: 1, fault: { kind: 'internalError' } }]);
 
@@ -470,7 +470,7 @@ describe('after a second sending', () => {
   });
 });
 
-/** What the next upload request meets, beside the faults that there are. */
+/** Adds a fault for the next upload request to those already set. */
 async function onUploadToo(fault: object): Promise<void> {
   await world.faults([
     { match: { operation: 'upload' }, count: 1, fault },

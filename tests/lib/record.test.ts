@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { handler } from '../../functions/uploads.ts';
-import { RECORD_SCHEMA } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { RECORD_SCHEMA } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { callHttp } from '../support/http-event.ts';
 import { sha256 } from '../support/sha256.ts';
 import { caller, startWorld } from '../support/world.ts';
@@ -29,7 +29,7 @@ const items = (name: string): Record<string, Item> => {
   const path = join(import.meta.dirname, `../fixtures/records/${name}.json`);
   return z.record(z.string(), itemSchema).parse(JSON.parse(readFileSync(path, 'utf8')));
 };
-/** As the first version wrote them, and as this one does: each state that there is, and a delivery behind the fence. */
+/** Records of the first version and of this one: each state, and a delivery behind the fence. */
 const forms = { 'schema-0': items('schema-0'), 'schema-1': items('schema-1') };
 
 let world: World;
@@ -201,7 +201,7 @@ describe('a record that a newer version wrote', () => {
     await keep(waiting);
   });
 
-  it('does not hide the others in the list of its owner, and is named to who asks for all', async () => {
+  it('does not hide the others in the list of its owner, and the ledger names it to its caller', async () => {
     const { delivered } = z.object({ delivered: itemSchema }).parse(forms['schema-1']);
     const newer = await keep({ ...waiting, schema: RECORD_SCHEMA + 1 });
     await keep(delivered);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import * as attempts from '../../lib/attempts.ts';
-import * as endings from '../../lib/endings.ts';
-import * as lifecycle from '../../lib/lifecycle.ts';
-import { etagOf, pollAfterSeconds, toIpdAnswer, toResource } from '../../lib/resource.ts';
-import { uploadSchema } from '../../lib/upload.ts';
-import type { Upload } from '../../lib/upload.ts';
+import * as attempts from '../../lib/domain/attempts.ts';
+import * as endings from '../../lib/domain/endings.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import { etagOf, pollAfterSeconds, toIpdAnswer, toResource } from '../../lib/http/resource.ts';
+import { uploadSchema } from '../../lib/domain/upload.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 
 const HOUR = 3_600_000;
 const now = Date.UTC(2026, 0, 2);
@@ -78,7 +78,7 @@ describe('toResource of an upload in parts', () => {
     expect(JSON.stringify(resource)).not.toContain('of-storage');
   });
 
-  it('has no part size where the client cuts, and no size as long as nobody knows it', () => {
+  it('has no part size where the client cuts the parts, and no size as long as it is unknown', () => {
     const uppys = { ...awaiting, size: 0, maxSize: 10, multipart: { uploadId: 'of-storage' } };
 
     const resource: unknown = JSON.parse(JSON.stringify(toResource({ upload: uppys, bytesStored: 7 })));

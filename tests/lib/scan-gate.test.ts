@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
-import { redrive } from '../../lib/lifecycle.ts';
-import { toResource } from '../../lib/resource.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { redrive } from '../../lib/domain/lifecycle.ts';
+import { toResource } from '../../lib/http/resource.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { caller, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -62,7 +62,7 @@ describe('a file that has not been scanned', () => {
     expect(await world.isStaged(id)).toBe(false);
   });
 
-  it('is looked at after half a minute, two minutes, ten minutes and then every ten', async () => {
+  it('is checked after half a minute, two minutes, ten minutes and then every ten', async () => {
     const waits: number[] = [];
     let upload = await world.deliver(bytes);
     for (let looks = 0; looks < 5; looks += 1) {
@@ -101,7 +101,7 @@ describe('a file that has not been scanned', () => {
     expect(await world.next(id)).toMatchObject({ status: 'delivered' });
   });
 
-  it('is set back when storage does not tell its tags', async () => {
+  it('is postponed when storage does not return its tags', async () => {
     const { id } = await world.deliver(bytes);
     const silent = world.build({ s3: new S3Client({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 }) });
 
@@ -167,7 +167,7 @@ describe('a file that the scan has refused', () => {
 });
 
 describe('the gate', () => {
-  it('takes the word of a scan for the version that was scanned only', async () => {
+  it('applies the result of a scan only to the version that was scanned', async () => {
     const { id } = await world.deliver(bytes);
     await world.clients.s3.send(new PutObjectCommand({ ...objectOf(id), Body: randomBytes(1000) }));
     await tag(id, CLEAN);
@@ -193,7 +193,7 @@ describe('the gate', () => {
 
     expect(doubtful).toMatchObject({ status: 'unconfirmed' });
     expect(world.listRequests().length).toBeGreaterThan(2);
-    // IPD does not have it, so there is nothing left to doubt.
+    // IPD does not have it, so the upload is no longer in doubt.
     expect(upload).toMatchObject({ status: 'failed', error: { code: 'scan_refused' } });
     expect(world.uploadRequests()).toHaveLength(1);
   });

@@ -53,7 +53,7 @@ describe('a client', () => {
 
   it('cannot tag a part, or the file by a field of its form', async () => {
     const key = 'staging/00000000-0000-4000-8000-000000000001';
-    const target = { key, uploadId: 'of-nobody', expiresInSeconds: 60 };
+    const target = { key, uploadId: 'unknown', expiresInSeconds: 60 };
     const part = await world.signing.partUrl({ ...target, number: 1 });
     const form = await world.signing.postForm({
       key,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { findTooShort } from '../../lib/expiry.ts';
-import { busyDelay, fileUntil, giveUpAt, throttleDelay } from '../../lib/schedule.ts';
+import { findTooShort } from '../../lib/runtime/retention.ts';
+import { busyDelay, fileUntil, giveUpAt, throttleDelay } from '../../lib/domain/schedule.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -38,7 +38,7 @@ describe('the end of what waits', () => {
     expect(fileUntil(again, policy)).toBe(start + 15 * DAY);
   });
 
-  it('comes before the bucket removes the file, whatever the settings are', () => {
+  it('comes before the bucket removes the file, with every legal setting', () => {
     // A file may be put as soon as its upload is created, and is seen at the end of the deadline at the latest.
     const seen = start + settings.UPLOAD_DEADLINE_HOURS * HOUR;
     const last = fileUntil({ stagedAt: at(seen) }, policy);

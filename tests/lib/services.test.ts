@@ -73,7 +73,7 @@ describe('the IPD secret', () => {
     ]);
   });
 
-  it('is asked for again after it could not be had, and nothing of it is logged', async () => {
+  it('is requested again after a failure, and nothing of it is logged', async () => {
     const { intake, errors } = build('secretsmanager');
     secrets.answers.push({ status: 400, body: { __type: 'AccessDeniedException', message: 'no' } });
     secrets.answers.push({ status: 200, body: { SecretString: '{"accessKey":"AK"}' } });
@@ -112,7 +112,7 @@ describe('the key that signs URLs', () => {
     expect(secrets.asked.splice(0).map((request) => JSON.parse(request.body))).toEqual([asked]);
   });
 
-  it('is asked for again after it could not be had', async () => {
+  it('is requested again after a failure', async () => {
     secrets.answers.push({ status: 400, body: { __type: 'AccessDeniedException', message: 'no' } });
     secrets.answers.push({ status: 200, body: { SecretString: json } });
     const { signing } = build('secretsmanager');

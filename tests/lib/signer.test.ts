@@ -23,7 +23,7 @@ describe('URLs that are signed with a key of their own', () => {
   afterEach(() => world.reset());
   afterAll(() => world.stop());
 
-  /** Who has signed a URL, and for how long it is good. */
+  /** The key that signed a URL, and its lifetime. */
   function signatureOf(url: string) {
     const query = new URL(url).searchParams;
     const [accessKeyId] = (query.get('X-Amz-Credential') ?? '').split('/');
@@ -113,24 +113,21 @@ describe('URLs that are signed with a key of their own', () => {
     expect((await putFile(oneRequest(invitation), bytes)).status).toBe(200);
   });
 
-  it.each(['region', 'keys'] as const)(
-    'are not to be had without the %s of whoever signs',
-    async (missing) => {
-      const { signing } = world.build({
-        config: {
-          signer: { endpoint: undefined, credentials: undefined },
-          aws: { ...world.config.aws, [missing]: undefined },
-        },
-      });
-      const target = { key: 'staging/x', uploadId: 'u', number: 1, expiresInSeconds: 60 };
+  it.each(['region', 'keys'] as const)('cannot be made without the %s of the signer', async (missing) => {
+    const { signing } = world.build({
+      config: {
+        signer: { endpoint: undefined, credentials: undefined },
+        aws: { ...world.config.aws, [missing]: undefined },
+      },
+    });
+    const target = { key: 'staging/x', uploadId: 'u', number: 1, expiresInSeconds: 60 };
 
-      await expect(signing.partUrl(target)).rejects.toThrow(
-        'settings: to sign URLs, AWS_REGION is needed, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or SIGNING_CREDENTIALS',
-      );
-    },
-  );
+    await expect(signing.partUrl(target)).rejects.toThrow(
+      'settings: to sign URLs, AWS_REGION is needed, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or SIGNING_CREDENTIALS',
+    );
+  });
 
-  it('are not to be had with credentials that cannot be read, and nothing of them is told', async () => {
+  it('cannot be made with unreadable credentials, and the error reveals nothing of them', async () => {
     const credentials = { kind: 'inline', json: '{"accessKeyId":"secret-word"}' } as const;
     const { uploads } = world.build({ config: { signer: { endpoint: undefined, credentials } } });
     const upload = await world.create(randomBytes(10));

@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../../lib/clock.ts';
-import type { Sink } from '../../lib/ipd/wire.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
+import type { Sink } from '../../lib/runtime/stream.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { startBrokenLine } from '../support/broken-line.ts';
 import type { Break } from '../support/broken-line.ts';
 import { poured } from '../support/sources.ts';
@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 afterAll(() => world.stop());
 
-/** Services whose storage is at the end of a line that breaks. */
+/** Services whose connection to storage breaks. */
 async function onLine(plan: (index: number) => Break | undefined, clock: Clock = world.clock) {
   const line = await startBrokenLine(world.s3.url, plan);
   const s3 = new S3Client({
@@ -76,7 +76,7 @@ function createManualClock(): Clock & { advance: (ms: number) => void; pauses: n
   };
 }
 
-/** Lets what can go on without the clock go on. */
+/** Lets all tasks run that do not wait for the clock. */
 async function settle(): Promise<void> {
   for (let turns = 0; turns < 5; turns += 1) await nextTurn();
 }
@@ -112,7 +112,7 @@ async function replace(upload: Upload): Promise<void> {
 }
 
 describe('reading a staged file', () => {
-  it('goes on where the line broke, as often as it breaks', async () => {
+  it('goes on where the connection broke, as often as it breaks', async () => {
     const bytes = randomBytes(SIZE);
     const { object, etag } = await stage(bytes);
     const { staging, requests } = await onLine((index) =>
@@ -182,7 +182,7 @@ describe('reading a staged file', () => {
     expect(offsetsOf(requests, etag)).toEqual([0, 200_000]);
   });
 
-  it('takes no reader that is slow for a line that stands still', async () => {
+  it('does not treat a slow reader as a connection that stands still', async () => {
     const bytes = randomBytes(SIZE);
     const { object } = await stage(bytes);
     const clock = createManualClock();

@@ -1,4 +1,4 @@
-/** A queue that listens to the topic of notices, as a program would that wants to be told how uploads end. */
+/** A queue that subscribes to the notification topic, like a program that follows the ends of uploads. */
 import { SubscribeCommand } from '@aws-sdk/client-sns';
 import {
   CreateQueueCommand,
@@ -38,7 +38,7 @@ export async function subscribe({ clients: { sns, sqs }, config }: World) {
     }),
   );
 
-  /** Takes from the queue what has been told since the last time; of one upload, where one is named. */
+  /** Takes the notifications since the last call from the queue; only those of one upload, where one is named. */
   return async function told(uploadId?: string): Promise<Told[]> {
     const all: Told[] = [];
     for (;;) {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import type { Measures } from '../../lib/telemetry.ts';
+import type { Measures } from '../../lib/runtime/telemetry.ts';
 import { collectTelemetry } from '../support/surroundings.ts';
 import { startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -29,7 +29,7 @@ describe('what the sweep measures', () => {
     expect(await sweep()).toMatchObject([{ OldestDueAge: 0, BreakerOpen: 0 }]);
   });
 
-  it('is the age of what is longest due, whoever does it then', async () => {
+  it('is the age of the most overdue upload before the sweep handles it', async () => {
     await world.create(randomBytes(10));
     await world.create(randomBytes(11));
     world.clock.advance(11 * MINUTE);
@@ -37,7 +37,7 @@ describe('what the sweep measures', () => {
     const [first] = await sweep();
     const [second] = await sweep();
 
-    // An upload is looked at for the first time after a minute.
+    // The sweep checks an upload for the first time after a minute.
     expect(first).toMatchObject({ OldestDueAge: 600 });
     expect(second).toMatchObject({ OldestDueAge: 0 });
   });

@@ -32,7 +32,7 @@ describe('sweep of uploads in parts', () => {
     await world.sweep.run(AbortSignal.timeout(10_000));
   }
 
-  it('joins the parts when all are there and nobody says so, and asks for the delivery', async () => {
+  it('joins the parts when all are stored and no client completes, and requests the delivery', async () => {
     const { bytes, upload } = await storeParts(world);
 
     const waited = await sweepWhile(upload.id, 'awaiting_upload');
@@ -78,7 +78,7 @@ describe('sweep of uploads in parts', () => {
     expect(looks).toEqual([1, 6, 21, 81, 141, 201]);
   });
 
-  it('finds a file whose parts were joined without anybody knowing', async () => {
+  it('finds a file whose parts were joined without a record of it', async () => {
     const { upload } = await storeParts(world);
     const target = { key: `staging/${upload.id}`, uploadId: upload.multipart?.uploadId ?? '' };
     await world.multipart.complete(target, (await world.multipart.list(target)) ?? []);

@@ -91,7 +91,7 @@ describe('sweep', () => {
       await world.delivery.onRequest(JSON.parse(message), world.run());
     }
 
-    // The test's dice always say one half.
+    // The test's random source always gives one half.
     expect(waits.slice(0, 8)).toEqual([15, 60, 300, 900, 1800, 3600, 7200, 7200]);
     const failed = await world.find(upload.id);
     expect(failed).toMatchObject({ status: 'failed', error: { code: 'retries_exhausted' } });
@@ -99,7 +99,7 @@ describe('sweep', () => {
     expect(await world.isStaged(upload.id)).toBe(true);
   });
 
-  it('gives up what still waits when its time is over, though nothing may be sent, and says why', async () => {
+  it('ends a waiting upload when its time is over, even while the breaker is open, and gives the reason', async () => {
     const [bytes, others] = [randomBytes(10), randomBytes(20)];
     const [{ id }, arrived] = [await world.stage(bytes), await world.stage(others)];
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
@@ -171,7 +171,7 @@ describe('sweep', () => {
     expect(await world.requestsFor(upload.id)).toEqual([JSON.stringify({ uploadId: upload.id, attempt: 1 })]);
   });
 
-  it('takes an upload back from a function that died before the fence', async () => {
+  it('recovers an upload from a function that died before the fence', async () => {
     const bytes = randomBytes(100_000);
     const upload = await world.stage(bytes);
     const { delivery } = world.build({ send: () => new Promise(() => undefined) });
@@ -247,19 +247,19 @@ describe('sweep', () => {
     sqs.destroy();
   });
 
-  it('asks for what falls due before its next run no earlier than it is due', async () => {
+  it('requests a delivery that falls due before its next run no earlier than it is due', async () => {
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'iamUnavailable' } }]);
     const waiting = await world.deliver();
     const { sqs, sent } = recordingQueue();
 
     await world.build({ sqs }).sweep.run(soon());
 
-    // The test's dice always say one half, of 30 s; 45 turns a minute leave the next one at 16 s.
+    // The test's random source always gives one half, of 30 s; 45 slots a minute leave the next one at 16 s.
     expect(sent).toEqual([{ uploadId: waiting.id, attempt: 2, delay: 16 }]);
     sqs.destroy();
   });
 
-  it('asks for the look at an upload in doubt', async () => {
+  it('requests the check of an upload in doubt', async () => {
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
     const { id } = await world.deliver();
     world.clock.advance(MINUTE);
@@ -272,7 +272,7 @@ describe('sweep', () => {
     expect(await world.find(id)).toMatchObject({ status: 'delivered' });
   });
 
-  it('asks for the look for a second copy when its time has come, and not before', async () => {
+  it('requests the check for a second copy when it is due, and not before', async () => {
     const delivered = await world.deliver();
     const recheckAt = new Date(world.clock.now() + 11 * MINUTE).toISOString();
     await world.ledger.change(delivered, (before) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { occupiesWorkItem, stagingKey, uploadIdOf } from '../../lib/upload.ts';
+import { occupiesWorkItem, stagingKey, uploadIdOf } from '../../lib/domain/upload.ts';
 import { fresh, MINUTE, samples, start } from './moves-samples.ts';
 
 describe('stagingKey', () => {

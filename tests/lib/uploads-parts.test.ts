@@ -18,20 +18,20 @@ describe('an upload in parts', () => {
   afterEach(() => world.reset());
   afterAll(() => world.stop());
 
-  /** The multipart upload ends behind the product's back. */
+  /** Aborts the multipart upload without the product. */
   async function abortBehind(id: string): Promise<void> {
     const { multipart } = await world.find(id);
     await world.multipart.abort({ key: `staging/${id}`, uploadId: multipart?.uploadId ?? '' });
   }
 
-  /** The parts are joined behind the product's back: its call came through, its answer did not. */
+  /** Joins the parts without a record of it, as when the product's call succeeds and its answer is lost. */
   async function joinBehind(id: string): Promise<void> {
     const { multipart } = await world.find(id);
     const target = { key: `staging/${id}`, uploadId: multipart?.uploadId ?? '' };
     await world.multipart.complete(target, (await world.multipart.list(target)) ?? []);
   }
 
-  describe('looked at', () => {
+  describe('read by its owner', () => {
     it('tells what storage has of it, and nothing of what another owner has', async () => {
       const { bytes, upload, parts } = await beginParts(world);
       await putParts(parts.slice(1), bytes);
@@ -221,7 +221,7 @@ describe('an upload in parts', () => {
       await expect(putParts(parts.slice(1), bytes)).rejects.toThrow('NoSuchUpload');
     });
 
-    it('leaves nothing when the parts had been joined and nobody knew', async () => {
+    it('leaves nothing when the parts had been joined without a record of it', async () => {
       const { upload } = await storeParts(world, randomBytes(10));
       await joinBehind(upload.id);
 
@@ -250,7 +250,7 @@ describe('an upload in parts', () => {
       documents.destroy();
     });
 
-    it('leaves one multipart upload to ten who come at the same time', async () => {
+    it('leaves one multipart upload after ten calls at the same time', async () => {
       const key = randomUUID();
 
       const all = await Promise.all(
@@ -264,7 +264,7 @@ describe('an upload in parts', () => {
     });
   });
 
-  /** Services of a function that ends when it is to write the record of an upload. */
+  /** Services of a function that dies before it writes the record of an upload. */
   function breakingAtRecords() {
     const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
     documents.middlewareStack.add(

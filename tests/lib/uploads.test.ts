@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mayBeRetried } from '../../lib/upload.ts';
+import { mayBeRetried } from '../../lib/domain/upload.ts';
 import { putFile } from '../support/answer.ts';
 import { caller, oneRequest, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
@@ -38,7 +38,7 @@ describe('uploads', () => {
 
   describe('cancel', () => {
     it.each(['awaiting_upload', 'staged', 'waiting', 'delivering', 'failed', 'expired', 'cancelled'])(
-      'takes back an upload that is %s, with its file',
+      'cancels an upload that is %s, and removes its file',
       async (how) => {
         const upload = await world.stage(randomBytes(10));
         if (how !== 'awaiting_upload') await end(world, upload, how);
@@ -52,7 +52,7 @@ describe('uploads', () => {
     );
 
     it.each(['behind the fence', 'unconfirmed', 'delivered', 'failed in doubt'])(
-      'leaves an upload that is %s, with its file',
+      'refuses for an upload that is %s, and keeps its file',
       async (how) => {
         const upload = await world.stage(randomBytes(10));
         await end(world, upload, how);
@@ -124,7 +124,7 @@ describe('uploads', () => {
       expect(await world.requestsFor(failed.id)).toEqual([]);
     });
 
-    it('sends nobody to upload again what IPD may have', async () => {
+    it('says to check the work item before a new upload when IPD may have the file', async () => {
       await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
       const doubtful = await world.deliver();
       await world.ipdSettings({ missingIssues: [doubtful.issueId] });

@@ -1,8 +1,8 @@
-/** Ways for an upload to be over, or in doubt, without living through it; and the callers and requests around it. */
+/** Puts uploads directly into an end state, or in doubt; and the callers and requests of the tests. */
 import { expect } from '@jest/globals';
-import type { Caller, UploadRequest } from '../../lib/intake.ts';
-import { delivered } from '../../lib/endings.ts';
-import type { Upload } from '../../lib/upload.ts';
+import type { Caller, UploadRequest } from '../../lib/uploads/create.ts';
+import { delivered } from '../../lib/domain/endings.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { caller, issueId, projectId } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -17,7 +17,7 @@ export const request: UploadRequest = {
   size: 10,
 };
 
-/** Brings an upload to an end, or to what is named, and makes sure of it. */
+/** Puts an upload into the named state, and checks that it is there. */
 export async function end(world: World, upload: Upload, how: string): Promise<void> {
   await endings(world)[how]?.(upload);
   expect(await world.find(upload.id)).toMatchObject({ status: statusOf(how) });

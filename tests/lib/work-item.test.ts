@@ -3,9 +3,9 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { send } from '../../lib/ipd/wire.ts';
-import { createLedger } from '../../lib/ledger.ts';
-import { createUpload } from '../../lib/lifecycle.ts';
-import type { Upload } from '../../lib/upload.ts';
+import { createWholeLedger } from '../support/ledger.ts';
+import { createUpload } from '../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
 import { issueId, projectId, startWorld } from '../support/world.ts';
 import type { World } from '../support/world.ts';
 
@@ -26,7 +26,7 @@ async function inDoubt(): Promise<Upload> {
   return world.deliver(sizeOf(1000));
 }
 
-/** Does for these uploads what they are due for, the most overdue first, until there is nothing left. */
+/** Runs the due work of these uploads, the most overdue first, until none is left. */
 async function followAll(ids: string[]): Promise<Upload[]> {
   for (;;) {
     const uploads = await Promise.all(ids.map((id) => world.find(id)));
@@ -162,7 +162,7 @@ describe('taking a work item', () => {
     return changed.upload;
   }
 
-  /** A ledger that lets others go first, once, after it has looked at an upload. */
+  /** A ledger that lets another writer go first, once, after it has read an upload. */
   function createSlowLedger(meanwhile: () => Promise<unknown>) {
     const client = new DynamoDBClient({});
     clients.push(client);
@@ -171,7 +171,7 @@ describe('taking a work item', () => {
       (next, { commandName }) =>
         async (args) => {
           const answer = await next(args);
-          // The first reading is of what is in the way, the second of the upload that has it.
+          // The first read is of the claim on the work item, the second of the upload that holds it.
           if (commandName === 'GetItemCommand') looks += 1;
           if (commandName === 'GetItemCommand' && looks === 2) await meanwhile();
           return answer;
@@ -181,12 +181,12 @@ describe('taking a work item', () => {
     const documents = DynamoDBDocumentClient.from(client, {
       marshallOptions: { removeUndefinedValues: true },
     });
-    return createLedger({ client: documents, table: world.config.table, clock: world.clock });
+    return createWholeLedger({ client: documents, table: world.config.table, clock: world.clock });
   }
 
   const newItem = (): string => String(BigInt(issueId) + BigInt(randomBytes(4).readUInt32BE()) + 1000n);
 
-  it('is repeatable for the one that has it', async () => {
+  it('is repeatable for its holder', async () => {
     const upload = await add('delivering', newItem());
 
     expect(await world.ledger.takeWorkItem(upload)).toBe(true);
@@ -204,7 +204,7 @@ describe('taking a work item', () => {
     expect(await world.ledger.takeWorkItem(first)).toBe(false);
   });
 
-  it('leaves it to a holder that comes back between the look and the take-over', async () => {
+  it('leaves it to a holder that comes back between the check and the take-over', async () => {
     const item = newItem();
     const [holder, rival] = [await add('delivering', item), await add('delivering', item)];
     await world.ledger.takeWorkItem(holder);
@@ -237,7 +237,7 @@ describe('taking a work item', () => {
     expect(taken).toEqual([true, false]);
   });
 
-  it('has one winner among ten who come at the same time', async () => {
+  it('has one winner among ten uploads at the same time', async () => {
     const item = newItem();
     const idle = await add('delivering', item);
     await world.ledger.takeWorkItem(idle);

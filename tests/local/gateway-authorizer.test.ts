@@ -180,7 +180,7 @@ describe('createAuthorizer', () => {
     expect(await refusal(token)).toMatch(/^Bearer scope="" error="invalid_token" error_description="[^"]*"$/);
   });
 
-  it('refuses all while the issuer is away and tries again when it is back', async () => {
+  it('refuses all tokens while the issuer does not answer, and tries again later', async () => {
     const place = await listen(createServer(), 0);
     await place.close();
     const lonely = createAuthorizer({ ...settings('$request.header.Authorization'), issuerUrl: place.url });

@@ -135,7 +135,7 @@ describe('startQueueSource', () => {
   });
 
   it.each([
-    ['names an unknown message', { batchItemFailures: [{ itemIdentifier: 'nobody' }] }],
+    ['names an unknown message', { batchItemFailures: [{ itemIdentifier: 'unknown' }] }],
     ['names an empty message', { batchItemFailures: [{ itemIdentifier: '' }] }],
     ['has another shape', { batchItemFailures: 'all' }],
     ['is a text', 'done'],

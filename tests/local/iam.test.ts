@@ -46,7 +46,7 @@ describe('a policy', () => {
     ['a denial', { Effect: 'Deny', Action: 's3:*', Resource: '*' }],
     ['another condition', { Action: 'a:b', Resource: '*', Condition: { Bool: { x: 'true' } } }],
     ['the opposite of a resource', { Action: 'a:b', NotResource: '*' }],
-  ])('is refused when it has %s, which nobody would enforce here', (_name, statement) => {
+  ])('is refused when it has %s, which the embedded stack cannot enforce', (_name, statement) => {
     expect(() => statements(statement)).toThrow('policies is not what the embedded stack can enforce');
   });
 });

@@ -117,7 +117,7 @@ describe('a request signed with AK/SK', () => {
     expect(await ipd.attachments()).toHaveLength(1);
   });
 
-  it('is accepted with an unsigned payload, whatever comes', async () => {
+  it('is accepted with an unsigned payload and any body', async () => {
     const url = `${ipd.url}${uploadPath}`;
     const body = rawForm({ disposition: 'name="attachment"; filename="a.txt"' });
     const signed = sign({ url, method: 'POST', payload: 'UNSIGNED-PAYLOAD', at: now });

@@ -108,7 +108,7 @@ describe('the core', () => {
     expect(world.ipd.admin.attachments()).toMatchObject([{ filename: '图片.txt', size: 5 }]);
   });
 
-  it('gives ids of 18 digits even at the beginning of time', async () => {
+  it('gives ids of 18 digits even at time 0', async () => {
     const world = createWorld();
 
     await upload(world);
@@ -116,7 +116,7 @@ describe('the core', () => {
     expect(world.ipd.admin.attachments()[0]?.id).toMatch(/^\d{18}$/);
   });
 
-  it('runs alike twice', async () => {
+  it('gives the same results in two runs', async () => {
     const [first, second] = [createWorld(), createWorld()];
 
     const answers = [await textOf(await upload(first)), await textOf(await upload(second))];

@@ -151,7 +151,7 @@ describe('a fault that answers', () => {
     expect(second.headers.has('retry-after')).toBe(false);
   });
 
-  it('answer is whatever it is told to be', async () => {
+  it('answer gives the status, headers and body of its rule', async () => {
     await setFaults({
       fault: { kind: 'answer', status: 418, headers: { 'X-Kind': 'tea' }, body: { hot: true } },
     });
@@ -380,7 +380,7 @@ describe('the rules of faults', () => {
     ]);
   });
 
-  it('fire as the dice fall', async () => {
+  it('fire as the random source decides', async () => {
     let roll = 0.49;
     const diced = await startClient({ random: () => roll });
     await diced.admin('PUT', '/faults', [{ probability: 0.5, fault: { kind: 'badGateway' } }]);

@@ -90,7 +90,7 @@ export function tokenRequest(user: { name?: string; password?: string } = {}): o
   };
 }
 
-/** One token call, whatever comes of it. */
+/** One token call; it may fail. */
 export function requestToken(url: string, body: object = tokenRequest(), query = ''): Promise<Response> {
   return fetch(`${url}/v3/auth/tokens${query}`, { method: 'POST', body: JSON.stringify(body) });
 }
@@ -100,7 +100,7 @@ async function fetchToken(url: string): Promise<string> {
   return response.headers.get('x-subject-token') ?? '';
 }
 
-/** A multipart body written by hand, to send what no tidy client would. */
+/** A multipart body written by hand, to send what a well-behaved client would not. */
 export function rawForm(...parts: { disposition: string; content?: string }[]): string {
   const written = parts.map(
     ({ disposition, content = 'hello' }) =>

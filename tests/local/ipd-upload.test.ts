@@ -287,7 +287,7 @@ describe('limits and places', () => {
     expect(await ipd.attachments()).toEqual([]);
   });
 
-  it('refuse a chunked body by what came of it', async () => {
+  it('refuse a chunked body by the bytes that arrived', async () => {
     await ipd.admin('PUT', '/settings', { maxBodyBytes: 10 });
     const body = new Blob([rawForm({ disposition: 'name="attachment"; filename="a.txt"' })]).stream();
     const init = { method: 'POST', headers: { 'content-type': rawFormType }, body, duplex: 'half' as const };
@@ -413,7 +413,7 @@ describe('other routes', () => {
   });
 });
 
-describe('the back door', () => {
+describe('the admin interface', () => {
   it('records requests with what was read of them', async () => {
     await ipd.upload();
 

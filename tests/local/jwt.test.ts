@@ -69,7 +69,7 @@ function signByHmac(secret: string) {
     .sign(new TextEncoder().encode(secret));
 }
 
-/** Signed by our key, whatever the header says. */
+/** Signed by our key, with any header. */
 function signPlainly(header: object): string {
   const signed = `${encode({ alg: 'RS256', kid: 'k1', ...header })}.${encode(claims())}`;
   return `${signed}.${signBytes('RSA-SHA256', Buffer.from(signed), privateKey).toString('base64url')}`;
@@ -115,9 +115,9 @@ const refused: [what: string, make: () => Promise<string> | string][] = [
   ['that brings its own key', async () => signAsStranger({ jwk: await exportJWK(stranger.publicKey) })],
   ['that names its own key set', () => signAsStranger({ jku: `${evil.url}/keys` })],
   ['that names its own certificate', () => signAsStranger({ x5u: `${evil.url}/keys` })],
-  ['with an extension that nobody knows', () => signPlainly({ crit: ['endless'], endless: true })],
+  ['with an unknown extension', () => signPlainly({ crit: ['endless'], endless: true })],
   [
-    'with a payload of somebody else',
+    'with the payload of another user',
     () => altered(([head, , signature]) => [head, encode(claims({ sub: 'admin' })), signature]),
   ],
   [
@@ -162,7 +162,7 @@ describe.each(ways)('$name', ({ header, other, request, status }) => {
     const answer = await call(request, { [header]: `Bearer ${await make()}` });
 
     expect(answer).toMatchObject({ status: 401, body: { message: 'Unauthorized' } });
-    // One challenge, whatever was in the token.
+    // The same challenge for every bad token.
     expect(answer.challenge).toMatch(/^Bearer scope="" error="invalid_token" error_description="[^"]*"$/);
     expect(linesOfApi()).toBe(ran);
   });
@@ -200,7 +200,7 @@ describe.each(ways)('$name', ({ header, other, request, status }) => {
   });
 });
 
-it('names the sub of a good token as the owner, and nobody else', async () => {
+it('takes the owner from the sub of a good token, and from no other claim', async () => {
   const authorization = await sign({ sub: 'user-2', owner: 'user-1', username: 'user-1' });
 
   const { body } = await call('GET /v1/uploads', { authorization });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeTemporaryDirectory, startProbeStack } from '../support/probe-stack.ts';
 
 const SOURCE = join(import.meta.dirname, '..', '..', 'local', 'page');
-/** Names of things, not places that are asked for anything. */
+/** URLs that are identifiers only: no program sends requests to them. */
 const NAMESPACES = new Set(['http://www.w3.org/2000/svg']);
 
 let data: Awaited<ReturnType<typeof makeTemporaryDirectory>>;

@@ -200,7 +200,7 @@ describe('who may send', () => {
   });
 
   it('refuses a key it does not know', async () => {
-    const credentials = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'nobody' };
+    const credentials = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wrong' };
     const stranger = target.makeClient({ credentials });
 
     await expect(stranger.send(new ListObjectsV2Command({ Bucket }))).rejects.toMatchObject({

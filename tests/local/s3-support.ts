@@ -1,6 +1,6 @@
 /**
- * What the S3 tests share: a target to test against, requests without any client's manners, and a form's
- * policy signed by hand, so that the server is not checked with the code it is made of.
+ * What the S3 tests share: a target to test against, requests that no SDK would send, and a form's
+ * policy signed by hand, so that the tests do not use the server's own code.
  */
 import { createHmac, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -65,7 +65,7 @@ describe('startStack', () => {
     expect(performance.now() - before).toBeLessThan(4000);
   });
 
-  it('lets a token of its issuer through, and nobody else', async () => {
+  it('lets a token of its issuer through, and no call without one', async () => {
     const { urls } = await start();
     expect(Object.keys(urls).toSorted()).toEqual(URL_NAMES.toSorted());
 
@@ -237,7 +237,7 @@ describe('startStack', () => {
       `dynamodb: port ${taken.port} is already in use; set DYNAMODB_PORT to another one`,
     );
 
-    // The data directory is locked by whoever still runs.
+    // A stack that still ran would hold the lock of the data directory.
     await taken.close();
     ({ stop } = await startStack(options));
   });
@@ -266,8 +266,8 @@ describe('npm start', () => {
   });
 
   async function run(environment: Record<string, string> = {}): Promise<string[]> {
-    const preload = join(ROOT, 'local', 'require-node.mjs');
-    child = spawn(process.execPath, ['--import', preload, join(ROOT, 'local', 'start.ts'), PROBE_DIRECTORY], {
+    const program = [join(ROOT, 'tools', 'run.mjs'), join(ROOT, 'local', 'start.ts'), PROBE_DIRECTORY];
+    child = spawn(process.execPath, program, {
       env: { ...process.env, ...FREE_PORTS, LOCAL_DATA_DIRECTORY: data.path, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -43,7 +43,7 @@ function send(url: string, { method = 'GET', headers = {}, body }: Call) {
 const scan = { 'x-amz-target': 'DynamoDB_20120810.ListTables', 'content-type': 'application/x-amz-json-1.0' };
 const list = { 'x-amz-target': 'AmazonSQS.ListQueues', 'content-type': 'application/x-amz-json-1.0' };
 
-/** For each part a request that tells or does something when it is taken up. */
+/** For each part, a request that reads or changes something when the part accepts it. */
 const CALLS: Record<string, (urls: typeof stack.urls) => [url: string, call: Call]> = {
   gateway: ({ apiUrl }) => [`${apiUrl}/items/1?do=environment`, {}],
   s3: ({ s3Url }) => [`${s3Url}/probe-dev-bucket?list-type=2`, {}],
@@ -90,7 +90,7 @@ describe('a page whose name resolves to this machine', () => {
 });
 
 describe('a page of another machine', () => {
-  it.each(['sqs', 'dynamodb', 'ipd', 'issuer'])('is refused by %s, whatever it asks', async (part) => {
+  it.each(['sqs', 'dynamodb', 'ipd', 'issuer'])('is refused by %s, with every request', async (part) => {
     const asked = {
       origin: EVIL,
       'access-control-request-method': 'POST',
@@ -165,7 +165,7 @@ describe('a program without the keys of this start', () => {
     for (const client of [dynamodb, sqs, sns]) client.destroy();
   });
 
-  it('reaches nothing when it does not sign, nor the back doors of the queue server', async () => {
+  it('reaches nothing when it does not sign, nor the admin interface of the queue server', async () => {
     expect((await sendTo('dynamodb', {})).body).toContain('UnrecognizedClientException');
     for (const path of ['/', '/health', '/_fauxqs/queues', '/probe-dev-bucket', '/nowhere']) {
       expect([path, (await send(`${stack.urls.sqsUrl}${path}`, {})).status]).toEqual([path, 403]);

@@ -1,4 +1,4 @@
-/** Requests to storage that are not as they were signed, and what storage says to them. */
+/** Requests to storage that differ from what was signed, and storage's answers to them. */
 import type { Signed } from './answer.ts';
 
 /** The same request to another place. */

@@ -1,4 +1,4 @@
-/** A program named `aws` at the head of the path: it answers as it was told and writes down what it was asked. */
+/** A program named `aws`, first in PATH: it gives prepared answers and records its calls. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -24,7 +24,7 @@ if (found === undefined) {
 }
 `;
 
-/** `start`: the words that a call begins with. The first one that fits answers, each time or once. */
+/** `start`: the first words of the call. The first entry that matches answers, each time or once. */
 export type Answer = [start: string, answer: unknown, times?: 'once'];
 
 export async function startAwsProgram() {
@@ -37,7 +37,7 @@ export async function startAwsProgram() {
       await writeFile(join(directory, 'asked'), '');
       await writeFile(join(directory, 'answers.json'), JSON.stringify(answers));
     },
-    /** The calls since it was told what to answer. */
+    /** The calls since its answers were set. */
     asked: async (): Promise<string[][]> =>
       (await readFile(join(directory, 'asked'), 'utf8'))
         .split('\n')

@@ -11,7 +11,7 @@ export type Break = { afterBytes: number; how: 'cut' | 'stall'; meanwhile?: () =
 
 type Seen = { method: string | undefined; range: string | undefined; ifMatch: string | undefined };
 
-/** Starts the line; `plan` decides for each request, counted from 0, what becomes of its answer. */
+/** Starts the line; `plan` decides how the answer to each request ends, counted from 0. */
 export async function startBrokenLine(target: string, plan: (index: number) => Break | undefined) {
   const requests: Seen[] = [];
   const server = createServer((incoming, response) => {

@@ -1,8 +1,8 @@
-/** Uploads whose answer was lost, and what becomes of them by the test's clock. */
-import type { Upload } from '../../lib/upload.ts';
+/** Uploads whose answer was lost, followed on the test's clock. */
+import type { Upload } from '../../lib/domain/upload.ts';
 import type { World } from './world.ts';
 
-/** What happens to the next upload requests. */
+/** Sets the faults of the next upload requests. */
 export async function onUpload(world: World, fault: object, count = 1): Promise<void> {
   await world.faults([{ match: { operation: 'upload' }, count, fault }]);
 }

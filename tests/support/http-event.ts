@@ -3,7 +3,7 @@
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
 import type { Context } from 'aws-lambda';
-import type { HttpEvent, HttpResult } from '../../lib/http.ts';
+import type { HttpEvent, HttpResult } from '../../lib/http/gateway.ts';
 import { readAnswer } from './answer.ts';
 import { expectContract } from './contract.ts';
 import { lookAtAnswer } from './secrets.ts';

@@ -1,4 +1,4 @@
-/** Gives orders as `npm run ops` does, in this process and on whatever its environment names. */
+/** Carries out an order of `npm run ops` in this process, on the deployment that the environment names. */
 import { carryOut, readOrder } from '../../cli/ops/orders.ts';
 
 /** What the command's lines say; `answer` is what a program gets. Throws what wrong usage throws. */

@@ -1,13 +1,13 @@
 /**
- * The whole product behind the embedded stack's gateway, on free ports: what a mobile app sees, and the back
- * doors of the fake IPD and of the ledger. Collects every line that any function logs.
+ * The whole product behind the embedded stack's gateway, on free ports: what a mobile app sees, and the
+ * admin interfaces of the fake IPD and the ledger. Collects every line that any function logs.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
-import { systemClock } from '../../lib/clock.ts';
-import { createLedger } from '../../lib/ledger.ts';
+import { systemClock } from '../../lib/runtime/clock.ts';
+import { createWholeLedger } from './ledger.ts';
 import { startStack } from '../../local/stack.ts';
 import { readAnswer } from './answer.ts';
 import { expectContract } from './contract.ts';
@@ -47,7 +47,7 @@ export async function startProduct({ environment = {} }: { environment?: Record<
     endpoint: urls.dynamodbUrl,
     credentials: stack.credentials,
   });
-  const ledger = createLedger({
+  const ledger = createWholeLedger({
     client: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }),
     table: 'ipd-attachment-bridge-dev-uploadstable',
     clock: systemClock,

@@ -1,4 +1,4 @@
-/** Events as the delivery queue brings them to a function: SQS around S3's news, or around our own requests. */
+/** Events as the delivery queue brings them to a function: an SQS message with an S3 event, or with our own request. */
 import { createHash } from 'node:crypto';
 import type { SQSEvent } from 'aws-lambda';
 

@@ -1,6 +1,6 @@
 /**
- * Runs before each test file. The product's log lines would bury what jest has to say: they are not printed, but handed
- * to those who look for secrets in them.
+ * Runs before each test file. The product's log lines would hide jest's output: they are not printed, but given to
+ * the check for secrets.
  */
 import { channel } from 'node:diagnostics_channel';
 

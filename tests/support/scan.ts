@@ -1,4 +1,4 @@
-/** Runs with every test file: a test in which the product says a secret fails, whatever else it is about. */
+/** Runs with every test file: each test fails in which the product reveals a secret. */
 import { afterAll, afterEach } from '@jest/globals';
 import { takeLeaks, watch } from './secrets.ts';
 
@@ -12,5 +12,5 @@ afterAll(() => {
 
 function failOnLeaks(): void {
   const { leaks } = takeLeaks();
-  if (leaks.length > 0) throw new Error(['the product said what nobody may know:', ...leaks].join('\n'));
+  if (leaks.length > 0) throw new Error(['the product revealed a secret:', ...leaks].join('\n'));
 }

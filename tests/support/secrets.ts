@@ -1,6 +1,6 @@
 /**
- * Looks for secrets in everything that the product says, in whichever test it says it: log lines, answers, what the
- * command line prints. What a secret looks like is known here, and which answers there are to carry one.
+ * Looks for secrets in everything that the product says, in every test: log lines, answers, the output of
+ * the command line. It knows the forms of all secrets, and the answers that may carry one.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { z } from 'zod';
@@ -16,7 +16,7 @@ const LOOKS: Record<string, RegExp> = {
   'IPD credential': /\blocal-(?:secret-key|password)-[0-9a-f]{40}\b/,
 };
 
-/** What is given to those who may have it, and to nobody else; where no answer is successful, nothing is. */
+/** The secrets that a successful answer of a route may carry; every other answer carries none. */
 const GIVEN: Record<string, string[]> = {
   'POST /v1/uploads': ['signature'],
   'POST /v1/uploads/{id}/urls': ['signature'],
@@ -30,7 +30,7 @@ const asked = z.object({ routeKey: z.string() });
 const ran = z.object({ modulePath: z.string(), event: z.unknown(), payload: z.string() });
 const wrote = z.object({ modulePath: z.string(), line: z.string() });
 
-/** Their answers and lines are what their callers sent: that is what they are for. */
+/** The probe functions, which answer and log what their callers send: they are not checked. */
 const PROBES = '/tests/support/service/';
 
 let leaks: string[] = [];
@@ -41,7 +41,7 @@ export function secretsIn(text: string): string[] {
   return Object.entries(LOOKS).flatMap(([name, look]) => (look.test(text) ? [name] : []));
 }
 
-/** Notes what a text has that it should not; `allowed` are names of secrets. */
+/** Notes the secrets in a text, except those named in `allowed`. */
 export function lookAt(source: string, text: string, allowed: string[] = []): void {
   looked += 1;
   const found = secretsIn(text).filter((name) => !allowed.includes(name));
@@ -53,7 +53,7 @@ export function lookAtAnswer(route: string, status: number, text: string): void 
   lookAt(route, text, status < 300 ? GIVEN[route] : []);
 }
 
-/** Looks at everything from here on; what it returns ends that. */
+/** Checks everything from now on; the function that it returns ends that. */
 export function watch(): () => void {
   const onLine = (message: unknown): void => lookAt('a log line', String(message));
   const onWritten = (message: unknown): void => {

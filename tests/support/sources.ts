@@ -1,5 +1,5 @@
-/** Files on their way, for tests that think in bytes. */
-import type { Sink, Source } from '../../lib/ipd/wire.ts';
+/** Byte streams for tests. */
+import type { Sink, Source } from '../../lib/runtime/stream.ts';
 
 /** A source of these chunks. */
 export function sourceOf(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Source {
@@ -8,7 +8,7 @@ export function sourceOf(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array
   };
 }
 
-/** All bytes that something pours out. */
+/** All bytes of a stream. */
 export async function poured(pour: (sink: Sink) => Promise<void>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   await pour((chunk) => {

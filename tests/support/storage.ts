@@ -1,6 +1,6 @@
 /**
- * Storage and its queue in this process, for a stack to be started with: a test can read what was asked of them,
- * and move the clock by which URLs expire.
+ * Storage and its queue in this process, for a stack to be started with: a test can read their requests, and
+ * move the clock by which URLs expire.
  */
 import { startS3 } from '../../local/s3/server.ts';
 import { startSqs } from '../../local/sqs.ts';
@@ -40,14 +40,14 @@ export async function startStorage() {
       ),
     /** What was sent of an upload and not stored. */
     refusedParts: (id: string) => partRequests(id).filter(({ status }) => status !== 200),
-    /** Does the work at a later time; those who work with storage themselves cannot meanwhile. */
+    /** Runs the work with storage's clock set forward; clients that sign requests themselves fail meanwhile. */
     async later<T>(ms: number, work: () => Promise<T>): Promise<T> {
       aheadMs = ms;
       return work().finally(() => {
         aheadMs = 0;
       });
     },
-    /** Nothing can be asked from here on. */
+    /** Stops storage; its queue keeps running. */
     breakDown: close,
     async stop(): Promise<void> {
       await Promise.all([close(), sqs.close()]);

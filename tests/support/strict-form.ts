@@ -1,7 +1,7 @@
 /**
  * Reads a multipart body as the letter of RFC 2046 and RFC 2388 has it, parts within parts included: the files that it
- * brings, in order. Written for itself, so that neither the product nor the fake IPD is its measure. Throws on anything
- * that is not as it must be.
+ * brings, in order. It shares no code with the product or the fake IPD. Throws on every
+ * violation of these rules.
  */
 export type FormFile = { filename: string; contentType: string; bytes: Buffer };
 

@@ -1,9 +1,9 @@
-/** What a test puts in the place of real time and of logs. */
+/** A clock and telemetry for tests. */
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../lib/clock.ts';
-import type { Fields, Measures, Telemetry } from '../../lib/telemetry.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
+import type { Fields, Measures, Telemetry } from '../../lib/runtime/telemetry.ts';
 
-/** Time that passes only when told to, or when somebody sleeps. */
+/** A clock that moves only when the test moves it, or when code sleeps on it. */
 export function createTestClock(
   start = Date.now(),
 ): Clock & { advance(ms: number): void; set(ms: number): void } {
@@ -42,7 +42,7 @@ export function collectErrors(): {
   };
 }
 
-/** Telemetry that keeps all that it is told, in order. */
+/** Telemetry that keeps all its lines and metrics, in order. */
 export function collectTelemetry(): {
   lines: (Fields & { message: string })[];
   measured: (Measures & { code?: string })[];

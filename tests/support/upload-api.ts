@@ -15,12 +15,12 @@ import type { StoreOptions } from './upload-store.ts';
 export { problem, storageRefusal } from './upload-answers.ts';
 export { ATTACHMENT_ID } from './upload-store.ts';
 
-/** `hang` reads the body and does nothing; a lost answer is of a request that had its effect. */
+/** `hang` reads the body and does nothing; with a lost answer, the request has taken effect. */
 type Fault = Answer | 'reset' | 'lose-answer' | 'hang';
 type Logged = { call: string; headers: IncomingHttpHeaders; chunked: boolean; bytes: number; status: number };
 type Waiter = { isOver: () => boolean; resolve: () => void };
 
-/** What the API tells of itself. */
+/** The API's answer to GET /limits. */
 export const LIMITS = {
   maxFileBytes: 52_428_800,
   stagingUrlTtlSeconds: 3600,

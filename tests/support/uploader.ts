@@ -1,6 +1,6 @@
 /**
- * A device that uploads one file: a process of its own, so that it can be killed. With `haltAfter` it stands still in
- * the middle of the part that comes after so many, and says so on standard error; else it prints the final upload.
+ * A device that uploads one file: a process of its own, so that it can be killed. With `haltAfter` it stops
+ * in the middle of the part after so many, and says so on standard error; else it prints the final upload.
  */
 import { openAsBlob } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +43,7 @@ async function run({ apiUrl, token, path, about, haltAfter }: Order): Promise<vo
   console.log(JSON.stringify({ id, status }));
 }
 
-/** Some of what a stream holds; its end never comes. */
+/** The first bytes of a stream, which then never ends. */
 function halved(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   let bytes = 0;
   return body.pipeThrough(

@@ -59,7 +59,7 @@ export async function openSession(more: object = {}, user: string = randomUUID()
   return { user, ...bear(companionEndpoint.split('/').at(-1) ?? '') };
 }
 
-/** What the bearer of a ticket can ask. */
+/** The calls that the holder of a ticket can make. */
 export function bear(ticket: string) {
   /** Asks something about an upload; `key` may be left out to see what happens. */
   function ask(

@@ -7,19 +7,23 @@ import type { Plugin } from 'esbuild';
 const ROOT = join(import.meta.dirname, '../..');
 const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
 
-/** What the newer version keeps in every record that it writes; the older one has never heard of it. */
+/** A member that the newer version writes into every record, and that the older version does not know. */
 export const NOVELTY = { novelty: { since: 'the newer version' } };
 
-/** The line of lib/record.ts that makes a record's attributes. */
+/** The line of lib/ledger/record.ts that makes a record's attributes. */
 const OLDER = '{ ...others, ...record }';
 const NEWER = `{ ...others, ...record, ...${JSON.stringify(NOVELTY)} }`;
+
+/** A filter that finds no file would build the same version twice. */
+let isApplied = false;
 
 const newer: Plugin = {
   name: 'newer',
   setup(building) {
-    building.onLoad({ filter: /[\\/]lib[\\/]record\.ts$/ }, async ({ path }) => {
+    building.onLoad({ filter: /[\\/]lib[\\/]ledger[\\/]record\.ts$/ }, async ({ path }) => {
       const code = await readFile(path, 'utf8');
       if (!code.includes(OLDER)) throw new Error(`${path} has changed: ${OLDER} is not in it`);
+      isApplied = true;
       return { contents: code.replace(OLDER, NEWER), loader: 'ts' };
     });
   },
@@ -31,6 +35,7 @@ export async function buildVersions(directory: string) {
     bundle(join(directory, 'older'), []),
     bundle(join(directory, 'newer'), [newer]),
   ]);
+  if (!isApplied) throw new Error('the newer version is the older one: no file was changed');
   return { older, newer: newerOne };
 }
 

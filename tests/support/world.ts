@@ -1,6 +1,6 @@
 /**
  * The real parts that the product talks to, on sockets of this process, and the product's services over them:
- * for tests of lib/ and functions/. Nothing of the product is replaced; time and dice are the test's own.
+ * for tests of lib/ and functions/. Only the clock and the random source are the test's: the product runs unchanged.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,18 +17,19 @@ import { provision } from '../../local/provision.ts';
 import { startS3 } from '../../local/s3/server.ts';
 import { startSqs } from '../../local/sqs.ts';
 import { functionsOf, readService, resourcesOf } from '../../local/template.ts';
-import { readConfig, readCredentials } from '../../lib/config.ts';
+import { readConfig, readCredentials } from '../../lib/runtime/config.ts';
 import { createIpdClient } from '../../lib/ipd/client.ts';
 import { send } from '../../lib/ipd/wire.ts';
-import { s3With } from '../../lib/sdk/s3.ts';
-import { snsWith } from '../../lib/sdk/sns.ts';
-import { sqsWith } from '../../lib/sdk/sqs.ts';
+import { s3With } from '../../lib/storage/s3.ts';
+import { snsWith } from '../../lib/messaging/sns.ts';
+import { sqsWith } from '../../lib/messaging/sqs.ts';
 import { buildServices } from '../../lib/services.ts';
 import type { Surroundings } from '../../lib/services.ts';
-import type { SignedRequest } from '../../lib/signing.ts';
-import type { Upload } from '../../lib/upload.ts';
-import type { Invitation } from '../../lib/uploads.ts';
+import type { SignedRequest } from '../../lib/storage/presigning.ts';
+import type { Upload } from '../../lib/domain/upload.ts';
+import type { Invitation } from '../../lib/uploads/manage.ts';
 import { putFile } from './answer.ts';
+import { wholeLedgerOf } from './ledger.ts';
 import { awsKey, ipdCredentials } from './local-keys.ts';
 import { sourceOf } from './sources.ts';
 import { createTestClock } from './surroundings.ts';
@@ -141,7 +142,8 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     return response;
   }
 
-  const services = build();
+  const built = build();
+  const services = { ...built, ledger: wholeLedgerOf(built) };
   let workItems = 0n;
   return {
     ...services,
@@ -156,7 +158,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     received: async () => receivedList.parse(await (await admin('GET', '/attachments')).json()),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
     ipdSettings: (values: unknown) => admin('PUT', '/settings', values),
-    /** An empty IPD that answers, a work item that no upload has to do with, and nothing that is due. */
+    /** Resets to an empty IPD without faults, a work item without uploads, and no due upload. */
     async reset(): Promise<void> {
       await admin('DELETE', '');
       for await (const { id } of services.ledger.due(Date.parse('2999-01-01'))) {
@@ -184,7 +186,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       await services.delivery.onArrival(arrivalOf(id, bytes), run());
       return find(id);
     },
-    /** Lets time pass until the upload is due, and the request come that the sweep would have queued. */
+    /** Moves the clock until the upload is due, and handles the request that the sweep would have queued. */
     async next(id: string): Promise<Upload> {
       const { attempts, dueAt } = await find(id);
       if (dueAt === undefined) throw new Error(`upload ${id} is not due any more`);
@@ -192,7 +194,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       await services.delivery.onRequest({ uploadId: id, attempt: attempts + 1 }, run());
       return find(id);
     },
-    /** Attaches a file to the upload's work item behind the product's back; answers with its id. */
+    /** Attaches a file to the upload's work item without the product; answers with its id. */
     async attach(item: Upload, bytes: Buffer): Promise<string> {
       const client = createIpdClient({
         ...config.ipd,

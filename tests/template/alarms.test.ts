@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { idle } from '../../bench/usage.ts';
 import { readService } from '../../local/template.ts';
-import { MEASURES } from '../../lib/telemetry.ts';
+import { MEASURES } from '../../lib/runtime/telemetry.ts';
 import { OURS, templateAlarms, templateResources } from '../support/alarms.ts';
 import { sectionsOf } from '../support/markdown.ts';
 
@@ -24,7 +24,7 @@ describe('an alarm', () => {
     const section = sections.find((one) => one.anchor === anchor);
     expect(`alarm-${name.replace(`${SERVICE}-`, '').toLowerCase()}`).toBe(anchor);
     expect(section?.text).toMatch(new RegExp(`^_Urgency:_ ${urgency ?? '?'}\\. _Means:_ `, 'm'));
-    // What is to be looked at can be pasted.
+    // The runbook has commands that a reader can paste.
     expect(section?.text).toMatch(/^_Look at[^]*?^```sh$/m);
   });
 

@@ -1,6 +1,6 @@
 /**
- * What the product does, each way that leads to another call of AWS: every use case through the gateway, and what
- * goes wrong around it. Each step says by an expectation that it took the way it was meant to take.
+ * Every use of the product that leads to another call of AWS: each use case through the gateway, and the failures
+ * around it. An expectation in each step shows that it took the intended path.
  */
 import { expect } from '@jest/globals';
 import {
@@ -114,7 +114,7 @@ export async function useEverything({
     const [key, interrupted, uploadId] = [randomUUID(), randomUUID(), randomUUID()];
     expect(await attach(key)).toMatchObject({ status: 200 });
 
-    // An earlier call stored the file, and did not live to write it down.
+    // An earlier call stored the file, and died before it wrote the record.
     const { fingerprint = '' } = (await product.ledger.findKey('user-1', key)) ?? {};
     await product.ledger.bindKey('user-1', interrupted, { uploadId, fingerprint });
     await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: `staging/${uploadId}`, Body: content }));

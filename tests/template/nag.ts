@@ -17,7 +17,7 @@ export type Finding = { resource: string; rule: string };
 export type Review = {
   justified: (Finding & { reason: string })[];
   unjustified: Finding[];
-  /** Justifications of what nothing finds. */
+  /** Justifications that match no finding. */
   needless: Finding[];
 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readConfig } from '../../lib/config.ts';
+import { readConfig } from '../../lib/runtime/config.ts';
 import { readService, resourcesOf } from '../../local/template.ts';
 import type { Json } from '../../local/variables.ts';
 
@@ -40,7 +40,7 @@ function read({ stage = 'dev', env = {} }: { stage?: string; env?: Record<string
 
 describe('the template', () => {
   it.each([{}, { UPLOAD_DEADLINE_HOURS: '24', PARTS_EXPIRE_DAYS: '2', STAGED_FILES_EXPIRE_DAYS: '60' }])(
-    'removes what is left in staging after the days that the functions are told (%j)',
+    'removes files from staging after the number of days that the functions get (%j)',
     (env) => {
       const { service, properties } = read({ env });
 

@@ -1,4 +1,4 @@
-/** The page with Uppy 5: lies here because its packages are installed here. */
+/** The page with Uppy 5, in the folder in which the packages of Uppy 5 are installed. */
 import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
 import Dashboard from '@uppy/dashboard';
@@ -7,7 +7,7 @@ import { startPage } from '../page.ts';
 import { DASHBOARD, retrieverOptions, shouldUseMultipart } from '../uppy.ts';
 import type { UppyOptions } from '../uppy.ts';
 
-/** What is on its way at a reload is sent again, and by itself this version has six parts on their way. */
+/** After a reload Uppy sends the parts in progress again; the default of this version is six parts at once. */
 const AT_ONCE = 2;
 
 function create(options: UppyOptions) {

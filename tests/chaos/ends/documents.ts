@@ -1,13 +1,13 @@
 /**
  * The uploads table in memory: the four DynamoDB commands that the ledger sends, with conditions, paging, filters and
- * indexes that may lag. Understands no more expressions than that. Nothing goes wrong here by itself.
+ * indexes that may lag. Understands no other expressions. It injects no faults.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 
 type Item = Record<string, unknown>;
 
-/** What the indexes knew of an item from a moment on. */
+/** An item as the indexes show it from this time on. */
 type IndexEntry = { from: number; item: Item };
 
 type Expressions = Pick<
@@ -26,7 +26,7 @@ const INDEXES: Record<string, { hash: string; range: string; projected: readonly
   open: { hash: 'openOwner', range: 'createdAt', projected: ['projectId', 'issueId'] },
 };
 
-/** A table that one key names; `pageSize` rows make a page of a query. `onWritten` hears of each item. */
+/** A table with one key; a query returns pages of `pageSize` rows. `onWritten` is called with each item written. */
 export function createDocuments({
   now,
   pageSize = 3,
@@ -37,7 +37,7 @@ export function createDocuments({
   onWritten?: (item: Item) => void;
 }) {
   const items = new Map<string, string>();
-  /** What each was before its last change: what a read finds that does not ask for the newest. */
+  /** Each item before its last change: an eventually consistent read returns it. */
   const earlier = new Map<string, string | undefined>();
   const index = new Map<string, IndexEntry[]>();
 
@@ -98,7 +98,7 @@ export function createDocuments({
     });
   }
 
-  /** As DynamoDB does it, `Limit` counts what is read, not what the filter leaves of it. */
+  /** As in DynamoDB, `Limit` counts the rows that are read, not those that pass the filter. */
   function query(input: QueryCommand['input'], at: number): object {
     const { IndexName = '', ScanIndexForward = true, Limit = Infinity, FilterExpression: filter } = input;
     const keys = INDEXES[IndexName];
@@ -135,7 +135,7 @@ export function createDocuments({
     /** The items whose key starts like this, oldest first. */
     all: (prefix: string): Item[] =>
       [...items].filter(([pk]) => pk.startsWith(prefix)).map(([, text]) => JSON.parse(text)),
-    /** Those that are due at this time, as the index has them by now. */
+    /** The items that are due at this time, by the newest state of the index. */
     due: (time = Infinity): Item[] =>
       [...index.values()]
         .map((entries) => entries.at(-1)?.item ?? {})
@@ -183,7 +183,7 @@ function conditionOf(expression: string | undefined, input: Expressions): (row: 
     });
 }
 
-/** Where to go on; DynamoDB refuses a key that is not the index's. */
+/** The key after which the query continues; DynamoDB refuses a key that does not fit the index. */
 function startOf({ ExclusiveStartKey: start }: Expressions, names: readonly string[]): Item | undefined {
   if (start === undefined) return undefined;
   const isKey = Object.keys(start).toSorted().join(' ') === names.toSorted().join(' ');

@@ -1,6 +1,6 @@
 /**
  * The staging bucket in memory: the S3 commands of the adapters, with ranges, If-Match and If-None-Match; multipart
- * uploads are in `parts.ts`. A body is cut into chunks and may be made to break; nothing goes wrong here by itself.
+ * uploads are in `parts.ts`. A body is cut into chunks and may be made to break; the bucket injects no faults itself.
  */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -18,17 +18,17 @@ type StoredObject = { bytes: Buffer; etag: string };
 
 export type Objects = ReturnType<typeof createObjects>;
 
-/** How a body comes: in chunks of this length; after `breakAfter` bytes it ends as it is told to. */
+/** How a body is read: in chunks of this length; after `breakAfter` bytes it ends as `breakBy` says. */
 export type Reading = {
   chunkBytes?: number;
   breakAfter?: number | undefined;
   breakBy?: 'reset' | 'stall' | 'end' | undefined;
 };
 
-/** What came of a request, as the bucket's events name it. */
+/** How an object was created, as the bucket's events name it. */
 export type Creation = 'ObjectCreated:Put' | 'ObjectCreated:CompleteMultipartUpload';
 
-/** A bucket; `onCreated` hears of each new object. */
+/** A bucket; `onCreated` is called with each new object. */
 export function createObjects({
   onCreated,
   ...sizes

@@ -1,6 +1,6 @@
 /**
- * The bucket's multipart uploads in memory: begun, filled part by part, listed in pages, joined or given up. A part is
- * there as a whole or not at all; nothing goes wrong here by itself.
+ * The bucket's multipart uploads in memory: created, filled part by part, listed in pages, completed or aborted. A part
+ * is stored whole or not at all; no faults are injected here.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -15,7 +15,7 @@ import { refusal } from './refusal.ts';
 type Part = { bytes: Buffer; etag: string };
 type Begun = { key: string; parts: Map<number, Part> };
 
-/** Stores the joined bytes, unless the key is taken and must not be. */
+/** Stores the joined bytes; refuses when the request forbids an existing key and the key exists. */
 type Store = (
   input: CompleteMultipartUploadCommand['input'],
   object: { bytes: Buffer; etag: string },
@@ -113,7 +113,7 @@ export function createParts({
 
   return {
     execute,
-    /** Those that have neither been joined nor given up. */
+    /** Multipart uploads that are neither completed nor aborted. */
     open: () => [...uploads].map(([uploadId, { key, parts }]) => ({ uploadId, key, parts: parts.size })),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The delivery queue in memory: standard SQS with delays, a visibility timeout and a redrive to nowhere, since what
- * is dead there must not be needed. Nothing goes wrong here by itself.
+ * The delivery queue in memory: standard SQS with delays, a visibility timeout and a redrive policy. No function reads
+ * the dead letters: the product must not need them. No faults are injected here.
  */
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 
@@ -10,7 +10,7 @@ type Kept = QueueMessage & { visibleAt: number };
 
 export type MessageQueue = ReturnType<typeof createMessageQueue>;
 
-/** Time comes in from outside; `onSent` hears when a message becomes visible. */
+/** The caller gives the time; `onSent` is called with the delay after which a message becomes visible. */
 export function createMessageQueue(options: {
   now: () => number;
   visibilityMs: number;

@@ -1,4 +1,4 @@
-/** What the bucket answers when it does not do what it is asked to: an error as the SDK throws it. */
+/** The bucket's answer when it refuses a request: an error as the SDK throws it. */
 import { S3ServiceException } from '@aws-sdk/client-s3';
 
 /** An error with this status and S3's own name for it. */

@@ -1,10 +1,10 @@
 /**
- * The topic of notices in memory: keeps every message that was published, in order. Nothing goes wrong here by itself.
+ * The notification topic in memory: keeps every message that was published, in order. It injects no faults.
  */
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { z } from 'zod';
 
-/** What a subscriber gets; unknown members are none of the referee's business. */
+/** What a subscriber gets; the oracle ignores unknown members. */
 const message = z.object({
   version: z.literal('1'),
   type: z.string(),
@@ -23,7 +23,7 @@ export type NoticeMessage = z.infer<typeof message>;
 
 export type Topic = ReturnType<typeof createTopic>;
 
-/** A topic that nobody has written to yet. */
+/** An empty topic. */
 export function createTopic() {
   const messages: NoticeMessage[] = [];
 

@@ -1,12 +1,12 @@
 /**
  * One clock for several processes: faster than the machine's, so that pauses need not be waited out, and set forward
- * for all of them at once. It lies in a file that is read at every look: a process that was stopped sees, as on a
- * real machine, that time went on without it.
+ * for all of them at once. It is a file that is read for every reading of the time: a process that was stopped sees, as
+ * on a real machine, that time went on without it.
  */
 import { openSync, readSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from '../../../lib/clock.ts';
-import type { Clock } from '../../../lib/clock.ts';
+import { systemClock } from '../../../lib/runtime/clock.ts';
+import type { Clock } from '../../../lib/runtime/clock.ts';
 
 /** How many milliseconds of the shared clock fit into a real one. */
 export const SPEED = 50;
@@ -21,7 +21,7 @@ export function createSharedClock(file: string): Clock & { jump: (ms: number) =>
   write();
   return {
     ...readClock(shift),
-    /** Sets the clock forward for everybody who has the file. */
+    /** Sets the clock forward for every process that has the file open. */
     jump: (ms) => {
       value += ms;
       write();

@@ -1,8 +1,8 @@
 /**
- * Moves time: sweeps, hands out what the queue has, lets children die and stop as their fates are, and sets the clock
- * forward to the next thing that is due, until nothing is. Changes nothing else and judges nothing.
+ * The loop of a run: it sweeps, gives the queue's messages to children, which die or stop as the plan says, and sets
+ * the clock forward to the next event, until none is left. It changes nothing else and judges nothing.
  */
-import type { Upload } from '../../../lib/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
 import { SPEED } from './clock.ts';
 import type { Ground } from './ground.ts';
 import type { Letter } from './mailbox.ts';
@@ -12,11 +12,11 @@ import type { Victim } from './victims.ts';
 
 type Drive = {
   ids: string[];
-  /** With what, and to what end, a message is handled; by default with an access key and to a good one. */
+  /** The authentication for a message, and the fault of its child; by default an access key, and no fault. */
   assign?: (body: string) => Assignment;
 };
 
-/** `onEnd` hears whether the fate has come true. */
+/** `onEnd` is called with whether the planned fault happened. */
 type Assignment = { auth: Order['auth']; fate?: Fate | undefined; onEnd?: (isTrue: boolean) => void };
 
 /** A child that was stopped, the message that it was handling, and until when it sleeps. */
@@ -27,7 +27,7 @@ const AT_ONCE = 4;
 const MINUTE = 60_000;
 /** Lambda kills a function that takes longer. */
 const RUN_MS = 300_000;
-/** What is not over by then is stuck. */
+/** An upload that is not final by then is stuck. */
 const PATIENCE_MS = 48 * 60 * MINUTE;
 
 /** Settles when all uploads are final and nothing is left to be done for them, or after 48 hours of the shared clock. */

@@ -1,18 +1,18 @@
 /**
- * What goes wrong with IPD, as rows of data for its fake. Each happens once where it is dealt; the rows that store
- * the file are told apart, since they end what the others could still be met by.
+ * The faults of IPD, as rows of data for its fake. Each happens once in a plan that contains it; the rows that store
+ * the file are marked, since no upload request follows them that could meet another fault.
  */
 import type { Operation } from '../../../local/ipd/types.ts';
 
 export type Rule = {
   operation: Operation;
   skip?: number;
-  /** Is met by whatever the other rules leave over, not only once. */
+  /** Applies to every request that no other rule matches, not only once. */
   isEndless?: true;
   fault: { kind: string; [option: string]: unknown };
 };
 
-/** `rules`: the first is the fault, further ones bring about that it is met. */
+/** `rules`: the first is the fault, the others make sure that a request meets it. */
 type Row = { rules: [Rule, ...Rule[]]; stores?: true };
 
 const upload = (kind: string, options: object = {}): Rule => ({
@@ -29,7 +29,7 @@ const PAUSE = { seconds: 0.1 };
 /** Longer than a connection may stand still. */
 const STANDSTILL = { afterBytes: 600, seconds: 1.5 };
 
-/** All of them pass. */
+/** Faults that pass. */
 export const TRANSIENT = {
   resetInBody: { rules: [upload('reset', { afterBytes: 500 })] },
   resetAfterBody: { rules: [upload('reset')] },
@@ -73,14 +73,14 @@ export const TRANSIENT = {
   },
 } as const satisfies Record<string, Row>;
 
-/** What no repetition heals: it lasts, and an upload may end with one of `codes`. */
+/** Faults that last: a retry meets them again, and an upload may end with one of `codes`. */
 export const LASTING = {
   noPermission: { rules: [upload('noPermission')], codes: ['ipd_forbidden'] },
   projectMissing: { rules: [upload('projectMissing')], codes: ['work_item_missing'] },
   bodyTooLarge: { rules: [upload('bodyTooLarge')], codes: ['too_large_for_ipd'] },
   nameRefused: { rules: [upload('emojiRefused')], codes: ['name_refused'] },
   refused: { rules: [upload('error200')], codes: ['ipd_refused'] },
-  /** An answer is lost, and then the list holds a hundred of others: nobody can find out. */
+  /** An answer is lost, and then the list shows a hundred attachments of others: the delivery cannot reconcile. */
   lostAndFull: {
     rules: [upload('lostAnswer'), { ...list('listOf', { count: 100 }), skip: 1 }],
     codes: ['outcome_unknown', 'work_item_full'],

@@ -1,6 +1,6 @@
 /**
- * Where it happens: the real parts on sockets of this process, started once, the shared clock, the sweep of this
- * process and the children that deliver. Owns starting and stopping; it does not know what is tried here.
+ * The test bed: the real parts on sockets of this process, started once, the shared clock, the sweep of this process
+ * and the children that deliver. It starts and stops them; it does not know the tests.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { CreateQueueCommand, GetQueueAttributesCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { SubscribeCommand } from '@aws-sdk/client-sns';
-import { sqsWith } from '../../../lib/sdk/sqs.ts';
+import { sqsWith } from '../../../lib/messaging/sqs.ts';
 import { buildServices } from '../../../lib/services.ts';
-import type { Upload } from '../../../lib/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
 import { startWorld } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
@@ -23,7 +23,7 @@ import { openVictims } from './victims.ts';
 
 export type Ground = Awaited<ReturnType<typeof openGround>>;
 
-/** Every attachment comes into its list late. */
+/** Every attachment appears in its list this late. */
 const LIST_DELAY_SECONDS = 45;
 
 const firedFaults = z.array(z.object({ fired: z.int() }));
@@ -40,7 +40,7 @@ const heldAttachments = z.array(
     contentType: z.string(),
     createdAt: time,
     visibleAt: time,
-    /** Where its bytes are is nobody's business. */
+    /** Where the fake IPD keeps the bytes; the tests do not use it. */
     blob: z.string().default(''),
   }),
 );
@@ -51,7 +51,7 @@ export async function openGround({ spare }: { spare: number }) {
   const clockFile = join(directory, 'clock');
   const clock = createSharedClock(clockFile);
   const world = await startWorld({ environment: { PREFLIGHT: 'off', POWERTOOLS_LOG_LEVEL: 'SILENT' } });
-  // The fake IPD and whoever creates uploads look at the world's clock.
+  // The fake IPD and the functions that create uploads use the world's clock.
   Object.assign(world.clock, clock);
   await world.ipdSettings({ listDelaySeconds: LIST_DELAY_SECONDS });
   const listener = await listen(world);
@@ -64,7 +64,7 @@ export async function openGround({ spare }: { spare: number }) {
     return (await fetch(`${world.ipd.url}/__admin${path}`)).json();
   }
 
-  /** Creates an upload by parts and puts them all, which nobody hears of. */
+  /** Creates an upload in parts and puts them all, but does not complete it. */
   async function stageParts(bytes: Buffer, request: Parameters<typeof world.create>[1]): Promise<Upload> {
     const upload = await world.create(bytes, { ...request, mode: 'multipart' });
     const { invitation } = await world.uploads.invite(upload, { isNew: true });
@@ -86,13 +86,13 @@ export async function openGround({ spare }: { spare: number }) {
     },
     /** All that IPD holds. */
     attachments: async () => heldAttachments.parse(await askIpd('/attachments')),
-    /** All that those who listen have been told so far. */
+    /** All notifications that the subscriber has received so far. */
     notices: listener,
     /** How often each of the faults in force has happened. */
     firedFaults: async () => firedFaults.parse(await askIpd('/faults')).map(({ fired }) => fired),
     /**
-     * Settles once IPD is through with whatever reached it, but for requests that stand still with a stopped child:
-     * only then may time be set forward, or IPD would break the one thing that the product assumes of it.
+     * Settles once IPD has handled all requests, except `standing` ones whose child is stopped. Only then may the
+     * clock be set forward: otherwise IPD would break the product's assumption about the commit window.
      */
     async quiet(standing: number): Promise<void> {
       do await askIpd('/settings');
@@ -128,7 +128,7 @@ async function listen({
   return async () => {
     for (;;) {
       const { Messages = [] } = await sqs.send(
-        // Hidden for longer than anybody listens.
+        // Hidden for longer than any run takes.
         new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 43_200 }),
       );
       if (Messages.length === 0) return heard;

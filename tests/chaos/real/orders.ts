@@ -1,16 +1,16 @@
-/** What a child is told to do and what it tells in return: the words between victims.ts and victim.ts. */
+/** Orders to a child and its reports: the messages between victims.ts and victim.ts. */
 import { z } from 'zod';
 import { JOINED, STEPS } from './seams.ts';
 
 const doom = z.object({
   at: z.union([z.enum([...STEPS, JOINED]), z.int()]),
-  /** Dies by SIGKILL, or stands still as a whole until it is woken. */
+  /** The process dies by SIGKILL, or stands still until it is resumed. */
   act: z.enum(['die', 'stop']),
-  /** How many of the deliveries must have come so far: the last one does it, the others stand still until then. */
+  /** How many deliveries must reach the place: the last one triggers `act`, the others wait there. */
   times: z.int().positive().default(1),
 });
 
-/** Queue messages to be handled and uploads to be completed at once, and what is to happen meanwhile. */
+/** Queue messages to handle and uploads to complete at the same time, and the planned fault. */
 export const orderSchema = z.object({
   bodies: z.array(z.string()).default([]),
   completes: z.array(z.object({ owner: z.string(), id: z.string() })).default([]),
@@ -22,7 +22,7 @@ export const reportSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready') }),
   z.object({ kind: z.literal('done') }),
   z.object({ kind: z.literal('failed'), error: z.string() }),
-  /** `unfinished`: files of which IPD waits for the rest. */
+  /** `unfinished`: the number of files that IPD has received only in part. */
   z.object({ kind: z.literal('stopped'), unfinished: z.int() }),
 ]);
 

@@ -4,12 +4,12 @@ import { LASTING, TRANSIENT } from './faults.ts';
 import { drawPlans } from './plan.ts';
 
 describe('drawPlans', () => {
-  it('draws the same from the same seed, and something else from another', () => {
+  it('draws the same plans from the same seed, and other plans from another seed', () => {
     expect(drawPlans(createDice('a'), 20)).toEqual(drawPlans(createDice('a'), 20));
     expect(drawPlans(createDice('a'), 20)).not.toEqual(drawPlans(createDice('b'), 20));
   });
 
-  it('deals every fault that passes within ten schedules, and every lasting one within thirty', () => {
+  it('uses every passing fault within ten schedules, and every lasting one within thirty', () => {
     const plans = drawPlans(createDice('a'), 30);
 
     const early = new Set(plans.slice(0, 10).flatMap(({ transient }) => transient));
@@ -19,7 +19,7 @@ describe('drawPlans', () => {
     expect([...lasting].toSorted()).toEqual(Object.keys(LASTING).toSorted());
   });
 
-  it('has an upload for each fault that stores a file, so that all of them are met', () => {
+  it('has an upload for each fault that stores a file, so that all of them happen', () => {
     for (const { transient, uploads } of drawPlans(createDice('a'), 50)) {
       const storing = transient.filter((name) => 'stores' in TRANSIENT[name]);
 

@@ -1,13 +1,13 @@
 /**
- * What is going to happen, drawn from a seed before anything does: uploads, faults, events and deaths. The plan can be
- * repeated, its timing cannot: where exactly a child dies is up to the machine.
+ * The plan of a schedule, drawn from a seed before it starts: uploads, faults, events and deaths. The plan can be
+ * repeated, its timing cannot: the exact place where a child dies depends on the machine.
  */
 import type { Dice } from '../dice.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import type { Doom } from './orders.ts';
 import { STEPS } from './seams.ts';
 
-/** What is to become of the child that handles a message. */
+/** What happens to the child that handles a message. */
 export type Fate =
   | { kind: 'killedInTime'; afterMs: number }
   | { kind: 'killedAtStep' | 'killedInBody'; doom: Doom }
@@ -19,12 +19,12 @@ export type Plan = {
   auth: 'token' | 'aksk';
   uploads: {
     size: number;
-    /** Those with the same number hold the same bytes. */
+    /** Uploads with the same number have the same bytes. */
     content: number;
     isHashDeclared: boolean;
-    /** Its parts are all there, and nobody says so. */
+    /** All its parts are stored, and no client completes it. */
     isByParts: boolean;
-    /** When each copy of the event comes; none comes when it is empty. */
+    /** When each copy of the event arrives; empty for a lost event. */
     events: number[];
   }[];
   transient: (keyof typeof TRANSIENT)[];
@@ -69,13 +69,13 @@ function drawPlan(dice: Dice, transient: Plan['transient']): Omit<Plan, 'issueId
   return {
     auth: needsToken || dice.chance(0.5) ? 'token' : 'aksk',
     uploads,
-    // A file that is stored is not sent again, so what is to happen to a sending comes before.
+    // A stored file is not sent again, so the faults of sending come first.
     transient: [...transient.filter((name) => !isStoring(name)), ...storing],
     fates: drawFates(dice, size),
   };
 }
 
-/** One of each kind, in any order, and some more that come at any time. */
+/** One fate of each kind, in any order, and up to two more kills at any time. */
 function drawFates(dice: Dice, size: number): Fate[] {
   const killedInTime = (): Fate => ({ kind: 'killedInTime', afterMs: dice.int(0, 60) });
   const fates: Fate[] = [
@@ -84,7 +84,7 @@ function drawFates(dice: Dice, size: number): Fate[] {
     { kind: 'killedInBody', doom: { at: dice.int(1, size), act: 'die' } },
     {
       kind: 'paused',
-      // Right behind the fence is the worst place to be held up: the next that it would do cannot be undone.
+      // The worst place for a stop is right behind the fence: the next step of the delivery cannot be undone.
       doom: { at: dice.chance(0.5) ? 'fence written' : dice.pick(STEPS), act: 'stop' },
       forMs: dice.pick([MINUTE / 3, 7 * MINUTE, 40 * MINUTE, 40 * MINUTE]),
     },

@@ -1,10 +1,10 @@
 /**
  * The real layer of the chaos: real parts over sockets, deliveries in processes that die by SIGKILL or are stopped at
- * any moment, the sweep, and a referee. What happens is drawn from a seed and has the same trace each time; its timing
+ * any moment, the sweep, and an oracle. What happens is drawn from a seed and has the same trace each time; its timing
  * is the machine's and cannot be repeated.
  */
 import { createHash } from 'node:crypto';
-import { stagingKey } from '../../../lib/upload.ts';
+import { stagingKey } from '../../../lib/domain/upload.ts';
 import { storageEvent } from '../../support/queue-event.ts';
 import { createDice } from '../dice.ts';
 import { judgeNotices, judgeStorage } from '../referee-rest.ts';
@@ -38,7 +38,7 @@ type Options = { schedules: number; seed: string | number; log?: (line: string) 
 type Staged = {
   plan: Plan;
   files: { id: string; sha256: string }[];
-  /** Those that have not come true yet. */
+  /** Fates that have not happened yet. */
   fates: Fate[];
 };
 
@@ -46,7 +46,7 @@ type Staged = {
 const AT_ONCE = 5;
 const SPARE_CHILDREN = 3;
 
-/** Runs so many schedules; `log` hears how it goes on, and everything about a schedule that fails. */
+/** Runs so many schedules; `log` gets the progress, and all data of a schedule that fails. */
 export async function runReal({ schedules, seed, log = () => undefined }: Options): Promise<RealResult> {
   const plans = drawPlans(createDice(`real/${seed}`), schedules);
   const result: RealResult = {
@@ -88,11 +88,11 @@ async function runTogether(
     ids: staged.flatMap(({ files }) => files.map(({ id }) => id)),
     assign(body) {
       const own = staged.find(({ files }) => files.some(({ id }) => body.includes(id)));
-      // What got stuck in an earlier round may still have messages under way.
+      // An upload that got stuck in an earlier round may still have messages in the queue.
       if (own === undefined) return { auth: 'aksk' };
       const { plan, fates } = own;
       const fate = fates.shift();
-      // A fate that has not come true is there for a later message.
+      // A fate that did not happen is kept for a later message.
       const onEnd = (isTrue: boolean) => {
         if (fate === undefined) return;
         if (isTrue) count(result.faults, fate.kind);
@@ -163,7 +163,7 @@ async function decide(
   }
 }
 
-/** The rules of a plan for the fake IPD, which takes the first that fits; a name is at the one that counts. */
+/** The rules of a plan for the fake IPD, which takes the first match; only the rule that is the fault has a name. */
 function faultsOf(plan: Plan): { name: string | undefined; rule: object }[] {
   const transient = plan.transient
     .flatMap((name) => named(name, TRANSIENT[name].rules))

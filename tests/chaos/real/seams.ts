@@ -1,5 +1,5 @@
 /**
- * The places where a delivery touches the world, by name, so that a process can die exactly there. Wraps the ways to
+ * The places where a delivery calls a service, by name, so that a process can die exactly there. Wraps the clients of
  * DynamoDB, S3, SNS and IPD and tells when a place has been passed; changes nothing of what they do.
  */
 import { setImmediate as turn } from 'node:timers/promises';
@@ -9,9 +9,10 @@ import { PublishCommand } from '@aws-sdk/client-sns';
 import type { SNSClient } from '@aws-sdk/client-sns';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
-import type { Send, Sink } from '../../../lib/ipd/wire.ts';
-import { s3With } from '../../../lib/sdk/s3.ts';
-import { snsWith } from '../../../lib/sdk/sns.ts';
+import type { Send } from '../../../lib/ipd/wire.ts';
+import type { Sink } from '../../../lib/runtime/stream.ts';
+import { s3With } from '../../../lib/storage/s3.ts';
+import { snsWith } from '../../../lib/messaging/sns.ts';
 import type { Surroundings } from '../../../lib/services.ts';
 
 /** In the order of a delivery; each means: right after that. */
@@ -30,7 +31,7 @@ export const STEPS = [
   'file removed',
 ] as const;
 
-/** The one place on the way to a delivery: S3 has made the file of its parts, and nobody has written that down. */
+/** The one place before a delivery: S3 has joined the parts, and the ledger does not say so yet. */
 export const JOINED = 'parts joined';
 
 export type Step = (typeof STEPS)[number] | typeof JOINED;
@@ -38,12 +39,12 @@ export type Step = (typeof STEPS)[number] | typeof JOINED;
 /** A named step, or so many bytes of the request to IPD. */
 export type Place = Step | number;
 
-/** Holds whoever reaches a place until it may go on. */
+/** Called when a delivery reaches a place; the delivery waits until it settles. */
 type Reach = (place: Place) => Promise<void>;
 
 type Ways = Pick<Surroundings, 'documents' | 'send'> & { s3: S3Client; sns: SNSClient };
 
-/** The same ways, watched; `unfinished` counts the files of which IPD does not have all yet. */
+/** The same clients, watched; `unfinished` counts the files that IPD has not received completely. */
 export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
   const underWay = new Set<object>();
 
@@ -71,7 +72,7 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
     }
     underWay.add(request);
     const answer = await send({ ...request, body: watchedBody }).finally(() => underWay.delete(request));
-    // Whoever is held at the boundary must not hear the answer.
+    // A delivery that is held at the boundary must not get the answer yet.
     await passed;
     await reach('answered');
     return answer;
@@ -87,7 +88,7 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
   };
 }
 
-/** The client, with a look at each command after it was carried out. */
+/** The client, with `reach` called after each command. */
 function watch<Client extends object>(client: Client, reach: Reach): Client {
   return new Proxy(client, {
     get(target, name) {

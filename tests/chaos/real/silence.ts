@@ -1,5 +1,5 @@
-/** Log lines for nobody: what a run finds is in the ledger and in IPD. */
-import type { Telemetry } from '../../../lib/telemetry.ts';
+/** Discards all log lines: a run reads the ledger and IPD instead. */
+import type { Telemetry } from '../../../lib/runtime/telemetry.ts';
 
 export const silence: Telemetry = {
   info: () => undefined,

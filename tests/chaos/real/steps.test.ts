@@ -137,7 +137,7 @@ async function stageFile() {
   return { id, issueId, event, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/** The same, of parts that nobody has joined yet. */
+/** The same, in parts that are not joined yet. */
 async function stageByParts() {
   lastIssue += 1n;
   const issueId = String(lastIssue);

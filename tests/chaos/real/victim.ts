@@ -8,9 +8,9 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { z } from 'zod';
-import { readConfig } from '../../../lib/config.ts';
+import { readConfig } from '../../../lib/runtime/config.ts';
 import { send } from '../../../lib/ipd/wire.ts';
-import { readMessage } from '../../../lib/queue.ts';
+import { readMessage } from '../../../lib/messaging/queue.ts';
 import { buildServices } from '../../../lib/services.ts';
 import type { Services } from '../../../lib/services.ts';
 import { SPEED, openSharedClock } from './clock.ts';
@@ -73,7 +73,7 @@ async function obey(order: z.output<typeof orderSchema>): Promise<void> {
   }
 }
 
-/** The end of this process, or a long sleep, if it is to happen here. */
+/** Kills or stops this process when the order says so for this place. */
 async function reach(place: Place): Promise<void> {
   if (doom === undefined || !isMetBy(place, doom.at)) return;
   if (doom.act === 'stop') {
@@ -87,7 +87,7 @@ async function reach(place: Place): Promise<void> {
   await new Promise(() => undefined);
 }
 
-/** Nothing of this process goes on until a byte comes in; when the parent is gone, neither does this. */
+/** Blocks the whole process until a byte arrives on standard input; kills it when the parent is gone. */
 function standStill(): void {
   if (readSync(STDIN, Buffer.alloc(1)) === 0) process.kill(process.pid, 'SIGKILL');
 }

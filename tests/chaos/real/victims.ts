@@ -1,6 +1,6 @@
 /**
- * The children that deliver: started ahead, since many of them die young. Owns processes and their orders; what an
- * order leads to is the business of whoever gives it.
+ * The children that deliver: started ahead, since many of them die early. Owns the processes and sends them orders; the
+ * caller judges the outcome of an order.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -71,14 +71,14 @@ function startVictim(env: NodeJS.ProcessEnv) {
     if (report.kind === 'ready') ready.resolve();
     else end.resolve(report);
   });
-  // Whoever was killed reads no more.
+  // A killed child no longer reads its input.
   child.stdin?.on('error', () => undefined);
   child.on('exit', () => {
     ready.reject(new Error('a child died before it had anything to do'));
     end.resolve({ kind: 'died' });
     exited.resolve();
   });
-  // Nobody waits for a spare one that is killed at the end.
+  // No caller waits for a spare child that is killed at the end.
   ready.promise.catch(() => undefined);
 
   async function next(act: () => void): Promise<End> {

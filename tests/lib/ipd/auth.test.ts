@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { systemClock } from '../../../lib/clock.ts';
-import type { Clock } from '../../../lib/clock.ts';
+import { systemClock } from '../../../lib/runtime/clock.ts';
+import type { Clock } from '../../../lib/runtime/clock.ts';
 import {
   canonicalRequest,
   createTokenSource,

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
-import { systemClock } from '../../../lib/clock.ts';
+import { systemClock } from '../../../lib/runtime/clock.ts';
 import { createIpdClient } from '../../../lib/ipd/client.ts';
 import type { IpdOptions, UploadRequest } from '../../../lib/ipd/client.ts';
 import { frameOverhead } from '../../../lib/ipd/form.ts';
@@ -168,7 +168,7 @@ describe('the IPD client', () => {
     });
 
     it.each(['gateway', 'service'])(
-      'is told to whoever uploads, and the next one has a fresh one (%s)',
+      'is reported to the upload that used it, and the next upload has a fresh token (%s)',
       async (deadToken) => {
         const client = connect(options);
         await client.list(item, soon());
@@ -224,7 +224,7 @@ describe('the IPD client', () => {
         { id: '1', file_size: '1.2 KB', file_name: 'f' },
         { id: '1', size: undefined, name: 'f' },
       ],
-    ])('reads whatever names a row has: %j', async (row, attachment) => {
+    ])('reads each of the member names that a row can have: %j', async (row, attachment) => {
       const body = { status: 'success', message: null, result: [row] };
       await always('list', { kind: 'answer', status: 200, body });
 
@@ -273,7 +273,7 @@ describe('the IPD client', () => {
       });
     });
 
-    it('takes words that ask for patience for a doubt once the file is complete', async () => {
+    it('treats an error text that asks to try later as a doubt once the file is complete', async () => {
       await always('upload', { kind: 'tryLater200', stored: true });
       const complete = await connect().upload(fileOf(randomBytes(10)));
       await always('upload', { kind: 'tryLater200', early: true });
@@ -317,7 +317,7 @@ describe('the IPD client', () => {
       expect(await connect().upload(fileOf(randomBytes(10)))).toMatchObject({ kind: meaning });
     });
 
-    it('is unavailable where nobody listens, and neither file nor fence is touched', async () => {
+    it('is unavailable where no server listens, and neither file nor fence is touched', async () => {
       const gone = await startClient();
       await gone.close();
       const client = connect({ endpoint: gone.url });
@@ -406,7 +406,7 @@ describe('the IPD client', () => {
         );
 
         expect(result).toMatchObject({ kind: 'unavailable' });
-        // What follows from the answer must not be overtaken by the fence.
+        // The client waits for the fence even then, so that the fence cannot write after the caller has the result.
         expect(passed).toEqual(['fence']);
         expect(arrived.map(({ complete }) => complete)).toEqual([false]);
         server.closeAllConnections();

@@ -115,7 +115,7 @@ describe('situations of an upload', () => {
     ['408', 408, '', 'ambiguous'],
     ['500', 500, '', 'ambiguous'],
     ['502', 502, '', 'ambiguous'],
-    ['503 of anybody else', 503, '', 'ambiguous'],
+    ['503 without a code', 503, '', 'ambiguous'],
     ['504', 504, '', 'ambiguous'],
     ['a redirect', 302, '', 'ambiguous'],
     ['another success', 204, '', 'ambiguous'],
@@ -226,7 +226,7 @@ describe('Retry-After', () => {
   });
 });
 
-describe('what is kept of the words of an answer', () => {
+describe('the detail that is kept of an error text', () => {
   const echo = [
     'POST|/v1/ipdprojectservice/projects/p/|',
     'host:projectman-ext|x-auth-token:SECRET-1|x-security-token:SECRET-2|',
@@ -279,13 +279,13 @@ describe('what is kept of the words of an answer', () => {
     ).toBe('HTTP 403 PM.1 bridge-bots and acmeville may, [redacted] may not');
   });
 
-  it('keeps the words before the echo', () => {
+  it('keeps the text before the echo', () => {
     expect(redact(`verify aksk signature fail, canonicalRequest: ${echo}`)).toBe(
       'verify aksk signature fail, canonicalRequest [redacted]',
     );
   });
 
-  it('is short, whatever was sent', () => {
+  it('is short, even when the answer is long', () => {
     const long = 'x'.repeat(100_000);
     const body = { error_code: long, error_msg: long, request_id: long };
 

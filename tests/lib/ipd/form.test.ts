@@ -91,7 +91,7 @@ describe('frameFile', () => {
     expect(form.head.toString()).not.toMatch(/^(X-Injected|Content-Type: text)/m);
   });
 
-  it('takes a boundary that nobody can foresee', () => {
+  it('takes a boundary that a client cannot predict', () => {
     const part = { field, filename: 'x', contentType: 'a/b', size: 0 };
 
     expect(frameFile(part).contentType).not.toBe(frameFile(part).contentType);

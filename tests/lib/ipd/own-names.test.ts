@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
-import { systemClock } from '../../../lib/clock.ts';
+import { systemClock } from '../../../lib/runtime/clock.ts';
 import { createIpdClient } from '../../../lib/ipd/client.ts';
 import type { IpdOptions } from '../../../lib/ipd/client.ts';
 import { send } from '../../../lib/ipd/wire.ts';
@@ -27,11 +27,11 @@ beforeAll(async () => {
 });
 afterAll(() => running.close());
 
-describe("IPD's words about us", () => {
+describe("IPD's error texts about our account", () => {
   it.each<Pick<IpdOptions, 'auth' | 'credentials'>>([
     { auth: 'aksk', credentials: { accessKey, user } },
     { auth: 'token', credentials: { user } },
-  ])('have no name of ours in whatever a user may read of them ($auth)', async (access) => {
+  ])('contain none of our names in the text that a user may read ($auth)', async (access) => {
     const place = { endpoint: running.url, iamEndpoint: running.url, region: 'cn-north-4' };
     const client = createIpdClient({ ...place, ...access, send, clock: systemClock });
     const signal = AbortSignal.timeout(15_000);

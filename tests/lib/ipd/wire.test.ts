@@ -55,7 +55,7 @@ describe('send', () => {
     const server = createServer((request, response) => {
       request.on('error', () => undefined);
       seen.push(request);
-      // Whoever hangs up in the middle is what some of the tests are about.
+      // Some tests close the connection in the middle of an exchange, so this listener may fail.
       void Promise.resolve(listener(request, response)).catch(() => undefined);
     });
     servers.push(server);
@@ -170,7 +170,7 @@ describe('send', () => {
     expect(answer.status).toBe(503);
   });
 
-  it('gives up when nobody answers for the idle time', async () => {
+  it('gives up when the server does not answer for the idle time', async () => {
     const source = countingSource({ bytes: CHUNK });
     const { url } = await serve(silent);
 
@@ -179,7 +179,7 @@ describe('send', () => {
     expect(source.state.closed).toBe(true);
   });
 
-  it('gives up when nobody reads for the idle time', async () => {
+  it('gives up when the server does not read for the idle time', async () => {
     const total = 64 * MIB;
     const source = countingSource({ bytes: total });
     const { url, seen } = await serve(() => undefined);
@@ -239,7 +239,7 @@ describe('send', () => {
     await eventually(() => source.state.closed);
   });
 
-  it('does not begin to read when nobody listens', async () => {
+  it('does not begin to read when no server listens', async () => {
     const { url } = await serve(silent);
     const [server] = servers.splice(0);
     server?.close();

@@ -10,7 +10,7 @@ export async function handler(event: { Records?: Message[] }): Promise<unknown> 
   const records = event.Records ?? [];
   if (records.some(({ body }) => body === 'throw')) throw new Error('asked to throw');
   if (records.some(({ body }) => body === 'nonsense'))
-    return { batchItemFailures: [{ itemIdentifier: 'nobody' }] };
+    return { batchItemFailures: [{ itemIdentifier: 'unknown' }] };
   const failed = records.filter(({ body }) => body === 'fail');
   return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
 }

@@ -1,0 +1,381 @@
+/**
+ * The use case: one staged file becomes one IPD attachment. Claims the upload, checks whether IPD has the file
+ * already, streams it, passes the fence, interprets the answer and records the outcome. Takes one upload at a time. A
+ * file that IPD may have is never sent again before a check of the work item.
+ */
+import * as attempts from '../domain/attempts.ts';
+import type { Breaker, BreakerView } from '../pacing/breaker.ts';
+import { contactOfList } from '../pacing/contact.ts';
+import type { Contact } from '../pacing/contact.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Closing } from '../uploads/clean-up.ts';
+import { AppError } from '../domain/errors.ts';
+import type { SetbackCode } from '../domain/errors.ts';
+import type { IpdClient } from '../ipd/client.ts';
+import type { Failure } from '../ipd/errors.ts';
+import type { Ledger } from '../ledger/uploads.ts';
+import type { WorkItems } from '../ledger/work-items.ts';
+import * as endings from '../domain/endings.ts';
+import * as lifecycle from '../domain/lifecycle.ts';
+import { contactOfUpload, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
+import { readMessage } from '../messaging/queue.ts';
+import type { Arrival, Request } from '../messaging/queue.ts';
+import type { Tries } from '../domain/rate.ts';
+import type { Reconciliation } from './reconcile.ts';
+import type { ScanGate } from './scan-gate.ts';
+import { busyDelay, throttleDelay } from '../domain/schedule.ts';
+import type { Run, Sending } from './send.ts';
+import type { Staging } from '../storage/staged-files.ts';
+import type { Telemetry } from '../runtime/telemetry.ts';
+import { isUnwanted, uploadIdOf } from '../domain/upload.ts';
+import type { Delivering, Policy, Upload } from '../domain/upload.ts';
+
+/** By this much the lease outlives the function: it ends when Lambda has surely killed the function. */
+const LEASE_SLACK_MS = 5_000;
+/**
+ * A throttled delivery sleeps in the function for pauses up to this: the sweep runs once a minute and would take
+ * longer.
+ */
+const PAUSE_IN_PLACE_MS = 10_000;
+/**
+ * A throttled delivery does not sleep if less than this would be left of its run. Deliveries that the breaker stops
+ * come back spread over the same length.
+ */
+const PATIENCE_MS = 30_000;
+
+/** The transition that gives this run the lease, where the upload may be delivered. */
+type Claiming = (upload: Upload, right: attempts.Claim) => Upload | undefined;
+
+/** The result of one read of the list and, if the file was sent, of the upload. */
+type Try = { contact: Contact; result: Outcome | Failure };
+
+/** What the delivery reports to the breaker. */
+type Visit = { contact: Contact; tries: Tries };
+
+export function createDelivery(parts: {
+  ledger: Ledger;
+  workItems: WorkItems;
+  staging: Staging;
+  breaker: Breaker;
+  reconciliation: Reconciliation;
+  sending: Sending;
+  scanGate: ScanGate;
+  closing: Closing;
+  ipd: () => Promise<IpdClient>;
+  clock: Clock;
+  policy: Policy;
+  telemetry: Telemetry;
+}) {
+  const { ledger, workItems, staging, breaker, reconciliation, sending, scanGate, closing } = parts;
+  const { ipd, clock, policy, telemetry } = parts;
+  const moment = () => ({ now: clock.now(), policy });
+
+  /** Handles a message of the delivery queue: our own request, or events of S3. Its work may be done already. */
+  async function onMessage(body: string, run: Run): Promise<void> {
+    const message = readMessage(body);
+    if (message === undefined) telemetry.warn('message of unknown form ignored');
+    else if ('request' in message) await onRequest(message.request, run);
+    else for (const arrival of message.arrivals) await onArrival(arrival, run);
+  }
+
+  /**
+   * Does what a queue message asks for, if it is still to be done. Rejects only when the ledger or the storage cannot
+   * be reached.
+   */
+  async function onRequest({ uploadId, attempt, isArrival }: Request, run: Run): Promise<void> {
+    const upload = await find(uploadId);
+    if (upload?.status === 'delivered') await recheck(upload, run);
+    else if (upload !== undefined) {
+      const claim: Claiming = (before, right) =>
+        attempts.claim(before, { ...right, attempt, now: clock.now() });
+      await deliver(upload, { run, isPaced: isArrival !== true }, claim);
+    }
+  }
+
+  /**
+   * S3 created an object. Starts the delivery on the upload's first event; removes an object that its upload does not
+   * need any more.
+   */
+  async function onArrival({ key, ...object }: Arrival, run: Run): Promise<void> {
+    const uploadId = uploadIdOf(key);
+    if (uploadId === undefined) {
+      telemetry.warn('object under an unknown key ignored', { bytes: object.size });
+      return;
+    }
+    const upload = await find(uploadId);
+    if (upload === undefined) return;
+    const after = await deliver(upload, { run, isPaced: false }, (before, right) =>
+      attempts.claimArrival(before, object, { ...right, ...moment() }),
+    );
+    if (isUnwanted(after)) await staging.remove(key);
+  }
+
+  /** Checks a delivered upload for a second copy. If that is not possible now, the sweep asks for it again. */
+  async function recheck(upload: Upload, { killedAt, signal }: Run): Promise<void> {
+    if (!endings.isRecheckDue(upload, clock.now())) return;
+    const until = killedAt + LEASE_SLACK_MS;
+    const gate = await breaker.enter({ owner: upload.owner, issueId: upload.issueId, until });
+    if (gate.kind !== 'free') return;
+    const visit: Visit = { contact: 'none', tries: { tries: 0, throttled: 0 } };
+    try {
+      const client = await connect().catch(() => undefined);
+      if (client === undefined) return;
+      const watched = watchList(client);
+      const finding = await reconciliation.recheck(watched.client, upload, { until, signal });
+      visit.contact = watched.contact();
+      visit.tries = {
+        tries: Number(finding !== undefined),
+        throttled: Number(finding?.kind === 'throttled'),
+      };
+    } finally {
+      await gate.leave(visit.contact, visit.tries);
+    }
+  }
+
+  /** Throws `ipd_unavailable` when the secret cannot be read. */
+  async function connect(): Promise<IpdClient> {
+    try {
+      return await ipd();
+    } catch (cause) {
+      telemetry.error('the IPD credentials cannot be read', cause);
+      telemetry.measure({ AuthenticationFailures: 1 });
+      throw new AppError('ipd_unavailable', 'the IPD credentials cannot be read', { cause });
+    }
+  }
+
+  async function find(uploadId: string): Promise<Upload | undefined> {
+    const upload = await ledger.find(uploadId);
+    if (upload === undefined) telemetry.warn('message for an unknown upload ignored', { uploadId });
+    return upload;
+  }
+
+  /** Claims the upload, attempts the delivery and records the outcome. Returns the record as it is afterwards. */
+  async function deliver(
+    upload: Upload,
+    { run, isPaced }: { run: Run; isPaced: boolean },
+    claim: Claiming,
+  ): Promise<Upload> {
+    const right = { token: clock.uuid(), until: run.killedAt + LEASE_SLACK_MS };
+    const wanted = claim(upload, right);
+    if (wanted === undefined) return upload;
+    const claimed = async (): Promise<Upload> =>
+      (await ledger.change(upload, (before) => claim(before, right))).upload;
+    if (wanted.status !== 'delivering') return claimed();
+    // An upload that waits for its scan does not call IPD, so it must not use up the breaker's trial delivery.
+    const held = await scanGate.atStart(wanted);
+    if (held !== undefined) {
+      const holder = await claimed();
+      return isHeldBy(holder, right) ? end(holder, held) : holder;
+    }
+
+    const { owner, issueId } = upload;
+    const gate = await breaker.enter({ owner, issueId, until: right.until, isPaced });
+    if (gate.kind === 'slow') return waitFor(upload, wanted, { until: clock.now() });
+    if (gate.kind === 'closed') {
+      const until = gate.until + clock.random() * PATIENCE_MS;
+      return waitFor(upload, wanted, { until, code: 'ipd_paused' });
+    }
+    let visit: Visit = { contact: 'none', tries: { tries: 0, throttled: 0 } };
+    let leaving: Promise<BreakerView> | undefined;
+    const leave = (): Promise<BreakerView> => (leaving ??= gate.leave(visit.contact, visit.tries));
+    try {
+      const holder = await claimed();
+      if (!isHeldBy(holder, right)) return holder;
+      const { outcome, ...visited } = await attemptDelivery(holder, run);
+      visit = visited;
+      if (outcome.kind !== 'set_back') return await end(holder, outcome);
+      return await end(holder, ofEveryUpload(outcome, visit.contact, await leave()));
+    } finally {
+      await leave();
+    }
+  }
+
+  /**
+   * While the breaker is open, every upload would fail like this one: it waits like the others, and no attempt is
+   * counted.
+   */
+  function ofEveryUpload(
+    outcome: Extract<Outcome, { kind: 'set_back' }>,
+    contact: Contact,
+    { state, until = 0 }: BreakerView,
+  ): Outcome {
+    const isWell = contact === 'answered' || contact === 'listed' || contact === 'none';
+    if (isWell || state === 'closed') return outcome;
+    return { ...outcome, counts: false, afterMs: Math.max(until - clock.now(), 0) };
+  }
+
+  async function end(upload: Delivering, outcome: Outcome): Promise<Upload> {
+    const after = await writeDown(upload, outcome);
+    if (after.status === 'delivered' || after.status === 'failed') await closing.tryNow(after);
+    return after;
+  }
+
+  /** Postpones an upload that may not call IPD now. If its file has just arrived, records that as well. */
+  async function waitFor(
+    upload: Upload,
+    wanted: Upload,
+    { until, code }: { until: number; code?: SetbackCode },
+  ): Promise<Upload> {
+    const { upload: after } = await ledger.change(upload, (before) => {
+      const { etag, size } = wanted;
+      const arrived = etag === undefined ? undefined : lifecycle.stage(before, { etag, size }, moment());
+      const present = arrived ?? before;
+      return attempts.pause(present, { until, code, ...moment() }) ?? arrived;
+    });
+    telemetry.info('delivery paused', { ...fieldsOf(after), status: after.status });
+    if (after.status === 'failed') await closing.tryNow(after);
+    return after;
+  }
+
+  /**
+   * Tries until there is an outcome. A throttle uses no attempt: the function sleeps through the first pauses while
+   * it has time; then it ends, and the upload waits for its next delivery.
+   */
+  async function attemptDelivery(
+    upload: Delivering,
+    run: Run,
+  ): Promise<{ outcome: Outcome; contact: Contact; tries: Tries }> {
+    const unasked = { contact: 'none' as const, tries: { tries: 0, throttled: 0 } };
+    if (upload.candidate !== undefined) {
+      return { outcome: { kind: 'ours', attachmentId: upload.candidate }, ...unasked };
+    }
+    if (!(await workItems.takeWorkItem(upload))) {
+      const afterMs = busyDelay(clock.now() - Date.parse(upload.stagedAt), clock.random());
+      return { outcome: { kind: 'set_back', code: 'work_item_busy', counts: false, afterMs }, ...unasked };
+    }
+    let { throttles = 0 } = upload;
+    const tries = { tries: 0, throttled: 0 };
+    try {
+      const client = await connect();
+      let current: Delivering = upload;
+      for (;;) {
+        const { result, contact } = await lookThenSend(client, current, run);
+        tries.tries += 1;
+        if (result.kind !== 'throttled') return { outcome: toOutcome(result), contact, tries };
+        tries.throttled += 1;
+        telemetry.measure({ IpdThrottles: 1 });
+        const afterMs = Math.max(result.retryAfterMs ?? 0, throttleDelay(throttles, clock.random()));
+        throttles += 1;
+        if (afterMs > PAUSE_IN_PLACE_MS || clock.now() + afterMs + PATIENCE_MS > run.killedAt) {
+          const { detail } = result;
+          const outcome = { kind: 'set_back', code: 'ipd_throttled', counts: false } as const;
+          return { outcome: { ...outcome, detail, afterMs, throttles }, contact, tries };
+        }
+        await clock.sleep(afterMs, run.signal);
+        const latest = await ledger.find(upload.id);
+        if (!isSameAttempt(latest, upload)) throw new AppError('lease_lost', 'the upload was taken away');
+        // A doubt may have been settled before the throttle.
+        current = latest;
+      }
+    } catch (error) {
+      return { outcome: outcomeOf(error), contact: 'none', tries };
+    }
+  }
+
+  /** Reads the work item first: a copy of our file ends the attempt, and an unresolved doubt forbids sending. */
+  async function lookThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
+    const watched = watchList(client);
+    const read = (result: Try['result']): Try => ({ contact: watched.contact(), result });
+    const finding = await reconciliation.look(watched.client, upload, run.signal);
+    if (finding.kind === 'ours' && upload.doubt === undefined) {
+      const what = upload.resent ? 'stored a file after the commit window' : 'has a file that it refused';
+      reconciliation.reportContradiction(upload, what, finding.attachmentId);
+    }
+    if (finding.kind !== 'none') return read(readingOf(finding, upload));
+    const objection = objectionTo(upload, finding, moment());
+    if (objection !== undefined) return read(objection);
+    const settled = upload.doubt === undefined ? upload : await settle(upload);
+    if (settled === undefined) return read({ kind: 'set_back', code: 'lease_lost', counts: true });
+    const held = upload.doubt && (await scanGate.beforeSending(settled));
+    if (held !== undefined) return read(held);
+    if (upload.doubt && clock.now() >= Date.parse(upload.retryUntil)) {
+      const detail = upload.error?.detail;
+      return read({ kind: 'set_back', code: 'ipd_unavailable', detail, counts: true });
+    }
+    const result = await send(client, settled, { run, ...finding });
+    return { contact: contactOfUpload(result), result };
+  }
+
+  async function send(
+    client: IpdClient,
+    upload: Delivering,
+    { run, known, listed }: { run: Run; known: string[]; listed: string[] },
+  ): Promise<Outcome | Failure> {
+    const started = clock.now();
+    const sent = await sending.send(client, upload, { run, known });
+    if (sent.kind === 'ambiguous') return { kind: 'doubt', detail: sent.detail };
+    if (sent.kind === 'unavailable' && sent.isContradiction) {
+      reconciliation.reportContradiction(upload, sent.detail);
+    }
+    if (sent.kind !== 'stored') return sent;
+    const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: sent.requestId };
+    telemetry.info('IPD took the file', { ...fieldsOf(upload), ...taken });
+    const attachmentId = reconciliation.checkNamed(upload, sent, listed);
+    if (attachmentId === null) return findAccepted(client, upload, run);
+    return { kind: 'ours', attachmentId, isNamed: true };
+  }
+
+  /** IPD has the file and named no id. Records that first, then reads the list, which mostly shows the file at once. */
+  async function findAccepted(client: IpdClient, upload: Delivering, run: Run): Promise<Outcome> {
+    const { upload: after } = await ledger.change(upload.id, (before) => attempts.accepted(before, moment()));
+    // After a retryable failure many uploads come back at the same time. Each has a slot for two requests, so this
+    // check waits for a slot of its own.
+    if (upload.error !== undefined) return { kind: 'accepted' };
+    const finding = await reconciliation.look(client, after, run.signal);
+    return finding.kind === 'ours' ? finding : { kind: 'accepted' };
+  }
+
+  /** IPD does not have the file that was sent before. Records that before the file is sent again. */
+  async function settle(upload: Delivering): Promise<Delivering | undefined> {
+    const { token } = upload.lease;
+    const { upload: after } = await ledger.change(upload.id, (before) => attempts.settle(before, { token }));
+    return isSameAttempt(after, upload) ? after : undefined;
+  }
+
+  async function writeDown(upload: Delivering, outcome: Outcome): Promise<Upload> {
+    const { token } = upload.lease;
+    if (outcome.kind === 'ours') return reconciliation.own(upload.id, outcome);
+    const { upload: after } = await ledger.change(upload.id, (before) => {
+      switch (outcome.kind) {
+        case 'accepted':
+          return attempts.accepted(before, moment());
+        case 'doubt':
+          return attempts.cast(before, { token, detail: outcome.detail, ...moment() });
+        case 'missed':
+          return attempts.missed(before, { token, ...moment() });
+        case 'failed':
+          return attempts.fail(before, { ...outcome, token, ...moment() });
+        case 'set_back':
+          return attempts.setBack(before, { ...outcome, token, random: clock.random(), ...moment() });
+      }
+    });
+    return after;
+  }
+
+  return { onMessage, onRequest, onArrival };
+}
+
+/** A client that keeps, for the breaker, how its last list call went. What the list showed does not matter. */
+function watchList(client: IpdClient) {
+  let contact: Contact = 'none';
+  const list: IpdClient['list'] = async (item, signal) => {
+    const listed = await client.list(item, signal);
+    contact = contactOfList(listed);
+    return listed;
+  };
+  return { client: { ...client, list }, contact: () => contact };
+}
+
+/** Whether the record still belongs to this attempt. */
+function isSameAttempt(record: Upload | undefined, { lease }: Delivering): record is Delivering {
+  return isHeldBy(record, lease);
+}
+
+function isHeldBy(record: Upload | undefined, { token }: { token: string }): record is Delivering {
+  return record?.status === 'delivering' && record.lease.token === token;
+}
+
+function fieldsOf(upload: Upload) {
+  return { uploadId: upload.id, correlationId: upload.correlationId, attempt: upload.attempts };
+}

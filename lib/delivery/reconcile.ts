@@ -1,0 +1,319 @@
+/**
+ * Finds which attachment of a work item is our file, and records it as ours. Neither the list nor IPD's answer proves
+ * that alone: a candidate has our size or an unknown one, was not there before we sent anything, belongs to no other
+ * upload, and holds our bytes. Never sends a file.
+ */
+import { createHash } from 'node:crypto';
+import { rejectCandidate } from '../domain/attempts.ts';
+import type { Clock } from '../runtime/clock.ts';
+import * as endings from '../domain/endings.ts';
+import { AppError } from '../domain/errors.ts';
+import { createCollector } from '../runtime/garbage.ts';
+import { LIST_LIMIT } from '../ipd/client.ts';
+import type { IpdClient, Stored } from '../ipd/client.ts';
+import type { Failure } from '../ipd/errors.ts';
+import type { Attachments } from '../ledger/attachments.ts';
+import type { Ledger } from '../ledger/uploads.ts';
+import type { WorkItems } from '../ledger/work-items.ts';
+import type { Staging } from '../storage/staged-files.ts';
+import type { Telemetry } from '../runtime/telemetry.ts';
+import { stagingKey } from '../domain/upload.ts';
+import type { Policy, Upload } from '../domain/upload.ts';
+
+export type Reconciliation = ReturnType<typeof createReconciliation>;
+
+/** Attachments that are our file: one, and further copies of it. */
+export type Match = {
+  attachmentId: string;
+  copies?: string[];
+  /** Of our file: the hash that proved the match. */
+  sha256?: string | undefined;
+  /** IPD's own answer to our request names it. */
+  isNamed?: boolean;
+};
+
+/** What a list says before anything is compared by bytes. */
+export type Reading = {
+  /** All that the list shows. */
+  listed: string[];
+  /** Those of equal or unknown size. */
+  known: string[];
+  /** The list is at its limit, so it may hide some. */
+  isFull: boolean;
+};
+
+export type Finding =
+  | ({ kind: 'ours' } & Match)
+  | ({ kind: 'none' } & Reading)
+  /** One attachment may be ours, but we could not read its bytes. */
+  | { kind: 'unproven'; detail: string }
+  /** There are more candidates than one check downloads. */
+  | { kind: 'unfinished'; hasProgress: boolean; detail: string }
+  /** IPD gave no list, and only a list can prove that it does not have our file. */
+  | { kind: 'unread'; detail: string }
+  | Failure;
+
+/** Each download may be as large as the file, and a check has to end within the time of one delivery. */
+const DOWNLOADS_A_LOOK = 5;
+const NO_FILE = 'the download of an attachment was answered with something else';
+
+export function createReconciliation(parts: {
+  ledger: Ledger;
+  attachments: Attachments;
+  workItems: WorkItems;
+  staging: Staging;
+  clock: Clock;
+  policy: Policy;
+  telemetry: Telemetry;
+}) {
+  const { ledger, attachments, workItems, staging, clock, policy, telemetry } = parts;
+  const moment = () => ({ now: clock.now(), policy });
+
+  /**
+   * Reads the work item. Before the first send there are no candidates: the attachments of equal or unknown size
+   * become `known`. Throws what reading the staged file throws.
+   */
+  async function look(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<Finding> {
+    const listed = await client.list(upload, signal);
+    if ('kind' in listed) return listed;
+    const { attachments: shown, isGiven } = listed;
+    if (!isGiven && needsProof(upload)) return { kind: 'unread', detail: 'IPD gave no list of attachments' };
+    const known = shown.filter(({ size }) => size === undefined || size === upload.size);
+    const none: Finding = {
+      kind: 'none',
+      listed: shown.map(({ id }) => id),
+      known: known.map(({ id }) => id),
+      isFull: shown.length >= LIST_LIMIT,
+    };
+    if (upload.known === undefined) return none;
+    const settled = new Set([...upload.known, ...(upload.foreign ?? []), ...ownIds(upload)]);
+    const fresh = known.filter(({ id }) => !settled.has(id));
+    const claims = await attachments.findClaims(fresh.map(({ id }) => id));
+    const candidates = fresh.filter(({ id }) => (claims.get(id) ?? upload.id) === upload.id);
+    if (candidates.length === 0) return none;
+    return prove(client, upload, { candidates, none, signal });
+  }
+
+  /** Downloads candidates and compares their bytes. Mismatches are recorded, so that none is downloaded twice. */
+  async function prove(
+    client: IpdClient,
+    upload: Upload,
+    {
+      candidates,
+      none,
+      signal,
+    }: { candidates: { id: string; size: number | undefined }[]; none: Finding; signal: AbortSignal },
+  ): Promise<Finding> {
+    const sha256 = upload.sha256 ?? upload.sentSha256 ?? (await hashStaged(upload, signal));
+    const ours: string[] = [];
+    let unproven: string | undefined;
+    let compared = 0;
+    for (const { id, size } of inTurn(candidates, upload.attempts).slice(0, DOWNLOADS_A_LOOK)) {
+      const file = await client.download({ projectId: upload.projectId, id }, signal);
+      if (file.kind === 'refused') unproven = file.detail;
+      else if (file.kind !== 'file') return file;
+      else {
+        const content = await hashOf(file.body, upload.size);
+        if (content.kind !== 'content') return content;
+        const isOfLength = content.bytes === upload.size;
+        // The list says our size: an answer of another length is not the file, but something sent in its place.
+        if (!isOfLength && size !== undefined) return { kind: 'unavailable', detail: NO_FILE };
+        compared += 1;
+        // A page may be an error text in place of the file, or it may be another user's attachment.
+        if (!isOfLength && file.isPage) unproven = NO_FILE;
+        else if (isOfLength && content.sha256 === sha256) ours.push(id);
+        else await ledger.change(upload.id, (before) => endings.noteForeign(before, [id]));
+      }
+    }
+    const [attachmentId, ...copies] = ours;
+    if (attachmentId !== undefined) return { kind: 'ours', attachmentId, copies, sha256 };
+    if (candidates.length > DOWNLOADS_A_LOOK) {
+      const detail = `${candidates.length} attachments may be ours`;
+      return { kind: 'unfinished', hasProgress: compared > 0, detail };
+    }
+    // An attachment that we cannot read may be ours: while IPD may have a copy, the check proves nothing.
+    return unproven === undefined || !needsProof(upload) ? none : { kind: 'unproven', detail: unproven };
+  }
+
+  async function hashStaged(upload: Upload, signal: AbortSignal): Promise<string> {
+    const hash = createHash('sha256');
+    const key = stagingKey(upload.id);
+    await staging.read({ key, etag: upload.etag ?? '', size: upload.size, signal }, (chunk) => {
+      hash.update(chunk);
+      return undefined;
+    });
+    return hash.digest('hex');
+  }
+
+  /**
+   * The id that IPD's answer names; null if it cannot be the id of this file, because the list showed it before the
+   * file was sent or because it has another size. Null means a success without an id. Only the claim tells whether
+   * the id belongs to another upload.
+   */
+  function checkNamed(upload: Upload, { attachmentId, statedSize }: Stored, listed: string[]): string | null {
+    if (attachmentId === null) return null;
+    const before = new Set([...listed, ...(upload.known ?? []), ...(upload.foreign ?? [])]);
+    const objection =
+      (before.has(attachmentId) && 'names an attachment that was there before') ||
+      (statedSize !== undefined && statedSize !== upload.size && 'names an attachment of another size');
+    if (objection === false) return attachmentId;
+    reportContradiction(upload, objection, attachmentId);
+    return null;
+  }
+
+  /**
+   * Records an attachment as ours, in an order that a later run can finish after a crash: candidate, claim, state. An
+   * attachment that another upload has claimed is given up, and the file is looked up again.
+   */
+  async function own(uploadId: string, { attachmentId, copies = [], ...match }: Match): Promise<Upload> {
+    const { upload: nominated } = await ledger.change(uploadId, (before) =>
+      endings.nominate(before, { attachmentId, ...match, now: clock.now() }),
+    );
+    let current = await claim(nominated, attachmentId);
+    if (current.duplicates?.includes(attachmentId)) reportDuplicate(current, attachmentId);
+    // Another function has found another copy first.
+    const { candidate } = current;
+    if (candidate !== undefined && candidate !== attachmentId) current = await claim(current, candidate);
+    const [next, ...rest] = copies;
+    const isLost = current.candidate === undefined && current.foreign?.includes(attachmentId);
+    // Another upload claimed this one first, so take a further copy.
+    if (isLost && next !== undefined) return own(uploadId, { ...match, attachmentId: next, copies: rest });
+    current = await ownCopies(current, copies);
+    const mine = current.candidate ?? (current.foreign?.includes(attachmentId) ? undefined : attachmentId);
+    if (mine === undefined) return current;
+    const { upload } = await ledger.change(current, (before) =>
+      endings.delivered(before, { attachmentId: mine, ...moment() }),
+    );
+    return upload;
+  }
+
+  /** Claims further copies of our file, so that no other upload takes one for its own, and reports them. */
+  async function ownCopies(upload: Upload, ids: string[]): Promise<Upload> {
+    const owners = await Promise.all(ids.map((id) => attachments.claimAttachment(id, upload.id)));
+    const duplicates = ids.filter((_id, index) => owners[index] === upload.id);
+    if (duplicates.length === 0) return upload;
+    const noted = await ledger.change(upload, (before) => endings.noteDuplicates(before, duplicates));
+    for (const id of duplicates) reportDuplicate(upload, id);
+    return noted.upload;
+  }
+
+  /**
+   * One commit window after a resend, checks whether the first copy has appeared after all. IPD cannot delete, so a
+   * person has to know. Does nothing while another upload holds the work item: its copy could be taken for ours.
+   * `until`: when this function is surely dead.
+   */
+  async function recheck(
+    client: IpdClient,
+    upload: Upload,
+    { until, signal }: { until: number; signal: AbortSignal },
+  ): Promise<Finding | undefined> {
+    const token = clock.uuid();
+    const begun = await ledger.change(upload, (before) =>
+      endings.beginRecheck(before, { token, until, now: clock.now() }),
+    );
+    if (!begun.changed) return undefined;
+    try {
+      if (!(await workItems.takeWorkItem(begun.upload))) return undefined;
+      let current = begun.upload;
+      let finding = await look(client, current, signal);
+      while (finding.kind === 'ours') {
+        const { attachmentId, copies = [] } = finding;
+        const isNameless = current.status === 'delivered' && current.attachmentId === null;
+        // An attachment whose id IPD never named may show only now: then it is our one attachment, not a further
+        // copy.
+        current = isNameless
+          ? await own(current.id, { attachmentId, copies })
+          : await ownCopies(current, [attachmentId, ...copies]);
+        finding = await look(client, current, signal);
+      }
+      // A work item that cannot be read now is checked again when the sweep asks for it; one that is gone for good
+      // holds no copies.
+      if (finding.kind === 'none' || finding.kind === 'refused') {
+        if (finding.kind === 'refused' && finding.code !== 'work_item_missing') {
+          reportUnchecked(upload, new Error(finding.detail));
+        }
+        // The function that had to remove the staged file may have died, and no later run would remove it.
+        await staging.remove(stagingKey(upload.id));
+        await ledger.change(upload.id, endings.rechecked);
+      }
+      return finding;
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'staged_file_missing')) throw error;
+      reportUnchecked(upload, error);
+      await ledger.change(upload.id, endings.rechecked);
+      return undefined;
+    } finally {
+      await ledger.change(upload.id, (before) => endings.putOffRecheck(before, { token }));
+    }
+  }
+
+  /** Claims an attachment. If another upload has it, it is not our candidate any more. */
+  async function claim(upload: Upload, attachmentId: string): Promise<Upload> {
+    const owner = await attachments.claimAttachment(attachmentId, upload.id);
+    if (owner === upload.id) return upload;
+    reportContradiction(upload, 'one attachment seems to be that of two uploads', attachmentId);
+    const { upload: after } = await ledger.change(upload, (before) =>
+      rejectCandidate(before, { attachmentId, ...moment() }),
+    );
+    return after;
+  }
+
+  /** IPD's answers cannot all be true: reports that to the operators. */
+  function reportContradiction(upload: Upload, what: string, attachmentId?: string): void {
+    telemetry.error('IPD contradicts itself', new Error(what), { uploadId: upload.id, attachmentId });
+    telemetry.measure({ Contradictions: 1 });
+  }
+
+  function reportDuplicate(upload: Upload, attachmentId: string): void {
+    telemetry.error('duplicate attachment', new Error('duplicate'), { uploadId: upload.id, attachmentId });
+  }
+
+  /** Reports that a person has to check the work item in our place. */
+  function reportUnchecked(upload: Upload, error: unknown): void {
+    telemetry.error('a second copy cannot be looked for', error, { uploadId: upload.id });
+    telemetry.measure({ Contradictions: 1 });
+  }
+
+  return { look, checkNamed, own, recheck, reportContradiction };
+}
+
+/**
+ * While IPD may have a copy, a missing list must not count as an empty one. What IPD answers where there are no
+ * attachments is not documented.
+ */
+function needsProof({ doubt, resent, status }: Upload): boolean {
+  return status === 'delivered' || doubt !== undefined || resent === true;
+}
+
+/** Each attempt begins at a later candidate, so that candidates that cannot be read do not block the others. */
+function inTurn<T>(candidates: T[], attempts: number): T[] {
+  if (candidates.length <= DOWNLOADS_A_LOOK) return candidates;
+  const first = (attempts * DOWNLOADS_A_LOOK) % candidates.length;
+  return [...candidates.slice(first), ...candidates.slice(0, first)];
+}
+
+function ownIds(upload: Upload): string[] {
+  const id = upload.status === 'delivered' ? upload.attachmentId : null;
+  return [...(id === null ? [] : [id]), ...(upload.duplicates ?? [])];
+}
+
+/** Reads no further than one byte past `size`. A download that breaks off proves nothing. */
+async function hashOf(
+  body: AsyncIterable<Uint8Array>,
+  size: number,
+): Promise<{ kind: 'content'; sha256: string; bytes: number } | Failure> {
+  const hash = createHash('sha256');
+  const collect = createCollector();
+  let bytes = 0;
+  try {
+    for await (const chunk of body) {
+      collect(chunk);
+      hash.update(chunk);
+      bytes += chunk.length;
+      if (bytes > size) break;
+    }
+  } catch {
+    return { kind: 'unavailable', detail: 'the download of an attachment broke off' };
+  }
+  return { kind: 'content', sha256: hash.digest('hex'), bytes };
+}

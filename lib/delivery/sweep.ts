@@ -1,0 +1,215 @@
+/**
+ * Takes every upload that is due and does the one thing its state asks for. Handles lost events, dead functions,
+ * retries, expiry, notifications and removal, so no upload is forgotten. Never calls IPD: puts deliveries on the
+ * queue.
+ */
+import type { Arrivals } from '../uploads/stage.ts';
+import type { Breaker, BreakerView } from '../pacing/breaker.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Closing } from '../uploads/clean-up.ts';
+import type { Ledger } from '../ledger/uploads.ts';
+import type { Queue } from '../messaging/queue.ts';
+import { createTurns } from '../domain/schedule.ts';
+import type { Telemetry } from '../runtime/telemetry.ts';
+import * as attempts from '../domain/attempts.ts';
+import * as endings from '../domain/endings.ts';
+import * as lifecycle from '../domain/lifecycle.ts';
+import { isFinal } from '../domain/upload.ts';
+import type { Policy, Upload } from '../domain/upload.ts';
+
+const MINUTE = 60_000;
+/** The sweep runs every minute, so it also takes uploads that fall due before the next run. */
+const LOOK_AHEAD_MS = MINUTE;
+const AT_ONCE = 10;
+/** The sweep's share of the full rate. The rest is for first deliveries, which events start without a slot. */
+const SHARE = 0.75;
+/** How often the sweep checks whether to give up an upload that is due and gets no slot. */
+const HOUR = 60 * MINUTE;
+
+/** How often open uploads are counted, and up to which number. */
+const COUNT_EVERY_RUNS = 10;
+const MOST_COUNTED = 10_000;
+
+export function createSweep(parts: {
+  ledger: Ledger;
+  arrivals: Arrivals;
+  closing: Closing;
+  queue: Queue;
+  breaker: Breaker;
+  clock: Clock;
+  policy: Policy;
+  /** The most that IPD is to get. The sweep asks for most of it, spread over the minute. */
+  deliveriesPerMinute: number;
+  telemetry: Telemetry;
+}) {
+  const { ledger, arrivals, closing, queue, breaker, clock, policy, deliveriesPerMinute, telemetry } = parts;
+
+  let runs = 0;
+
+  /** Works until nothing is due or the signal aborts. One upload that fails does not stop the others. */
+  async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
+    const started = clock.now();
+    const gate = await breaker.pace(deliveriesPerMinute);
+    const turns = createTurns(deliveriesAllowed(gate));
+    let oldest = started;
+    let done = 0;
+    let queued = 0;
+    /** A slot for the check for a second copy: the index does not tell which delivered uploads need one. */
+    const takeSlot = (): number | undefined => {
+      const turnMs = turns.take(0);
+      if (turnMs === undefined) return undefined;
+      queued += 1;
+      return started + turnMs;
+    };
+    const work = async (id: string, turnMs: number | undefined): Promise<void> => {
+      try {
+        const upload = await ledger.find(id);
+        const turn = turnMs === undefined ? undefined : started + turnMs;
+        if (upload !== undefined) await act(upload, turn, takeSlot);
+        done += 1;
+      } catch (error) {
+        telemetry.error('sweeping an upload failed, it stays due', error, { uploadId: id });
+        telemetry.measure({ Unhandled: 1 });
+      }
+    };
+    let batch: Promise<void>[] = [];
+    for await (const { id, status, dueAt } of ledger.due(started + LOOK_AHEAD_MS)) {
+      if (signal.aborted) break;
+      oldest = Math.min(oldest, Date.parse(dueAt));
+      const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
+      const turnMs = isDelivery ? turns.take(Date.parse(dueAt) - started) : 0;
+      if (turnMs === undefined && !isHourOver(started - Date.parse(dueAt))) continue;
+      batch.push(work(id, turnMs));
+      if (isDelivery && turnMs !== undefined) queued += 1;
+      if (batch.length < AT_ONCE) continue;
+      await Promise.all(batch);
+      batch = [];
+    }
+    await Promise.all(batch);
+    telemetry.info('sweep ended', { done, queued });
+    const open = signal.aborted ? undefined : await countOpen();
+    telemetry.measure({
+      OldestDueAge: (started - oldest) / 1000,
+      BreakerOpen: gate.state === 'closed' ? 0 : 1,
+      ...(open !== undefined && { OpenUploads: open }),
+    });
+    return { done, queued };
+  }
+
+  /**
+   * The cost grows with the number of open uploads, so only some runs count them. A run whose count fails is still a
+   * success.
+   */
+  async function countOpen(): Promise<number | undefined> {
+    const isTurn = runs % COUNT_EVERY_RUNS === 0;
+    runs += 1;
+    if (!isTurn) return undefined;
+    try {
+      return await ledger.countOpen(MOST_COUNTED);
+    } catch (error) {
+      telemetry.error('open uploads not counted', error);
+      return undefined;
+    }
+  }
+
+  /** While IPD is out, the sweep asks for no deliveries. To find out whether IPD is back, one is enough. */
+  function deliveriesAllowed({ state, until = 0, rate }: BreakerView): number {
+    // While the rate is reduced, only the sweep starts deliveries.
+    if (state === 'closed') return rate ?? Math.max(Math.floor(deliveriesPerMinute * SHARE), 1);
+    return until <= clock.now() + LOOK_AHEAD_MS ? 1 : 0;
+  }
+
+  /** `turn`: the moment from which the upload may be delivered; undefined if it got no slot. */
+  async function act(
+    upload: Upload,
+    turn: number | undefined,
+    takeSlot: () => number | undefined,
+  ): Promise<void> {
+    const now = clock.now();
+    switch (upload.status) {
+      case 'awaiting_upload':
+      case 'expired':
+        return find(upload, now);
+      case 'staged':
+      case 'waiting':
+      case 'unconfirmed': {
+        const { upload: after } = await ledger.change(upload, (before) =>
+          attempts.giveUp(before, { now, policy }),
+        );
+        if (isFinal(after)) return closing.tryNow(after);
+        return turn === undefined ? undefined : ask(after, turn);
+      }
+      case 'delivering': {
+        const lapsed = { now, random: clock.random(), policy };
+        await ledger.change(upload, (before) => attempts.lapse(before, lapsed));
+        return undefined;
+      }
+      case 'delivered':
+      case 'failed':
+      case 'cancelled': {
+        if (upload.status !== 'delivered' || !isDue(upload.recheckAt, now)) return end(upload, now);
+        if (endings.isRecheckOver(upload, { now, policy })) return giveUpRecheck(upload);
+        await arrivals.discard(upload);
+        const slot = takeSlot();
+        if (slot !== undefined) await ask(upload, Math.max(slot, Date.parse(upload.recheckAt)));
+        await closing.announce(upload);
+      }
+    }
+  }
+
+  /** No record may stay due for ever. Reports that the check for a second copy was not made. */
+  async function giveUpRecheck(upload: Upload): Promise<void> {
+    const why = new Error('the work item could not be read, or was never free, in time');
+    telemetry.error('a second copy cannot be looked for', why, { uploadId: upload.id });
+    telemetry.measure({ Contradictions: 1 });
+    const { upload: after } = await ledger.change(upload, endings.rechecked);
+    await closing.close(after);
+  }
+
+  /**
+   * Closes an ended upload when that is due; before, it only notifies. Until then, the owner of a failed upload may
+   * retry its file, and the file of another one may still arrive.
+   */
+  async function end(upload: Upload, now: number): Promise<void> {
+    const { dueAt } = (upload.notice && endings.noticed(upload, upload.notice)) ?? upload;
+    if (isDue(dueAt, now)) await closing.close(upload);
+    else await closing.announce(upload);
+  }
+
+  /** The event may be lost, and the client may not have called complete: asks storage for the file. */
+  async function find(upload: Upload, now: number): Promise<void> {
+    const { upload: found, missing, hasParts } = await arrivals.settle(upload);
+    if (missing.length === 0) return undefined;
+    if (found.status === 'expired') return end(found, now);
+    const { upload: after } = await ledger.change(found, (before) =>
+      lifecycle.lookAgain(before, { now, hasParts }),
+    );
+    if (after.status !== 'expired') return undefined;
+    return closing.tryNow(after);
+  }
+
+  /**
+   * Changes the record first. A message that is sent twice does no harm; an upload whose message is never sent falls
+   * due again.
+   */
+  async function ask(upload: Upload, earliest: number): Promise<void> {
+    const now = clock.now();
+    const at = Math.max(earliest, upload.status === 'staged' ? 0 : Date.parse(upload.dueAt ?? ''));
+    const { changed } = await ledger.change(upload, (before) => lifecycle.queueAgain(before, { now }));
+    if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 }, at - now);
+  }
+
+  return { run };
+}
+
+function isDue(time: string | undefined, now: number): time is string {
+  return time !== undefined && Date.parse(time) <= now + LOOK_AHEAD_MS;
+}
+
+/**
+ * True once in each overdue hour, as long as the sweep runs every minute. Reading a whole backlog each time would
+ * cost too much.
+ */
+function isHourOver(overdueMs: number): boolean {
+  return overdueMs >= HOUR && overdueMs % HOUR < MINUTE;
+}

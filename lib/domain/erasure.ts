@@ -1,0 +1,112 @@
+/**
+ * Erases a person's data from the record of an upload. The record keeps what exactly-once needs and what names the
+ * attachment in IPD; nothing in it names the owner. Pure: a transition as in lifecycle.ts. An upload in doubt is not
+ * erased, since only its file and its hash can resolve the doubt.
+ */
+import { cancel } from './lifecycle.ts';
+import { isFinal, iso, mayBeInIpd } from './upload.ts';
+import type { Upload } from './upload.ts';
+
+/** The operator who erases in the person's place, and why. */
+export type Order = { by: string; reason: string; now: number };
+
+/** What IPD has of an upload, or may have: only a person can remove it there. */
+export type Remnant = {
+  uploadId: string;
+  projectId: string;
+  issueId: string;
+  /** Empty where IPD has not told the id, or has perhaps nothing. */
+  attachmentIds: string[];
+  size: number;
+  /** False where nothing tells whether IPD has it. */
+  isCertain: boolean;
+};
+
+/** Replaces a name. */
+const ERASED = 'erased';
+
+/**
+ * Replaces the token's `sub`. Each record has its own, so that nothing links two records of one person. A user whose
+ * `sub` is this text sees only an upload whose id that user knew already.
+ */
+export const erasedOwner = (id: string): string => `${ERASED}#${id}`;
+
+/** Why the data cannot be erased yet, in words; undefined when it can. */
+export function whyNotErased(upload: Upload): string | undefined {
+  if (upload.status === 'delivered') {
+    return upload.recheckAt === undefined
+      ? undefined
+      : `it was sent twice, and is looked at for a second copy after ${upload.recheckAt}`;
+  }
+  if (!mayBeInIpd(upload)) return undefined;
+  if (!isFinal(upload)) return `it is ${upload.status} and IPD may have it: its outcome is awaited`;
+  // Without its file no check can resolve the doubt, so there is nothing to wait for.
+  return upload.dueAt === undefined
+    ? undefined
+    : `it is ${upload.status} and IPD may have it: redrive it, which looks first, or wait until its file is removed (${upload.dueAt})`;
+}
+
+/**
+ * Ends an upload that has not ended, and removes what is about a person. Not legal where `whyNotErased` gives a
+ * reason. Members that we do not know are removed, too.
+ */
+export function erase(upload: Upload, { by, reason, now }: Order): Upload | undefined {
+  if (upload.erasure !== undefined) return upload;
+  if (whyNotErased(upload) !== undefined) return undefined;
+  // An expired upload would come back if its file arrived.
+  const isOver = isFinal(upload) && upload.status !== 'expired';
+  const ended = isOver ? upload : cancel(upload, { now });
+  if (ended === undefined) return undefined;
+  const { history = [], multipart } = ended;
+  const bare = {
+    owner: erasedOwner(ended.id),
+    uploadedBy: undefined,
+    filename: ERASED,
+    sentName: ERASED,
+    contentType: 'application/octet-stream',
+    sha256: undefined,
+    sentSha256: undefined,
+    etag: undefined,
+    correlationId: undefined,
+    session: undefined,
+    others: undefined,
+    redrive: undefined,
+    cancellation: undefined,
+    // Parts may still arrive, and are removed by this id.
+    multipart: multipart && { uploadId: multipart.uploadId, partSize: multipart.partSize },
+    history: history.map(({ at, status, attempt, code }) => ({ at, status, attempt, code })),
+    erasure: { at: iso(now), by, reason },
+  };
+  switch (ended.status) {
+    case 'delivered':
+    case 'cancelled':
+      return { ...ended, ...bare, error: ended.error && bareError(ended.error) };
+    case 'failed': {
+      // The program that erases may die before it removes the file: then the sweep does it.
+      const dueAt = ended.dueAt && iso(now);
+      return { ...ended, ...bare, error: bareError(ended.error), keepUntil: iso(now), dueAt };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** IPD's own words may hold the file's name. */
+function bareError({ code, message, at }: NonNullable<Upload['error']>) {
+  return { code, message, at };
+}
+
+/** What a person has to remove by hand in IPD; undefined where IPD never got the file. */
+export function remnantOf(upload: Upload): Remnant | undefined {
+  const isCertain = upload.status === 'delivered' || upload.candidate !== undefined;
+  if (!isCertain && !mayBeInIpd(upload)) return undefined;
+  const own = upload.status === 'delivered' ? upload.attachmentId : upload.candidate;
+  return {
+    uploadId: upload.id,
+    projectId: upload.projectId,
+    issueId: upload.issueId,
+    attachmentIds: [own, ...(upload.duplicates ?? [])].filter((id): id is string => typeof id === 'string'),
+    size: upload.size,
+    isCertain,
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * The transitions of an upload around its attempts: created, staged, looked for in storage, queued, cancelled,
+ * retried. Pure: time is an argument. A transition is a function from an upload to the next one, or to undefined
+ * where it is not legal. The ledger handles concurrent writers.
+ */
+import * as endings from './endings.ts';
+import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, lookDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
+import { iso, isReady, mayBeInIpd, RECORD_SCHEMA } from './upload.ts';
+import type { Moment, NewUpload, StagedObject, Upload } from './upload.ts';
+
+/** A new upload that waits for its file. */
+export function createUpload(input: NewUpload, { now, policy }: Moment): Upload {
+  return {
+    ...input,
+    schema: RECORD_SCHEMA,
+    status: 'awaiting_upload',
+    version: 1,
+    createdAt: iso(now),
+    updatedAt: iso(now),
+    uploadDeadline: iso(now + policy.uploadDeadlineMs),
+    dueAt: iso(now + lookDelay(0)),
+    looks: 0,
+    attempts: 0,
+    failedAttempts: 0,
+    bytesSent: 0,
+  };
+}
+
+/** The file is there. A file of another size than agreed ends the upload. */
+export function stage(upload: Upload, object: StagedObject, { now, policy }: Moment): Upload | undefined {
+  if (upload.status !== 'awaiting_upload' && upload.status !== 'expired') return undefined;
+  const { size, maxSize } = upload;
+  const isAgreed = maxSize === undefined ? object.size === size : object.size >= 1 && object.size <= maxSize;
+  if (!isAgreed) {
+    const agreed = maxSize === undefined ? `${size} declared` : `1 to ${maxSize} allowed`;
+    const detail = `${object.size} bytes stored, ${agreed}`;
+    return endings.failed(upload, { code: 'size_mismatch', detail, now, policy });
+  }
+  return {
+    ...upload,
+    status: 'staged',
+    size: object.size,
+    maxSize: undefined,
+    notice: undefined,
+    etag: object.etag,
+    stagedAt: iso(now),
+    storedAt: iso(now),
+    retryUntil: iso(now + policy.retryWindowMs),
+    readyAt: iso(now),
+    dueAt: iso(now + QUEUE_PATIENCE_MS),
+  };
+}
+
+/**
+ * The file, or a part of it, has not arrived yet: storage is asked again later, or the upload ends when its deadline
+ * is over.
+ */
+export function lookAgain(
+  upload: Upload,
+  { now, hasParts = false }: { now: number; hasParts?: boolean },
+): Upload | undefined {
+  if (upload.status !== 'awaiting_upload') return undefined;
+  if (now >= Date.parse(upload.uploadDeadline)) {
+    const notice = endings.noticeOf('UploadExpired', now);
+    return { ...upload, status: 'expired', notice, dueAt: iso(now + CLOSING_PATIENCE_MS) };
+  }
+  const looks = upload.looks + 1;
+  const due = Math.min(now + lookDelay(looks, { hasParts }), Date.parse(upload.uploadDeadline));
+  return { ...upload, looks, dueAt: iso(due) };
+}
+
+/** S3's multipart upload is gone and the file is not there: a new one replaces it. */
+export function replaceMultipart(
+  upload: Upload,
+  { gone, uploadId }: { gone: string; uploadId: string },
+): Upload | undefined {
+  if (upload.status !== 'awaiting_upload' || upload.multipart?.uploadId !== gone) return undefined;
+  return { ...upload, multipart: { ...upload.multipart, uploadId } };
+}
+
+/**
+ * A message for the next attempt, or for the check after a resend, is about to be queued. If it gets lost, the sweep
+ * queues another one later.
+ */
+export function queueAgain(upload: Upload, { now }: { now: number }): Upload | undefined {
+  if (!isReady(upload) && !(upload.status === 'delivered' && upload.recheckAt !== undefined))
+    return undefined;
+  return { ...upload, dueAt: iso(now + QUEUE_PATIENCE_MS) };
+}
+
+/** The user does not want it any more. Not legal once IPD may have it. */
+export function cancel(upload: Upload, { now }: { now: number }): Upload | undefined {
+  if (mayBeInIpd(upload)) return undefined;
+  if (upload.status === 'cancelled') return upload;
+  const dueAt = iso(now + LATE_ARRIVAL_MS);
+  return { ...upload, status: 'cancelled', error: undefined, notice: undefined, dueAt };
+}
+
+/** An operator cancels the upload, under the same rules as its owner. */
+export function withdraw(
+  upload: Upload,
+  { by, reason, now }: { by: string; reason: string; now: number },
+): Upload | undefined {
+  const cancelled = cancel(upload, { now });
+  if (cancelled === undefined || cancelled === upload) return cancelled;
+  return { ...cancelled, cancellation: { at: iso(now), by, reason } };
+}
+
+/**
+ * The user retries a failed upload; one in doubt is checked in IPD first. The retry window begins anew, the age of
+ * the file does not.
+ */
+export function retry(upload: Upload, { now, policy }: Moment): Upload | undefined {
+  if (upload.status !== 'failed') return undefined;
+  const { etag, stagedAt, doubt } = upload;
+  if (etag === undefined || stagedAt === undefined) return undefined;
+  const again = {
+    ...upload,
+    etag,
+    stagedAt: iso(now),
+    storedAt: upload.storedAt ?? stagedAt,
+    retryUntil: iso(now + policy.retryWindowMs),
+    readyAt: iso(now),
+    failedAttempts: 0,
+    throttles: undefined,
+    notice: undefined,
+    dueAt: iso(now + QUEUE_PATIENCE_MS),
+  };
+  return doubt === undefined
+    ? { ...again, status: 'staged' }
+    : { ...again, status: 'unconfirmed', doubt: { ...doubt, absences: 0 } };
+}
+
+/**
+ * An operator retries the upload, under the same rules as its owner. The sweep starts it, and so limits the rate to
+ * IPD.
+ */
+export function redrive(
+  upload: Upload,
+  { by, reason, now, policy }: Moment & { by: string; reason: string },
+): Upload | undefined {
+  const again = retry(upload, { now, policy });
+  return again && { ...again, redrive: { at: iso(now), by, reason }, dueAt: iso(now) };
+}

@@ -1,0 +1,20 @@
+/** The state of an upload or its end, in the words that HTTP answers and notifications share. Pure. */
+import { mayBeRetried } from './upload.ts';
+import type { Upload } from './upload.ts';
+
+/** The size is null as long as it is not known. */
+export function summaryOf(upload: Upload) {
+  return {
+    size: upload.maxSize === undefined ? upload.size : null,
+    attachment: upload.status === 'delivered' ? { id: upload.attachmentId, reason: upload.reason } : null,
+    error: upload.error
+      ? {
+          code: upload.error.code,
+          message: upload.error.message,
+          detail: upload.error.detail,
+          retryable: mayBeRetried(upload),
+          at: upload.error.at,
+        }
+      : null,
+  };
+}

@@ -1,0 +1,282 @@
+/**
+ * What an upload is: its states, what is known of it in each, and what follows from that alone. Pure. The transitions
+ * are in lifecycle.ts, attempts.ts and endings.ts; the ledger stores the record.
+ */
+import * as z from 'zod';
+
+/**
+ * The version of the records that we write, and the newest that we read. A change that an older version must not
+ * touch raises it: a new state, or a new meaning of a member. A member that is only added does not: older versions
+ * keep it.
+ */
+export const RECORD_SCHEMA = 1;
+
+const time = z.iso.datetime();
+
+/** An object of which we know these members. Others, which a newer version has added, are kept. */
+export function open<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape> {
+  return z.looseObject(shape);
+}
+
+const mishap = open({
+  code: z.string(),
+  message: z.string(),
+  /** The remote's own words, redacted and cut. */
+  detail: z.string().optional(),
+  at: time,
+});
+
+/** IPD may hold a copy whose id we do not know. */
+const doubt = open({
+  /** The last moment at which a byte of it can have been sent. */
+  since: time,
+  /** How often the work item's list was read since then and did not show the file. */
+  absences: z.int(),
+  /** IPD reported success without an id: it surely has the file, and we never send it again. */
+  accepted: z.boolean(),
+});
+
+/** What an operator did, and why. */
+const deed = open({ at: time, by: z.string(), reason: z.string() });
+
+const noticeTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as const;
+
+const base = {
+  id: z.string(),
+  /** Absent in the oldest records. */
+  schema: z.int().optional(),
+  /** What a newer version keeps in the record and we do not know. */
+  others: z.record(z.string(), z.unknown()).optional(),
+  /** Counts every change; the ETag of the HTTP answer. */
+  version: z.int(),
+  owner: z.string(),
+  /** The owner's name, for people: IPD shows the bridge's account. */
+  uploadedBy: z.string().optional(),
+  projectId: z.string(),
+  issueId: z.string(),
+  /** As the user's device gave it; for people. */
+  filename: z.string(),
+  /** What IPD gets. */
+  sentName: z.string(),
+  contentType: z.string(),
+  /** In bytes; 0 as long as `maxSize` stands. */
+  size: z.int(),
+  /**
+   * Set if the client declared no size: the file may have at most this many bytes, and its size is known on arrival.
+   */
+  maxSize: z.int().optional(),
+  /** Hex, as the client declared it. */
+  sha256: z.string().optional(),
+  createdAt: time,
+  updatedAt: time,
+  /** The id of the HTTP call that created it: joins all log lines about the upload. */
+  correlationId: z.string().optional(),
+  /** S3's multipart upload that stages the file. Without `partSize` the client chooses the part sizes. */
+  multipart: open({ uploadId: z.string(), partSize: z.int().optional() }).optional(),
+  /** The Uppy session that made it, as a hash of its ticket. */
+  session: z.string().optional(),
+  /** Until when the file may be staged. */
+  uploadDeadline: time,
+  /** When the sweep handles this upload; absent when nothing is left to be done. */
+  dueAt: time.optional(),
+  /** How often storage was asked for a file that has not arrived yet. */
+  looks: z.int(),
+  /** Deliveries begun: a queue message carries the number of the one it asks for. */
+  attempts: z.int(),
+  /** Attempts that count against the retry schedule. */
+  failedAttempts: z.int(),
+  bytesSent: z.int(),
+  /** The last thing that went wrong; cleared by success. */
+  error: mishap.optional(),
+  etag: z.string().optional(),
+  stagedAt: time.optional(),
+  /** When the file was first seen in storage: a retry renews `stagedAt`, not the age of the file. */
+  storedAt: time.optional(),
+  /** After this moment a retryable failure ends the upload. Time in which the upload could not be tried extends it. */
+  retryUntil: time.optional(),
+  /** From when on the upload may be tried. The time from then to its next attempt does not count against the retry window. */
+  readyAt: time.optional(),
+  /** How often in a row IPD has asked for fewer requests. */
+  throttles: z.int().optional(),
+  /** Attachments of equal or unknown size that the work item had before anything was sent; never renewed. */
+  known: z.array(z.string()).optional(),
+  /** Attachments that came later and hold other bytes, or belong to another upload. */
+  foreign: z.array(z.string()).optional(),
+  doubt: doubt.optional(),
+  /** It was sent again after a doubt, so a first copy may still show up. */
+  resent: z.boolean().optional(),
+  /** Hex SHA-256 of a file that was sent again: it identifies a second copy once the staged file is gone. */
+  sentSha256: z.string().optional(),
+  /** An attachment that is ours and is being claimed. */
+  candidate: z.string().optional(),
+  /** Further copies in IPD, for a person to remove. */
+  duplicates: z.array(z.string()).optional(),
+  /** Its last changes of state, the oldest first; creation is not among them. */
+  history: z
+    .array(
+      open({
+        at: time,
+        status: z.string(),
+        attempt: z.int().optional(),
+        code: z.string().optional(),
+        by: z.string().optional(),
+        reason: z.string().optional(),
+      }),
+    )
+    .optional(),
+  /** The operator who last retried it in its owner's place, and why. */
+  redrive: deed.optional(),
+  /** The operator who cancelled it in its owner's place, and why. */
+  cancellation: deed.optional(),
+  /** The operator who erased personal data from it, and why. */
+  erasure: deed.optional(),
+  /** The notification of its end, until subscribers have got it. */
+  notice: open({ type: z.enum(noticeTypes), at: time }).optional(),
+};
+
+const stored = { etag: z.string(), stagedAt: time, retryUntil: time };
+const lease = open({ token: z.string(), until: time });
+
+export const uploadSchema = z.discriminatedUnion('status', [
+  z.object({ ...base, status: z.literal('awaiting_upload') }),
+  z.object({ ...base, ...stored, status: z.literal('staged') }),
+  z.object({ ...base, ...stored, status: z.literal('delivering'), lease, sendingAt: time.optional() }),
+  z.object({ ...base, ...stored, status: z.literal('waiting') }),
+  z.object({ ...base, ...stored, status: z.literal('unconfirmed'), doubt }),
+  z.object({
+    ...base,
+    status: z.literal('delivered'),
+    attachmentId: z.string().nullable(),
+    /** Why there is no id. */
+    reason: z.string().optional(),
+    deliveredAt: time,
+    /** When to check for a second copy. */
+    recheckAt: time.optional(),
+    /** Held during that check. */
+    recheckLease: lease.optional(),
+  }),
+  z.object({ ...base, status: z.literal('failed'), error: mishap, keepUntil: time }),
+  z.object({ ...base, status: z.literal('expired') }),
+  z.object({ ...base, status: z.literal('cancelled') }),
+]);
+
+export type Upload = z.infer<typeof uploadSchema>;
+export type In<Status extends Upload['status']> = Extract<Upload, { status: Status }>;
+export type Delivering = In<'delivering'>;
+export type Doubt = z.infer<typeof doubt>;
+export type Notice = NonNullable<Upload['notice']>;
+
+export type NewUpload = Pick<
+  Upload,
+  | 'id'
+  | 'owner'
+  | 'uploadedBy'
+  | 'projectId'
+  | 'issueId'
+  | 'filename'
+  | 'sentName'
+  | 'contentType'
+  | 'size'
+  | 'maxSize'
+  | 'sha256'
+  | 'multipart'
+  | 'session'
+  | 'correlationId'
+>;
+
+/** What storage says of the staged object. */
+export type StagedObject = { etag: string; size: number };
+
+/** Lengths of time that an operator may set, in milliseconds. */
+export type Policy = {
+  uploadDeadlineMs: number;
+  retryWindowMs: number;
+  failedRetentionMs: number;
+  /** IPD keeps or drops a request within this time of its last byte. */
+  commitWindowMs: number;
+};
+
+/** What a transition needs to compute due times. */
+export type Moment = { now: number; policy: Policy };
+
+export const stagingKey = (id: string): string => `staging/${id}`;
+
+const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** No other text is used as a key: the ledger's keys have a maximum length. */
+export function isUploadId(text: string): boolean {
+  return UPLOAD_ID.test(text);
+}
+
+/** The upload id in this text, also in capitals; undefined for a text that is none. */
+export function readUploadId(text: string): string | undefined {
+  const id = text.toLowerCase();
+  return isUploadId(id) ? id : undefined;
+}
+
+/** The upload whose staged file has this key; undefined for a key that is not ours. */
+export function uploadIdOf(key: string): string | undefined {
+  const id = key.startsWith(stagingKey('')) ? key.slice(stagingKey('').length) : '';
+  return isUploadId(id) ? id : undefined;
+}
+
+/** True while a queue message may begin the next attempt. */
+export function isReady(upload: Upload): upload is In<'staged' | 'waiting' | 'unconfirmed'> {
+  return upload.status === 'staged' || upload.status === 'waiting' || upload.status === 'unconfirmed';
+}
+
+/** True when only a late arrival, a late answer or a user's retry can change the state. */
+export function isFinal({ status }: { status: string }): boolean {
+  return ['delivered', 'failed', 'expired', 'cancelled'].includes(status);
+}
+
+/** True when no transition will need the staged file again. */
+export function isUnwanted(upload: Upload): boolean {
+  if (upload.status === 'failed') return upload.dueAt === undefined;
+  return upload.status === 'delivered' || upload.status === 'cancelled';
+}
+
+/** With these codes a retry is useless: the same file would fail again, or it is gone. */
+const HOPELESS = new Set([
+  'scan_refused',
+  'staged_file_missing',
+  'staged_file_changed',
+  'size_mismatch',
+  'checksum_mismatch',
+]);
+
+/** True when its owner may have it tried again: its file was accepted and has not been removed since. */
+export function mayBeRetried(upload: Upload): upload is In<'failed'> {
+  if (upload.status !== 'failed' || isUnwanted(upload)) return false;
+  return upload.etag !== undefined && !HOPELESS.has(upload.error.code);
+}
+
+/** True once IPD may hold a copy: from then on the upload cannot be cancelled. */
+export function mayBeInIpd(upload: Upload): boolean {
+  return (
+    upload.doubt !== undefined ||
+    upload.candidate !== undefined ||
+    upload.status === 'delivered' ||
+    (upload.status === 'delivering' && upload.sendingAt !== undefined)
+  );
+}
+
+/**
+ * True while no other upload of the same size may use the work item: their copies could not be told apart. A
+ * delivered upload needs this only during the check for a second copy, which claims every equal file without an
+ * owner.
+ */
+export function occupiesWorkItem(upload: Upload, now: number): boolean {
+  if (upload.status === 'delivered') return isLive(upload.recheckLease, now);
+  return !isFinal(upload) && (upload.status === 'delivering' || mayBeInIpd(upload));
+}
+
+/** True while a lease keeps others out. */
+export function isLive(held: z.infer<typeof lease> | undefined, now: number): boolean {
+  return held !== undefined && now < Date.parse(held.until);
+}
+
+/** A moment as records keep it. */
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,66 @@
+/**
+ * Notifies subscribers how an upload has ended: one message to an SNS topic. It may come more than once, and then
+ * carries the same deduplication id. The caller decides when; throws when a message cannot be sent.
+ * https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+ */
+import { summaryOf } from '../domain/summary.ts';
+import type { Sns } from './sns.ts';
+import type { Notice, Upload } from '../domain/upload.ts';
+
+export type Notices = ReturnType<typeof createNotices>;
+
+/** Of the message's form: members may be added to it, none is taken away or given another meaning. */
+const VERSION = '1';
+
+/** `sns` is called only when there is something to send. Without a topic no message is sent. */
+export function createNotices({ sns, topicArn }: { sns: () => Promise<Sns>; topicArn: string | undefined }) {
+  async function publish(upload: Upload, notice: Notice): Promise<void> {
+    if (topicArn === undefined) return;
+    const message = toMessage(upload, notice);
+    const attributes = { type: notice.type, projectId: upload.projectId };
+    const { client, PublishCommand } = await sns();
+    await client.send(
+      new PublishCommand({
+        TopicArn: topicArn,
+        Message: JSON.stringify(message),
+        // Subscriptions may filter by them.
+        MessageAttributes: Object.fromEntries(
+          Object.entries(attributes).map(([name, value]) => [
+            name,
+            { DataType: 'String', StringValue: value },
+          ]),
+        ),
+      }),
+    );
+  }
+
+  return { publish };
+}
+
+/** What subscribers get: enough to tell the user, and to find the attachment. */
+export function toMessage(upload: Upload, { type, at }: Notice) {
+  const { id, owner, uploadedBy, projectId, issueId, filename, contentType, sha256, status, createdAt } =
+    upload;
+  const { size, attachment, error } = summaryOf(upload);
+  return {
+    version: VERSION,
+    type,
+    deduplicationId: `${id}-${type}-${Date.parse(at)}`,
+    time: at,
+    upload: {
+      id,
+      owner,
+      uploadedBy,
+      projectId,
+      issueId,
+      filename,
+      contentType,
+      size,
+      sha256,
+      status,
+      createdAt,
+      attachment,
+      error,
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * The delivery queue: what we put on it, and how its messages are read, S3's events and our own. Knows the wire forms
+ * only; lib/delivery/deliver.ts decides what a message leads to.
+ */
+import * as z from 'zod';
+import type { Sqs } from './sqs.ts';
+
+/**
+ * Our own message: deliver this upload, if its next attempt has this number. `isArrival`: its file has just come, and
+ * the sweep gave it no slot.
+ */
+export type Request = { uploadId: string; attempt: number; isArrival?: boolean | undefined };
+
+/** An event of S3: an object was created under this key. */
+export type Arrival = { key: string; etag: string; size: number };
+
+export type Queue = ReturnType<typeof createQueue>;
+
+/** SQS delays a message by 15 minutes at most. */
+const MAX_DELAY_SECONDS = 900;
+
+/** `sqs` is called only when there is something to send. */
+export function createQueue({ sqs, queueUrl }: { sqs: () => Promise<Sqs>; queueUrl: string }) {
+  /** Asks for a delivery, `delayMs` from now. */
+  async function send(request: Request, delayMs = 0): Promise<void> {
+    const delay = Math.min(Math.max(Math.ceil(delayMs / 1000), 0), MAX_DELAY_SECONDS);
+    const { client, SendMessageCommand } = await sqs();
+    await client.send(
+      new SendMessageCommand({
+        QueueUrl: queueUrl,
+        MessageBody: JSON.stringify(request),
+        DelaySeconds: delay,
+      }),
+    );
+  }
+
+  return { send };
+}
+
+const requestBody = z.object({
+  uploadId: z.uuid().toLowerCase(),
+  attempt: z.int().positive(),
+  isArrival: z.boolean().optional(),
+});
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html */
+const eventBody = z.object({
+  Records: z.array(
+    z.object({
+      eventName: z.string(),
+      s3: z.object({
+        object: z.object({ key: z.string(), eTag: z.string().optional(), size: z.int().optional() }),
+      }),
+    }),
+  ),
+});
+
+const testEventBody = z.object({ Event: z.literal('s3:TestEvent') });
+
+/** What a queue message asks for. A test event asks for nothing; undefined means that it is none of ours. */
+export function readMessage(body: string): { request: Request } | { arrivals: Arrival[] } | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const request = requestBody.safeParse(value);
+  if (request.success) return { request: request.data };
+  if (testEventBody.safeParse(value).success) return { arrivals: [] };
+  const event = eventBody.safeParse(value);
+  if (!event.success) return undefined;
+  const arrivals = event.data.Records.filter((record) => record.eventName.startsWith('ObjectCreated:')).map(
+    ({ s3: { object } }) => ({
+      key: decodeKey(object.key),
+      etag: object.eTag ?? '',
+      size: object.size ?? -1,
+    }),
+  );
+  return { arrivals };
+}
+
+/** Keys in events are form-encoded: a space comes as `+`. What cannot be decoded is taken as it is. */
+function decodeKey(key: string): string {
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '));
+  } catch {
+    return key;
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * One circuit breaker for all functions, kept in the ledger: when IPD is out, or does not accept our credentials, all
+ * deliveries wait without using up attempts, and one at a time tests whether IPD is back. Also keeps the rate at
+ * which deliveries may start. Decides which deliveries may call IPD, and how many; never calls it.
+ */
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import type { Clock } from '../runtime/clock.ts';
+import type { SharedState } from '../ledger/shared-state.ts';
+import { nextRate } from '../domain/rate.ts';
+import type { Contact } from './contact.ts';
+import type { Tries } from '../domain/rate.ts';
+import type { Telemetry } from '../runtime/telemetry.ts';
+
+/** A caller that wants to call IPD. Without `until` (the end of its lease) it never tests whether IPD is back. */
+export type Visitor = {
+  owner?: string | undefined;
+  issueId: string;
+  until?: number;
+  /** The sweep gave it a slot. While the rate is reduced, a caller without one may not call IPD. */
+  isPaced?: boolean;
+};
+
+/** `open` until a moment (milliseconds); `half_open`: one delivery may test IPD. `rate`: absent unless reduced. */
+export type BreakerView = { state: 'closed' | 'open' | 'half_open'; until?: number; rate?: number };
+
+export type Gate =
+  /** IPD must not be asked before this moment. */
+  | { kind: 'closed'; until: number }
+  /** The rate is reduced: the sweep gives the slots. */
+  | { kind: 'slow' }
+  /** `leave` reports how the call went, exactly once, and returns the new view. */
+  | { kind: 'free'; leave: (contact: Contact, tries?: Tries) => Promise<BreakerView> };
+
+export type Breaker = ReturnType<typeof createBreaker>;
+
+/** After so many outages in a row, over all functions, the breaker opens. */
+const OUTAGES_TO_OPEN = 5;
+/** How many of the last ones are kept. */
+const OUTAGES_KEPT = 20;
+/** It stays open for this long, twice as long each time, up to the longest. */
+const OPEN_MS = { first: 30_000, longest: 300_000 };
+/** Five refused signatures lock an access key for five minutes: https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-0001.html */
+const LOCK_OUT_MS = 310_000;
+const MAX_CONFLICTS = 10;
+const MINUTE = 60_000;
+/** A counter is read in the minute after its own. */
+const COUNTER_KEPT_MS = 60 * MINUTE;
+
+const STATE = 'breaker';
+const outage = z.object({
+  /** A hash: which users met it does not matter, only how many. */
+  owner: z.string().optional(),
+  issueId: z.string(),
+  call: z.enum(['connection', 'list', 'upload']),
+});
+type Outage = z.infer<typeof outage>;
+
+const stateItem = z.object({
+  version: z.int(),
+  /** How many outages there are in `met`: an older version reads this one. */
+  outages: z.int(),
+  /** What has failed since IPD answered the same call. */
+  met: z.array(outage).default([]),
+  /** How often it was opened without an answer in between. */
+  openings: z.int(),
+  openUntil: z.int().optional(),
+  /** Our credentials were refused: until then no answer closes it. */
+  lockedUntil: z.int().optional(),
+  /** The trial delivery ends by then. */
+  probeUntil: z.int().optional(),
+  /** Deliveries a minute, while they are fewer than the setting says. */
+  rate: z.int().optional(),
+  /**
+   * Since when deliveries count their tries: since a throttle. Without throttles, no delivery spends a write on that.
+   */
+  countingSince: z.int().optional(),
+  /** The last minute since the epoch whose counts are in the rate. */
+  ratedMinute: z.int().optional(),
+});
+type State = z.infer<typeof stateItem>;
+
+const triesItem = z.object({ tries: z.int(), throttled: z.int() });
+const NO_TRIES: Tries = { tries: 0, throttled: 0 };
+const CLOSED: State = { version: 0, outages: 0, met: [], openings: 0 };
+
+export function createBreaker({
+  sharedState,
+  clock,
+  telemetry,
+}: {
+  sharedState: SharedState;
+  clock: Clock;
+  telemetry: Telemetry;
+}) {
+  async function read(): Promise<State> {
+    const item = await sharedState.readState(STATE);
+    return item === undefined ? CLOSED : stateItem.parse(item);
+  }
+
+  async function view(): Promise<BreakerView> {
+    return viewOf(await read(), clock.now());
+  }
+
+  /** Whether this visitor may call IPD now. A trial visitor that dies keeps the others out until its lease ends. */
+  async function enter({ owner, issueId, until, isPaced = true }: Visitor): Promise<Gate> {
+    const state = await read();
+    const now = clock.now();
+    let probeUntil: number | undefined;
+    if (state.openUntil !== undefined) {
+      if (now < state.openUntil) return { kind: 'closed', until: state.openUntil };
+      // Most trials end long before their lease does.
+      const trial = (end: number): Gate => ({ kind: 'closed', until: Math.min(end, now + MINUTE) });
+      if (now < (state.probeUntil ?? 0)) return trial(state.probeUntil ?? 0);
+      if (until === undefined) return { kind: 'closed', until: now };
+      probeUntil = until;
+      if (!(await write(state, { ...state, probeUntil }))) return trial(until);
+    } else if (state.rate !== undefined && !isPaced) {
+      return { kind: 'slow' };
+    }
+    const isQuiet = state.met.length === 0 && state.openUntil === undefined;
+    const leave = async (contact: Contact, tries = NO_TRIES): Promise<BreakerView> => {
+      const isCounted = tries.throttled > 0 || state.countingSince !== undefined;
+      if (isCounted && tries.tries > 0) await count(tries);
+      const beginsCounting = tries.throttled > 0 && state.countingSince === undefined;
+      const isWell = contact === 'answered' || contact === 'listed' || contact === 'none';
+      if (isQuiet && isWell && !beginsCounting) return { state: 'closed' };
+      return record({ contact, probeUntil, beginsCounting, owner: owner && hashOf(owner), issueId });
+    };
+    return { kind: 'free', leave };
+  }
+
+  async function record(visit: Visit): Promise<BreakerView> {
+    const { contact } = visit;
+    const { before, next } = await change((state) => after(state, visit, clock.now()));
+    if (contact === 'locked_out') telemetry.measure({ AuthenticationFailures: 1 });
+    const { openUntil } = next;
+    if (openUntil !== before.openUntil) {
+      const words = openUntil === undefined ? 'breaker closed' : 'breaker opened';
+      telemetry.warn(words, { contact, openUntil, ...summaryOf(next.met) });
+    }
+    return viewOf(next, clock.now());
+  }
+
+  /**
+   * The view for the sweep. Sets the rate by the counts of the minute before. A minute in which counting began is
+   * left out, since the tries before its first throttle were not counted.
+   */
+  async function pace(full: number): Promise<BreakerView> {
+    const state = await read();
+    const minute = Math.floor(clock.now() / MINUTE) - 1;
+    const { countingSince, ratedMinute = 0 } = state;
+    const isCounted = countingSince !== undefined && countingSince <= minute * MINUTE;
+    if (!isCounted || ratedMinute >= minute) return viewOf(state, clock.now());
+    const tries = triesItem.parse((await sharedState.readState(counterOf(minute))) ?? NO_TRIES);
+    const { next } = await change((before) => {
+      const rate = nextRate({ rate: before.rate, full }, tries);
+      const isOver = rate === undefined && tries.throttled === 0;
+      const counting = isOver ? undefined : { countingSince: before.countingSince, ratedMinute: minute };
+      return { ...before, countingSince: undefined, ratedMinute: undefined, ...counting, rate };
+    });
+    if (next.rate !== state.rate) {
+      telemetry.warn('delivery rate changed', { ...tries, from: state.rate ?? full, to: next.rate ?? full });
+    }
+    return viewOf(next, clock.now());
+  }
+
+  async function count({ tries, throttled }: Tries): Promise<void> {
+    const minute = Math.floor(clock.now() / MINUTE);
+    await sharedState.addToState(
+      counterOf(minute),
+      { tries, throttled },
+      (minute + 1) * MINUTE + COUNTER_KEPT_MS,
+    );
+  }
+
+  /** Writes the next state. If other writers are faster each time, nothing is written: their state is as good. */
+  async function change(move: (state: State) => State): Promise<{ before: State; next: State }> {
+    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
+      const before = await read();
+      const next = move(before);
+      if (await write(before, next)) return { before, next };
+    }
+    const present = await read();
+    return { before: present, next: present };
+  }
+
+  async function write(seen: State, next: State): Promise<boolean> {
+    return sharedState.writeState(STATE, seen.version, next);
+  }
+
+  return { enter, view, pace };
+}
+
+type Visit = {
+  contact: Contact;
+  owner: string | undefined;
+  issueId: string;
+  /** The end of the trial that this visit wrote, if it is the trial. */
+  probeUntil: number | undefined;
+  beginsCounting: boolean;
+};
+
+/** Pure: the state after one visit to IPD. */
+function after(before: State, visit: Visit, now: number): State {
+  const { contact } = visit;
+  const countingSince = before.countingSince ?? (visit.beginsCounting ? now : undefined);
+  const state = { ...before, countingSince };
+  // Only the trial visit ends the trial.
+  const isProbe = visit.probeUntil !== undefined && visit.probeUntil === state.probeUntil;
+  const givenBack = isProbe ? { ...state, probeUntil: undefined } : state;
+  if (contact === 'none') return givenBack;
+  const met = metAfter(state.met, visit, isProbe);
+  const known = { ...givenBack, met, outages: met.length };
+  if (contact === 'locked_out') {
+    const lockedUntil = now + LOCK_OUT_MS;
+    return opened({ ...known, lockedUntil }, lockedUntil);
+  }
+  // Only time ends a lock-out. A visit that began before it cannot.
+  if (now < (state.lockedUntil ?? 0)) return known;
+  const isOpen = state.openUntil !== undefined && now < state.openUntil;
+  if (!isOutage(met)) {
+    return { ...known, openings: 0, openUntil: undefined, lockedUntil: undefined, probeUntil: undefined };
+  }
+  // Uploads fail and a list was answered: that proves nothing about uploads, so another delivery has to test.
+  if (isOpen || contact === 'listed') return known;
+  return opened(known, now + Math.min(OPEN_MS.first * 2 ** state.openings, OPEN_MS.longest));
+}
+
+/** The outages after this visit: an answer removes the outages of the same call. */
+function metAfter(met: Outage[], { contact, owner, issueId }: Visit, isProbe: boolean): Outage[] {
+  const ofUploads = met.filter(({ call }) => call === 'upload');
+  const add = (before: Outage[], call: Outage['call']): Outage[] =>
+    [...before, { owner, issueId, call }].slice(-OUTAGES_KEPT);
+  switch (contact) {
+    case 'answered':
+      return [];
+    case 'listed':
+      return ofUploads;
+    case 'unreachable':
+      return add(met, 'connection');
+    case 'list_failed':
+      return add(met, 'list');
+    case 'upload_failed':
+      // The list of this upload may have been answered long ago, so it does not count; a trial's list was answered
+      // just now.
+      return add(isProbe ? ofUploads : met, 'upload');
+    case 'locked_out':
+    case 'none':
+      return met;
+  }
+}
+
+/**
+ * One user's files can make uploads fail, and one work item can make its list fail. So IPD counts as out only when
+ * different owners meet failures at different work items; or when the lists of different work items fail, which
+ * contain nothing of a user; or when there is no connection.
+ */
+function isOutage(met: Outage[]): boolean {
+  const isEnough = (some: Outage[]): boolean => some.length >= OUTAGES_TO_OPEN;
+  const owners = new Set(met.flatMap(({ owner }) => owner ?? []));
+  const lists = met.filter(({ call }) => call !== 'upload');
+  return (
+    (isEnough(met) && owners.size > 1 && workItemsOf(met).size > 1) ||
+    (isEnough(lists) && workItemsOf(lists).size > 1) ||
+    isEnough(met.filter(({ call }) => call === 'connection'))
+  );
+}
+
+function workItemsOf(met: Outage[]): Set<string> {
+  return new Set(met.map(({ issueId }) => issueId));
+}
+
+function opened(state: State, until: number): State {
+  return {
+    ...state,
+    openings: Math.min(state.openings + 1, 10),
+    openUntil: Math.max(state.openUntil ?? 0, until),
+    probeUntil: undefined,
+  };
+}
+
+function viewOf({ openUntil, probeUntil, rate }: State, now: number): BreakerView {
+  const reduced = rate === undefined ? {} : { rate };
+  if (openUntil === undefined) return { state: 'closed', ...reduced };
+  if (now < openUntil) return { state: 'open', until: openUntil, ...reduced };
+  return { state: 'half_open', until: probeUntil ?? openUntil, ...reduced };
+}
+
+function summaryOf(met: Outage[]) {
+  const owners = new Set(met.flatMap(({ owner }) => owner ?? []));
+  return { outages: met.length, owners: owners.size, workItems: workItemsOf(met).size };
+}
+
+const counterOf = (minute: number): string => `tries#${minute}`;
+
+function hashOf(owner: string): string {
+  return createHash('sha256').update(owner).digest('hex').slice(0, 16);
+}

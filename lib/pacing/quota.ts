@@ -1,0 +1,101 @@
+/**
+ * Limits how much one user may ask for, and how much of IPD's rate pre-flight checks may use. Counters of a minute
+ * hold for any number of concurrent calls; the number of unfinished uploads comes from an index, which lags behind.
+ * Nothing that was counted is given back, so refused calls count, too.
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../runtime/clock.ts';
+import { AppError, invalidRequest } from '../domain/errors.ts';
+import type { Counters } from '../ledger/counters.ts';
+import type { Ledger } from '../ledger/uploads.ts';
+
+export type Quota = ReturnType<typeof createQuota>;
+
+const MINUTE = 60_000;
+/** The end of an upload cannot be predicted; this is how often a retry is worth it. */
+const OPEN_RETRY_SECONDS = 60;
+
+export function createQuota(parts: {
+  ledger: Ledger;
+  counters: Counters;
+  clock: Clock;
+  allowance: { maxOpenUploads: number; uploadsPerMinute: number };
+  /** Pre-flight checks of work items, of all users together. */
+  preflightsPerMinute: number;
+}) {
+  const { ledger, counters, clock, preflightsPerMinute } = parts;
+  const { maxOpenUploads, uploadsPerMinute } = parts.allowance;
+
+  /**
+   * Counts one upload more, which may need a check of its work item. Throws `too_many_open_uploads` or
+   * `rate_limited`.
+   */
+  async function takeUpload(owner: string): Promise<void> {
+    await checkOpen(owner, 1);
+    await count(owner, { uploads: 1, calls: 1 });
+  }
+
+  /**
+   * Admits a session if there is room for all its files; a file is counted when its upload begins. Throws as before,
+   * and `invalid_request` for more files than there is ever room for.
+   */
+  async function takeSession(owner: string, files: number): Promise<void> {
+    const most = Math.min(maxOpenUploads, uploadsPerMinute);
+    if (files > most)
+      throw invalidRequest([{ pointer: '/files', detail: `must name at most ${most} files` }]);
+    await checkOpen(owner, files);
+    await count(owner, { calls: 1, roomFor: files });
+  }
+
+  /** Counts one upload more of a session, for which IPD is not asked again. Throws as before. */
+  async function takeUploadOfSession(owner: string): Promise<void> {
+    await checkOpen(owner, 1);
+    await count(owner, { uploads: 1 });
+  }
+
+  /** Counts a retry of an upload. Throws `rate_limited`. */
+  async function takeRetry(owner: string): Promise<void> {
+    await count(owner, { calls: 1 });
+  }
+
+  /** False when the pre-flight checks of this minute are used up: the rest of IPD's rate is for deliveries. */
+  async function takePreflight(): Promise<boolean> {
+    return counters.countInMinute('ipd', { calls: { add: 1, upTo: preflightsPerMinute } });
+  }
+
+  async function checkOpen(owner: string, more: number): Promise<void> {
+    const open = await ledger.countOpenOf(owner, maxOpenUploads);
+    if (open + more <= maxOpenUploads) return;
+    const asked = more > 1 ? ` and ask for ${more} more` : '';
+    throw new AppError(
+      'too_many_open_uploads',
+      `you have ${open} unfinished uploads${asked}; at most ${maxOpenUploads} are allowed: finish or cancel some`,
+      { retryAfterSeconds: OPEN_RETRY_SECONDS },
+    );
+  }
+
+  /** `calls` may reach IPD; `roomFor`: uploads that are to follow within the minute. */
+  async function count(
+    owner: string,
+    { uploads = 0, calls = 0, roomFor = 0 }: { uploads?: number; calls?: number; roomFor?: number },
+  ): Promise<void> {
+    const counted = await counters.countInMinute(hashOf(owner), {
+      ...(uploads + roomFor > 0 && { uploads: { add: uploads, upTo: uploadsPerMinute - roomFor } }),
+      ...(calls > 0 && { calls: { add: calls, upTo: uploadsPerMinute } }),
+    });
+    if (counted) return;
+    const asked = roomFor > 1 ? `, and you ask for ${roomFor} more` : '';
+    throw new AppError(
+      'rate_limited',
+      `at most ${uploadsPerMinute} uploads, and as many calls that may lead to IPD, are taken within a minute${asked}`,
+      { retryAfterSeconds: Math.ceil((MINUTE - (clock.now() % MINUTE)) / 1000) },
+    );
+  }
+
+  return { takeUpload, takeSession, takeUploadOfSession, takeRetry, takePreflight };
+}
+
+/** The key of an item has a maximum length; the `sub` of a token need not have one. */
+function hashOf(owner: string): string {
+  return createHash('sha256').update(owner).digest('hex');
+}

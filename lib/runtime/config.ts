@@ -1,0 +1,172 @@
+/**
+ * The configuration of every function, read from the environment in one place and checked all at once. Pure: nothing
+ * is fetched here; secrets come as references, or inline outside Lambda.
+ */
+import * as z from 'zod';
+import { findTooShort } from './retention.ts';
+import {
+  findMisplaced,
+  functionSettings,
+  givenOf,
+  LEAST_PART_BYTES,
+  problemsOf,
+  sourceOf,
+} from './settings.ts';
+import type { Environment } from './settings.ts';
+
+const HOUR = 3_600_000;
+
+/** The settings that the template and Lambda itself set, beside those that an operator chooses. */
+const settings = z.object({
+  STAGING_BUCKET: z.string(),
+  UPLOADS_TABLE: z.string(),
+  DELIVERY_QUEUE_URL: z.url(),
+  NOTICES_TOPIC_ARN: z.string().optional(),
+  AWS_REGION: z.string().optional(),
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_SESSION_TOKEN: z.string().optional(),
+  AWS_ENDPOINT_URL: z.string().optional(),
+  AWS_ENDPOINT_URL_S3: z.string().optional(),
+  ...functionSettings,
+});
+
+/** The share of the rate for pre-flight checks. Deliveries check the work item again, so they come first. */
+const PREFLIGHT_SHARE = 0.25;
+
+/** As IAM gives it for a user: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html */
+const signingCredentials = z.object({
+  accessKeyId: z.string().min(1),
+  secretAccessKey: z.string().min(1),
+});
+
+const inlineCredentials = z
+  .object({
+    accessKey: z.string().min(1),
+    secretKey: z.string().min(1),
+    securityToken: z.string().min(1),
+    domain: z.string().min(1),
+    username: z.string().min(1),
+    password: z.string().min(1),
+  })
+  .partial()
+  .refine((keys) => (keys.accessKey === undefined) === (keys.secretKey === undefined), {
+    message: 'accessKey and secretKey go together',
+  })
+  .refine(
+    (keys) =>
+      [keys.domain, keys.username, keys.password].every(
+        (part) => (part === undefined) === (keys.domain === undefined),
+      ),
+    { message: 'domain, username and password go together' },
+  )
+  .refine((keys) => keys.accessKey !== undefined || keys.domain !== undefined, {
+    message: 'give accessKey and secretKey, or domain, username and password, or all of them',
+  });
+
+export type Config = ReturnType<typeof readConfig>;
+
+/** Checks the environment. Throws one Error that names every setting at fault. An empty value counts as missing. */
+export function readConfig(env: Environment = process.env) {
+  const given = givenOf(env);
+  const parsed = settings.safeParse(given);
+  const problems = [
+    ...problemsOf(parsed.error),
+    ...findMisplaced(given, { onLambda: env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined }),
+    ...(parsed.success ? findTooShort(parsed.data, given) : []),
+  ];
+  if (!parsed.success || problems.length > 0) throw new Error(`settings: ${problems.join('; ')}`);
+  const values = parsed.data;
+  const hosts = {
+    endpoint: values.IPD_ENDPOINT ?? `https://projectman-ext.${values.IPD_REGION}.myhuaweicloud.com`,
+    iamEndpoint: values.IPD_IAM_ENDPOINT ?? `https://iam.${values.IPD_REGION}.myhuaweicloud.com`,
+  };
+
+  return {
+    bucket: values.STAGING_BUCKET,
+    table: values.UPLOADS_TABLE,
+    queueUrl: values.DELIVERY_QUEUE_URL,
+    maxFileBytes: values.MAX_FILE_BYTES,
+    stagingUrlTtlSeconds: values.STAGING_URL_TTL_SECONDS,
+    sessionTtlSeconds: values.UPPY_SESSION_TTL_SECONDS,
+    allowance: {
+      multipartThresholdBytes: values.MULTIPART_THRESHOLD_BYTES,
+      partSizeBytes: values.PART_SIZE_BYTES,
+      maxOpenUploads: values.MAX_OPEN_UPLOADS,
+      uploadsPerMinute: values.UPLOADS_PER_MINUTE,
+    },
+    leastPartBytes: LEAST_PART_BYTES,
+    signer: {
+      endpoint: values.S3_PUBLIC_ENDPOINT,
+      credentials: sourceOf(values.SIGNING_CREDENTIALS),
+    },
+    aws: {
+      region: values.AWS_REGION,
+      s3Endpoint: values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL,
+      keys: keysOf(values),
+    },
+    topicArn: values.NOTICES_TOPIC_ARN,
+    policy: {
+      uploadDeadlineMs: values.UPLOAD_DEADLINE_HOURS * HOUR,
+      retryWindowMs: values.RETRY_WINDOW_HOURS * HOUR,
+      failedRetentionMs: values.FAILED_RETENTION_DAYS * 24 * HOUR,
+      commitWindowMs: values.IPD_COMMIT_WINDOW_SECONDS * 1000,
+    },
+    recordRetentionMs: values.RECORD_RETENTION_DAYS * 24 * HOUR,
+    preflight: values.PREFLIGHT === 'on',
+    requiredScanTag: values.REQUIRED_SCAN_TAG,
+    projectsClaim: values.PROJECTS_CLAIM,
+    uploadedByClaim: values.UPLOADED_BY_CLAIM,
+    projects: values.IPD_PROJECTS?.split(/[\s,]+/).filter(Boolean),
+    deliveriesPerMinute: values.IPD_RATE,
+    preflightsPerMinute: Math.max(Math.floor(values.IPD_RATE * PREFLIGHT_SHARE), 1),
+    ipd: {
+      ...hosts,
+      region: values.IPD_REGION,
+      auth: values.IPD_AUTH,
+      credentials: sourceOf(values.IPD_CREDENTIALS),
+    },
+  };
+}
+
+/** Reads the JSON of the key that signs URLs. Throws an Error that names what is wrong with it, never its value. */
+export function readSigningCredentials(json: string) {
+  return readSecret('SIGNING_CREDENTIALS', json, signingCredentials);
+}
+
+/** Reads the JSON of IPD's secret. Throws an Error that names what is wrong with its keys, never their values. */
+export function readCredentials(json: string) {
+  const secret = readSecret('IPD_CREDENTIALS', json, inlineCredentials);
+  const { accessKey, secretKey, securityToken, domain, username, password } = secret;
+  return {
+    accessKey: accessKey && secretKey ? { accessKey, secretKey, securityToken } : undefined,
+    user: domain && username && password ? { domain, username, password } : undefined,
+  };
+}
+
+function readSecret<T>(setting: string, json: string, schema: z.ZodType<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new Error(`${setting}: not JSON`);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const words = parsed.error.issues.map((issue) =>
+    [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
+  );
+  throw new Error(`${setting}: ${words.join('; ')}`);
+}
+
+/**
+ * The role's own keys, as Lambda gives them: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+ */
+function keysOf({
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  AWS_SESSION_TOKEN: sessionToken,
+}: z.output<typeof settings>) {
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  return { accessKeyId, secretAccessKey, sessionToken };
+}

@@ -1,0 +1,133 @@
+/**
+ * The settings that an operator chooses and the functions read: bounds, defaults, and the rules between them. Pure. One
+ * schema for all: a deploy and `npm start` read it too, with what only they need (deploy/settings.ts), so a wrong value
+ * is refused with the same sentence everywhere.
+ */
+import * as z from 'zod';
+
+export type Environment = Record<string, string | undefined>;
+
+/** Digits only: CloudFormation takes some of these as they are written. */
+export const count = (standard: number, { min, max }: { min: number; max: number }) => {
+  const range = `must be a whole number from ${min} to ${max}, for example ${standard}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, range)
+    .transform(Number)
+    .pipe(z.number().min(min, range).max(max, range))
+    .default(standard);
+};
+
+/** Of all parts but the last: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const LEAST_PART_BYTES = 5_242_880;
+
+/**
+ * Credentials must not be sent to other hosts: https://support.huaweicloud.com/api-projectman/projectman_03_0003.html
+ */
+const IPD_HOST = /^https:\/\/projectman-ext\.[a-z]+(-[a-z0-9]+)+\.myhuaweicloud\.(com|cn)$/;
+const IAM_HOST = /^https:\/\/iam(\.[a-z]+(-[a-z0-9]+)+)?\.myhuaweicloud\.(com|cn)$/;
+const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html */
+const tag = z
+  .string()
+  .regex(/^[^=]{1,128}=.{1,256}$/s, 'must look like GuardDutyMalwareScanStatus=NO_THREATS_FOUND')
+  .transform((text) => ({ name: text.replace(/=.*/s, ''), value: text.replace(/^[^=]*=/, '') }));
+
+export const functionSettings = {
+  MAX_FILE_BYTES: count(52_428_800, { min: 1, max: 5 * 1024 ** 3 }),
+  STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 604_800 }),
+  MULTIPART_THRESHOLD_BYTES: count(10_485_760, { min: 1, max: 5 * 1024 ** 3 }),
+  PART_SIZE_BYTES: count(5_242_880, { min: LEAST_PART_BYTES, max: 104_857_600 }),
+  S3_PUBLIC_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'must be a URL, for example https://files.example.com' })
+    .optional(),
+  SIGNING_CREDENTIALS: z.string().optional(),
+  MAX_OPEN_UPLOADS: count(100, { min: 1, max: 10_000 }),
+  UPLOADS_PER_MINUTE: count(60, { min: 1, max: 1_000 }),
+  UPPY_SESSION_TTL_SECONDS: count(43_200, { min: 60, max: 604_800 }),
+  UPLOAD_DEADLINE_HOURS: count(72, { min: 1, max: 720 }),
+  RETRY_WINDOW_HOURS: count(24, { min: 1, max: 720 }),
+  FAILED_RETENTION_DAYS: count(7, { min: 1, max: 90 }),
+  RECORD_RETENTION_DAYS: count(400, { min: 30, max: 3_650 }),
+  PARTS_EXPIRE_DAYS: count(4, { min: 1, max: 60 }),
+  STAGED_FILES_EXPIRE_DAYS: count(19, { min: 1, max: 400 }),
+  IPD_COMMIT_WINDOW_SECONDS: count(600, { min: 1, max: 86_400 }),
+  PREFLIGHT: z.enum(['on', 'off'], 'must be on or off').default('on'),
+  REQUIRED_SCAN_TAG: tag.optional(),
+  PROJECTS_CLAIM: z.string().optional(),
+  UPLOADED_BY_CLAIM: z.string().default('name'),
+  IPD_PROJECTS: z.string().optional(),
+  IPD_RATE: count(60, { min: 1, max: 12_000 }),
+  IPD_REGION: z
+    .string()
+    .regex(/^[a-z]+(-[a-z0-9]+)+$/, 'must look like cn-north-4')
+    .default('cn-north-4'),
+  IPD_ENDPOINT: z.string().optional(),
+  IPD_IAM_ENDPOINT: z.string().optional(),
+  IPD_AUTH: z.enum(['auto', 'aksk', 'token'], 'must be auto, aksk or token').default('auto'),
+  IPD_CREDENTIALS: z.string().optional(),
+};
+
+/** The credentials of a function's role may expire within the hour. */
+const ROLE_URL_SECONDS = 3_600;
+
+/** Where credentials are: in a secret, in a parameter, or (never on Lambda) in the setting itself. */
+export type CredentialsSource =
+  { kind: 'secretsmanager'; name: string } | { kind: 'ssm'; name: string } | { kind: 'inline'; json: string };
+
+/** What is set: an empty value counts as missing. */
+export function givenOf(env: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      value === undefined || value === '' ? [] : [[name, value]],
+    ),
+  );
+}
+
+/** What a schema finds wrong, a sentence for each setting: never with its value, which may hold a secret. */
+export function problemsOf(error: z.ZodError | undefined): string[] {
+  return (error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+}
+
+/**
+ * Problems between settings: credentials for a wrong host or inside a setting, URLs that outlive their key, and no
+ * choice of projects, which has no default.
+ */
+export function findMisplaced(given: Environment, { onLambda }: { onLambda: boolean }): string[] {
+  const { IPD_ENDPOINT, IPD_IAM_ENDPOINT, PROJECTS_CLAIM, IPD_PROJECTS } = given;
+  const allowed = (url: string | undefined, host: RegExp): boolean =>
+    url === undefined || host.test(url) || (!onLambda && LOOPBACK.test(url));
+  const problems: string[] = [];
+  if (!allowed(IPD_ENDPOINT, IPD_HOST)) {
+    problems.push('IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path');
+  }
+  if (!allowed(IPD_IAM_ENDPOINT, IAM_HOST)) {
+    problems.push('IPD_IAM_ENDPOINT: must be https://iam.<region>.myhuaweicloud.com without a path');
+  }
+  for (const name of ['IPD_CREDENTIALS', 'SIGNING_CREDENTIALS']) {
+    if (onLambda && sourceOf(given[name])?.kind === 'inline') {
+      problems.push(`${name}: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>`);
+    }
+  }
+  const urlLife = Number(given['STAGING_URL_TTL_SECONDS'] ?? 0);
+  if (urlLife > ROLE_URL_SECONDS && given['SIGNING_CREDENTIALS'] === undefined) {
+    problems.push(
+      `STAGING_URL_TTL_SECONDS: over ${ROLE_URL_SECONDS} needs SIGNING_CREDENTIALS, since a URL ends with what it is signed with`,
+    );
+  }
+  if (PROJECTS_CLAIM === undefined && IPD_PROJECTS === undefined) {
+    problems.push(
+      'PROJECTS_CLAIM or IPD_PROJECTS: one is needed, for example PROJECTS_CLAIM=projects; IPD_PROJECTS=* lets every user into every project',
+    );
+  }
+  return problems;
+}
+
+export function sourceOf(value: string | undefined): CredentialsSource | undefined {
+  if (value === undefined) return undefined;
+  const [, kind, name] = /^(secretsmanager|ssm):(.+)$/.exec(value) ?? [];
+  if (kind === 'secretsmanager' && name !== undefined) return { kind, name };
+  if (kind === 'ssm' && name !== undefined) return { kind, name };
+  return { kind: 'inline', json: value };
+}

@@ -1,0 +1,62 @@
+/**
+ * The work after the end of an upload: notify subscribers and remove its file. The function that ends the upload does
+ * it at once. If that fails, the sweep does it, so a crash loses neither.
+ */
+import type { Arrivals } from './stage.ts';
+import type { Ledger } from '../ledger/uploads.ts';
+import * as endings from '../domain/endings.ts';
+import type { Notices } from '../messaging/notices.ts';
+import type { Telemetry } from '../runtime/telemetry.ts';
+import type { Upload } from '../domain/upload.ts';
+
+export type Closing = ReturnType<typeof createClosing>;
+
+export function createClosing({
+  ledger,
+  notices,
+  arrivals,
+  telemetry,
+}: {
+  ledger: Ledger;
+  notices: Notices;
+  arrivals: Arrivals;
+  telemetry: Telemetry;
+}) {
+  /** Sends the notification of the end, if it is still to be sent. Throws what publishing throws. */
+  async function announce(upload: Upload): Promise<Upload> {
+    const { notice } = upload;
+    if (notice === undefined) return upload;
+    await notices.publish(upload, notice);
+    const { upload: told } = await ledger.change(upload, (before) => endings.noticed(before, notice));
+    return told;
+  }
+
+  /**
+   * The same, and removes the file, which is not needed any more. Neither waits for the other; throws what went
+   * wrong.
+   */
+  async function close(upload: Upload): Promise<void> {
+    const { notice } = upload;
+    const [removal, telling] = await Promise.allSettled([
+      arrivals.discard(upload),
+      notice && notices.publish(upload, notice),
+    ]);
+    await ledger.change(upload, (before) => {
+      const told = (telling.status === 'fulfilled' && notice && endings.noticed(before, notice)) || before;
+      return removal.status === 'fulfilled' ? endings.cleaned(told) : told;
+    });
+    for (const end of [removal, telling]) if (end.status === 'rejected') throw end.reason;
+  }
+
+  /** Right after the end of an upload: what fails now is left to the sweep. */
+  async function tryNow(upload: Upload): Promise<void> {
+    try {
+      if (upload.status === 'delivered') await close(upload);
+      else await announce(upload);
+    } catch (error) {
+      telemetry.error('upload not closed, the sweep will', error, { uploadId: upload.id });
+    }
+  }
+
+  return { announce, close, tryNow };
+}
