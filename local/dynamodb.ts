@@ -42,6 +42,7 @@ export async function startDynamoDb({
 
   /** Requests that dynalite is working on: until they end, its database must stay open. */
   const working = new Set<Promise<void>>();
+  let isClosing = false;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request;
@@ -58,6 +59,10 @@ export async function startDynamoDb({
       return refuse(response, 'AccessDeniedException', 'the role does not allow it');
     }
     const whole = Object.assign(Readable.from([body]), { method, url, headers });
+    if (isClosing) {
+      response.destroy();
+      return;
+    }
     track(response);
     for (const handle of handlers) handle.call(server, whole, response);
   }
@@ -82,6 +87,7 @@ export async function startDynamoDb({
   return {
     ...listening,
     async close(): Promise<void> {
+      isClosing = true;
       await Promise.all(working);
       await listening.close();
     },
