@@ -113,8 +113,8 @@ export function createApi({ apiUrl, token }: { apiUrl: string; token: () => Prom
 
 /** Whether the API still accepts a ticket; the request for it changes nothing. */
 export async function isHonoured(companionEndpoint: string): Promise<boolean> {
-  const nobody = '00000000-0000-4000-8000-000000000000';
-  const response = await fetch(`${companionEndpoint}/s3/multipart/${nobody}?key=staging/${nobody}`);
+  const noUpload = '00000000-0000-4000-8000-000000000000';
+  const response = await fetch(`${companionEndpoint}/s3/multipart/${noUpload}?key=staging/${noUpload}`);
   return response.status !== 401;
 }
 

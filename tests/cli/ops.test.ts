@@ -231,14 +231,14 @@ describe('npm run ops -- redrive', () => {
     const open = await world.stage();
     const gone = await refused();
     await world.staging.remove(`staging/${gone.id}`);
-    const nobody = '00000000-0000-4000-8000-000000000000';
+    const unknownId = '00000000-0000-4000-8000-000000000000';
 
-    const { well, answer } = await operate('redrive', open.id, gone.id, nobody, '--reason', 'try');
+    const { well, answer } = await operate('redrive', open.id, gone.id, unknownId, '--reason', 'try');
 
     expect(well).toBe(false);
     expect(answer.redriven).toEqual([]);
     expect(answer.outcomes).toEqual([
-      { id: nobody, why: expect.stringMatching(/no such upload/) },
+      { id: unknownId, why: expect.stringMatching(/no such upload/) },
       { id: open.id, why: expect.stringMatching(/it is awaiting_upload/) },
       { id: gone.id, why: expect.stringMatching(/its file is gone/) },
     ]);
@@ -292,9 +292,9 @@ describe('npm run ops -- cancel', () => {
   it('leaves what IPD has or may have, and what there is not, and fails then', async () => {
     const delivered = await world.deliver();
     const doubt = await doubtful();
-    const nobody = '00000000-0000-4000-8000-000000000000';
+    const unknownId = '00000000-0000-4000-8000-000000000000';
 
-    const { well, answer } = await operate('cancel', delivered.id, doubt.id, nobody, ...because);
+    const { well, answer } = await operate('cancel', delivered.id, doubt.id, unknownId, ...because);
 
     expect(well).toBe(false);
     expect(answer).toEqual({
@@ -302,7 +302,7 @@ describe('npm run ops -- cancel', () => {
       outcomes: [
         { id: delivered.id, why: 'it is delivered: IPD has it' },
         { id: doubt.id, why: 'it is failed: IPD may have it' },
-        { id: nobody, why: 'there is no such upload' },
+        { id: unknownId, why: 'there is no such upload' },
       ],
     });
     expect(await world.find(doubt.id)).toEqual(doubt);

@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 /** No system assigns this port; a port that was just closed may already belong to another program. */
-const NOBODY = 'http://127.0.0.1:2';
+const NO_LISTENER = 'http://127.0.0.1:2';
 
 function upload(...args: string[]) {
   const about = [
@@ -142,10 +142,10 @@ describe('npm run upload', () => {
   });
 
   it('says that the API does not answer', async () => {
-    const { code, stderr } = await upload('--api', NOBODY, path).ended;
+    const { code, stderr } = await upload('--api', NO_LISTENER, path).ended;
 
     expect(code).toBe(1);
-    expect(stderr.at(-1)).toContain(`No answer from ${NOBODY}; connect ECONNREFUSED`);
+    expect(stderr.at(-1)).toContain(`No answer from ${NO_LISTENER}; connect ECONNREFUSED`);
   });
 
   it.each(['missing.png', '.'])('says that %s is not a file to send', async (name) => {
@@ -222,14 +222,14 @@ describe('npm run upload', () => {
   it('answers in the same way when the stack that was running is gone', async () => {
     await writeFile(
       join(directory, 'stack.json'),
-      JSON.stringify({ apiUrl: NOBODY, tokenUrl: `${NOBODY}/token` }),
+      JSON.stringify({ apiUrl: NO_LISTENER, tokenUrl: `${NO_LISTENER}/token` }),
     );
 
     const { code, stderr } = await local().ended;
 
     expect(code).toBe(2);
     expect(stderr).toHaveLength(2);
-    expect(stderr[0]).toContain(`The stack does not answer at ${NOBODY}/token: run npm start`);
+    expect(stderr[0]).toContain(`The stack does not answer at ${NO_LISTENER}/token: run npm start`);
   });
 
   it('explains itself', async () => {

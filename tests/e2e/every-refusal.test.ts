@@ -55,7 +55,7 @@ async function newUser() {
   const sub = randomUUID();
   const token = await product.mint({ sub, projects: [projectId] });
   const strange = await product.mint({ sub, projects: ['f'.repeat(32)] });
-  const nobody = await product.mint({ sub: 'null', projects: [projectId] });
+  const nullSubject = await product.mint({ sub: 'null', projects: [projectId] });
 
   const call = (request: string, { headers, bearer = token, ...more }: Call = {}) =>
     product.call(request, {
@@ -75,7 +75,7 @@ async function newUser() {
     return { base, id, query: `?key=staging/${id}` };
   }
 
-  return { token, strange, nobody, call, create, cancel, beginParts };
+  return { token, strange, nullSubject, call, create, cancel, beginParts };
 }
 
 const attachTo = (item: object = {}): string => `POST ${attachPath({ projectId, issueId, ...item })}`;
@@ -135,7 +135,7 @@ const ofParts = ['listUppyParts', 'abortUppyMultipart', 'signUppyPart', 'complet
 
 reach('no_subject', withToken, (user, name) => {
   const [request, call] = requestOf(name);
-  return user.call(request, { ...call, bearer: user.nobody });
+  return user.call(request, { ...call, bearer: user.nullSubject });
 });
 reach('not_found', aboutOne, (user, name) => user.call(...requestOf(name)));
 reach('project_forbidden', [...beginning, 'attachFile'], (user, name) => {
