@@ -15,7 +15,7 @@ import { makeIpdCredentials } from '../local/keys.ts';
 import { deployEnvironment, lambdaEnvironment } from '../local/settings.ts';
 import { functionsOf, readService } from '../local/template.ts';
 import type { Carried, Load } from './carrier.ts';
-import { ETAG, idForSize, sha256Of } from './far-side-file.ts';
+import { ETAG, idForSize, sha256Of } from './stub-file.ts';
 import { SERVICE_DIRECTORY, startLedger } from './ledger.ts';
 import { packageFunctions } from './packaged.ts';
 
@@ -52,7 +52,7 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
   const [packaged] = await Promise.all([packageFunctions(directory), bundleCarriers(directory)]);
   const packagePath = packaged.get('deliver')?.path ?? '';
   const ledger = await startLedger({ directory: join(directory, 'ledger') });
-  const farSide = fork(path('far-side.ts'), { execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const farSide = fork(path('stub-server.ts'), { execArgv: ['--disable-warning=ExperimentalWarning'] });
   const farUrls = readyMessage.parse((await once(farSide, 'message'))[0]);
   const received: number[] = [];
   farSide.on('message', (message) => {
@@ -79,7 +79,7 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
     return {
       ...definition?.environment,
       ...lambdaEnvironment(ledger.credentials, REGION, urls),
-      NODE_EXTRA_CA_CERTS: path('far-side.cert.pem'),
+      NODE_EXTRA_CA_CERTS: path('stub-server.cert.pem'),
     };
   }
   const environments = { plain: environmentOf('plain'), tls: environmentOf('tls') };

@@ -3,7 +3,7 @@
  * kept. A request that differs from IPD's documentation is refused, so a wrong carrier gets no figure.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pieceAt } from './far-side-file.ts';
+import { pieceAt } from './stub-file.ts';
 
 const MAX_HEAD_BYTES = 16 * 1024;
 const PART =

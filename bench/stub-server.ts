@@ -9,8 +9,8 @@ import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { listen } from '../local/listen.ts';
 import type { FarSideMessage } from './delivery-stage.ts';
-import { createIpdAnswers } from './far-side-ipd.ts';
-import { answerStorage } from './far-side-storage.ts';
+import { createIpdAnswers } from './stub-ipd.ts';
+import { answerStorage } from './stub-storage.ts';
 
 const answerIpd = createIpdAnswers((size) => tell({ received: size }));
 
@@ -33,7 +33,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 }
 
 function pem(part: 'cert' | 'key'): Buffer {
-  return readFileSync(join(import.meta.dirname, `far-side.${part}.pem`));
+  return readFileSync(join(import.meta.dirname, `stub-server.${part}.pem`));
 }
 
 function tell(message: FarSideMessage): void {

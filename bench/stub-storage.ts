@@ -1,6 +1,6 @@
 /** The part of S3 that a delivery needs: each object that is asked for exists, and a DELETE changes nothing. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ETAG, pieceAt, sizeOf } from './far-side-file.ts';
+import { ETAG, pieceAt, sizeOf } from './stub-file.ts';
 
 /** Large writes, so that a carrier does not wait for the stub server. */
 const WRITE_BYTES = 256 * 1024;

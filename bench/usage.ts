@@ -1,6 +1,6 @@
 /**
  * The requests to AWS that one upload needs without a failure, step by step, and those of a month without uploads.
- * tests/bench/usage.test.ts checks the counts: it sends uploads through the functions and counts every request. The
+ * tests/integration/bench/usage.test.ts checks the counts: it sends uploads through the functions and counts every request. The
  * times on AWS, which no test on one machine can measure, are named assumptions. Pure.
  */
 

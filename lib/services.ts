@@ -28,7 +28,7 @@ import { createTickets } from './ledger/tickets.ts';
 import { createLedger } from './ledger/uploads.ts';
 import { createWorkItems } from './ledger/work-items.ts';
 import { createMultipart } from './storage/multipart.ts';
-import { createNotices } from './messaging/notices.ts';
+import { createNotices } from './messaging/notifications.ts';
 import { createPreflight } from './uploads/preflight.ts';
 import { createQueue } from './messaging/queue.ts';
 import { createQuota } from './pacing/quota.ts';

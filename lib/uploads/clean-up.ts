@@ -5,7 +5,7 @@
 import type { Arrivals } from './stage.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import * as endings from '../domain/endings.ts';
-import type { Notices } from '../messaging/notices.ts';
+import type { Notices } from '../messaging/notifications.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import type { Upload } from '../domain/upload.ts';
 

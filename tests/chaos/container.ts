@@ -4,7 +4,7 @@
  * A dead container's calls never settle. It does not know what it calls.
  */
 import type { Clock } from '../../lib/runtime/clock.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from './random.ts';
 import type { Faults } from './faults.ts';
 import type { VirtualTime } from './virtual-time.ts';
 

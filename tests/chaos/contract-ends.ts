@@ -15,7 +15,7 @@ import type { Send } from '../../lib/ipd/wire.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
 import { startWorld } from '../support/world.ts';
 import { createContainer } from './container.ts';
-import { createDice } from './dice.ts';
+import { createDice } from './random.ts';
 import { createObjects } from './ends/objects.ts';
 import { documentsOf, queueOf, storageOf } from './seams.ts';
 import { wireOf } from './wire.ts';

@@ -2,7 +2,7 @@
  * What can go wrong on our side of the wire, how likely it is in one schedule, and how often it really happened.
  * The faults of IPD are in `ipd-faults.ts`. This module decides whether a fault happens; the caller makes it happen.
  */
-import type { Dice } from './dice.ts';
+import type { Dice } from './random.ts';
 import { doubtfulKinds, ipdFaultKinds, passingKinds } from './ipd-faults.ts';
 import type { IpdFaultKind } from './ipd-faults.ts';
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
-import { createDice } from './dice.ts';
+import { createDice } from './random.ts';
 import { createPlatform } from './platform.ts';
 import { issueIdOf, plainParts, play, projectId } from './users.ts';
 import type { Plan } from './users.ts';

@@ -3,7 +3,7 @@
  * Each fault keeps the product's assumption: a file that IPD stores is in the list within the commit window.
  */
 import type { Operation } from '../../local/ipd/types.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from './random.ts';
 
 type Row = {
   operations: readonly Operation[];

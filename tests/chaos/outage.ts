@@ -2,10 +2,10 @@
  * IPD is down for hours while uploads go on arriving; then it is back, and no operator helps. The run measures how long
  * it takes until all uploads are delivered, and how many requests IPD gets after it is back.
  */
-import { createDice } from './dice.ts';
+import { createDice } from './random.ts';
 import { createPlatform } from './platform.ts';
-import { judge } from './referee.ts';
-import type { Verdict } from './referee.ts';
+import { judge } from './oracle.ts';
+import type { Verdict } from './oracle.ts';
 import { issueIdOf, plainParts, play } from './users.ts';
 import { createWorld } from './world.ts';
 

@@ -3,11 +3,11 @@
  * user's files make it fail. The run tells how each upload ended, and how many requests that took.
  */
 import { createHash } from 'node:crypto';
-import { createDice } from './dice.ts';
-import type { Dice } from './dice.ts';
+import { createDice } from './random.ts';
+import type { Dice } from './random.ts';
 import { createPlatform } from './platform.ts';
-import { judge } from './referee.ts';
-import type { Verdict } from './referee.ts';
+import { judge } from './oracle.ts';
+import type { Verdict } from './oracle.ts';
 import { issueIdOf, plainParts, play } from './users.ts';
 import type { IpdCall, Rule } from './wire.ts';
 import { createWorld } from './world.ts';

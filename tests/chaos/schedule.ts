@@ -3,13 +3,13 @@
  * oracle's verdict. The same seed gives the same trace.
  */
 import type { Upload } from '../../lib/domain/upload.ts';
-import { createDice } from './dice.ts';
+import { createDice } from './random.ts';
 import { drawProfile } from './faults.ts';
 import type { FaultKind } from './faults.ts';
 import { createPlatform } from './platform.ts';
-import { judge } from './referee.ts';
-import { judgeNotices, judgeStorage } from './referee-rest.ts';
-import type { Verdict } from './referee.ts';
+import { judge } from './oracle.ts';
+import { judgeNotices, judgeStorage } from './oracle-at-rest.ts';
+import type { Verdict } from './oracle.ts';
 import { drawPlans, issueIdOf, play } from './users.ts';
 import type { Story } from './users.ts';
 import { createWorld } from './world.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createDice } from './dice.ts';
+import { createDice } from './random.ts';
 import { faultKinds } from './faults.ts';
 import { runSchedule } from './schedule.ts';
 import { shrink } from './shrink.ts';

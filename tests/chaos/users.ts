@@ -8,7 +8,7 @@ import { AppError } from '../../lib/domain/errors.ts';
 import { isWorthRepeating } from './asking.ts';
 import { createBringing } from './bringing.ts';
 import type { Bring } from './bringing.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from './random.ts';
 import type { Faults } from './faults.ts';
 import { createPage } from './page.ts';
 import type { Platform } from './platform.ts';

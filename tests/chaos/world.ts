@@ -16,7 +16,7 @@ import { isFinal, uploadIdOf, uploadSchema } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { createContainer } from './container.ts';
 import type { Container } from './container.ts';
-import type { Dice } from './dice.ts';
+import type { Dice } from './random.ts';
 import { createDocuments } from './ends/documents.ts';
 import { createObjects } from './ends/objects.ts';
 import type { Creation } from './ends/objects.ts';

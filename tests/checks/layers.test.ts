@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 const FOLDERS = ['functions', 'lib', 'deploy', 'local', 'client', 'cli'];
 
 /** What must be refused: where the import stands, and of what. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
-import { TARGET, bundledPackages, describePackages } from '../tools/licences.ts';
+import { TARGET, bundledPackages, describePackages } from '../../tools/licences.ts';
 
 /** Licences that ask for no more than to be named. */
 const ACCEPTED = new Set(['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT', 'MIT-0']);

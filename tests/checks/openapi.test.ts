@@ -2,17 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { failures, problems, setbacks } from '../lib/domain/errors.ts';
-import * as lifecycle from '../lib/domain/lifecycle.ts';
-import { toMessage } from '../lib/messaging/notices.ts';
-import { newSession, newUpload } from '../lib/http/schemas.ts';
-import { uploadSchema } from '../lib/domain/upload.ts';
-import { readService } from '../local/template.ts';
-import { generateTypes } from '../tools/openapi-types.ts';
-import { contract, expectContract, faultsOf, operations, source } from './support/contract.ts';
-import { issueId, projectId } from './support/world.ts';
+import { failures, problems, setbacks } from '../../lib/domain/errors.ts';
+import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import { toMessage } from '../../lib/messaging/notifications.ts';
+import { newSession, newUpload } from '../../lib/http/schemas.ts';
+import { uploadSchema } from '../../lib/domain/upload.ts';
+import { readService } from '../../local/template.ts';
+import { generateTypes } from '../../tools/openapi-types.ts';
+import { contract, expectContract, faultsOf, operations, source } from '../support/contract.ts';
+import { issueId, projectId } from '../support/world.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 const PROBLEM = 'application/problem+json';
 /** Its only example would be a file. */
 const FORM = 'multipart/form-data';

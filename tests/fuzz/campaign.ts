@@ -14,8 +14,8 @@ import { lookAtAnswer, takeLeaks, watch } from '../support/secrets.ts';
 import { inputsFor } from './inputs.ts';
 import type { Input } from './inputs.ts';
 import type { Known } from './messages.ts';
-import { judge, judgeReceived } from './referee.ts';
-import type { Judged } from './referee.ts';
+import { judge, judgeReceived } from './oracle.ts';
+import type { Judged } from './oracle.ts';
 import { findTargets, loadHandlers } from './targets.ts';
 import type { Target } from './targets.ts';
 

@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import type { SignedPart } from '../../lib/storage/presigning.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import type { Invitation } from '../../lib/uploads/manage.ts';
-import { putFile } from '../support/answer.ts';
-import type { World } from '../support/world.ts';
+import { putFile } from './answer.ts';
+import type { World } from './world.ts';
 
 /** The shortest part that storage joins, and the one that is used where nothing else is set. */
 export const PART = 5 * 1024 ** 2;

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { World } from '../support/world.ts';
+import type { World } from './world.ts';
 
 const message = z.looseObject({
   type: z.string(),

@@ -3,8 +3,8 @@ import { expect } from '@jest/globals';
 import type { Caller, UploadRequest } from '../../lib/uploads/create.ts';
 import { delivered } from '../../lib/domain/endings.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
-import { caller, issueId, projectId } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { caller, issueId, projectId } from './world.ts';
+import type { World } from './world.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createDice } from '../dice.ts';
+import { createDice } from '../random.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import { drawPlans } from './plan.ts';
 

@@ -2,7 +2,7 @@
  * The plan of a schedule, drawn from a seed before it starts: uploads, faults, events and deaths. The plan can be
  * repeated, its timing cannot: the exact place where a child dies depends on the machine.
  */
-import type { Dice } from '../dice.ts';
+import type { Dice } from '../random.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import type { Doom } from './orders.ts';
 import { STEPS } from './seams.ts';

@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import { stagingKey } from '../../../lib/domain/upload.ts';
 import { storageEvent } from '../../support/queue-event.ts';
-import { createDice } from '../dice.ts';
-import { judgeNotices, judgeStorage } from '../referee-rest.ts';
-import { judge } from '../referee.ts';
+import { createDice } from '../random.ts';
+import { judgeNotices, judgeStorage } from '../oracle-at-rest.ts';
+import { judge } from '../oracle.ts';
 import { drive } from './drive.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import type { Rule } from './faults.ts';

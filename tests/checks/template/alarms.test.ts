@@ -2,13 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { idle } from '../../bench/usage.ts';
-import { readService } from '../../local/template.ts';
-import { MEASURES } from '../../lib/runtime/telemetry.ts';
-import { OURS, templateAlarms, templateResources } from '../support/alarms.ts';
-import { sectionsOf } from '../support/markdown.ts';
+import { idle } from '../../../bench/usage.ts';
+import { readService } from '../../../local/template.ts';
+import { MEASURES } from '../../../lib/runtime/telemetry.ts';
+import { OURS, templateAlarms, templateResources } from '../../support/alarms.ts';
+import { sectionsOf } from '../../support/markdown.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 const SERVICE = 'ipd-attachment-bridge-dev';
 
 const alarms = templateAlarms();

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageFunctions } from '../../bench/packaged.ts';
+import { packageFunctions } from '../../../bench/packaged.ts';
 import { review } from './nag.ts';
 
 const TEMPLATE = 'zips/cloudformation-template-update-stack.json';

@@ -3,14 +3,14 @@ import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createIam } from '../../local/iam/iam.ts';
-import { functionsOf, readService, resourcesOf } from '../../local/template.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { createIam } from '../../../local/iam/iam.ts';
+import { functionsOf, readService, resourcesOf } from '../../../local/template.ts';
+import { startProduct } from '../../support/product-stack.ts';
+import type { Product } from '../../support/product-stack.ts';
 import { BUCKET, useEverything } from './every-use.ts';
 import { grantsOf, toTable } from './permissions.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 const LIB = join(ROOT, 'lib');
 const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
 

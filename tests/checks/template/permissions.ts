@@ -2,8 +2,8 @@
  * The roles of the template against what the functions did: which grants were used, which were not, and which
  * calls had none. A grant is one action on one resource of a statement.
  */
-import type { Use } from '../../local/iam/iam.ts';
-import type { Statement } from '../../local/iam/policy.ts';
+import type { Use } from '../../../local/iam/iam.ts';
+import type { Statement } from '../../../local/iam/policy.ts';
 
 export type Grant = {
   functionKey: string;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readConfig } from '../../lib/runtime/config.ts';
-import { readService, resourcesOf } from '../../local/template.ts';
-import type { Json } from '../../local/variables.ts';
+import { readConfig } from '../../../lib/runtime/config.ts';
+import { readService, resourcesOf } from '../../../local/template.ts';
+import type { Json } from '../../../local/variables.ts';
 
 const DAY_HOURS = 24;
 
@@ -33,7 +33,7 @@ const provider = z.object({ logs: z.object({ httpApi: z.object({ format: z.strin
 const retained = z.looseObject({ DeletionPolicy: z.string(), UpdateReplacePolicy: z.string() });
 
 function read({ stage = 'dev', env = {} }: { stage?: string; env?: Record<string, string> } = {}) {
-  const service = readService({ directory: join(import.meta.dirname, '../..'), env, stage });
+  const service = readService({ directory: join(import.meta.dirname, '../../..'), env, stage });
   const properties = (id: string): Record<string, Json> => resourcesOf(service)[id]?.Properties ?? {};
   return { service, properties };
 }

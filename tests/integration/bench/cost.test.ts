@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { prices } from '../../bench/prices.ts';
-import { runCommandLine } from '../support/run-command.ts';
+import { prices } from '../../../bench/prices.ts';
+import { runCommandLine } from '../../support/run-command.ts';
 
 const amounts = z.record(z.string(), z.number());
 const output = z.object({

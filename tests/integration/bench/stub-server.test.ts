@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
-import { ETAG, idForSize, pieceAt, sha256Of } from '../../bench/far-side-file.ts';
-import { createIpdAnswers } from '../../bench/far-side-ipd.ts';
-import { answerStorage } from '../../bench/far-side-storage.ts';
-import { listen } from '../../local/listen.ts';
-import { sha256 } from '../support/sha256.ts';
+import { ETAG, idForSize, pieceAt, sha256Of } from '../../../bench/stub-file.ts';
+import { createIpdAnswers } from '../../../bench/stub-ipd.ts';
+import { answerStorage } from '../../../bench/stub-storage.ts';
+import { listen } from '../../../local/listen.ts';
+import { sha256 } from '../../support/sha256.ts';
 
 const SIZE = 3_000_000;
 const UPLOAD = '/v1/ipdprojectservice/projects/p/issues/1/attachments/upload';

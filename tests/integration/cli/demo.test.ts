@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCommandLine } from '../support/run-command.ts';
+import { runCommandLine } from '../../support/run-command.ts';
 
 /** The whole stack starts in each of these. */
 const PATIENCE_MS = 60_000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { adviseOf, describeFindings, describeGaps } from '../../cli/ops/findings.ts';
-import type { Findings } from '../../cli/ops/findings.ts';
+import { adviseOf, describeFindings, describeGaps } from '../../../cli/ops/findings.ts';
+import type { Findings } from '../../../cli/ops/findings.ts';
 
 /** What a tenant shows that has a limit of each kind. */
 function found({

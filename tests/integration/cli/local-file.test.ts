@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { guessContentType, openLocalFile } from '../../cli/local-file.ts';
+import { guessContentType, openLocalFile } from '../../../cli/local-file.ts';
 
 let directory: string;
 

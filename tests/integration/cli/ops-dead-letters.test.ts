@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { GetQueueUrlCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { randomUUID } from 'node:crypto';
 import { startRecorder } from '../bench/recorder.ts';
-import { operate } from '../support/operator.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { operate } from '../../support/operator.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 let deadLetters: string;

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { send } from '../../lib/ipd/wire.ts';
-import type { UploadRequest } from '../../lib/uploads/create.ts';
-import { RECORD_SCHEMA } from '../../lib/domain/upload.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { scan } from '../../lib/ledger/scan.ts';
-import { putFile } from '../support/answer.ts';
-import { operate } from '../support/operator.ts';
-import { openSession } from '../support/uppy-page.ts';
-import { issueId, oneRequest, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { send } from '../../../lib/ipd/wire.ts';
+import type { UploadRequest } from '../../../lib/uploads/create.ts';
+import { RECORD_SCHEMA } from '../../../lib/domain/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { scan } from '../../../lib/ledger/scan.ts';
+import { putFile } from '../../support/answer.ts';
+import { operate } from '../../support/operator.ts';
+import { openSession } from '../../support/uppy-page.ts';
+import { issueId, oneRequest, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const because = ['--reason', 'request 7', '--by', 'ann', '--yes'];
 

@@ -3,12 +3,12 @@ import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toEnvFile } from '../../local/settings.ts';
-import { putFile } from '../support/answer.ts';
-import { operate } from '../support/operator.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
-import { issueId, projectId } from '../support/world.ts';
+import { toEnvFile } from '../../../local/settings.ts';
+import { putFile } from '../../support/answer.ts';
+import { operate } from '../../support/operator.ts';
+import { startProduct } from '../../support/product-stack.ts';
+import type { Product } from '../../support/product-stack.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const PATIENCE_MS = 60_000;
 

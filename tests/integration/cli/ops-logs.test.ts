@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startAwsProgram } from '../support/aws-program.ts';
-import { operate } from '../support/operator.ts';
+import { startAwsProgram } from '../../support/aws-program.ts';
+import { operate } from '../../support/operator.ts';
 
 let aws: Awaited<ReturnType<typeof startAwsProgram>>;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { startFakeIpd } from '../../local/ipd/server.ts';
-import { ipdCredentials } from '../support/local-keys.ts';
-import { operate } from '../support/operator.ts';
-import { issueId, projectId } from '../support/world.ts';
+import { startFakeIpd } from '../../../local/ipd/server.ts';
+import { ipdCredentials } from '../../support/local-keys.ts';
+import { operate } from '../../support/operator.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 type FakeIpd = Awaited<ReturnType<typeof startFakeIpd>>;
 type Settings = Omit<Parameters<typeof startFakeIpd>[0], 'port' | 'credentials'>;

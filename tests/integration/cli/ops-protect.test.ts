@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { listen } from '../../local/listen.ts';
-import { operate } from '../support/operator.ts';
+import { listen } from '../../../local/listen.ts';
+import { operate } from '../../support/operator.ts';
 
 /** What DynamoDB does with a table's protection: it refuses an update that would change nothing. */
 const table = { TableName: 'uploads', DeletionProtectionEnabled: false };

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { startFakeIpd } from '../../local/ipd/server.ts';
-import { listen } from '../../local/listen.ts';
-import { startAwsProgram } from '../support/aws-program.ts';
-import { ipdCredentials as IPD_CREDENTIALS } from '../support/local-keys.ts';
-import { operate } from '../support/operator.ts';
-import { issueId, projectId } from '../support/world.ts';
+import { startFakeIpd } from '../../../local/ipd/server.ts';
+import { listen } from '../../../local/listen.ts';
+import { startAwsProgram } from '../../support/aws-program.ts';
+import { ipdCredentials as IPD_CREDENTIALS } from '../../support/local-keys.ts';
+import { operate } from '../../support/operator.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const SECRET = 'ipd-attachment-bridge/a';
 const request = z.object({ SecretId: z.string(), SecretString: z.string().optional() });

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readOrder } from '../../cli/ops/orders.ts';
-import { startAwsProgram } from '../support/aws-program.ts';
-import { runCommandLine } from '../support/run-command.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { readOrder } from '../../../cli/ops/orders.ts';
+import { startAwsProgram } from '../../support/aws-program.ts';
+import { runCommandLine } from '../../support/run-command.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 

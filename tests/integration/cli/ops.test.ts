@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { RECORD_SCHEMA } from '../../lib/domain/upload.ts';
-import { operate } from '../support/operator.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { RECORD_SCHEMA } from '../../../lib/domain/upload.ts';
+import { operate } from '../../support/operator.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 

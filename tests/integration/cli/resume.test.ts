@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCommandLine } from '../support/run-command.ts';
-import { ATTACHMENT_ID, startUploadApi } from '../support/upload-api.ts';
+import { runCommandLine } from '../../support/run-command.ts';
+import { ATTACHMENT_ID, startUploadApi } from '../../support/upload-api.ts';
 
 const bytes = Buffer.alloc(200_000, 'attachment');
 const PARTS = [1, 2, 3, 4, 5].map((number) => `PUT /parts/${number}`);

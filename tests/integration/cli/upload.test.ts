@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runCommandLine } from '../support/run-command.ts';
-import { ATTACHMENT_ID, problem, startUploadApi } from '../support/upload-api.ts';
+import { runCommandLine } from '../../support/run-command.ts';
+import { ATTACHMENT_ID, problem, startUploadApi } from '../../support/upload-api.ts';
 
 const bytes = Buffer.alloc(200_000, 'attachment');
 const sha256 = createHash('sha256').update(bytes).digest('hex');

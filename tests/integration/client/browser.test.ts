@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { createClient } from '../../client/client.ts';
-import { startUploadApi, storageRefusal } from '../support/upload-api.ts';
-import { SocketXmlHttpRequest } from '../support/xml-http-request.ts';
+import { createClient } from '../../../client/client.ts';
+import { startUploadApi, storageRefusal } from '../../support/upload-api.ts';
+import { SocketXmlHttpRequest } from '../../support/xml-http-request.ts';
 
 const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const content = new Uint8Array(100_000).map((_, index) => index % 251);

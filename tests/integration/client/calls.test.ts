@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createClient } from '../../client/client.ts';
-import { refusal } from '../support/refusal.ts';
-import { LIMITS, problem, startUploadApi } from '../support/upload-api.ts';
+import { createClient } from '../../../client/client.ts';
+import { refusal } from '../../support/refusal.ts';
+import { LIMITS, problem, startUploadApi } from '../../support/upload-api.ts';
 
 const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const about = {

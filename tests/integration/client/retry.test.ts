@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { UploadError } from '../../client/errors.ts';
-import { backoffMs, pause, retry } from '../../client/retry.ts';
+import { UploadError } from '../../../client/errors.ts';
+import { backoffMs, pause, retry } from '../../../client/retry.ts';
 
 const pace = { attempts: 4, firstDelayMs: 100, longestDelayMs: 500, pollMs: 1 };
 

@@ -4,10 +4,10 @@ import { openAsBlob } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient } from '../../client/client.ts';
-import type { Progress } from '../../client/client.ts';
-import { refusal } from '../support/refusal.ts';
-import { ATTACHMENT_ID, problem, startUploadApi, storageRefusal } from '../support/upload-api.ts';
+import { createClient } from '../../../client/client.ts';
+import type { Progress } from '../../../client/client.ts';
+import { refusal } from '../../support/refusal.ts';
+import { ATTACHMENT_ID, problem, startUploadApi, storageRefusal } from '../../support/upload-api.ts';
 
 const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const bytes = new Uint8Array(300_000).map((_, index) => index % 251);

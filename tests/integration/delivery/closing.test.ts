@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { randomBytes } from 'node:crypto';
-import { putFile } from '../support/answer.ts';
-import { collectErrors } from '../support/surroundings.ts';
-import { oneRequest, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { putFile } from '../../support/answer.ts';
+import { collectErrors } from '../../support/surroundings.ts';
+import { oneRequest, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { sha256 } from '../support/sha256.ts';
-import { caller, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { sha256 } from '../../support/sha256.ts';
+import { caller, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { HeadObjectCommand, ListPartsCommand, S3Client } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
-import { putFile } from '../support/answer.ts';
-import { caller, issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { storeParts } from './parts-fixture.ts';
+import { putFile } from '../../support/answer.ts';
+import { caller, issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { storeParts } from '../../support/parts-fixture.ts';
 
 describe('an upload whose file is delivered while a call asks storage for it', () => {
   let world: World;

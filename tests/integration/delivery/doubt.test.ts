@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { inDoubt, lookUntilOver, onUpload } from '../support/doubts.ts';
-import { sha256 } from '../support/sha256.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { inDoubt, lookUntilOver, onUpload } from '../../support/doubts.ts';
+import { sha256 } from '../../support/sha256.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 /** IPD's commit window and the difference that two clocks may have, in milliseconds. */
 const COMMITTED = 660_000;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import * as endings from '../../lib/domain/endings.ts';
-import * as lifecycle from '../../lib/domain/lifecycle.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import * as endings from '../../../lib/domain/endings.ts';
+import * as lifecycle from '../../../lib/domain/lifecycle.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const DAY_SECONDS = 86_400;
 

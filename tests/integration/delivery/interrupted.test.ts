@@ -3,11 +3,11 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { send } from '../../lib/ipd/wire.ts';
-import { delivered } from '../../lib/domain/endings.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { send } from '../../../lib/ipd/wire.ts';
+import { delivered } from '../../../lib/domain/endings.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 type Item = Record<string, unknown>;
 

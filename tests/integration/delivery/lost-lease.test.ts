@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import * as attempts from '../../lib/domain/attempts.ts';
-import type { Clock } from '../../lib/runtime/clock.ts';
-import { send } from '../../lib/ipd/wire.ts';
-import { inDoubt, onUpload } from '../support/doubts.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import * as attempts from '../../../lib/domain/attempts.ts';
+import type { Clock } from '../../../lib/runtime/clock.ts';
+import { send } from '../../../lib/ipd/wire.ts';
+import { inDoubt, onUpload } from '../../support/doubts.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 beforeAll(async () => {

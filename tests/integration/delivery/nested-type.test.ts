@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { filesOf } from '../support/strict-form.ts';
-import { startTappedLine } from '../support/tapped-line.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { filesOf } from '../../support/strict-form.ts';
+import { startTappedLine } from '../../support/tapped-line.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 /** As long as the product's own: some parsers look for nothing else. */
 const INNER = 'x'.repeat(52);

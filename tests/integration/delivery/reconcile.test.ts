@@ -2,12 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { send } from '../../lib/ipd/wire.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { inDoubt, lookUntilOver, onUpload } from '../support/doubts.ts';
-import { collectErrors } from '../support/surroundings.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { send } from '../../../lib/ipd/wire.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { inDoubt, lookUntilOver, onUpload } from '../../support/doubts.ts';
+import { collectErrors } from '../../support/surroundings.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const versioned = z.looseObject({ version: z.int().optional() });
 

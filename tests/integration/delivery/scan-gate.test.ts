@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
-import { redrive } from '../../lib/domain/lifecycle.ts';
-import { toResource } from '../../lib/http/resource.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { caller, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { redrive } from '../../../lib/domain/lifecycle.ts';
+import { toResource } from '../../../lib/http/resource.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { caller, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const TAG = 'GuardDutyMalwareScanStatus';
 const CLEAN = 'NO_THREATS_FOUND';

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { send } from '../../lib/ipd/wire.ts';
-import type { Send } from '../../lib/ipd/wire.ts';
-import { sha256 } from '../support/sha256.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { send } from '../../../lib/ipd/wire.ts';
+import type { Send } from '../../../lib/ipd/wire.ts';
+import { sha256 } from '../../support/sha256.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 beforeAll(async () => {

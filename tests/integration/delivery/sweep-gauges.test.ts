@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import type { Measures } from '../../lib/runtime/telemetry.ts';
-import { collectTelemetry } from '../support/surroundings.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import type { Measures } from '../../../lib/runtime/telemetry.ts';
+import { collectTelemetry } from '../../support/surroundings.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 

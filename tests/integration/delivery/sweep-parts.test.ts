@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { S3Client } from '@aws-sdk/client-s3';
-import { caller, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { beginParts, putParts, storeParts, underWay } from './parts-fixture.ts';
+import { caller, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { beginParts, putParts, storeParts, underWay } from '../../support/parts-fixture.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -4,9 +4,9 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { putFile } from '../support/answer.ts';
-import { oneRequest, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { putFile } from '../../support/answer.ts';
+import { oneRequest, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { deploySettings } from '../../deploy/settings.ts';
-import { PARTS } from '../../local/settings.ts';
-import { generateSettings } from '../../tools/settings-page.ts';
+import { deploySettings } from '../../../deploy/settings.ts';
+import { PARTS } from '../../../local/settings.ts';
+import { generateSettings } from '../../../tools/settings-page.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 const { REQUIRED_SCAN_TAG: _tag, ...defaults } = deploySettings.parse({});

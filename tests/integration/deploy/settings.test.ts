@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
-import { NEEDED_SETTINGS } from '../../bench/packaged.ts';
-import BridgePlugin from '../../deploy/plugin.ts';
-import { findProblems } from '../../deploy/settings.ts';
-import { readConfig } from '../../lib/runtime/config.ts';
-import { startStack } from '../../local/stack.ts';
-import { functionsOf, readService } from '../../local/template.ts';
-import { makeTemporaryDirectory } from '../support/probe-stack.ts';
-import { runCommandLine } from '../support/run-command.ts';
+import { NEEDED_SETTINGS } from '../../../bench/packaged.ts';
+import BridgePlugin from '../../../deploy/plugin.ts';
+import { findProblems } from '../../../deploy/settings.ts';
+import { readConfig } from '../../../lib/runtime/config.ts';
+import { startStack } from '../../../local/stack.ts';
+import { functionsOf, readService } from '../../../local/template.ts';
+import { makeTemporaryDirectory } from '../../support/probe-stack.ts';
+import { runCommandLine } from '../../support/run-command.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 const REGION = 'eu-central-1';
 
 type Environment = Record<string, string>;

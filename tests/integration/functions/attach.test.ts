@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { handler } from '../../functions/attach.ts';
-import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { callHttp } from '../support/http-event.ts';
-import type { HttpCall } from '../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler } from '../../../functions/attach.ts';
+import { FORM_TYPE, filePart, form } from '../../support/form.ts';
+import { callHttp } from '../../support/http-event.ts';
+import type { HttpCall } from '../../support/http-event.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 /** The remaining time with which the function, after its margin of 3 s, can still wait. */
 const SHORT_WAIT_MS = 3_500;

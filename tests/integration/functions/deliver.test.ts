@@ -3,14 +3,14 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import type { SQSEvent } from 'aws-lambda';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { handler } from '../../functions/deliver.ts';
-import { stage } from '../../lib/domain/lifecycle.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { startWorker } from '../../local/gateway/worker.ts';
-import { lambdaContext } from '../support/http-event.ts';
-import { queueEvent, storageEvent } from '../support/queue-event.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler } from '../../../functions/deliver.ts';
+import { stage } from '../../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { startWorker } from '../../../local/gateway/worker.ts';
+import { lambdaContext } from '../../support/http-event.ts';
+import { queueEvent, storageEvent } from '../../support/queue-event.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const allDone = { batchItemFailures: [] };
 const bytes = randomBytes(1000);
@@ -207,7 +207,7 @@ describe('deliver', () => {
     const lines: string[] = [];
     const worker = startWorker({
       name: 'deliver',
-      modulePath: join(import.meta.dirname, '../../functions/deliver.ts'),
+      modulePath: join(import.meta.dirname, '../../../functions/deliver.ts'),
       exportName: 'handler',
       timeout: 60,
       memorySize: 256,

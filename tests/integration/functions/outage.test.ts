@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
-import { handler } from '../../functions/uploads.ts';
-import { listen } from '../../local/listen.ts';
-import { callHttp } from '../support/http-event.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler } from '../../../functions/uploads.ts';
+import { listen } from '../../../local/listen.ts';
+import { callHttp } from '../../support/http-event.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 let ledger: Awaited<ReturnType<typeof listen>>;

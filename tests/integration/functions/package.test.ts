@@ -3,17 +3,17 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { packageFunctions } from '../../bench/packaged.ts';
-import type { Packaged } from '../../bench/packaged.ts';
-import { startWorker } from '../../local/gateway/worker.ts';
-import { functionsOf, readService } from '../../local/template.ts';
-import { storeParts } from '../lib/parts-fixture.ts';
-import { callHttp, lambdaContext } from '../support/http-event.ts';
-import { queueEvent } from '../support/queue-event.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { packageFunctions } from '../../../bench/packaged.ts';
+import type { Packaged } from '../../../bench/packaged.ts';
+import { startWorker } from '../../../local/gateway/worker.ts';
+import { functionsOf, readService } from '../../../local/template.ts';
+import { storeParts } from '../../support/parts-fixture.ts';
+import { callHttp, lambdaContext } from '../../support/http-event.ts';
+import { queueEvent } from '../../support/queue-event.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 const REGION = 'eu-central-1';
 const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
 /** What a deploy sets so that the functions start. */

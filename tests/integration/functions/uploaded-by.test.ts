@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { handler as attach } from '../../functions/attach.ts';
-import { handler as uploads } from '../../functions/uploads.ts';
-import { toMessage } from '../../lib/messaging/notices.ts';
-import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { callHttp } from '../support/http-event.ts';
-import { bear, callUppy } from '../support/uppy-page.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler as attach } from '../../../functions/attach.ts';
+import { handler as uploads } from '../../../functions/uploads.ts';
+import { toMessage } from '../../../lib/messaging/notifications.ts';
+import { FORM_TYPE, filePart, form } from '../../support/form.ts';
+import { callHttp } from '../../support/http-event.ts';
+import { bear, callUppy } from '../../support/uppy-page.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', size: 5 };
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { handler as attach } from '../../functions/attach.ts';
-import { handler } from '../../functions/uploads.ts';
-import { putFile } from '../support/answer.ts';
-import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { callHttp } from '../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler as attach } from '../../../functions/attach.ts';
+import { handler } from '../../../functions/uploads.ts';
+import { putFile } from '../../support/answer.ts';
+import { FORM_TYPE, filePart, form } from '../../support/form.ts';
+import { callHttp } from '../../support/http-event.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const otherProjectId = 'f'.repeat(32);
 const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', size: 5 };

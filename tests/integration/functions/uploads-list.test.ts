@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Context } from 'aws-lambda';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { handler } from '../../functions/uploads.ts';
-import type { HttpEvent } from '../../lib/http/gateway.ts';
-import { callHttp } from '../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler } from '../../../functions/uploads.ts';
+import type { HttpEvent } from '../../../lib/http/gateway.ts';
+import { callHttp } from '../../support/http-event.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: 5 };
 const listed = z.object({ uploads: z.array(z.object({ id: z.string() })) });

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { handler } from '../../functions/uploads.ts';
-import { putFile } from '../support/answer.ts';
-import { callHttp } from '../support/http-event.ts';
-import type { HttpCall } from '../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler } from '../../../functions/uploads.ts';
+import { putFile } from '../../support/answer.ts';
+import { callHttp } from '../../support/http-event.ts';
+import type { HttpCall } from '../../support/http-event.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const file = {
   projectId,

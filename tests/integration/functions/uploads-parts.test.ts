@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { handler } from '../../functions/uploads.ts';
-import { PART, putParts, underWay } from '../lib/parts-fixture.ts';
-import { callHttp } from '../support/http-event.ts';
-import type { HttpCall } from '../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler } from '../../../functions/uploads.ts';
+import { PART, putParts, underWay } from '../../support/parts-fixture.ts';
+import { callHttp } from '../../support/http-event.ts';
+import type { HttpCall } from '../../support/http-event.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const bytes = randomBytes(2 * PART + 7);
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: bytes.length };

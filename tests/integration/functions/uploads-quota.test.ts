@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { handler as attach } from '../../functions/attach.ts';
-import { handler } from '../../functions/uploads.ts';
-import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { callHttp } from '../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler as attach } from '../../../functions/attach.ts';
+import { handler } from '../../../functions/uploads.ts';
+import { FORM_TYPE, filePart, form } from '../../support/form.ts';
+import { callHttp } from '../../support/http-event.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: 5 };
 

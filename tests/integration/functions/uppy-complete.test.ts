@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { handler as uploadsHandler } from '../../functions/uploads.ts';
-import { callHttp } from '../support/http-event.ts';
-import { openSession } from '../support/uppy-page.ts';
-import type { Reference } from '../support/uppy-page.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler as uploadsHandler } from '../../../functions/uploads.ts';
+import { callHttp } from '../../support/http-event.ts';
+import { openSession } from '../../support/uppy-page.ts';
+import type { Reference } from '../../support/uppy-page.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const hello = Buffer.from('hello');
 

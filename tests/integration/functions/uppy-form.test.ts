@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
-import { openSession, postForm } from '../support/uppy-page.ts';
-import type { Form } from '../support/uppy-page.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { openSession, postForm } from '../../support/uppy-page.ts';
+import type { Form } from '../../support/uppy-page.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const file = { name: '录屏 终稿.mp4', size: 5, type: 'video/mp4' };
 const hello = Buffer.from('hello');

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { handler as uploadsHandler } from '../../functions/uploads.ts';
-import { callHttp } from '../support/http-event.ts';
-import { bear, openSession } from '../support/uppy-page.ts';
-import type { Reference } from '../support/uppy-page.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler as uploadsHandler } from '../../../functions/uploads.ts';
+import { callHttp } from '../../support/http-event.ts';
+import { bear, openSession } from '../../support/uppy-page.ts';
+import type { Reference } from '../../support/uppy-page.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { createHash } from 'node:crypto';
-import { createTestClock } from '../support/surroundings.ts';
-import { bear, openSession, requestSession, routes } from '../support/uppy-page.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { createTestClock } from '../../support/surroundings.ts';
+import { bear, openSession, requestSession, routes } from '../../support/uppy-page.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const DAY_MS = 86_400_000;
 const file = { name: '录屏 终稿.mp4', size: 5, type: 'video/mp4' };

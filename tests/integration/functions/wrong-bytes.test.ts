@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { handler as deliver } from '../../functions/deliver.ts';
-import { handler } from '../../functions/uploads.ts';
-import { putFile } from '../support/answer.ts';
-import { callHttp, lambdaContext } from '../support/http-event.ts';
-import { queueEvent } from '../support/queue-event.ts';
-import { sha256 } from '../support/sha256.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler as deliver } from '../../../functions/deliver.ts';
+import { handler } from '../../../functions/uploads.ts';
+import { putFile } from '../../support/answer.ts';
+import { callHttp, lambdaContext } from '../../support/http-event.ts';
+import { queueEvent } from '../../support/queue-event.ts';
+import { sha256 } from '../../support/sha256.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 beforeAll(async () => {

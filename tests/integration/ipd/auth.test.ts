@@ -10,8 +10,8 @@ import {
   UNSIGNED_PAYLOAD,
 } from '../../../lib/ipd/auth.ts';
 import { send } from '../../../lib/ipd/wire.ts';
-import { credentials, listPath, startClient, uploadPath } from '../../local/ipd-fixture.ts';
-import type { Client } from '../../local/ipd-fixture.ts';
+import { credentials, listPath, startClient, uploadPath } from '../local/ipd-fixture.ts';
+import type { Client } from '../local/ipd-fixture.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

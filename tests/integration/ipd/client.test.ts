@@ -10,8 +10,8 @@ import { createIpdClient } from '../../../lib/ipd/client.ts';
 import type { IpdOptions, UploadRequest } from '../../../lib/ipd/client.ts';
 import { frameOverhead } from '../../../lib/ipd/form.ts';
 import { send } from '../../../lib/ipd/wire.ts';
-import { credentials, issueId, projectId, startClient } from '../../local/ipd-fixture.ts';
-import type { Client } from '../../local/ipd-fixture.ts';
+import { credentials, issueId, projectId, startClient } from '../local/ipd-fixture.ts';
+import type { Client } from '../local/ipd-fixture.ts';
 import { eventually } from '../../support/eventually.ts';
 import { sourceOf } from '../../support/sources.ts';
 

@@ -1,15 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createWholeLedger } from '../support/ledger.ts';
-import { createUpload } from '../../lib/domain/lifecycle.ts';
-import type { Services } from '../../lib/services.ts';
-import type { Fields, Measures } from '../../lib/runtime/telemetry.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { putFile } from '../support/answer.ts';
-import { collectTelemetry } from '../support/surroundings.ts';
-import { caller, issueId, oneRequest, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { createWholeLedger } from '../../support/ledger.ts';
+import { createUpload } from '../../../lib/domain/lifecycle.ts';
+import type { Services } from '../../../lib/services.ts';
+import type { Fields, Measures } from '../../../lib/runtime/telemetry.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { putFile } from '../../support/answer.ts';
+import { collectTelemetry } from '../../support/surroundings.ts';
+import { caller, issueId, oneRequest, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const HOUR = 3_600_000;
 const bytes = randomBytes(1000);

@@ -4,13 +4,13 @@ import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dyn
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { handler } from '../../functions/uploads.ts';
-import { RECORD_SCHEMA } from '../../lib/domain/upload.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { callHttp } from '../support/http-event.ts';
-import { sha256 } from '../support/sha256.ts';
-import { caller, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { handler } from '../../../functions/uploads.ts';
+import { RECORD_SCHEMA } from '../../../lib/domain/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { callHttp } from '../../support/http-event.ts';
+import { sha256 } from '../../support/sha256.ts';
+import { caller, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 /** Ten minutes after the records were written. */
@@ -26,7 +26,7 @@ const itemSchema = z.looseObject({
   sha256: z.string(),
 });
 const items = (name: string): Record<string, Item> => {
-  const path = join(import.meta.dirname, `../fixtures/records/${name}.json`);
+  const path = join(import.meta.dirname, `../../fixtures/records/${name}.json`);
   return z.record(z.string(), itemSchema).parse(JSON.parse(readFileSync(path, 'utf8')));
 };
 /** Records of the first version and of this one: each state, and a delivery behind the fence. */

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { createWholeLedger } from '../support/ledger.ts';
-import { cleaned, delivered, noticed } from '../../lib/domain/endings.ts';
-import { createUpload, lookAgain } from '../../lib/domain/lifecycle.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { createWholeLedger } from '../../support/ledger.ts';
+import { cleaned, delivered, noticed } from '../../../lib/domain/endings.ts';
+import { createUpload, lookAgain } from '../../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const start = Date.UTC(2026, 0, 2);
 const HOUR = 3_600_000;

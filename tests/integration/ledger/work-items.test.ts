@@ -2,12 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { send } from '../../lib/ipd/wire.ts';
-import { createWholeLedger } from '../support/ledger.ts';
-import { createUpload } from '../../lib/domain/lifecycle.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { send } from '../../../lib/ipd/wire.ts';
+import { createWholeLedger } from '../../support/ledger.ts';
+import { createUpload } from '../../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 let world: World;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { startDynamoDb } from '../../local/dynamodb.ts';
-import { awsKey } from '../support/local-keys.ts';
-import { makeTemporaryDirectory } from '../support/probe-stack.ts';
+import { startDynamoDb } from '../../../local/dynamodb.ts';
+import { awsKey } from '../../support/local-keys.ts';
+import { makeTemporaryDirectory } from '../../support/probe-stack.ts';
 
 describe('the local DynamoDB', () => {
   it('is closed only when it has done what it has begun, also for clients that are gone', async () => {

@@ -3,8 +3,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SignJWT, UnsecuredJWT, exportJWK, exportSPKI } from 'jose';
 import type { JWTPayload } from 'jose';
-import { createAuthorizer } from '../../local/gateway/authorizer.ts';
-import { listen } from '../../local/listen.ts';
+import { createAuthorizer } from '../../../local/gateway/authorizer.ts';
+import { listen } from '../../../local/listen.ts';
 
 const AUDIENCE = 'probe-audience';
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { startGateway } from '../../local/gateway/server.ts';
-import type { Api } from '../../local/gateway/server.ts';
+import { startGateway } from '../../../local/gateway/server.ts';
+import type { Api } from '../../../local/gateway/server.ts';
 
 const eventSchema = z.looseObject({
   headers: z.record(z.string(), z.string()),

@@ -7,8 +7,8 @@ import {
   SendMessageBatchCommand,
 } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { startQueueSource } from '../../local/gateway/queue-source.ts';
-import { startSqs } from '../../local/sqs.ts';
+import { startQueueSource } from '../../../local/gateway/queue-source.ts';
+import { startSqs } from '../../../local/sqs.ts';
 
 const REGION = 'eu-central-1';
 const recordSchema = z.looseObject({ messageId: z.string(), body: z.string() });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createRouter } from '../../local/gateway/routes.ts';
+import { createRouter } from '../../../local/gateway/routes.ts';
 
 const find = createRouter(
   [

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { createRunner } from '../../local/gateway/runner.ts';
-import { eventually, isRunning } from '../support/eventually.ts';
-import { PROBE_DIRECTORY, createLogCollector } from '../support/probe-stack.ts';
+import { createRunner } from '../../../local/gateway/runner.ts';
+import { eventually, isRunning } from '../../support/eventually.ts';
+import { PROBE_DIRECTORY, createLogCollector } from '../../support/probe-stack.ts';
 
 const definition = {
   key: 'echo',

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { readRate, startSchedule } from '../../local/gateway/schedule.ts';
+import { readRate, startSchedule } from '../../../local/gateway/schedule.ts';
 
 describe('readRate', () => {
   it.each([

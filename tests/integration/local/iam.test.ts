@@ -3,12 +3,12 @@ import { DynamoDBClient, ListTablesCommand, QueryCommand } from '@aws-sdk/client
 import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { startDynamoDb } from '../../local/dynamodb.ts';
-import { findGrant, readPolicies } from '../../local/iam/policy.ts';
-import type { Access } from '../../local/iam/policy.ts';
-import { startS3 } from '../../local/s3/server.ts';
-import { startSqs } from '../../local/sqs.ts';
-import { makeTemporaryDirectory } from '../support/probe-stack.ts';
+import { startDynamoDb } from '../../../local/dynamodb.ts';
+import { findGrant, readPolicies } from '../../../local/iam/policy.ts';
+import type { Access } from '../../../local/iam/policy.ts';
+import { startS3 } from '../../../local/s3/server.ts';
+import { startSqs } from '../../../local/sqs.ts';
+import { makeTemporaryDirectory } from '../../support/probe-stack.ts';
 
 const region = 'eu-central-1';
 const credentials = { accessKeyId: 'me', secretAccessKey: 'secret' };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { createIpd } from '../../local/ipd/ipd.ts';
-import type { IpdAnswer, IpdRequest } from '../../local/ipd/types.ts';
+import { createIpd } from '../../../local/ipd/ipd.ts';
+import type { IpdAnswer, IpdRequest } from '../../../local/ipd/types.ts';
 import { credentials, listPath, rawForm, rawFormType, tokenRequest, uploadPath } from './ipd-fixture.ts';
 
 const form = rawForm({ disposition: 'name="attachment"; filename="a.txt"', content: 'x'.repeat(1000) });

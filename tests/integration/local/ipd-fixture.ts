@@ -3,8 +3,8 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { startFakeIpd, type FakeIpdOptions } from '../../local/ipd/server.ts';
-import { canonicalRequestOf, signatureOf } from '../../local/ipd/signature.ts';
+import { startFakeIpd, type FakeIpdOptions } from '../../../local/ipd/server.ts';
+import { canonicalRequestOf, signatureOf } from '../../../local/ipd/signature.ts';
 
 export const credentials = {
   accessKey: 'EXAMPLEAK0000000000A',

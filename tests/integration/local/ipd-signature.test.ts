@@ -5,7 +5,7 @@ import {
   parseAuthorization,
   parseSdkDate,
   signatureOf,
-} from '../../local/ipd/signature.ts';
+} from '../../../local/ipd/signature.ts';
 import { credentials, listPath, uploadPath } from './ipd-fixture.ts';
 
 const host = 'projectman-ext.cn-north-4.myhuaweicloud.com';

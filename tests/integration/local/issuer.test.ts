@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { z } from 'zod';
-import { startIssuer, type IssuerOptions } from '../../local/issuer.ts';
+import { startIssuer, type IssuerOptions } from '../../../local/issuer.ts';
 
 type Issuer = Awaited<ReturnType<typeof startIssuer>>;
 

@@ -3,12 +3,12 @@ import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SignJWT, UnsecuredJWT, exportJWK, exportSPKI } from 'jose';
 import type { JWTHeaderParameters, JWTPayload } from 'jose';
-import { listen } from '../../local/listen.ts';
-import { startStack } from '../../local/stack.ts';
-import { expectContract } from '../support/contract.ts';
-import { createLogCollector, makeTemporaryDirectory } from '../support/probe-stack.ts';
-import { attachPath } from '../support/product-stack.ts';
-import { issueId, projectId } from '../support/world.ts';
+import { listen } from '../../../local/listen.ts';
+import { startStack } from '../../../local/stack.ts';
+import { expectContract } from '../../support/contract.ts';
+import { createLogCollector, makeTemporaryDirectory } from '../../support/probe-stack.ts';
+import { attachPath } from '../../support/product-stack.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 /** As serverless.yml has it. */
 const AUDIENCE = 'ipd-attachment-bridge';

@@ -2,9 +2,9 @@ import { readFile, readdir } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { makeTemporaryDirectory, startProbeStack } from '../support/probe-stack.ts';
+import { makeTemporaryDirectory, startProbeStack } from '../../support/probe-stack.ts';
 
-const SOURCE = join(import.meta.dirname, '..', '..', 'local', 'page');
+const SOURCE = join(import.meta.dirname, '../../..', 'local', 'page');
 /** URLs that are identifiers only: no program sends requests to them. */
 const NAMESPACES = new Set(['http://www.w3.org/2000/svg']);
 

@@ -4,9 +4,9 @@ import { buffer, text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { createS3Api } from '../../local/s3/api.ts';
-import type { S3Request } from '../../local/s3/http.ts';
-import type { Store } from '../../local/s3/store.ts';
+import { createS3Api } from '../../../local/s3/api.ts';
+import type { S3Request } from '../../../local/s3/http.ts';
+import type { Store } from '../../../local/s3/store.ts';
 import { connect, CREDENTIALS, REGION } from './s3-support.ts';
 
 function createMemoryStore(): Store {

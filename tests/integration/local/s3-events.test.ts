@@ -19,7 +19,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
-import type { S3Server } from '../../local/s3/server.ts';
+import type { S3Server } from '../../../local/s3/server.ts';
 import { connect, CREDENTIALS, postForm, REGION, signForm, startOwn } from './s3-support.ts';
 
 const QueueArn = `arn:aws:sqs:${REGION}:000000000000:delivery`;

@@ -27,7 +27,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { SignatureV4 } from '@smithy/signature-v4';
-import type { S3Server } from '../../local/s3/server.ts';
+import type { S3Server } from '../../../local/s3/server.ts';
 import { connect, CREDENTIALS, REGION, send, startOwn } from './s3-support.ts';
 
 const Bucket = 'uploads';

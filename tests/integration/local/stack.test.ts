@@ -12,10 +12,10 @@ import { DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand } fro
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SQSClient, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { listen } from '../../local/listen.ts';
-import { startStack } from '../../local/stack.ts';
-import { eventually, isRunning } from '../support/eventually.ts';
-import { PROBE_DIRECTORY, makeTemporaryDirectory, startProbeStack } from '../support/probe-stack.ts';
+import { listen } from '../../../local/listen.ts';
+import { startStack } from '../../../local/stack.ts';
+import { eventually, isRunning } from '../../support/eventually.ts';
+import { PROBE_DIRECTORY, makeTemporaryDirectory, startProbeStack } from '../../support/probe-stack.ts';
 
 const URL_NAMES = ['apiUrl', 'tokenUrl', 's3Url', 'sqsUrl', 'snsUrl', 'dynamodbUrl', 'ipdUrl', 'ipdAdminUrl'];
 const FREE_PORTS = {
@@ -26,7 +26,7 @@ const FREE_PORTS = {
   IPD_PORT: '0',
   ISSUER_PORT: '0',
 };
-const ROOT = join(import.meta.dirname, '..', '..');
+const ROOT = join(import.meta.dirname, '../../..');
 
 const urlsSchema = z.record(z.string(), z.url());
 const tokenSchema = z.object({ access_token: z.string() });

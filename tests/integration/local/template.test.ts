@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { functionsOf, readService, resourcesOf } from '../../local/template.ts';
-import type { References } from '../../local/intrinsics.ts';
-import { PROBE_DIRECTORY } from '../support/probe-stack.ts';
+import { functionsOf, readService, resourcesOf } from '../../../local/template.ts';
+import type { References } from '../../../local/intrinsics.ts';
+import { PROBE_DIRECTORY } from '../../support/probe-stack.ts';
 
 const references: References = Object.fromEntries(
   ['WorkQueue', 'Table', 'Bucket', 'Topic'].map((id) => [

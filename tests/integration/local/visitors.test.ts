@@ -5,7 +5,7 @@ import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { makeTemporaryDirectory, startProbeStack } from '../support/probe-stack.ts';
+import { makeTemporaryDirectory, startProbeStack } from '../../support/probe-stack.ts';
 
 const EVIL = 'http://evil.example';
 const region = 'eu-central-1';

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { createHash, randomBytes } from 'node:crypto';
-import { createReconciliation } from '../../lib/delivery/reconcile.ts';
-import { caller, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { collectErrors } from '../support/surroundings.ts';
-import { beginParts, putParts } from './parts-fixture.ts';
-import { subscribe } from './subscriber.ts';
+import { createReconciliation } from '../../../lib/delivery/reconcile.ts';
+import { caller, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { collectErrors } from '../../support/surroundings.ts';
+import { beginParts, putParts } from '../../support/parts-fixture.ts';
+import { subscribe } from '../../support/subscriber.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { send } from '../../lib/ipd/wire.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { issueId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { send } from '../../../lib/ipd/wire.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { issueId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const versioned = z.looseObject({ version: z.int() });
 

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { Caller } from '../../lib/uploads/create.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { putFile } from '../support/answer.ts';
-import { oneRequest, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { end, request } from './ways-to-end.ts';
+import type { Caller } from '../../../lib/uploads/create.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { putFile } from '../../support/answer.ts';
+import { oneRequest, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { end, request } from '../../support/ways-to-end.ts';
 
 const MINUTE = 60_000;
 const file = { name: 'a.bin', type: 'a/b', size: 1 };

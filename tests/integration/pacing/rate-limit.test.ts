@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { collectTelemetry } from '../support/surroundings.ts';
-import { issueId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { collectTelemetry } from '../../support/surroundings.ts';
+import { issueId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CreateBucketCommand, HeadObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
-import { createMultipart } from '../../lib/storage/multipart.ts';
-import type { Multipart, MultipartId } from '../../lib/storage/multipart.ts';
-import { s3With } from '../../lib/storage/s3.ts';
+import { createMultipart } from '../../../lib/storage/multipart.ts';
+import type { Multipart, MultipartId } from '../../../lib/storage/multipart.ts';
+import { s3With } from '../../../lib/storage/s3.ts';
 import { connect, CREDENTIALS, newKey, REGION, startOwn } from '../local/s3-support.ts';
-import { PART } from './parts-fixture.ts';
+import { PART } from '../../support/parts-fixture.ts';
 
 const bucket = 'staging';
 const contentType = 'application/pdf';

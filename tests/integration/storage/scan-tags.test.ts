@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { GetObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
-import { putFile } from '../support/answer.ts';
-import { postForm } from '../support/uppy-page.ts';
-import { oneRequest, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { putFile } from '../../support/answer.ts';
+import { postForm } from '../../support/uppy-page.ts';
+import { oneRequest, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const TAG = 'GuardDutyMalwareScanStatus';
 const tagging = `${TAG}=NO_THREATS_FOUND`;

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { putFile } from '../support/answer.ts';
-import { caller, oneRequest, signingKeys, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { partsOf, putParts } from './parts-fixture.ts';
+import { putFile } from '../../support/answer.ts';
+import { caller, oneRequest, signingKeys, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { partsOf, putParts } from '../../support/parts-fixture.ts';
 
 const WEEK_SECONDS = 604_800;
 

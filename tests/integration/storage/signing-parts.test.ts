@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
-import { createMultipart } from '../../lib/storage/multipart.ts';
-import type { Multipart } from '../../lib/storage/multipart.ts';
-import { s3With } from '../../lib/storage/s3.ts';
-import { createSigning } from '../../lib/storage/presigning.ts';
-import type { Signing } from '../../lib/storage/presigning.ts';
+import { createMultipart } from '../../../lib/storage/multipart.ts';
+import type { Multipart } from '../../../lib/storage/multipart.ts';
+import { s3With } from '../../../lib/storage/s3.ts';
+import { createSigning } from '../../../lib/storage/presigning.ts';
+import type { Signing } from '../../../lib/storage/presigning.ts';
 import { connect, CREDENTIALS, newKey, REGION, send, startOwn } from '../local/s3-support.ts';
 
 const bucket = 'staging';

@@ -2,14 +2,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../../lib/runtime/clock.ts';
-import type { Sink } from '../../lib/runtime/stream.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { startBrokenLine } from '../support/broken-line.ts';
-import type { Break } from '../support/broken-line.ts';
-import { poured } from '../support/sources.ts';
-import { startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import type { Clock } from '../../../lib/runtime/clock.ts';
+import type { Sink } from '../../../lib/runtime/stream.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { startBrokenLine } from '../../support/broken-line.ts';
+import type { Break } from '../../support/broken-line.ts';
+import { poured } from '../../support/sources.ts';
+import { startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
 
 const SIZE = 1_000_000;
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');

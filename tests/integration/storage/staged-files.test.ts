@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { systemClock } from '../../lib/runtime/clock.ts';
-import { s3With } from '../../lib/storage/s3.ts';
-import { createStaging } from '../../lib/storage/staged-files.ts';
-import type { Staging } from '../../lib/storage/staged-files.ts';
-import type { S3Server } from '../../local/s3/server.ts';
-import { poured } from '../support/sources.ts';
+import { systemClock } from '../../../lib/runtime/clock.ts';
+import { s3With } from '../../../lib/storage/s3.ts';
+import { createStaging } from '../../../lib/storage/staged-files.ts';
+import type { Staging } from '../../../lib/storage/staged-files.ts';
+import type { S3Server } from '../../../local/s3/server.ts';
+import { poured } from '../../support/sources.ts';
 import { connect, CREDENTIALS, newKey, REGION, startOwn } from '../local/s3-support.ts';
 
 const bucket = 'staging';

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { caller, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { end, request, stranger } from './ways-to-end.ts';
+import { caller, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { end, request, stranger } from '../../support/ways-to-end.ts';
 
 const HOUR = 3_600_000;
 

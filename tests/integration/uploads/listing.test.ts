@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import type { Caller } from '../../lib/uploads/create.ts';
-import { caller, issueId, projectId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { end, request } from './ways-to-end.ts';
-import { beginParts, putParts } from './parts-fixture.ts';
+import type { Caller } from '../../../lib/uploads/create.ts';
+import { caller, issueId, projectId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { end, request } from '../../support/ways-to-end.ts';
+import { beginParts, putParts } from '../../support/parts-fixture.ts';
 
 const otherProject = 'f'.repeat(32);
 const otherIssue = '956239067176935499';

@@ -3,10 +3,10 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { caller, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { end, request, stranger } from './ways-to-end.ts';
-import { beginParts, PART, partsOf, putParts, storeParts, underWay } from './parts-fixture.ts';
+import { caller, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { end, request, stranger } from '../../support/ways-to-end.ts';
+import { beginParts, PART, partsOf, putParts, storeParts, underWay } from '../../support/parts-fixture.ts';
 
 const recordPut = z.object({ Item: z.object({ pk: z.string().startsWith('upload#') }) });
 

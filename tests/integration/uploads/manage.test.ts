@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mayBeRetried } from '../../lib/domain/upload.ts';
-import { putFile } from '../support/answer.ts';
-import { caller, oneRequest, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { end, request, stranger } from './ways-to-end.ts';
+import { mayBeRetried } from '../../../lib/domain/upload.ts';
+import { putFile } from '../../support/answer.ts';
+import { caller, oneRequest, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { end, request, stranger } from '../../support/ways-to-end.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { frameOverhead } from '../../lib/ipd/form.ts';
-import { caller, issueId, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
-import { request } from './ways-to-end.ts';
+import { frameOverhead } from '../../../lib/ipd/form.ts';
+import { caller, issueId, startWorld } from '../../support/world.ts';
+import type { World } from '../../support/world.ts';
+import { request } from '../../support/ways-to-end.ts';
 
 describe('preflight', () => {
   let world: World;

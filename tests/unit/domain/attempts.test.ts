@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import * as attempts from '../../lib/domain/attempts.ts';
-import * as endings from '../../lib/domain/endings.ts';
-import * as lifecycle from '../../lib/domain/lifecycle.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
+import * as attempts from '../../../lib/domain/attempts.ts';
+import * as endings from '../../../lib/domain/endings.ts';
+import * as lifecycle from '../../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
 import {
   after,
   every,
@@ -18,7 +18,7 @@ import {
   start,
   token,
   until,
-} from './moves-samples.ts';
+} from './transition-samples.ts';
 
 describe('claim', () => {
   it.each([-1, 0, 2])('takes no attempt but the next: %i', (attempt) => {

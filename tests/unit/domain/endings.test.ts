@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import * as endings from '../../lib/domain/endings.ts';
-import * as lifecycle from '../../lib/domain/lifecycle.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
+import * as endings from '../../../lib/domain/endings.ts';
+import * as lifecycle from '../../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
 import {
   after,
   every,
@@ -14,7 +14,7 @@ import {
   moment,
   sent,
   start,
-} from './moves-samples.ts';
+} from './transition-samples.ts';
 
 describe('nominate', () => {
   it('makes an attachment the candidate, and a second one a copy too many', () => {

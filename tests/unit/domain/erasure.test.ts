@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { erase, erasedOwner, remnantOf, whyNotErased } from '../../lib/domain/erasure.ts';
-import * as lifecycle from '../../lib/domain/lifecycle.ts';
-import { toMessage } from '../../lib/messaging/notices.ts';
-import { itemOf, readRecord, toRecord } from '../../lib/ledger/record.ts';
-import { uploadSchema } from '../../lib/domain/upload.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { legal, moment, samples, start } from './moves-samples.ts';
+import { erase, erasedOwner, remnantOf, whyNotErased } from '../../../lib/domain/erasure.ts';
+import * as lifecycle from '../../../lib/domain/lifecycle.ts';
+import { toMessage } from '../../../lib/messaging/notifications.ts';
+import { itemOf, readRecord, toRecord } from '../../../lib/ledger/record.ts';
+import { uploadSchema } from '../../../lib/domain/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { legal, moment, samples, start } from './transition-samples.ts';
 
 const order = { by: 'ann', reason: 'request 7', now: start };
 const at = new Date(start).toISOString();

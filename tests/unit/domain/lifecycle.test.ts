@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import * as lifecycle from '../../lib/domain/lifecycle.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { every, fresh, HOUR, iso, legal, MINUTE, moment, policy, start } from './moves-samples.ts';
+import * as lifecycle from '../../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { every, fresh, HOUR, iso, legal, MINUTE, moment, policy, start } from './transition-samples.ts';
 
 const inParts: Upload = { ...fresh(), multipart: { uploadId: 'first', partSize: 5 } };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { bytesOf, cut, missingOf, partSizeFor } from '../../lib/domain/parts.ts';
+import { bytesOf, cut, missingOf, partSizeFor } from '../../../lib/domain/parts.ts';
 
 const MIB = 1024 ** 2;
 const usual = 5 * MIB;

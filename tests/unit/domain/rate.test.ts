@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { nextRate } from '../../lib/domain/rate.ts';
+import { nextRate } from '../../../lib/domain/rate.ts';
 
 describe('the rate of deliveries', () => {
   const after = (rate: number | undefined, tries: number, throttled: number) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { findTooShort } from '../../lib/runtime/retention.ts';
-import { busyDelay, fileUntil, giveUpAt, throttleDelay } from '../../lib/domain/schedule.ts';
+import { findTooShort } from '../../../lib/runtime/retention.ts';
+import { busyDelay, fileUntil, giveUpAt, throttleDelay } from '../../../lib/domain/schedule.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

@@ -1,10 +1,10 @@
 /** Uploads in each state, made by transitions, and each transition with valid arguments. */
-import * as attempts from '../../lib/domain/attempts.ts';
-import * as endings from '../../lib/domain/endings.ts';
-import { erase } from '../../lib/domain/erasure.ts';
-import * as lifecycle from '../../lib/domain/lifecycle.ts';
-import { uploadSchema } from '../../lib/domain/upload.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
+import * as attempts from '../../../lib/domain/attempts.ts';
+import * as endings from '../../../lib/domain/endings.ts';
+import { erase } from '../../../lib/domain/erasure.ts';
+import * as lifecycle from '../../../lib/domain/lifecycle.ts';
+import { uploadSchema } from '../../../lib/domain/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
 
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;

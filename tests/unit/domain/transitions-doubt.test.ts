@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import * as attempts from '../../lib/domain/attempts.ts';
-import * as endings from '../../lib/domain/endings.ts';
-import * as lifecycle from '../../lib/domain/lifecycle.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
+import * as attempts from '../../../lib/domain/attempts.ts';
+import * as endings from '../../../lib/domain/endings.ts';
+import * as lifecycle from '../../../lib/domain/lifecycle.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
 import {
   after,
   committed,
@@ -18,7 +18,7 @@ import {
   sent,
   start,
   token,
-} from './moves-samples.ts';
+} from './transition-samples.ts';
 
 describe('a doubt', () => {
   const since = start;

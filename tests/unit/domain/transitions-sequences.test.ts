@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import * as attempts from '../../lib/domain/attempts.ts';
-import * as endings from '../../lib/domain/endings.ts';
-import { erase } from '../../lib/domain/erasure.ts';
-import * as lifecycle from '../../lib/domain/lifecycle.ts';
-import { isFinal, mayBeInIpd, uploadSchema } from '../../lib/domain/upload.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { deed, every, fresh, HOUR, MINUTE, policy, samples, sending, start } from './moves-samples.ts';
+import * as attempts from '../../../lib/domain/attempts.ts';
+import * as endings from '../../../lib/domain/endings.ts';
+import { erase } from '../../../lib/domain/erasure.ts';
+import * as lifecycle from '../../../lib/domain/lifecycle.ts';
+import { isFinal, mayBeInIpd, uploadSchema } from '../../../lib/domain/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { deed, every, fresh, HOUR, MINUTE, policy, samples, sending, start } from './transition-samples.ts';
 
 describe('any sequence of moves', () => {
   const step = fc.record({

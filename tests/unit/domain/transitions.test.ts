@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { every, samples } from './moves-samples.ts';
+import { every, samples } from './transition-samples.ts';
 
 /** From each state by each move to a status; what is absent is not legal. */
 const table: Record<string, Record<string, string>> = {

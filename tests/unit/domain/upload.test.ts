@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { occupiesWorkItem, stagingKey, uploadIdOf } from '../../lib/domain/upload.ts';
-import { fresh, MINUTE, samples, start } from './moves-samples.ts';
+import { occupiesWorkItem, stagingKey, uploadIdOf } from '../../../lib/domain/upload.ts';
+import { fresh, MINUTE, samples, start } from './transition-samples.ts';
 
 describe('stagingKey', () => {
   it('is read back to the id, and nothing else is', () => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import * as attempts from '../../lib/domain/attempts.ts';
-import * as endings from '../../lib/domain/endings.ts';
-import * as lifecycle from '../../lib/domain/lifecycle.ts';
-import { etagOf, pollAfterSeconds, toIpdAnswer, toResource } from '../../lib/http/resource.ts';
-import { uploadSchema } from '../../lib/domain/upload.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
+import * as attempts from '../../../lib/domain/attempts.ts';
+import * as endings from '../../../lib/domain/endings.ts';
+import * as lifecycle from '../../../lib/domain/lifecycle.ts';
+import { etagOf, pollAfterSeconds, toIpdAnswer, toResource } from '../../../lib/http/resource.ts';
+import { uploadSchema } from '../../../lib/domain/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
 
 const HOUR = 3_600_000;
 const now = Date.UTC(2026, 0, 2);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { withHistory } from '../../lib/ledger/history.ts';
-import { redrive } from '../../lib/domain/lifecycle.ts';
-import { failed } from '../../lib/domain/endings.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { fresh, legal, policy, start } from './moves-samples.ts';
+import { withHistory } from '../../../lib/ledger/history.ts';
+import { redrive } from '../../../lib/domain/lifecycle.ts';
+import { failed } from '../../../lib/domain/endings.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { fresh, legal, policy, start } from '../domain/transition-samples.ts';
 
 const at = new Date(start).toISOString();
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readConfig, readSigningCredentials } from '../../lib/runtime/config.ts';
+import { readConfig, readSigningCredentials } from '../../../lib/runtime/config.ts';
 
 const key = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret-word' };
 const inline = JSON.stringify(key);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readConfig, readCredentials } from '../../lib/runtime/config.ts';
+import { readConfig, readCredentials } from '../../../lib/runtime/config.ts';
 
 const needed = {
   STAGING_BUCKET: 'staging',

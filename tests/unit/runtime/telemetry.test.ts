@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { bindCall, createTelemetry } from '../../lib/runtime/telemetry.ts';
+import { bindCall, createTelemetry } from '../../../lib/runtime/telemetry.ts';
 
 let written: string[];
 const before = { ...process.env };

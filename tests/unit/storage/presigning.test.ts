@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { S3Client, PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { createSigning } from '../../lib/storage/presigning.ts';
-import type { Signer } from '../../lib/storage/presigning.ts';
+import { createSigning } from '../../../lib/storage/presigning.ts';
+import type { Signer } from '../../../lib/storage/presigning.ts';
 
 /** The AWS SDK is the oracle: its signature of the same request at the same time is the expected text. */
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678);

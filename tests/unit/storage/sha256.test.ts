@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { Sha256 } from '../../lib/storage/sha256.ts';
+import { Sha256 } from '../../../lib/storage/sha256.ts';
 
 async function digestOf(hash: Sha256, text: string): Promise<string> {
   hash.update(Buffer.from(text));
