@@ -98,7 +98,7 @@ function addStep(
   bill.DynamoDB +=
     costOf('writeUnit', written) + costOf('readUnit', asked(['GetItem']) + asked(['Query']) / 2);
   bill.SQS += costOf('queueRequest', asked(['SendMessage']) + queued * count);
-  bill.SNS += costOf('notice', asked(['Publish']));
+  bill.SNS += costOf('notification', asked(['Publish']));
   bill['CloudWatch Logs'] += logged(((run ? sizes.invocationLog : 0) + lines * sizes.line) * count);
   if (run === undefined) return;
   bill.Lambda += runs({ count, seconds, memory: deployment.memory[run], deployment });

@@ -52,10 +52,10 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
   const [packaged] = await Promise.all([packageFunctions(directory), bundleCarriers(directory)]);
   const packagePath = packaged.get('deliver')?.path ?? '';
   const ledger = await startLedger({ directory: join(directory, 'ledger') });
-  const farSide = fork(path('stub-server.ts'), { execArgv: ['--disable-warning=ExperimentalWarning'] });
-  const farUrls = readyMessage.parse((await once(farSide, 'message'))[0]);
+  const stubServer = fork(path('stub-server.ts'), { execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const farUrls = readyMessage.parse((await once(stubServer, 'message'))[0]);
   const received: number[] = [];
-  farSide.on('message', (message) => {
+  stubServer.on('message', (message) => {
     received.push(receivedMessage.parse(message).received);
   });
   const hashes = new Map<number, string>();
@@ -127,8 +127,8 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
   return {
     carry,
     async close(): Promise<void> {
-      const exited = once(farSide, 'exit');
-      farSide.disconnect();
+      const exited = once(stubServer, 'exit');
+      stubServer.disconnect();
       await Promise.all([exited, ledger.stop()]);
       await rm(directory, { recursive: true, force: true });
     },
@@ -171,14 +171,14 @@ function newUpload({ size, sha256 }: { size: number; sha256: string | undefined 
     createdAt: now,
     updatedAt: now,
     uploadDeadline: new Date(Date.now() + 86_400_000).toISOString(),
-    looks: 0,
+    stagingChecks: 0,
     attempts: 0,
     failedAttempts: 0,
     bytesSent: 0,
   };
 }
 
-function loadOf({ id, size }: Upload, farSideUrl: string): Load {
+function loadOf({ id, size }: Upload, stubUrl: string): Load {
   const key = `staging/${id}`;
   const { projectId, issueId } = PLACE;
   const object = { key, size, eTag: ETAG };
@@ -187,8 +187,8 @@ function loadOf({ id, size }: Upload, farSideUrl: string): Load {
     bucket: BUCKET,
     key,
     size,
-    fileUrl: `${farSideUrl}/${BUCKET}/${key}`,
-    uploadUrl: `${farSideUrl}/v1/ipdprojectservice/projects/${projectId}/issues/${issueId}/attachments/upload`,
+    fileUrl: `${stubUrl}/${BUCKET}/${key}`,
+    uploadUrl: `${stubUrl}/v1/ipdprojectservice/projects/${projectId}/issues/${issueId}/attachments/upload`,
     event: { Records: [{ messageId: 'message-1', body }] },
   };
 }

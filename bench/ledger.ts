@@ -77,7 +77,7 @@ export async function startLedger({ directory }: { directory: string }) {
 
   /** Adds records through the ledger's own function. */
   async function add(uploads: readonly Upload[]): Promise<void> {
-    await inTurns(uploads, AT_ONCE, async (upload) => {
+    await inBatches(uploads, AT_ONCE, async (upload) => {
       await ledger.add(upload);
     });
   }
@@ -98,7 +98,7 @@ export async function startLedger({ directory }: { directory: string }) {
     const batches = Array.from({ length: Math.ceil(items.length / BATCH) }, (_, index) =>
       items.slice(index * BATCH, (index + 1) * BATCH),
     );
-    await inTurns(batches, AT_ONCE, async (batch) => {
+    await inBatches(batches, AT_ONCE, async (batch) => {
       const requests = batch.map((Item) => ({ PutRequest: { Item } }));
       await clients.dynamodb.send(new BatchWriteItemCommand({ RequestItems: { [table]: requests } }));
     });
@@ -115,7 +115,7 @@ export async function startLedger({ directory }: { directory: string }) {
     add,
     multiply,
     async remove(ids: readonly string[]): Promise<void> {
-      await inTurns(ids, AT_ONCE, async (id) => {
+      await inBatches(ids, AT_ONCE, async (id) => {
         const Key = { pk: { S: `upload#${id}` } };
         await clients.dynamodb.send(new DeleteItemCommand({ TableName: table, Key }));
       });
@@ -136,7 +136,7 @@ export async function startLedger({ directory }: { directory: string }) {
 }
 
 /** Does the work for each item, `atOnce` items at a time. */
-export async function inTurns<T>(
+export async function inBatches<T>(
   items: readonly T[],
   atOnce: number,
   work: (item: T) => Promise<void>,

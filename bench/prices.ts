@@ -100,7 +100,7 @@ export const prices = {
     source: 'https://aws.amazon.com/dynamodb/pricing/on-demand/',
     seen: 'common knowledge',
   },
-  notice: {
+  notification: {
     dollars: 0.5,
     per: MILLION,
     unit: 'SNS publish of up to 64 KB; on to SQS or Lambda free',

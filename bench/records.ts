@@ -39,7 +39,7 @@ export function awaitingUpload({ dueAt }: { dueAt: number }): Upload {
     ...base({ issueId: '956239067176935400', size: 1_000_000, createdAt: dueAt - DAY }),
     status: 'awaiting_upload',
     dueAt: iso(dueAt),
-    looks: 4,
+    stagingChecks: 4,
   };
 }
 
@@ -58,7 +58,7 @@ function base({ issueId, size, createdAt }: { issueId: string; size: number; cre
     createdAt: iso(createdAt),
     updatedAt: iso(createdAt),
     uploadDeadline: iso(createdAt + 3 * DAY),
-    looks: 0,
+    stagingChecks: 0,
     attempts: 0,
     failedAttempts: 0,
     bytesSent: 0,

@@ -55,7 +55,7 @@ export function rowsOf({
 }
 
 /** The ratios above their limit. */
-export function missedOf(limits: Record<string, number>, ratios: Record<string, number>): string[] {
+export function exceededOf(limits: Record<string, number>, ratios: Record<string, number>): string[] {
   return Object.entries(limits).flatMap(([name, limit]) => {
     const value = ratios[name] ?? Number.NaN;
     return value <= limit ? [] : [`${name} is ${round(value)}, the limit is ${limit}`];

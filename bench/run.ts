@@ -1,6 +1,6 @@
 /** `npm run bench -- NAME`: runs one bench. Exits with 1 when a ratio misses its limit. */
 import { parseArgs } from 'node:util';
-import { machine, missedOf, tableOf } from './report.ts';
+import { machine, exceededOf, tableOf } from './report.ts';
 import type { Bench } from './report.ts';
 
 const BENCHES: Record<string, () => Promise<{ bench: Bench }>> = {
@@ -35,16 +35,16 @@ else if (values.rounds !== undefined && !/^[1-9]\d{0,2}$/.test(values.rounds)) {
 async function run(of: () => Promise<{ bench: Bench }>, rounds: number | undefined): Promise<void> {
   const { bench } = await of();
   const { rows, ratios } = await bench.measure({ rounds, log: (line) => console.error(line) });
-  const missed = missedOf(bench.limits, ratios);
+  const exceeded = exceededOf(bench.limits, ratios);
   console.log(tableOf(rows));
   for (const [ratio, limit] of Object.entries(bench.limits)) {
     console.log(`${ratio}: ${ratios[ratio]?.toFixed(3) ?? 'not measured'} (at most ${limit})`);
   }
-  for (const line of missed) console.log(`missed: ${line}`);
+  for (const line of exceeded) console.log(`missed: ${line}`);
   if (values.json) {
     console.log(JSON.stringify({ name, rows, ratios, limits: bench.limits, machine: machine() }));
   }
-  if (missed.length > 0) process.exitCode = 1;
+  if (exceeded.length > 0) process.exitCode = 1;
 }
 
 function fail(message: string): void {

@@ -11,7 +11,7 @@ import type { LogLine } from '../local/gateway/runner.ts';
 import { makeIpdCredentials } from '../local/keys.ts';
 import { deployEnvironment, lambdaEnvironment } from '../local/settings.ts';
 import { functionsOf, readService } from '../local/template.ts';
-import { inTurns, SERVICE_DIRECTORY, startLedger } from './ledger.ts';
+import { inBatches, SERVICE_DIRECTORY, startLedger } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 import { scanForDue } from './peers/scan.ts';
 import { awaitingUpload, deliveredUpload, stagedUpload } from './records.ts';
@@ -78,7 +78,7 @@ async function prepare(count: number) {
       await invoke();
       const wallMs = performance.now() - started;
       const requests = requestsOf(await ledger.asked()) - before;
-      await settle(ledger, due);
+      await finishAll(ledger, due);
       return { wallMs, requests };
     },
     async scan(): Promise<number> {
@@ -141,8 +141,8 @@ function startSweep({ service: planned, urls, credentials, references }: Ledger,
 }
 
 /** Checks that the run changed each due upload, then removes them, so that every run starts from the same ledger. */
-async function settle(ledger: Ledger, due: readonly Upload[]): Promise<void> {
-  await inTurns(due, 10, async ({ id }) => {
+async function finishAll(ledger: Ledger, due: readonly Upload[]): Promise<void> {
+  await inBatches(due, 10, async ({ id }) => {
     const after = await ledger.find(id);
     if (after?.version !== 2) throw new Error(`the sweep left upload ${id} behind`);
   });

@@ -28,7 +28,7 @@ A run that died is continued by the same command: what storage has is not sent a
 Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 interrupted (what was under way is cancelled).`;
 
 /** Fails sooner than an app on a phone would, since a user waits at the terminal. */
-const PACE = { attempts: 4 };
+const TIMING = { attempts: 4 };
 
 type Given = Exclude<ReturnType<typeof readArguments>, 'help'>;
 type Options = Awaited<ReturnType<typeof completed>>;
@@ -37,7 +37,7 @@ process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: uplo
 
 async function uploadAll(options: Options, signal: AbortSignal): Promise<boolean> {
   const { files, json, api, token, ...about } = options;
-  const client = createClient({ apiUrl: api, token, pace: PACE });
+  const client = createClient({ apiUrl: api, token, timing: TIMING });
   const progress = createProgress(process.stderr);
   const sent: Transfer[] = [];
   for (const path of files) {

@@ -7,8 +7,8 @@ import { apiError, networkError, parseJson, retryAfterMs, unexpectedAnswer, Uplo
 import type { Answer } from './errors.ts';
 import { fingerprint, randomKey } from './fingerprint.ts';
 import { isFinal, isLimits, isUpload, isUploadPage } from './predicates.ts';
-import { DEFAULT_PACE, pause, retry as repeat } from './retry.ts';
-import type { Pace } from './retry.ts';
+import { DEFAULT_TIMING, pause, retry as repeat } from './retry.ts';
+import type { Timing } from './retry.ts';
 import { stage } from './staging.ts';
 import type { Limits, NewUpload, Upload, UploadPage } from './types.ts';
 
@@ -20,7 +20,7 @@ export type ClientOptions = {
   /** The user's JWT, or where to get it: asked before every call, so it may be renewed under way. */
   token: string | (() => Promise<string>);
   fetch?: typeof globalThis.fetch;
-  pace?: Partial<Pace>;
+  timing?: Partial<Timing>;
   /** How many parts of a file are on the way at the same time; 3 if not given. */
   partsAtOnce?: number;
 };
@@ -74,7 +74,7 @@ export type Client = ReturnType<typeof createClient>;
 export function createClient(options: ClientOptions) {
   const { apiUrl, token, fetch = globalThis.fetch, partsAtOnce = 3 } = options;
   const base = apiUrl.replace(/\/+$/, '');
-  const pace: Pace = { ...DEFAULT_PACE, ...options.pace };
+  const timing: Timing = { ...DEFAULT_TIMING, ...options.timing };
 
   /** Registers a file and gets the URLs for it. Without a key every call makes another upload. */
   function create(
@@ -160,7 +160,7 @@ export function createClient(options: ClientOptions) {
       const work = stage(known, {
         file,
         partsAtOnce,
-        pace,
+        timing,
         signal,
         fetch,
         onBytes: (bytes) => onProgress?.({ leg: 'staging', bytes, total: file.size }),
@@ -189,7 +189,7 @@ export function createClient(options: ClientOptions) {
         onProgress?.({ leg: 'delivery', bytes: deliveredBytes(current), total: current.size ?? 0 });
         if (isFinal(current)) return current;
       }
-      await pause(retryAfterMs(reply) ?? pace.pollMs, signal);
+      await pause(retryAfterMs(reply) ?? timing.pollMs, signal);
     }
   }
 
@@ -198,7 +198,7 @@ export function createClient(options: ClientOptions) {
   }
 
   function call(request: Call): Promise<Reply> {
-    return repeat(() => send(request), { pace, signal: request.signal });
+    return repeat(() => send(request), { timing, signal: request.signal });
   }
 
   /** One request, one answer; every refusal is an UploadError. */

@@ -5,7 +5,7 @@
 import { UploadError } from './errors.ts';
 
 /** How patient the client is. */
-export type Pace = {
+export type Timing = {
   /** Attempts of one call, the first included. */
   attempts: number;
   firstDelayMs: number;
@@ -14,21 +14,26 @@ export type Pace = {
   pollMs: number;
 };
 
-export const DEFAULT_PACE: Pace = { attempts: 8, firstDelayMs: 500, longestDelayMs: 20_000, pollMs: 2_000 };
+export const DEFAULT_TIMING: Timing = {
+  attempts: 8,
+  firstDelayMs: 500,
+  longestDelayMs: 20_000,
+  pollMs: 2_000,
+};
 
 /** The wait before the next attempt: what the server asked for, else a doubling delay, half of which is random. */
 export function backoffMs(
-  { attempt, retryAfterMs, pace }: { attempt: number; retryAfterMs?: number | undefined; pace: Pace },
-  dice: () => number = Math.random,
+  { attempt, retryAfterMs, timing }: { attempt: number; retryAfterMs?: number | undefined; timing: Timing },
+  random: () => number = Math.random,
 ): number {
-  const ceiling = Math.min(pace.longestDelayMs, pace.firstDelayMs * 2 ** (attempt - 1));
-  return retryAfterMs ?? ceiling * (0.5 + dice() / 2);
+  const ceiling = Math.min(timing.longestDelayMs, timing.firstDelayMs * 2 ** (attempt - 1));
+  return retryAfterMs ?? ceiling * (0.5 + random() / 2);
 }
 
 /** Repeats work while it fails with a retryable UploadError; throws the last error, or the signal's reason once aborted. */
 export async function retry<T>(
   work: () => Promise<T>,
-  { pace, signal }: { pace: Pace; signal: AbortSignal | undefined },
+  { timing, signal }: { timing: Timing; signal: AbortSignal | undefined },
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     throwIfAborted(signal);
@@ -36,8 +41,8 @@ export async function retry<T>(
       return await work();
     } catch (error) {
       throwIfAborted(signal);
-      if (!(error instanceof UploadError && error.retryable && attempt < pace.attempts)) throw error;
-      await pause(backoffMs({ attempt, retryAfterMs: error.retryAfterMs, pace }), signal);
+      if (!(error instanceof UploadError && error.retryable && attempt < timing.attempts)) throw error;
+      await pause(backoffMs({ attempt, retryAfterMs: error.retryAfterMs, timing }), signal);
     }
   }
 }

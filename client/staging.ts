@@ -6,13 +6,13 @@
 import { needsFreshUrl, storageError, unexpectedAnswer, UploadError } from './errors.ts';
 import { putFile } from './put.ts';
 import { backoffMs, pause, retry } from './retry.ts';
-import type { Pace } from './retry.ts';
+import type { Timing } from './retry.ts';
 import type { PartRequest, Upload } from './types.ts';
 
 type Work = {
   file: Blob;
   partsAtOnce: number;
-  pace: Pace;
+  timing: Timing;
   signal: AbortSignal | undefined;
   /** The bytes that storage has, those on the way included. */
   onBytes: (bytes: number) => void;
@@ -26,10 +26,10 @@ type Requests = Map<number, PartRequest>;
 
 /** Resolves when storage has the whole file; rejects with the error of the first failed part, or of the completion. */
 export async function stage(upload: Upload, work: Work): Promise<void> {
-  const { file, pace, signal } = work;
+  const { file, timing, signal } = work;
   let parts = missingParts(upload, file);
   for (let round = 1; ; round += 1) {
-    parts ??= missingParts(await retry(() => work.sign(signal), { pace, signal }), file) ?? [];
+    parts ??= missingParts(await retry(() => work.sign(signal), { timing, signal }), file) ?? [];
     await sendParts(parts, work);
     if (upload.staging.mode === 'single') return;
     try {
@@ -37,15 +37,15 @@ export async function stage(upload: Upload, work: Work): Promise<void> {
       return;
     } catch (error) {
       const isIncomplete = error instanceof UploadError && error.code === 'upload_incomplete';
-      if (!isIncomplete || round >= pace.attempts) throw error;
+      if (!isIncomplete || round >= timing.attempts) throw error;
     }
-    await pause(backoffMs({ attempt: round, pace }), signal);
+    await pause(backoffMs({ attempt: round, timing }), signal);
     parts = undefined;
   }
 }
 
 async function sendParts(parts: PartRequest[], work: Work): Promise<void> {
-  const { file, pace, onBytes } = work;
+  const { file, timing, onBytes } = work;
   const stop = new AbortController();
   const { signal } = stop;
   const end = () => stop.abort(work.signal?.reason);
@@ -87,7 +87,7 @@ async function sendParts(parts: PartRequest[], work: Work): Promise<void> {
       }
       count(length);
     };
-    await retry(attempt, { pace, signal });
+    await retry(attempt, { timing, signal });
   }
 
   const queue = parts.values();

@@ -117,11 +117,11 @@ function findUndeployable(
 }
 
 /** Names that are no setting, but look like one. */
-function findMisspelt(names: string[], ours: string[]): string[] {
+function findMisspelt(names: string[], settings: string[]): string[] {
   return names.flatMap((name) => {
-    if (ours.includes(name)) return [];
+    if (settings.includes(name)) return [];
     const written = name.toUpperCase();
-    const [nearest] = ours
+    const [nearest] = settings
       .filter((one) => isLike(written, one))
       .toSorted((one, other) => distance(written, one) - distance(written, other));
     return nearest === undefined ? [] : [`${name}: there is no such setting; is ${nearest} meant?`];
@@ -129,11 +129,11 @@ function findMisspelt(names: string[], ours: string[]): string[] {
 }
 
 /** True when the names differ in a few letters, or when one is the other with words added. */
-function isLike(name: string, ours: string): boolean {
-  const [short, long] = name.length < ours.length ? [name, ours] : [ours, name];
+function isLike(name: string, setting: string): boolean {
+  const [short, long] = name.length < setting.length ? [name, setting] : [setting, name];
   if (short.includes('_') && long.startsWith(`${short}_`)) return true;
   const few = Math.max(2, Math.floor(name.length / 4));
-  return long.length - short.length <= few && distance(name, ours) <= few;
+  return long.length - short.length <= few && distance(name, setting) <= few;
 }
 
 /** How many letters to insert, delete or replace: https://en.wikipedia.org/wiki/Levenshtein_distance */

@@ -25,7 +25,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>().handler(
         await delivery.onMessage(body, run);
       } catch (error) {
         telemetry.error('message not handled, the queue will bring it again', error, { messageId });
-        telemetry.measure({ Unhandled: 1 });
+        telemetry.addMetrics({ Unhandled: 1 });
         batchItemFailures.push({ itemIdentifier: messageId });
       }
     }

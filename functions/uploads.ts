@@ -37,7 +37,7 @@ async function create(event: HttpEvent): Promise<HttpResult> {
   const { intake, uploads, config } = services();
   const request = readBody(event, newUpload);
   const { created, upload } = await intake.create(callerOf(event, config), request, idempotencyKey(event));
-  const view = await uploads.invite(upload, { isNew: created });
+  const view = await uploads.presign(upload, { isNew: created });
   const headers = { location: `/v1/uploads/${upload.id}`, etag: etagOf(view) };
   return json(created ? 201 : 200, toResource(view), headers);
 }
@@ -52,7 +52,7 @@ async function list(event: HttpEvent): Promise<HttpResult> {
 
 async function status(event: HttpEvent): Promise<HttpResult> {
   const { uploads, config, clock } = services();
-  const view = await uploads.look(callerOf(event, config), pathParameter(event, 'id'));
+  const view = await uploads.get(callerOf(event, config), pathParameter(event, 'id'));
   const seconds = pollAfterSeconds(view.upload, clock.now());
   const etag = etagOf(view);
   const headers = { etag, ...(seconds !== undefined && { 'retry-after': String(seconds) }) };

@@ -28,7 +28,7 @@ import { createTickets } from './ledger/tickets.ts';
 import { createLedger } from './ledger/uploads.ts';
 import { createWorkItems } from './ledger/work-items.ts';
 import { createMultipart } from './storage/multipart.ts';
-import { createNotices } from './messaging/notifications.ts';
+import { createNotifications } from './messaging/notifications.ts';
 import { createPreflight } from './uploads/preflight.ts';
 import { createQueue } from './messaging/queue.ts';
 import { createQuota } from './pacing/quota.ts';
@@ -88,7 +88,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const multipart = createMultipart(storage);
   // Storage goes by its own clock, so a URL's life begins by the machine's.
   const signing = createSigning({ signer: once(findSigner), bucket: config.bucket, now: Date.now });
-  const notices = createNotices({ sns: given.sns ?? once(loadSns), topicArn: config.topicArn });
+  const notifications = createNotifications({ sns: given.sns ?? once(loadSns), topicArn: config.topicArn });
   const queue = createQueue({ sqs: given.sqs ?? once(loadSqs), queueUrl: config.queueUrl });
 
   const ipd = once(connect);
@@ -113,11 +113,11 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     return { keys, region, endpoint };
   }
 
-  const { allowance, stagingUrlTtlSeconds, preflightsPerMinute, deliveriesPerMinute } = config;
+  const { limits, stagingUrlTtlSeconds, preflightsPerMinute, deliveriesPerMinute } = config;
   const breaker = createBreaker({ sharedState, clock, telemetry });
-  const quota = createQuota({ ledger, counters, clock, allowance, preflightsPerMinute });
+  const quota = createQuota({ ledger, counters, clock, limits, preflightsPerMinute });
   const arrivals = createArrivals({ ledger, staging, multipart, queue, clock, policy });
-  const closing = createClosing({ ledger, notices, arrivals, telemetry });
+  const closing = createClosing({ ledger, notifications, arrivals, telemetry });
   const preflight = createPreflight({
     breaker,
     quota,
@@ -136,7 +136,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     quota,
     clock,
     policy,
-    allowance,
+    limits,
     stagingUrlTtlSeconds,
   });
   const uploads = createUploads({
@@ -216,7 +216,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     staging,
     multipart,
     signing,
-    notices,
+    notifications,
     queue,
     breaker,
     quota,

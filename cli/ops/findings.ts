@@ -129,11 +129,11 @@ function windowOf(listDelayMs: number): number {
   return Math.min(Math.max(STANDARD_WINDOW_SECONDS, seconds), LONGEST_WINDOW_SECONDS);
 }
 
-function sayAnswer({ idIsTold, fields, listDelayMs }: Findings['answer']): string[] {
+function sayAnswer({ idIsNamed, fields, listDelayMs }: Findings['answer']): string[] {
   return [
     // No request of the bridge carries this header.
     'X-Project-Id: not needed',
-    `id in the answer: ${idIsTold ? 'yes' : 'no, so each delivery looks it up'}; fields: ${fields.join(', ') || 'none'}`,
+    `id in the answer: ${idIsNamed ? 'yes' : 'no, so each delivery looks it up'}; fields: ${fields.join(', ') || 'none'}`,
     `list: shows a new file ${listDelayMs === undefined ? 'not within the time that was waited' : `after ${(listDelayMs / 1000).toFixed(1)} s`}`,
   ];
 }

@@ -13,7 +13,7 @@ const FUNCTIONS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
 /** The access log of the API. */
 const API = 'api';
 const STANDARD_AGE = '3h';
-const LOOK_EVERY_MS = 500;
+const POLL_EVERY_MS = 500;
 
 const begun = z.string();
 const looked = z.object({
@@ -80,7 +80,7 @@ async function ask(question: {
       );
     }
     if (status !== 'Scheduled' && status !== 'Running') throw new Error(`The query ended as ${status}`);
-    await pause(LOOK_EVERY_MS, undefined, { signal: question.signal });
+    await pause(POLL_EVERY_MS, undefined, { signal: question.signal });
   }
 }
 

@@ -26,7 +26,7 @@ const silent: Telemetry = {
   info: () => undefined,
   warn: () => undefined,
   error: () => undefined,
-  measure: () => undefined,
+  addMetrics: () => undefined,
 };
 
 const settingsFile = z.record(z.string(), z.string());

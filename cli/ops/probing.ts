@@ -8,7 +8,7 @@ import { pauseAfter } from './tenant.ts';
 import type { Sample, Tenant, Way } from './tenant.ts';
 
 export const PARALLEL = 5;
-const LOOK_EVERY_MS = 200;
+const POLL_EVERY_MS = 200;
 const THROTTLED_PAUSE_MS = 500;
 const MOST_AT_SPEED = 40;
 const BIG_BYTES = 5_000_000;
@@ -32,7 +32,7 @@ export async function measureAnswer(tenant: Tenant, way: Way, patienceMs: number
   const sample = await way.upload();
   if (!sample.taken) throw new Error(`IPD did not take a file of ${sample.size} bytes: ${sample.answer}`);
   const listed = await showsUp(tenant, sample, patienceMs);
-  return { idIsTold: sample.attachmentId !== null, fields: sample.fields, listDelayMs: listed?.afterMs };
+  return { idIsNamed: sample.attachmentId !== null, fields: sample.fields, listDelayMs: listed?.afterMs };
 }
 
 /** Which names IPD takes and how its list shows them; also whether it takes an empty file. */
@@ -167,7 +167,7 @@ async function showsUp(
     const afterMs = Math.round(performance.now() - since);
     if (listed.some((one) => isSame(one, sample))) return { afterMs };
     if (afterMs >= patienceMs) return undefined;
-    await tenant.wait(LOOK_EVERY_MS);
+    await tenant.wait(POLL_EVERY_MS);
   }
 }
 

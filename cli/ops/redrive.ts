@@ -77,7 +77,7 @@ async function tryAgain(
   if (upload.status !== 'failed')
     return { id, why: `it is ${upload.status}, only a failed one is tried again` };
   if (upload.erasure !== undefined) return { id, why: "its owner's data was erased, and its file with it" };
-  if ((await staging.look(stagingKey(id))) === undefined) {
+  if ((await staging.head(stagingKey(id))) === undefined) {
     return { id, why: adviseWithoutFile(upload) };
   }
   if (note === undefined) {

@@ -2,7 +2,7 @@
  * Reads which uploads an operator means, and finds them. The index of due uploads holds all open ones, and failed ones
  * as long as their file is kept. Other ended uploads are not in it; the index of owners has all uploads of an owner.
  */
-import { failures, setbacks } from '../../lib/domain/errors.ts';
+import { failures, retryableFailures } from '../../lib/domain/errors.ts';
 import { idOf, uploadKey } from '../../lib/ledger/uploads.ts';
 import type { Position } from '../../lib/ledger/uploads.ts';
 import { scan } from '../../lib/ledger/scan.ts';
@@ -32,7 +32,7 @@ const STANDARD_LIMIT = 100;
 
 const OPEN = ['awaiting_upload', 'staged', 'delivering', 'waiting', 'unconfirmed'];
 /** The codes that an upload's last error may have. */
-const CODES = [...Object.keys(failures), ...Object.keys(setbacks)];
+const CODES = [...Object.keys(failures), ...Object.keys(retryableFailures)];
 const FINAL = ['delivered', 'failed', 'expired', 'cancelled'];
 
 /** Throws on an unknown state or code, and on a wrong age or number. */
@@ -148,7 +148,7 @@ function fits(upload: Upload, selection: Selection, now: number): boolean {
   const age = now - Date.parse(upload.createdAt);
   return (
     (states?.includes(upload.status) ?? true) &&
-    (code === undefined || upload.error?.code === code) &&
+    (code === undefined || upload.lastError?.code === code) &&
     (projectId === undefined || upload.projectId === projectId) &&
     age >= olderThanMs &&
     age <= youngerThanMs
@@ -163,7 +163,7 @@ export function toRow(upload: Upload, now: number) {
     id,
     status,
     isFinal: isFinal(upload),
-    code: upload.error?.code,
+    code: upload.lastError?.code,
     isInDoubt: upload.doubt !== undefined,
     ageSeconds: Math.floor((now - Date.parse(createdAt)) / 1000),
     attempts,

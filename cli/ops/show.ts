@@ -43,13 +43,13 @@ async function lookAround({ ledger, attachments, workItems, staging, breaker }: 
   const [claims, holder, staged, { state }] = await Promise.all([
     attachments.findClaims(ids),
     workItems.findHolder(upload),
-    staging.look(stagingKey(upload.id)),
+    staging.head(stagingKey(upload.id)),
     breaker.view(),
   ]);
   const holding = holder === undefined || holder === upload.id ? upload : await ledger.find(holder);
   return {
     /** The upload that blocks others of the same size on the work item. */
-    workItemHeldBy: holding !== undefined && occupiesWorkItem(holding, Date.now()) ? holding.id : undefined,
+    workItemHolder: holding !== undefined && occupiesWorkItem(holding, Date.now()) ? holding.id : undefined,
     claims: Object.fromEntries(claims),
     stagedBytes: staged?.size,
     breaker: state,
@@ -61,13 +61,14 @@ function describe(
   around: Awaited<ReturnType<typeof lookAround>>,
   now: number,
 ): [string, string][] {
-  const { error, doubt, dueAt } = upload;
+  const { lastError, doubt, dueAt } = upload;
   const lines: [string, string | undefined][] = [
     ['upload', `${upload.id}, version ${upload.version}`],
     ['state', doubt === undefined ? upload.status : `${upload.status}, in doubt since ${doubt.since}`],
     [
       'error',
-      error && `${error.code}: ${error.message}${error.detail === undefined ? '' : ` (${error.detail})`}`,
+      lastError &&
+        `${lastError.code}: ${lastError.message}${lastError.detail === undefined ? '' : ` (${lastError.detail})`}`,
     ],
     ['file', `${upload.filename}, ${upload.size} bytes, ${upload.contentType}`],
     ['name in IPD', upload.sentName === upload.filename ? undefined : upload.sentName],
@@ -94,10 +95,10 @@ function describe(
         .map(([id, by]) => `${id} by ${by}`)
         .join(', ') || undefined,
     ],
-    ['work item', around.workItemHeldBy && `held for this size by ${around.workItemHeldBy}`],
+    ['work item', around.workItemHolder && `held for this size by ${around.workItemHolder}`],
     ['breaker', around.breaker === 'closed' ? undefined : around.breaker],
     ['erased', upload.erasure && `${upload.erasure.at} by ${upload.erasure.by}: ${upload.erasure.reason}`],
-    ['to be told', upload.notice && `${upload.notice.type} of ${upload.notice.at}`],
+    ['to be told', upload.notification && `${upload.notification.type} of ${upload.notification.at}`],
   ];
   return lines.flatMap(([name, words]) => (words === undefined ? [] : [[name, words]]));
 }

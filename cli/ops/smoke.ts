@@ -13,7 +13,7 @@ import type { Given, Task, Values } from './terms.ts';
 
 const STANDARD_PATIENCE_SECONDS = 120;
 /** Fails sooner than an app would, since an operator waits. */
-const PACE = { attempts: 4 };
+const TIMING = { attempts: 4 };
 
 /** What the breaker's state means for a file. */
 const WAY: Record<string, string> = {
@@ -30,7 +30,7 @@ export const smoke: Task = {
     const { projectId, issueId, ...access } = await findAccess(values);
     const patienceSeconds = readCount('patience', values.patience, STANDARD_PATIENCE_SECONDS);
     const signal = AbortSignal.any([interrupted, AbortSignal.timeout(patienceSeconds * 1000)]);
-    const client = createClient({ ...access, pace: PACE });
+    const client = createClient({ ...access, timing: TIMING });
     const startedAt = performance.now();
     const elapsedMs = () => Math.round(performance.now() - startedAt);
     const limits = await client.limits(signal).catch((cause: unknown) => {

@@ -10,7 +10,7 @@ import type { Contact } from '../pacing/contact.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import { AppError } from '../domain/errors.ts';
-import type { SetbackCode } from '../domain/errors.ts';
+import type { RetryableFailureCode } from '../domain/errors.ts';
 import type { IpdClient } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
 import type { Ledger } from '../ledger/uploads.ts';
@@ -45,7 +45,7 @@ const PAUSE_IN_PLACE_MS = 10_000;
 const PATIENCE_MS = 30_000;
 
 /** The transition that gives this run the lease, where the upload may be delivered. */
-type Claiming = (upload: Upload, right: attempts.Claim) => Upload | undefined;
+type Claiming = (upload: Upload, lease: attempts.NewLease) => Upload | undefined;
 
 /** The result of one read of the list and, if the file was sent, of the upload. */
 type Try = { contact: Contact; result: Outcome | Failure };
@@ -87,9 +87,9 @@ export function createDelivery(parts: {
     const upload = await find(uploadId);
     if (upload?.status === 'delivered') await recheck(upload, run);
     else if (upload !== undefined) {
-      const claim: Claiming = (before, right) =>
-        attempts.claim(before, { ...right, attempt, now: clock.now() });
-      await deliver(upload, { run, isPaced: isArrival !== true }, claim);
+      const claim: Claiming = (before, lease) =>
+        attempts.claim(before, { ...lease, attempt, now: clock.now() });
+      await deliver(upload, { run, isRateLimited: isArrival !== true }, claim);
     }
   }
 
@@ -105,8 +105,8 @@ export function createDelivery(parts: {
     }
     const upload = await find(uploadId);
     if (upload === undefined) return;
-    const after = await deliver(upload, { run, isPaced: false }, (before, right) =>
-      attempts.claimArrival(before, object, { ...right, ...moment() }),
+    const after = await deliver(upload, { run, isRateLimited: false }, (before, lease) =>
+      attempts.claimArrival(before, object, { ...lease, ...moment() }),
     );
     if (isUnwanted(after)) await staging.remove(key);
   }
@@ -139,7 +139,7 @@ export function createDelivery(parts: {
       return await ipd();
     } catch (cause) {
       telemetry.error('the IPD credentials cannot be read', cause);
-      telemetry.measure({ AuthenticationFailures: 1 });
+      telemetry.addMetrics({ AuthenticationFailures: 1 });
       throw new AppError('ipd_unavailable', 'the IPD credentials cannot be read', { cause });
     }
   }
@@ -153,24 +153,24 @@ export function createDelivery(parts: {
   /** Claims the upload, attempts the delivery and records the outcome. Returns the record as it is afterwards. */
   async function deliver(
     upload: Upload,
-    { run, isPaced }: { run: Run; isPaced: boolean },
+    { run, isRateLimited }: { run: Run; isRateLimited: boolean },
     claim: Claiming,
   ): Promise<Upload> {
-    const right = { token: clock.uuid(), until: run.killedAt + LEASE_SLACK_MS };
-    const wanted = claim(upload, right);
+    const lease = { token: clock.uuid(), until: run.killedAt + LEASE_SLACK_MS };
+    const wanted = claim(upload, lease);
     if (wanted === undefined) return upload;
     const claimed = async (): Promise<Upload> =>
-      (await ledger.change(upload, (before) => claim(before, right))).upload;
+      (await ledger.change(upload, (before) => claim(before, lease))).upload;
     if (wanted.status !== 'delivering') return claimed();
     // An upload that waits for its scan does not call IPD, so it must not use up the breaker's trial delivery.
-    const held = await scanGate.atStart(wanted);
-    if (held !== undefined) {
+    const blocked = await scanGate.atStart(wanted);
+    if (blocked !== undefined) {
       const holder = await claimed();
-      return isHeldBy(holder, right) ? end(holder, held) : holder;
+      return isLeasedBy(holder, lease) ? end(holder, blocked) : holder;
     }
 
     const { owner, issueId } = upload;
-    const gate = await breaker.enter({ owner, issueId, until: right.until, isPaced });
+    const gate = await breaker.enter({ owner, issueId, until: lease.until, isRateLimited });
     if (gate.kind === 'slow') return waitFor(upload, wanted, { until: clock.now() });
     if (gate.kind === 'closed') {
       const until = gate.until + clock.random() * PATIENCE_MS;
@@ -181,10 +181,10 @@ export function createDelivery(parts: {
     const leave = (): Promise<BreakerView> => (leaving ??= gate.leave(visit.contact, visit.tries));
     try {
       const holder = await claimed();
-      if (!isHeldBy(holder, right)) return holder;
+      if (!isLeasedBy(holder, lease)) return holder;
       const { outcome, ...visited } = await attemptDelivery(holder, run);
       visit = visited;
-      if (outcome.kind !== 'set_back') return await end(holder, outcome);
+      if (outcome.kind !== 'retryable_failure') return await end(holder, outcome);
       return await end(holder, ofEveryUpload(outcome, visit.contact, await leave()));
     } finally {
       await leave();
@@ -196,7 +196,7 @@ export function createDelivery(parts: {
    * counted.
    */
   function ofEveryUpload(
-    outcome: Extract<Outcome, { kind: 'set_back' }>,
+    outcome: Extract<Outcome, { kind: 'retryable_failure' }>,
     contact: Contact,
     { state, until = 0 }: BreakerView,
   ): Outcome {
@@ -215,7 +215,7 @@ export function createDelivery(parts: {
   async function waitFor(
     upload: Upload,
     wanted: Upload,
-    { until, code }: { until: number; code?: SetbackCode },
+    { until, code }: { until: number; code?: RetryableFailureCode },
   ): Promise<Upload> {
     const { upload: after } = await ledger.change(upload, (before) => {
       const { etag, size } = wanted;
@@ -238,11 +238,14 @@ export function createDelivery(parts: {
   ): Promise<{ outcome: Outcome; contact: Contact; tries: Tries }> {
     const unasked = { contact: 'none' as const, tries: { tries: 0, throttled: 0 } };
     if (upload.candidate !== undefined) {
-      return { outcome: { kind: 'ours', attachmentId: upload.candidate }, ...unasked };
+      return { outcome: { kind: 'match', attachmentId: upload.candidate }, ...unasked };
     }
     if (!(await workItems.takeWorkItem(upload))) {
       const afterMs = busyDelay(clock.now() - Date.parse(upload.stagedAt), clock.random());
-      return { outcome: { kind: 'set_back', code: 'work_item_busy', counts: false, afterMs }, ...unasked };
+      return {
+        outcome: { kind: 'retryable_failure', code: 'work_item_busy', counts: false, afterMs },
+        ...unasked,
+      };
     }
     let { throttles = 0 } = upload;
     const tries = { tries: 0, throttled: 0 };
@@ -250,16 +253,16 @@ export function createDelivery(parts: {
       const client = await connect();
       let current: Delivering = upload;
       for (;;) {
-        const { result, contact } = await lookThenSend(client, current, run);
+        const { result, contact } = await checkThenSend(client, current, run);
         tries.tries += 1;
         if (result.kind !== 'throttled') return { outcome: toOutcome(result), contact, tries };
         tries.throttled += 1;
-        telemetry.measure({ IpdThrottles: 1 });
+        telemetry.addMetrics({ IpdThrottles: 1 });
         const afterMs = Math.max(result.retryAfterMs ?? 0, throttleDelay(throttles, clock.random()));
         throttles += 1;
         if (afterMs > PAUSE_IN_PLACE_MS || clock.now() + afterMs + PATIENCE_MS > run.killedAt) {
           const { detail } = result;
-          const outcome = { kind: 'set_back', code: 'ipd_throttled', counts: false } as const;
+          const outcome = { kind: 'retryable_failure', code: 'ipd_throttled', counts: false } as const;
           return { outcome: { ...outcome, detail, afterMs, throttles }, contact, tries };
         }
         await clock.sleep(afterMs, run.signal);
@@ -274,37 +277,37 @@ export function createDelivery(parts: {
   }
 
   /** Reads the work item first: a copy of our file ends the attempt, and an unresolved doubt forbids sending. */
-  async function lookThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
+  async function checkThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
     const watched = watchList(client);
     const read = (result: Try['result']): Try => ({ contact: watched.contact(), result });
-    const finding = await reconciliation.look(watched.client, upload, run.signal);
-    if (finding.kind === 'ours' && upload.doubt === undefined) {
+    const finding = await reconciliation.check(watched.client, upload, run.signal);
+    if (finding.kind === 'match' && upload.doubt === undefined) {
       const what = upload.resent ? 'stored a file after the commit window' : 'has a file that it refused';
       reconciliation.reportContradiction(upload, what, finding.attachmentId);
     }
     if (finding.kind !== 'none') return read(readingOf(finding, upload));
     const objection = objectionTo(upload, finding, moment());
     if (objection !== undefined) return read(objection);
-    const settled = upload.doubt === undefined ? upload : await settle(upload);
-    if (settled === undefined) return read({ kind: 'set_back', code: 'lease_lost', counts: true });
-    const held = upload.doubt && (await scanGate.beforeSending(settled));
-    if (held !== undefined) return read(held);
+    const resolved = upload.doubt === undefined ? upload : await resolveDoubt(upload);
+    if (resolved === undefined) return read({ kind: 'retryable_failure', code: 'lease_lost', counts: true });
+    const blocked = upload.doubt && (await scanGate.beforeSending(resolved));
+    if (blocked !== undefined) return read(blocked);
     if (upload.doubt && clock.now() >= Date.parse(upload.retryUntil)) {
-      const detail = upload.error?.detail;
-      return read({ kind: 'set_back', code: 'ipd_unavailable', detail, counts: true });
+      const detail = upload.lastError?.detail;
+      return read({ kind: 'retryable_failure', code: 'ipd_unavailable', detail, counts: true });
     }
-    const result = await send(client, settled, { run, ...finding });
+    const result = await send(client, resolved, { run, ...finding });
     return { contact: contactOfUpload(result), result };
   }
 
   async function send(
     client: IpdClient,
     upload: Delivering,
-    { run, known, listed }: { run: Run; known: string[]; listed: string[] },
+    { run, baseline, listed }: { run: Run; baseline: string[]; listed: string[] },
   ): Promise<Outcome | Failure> {
     const started = clock.now();
-    const sent = await sending.send(client, upload, { run, known });
-    if (sent.kind === 'ambiguous') return { kind: 'doubt', detail: sent.detail };
+    const sent = await sending.send(client, upload, { run, baseline });
+    if (sent.kind === 'unconfirmed') return { kind: 'unconfirmed', detail: sent.detail };
     if (sent.kind === 'unavailable' && sent.isContradiction) {
       reconciliation.reportContradiction(upload, sent.detail);
     }
@@ -313,41 +316,45 @@ export function createDelivery(parts: {
     telemetry.info('IPD took the file', { ...fieldsOf(upload), ...taken });
     const attachmentId = reconciliation.checkNamed(upload, sent, listed);
     if (attachmentId === null) return findAccepted(client, upload, run);
-    return { kind: 'ours', attachmentId, isNamed: true };
+    return { kind: 'match', attachmentId, isNamed: true };
   }
 
   /** IPD has the file and named no id. Records that first, then reads the list, which mostly shows the file at once. */
   async function findAccepted(client: IpdClient, upload: Delivering, run: Run): Promise<Outcome> {
-    const { upload: after } = await ledger.change(upload.id, (before) => attempts.accepted(before, moment()));
+    const { upload: after } = await ledger.change(upload.id, (before) =>
+      attempts.markAccepted(before, moment()),
+    );
     // After a retryable failure many uploads come back at the same time. Each has a slot for two requests, so this
     // check waits for a slot of its own.
-    if (upload.error !== undefined) return { kind: 'accepted' };
-    const finding = await reconciliation.look(client, after, run.signal);
-    return finding.kind === 'ours' ? finding : { kind: 'accepted' };
+    if (upload.lastError !== undefined) return { kind: 'accepted' };
+    const finding = await reconciliation.check(client, after, run.signal);
+    return finding.kind === 'match' ? finding : { kind: 'accepted' };
   }
 
   /** IPD does not have the file that was sent before. Records that before the file is sent again. */
-  async function settle(upload: Delivering): Promise<Delivering | undefined> {
+  async function resolveDoubt(upload: Delivering): Promise<Delivering | undefined> {
     const { token } = upload.lease;
-    const { upload: after } = await ledger.change(upload.id, (before) => attempts.settle(before, { token }));
+    const { upload: after } = await ledger.change(upload.id, (before) =>
+      attempts.resolveDoubt(before, { token }),
+    );
     return isSameAttempt(after, upload) ? after : undefined;
   }
 
   async function writeDown(upload: Delivering, outcome: Outcome): Promise<Upload> {
     const { token } = upload.lease;
-    if (outcome.kind === 'ours') return reconciliation.own(upload.id, outcome);
+    if (outcome.kind === 'match') return reconciliation.own(upload.id, outcome);
     const { upload: after } = await ledger.change(upload.id, (before) => {
       switch (outcome.kind) {
         case 'accepted':
-          return attempts.accepted(before, moment());
-        case 'doubt':
-          return attempts.cast(before, { token, detail: outcome.detail, ...moment() });
-        case 'missed':
-          return attempts.missed(before, { token, ...moment() });
+          return attempts.markAccepted(before, moment());
+        case 'unconfirmed':
+          return attempts.markUnconfirmed(before, { token, detail: outcome.detail, ...moment() });
+        case 'absent':
+          return attempts.recordAbsence(before, { token, ...moment() });
         case 'failed':
           return attempts.fail(before, { ...outcome, token, ...moment() });
-        case 'set_back':
-          return attempts.setBack(before, { ...outcome, token, random: clock.random(), ...moment() });
+        case 'retryable_failure':
+          return attempts.postpone(before, { ...outcome, token, random: clock.random(), ...moment() });
       }
     });
     return after;
@@ -369,10 +376,10 @@ function watchList(client: IpdClient) {
 
 /** Whether the record still belongs to this attempt. */
 function isSameAttempt(record: Upload | undefined, { lease }: Delivering): record is Delivering {
-  return isHeldBy(record, lease);
+  return isLeasedBy(record, lease);
 }
 
-function isHeldBy(record: Upload | undefined, { token }: { token: string }): record is Delivering {
+function isLeasedBy(record: Upload | undefined, { token }: { token: string }): record is Delivering {
   return record?.status === 'delivering' && record.lease.token === token;
 }
 

@@ -2,10 +2,10 @@
  * The outcome of an attempt, derived from what was read, answered or thrown, and what the breaker learns from it.
  * Pure: reads and sends nothing; deliver.ts records the outcome.
  */
-import { settlesDoubt } from '../domain/attempts.ts';
-import type { Setback } from '../domain/attempts.ts';
+import { resolvesDoubt } from '../domain/attempts.ts';
+import type { RetryableFailure } from '../domain/attempts.ts';
 import type { Contact } from '../pacing/contact.ts';
-import { AppError, isFailureCode, isSetbackCode } from '../domain/errors.ts';
+import { AppError, isFailureCode, isRetryableFailureCode } from '../domain/errors.ts';
 import type { FailureCode } from '../domain/errors.ts';
 import { LIST_LIMIT } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
@@ -14,12 +14,12 @@ import type { Delivering, Moment } from '../domain/upload.ts';
 
 /** How an attempt ended. */
 export type Outcome =
-  | ({ kind: 'ours' } & Match)
+  | ({ kind: 'match' } & Match)
   | { kind: 'accepted' }
-  | { kind: 'doubt'; detail: string }
-  | { kind: 'missed' }
+  | { kind: 'unconfirmed'; detail: string }
+  | { kind: 'absent' }
   | { kind: 'failed'; code: FailureCode; detail: string }
-  | ({ kind: 'set_back' } & Setback);
+  | ({ kind: 'retryable_failure' } & RetryableFailure);
 
 /** The result of a check of the work item that found anything but `none`. */
 export function readingOf(
@@ -28,13 +28,18 @@ export function readingOf(
 ): Outcome | Failure {
   switch (finding.kind) {
     // A read changes nothing in IPD, so an ambiguous answer to it leaves no doubt.
-    case 'ambiguous':
+    case 'unconfirmed':
       return { ...finding, kind: 'unavailable' };
     case 'unproven':
     case 'unread':
-      return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: true };
+      return { kind: 'retryable_failure', code: 'answer_lost', detail: finding.detail, counts: true };
     case 'unfinished':
-      return { kind: 'set_back', code: 'answer_lost', detail: finding.detail, counts: !finding.hasProgress };
+      return {
+        kind: 'retryable_failure',
+        code: 'answer_lost',
+        detail: finding.detail,
+        counts: !finding.hasProgress,
+      };
     case 'refused':
       return upload.doubt === undefined
         ? finding
@@ -50,7 +55,7 @@ export function objectionTo({ doubt }: Delivering, { isFull }: Reading, moment: 
     const detail = `${LIST_LIMIT} attachments are there already`;
     return isFull ? { kind: 'failed', code: 'work_item_full', detail } : undefined;
   }
-  if (!settlesDoubt(doubt, moment)) return { kind: 'missed' };
+  if (!resolvesDoubt(doubt, moment)) return { kind: 'absent' };
   if (!doubt.accepted && !isFull) return undefined;
   const detail = isFull
     ? `the work item shows ${LIST_LIMIT} attachments, and none is ours`
@@ -63,13 +68,13 @@ export function toOutcome(result: Outcome | Exclude<Failure, { kind: 'throttled'
   switch (result.kind) {
     case 'refused':
       return { kind: 'failed', code: result.code, detail: result.detail };
-    case 'ambiguous':
-      return { kind: 'doubt', detail: result.detail };
+    case 'unconfirmed':
+      return { kind: 'unconfirmed', detail: result.detail };
     case 'locked_out':
-      return { kind: 'set_back', code: 'ipd_paused', detail: result.detail, counts: false };
+      return { kind: 'retryable_failure', code: 'ipd_paused', detail: result.detail, counts: false };
     case 'unavailable':
     case 'token_dead':
-      return { kind: 'set_back', code: 'ipd_unavailable', detail: result.detail, counts: true };
+      return { kind: 'retryable_failure', code: 'ipd_unavailable', detail: result.detail, counts: true };
     default:
       return result;
   }
@@ -83,12 +88,12 @@ export function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof AppError)) throw error;
   const { code, message: detail } = error;
   if (isFailureCode(code)) return { kind: 'failed', code, detail };
-  if (isSetbackCode(code)) return { kind: 'set_back', code, detail, counts: true };
+  if (isRetryableFailureCode(code)) return { kind: 'retryable_failure', code, detail, counts: true };
   throw error;
 }
 
 /** What the breaker learns from an upload whose list was answered. */
 export function contactOfUpload(result: Outcome | Failure): Contact {
   if (result.kind === 'locked_out') return 'locked_out';
-  return result.kind === 'unavailable' || result.kind === 'doubt' ? 'upload_failed' : 'answered';
+  return result.kind === 'unavailable' || result.kind === 'unconfirmed' ? 'upload_failed' : 'answered';
 }

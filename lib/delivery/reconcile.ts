@@ -37,13 +37,13 @@ export type Reading = {
   /** All that the list shows. */
   listed: string[];
   /** Those of equal or unknown size. */
-  known: string[];
+  baseline: string[];
   /** The list is at its limit, so it may hide some. */
   isFull: boolean;
 };
 
 export type Finding =
-  | ({ kind: 'ours' } & Match)
+  | ({ kind: 'match' } & Match)
   | ({ kind: 'none' } & Reading)
   /** One attachment may be ours, but we could not read its bytes. */
   | { kind: 'unproven'; detail: string }
@@ -54,7 +54,7 @@ export type Finding =
   | Failure;
 
 /** Each download may be as large as the file, and a check has to end within the time of one delivery. */
-const DOWNLOADS_A_LOOK = 5;
+const DOWNLOADS_PER_CHECK = 5;
 const NO_FILE = 'the download of an attachment was answered with something else';
 
 export function createReconciliation(parts: {
@@ -73,21 +73,21 @@ export function createReconciliation(parts: {
    * Reads the work item. Before the first send there are no candidates: the attachments of equal or unknown size
    * become `known`. Throws what reading the staged file throws.
    */
-  async function look(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<Finding> {
+  async function check(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<Finding> {
     const listed = await client.list(upload, signal);
     if ('kind' in listed) return listed;
     const { attachments: shown, isGiven } = listed;
     if (!isGiven && needsProof(upload)) return { kind: 'unread', detail: 'IPD gave no list of attachments' };
-    const known = shown.filter(({ size }) => size === undefined || size === upload.size);
+    const similar = shown.filter(({ size }) => size === undefined || size === upload.size);
     const none: Finding = {
       kind: 'none',
       listed: shown.map(({ id }) => id),
-      known: known.map(({ id }) => id),
+      baseline: similar.map(({ id }) => id),
       isFull: shown.length >= LIST_LIMIT,
     };
-    if (upload.known === undefined) return none;
-    const settled = new Set([...upload.known, ...(upload.foreign ?? []), ...ownIds(upload)]);
-    const fresh = known.filter(({ id }) => !settled.has(id));
+    if (upload.baseline === undefined) return none;
+    const excluded = new Set([...upload.baseline, ...(upload.mismatches ?? []), ...ownIds(upload)]);
+    const fresh = similar.filter(({ id }) => !excluded.has(id));
     const claims = await attachments.findClaims(fresh.map(({ id }) => id));
     const candidates = fresh.filter(({ id }) => (claims.get(id) ?? upload.id) === upload.id);
     if (candidates.length === 0) return none;
@@ -105,10 +105,10 @@ export function createReconciliation(parts: {
     }: { candidates: { id: string; size: number | undefined }[]; none: Finding; signal: AbortSignal },
   ): Promise<Finding> {
     const sha256 = upload.sha256 ?? upload.sentSha256 ?? (await hashStaged(upload, signal));
-    const ours: string[] = [];
+    const matches: string[] = [];
     let unproven: string | undefined;
     let compared = 0;
-    for (const { id, size } of inTurn(candidates, upload.attempts).slice(0, DOWNLOADS_A_LOOK)) {
+    for (const { id, size } of rotate(candidates, upload.attempts).slice(0, DOWNLOADS_PER_CHECK)) {
       const file = await client.download({ projectId: upload.projectId, id }, signal);
       if (file.kind === 'refused') unproven = file.detail;
       else if (file.kind !== 'file') return file;
@@ -121,13 +121,13 @@ export function createReconciliation(parts: {
         compared += 1;
         // A page may be an error text in place of the file, or it may be another user's attachment.
         if (!isOfLength && file.isPage) unproven = NO_FILE;
-        else if (isOfLength && content.sha256 === sha256) ours.push(id);
-        else await ledger.change(upload.id, (before) => endings.noteForeign(before, [id]));
+        else if (isOfLength && content.sha256 === sha256) matches.push(id);
+        else await ledger.change(upload.id, (before) => endings.recordMismatches(before, [id]));
       }
     }
-    const [attachmentId, ...copies] = ours;
-    if (attachmentId !== undefined) return { kind: 'ours', attachmentId, copies, sha256 };
-    if (candidates.length > DOWNLOADS_A_LOOK) {
+    const [attachmentId, ...copies] = matches;
+    if (attachmentId !== undefined) return { kind: 'match', attachmentId, copies, sha256 };
+    if (candidates.length > DOWNLOADS_PER_CHECK) {
       const detail = `${candidates.length} attachments may be ours`;
       return { kind: 'unfinished', hasProgress: compared > 0, detail };
     }
@@ -152,7 +152,7 @@ export function createReconciliation(parts: {
    */
   function checkNamed(upload: Upload, { attachmentId, statedSize }: Stored, listed: string[]): string | null {
     if (attachmentId === null) return null;
-    const before = new Set([...listed, ...(upload.known ?? []), ...(upload.foreign ?? [])]);
+    const before = new Set([...listed, ...(upload.baseline ?? []), ...(upload.mismatches ?? [])]);
     const objection =
       (before.has(attachmentId) && 'names an attachment that was there before') ||
       (statedSize !== undefined && statedSize !== upload.size && 'names an attachment of another size');
@@ -167,7 +167,7 @@ export function createReconciliation(parts: {
    */
   async function own(uploadId: string, { attachmentId, copies = [], ...match }: Match): Promise<Upload> {
     const { upload: nominated } = await ledger.change(uploadId, (before) =>
-      endings.nominate(before, { attachmentId, ...match, now: clock.now() }),
+      endings.setCandidate(before, { attachmentId, ...match, now: clock.now() }),
     );
     let current = await claim(nominated, attachmentId);
     if (current.duplicates?.includes(attachmentId)) reportDuplicate(current, attachmentId);
@@ -175,14 +175,14 @@ export function createReconciliation(parts: {
     const { candidate } = current;
     if (candidate !== undefined && candidate !== attachmentId) current = await claim(current, candidate);
     const [next, ...rest] = copies;
-    const isLost = current.candidate === undefined && current.foreign?.includes(attachmentId);
+    const isLost = current.candidate === undefined && current.mismatches?.includes(attachmentId);
     // Another upload claimed this one first, so take a further copy.
     if (isLost && next !== undefined) return own(uploadId, { ...match, attachmentId: next, copies: rest });
     current = await ownCopies(current, copies);
-    const mine = current.candidate ?? (current.foreign?.includes(attachmentId) ? undefined : attachmentId);
+    const mine = current.candidate ?? (current.mismatches?.includes(attachmentId) ? undefined : attachmentId);
     if (mine === undefined) return current;
     const { upload } = await ledger.change(current, (before) =>
-      endings.delivered(before, { attachmentId: mine, ...moment() }),
+      endings.markDelivered(before, { attachmentId: mine, ...moment() }),
     );
     return upload;
   }
@@ -192,7 +192,7 @@ export function createReconciliation(parts: {
     const owners = await Promise.all(ids.map((id) => attachments.claimAttachment(id, upload.id)));
     const duplicates = ids.filter((_id, index) => owners[index] === upload.id);
     if (duplicates.length === 0) return upload;
-    const noted = await ledger.change(upload, (before) => endings.noteDuplicates(before, duplicates));
+    const noted = await ledger.change(upload, (before) => endings.recordDuplicates(before, duplicates));
     for (const id of duplicates) reportDuplicate(upload, id);
     return noted.upload;
   }
@@ -215,8 +215,8 @@ export function createReconciliation(parts: {
     try {
       if (!(await workItems.takeWorkItem(begun.upload))) return undefined;
       let current = begun.upload;
-      let finding = await look(client, current, signal);
-      while (finding.kind === 'ours') {
+      let finding = await check(client, current, signal);
+      while (finding.kind === 'match') {
         const { attachmentId, copies = [] } = finding;
         const isNameless = current.status === 'delivered' && current.attachmentId === null;
         // An attachment whose id IPD never named may show only now: then it is our one attachment, not a further
@@ -224,7 +224,7 @@ export function createReconciliation(parts: {
         current = isNameless
           ? await own(current.id, { attachmentId, copies })
           : await ownCopies(current, [attachmentId, ...copies]);
-        finding = await look(client, current, signal);
+        finding = await check(client, current, signal);
       }
       // A work item that cannot be read now is checked again when the sweep asks for it; one that is gone for good
       // holds no copies.
@@ -234,16 +234,16 @@ export function createReconciliation(parts: {
         }
         // The function that had to remove the staged file may have died, and no later run would remove it.
         await staging.remove(stagingKey(upload.id));
-        await ledger.change(upload.id, endings.rechecked);
+        await ledger.change(upload.id, endings.finishRecheck);
       }
       return finding;
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'staged_file_missing')) throw error;
       reportUnchecked(upload, error);
-      await ledger.change(upload.id, endings.rechecked);
+      await ledger.change(upload.id, endings.finishRecheck);
       return undefined;
     } finally {
-      await ledger.change(upload.id, (before) => endings.putOffRecheck(before, { token }));
+      await ledger.change(upload.id, (before) => endings.postponeRecheck(before, { token }));
     }
   }
 
@@ -261,7 +261,7 @@ export function createReconciliation(parts: {
   /** IPD's answers cannot all be true: reports that to the operators. */
   function reportContradiction(upload: Upload, what: string, attachmentId?: string): void {
     telemetry.error('IPD contradicts itself', new Error(what), { uploadId: upload.id, attachmentId });
-    telemetry.measure({ Contradictions: 1 });
+    telemetry.addMetrics({ Contradictions: 1 });
   }
 
   function reportDuplicate(upload: Upload, attachmentId: string): void {
@@ -271,10 +271,10 @@ export function createReconciliation(parts: {
   /** Reports that a person has to check the work item in our place. */
   function reportUnchecked(upload: Upload, error: unknown): void {
     telemetry.error('a second copy cannot be looked for', error, { uploadId: upload.id });
-    telemetry.measure({ Contradictions: 1 });
+    telemetry.addMetrics({ Contradictions: 1 });
   }
 
-  return { look, checkNamed, own, recheck, reportContradiction };
+  return { check, checkNamed, own, recheck, reportContradiction };
 }
 
 /**
@@ -286,9 +286,9 @@ function needsProof({ doubt, resent, status }: Upload): boolean {
 }
 
 /** Each attempt begins at a later candidate, so that candidates that cannot be read do not block the others. */
-function inTurn<T>(candidates: T[], attempts: number): T[] {
-  if (candidates.length <= DOWNLOADS_A_LOOK) return candidates;
-  const first = (attempts * DOWNLOADS_A_LOOK) % candidates.length;
+function rotate<T>(candidates: T[], attempts: number): T[] {
+  if (candidates.length <= DOWNLOADS_PER_CHECK) return candidates;
+  const first = (attempts * DOWNLOADS_PER_CHECK) % candidates.length;
   return [...candidates.slice(first), ...candidates.slice(0, first)];
 }
 

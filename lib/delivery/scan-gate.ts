@@ -38,7 +38,7 @@ export function createScanGate(parts: {
       return { kind: 'failed', code: 'scan_refused', detail: `${required.name} is ${value}.` };
     }
     const afterMs = scanDelay(clock.now() - Date.parse(stagedAt));
-    return { kind: 'set_back', code: 'scan_pending', counts: false, afterMs };
+    return { kind: 'retryable_failure', code: 'scan_pending', counts: false, afterMs };
   }
 
   return { atStart, beforeSending };

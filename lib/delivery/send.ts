@@ -9,7 +9,7 @@ import type { IpdClient, Stored } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
 import { safeName } from '../ipd/form.ts';
 import type { Sink } from '../runtime/stream.ts';
-import type { Ledger, Move } from '../ledger/uploads.ts';
+import type { Ledger, Transition } from '../ledger/uploads.ts';
 import * as attempts from '../domain/attempts.ts';
 import type { Staging } from '../storage/staged-files.ts';
 import { stagingKey } from '../domain/upload.ts';
@@ -42,27 +42,27 @@ export function createSending({
   async function send(
     client: IpdClient,
     upload: Delivering,
-    { run, known }: { run: Run; known: string[] },
+    { run, baseline }: { run: Run; baseline: string[] },
   ): Promise<Sent> {
     let filename = upload.sentName;
     let hasFreshToken = false;
     for (;;) {
-      const passage = createPassage(upload, { run, known });
-      const result = await client.upload({ ...upload, ...passage, filename, signal: run.signal });
-      if (result.kind === 'stored' || result.kind === 'ambiguous') return result;
+      const fenced = createFencedFile(upload, { run, baseline });
+      const result = await client.upload({ ...upload, ...fenced, filename, signal: run.signal });
+      if (result.kind === 'stored' || result.kind === 'unconfirmed') return result;
       const plainer = safeName(upload.filename);
       const isNameRefused =
         result.kind === 'refused' && result.code === 'name_refused' && filename !== plainer;
       const isTokenDead = result.kind === 'token_dead' && !hasFreshToken;
       if (isNameRefused) filename = plainer;
       if (isTokenDead) hasFreshToken = true;
-      await takeBack(upload, filename);
+      await withdrawFence(upload, filename);
       if (!isNameRefused && !isTokenDead) return result;
     }
   }
 
   /** The source of the staged bytes, and the fence after them. */
-  function createPassage(upload: Delivering, { run, known }: { run: Run; known: string[] }) {
+  function createFencedFile(upload: Delivering, { run, baseline }: { run: Run; baseline: string[] }) {
     const { token } = upload.lease;
     const isHashed = upload.sha256 !== undefined || upload.resent === true;
     const hash = isHashed ? createHash('sha256') : undefined;
@@ -79,13 +79,13 @@ export function createSending({
         const room = sink(chunk);
         if (clock.now() - noted < PROGRESS_EVERY_MS) return room;
         noted = clock.now();
-        return Promise.all([room, noteProgress(bytesSent)]).then(() => undefined);
+        return Promise.all([room, recordProgress(bytesSent)]).then(() => undefined);
       });
       if (bytesSent !== size) throw new AppError('size_mismatch', `${bytesSent} bytes came from storage`);
     }
 
-    async function noteProgress(bytesSent: number): Promise<void> {
-      await keepHold(upload, (before) => attempts.noteProgress(before, { token, bytesSent }));
+    async function recordProgress(bytesSent: number): Promise<void> {
+      await changeUnderLease(upload, (before) => attempts.recordProgress(before, { token, bytesSent }));
     }
 
     /**
@@ -98,8 +98,8 @@ export function createSending({
         throw new AppError('checksum_mismatch', 'the SHA-256 of the staged file is not the declared one');
       }
       const marginMs = FENCE_MARGIN_MS;
-      await keepHold(upload, (before) =>
-        attempts.startSending(before, { token, now: clock.now(), marginMs, known, sentSha256 }),
+      await changeUnderLease(upload, (before) =>
+        attempts.startSending(before, { token, now: clock.now(), marginMs, baseline, sentSha256 }),
       );
       // A run that this write delayed too long must stop: another run may take over the upload.
       if (clock.now() >= Date.parse(upload.lease.until) - marginMs) {
@@ -114,13 +114,13 @@ export function createSending({
   }
 
   /** IPD refused before it stored anything: withdraws the record of the fence. */
-  async function takeBack(upload: Delivering, sentName: string): Promise<void> {
+  async function withdrawFence(upload: Delivering, sentName: string): Promise<void> {
     const { token } = upload.lease;
-    await keepHold(upload, (before) => attempts.takeBack(before, { token, sentName }));
+    await changeUnderLease(upload, (before) => attempts.withdrawFence(before, { token, sentName }));
   }
 
-  async function keepHold(upload: Delivering, move: Move): Promise<void> {
-    const { changed } = await ledger.change(upload.id, move);
+  async function changeUnderLease(upload: Delivering, transition: Transition): Promise<void> {
+    const { changed } = await ledger.change(upload.id, transition);
     if (!changed)
       throw new AppError('lease_lost', 'the upload was taken away, or its lease ended, during the delivery');
   }

@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import type { Queue } from '../messaging/queue.ts';
-import { createTurns } from '../domain/schedule.ts';
+import { createSlots } from '../domain/schedule.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import * as attempts from '../domain/attempts.ts';
 import * as endings from '../domain/endings.ts';
@@ -19,7 +19,7 @@ import type { Policy, Upload } from '../domain/upload.ts';
 
 const MINUTE = 60_000;
 /** The sweep runs every minute, so it also takes uploads that fall due before the next run. */
-const LOOK_AHEAD_MS = MINUTE;
+const AHEAD_MS = MINUTE;
 const AT_ONCE = 10;
 /** The sweep's share of the full rate. The rest is for first deliveries, which events start without a slot. */
 const SHARE = 0.75;
@@ -49,38 +49,38 @@ export function createSweep(parts: {
   /** Works until nothing is due or the signal aborts. One upload that fails does not stop the others. */
   async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
     const started = clock.now();
-    const gate = await breaker.pace(deliveriesPerMinute);
-    const turns = createTurns(deliveriesAllowed(gate));
+    const gate = await breaker.updateRate(deliveriesPerMinute);
+    const slots = createSlots(deliveriesAllowed(gate));
     let oldest = started;
     let done = 0;
     let queued = 0;
     /** A slot for the check for a second copy: the index does not tell which delivered uploads need one. */
     const takeSlot = (): number | undefined => {
-      const turnMs = turns.take(0);
-      if (turnMs === undefined) return undefined;
+      const slotMs = slots.take(0);
+      if (slotMs === undefined) return undefined;
       queued += 1;
-      return started + turnMs;
+      return started + slotMs;
     };
-    const work = async (id: string, turnMs: number | undefined): Promise<void> => {
+    const work = async (id: string, slotMs: number | undefined): Promise<void> => {
       try {
         const upload = await ledger.find(id);
-        const turn = turnMs === undefined ? undefined : started + turnMs;
-        if (upload !== undefined) await act(upload, turn, takeSlot);
+        const slotAt = slotMs === undefined ? undefined : started + slotMs;
+        if (upload !== undefined) await act(upload, slotAt, takeSlot);
         done += 1;
       } catch (error) {
         telemetry.error('sweeping an upload failed, it stays due', error, { uploadId: id });
-        telemetry.measure({ Unhandled: 1 });
+        telemetry.addMetrics({ Unhandled: 1 });
       }
     };
     let batch: Promise<void>[] = [];
-    for await (const { id, status, dueAt } of ledger.due(started + LOOK_AHEAD_MS)) {
+    for await (const { id, status, dueAt } of ledger.due(started + AHEAD_MS)) {
       if (signal.aborted) break;
       oldest = Math.min(oldest, Date.parse(dueAt));
       const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
-      const turnMs = isDelivery ? turns.take(Date.parse(dueAt) - started) : 0;
-      if (turnMs === undefined && !isHourOver(started - Date.parse(dueAt))) continue;
-      batch.push(work(id, turnMs));
-      if (isDelivery && turnMs !== undefined) queued += 1;
+      const slotMs = isDelivery ? slots.take(Date.parse(dueAt) - started) : 0;
+      if (slotMs === undefined && !isHourOver(started - Date.parse(dueAt))) continue;
+      batch.push(work(id, slotMs));
+      if (isDelivery && slotMs !== undefined) queued += 1;
       if (batch.length < AT_ONCE) continue;
       await Promise.all(batch);
       batch = [];
@@ -88,7 +88,7 @@ export function createSweep(parts: {
     await Promise.all(batch);
     telemetry.info('sweep ended', { done, queued });
     const open = signal.aborted ? undefined : await countOpen();
-    telemetry.measure({
+    telemetry.addMetrics({
       OldestDueAge: (started - oldest) / 1000,
       BreakerOpen: gate.state === 'closed' ? 0 : 1,
       ...(open !== undefined && { OpenUploads: open }),
@@ -101,9 +101,9 @@ export function createSweep(parts: {
    * success.
    */
   async function countOpen(): Promise<number | undefined> {
-    const isTurn = runs % COUNT_EVERY_RUNS === 0;
+    const isCounted = runs % COUNT_EVERY_RUNS === 0;
     runs += 1;
-    if (!isTurn) return undefined;
+    if (!isCounted) return undefined;
     try {
       return await ledger.countOpen(MOST_COUNTED);
     } catch (error) {
@@ -116,13 +116,13 @@ export function createSweep(parts: {
   function deliveriesAllowed({ state, until = 0, rate }: BreakerView): number {
     // While the rate is reduced, only the sweep starts deliveries.
     if (state === 'closed') return rate ?? Math.max(Math.floor(deliveriesPerMinute * SHARE), 1);
-    return until <= clock.now() + LOOK_AHEAD_MS ? 1 : 0;
+    return until <= clock.now() + AHEAD_MS ? 1 : 0;
   }
 
   /** `turn`: the moment from which the upload may be delivered; undefined if it got no slot. */
   async function act(
     upload: Upload,
-    turn: number | undefined,
+    slotAt: number | undefined,
     takeSlot: () => number | undefined,
   ): Promise<void> {
     const now = clock.now();
@@ -137,11 +137,11 @@ export function createSweep(parts: {
           attempts.giveUp(before, { now, policy }),
         );
         if (isFinal(after)) return closing.tryNow(after);
-        return turn === undefined ? undefined : ask(after, turn);
+        return slotAt === undefined ? undefined : ask(after, slotAt);
       }
       case 'delivering': {
         const lapsed = { now, random: clock.random(), policy };
-        await ledger.change(upload, (before) => attempts.lapse(before, lapsed));
+        await ledger.change(upload, (before) => attempts.expireLease(before, lapsed));
         return undefined;
       }
       case 'delivered':
@@ -161,8 +161,8 @@ export function createSweep(parts: {
   async function giveUpRecheck(upload: Upload): Promise<void> {
     const why = new Error('the work item could not be read, or was never free, in time');
     telemetry.error('a second copy cannot be looked for', why, { uploadId: upload.id });
-    telemetry.measure({ Contradictions: 1 });
-    const { upload: after } = await ledger.change(upload, endings.rechecked);
+    telemetry.addMetrics({ Contradictions: 1 });
+    const { upload: after } = await ledger.change(upload, endings.finishRecheck);
     await closing.close(after);
   }
 
@@ -171,18 +171,18 @@ export function createSweep(parts: {
    * retry its file, and the file of another one may still arrive.
    */
   async function end(upload: Upload, now: number): Promise<void> {
-    const { dueAt } = (upload.notice && endings.noticed(upload, upload.notice)) ?? upload;
+    const { dueAt } = (upload.notification && endings.markNotified(upload, upload.notification)) ?? upload;
     if (isDue(dueAt, now)) await closing.close(upload);
     else await closing.announce(upload);
   }
 
   /** The event may be lost, and the client may not have called complete: asks storage for the file. */
   async function find(upload: Upload, now: number): Promise<void> {
-    const { upload: found, missing, hasParts } = await arrivals.settle(upload);
+    const { upload: found, missing, hasParts } = await arrivals.check(upload);
     if (missing.length === 0) return undefined;
     if (found.status === 'expired') return end(found, now);
     const { upload: after } = await ledger.change(found, (before) =>
-      lifecycle.lookAgain(before, { now, hasParts }),
+      lifecycle.expireOrWait(before, { now, hasParts }),
     );
     if (after.status !== 'expired') return undefined;
     return closing.tryNow(after);
@@ -195,7 +195,7 @@ export function createSweep(parts: {
   async function ask(upload: Upload, earliest: number): Promise<void> {
     const now = clock.now();
     const at = Math.max(earliest, upload.status === 'staged' ? 0 : Date.parse(upload.dueAt ?? ''));
-    const { changed } = await ledger.change(upload, (before) => lifecycle.queueAgain(before, { now }));
+    const { changed } = await ledger.change(upload, (before) => lifecycle.requeue(before, { now }));
     if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 }, at - now);
   }
 
@@ -203,7 +203,7 @@ export function createSweep(parts: {
 }
 
 function isDue(time: string | undefined, now: number): time is string {
-  return time !== undefined && Date.parse(time) <= now + LOOK_AHEAD_MS;
+  return time !== undefined && Date.parse(time) <= now + AHEAD_MS;
 }
 
 /**

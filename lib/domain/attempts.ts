@@ -4,19 +4,19 @@
  * holder.
  */
 import * as endings from './endings.ts';
-import { lastReasonOf, setbacks } from './errors.ts';
-import type { FailureCode, SetbackCode } from './errors.ts';
+import { lastReasonOf, retryableFailures } from './errors.ts';
+import type { FailureCode, RetryableFailureCode } from './errors.ts';
 import * as lifecycle from './lifecycle.ts';
-import { committedAt, giveUpAt, LEASE_GRACE_MS, nextDoubtLook, retryDelay } from './schedule.ts';
+import { committedAt, giveUpAt, LEASE_GRACE_MS, nextDoubtCheck, retryDelay } from './schedule.ts';
 import { iso, isReady } from './upload.ts';
 import type { Delivering, Doubt, In, Moment, StagedObject, Upload } from './upload.ts';
 
 /** The lease: its token and its end. */
-export type Claim = { token: string; until: number };
+export type NewLease = { token: string; until: number };
 
 /** A retryable failure. */
-export type Setback = {
-  code: SetbackCode;
+export type RetryableFailure = {
+  code: RetryableFailureCode;
   detail?: string | undefined;
   /**
    * False for a failure that every upload meets, such as a throttle or an outage: this upload itself could not be
@@ -35,7 +35,7 @@ export type Setback = {
  */
 export function claim(
   upload: Upload,
-  { attempt, token, until, now }: Claim & { attempt: number; now: number },
+  { attempt, token, until, now }: NewLease & { attempt: number; now: number },
 ): Upload | undefined {
   if (!isReady(upload) || attempt !== upload.attempts + 1) return undefined;
   const untried = Math.max(now - Date.parse(upload.readyAt ?? upload.dueAt ?? iso(now)), 0);
@@ -55,11 +55,11 @@ export function claim(
 export function claimArrival(
   upload: Upload,
   object: StagedObject,
-  { now, policy, ...right }: Claim & Moment,
+  { now, policy, ...lease }: NewLease & Moment,
 ): Upload | undefined {
   const staged = upload.status === 'staged' ? upload : lifecycle.stage(upload, object, { now, policy });
   if (staged?.status !== 'staged') return staged;
-  return claim(staged, { ...right, now, attempt: staged.attempts + 1 });
+  return claim(staged, { ...lease, now, attempt: staged.attempts + 1 });
 }
 
 /**
@@ -72,46 +72,46 @@ export function startSending(
     token: string;
     now: number;
     marginMs: number;
-    known: string[];
+    baseline: string[];
     sentSha256?: string | undefined;
   },
 ): Upload | undefined {
-  if (!holds(upload, sending.token)) return undefined;
+  if (!isLeaseHolder(upload, sending.token)) return undefined;
   if (upload.doubt !== undefined || upload.candidate !== undefined) return undefined;
   if (sending.now >= Date.parse(upload.lease.until) - sending.marginMs) return undefined;
   return {
     ...upload,
     sendingAt: iso(sending.now),
     bytesSent: upload.size,
-    known: upload.known ?? sending.known,
+    baseline: upload.baseline ?? sending.baseline,
     sentSha256: sending.sentSha256,
   };
 }
 
 /** Resolves the doubt: IPD does not have the file. It may be sent again, and is checked for once more afterwards. */
-export function settle(upload: Upload, { token }: { token: string }): Upload | undefined {
-  if (!holds(upload, token) || upload.doubt === undefined || upload.doubt.accepted) return undefined;
+export function resolveDoubt(upload: Upload, { token }: { token: string }): Upload | undefined {
+  if (!isLeaseHolder(upload, token) || upload.doubt === undefined || upload.doubt.accepted) return undefined;
   return { ...upload, doubt: undefined, resent: true };
 }
 
 /** Withdraws the fence: IPD did not get the whole file, or refused it. The next try may use another name. */
-export function takeBack(
+export function withdrawFence(
   upload: Upload,
   { token, sentName }: { token: string; sentName: string },
 ): Upload | undefined {
-  return holds(upload, token) ? { ...upload, sendingAt: undefined, sentName } : undefined;
+  return isLeaseHolder(upload, token) ? { ...upload, sendingAt: undefined, sentName } : undefined;
 }
 
 /** Records how many bytes were sent, for clients that show the progress. */
-export function noteProgress(
+export function recordProgress(
   upload: Upload,
   { token, bytesSent }: { token: string; bytesSent: number },
 ): Upload | undefined {
-  return holds(upload, token) ? { ...upload, bytesSent } : undefined;
+  return isLeaseHolder(upload, token) ? { ...upload, bytesSent } : undefined;
 }
 
 /** IPD reported success without an id: the id is looked up, and the file is never sent again. Needs no lease. */
-export function accepted(upload: Upload, { now, policy }: Moment): Upload | undefined {
+export function markAccepted(upload: Upload, { now, policy }: Moment): Upload | undefined {
   if (upload.status === 'delivered' || upload.doubt?.accepted) return undefined;
   const doubt = { since: iso(now), absences: 0, accepted: true };
   if (upload.status === 'delivering' || upload.status === 'unconfirmed') {
@@ -130,11 +130,11 @@ export function rejectCandidate(
 ): Upload | undefined {
   const others = upload.duplicates?.filter((id) => id !== attachmentId);
   if (upload.candidate !== attachmentId) {
-    return endings.noteForeign({ ...upload, duplicates: others }, [attachmentId]);
+    return endings.recordMismatches({ ...upload, duplicates: others }, [attachmentId]);
   }
   // A further copy becomes the candidate.
   const [candidate, ...duplicates] = others ?? [];
-  const rejected = endings.noteForeign({ ...upload, candidate, duplicates }, [attachmentId]);
+  const rejected = endings.recordMismatches({ ...upload, candidate, duplicates }, [attachmentId]);
   if (candidate !== undefined) return rejected;
   if (rejected.status !== 'delivering' && rejected.status !== 'unconfirmed') return rejected;
   const doubt = upload.doubt ?? { since: iso(now), absences: 0, accepted: false };
@@ -142,19 +142,19 @@ export function rejectCandidate(
 }
 
 /** The attempt failed and may be retried: the upload waits for the next one, or ends when the retry window is over. */
-export function setBack(
+export function postpone(
   upload: Upload,
-  event: Setback & Moment & { token: string; random: number },
+  event: RetryableFailure & Moment & { token: string; random: number },
 ): Upload | undefined {
-  return holds(upload, event.token) ? postponed(upload, event) : undefined;
+  return isLeaseHolder(upload, event.token) ? postponed(upload, event) : undefined;
 }
 
 /** IPD may have the file: the delivery checks for it before anything else happens. */
-export function cast(
+export function markUnconfirmed(
   upload: Upload,
   { token, detail, now, policy }: Moment & { token: string; detail?: string | undefined },
 ): Upload | undefined {
-  if (!holds(upload, token)) return undefined;
+  if (!isLeaseHolder(upload, token)) return undefined;
   return unconfirmed(upload, {
     doubt: { since: iso(now), absences: 0, accepted: false },
     detail,
@@ -164,20 +164,20 @@ export function cast(
 }
 
 /** The work item was read and does not show the file: read it again later. */
-export function missed(
+export function recordAbsence(
   upload: Upload,
   { token, now, policy }: Moment & { token: string },
 ): Upload | undefined {
-  if (!holds(upload, token) || upload.doubt === undefined) return undefined;
+  if (!isLeaseHolder(upload, token) || upload.doubt === undefined) return undefined;
   const doubt = { ...upload.doubt, absences: upload.doubt.absences + 1 };
-  return unconfirmed(upload, { doubt, detail: upload.error?.detail, now, policy });
+  return unconfirmed(upload, { doubt, detail: upload.lastError?.detail, now, policy });
 }
 
 /**
  * True when this read, the second at least and after the commit window, resolves the doubt: IPD does not show the
  * file.
  */
-export function settlesDoubt(doubt: Doubt, { now, policy }: Moment): boolean {
+export function resolvesDoubt(doubt: Doubt, { now, policy }: Moment): boolean {
   return doubt.absences >= 1 && now >= committedAt(doubt, policy);
 }
 
@@ -186,20 +186,20 @@ export function fail(
   upload: Upload,
   event: Moment & { token: string; code: FailureCode; detail?: string | undefined },
 ): Upload | undefined {
-  return holds(upload, event.token) ? endings.failed(upload, event) : undefined;
+  return isLeaseHolder(upload, event.token) ? endings.fail(upload, event) : undefined;
 }
 
 /** The upload cannot be tried before `until`. `code` says why; without one, it only waits for a slot. */
 export function pause(
   upload: Upload,
-  { until, code, now, policy }: Moment & { until: number; code?: SetbackCode | undefined },
+  { until, code, now, policy }: Moment & { until: number; code?: RetryableFailureCode | undefined },
 ): Upload | undefined {
   if (!isReady(upload)) return undefined;
   const end = giveUpAt(upload, policy);
   if (now >= end) return giveUp(upload, { now, policy });
   const isReason = code !== undefined && upload.doubt === undefined;
-  const error = isReason ? { code, message: setbacks[code], at: iso(now) } : upload.error;
-  return { ...upload, error, readyAt: upload.readyAt ?? iso(now), dueAt: iso(Math.min(until, end)) };
+  const lastError = isReason ? { code, message: retryableFailures[code], at: iso(now) } : upload.lastError;
+  return { ...upload, lastError, readyAt: upload.readyAt ?? iso(now), dueAt: iso(Math.min(until, end)) };
 }
 
 /** Ends an upload that still waits when its time is over. Its last error becomes the reason. */
@@ -207,11 +207,11 @@ export function giveUp(upload: Upload, { now, policy }: Moment): Upload | undefi
   // A candidate is our attachment: the next attempt ends the upload without a call to IPD.
   if (!isReady(upload) || upload.candidate !== undefined) return undefined;
   if (now < giveUpAt(upload, policy)) return undefined;
-  return exhausted(upload, { code: upload.error?.code, detail: upload.error?.detail, now, policy });
+  return exhausted(upload, { code: upload.lastError?.code, detail: upload.lastError?.detail, now, policy });
 }
 
 /** The function that delivered is dead. Before the fence that is harmless, after it IPD may have the file. */
-export function lapse(
+export function expireLease(
   upload: Upload,
   { now, random, policy }: Moment & { random: number },
 ): Upload | undefined {
@@ -225,12 +225,12 @@ export function lapse(
   return postponed({ ...upload, retryUntil }, { code: 'lease_lost', counts: true, now, random, policy });
 }
 
-function holds(upload: Upload, token: string): upload is Delivering {
+function isLeaseHolder(upload: Upload, token: string): upload is Delivering {
   return upload.status === 'delivering' && upload.lease.token === token;
 }
 
 /** `retryUntil` ends an upload that was tried. An upload that could not be tried waits longer, until it is given up. */
-function postponed(upload: Delivering, event: Setback & Moment & { random: number }): Upload {
+function postponed(upload: Delivering, event: RetryableFailure & Moment & { random: number }): Upload {
   const { code, detail, counts, afterMs = 0, now, random, policy, doubt } = { ...event, doubt: upload.doubt };
   // An upload waits as long for its scan as for IPD.
   const usesWindow = counts || code === 'scan_pending';
@@ -244,7 +244,7 @@ function postponed(upload: Delivering, event: Setback & Moment & { random: numbe
     bytesSent: 0,
     failedAttempts: upload.failedAttempts + (counts ? 1 : 0),
     throttles: counts ? undefined : (event.throttles ?? upload.throttles),
-    error: { code, message: setbacks[code], detail, at: iso(now) },
+    lastError: { code, message: retryableFailures[code], detail, at: iso(now) },
     readyAt: usesWindow ? iso(due) : upload.readyAt,
     dueAt: iso(due),
   };
@@ -256,7 +256,7 @@ function exhausted(
   upload: Upload,
   { code, detail, now, policy }: Moment & { code: string | undefined; detail: string | undefined },
 ): Upload {
-  return endings.failed(upload, {
+  return endings.fail(upload, {
     code: code === 'scan_pending' ? 'scan_timed_out' : 'retries_exhausted',
     detail: [lastReasonOf(code), detail].filter(Boolean).join(' ') || undefined,
     now,
@@ -269,7 +269,7 @@ function unconfirmed(
   { doubt, detail, now, policy }: Moment & { doubt: Doubt; detail?: string | undefined },
 ): Upload {
   const code = doubt.accepted ? 'id_missing' : 'answer_lost';
-  const error = { code, message: setbacks[code], detail, at: iso(now) };
-  const dueAt = iso(nextDoubtLook(doubt, now, policy));
-  return { ...upload, status: 'unconfirmed', doubt, error, throttles: undefined, readyAt: dueAt, dueAt };
+  const lastError = { code, message: retryableFailures[code], detail, at: iso(now) };
+  const dueAt = iso(nextDoubtCheck(doubt, now, policy));
+  return { ...upload, status: 'unconfirmed', doubt, lastError, throttles: undefined, readyAt: dueAt, dueAt };
 }

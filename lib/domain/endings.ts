@@ -7,11 +7,11 @@ import { failures, remarks } from './errors.ts';
 import type { FailureCode } from './errors.ts';
 import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, fileUntil, LATE_ARRIVAL_MS } from './schedule.ts';
 import { isFinal, isLive, iso } from './upload.ts';
-import type { In, Moment, Notice, Policy, Upload } from './upload.ts';
+import type { In, Moment, Notification, Policy, Upload } from './upload.ts';
 
 /** Records attachments that are not ours: other bytes, or another upload's claim. */
-export function noteForeign<T extends Upload>(upload: T, ids: string[]): T {
-  return { ...upload, foreign: [...new Set([...(upload.foreign ?? []), ...ids])] };
+export function recordMismatches<T extends Upload>(upload: T, ids: string[]): T {
+  return { ...upload, mismatches: [...new Set([...(upload.mismatches ?? []), ...ids])] };
 }
 
 /**
@@ -19,7 +19,7 @@ export function noteForeign<T extends Upload>(upload: T, ids: string[]): T {
  * `isNamed`: IPD's answer to our request names it, so IPD has the file even if the claim of this id fails. `sha256`:
  * of our file, if the check compared bytes.
  */
-export function nominate(
+export function setCandidate(
   upload: Upload,
   {
     attachmentId,
@@ -30,7 +30,7 @@ export function nominate(
 ): Upload | undefined {
   const own = upload.status === 'delivered' ? upload.attachmentId : upload.candidate;
   if (own === attachmentId) return upload;
-  if (typeof own === 'string') return noteDuplicates(upload, [attachmentId]);
+  if (typeof own === 'string') return recordDuplicates(upload, [attachmentId]);
   if (upload.status === 'delivered') return undefined;
   const sentSha256 = upload.sentSha256 ?? (upload.resent ? sha256 : undefined);
   const candidate = { ...upload, candidate: attachmentId, sentSha256 };
@@ -39,14 +39,17 @@ export function nominate(
 }
 
 /** IPD has the file, under this id or (null) under an id that it did not name. */
-export function delivered(
+export function markDelivered(
   upload: Upload,
   { attachmentId, now, policy }: Moment & { attachmentId: string | null },
 ): Upload | undefined {
   if (upload.status === 'delivered') {
     if (upload.attachmentId !== null || attachmentId === null) return undefined;
     // Subscribers got a notification of a success without an id.
-    const news = { notice: noticeOf('UploadDelivered', now), dueAt: iso(now + CLOSING_PATIENCE_MS) };
+    const news = {
+      notification: notificationOf('UploadDelivered', now),
+      dueAt: iso(now + CLOSING_PATIENCE_MS),
+    };
     return { ...upload, attachmentId, reason: undefined, ...news };
   }
   const recheckAt = upload.resent ? iso(now + policy.commitWindowMs + CLOCK_SKEW_MS) : undefined;
@@ -57,11 +60,11 @@ export function delivered(
     reason: attachmentId === null ? remarks.attachment_id_unknown : undefined,
     deliveredAt: iso(now),
     bytesSent: upload.size,
-    error: undefined,
+    lastError: undefined,
     doubt: undefined,
     candidate: undefined,
     recheckAt,
-    notice: noticeOf('UploadDelivered', now),
+    notification: notificationOf('UploadDelivered', now),
     dueAt: iso(now + CLOSING_PATIENCE_MS),
   };
 }
@@ -70,14 +73,14 @@ export function delivered(
  * Ends the upload as failed. A file that IPD has accepted counts as delivered; a file that IPD may have is for a
  * person to check.
  */
-export function failed(
+export function fail(
   upload: Upload,
   { code, detail, now, policy }: Moment & { code: FailureCode; detail?: string | undefined },
 ): Upload {
-  if (upload.doubt?.accepted) return delivered(upload, { attachmentId: null, now, policy }) ?? upload;
+  if (upload.doubt?.accepted) return markDelivered(upload, { attachmentId: null, now, policy }) ?? upload;
   const isUnknown = upload.doubt !== undefined && code !== 'outcome_unknown';
   const keepUntil = iso(Math.min(now + policy.failedRetentionMs, fileEnd(upload, policy)));
-  const error = isUnknown
+  const lastError = isUnknown
     ? {
         code: 'outcome_unknown',
         message: failures.outcome_unknown,
@@ -88,23 +91,30 @@ export function failed(
         at: iso(now),
       }
     : { code, message: failures[code], detail, at: iso(now) };
-  const notice = noticeOf('UploadFailed', now);
-  return { ...upload, status: 'failed', error, keepUntil, notice, dueAt: iso(now + CLOSING_PATIENCE_MS) };
+  const notification = notificationOf('UploadFailed', now);
+  return {
+    ...upload,
+    status: 'failed',
+    lastError,
+    keepUntil,
+    notification,
+    dueAt: iso(now + CLOSING_PATIENCE_MS),
+  };
 }
 
 /** Subscribers were notified of the end. The next step is to remove the staged file. */
-export function noticed(upload: Upload, { type, at }: Notice): Upload | undefined {
-  if (upload.notice?.type !== type || upload.notice.at !== at) return undefined;
-  const told = { ...upload, notice: undefined };
-  if (told.status === 'failed') return { ...told, dueAt: told.keepUntil };
-  if (told.status === 'expired') return { ...told, dueAt: iso(Date.parse(at) + LATE_ARRIVAL_MS) };
-  return told;
+export function markNotified(upload: Upload, { type, at }: Notification): Upload | undefined {
+  if (upload.notification?.type !== type || upload.notification.at !== at) return undefined;
+  const notified = { ...upload, notification: undefined };
+  if (notified.status === 'failed') return { ...notified, dueAt: notified.keepUntil };
+  if (notified.status === 'expired') return { ...notified, dueAt: iso(Date.parse(at) + LATE_ARRIVAL_MS) };
+  return notified;
 }
 
 /** Staging holds nothing more of a final upload. Only the check for a second copy may still be due. */
-export function cleaned(upload: Upload): Upload | undefined {
+export function markCleaned(upload: Upload): Upload | undefined {
   if (!isFinal(upload)) return undefined;
-  if (upload.notice !== undefined) return upload;
+  if (upload.notification !== undefined) return upload;
   return { ...upload, dueAt: upload.status === 'delivered' ? upload.recheckAt : undefined };
 }
 
@@ -124,7 +134,7 @@ export function beginRecheck(
 }
 
 /** That check ended without a result, and is due again. */
-export function putOffRecheck(upload: Upload, { token }: { token: string }): Upload | undefined {
+export function postponeRecheck(upload: Upload, { token }: { token: string }): Upload | undefined {
   if (upload.status !== 'delivered' || upload.recheckLease?.token !== token) return undefined;
   return { ...upload, recheckLease: undefined };
 }
@@ -136,19 +146,19 @@ export function isRecheckOver(upload: Upload, { now, policy }: Moment): boolean 
 }
 
 /** Ends that check: the work item was read once more after a resend, or cannot be read. */
-export function rechecked(upload: Upload): Upload | undefined {
+export function finishRecheck(upload: Upload): Upload | undefined {
   if (upload.status !== 'delivered' || upload.recheckAt === undefined) return undefined;
-  const dueAt = upload.notice === undefined ? undefined : upload.dueAt;
+  const dueAt = upload.notification === undefined ? undefined : upload.dueAt;
   return { ...upload, recheckAt: undefined, recheckLease: undefined, dueAt };
 }
 
 /** Records further copies of our file in IPD. */
-export function noteDuplicates<T extends Upload>(upload: T, ids: string[]): T {
+export function recordDuplicates<T extends Upload>(upload: T, ids: string[]): T {
   return { ...upload, duplicates: [...new Set([...(upload.duplicates ?? []), ...ids])] };
 }
 
 /** A notification for subscribers: how the upload ended, and when. */
-export function noticeOf(type: Notice['type'], now: number): Notice {
+export function notificationOf(type: Notification['type'], now: number): Notification {
   return { type, at: iso(now) };
 }
 

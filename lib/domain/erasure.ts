@@ -80,11 +80,11 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
   switch (ended.status) {
     case 'delivered':
     case 'cancelled':
-      return { ...ended, ...bare, error: ended.error && bareError(ended.error) };
+      return { ...ended, ...bare, lastError: ended.lastError && bareError(ended.lastError) };
     case 'failed': {
       // The program that erases may die before it removes the file: then the sweep does it.
       const dueAt = ended.dueAt && iso(now);
-      return { ...ended, ...bare, error: bareError(ended.error), keepUntil: iso(now), dueAt };
+      return { ...ended, ...bare, lastError: bareError(ended.lastError), keepUntil: iso(now), dueAt };
     }
     default:
       return undefined;
@@ -92,7 +92,7 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
 }
 
 /** IPD's own words may hold the file's name. */
-function bareError({ code, message, at }: NonNullable<Upload['error']>) {
+function bareError({ code, message, at }: NonNullable<Upload['lastError']>) {
   return { code, message, at };
 }
 

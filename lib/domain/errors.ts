@@ -78,7 +78,7 @@ export const failures = {
 export type FailureCode = keyof typeof failures;
 
 /** Why an attempt failed without ending the upload. The upload's status says what happens next. */
-export const setbacks = {
+export const retryableFailures = {
   ipd_unavailable: 'IPD did not take the file; it is tried again.',
   ipd_throttled: 'IPD asks for fewer requests; it is tried again.',
   storage_unavailable: 'The stored file could not be read; it is tried again.',
@@ -101,7 +101,7 @@ const lastReasons = {
   answer_lost: 'IPD may have the file: its answer was lost.',
   id_missing: 'IPD has the file but did not say under which id.',
   scan_pending: 'The file had not been scanned for malware.',
-} as const satisfies Record<SetbackCode, string>;
+} as const satisfies Record<RetryableFailureCode, string>;
 
 /** What is remarkable about a success. */
 export const remarks = {
@@ -109,9 +109,9 @@ export const remarks = {
     'IPD has the file but did not say under which id, and its list did not show it in time.',
 } as const satisfies Record<string, string>;
 
-export type SetbackCode = keyof typeof setbacks;
+export type RetryableFailureCode = keyof typeof retryableFailures;
 
-export type ErrorCode = ProblemCode | FailureCode | SetbackCode;
+export type ErrorCode = ProblemCode | FailureCode | RetryableFailureCode;
 
 /** The one error that we throw: a code from one of the tables, a message saying what was tried and on what, and the places at fault. */
 export class AppError extends Error {
@@ -150,8 +150,8 @@ export function lastReasonOf(code: string | undefined): string | undefined {
   return Object.entries(lastReasons).find(([name]) => name === code)?.[1];
 }
 
-export function isSetbackCode(code: ErrorCode): code is SetbackCode {
-  return code in setbacks;
+export function isRetryableFailureCode(code: ErrorCode): code is RetryableFailureCode {
+  return code in retryableFailures;
 }
 
 export function isProblemCode(code: string): code is ProblemCode {

@@ -4,7 +4,7 @@
  * where it is not legal. The ledger handles concurrent writers.
  */
 import * as endings from './endings.ts';
-import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, lookDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
+import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, stagingCheckDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
 import { iso, isReady, mayBeInIpd, RECORD_SCHEMA } from './upload.ts';
 import type { Moment, NewUpload, StagedObject, Upload } from './upload.ts';
 
@@ -18,8 +18,8 @@ export function createUpload(input: NewUpload, { now, policy }: Moment): Upload 
     createdAt: iso(now),
     updatedAt: iso(now),
     uploadDeadline: iso(now + policy.uploadDeadlineMs),
-    dueAt: iso(now + lookDelay(0)),
-    looks: 0,
+    dueAt: iso(now + stagingCheckDelay(0)),
+    stagingChecks: 0,
     attempts: 0,
     failedAttempts: 0,
     bytesSent: 0,
@@ -34,14 +34,14 @@ export function stage(upload: Upload, object: StagedObject, { now, policy }: Mom
   if (!isAgreed) {
     const agreed = maxSize === undefined ? `${size} declared` : `1 to ${maxSize} allowed`;
     const detail = `${object.size} bytes stored, ${agreed}`;
-    return endings.failed(upload, { code: 'size_mismatch', detail, now, policy });
+    return endings.fail(upload, { code: 'size_mismatch', detail, now, policy });
   }
   return {
     ...upload,
     status: 'staged',
     size: object.size,
     maxSize: undefined,
-    notice: undefined,
+    notification: undefined,
     etag: object.etag,
     stagedAt: iso(now),
     storedAt: iso(now),
@@ -55,18 +55,21 @@ export function stage(upload: Upload, object: StagedObject, { now, policy }: Mom
  * The file, or a part of it, has not arrived yet: storage is asked again later, or the upload ends when its deadline
  * is over.
  */
-export function lookAgain(
+export function expireOrWait(
   upload: Upload,
   { now, hasParts = false }: { now: number; hasParts?: boolean },
 ): Upload | undefined {
   if (upload.status !== 'awaiting_upload') return undefined;
   if (now >= Date.parse(upload.uploadDeadline)) {
-    const notice = endings.noticeOf('UploadExpired', now);
-    return { ...upload, status: 'expired', notice, dueAt: iso(now + CLOSING_PATIENCE_MS) };
+    const notification = endings.notificationOf('UploadExpired', now);
+    return { ...upload, status: 'expired', notification, dueAt: iso(now + CLOSING_PATIENCE_MS) };
   }
-  const looks = upload.looks + 1;
-  const due = Math.min(now + lookDelay(looks, { hasParts }), Date.parse(upload.uploadDeadline));
-  return { ...upload, looks, dueAt: iso(due) };
+  const stagingChecks = upload.stagingChecks + 1;
+  const due = Math.min(
+    now + stagingCheckDelay(stagingChecks, { hasParts }),
+    Date.parse(upload.uploadDeadline),
+  );
+  return { ...upload, stagingChecks, dueAt: iso(due) };
 }
 
 /** S3's multipart upload is gone and the file is not there: a new one replaces it. */
@@ -82,7 +85,7 @@ export function replaceMultipart(
  * A message for the next attempt, or for the check after a resend, is about to be queued. If it gets lost, the sweep
  * queues another one later.
  */
-export function queueAgain(upload: Upload, { now }: { now: number }): Upload | undefined {
+export function requeue(upload: Upload, { now }: { now: number }): Upload | undefined {
   if (!isReady(upload) && !(upload.status === 'delivered' && upload.recheckAt !== undefined))
     return undefined;
   return { ...upload, dueAt: iso(now + QUEUE_PATIENCE_MS) };
@@ -93,7 +96,7 @@ export function cancel(upload: Upload, { now }: { now: number }): Upload | undef
   if (mayBeInIpd(upload)) return undefined;
   if (upload.status === 'cancelled') return upload;
   const dueAt = iso(now + LATE_ARRIVAL_MS);
-  return { ...upload, status: 'cancelled', error: undefined, notice: undefined, dueAt };
+  return { ...upload, status: 'cancelled', lastError: undefined, notification: undefined, dueAt };
 }
 
 /** An operator cancels the upload, under the same rules as its owner. */
@@ -123,7 +126,7 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
     readyAt: iso(now),
     failedAttempts: 0,
     throttles: undefined,
-    notice: undefined,
+    notification: undefined,
     dueAt: iso(now + QUEUE_PATIENCE_MS),
   };
   return doubt === undefined

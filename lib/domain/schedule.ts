@@ -9,20 +9,20 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 /** The waits between looks for a file that has not arrived, the first from its creation; the last one repeats. */
-const LOOKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE);
+const STAGING_CHECKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE);
 /** The longest wait once a part has arrived: no event reports the last part, and the client may be dead. */
-const PART_LOOK_MS = 5 * MINUTE;
+const PART_CHECK_MS = 5 * MINUTE;
 /** The upper ends of the retry delays; the last one repeats. */
 const RETRY_DELAYS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
 /** The waits after a throttle, without their jitter: doubled each time. Huawei's advice for a throttled call is 2 to 5 s. */
 const THROTTLE_DELAY = { first: 2 * SECOND, longest: 4 * MINUTE, spread: 1.25 };
 /** When the work item is read after a doubt: most copies show at once. The last time is after the commit window. */
-const DOUBT_LOOKS = [15 * SECOND, MINUTE, 4 * MINUTE];
+const DOUBT_CHECKS = [15 * SECOND, MINUTE, 4 * MINUTE];
 /**
  * How long after a file's arrival its scan tag is read; the last length repeats. A scan takes seconds, or longer in a
  * queue.
  */
-const SCAN_LOOKS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE];
+const SCAN_CHECKS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE];
 const BUSY_MS = { first: 15 * SECOND, longest: 5 * MINUTE };
 /** By how much the clocks of two functions may differ. */
 export const CLOCK_SKEW_MS = MINUTE;
@@ -39,9 +39,9 @@ export const CLOSING_PATIENCE_MS = 2 * MINUTE;
 export const LATE_ARRIVAL_MS = 2 * HOUR;
 
 /** The wait until storage is asked again for a file that has not arrived. */
-export function lookDelay(looks: number, { hasParts = false } = {}): number {
-  const delay = nth(LOOKS, looks);
-  return hasParts ? Math.min(delay, PART_LOOK_MS) : delay;
+export function stagingCheckDelay(stagingChecks: number, { hasParts = false } = {}): number {
+  const delay = nth(STAGING_CHECKS, stagingChecks);
+  return hasParts ? Math.min(delay, PART_CHECK_MS) : delay;
 }
 
 /** How long to wait after so many failed attempts, with full jitter: `random` is in [0, 1). */
@@ -89,34 +89,34 @@ export function committedAt(doubt: Doubt, { commitWindowMs }: Policy): number {
 }
 
 /** When the next planned check of a doubt is due; soon, when all planned checks are over. */
-export function nextDoubtLook(doubt: Doubt, now: number, policy: Policy): number {
+export function nextDoubtCheck(doubt: Doubt, now: number, policy: Policy): number {
   const since = Date.parse(doubt.since);
-  const plan = [...DOUBT_LOOKS.map((after) => since + after), committedAt(doubt, policy)];
-  return plan.find((at) => at > now) ?? now + nth(DOUBT_LOOKS, 0);
+  const plan = [...DOUBT_CHECKS.map((after) => since + after), committedAt(doubt, policy)];
+  return plan.find((at) => at > now) ?? now + nth(DOUBT_CHECKS, 0);
 }
 
 /** How long a file of this age waits until its scan tag is read again. */
 export function scanDelay(ageMs: number): number {
-  const next = SCAN_LOOKS.find((after) => after > ageMs);
-  return next === undefined ? nth(SCAN_LOOKS, SCAN_LOOKS.length) : next - ageMs;
+  const next = SCAN_CHECKS.find((after) => after > ageMs);
+  return next === undefined ? nth(SCAN_CHECKS, SCAN_CHECKS.length) : next - ageMs;
 }
 
 /**
  * Slots for deliveries, spread evenly over a minute. `take` gives the first free slot at or after `earliestMs`, in
  * milliseconds from the start of the minute, or undefined when none is left.
  */
-export function createTurns(count: number) {
+export function createSlots(count: number) {
   const everyMs = MINUTE / count;
   const taken = new Set<number>();
   let firstFree = 0;
 
   function take(earliestMs: number): number | undefined {
-    let turn = Math.max(firstFree, Math.ceil(earliestMs / everyMs));
-    while (taken.has(turn)) turn += 1;
-    if (turn >= count) return undefined;
-    taken.add(turn);
+    let slot = Math.max(firstFree, Math.ceil(earliestMs / everyMs));
+    while (taken.has(slot)) slot += 1;
+    if (slot >= count) return undefined;
+    taken.add(slot);
     while (taken.has(firstFree)) firstFree += 1;
-    return turn * everyMs;
+    return slot * everyMs;
   }
 
   return { take };

@@ -7,13 +7,13 @@ export function summaryOf(upload: Upload) {
   return {
     size: upload.maxSize === undefined ? upload.size : null,
     attachment: upload.status === 'delivered' ? { id: upload.attachmentId, reason: upload.reason } : null,
-    error: upload.error
+    error: upload.lastError
       ? {
-          code: upload.error.code,
-          message: upload.error.message,
-          detail: upload.error.detail,
+          code: upload.lastError.code,
+          message: upload.lastError.message,
+          detail: upload.lastError.detail,
           retryable: mayBeRetried(upload),
-          at: upload.error.at,
+          at: upload.lastError.at,
         }
       : null,
   };

@@ -18,7 +18,7 @@ export function open<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Sha
   return z.looseObject(shape);
 }
 
-const mishap = open({
+const errorEntry = open({
   code: z.string(),
   message: z.string(),
   /** The remote's own words, redacted and cut. */
@@ -39,7 +39,7 @@ const doubt = open({
 /** What an operator did, and why. */
 const deed = open({ at: time, by: z.string(), reason: z.string() });
 
-const noticeTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as const;
+const notificationTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as const;
 
 const base = {
   id: z.string(),
@@ -80,14 +80,14 @@ const base = {
   /** When the sweep handles this upload; absent when nothing is left to be done. */
   dueAt: time.optional(),
   /** How often storage was asked for a file that has not arrived yet. */
-  looks: z.int(),
+  stagingChecks: z.int(),
   /** Deliveries begun: a queue message carries the number of the one it asks for. */
   attempts: z.int(),
   /** Attempts that count against the retry schedule. */
   failedAttempts: z.int(),
   bytesSent: z.int(),
   /** The last thing that went wrong; cleared by success. */
-  error: mishap.optional(),
+  lastError: errorEntry.optional(),
   etag: z.string().optional(),
   stagedAt: time.optional(),
   /** When the file was first seen in storage: a retry renews `stagedAt`, not the age of the file. */
@@ -99,9 +99,9 @@ const base = {
   /** How often in a row IPD has asked for fewer requests. */
   throttles: z.int().optional(),
   /** Attachments of equal or unknown size that the work item had before anything was sent; never renewed. */
-  known: z.array(z.string()).optional(),
+  baseline: z.array(z.string()).optional(),
   /** Attachments that came later and hold other bytes, or belong to another upload. */
-  foreign: z.array(z.string()).optional(),
+  mismatches: z.array(z.string()).optional(),
   doubt: doubt.optional(),
   /** It was sent again after a doubt, so a first copy may still show up. */
   resent: z.boolean().optional(),
@@ -131,7 +131,7 @@ const base = {
   /** The operator who erased personal data from it, and why. */
   erasure: deed.optional(),
   /** The notification of its end, until subscribers have got it. */
-  notice: open({ type: z.enum(noticeTypes), at: time }).optional(),
+  notification: open({ type: z.enum(notificationTypes), at: time }).optional(),
 };
 
 const stored = { etag: z.string(), stagedAt: time, retryUntil: time };
@@ -155,7 +155,7 @@ export const uploadSchema = z.discriminatedUnion('status', [
     /** Held during that check. */
     recheckLease: lease.optional(),
   }),
-  z.object({ ...base, status: z.literal('failed'), error: mishap, keepUntil: time }),
+  z.object({ ...base, status: z.literal('failed'), lastError: errorEntry, keepUntil: time }),
   z.object({ ...base, status: z.literal('expired') }),
   z.object({ ...base, status: z.literal('cancelled') }),
 ]);
@@ -163,8 +163,9 @@ export const uploadSchema = z.discriminatedUnion('status', [
 export type Upload = z.infer<typeof uploadSchema>;
 export type In<Status extends Upload['status']> = Extract<Upload, { status: Status }>;
 export type Delivering = In<'delivering'>;
+export type Lease = z.infer<typeof lease>;
 export type Doubt = z.infer<typeof doubt>;
-export type Notice = NonNullable<Upload['notice']>;
+export type Notification = NonNullable<Upload['notification']>;
 
 export type NewUpload = Pick<
   Upload,
@@ -248,7 +249,7 @@ const HOPELESS = new Set([
 /** True when its owner may have it tried again: its file was accepted and has not been removed since. */
 export function mayBeRetried(upload: Upload): upload is In<'failed'> {
   if (upload.status !== 'failed' || isUnwanted(upload)) return false;
-  return upload.etag !== undefined && !HOPELESS.has(upload.error.code);
+  return upload.etag !== undefined && !HOPELESS.has(upload.lastError.code);
 }
 
 /** True once IPD may hold a copy: from then on the upload cannot be cancelled. */
@@ -272,8 +273,8 @@ export function occupiesWorkItem(upload: Upload, now: number): boolean {
 }
 
 /** True while a lease keeps others out. */
-export function isLive(held: z.infer<typeof lease> | undefined, now: number): boolean {
-  return held !== undefined && now < Date.parse(held.until);
+export function isLive(current: Lease | undefined, now: number): boolean {
+  return current !== undefined && now < Date.parse(current.until);
 }
 
 /** A moment as records keep it. */

@@ -9,7 +9,7 @@ import type { Upload } from '../domain/upload.ts';
 import type { View } from '../uploads/manage.ts';
 
 /** The body of every answer about one upload: ids are strings, times ISO 8601, sizes bytes. */
-export function toResource({ upload, bytesStored, invitation }: View) {
+export function toResource({ upload, bytesStored, presigned }: View) {
   const { size, attachment, error } = summaryOf(upload);
   const { multipart } = upload;
   return {
@@ -28,7 +28,7 @@ export function toResource({ upload, bytesStored, invitation }: View) {
       mode: multipart === undefined ? 'single' : 'multipart',
       bytesStored,
       partSize: multipart?.partSize,
-      ...invitation,
+      ...presigned,
     },
     delivery: {
       attempts: upload.attempts,
@@ -88,7 +88,7 @@ export function toIpdAnswer(upload: Upload): { statusCode: number; body: unknown
     const message = 'The file is stored and on its way; the address in Location tells how it ends.';
     return { statusCode: 202, body: { status: 'accepted', message, result: null } };
   }
-  const code = upload.error?.code ?? '';
-  const words = [upload.error?.message ?? `The upload is ${upload.status}.`, upload.error?.detail];
+  const code = upload.lastError?.code ?? '';
+  const words = [upload.lastError?.message ?? `The upload is ${upload.status}.`, upload.lastError?.detail];
   throw new AppError(isProblemCode(code) ? code : 'delivery_failed', words.filter(Boolean).join(' '));
 }

@@ -136,7 +136,7 @@ export function createIpdClient(options: IpdOptions) {
     const verdict = await withFreshToken(() => ask({ method: 'GET', path, signal }));
     if (verdict.kind !== 'success') return verdict;
     const parsed = listAnswer.safeParse(verdict.body);
-    if (!parsed.success) return { kind: 'ambiguous', detail: 'the list of attachments cannot be read' };
+    if (!parsed.success) return { kind: 'unconfirmed', detail: 'the list of attachments cannot be read' };
     const { result } = parsed.data;
     const attachments = (result ?? []).map((row) => ({
       id: row.id,
@@ -200,10 +200,10 @@ export function createIpdClient(options: IpdOptions) {
     }
     // A text that asks to try later does not prove that nothing was stored.
     if (released && verdict.kind === 'throttled' && !verdict.isRefusal) {
-      return { kind: 'ambiguous', detail: verdict.detail };
+      return { kind: 'unconfirmed', detail: verdict.detail };
     }
     // Without the closing boundary there is nothing that IPD could have stored.
-    return verdict.kind === 'ambiguous' && !released ? { ...verdict, kind: 'unavailable' } : verdict;
+    return verdict.kind === 'unconfirmed' && !released ? { ...verdict, kind: 'unavailable' } : verdict;
   }
 
   /**
@@ -224,7 +224,7 @@ export function createIpdClient(options: IpdOptions) {
       if (status === 200) return { kind: 'file' as const, isPage, body };
       const verdict = await interpret(reply);
       return verdict.kind === 'success'
-        ? { kind: 'ambiguous' as const, detail: 'no file in the answer' }
+        ? { kind: 'unconfirmed' as const, detail: 'no file in the answer' }
         : verdict;
     });
   }
@@ -256,7 +256,7 @@ export function createIpdClient(options: IpdOptions) {
       });
       return { answer, authorization: authorization.headers };
     } catch (error) {
-      const kind = isUnconnected(error) ? 'unavailable' : 'ambiguous';
+      const kind = isUnconnected(error) ? 'unavailable' : 'unconfirmed';
       return { kind, detail: describeFailure(error) };
     }
   }
@@ -267,7 +267,7 @@ export function createIpdClient(options: IpdOptions) {
       if (verdict.kind === 'token_dead') tokens?.drop(authorization);
       return verdict;
     } catch (error) {
-      return { kind: 'ambiguous', detail: `HTTP ${answer.status}, then ${describeFailure(error)}` };
+      return { kind: 'unconfirmed', detail: `HTTP ${answer.status}, then ${describeFailure(error)}` };
     }
   }
 

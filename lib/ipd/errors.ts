@@ -20,7 +20,7 @@ export type Verdict =
   /** The service was not reached: nothing was stored, try later. `isContradiction`: its answer cannot be true. */
   | { kind: 'unavailable'; detail: string; isContradiction?: boolean }
   /** IPD may have done what was asked. */
-  | { kind: 'ambiguous'; detail: string }
+  | { kind: 'unconfirmed'; detail: string }
   /** IPD refuses our credentials. A quick repetition locks the access key, so all deliveries have to wait. */
   | { kind: 'locked_out'; detail: string }
   /** No retry can help. */
@@ -61,7 +61,7 @@ const RULES: readonly Rule[] = [
   { code: /^PM\.(02150404|02152005|02175104)$/, verdict: 'work_item_missing' },
   { code: /^PM\.(02150010|0215030[1-5]|02174103|02177003|02175103)$/, verdict: 'ipd_forbidden' },
   // "Undefined error": this does not prove that nothing was stored.
-  { code: /^PM\.02152002$/, verdict: 'ambiguous' },
+  { code: /^PM\.02152002$/, verdict: 'unconfirmed' },
   { status: [403], verdict: 'ipd_forbidden' },
 
   // IAM did not answer the gateway, so the service was never asked.
@@ -70,14 +70,14 @@ const RULES: readonly Rule[] = [
   { status: [404], code: /^gw\.010[13]$/, verdict: 'unavailable' },
   // The gateway lacks a plug-in, setting or orchestration: also a 500, but not a temporary one.
   { code: /^gw\.010[456]$/, verdict: 'ipd_refused' },
-  { status: [408], verdict: 'ambiguous' },
-  { status: server, verdict: 'ambiguous' },
+  { status: [408], verdict: 'unconfirmed' },
+  { status: server, verdict: 'unconfirmed' },
 
   { status: (status) => status >= 400, verdict: 'ipd_refused' },
   // 200 without `status: "success"`: the service itself has reported a failure.
   { status: [200], verdict: 'ipd_refused' },
   // 1xx, 3xx and other 2xx: nothing that IPD is known to send.
-  { verdict: 'ambiguous' },
+  { verdict: 'unconfirmed' },
 ];
 
 const word = z.string().optional().catch(undefined);
@@ -110,11 +110,11 @@ export function classify(answer: RawAnswer, ours: readonly string[] = []): Verdi
   const code = (fields.error_code ?? fields.code ?? fields.error?.code ?? '').replace(/^APIG(W)?\./, 'gw.');
   const message = fields.error_msg ?? fields.message ?? fields.error?.message ?? '';
   if (answer.status === 200 && fields.status === undefined && code === '') {
-    return { kind: 'ambiguous', detail: 'HTTP 200 with a body that cannot be read' };
+    return { kind: 'unconfirmed', detail: 'HTTP 200 with a body that cannot be read' };
   }
   const rule = RULES.find((candidate) => matches(candidate, { status: answer.status, code, message }));
   const detail = describe({ status: answer.status, code, message: withhold(message, ours), requestId });
-  return decide(rule ?? { verdict: 'ambiguous' }, detail, answer);
+  return decide(rule ?? { verdict: 'unconfirmed' }, detail, answer);
 }
 
 /** Removes our names from IPD's message: as whole words, in any letter case. */
@@ -154,7 +154,7 @@ function decide({ verdict, message }: Rule, detail: string, answer: RawAnswer): 
     }
     case 'token_dead':
     case 'unavailable':
-    case 'ambiguous':
+    case 'unconfirmed':
     case 'locked_out':
       return { kind: verdict, detail };
     default:

@@ -11,14 +11,14 @@ const ENTRIES_KEPT = 20;
 
 /** The record with a new history entry, if its state has changed or a new error has occurred. */
 export function withHistory<T extends Upload>(before: Upload, after: T, at: string): T {
-  const isMishap = after.error !== undefined && after.error.at !== before.error?.at;
+  const isNewError = after.lastError !== undefined && after.lastError.at !== before.lastError?.at;
   const deed = newDeed(before.redrive, after.redrive) ?? newDeed(before.cancellation, after.cancellation);
-  if (before.status === after.status && !isMishap) return after;
+  if (before.status === after.status && !isNewError) return after;
   const entry = {
     at,
     status: after.status,
     attempt: after.status === 'delivering' ? after.attempts : undefined,
-    code: isMishap ? after.error?.code : undefined,
+    code: isNewError ? after.lastError?.code : undefined,
     by: deed?.by,
     reason: deed?.reason,
   };

@@ -2,7 +2,7 @@
  * The log lines and metrics of an upload: one line for each state that it comes to. The ledger calls it after every
  * record it has written, so that the log misses no change of state. Changes nothing.
  */
-import type { Measures, Telemetry } from '../runtime/telemetry.ts';
+import type { MetricValues, Telemetry } from '../runtime/telemetry.ts';
 import type { Upload } from '../domain/upload.ts';
 
 type Status = Upload['status'];
@@ -22,9 +22,9 @@ const WORDS: Record<Status, string> = {
 export function createJournal(telemetry: Telemetry) {
   /** `before` is undefined for a new record. */
   return function note(before: Upload | undefined, after: Upload): void {
-    telemetry.measure(measuresOf(before, after));
+    telemetry.addMetrics(metricsOf(before, after));
     if (before?.status === after.status) return;
-    if (after.status === 'failed') telemetry.measure({ Failed: 1 }, { code: after.error.code });
+    if (after.status === 'failed') telemetry.addMetrics({ Failed: 1 }, { code: after.lastError.code });
     // S3's event stages a file and begins its delivery in the same write.
     const isStagedOnTheWay = hasArrived(before, after) && after.status === 'delivering';
     if (isStagedOnTheWay) tell(before, after, 'staged');
@@ -32,7 +32,7 @@ export function createJournal(telemetry: Telemetry) {
   };
 
   function tell(before: Upload | undefined, after: Upload, status: Status): void {
-    const { code, detail } = after.error ?? {};
+    const { code, detail } = after.lastError ?? {};
     const fields = {
       uploadId: after.id,
       correlationId: after.correlationId,
@@ -64,7 +64,7 @@ function wordsFor(from: Status | undefined, status: Status): string {
  * An upload that is delivered or failed counts in both metrics, with 1 or 0, so that their ratio can always be
  * computed.
  */
-function measuresOf(before: Upload | undefined, after: Upload): Measures {
+function metricsOf(before: Upload | undefined, after: Upload): MetricValues {
   const isNewly = (status: Status): boolean => after.status === status && before?.status !== status;
   const duplicates = (after.duplicates?.length ?? 0) - (before?.duplicates?.length ?? 0);
   return {

@@ -14,7 +14,7 @@ const versioned = z.object({ pk: z.string(), schema: z.int().default(0) });
 /** Attributes that the ledger adds to the record, anew at each write. */
 const LEDGERS_OWN = ['pk', 'writeId', 'dueShard', 'openOwner', 'expiresAt'];
 /** The members of all states: members of a state that the record has left are not kept. */
-const KNOWN = new Set([...uploadSchema.options.flatMap(({ shape }) => Object.keys(shape)), ...LEDGERS_OWN]);
+const MEMBERS = new Set([...uploadSchema.options.flatMap(({ shape }) => Object.keys(shape)), ...LEDGERS_OWN]);
 
 /** True when a newer version wrote it in a form that we would damage. */
 export function isTooNew(found: Item): boolean {
@@ -31,7 +31,7 @@ export function readRecord(found: Item): Upload {
     );
   }
   const item = schema === 0 ? fromFirstForm(found) : found;
-  const others = Object.entries(item).filter(([name]) => !KNOWN.has(name));
+  const others = Object.entries(item).filter(([name]) => !MEMBERS.has(name));
   return uploadSchema.parse({
     ...item,
     others: others.length === 0 ? undefined : Object.fromEntries(others),
@@ -57,6 +57,6 @@ function fromFirstForm({ doubtSince, ...item }: Item): Item {
   return {
     ...item,
     ...(doubtSince !== undefined && { doubt: { since: doubtSince, absences: 0, accepted: false } }),
-    ...(mayBeThere && item['known'] === undefined && { known: [] }),
+    ...(mayBeThere && item['baseline'] === undefined && { baseline: [] }),
   };
 }

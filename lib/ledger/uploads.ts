@@ -15,7 +15,7 @@ import { isFinal } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
 
 /** From an upload to its next state, or to undefined where that is not legal. Called again when another writer was faster. */
-export type Move = (upload: Upload) => Upload | undefined;
+export type Transition = (upload: Upload) => Upload | undefined;
 
 /** Which of an owner's uploads, the newest first. */
 export type Selection = {
@@ -79,10 +79,13 @@ export function createLedger({
    * Applies a move, again and again if other writers are faster. `changed` is false when the move was not legal:
    * `upload` is then the record that said so. Throws `not_found` when there is no record.
    */
-  async function change(start: Upload | string, move: Move): Promise<{ changed: boolean; upload: Upload }> {
+  async function change(
+    start: Upload | string,
+    transition: Transition,
+  ): Promise<{ changed: boolean; upload: Upload }> {
     let upload = typeof start === 'string' ? await required(start) : start;
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
-      const next = move(upload);
+      const next = transition(upload);
       if (next === undefined || next === upload) return { changed: next !== undefined, upload };
       const version = upload.version + 1;
       const updatedAt = new Date(clock.now()).toISOString();
@@ -105,12 +108,12 @@ export function createLedger({
    */
   async function* due(time: number): AsyncGenerator<{ id: string; status: string; dueAt: string }> {
     const first = Math.floor(clock.random() * DUE_SHARDS);
-    for (let turn = 0; turn < DUE_SHARDS; turn += 1) {
+    for (let shard = 0; shard < DUE_SHARDS; shard += 1) {
       const pages = table.query({
         index: 'due',
         condition: '#shard = :shard AND #due <= :time',
         names: { '#shard': 'dueShard', '#due': 'dueAt' },
-        values: { ':shard': String((first + turn) % DUE_SHARDS), ':time': new Date(time).toISOString() },
+        values: { ':shard': String((first + shard) % DUE_SHARDS), ':time': new Date(time).toISOString() },
       });
       for await (const page of pages) {
         yield* dueItems.parse(page).map(({ pk, ...item }) => ({ id: idOf(pk), ...item }));

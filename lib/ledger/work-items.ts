@@ -8,7 +8,7 @@ import type { Item, Table } from './table.ts';
 
 export type WorkItems = ReturnType<typeof createWorkItems>;
 
-const held = z.object({ uploadId: z.string(), mark: z.string() });
+const takenBy = z.object({ uploadId: z.string(), version: z.string() });
 
 /** `find` reads an upload's record. */
 export function createWorkItems({
@@ -24,25 +24,26 @@ export function createWorkItems({
 }) {
   /**
    * Takes the work item for uploads of one size; false while another upload occupies it. Each taking leaves a new
-   * mark: who found the holder idle takes over only what has not been taken again meanwhile.
+   * version: a caller that found the holder idle takes over only what has not been taken again meanwhile.
    */
   async function takeWorkItem(upload: Upload): Promise<boolean> {
     const pk = workItemKey(upload);
     const take = (seen?: string): Promise<Item | undefined> =>
       putUnless(
         pk,
-        { uploadId: upload.id, mark: clock.uuid(), ...outliving(clock, retentionMs) },
+        { uploadId: upload.id, version: clock.uuid(), ...outliving(clock, retentionMs) },
         {
-          condition: `${UNLESS_ANOTHERS} OR mark = :seen`,
+          condition: `${UNLESS_ANOTHERS} OR #version = :seen`,
+          names: { '#version': 'version' },
           values: { ':mine': upload.id, ':seen': seen ?? '' },
         },
       );
     let taken = await take();
     for (let tries = 0; taken !== undefined && tries < MAX_CONFLICTS; tries += 1) {
-      const { uploadId, mark } = held.parse(taken);
+      const { uploadId, version } = takenBy.parse(taken);
       const holder = await find(uploadId);
       if (holder !== undefined && occupiesWorkItem(holder, clock.now())) return false;
-      taken = await take(mark);
+      taken = await take(version);
     }
     return taken === undefined;
   }
@@ -50,7 +51,7 @@ export function createWorkItems({
   /** The upload that took the work item last for files of this size; it occupies it only while its state says so. */
   async function findHolder(upload: Upload): Promise<string | undefined> {
     const item = await read(workItemKey(upload));
-    return item && held.parse(item).uploadId;
+    return item && takenBy.parse(item).uploadId;
   }
 
   return { takeWorkItem, findHolder };

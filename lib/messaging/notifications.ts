@@ -5,19 +5,25 @@
  */
 import { summaryOf } from '../domain/summary.ts';
 import type { Sns } from './sns.ts';
-import type { Notice, Upload } from '../domain/upload.ts';
+import type { Notification, Upload } from '../domain/upload.ts';
 
-export type Notices = ReturnType<typeof createNotices>;
+export type Notifications = ReturnType<typeof createNotifications>;
 
 /** Of the message's form: members may be added to it, none is taken away or given another meaning. */
 const VERSION = '1';
 
 /** `sns` is called only when there is something to send. Without a topic no message is sent. */
-export function createNotices({ sns, topicArn }: { sns: () => Promise<Sns>; topicArn: string | undefined }) {
-  async function publish(upload: Upload, notice: Notice): Promise<void> {
+export function createNotifications({
+  sns,
+  topicArn,
+}: {
+  sns: () => Promise<Sns>;
+  topicArn: string | undefined;
+}) {
+  async function publish(upload: Upload, notification: Notification): Promise<void> {
     if (topicArn === undefined) return;
-    const message = toMessage(upload, notice);
-    const attributes = { type: notice.type, projectId: upload.projectId };
+    const message = toMessage(upload, notification);
+    const attributes = { type: notification.type, projectId: upload.projectId };
     const { client, PublishCommand } = await sns();
     await client.send(
       new PublishCommand({
@@ -38,7 +44,7 @@ export function createNotices({ sns, topicArn }: { sns: () => Promise<Sns>; topi
 }
 
 /** What subscribers get: enough to tell the user, and to find the attachment. */
-export function toMessage(upload: Upload, { type, at }: Notice) {
+export function toMessage(upload: Upload, { type, at }: Notification) {
   const { id, owner, uploadedBy, projectId, issueId, filename, contentType, sha256, status, createdAt } =
     upload;
   const { size, attachment, error } = summaryOf(upload);

@@ -18,7 +18,7 @@ export type Visitor = {
   issueId: string;
   until?: number;
   /** The sweep gave it a slot. While the rate is reduced, a caller without one may not call IPD. */
-  isPaced?: boolean;
+  isRateLimited?: boolean;
 };
 
 /** `open` until a moment (milliseconds); `half_open`: one delivery may test IPD. `rate`: absent unless reduced. */
@@ -103,7 +103,7 @@ export function createBreaker({
   }
 
   /** Whether this visitor may call IPD now. A trial visitor that dies keeps the others out until its lease ends. */
-  async function enter({ owner, issueId, until, isPaced = true }: Visitor): Promise<Gate> {
+  async function enter({ owner, issueId, until, isRateLimited = true }: Visitor): Promise<Gate> {
     const state = await read();
     const now = clock.now();
     let probeUntil: number | undefined;
@@ -115,7 +115,7 @@ export function createBreaker({
       if (until === undefined) return { kind: 'closed', until: now };
       probeUntil = until;
       if (!(await write(state, { ...state, probeUntil }))) return trial(until);
-    } else if (state.rate !== undefined && !isPaced) {
+    } else if (state.rate !== undefined && !isRateLimited) {
       return { kind: 'slow' };
     }
     const isQuiet = state.met.length === 0 && state.openUntil === undefined;
@@ -133,7 +133,7 @@ export function createBreaker({
   async function record(visit: Visit): Promise<BreakerView> {
     const { contact } = visit;
     const { before, next } = await change((state) => after(state, visit, clock.now()));
-    if (contact === 'locked_out') telemetry.measure({ AuthenticationFailures: 1 });
+    if (contact === 'locked_out') telemetry.addMetrics({ AuthenticationFailures: 1 });
     const { openUntil } = next;
     if (openUntil !== before.openUntil) {
       const words = openUntil === undefined ? 'breaker closed' : 'breaker opened';
@@ -146,7 +146,7 @@ export function createBreaker({
    * The view for the sweep. Sets the rate by the counts of the minute before. A minute in which counting began is
    * left out, since the tries before its first throttle were not counted.
    */
-  async function pace(full: number): Promise<BreakerView> {
+  async function updateRate(full: number): Promise<BreakerView> {
     const state = await read();
     const minute = Math.floor(clock.now() / MINUTE) - 1;
     const { countingSince, ratedMinute = 0 } = state;
@@ -175,10 +175,10 @@ export function createBreaker({
   }
 
   /** Writes the next state. If other writers are faster each time, nothing is written: their state is as good. */
-  async function change(move: (state: State) => State): Promise<{ before: State; next: State }> {
+  async function change(transition: (state: State) => State): Promise<{ before: State; next: State }> {
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
       const before = await read();
-      const next = move(before);
+      const next = transition(before);
       if (await write(before, next)) return { before, next };
     }
     const present = await read();
@@ -189,7 +189,7 @@ export function createBreaker({
     return sharedState.writeState(STATE, seen.version, next);
   }
 
-  return { enter, view, pace };
+  return { enter, view, updateRate };
 }
 
 type Visit = {

@@ -28,7 +28,7 @@ export function contactOfList(listed: Listing | Failure): Contact {
       return 'locked_out';
     case 'unavailable':
       return 'unreachable';
-    case 'ambiguous':
+    case 'unconfirmed':
       return 'list_failed';
     default:
       return 'listed';

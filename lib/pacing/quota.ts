@@ -19,12 +19,12 @@ export function createQuota(parts: {
   ledger: Ledger;
   counters: Counters;
   clock: Clock;
-  allowance: { maxOpenUploads: number; uploadsPerMinute: number };
+  limits: { maxOpenUploads: number; uploadsPerMinute: number };
   /** Pre-flight checks of work items, of all users together. */
   preflightsPerMinute: number;
 }) {
   const { ledger, counters, clock, preflightsPerMinute } = parts;
-  const { maxOpenUploads, uploadsPerMinute } = parts.allowance;
+  const { maxOpenUploads, uploadsPerMinute } = parts.limits;
 
   /**
    * Counts one upload more, which may need a check of its work item. Throws `too_many_open_uploads` or

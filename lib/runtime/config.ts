@@ -21,7 +21,7 @@ const settings = z.object({
   STAGING_BUCKET: z.string(),
   UPLOADS_TABLE: z.string(),
   DELIVERY_QUEUE_URL: z.url(),
-  NOTICES_TOPIC_ARN: z.string().optional(),
+  NOTIFICATIONS_TOPIC_ARN: z.string().optional(),
   AWS_REGION: z.string().optional(),
   AWS_ACCESS_KEY_ID: z.string().optional(),
   AWS_SECRET_ACCESS_KEY: z.string().optional(),
@@ -89,7 +89,7 @@ export function readConfig(env: Environment = process.env) {
     maxFileBytes: values.MAX_FILE_BYTES,
     stagingUrlTtlSeconds: values.STAGING_URL_TTL_SECONDS,
     sessionTtlSeconds: values.UPPY_SESSION_TTL_SECONDS,
-    allowance: {
+    limits: {
       multipartThresholdBytes: values.MULTIPART_THRESHOLD_BYTES,
       partSizeBytes: values.PART_SIZE_BYTES,
       maxOpenUploads: values.MAX_OPEN_UPLOADS,
@@ -105,7 +105,7 @@ export function readConfig(env: Environment = process.env) {
       s3Endpoint: values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL,
       keys: keysOf(values),
     },
-    topicArn: values.NOTICES_TOPIC_ARN,
+    topicArn: values.NOTIFICATIONS_TOPIC_ARN,
     policy: {
       uploadDeadlineMs: values.UPLOAD_DEADLINE_HOURS * HOUR,
       retryWindowMs: values.RETRY_WINDOW_HOURS * HOUR,

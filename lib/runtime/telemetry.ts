@@ -53,9 +53,9 @@ const UNITS = {
 } as const;
 
 /** Their names. */
-export const MEASURES: readonly string[] = Object.keys(UNITS);
+export const METRIC_NAMES: readonly string[] = Object.keys(UNITS);
 
-export type Measures = { [Name in keyof typeof UNITS]?: number };
+export type MetricValues = { [Name in keyof typeof UNITS]?: number };
 
 /** The ids that every line of the present call has: a container handles one call at a time. */
 let call: Fields = {};
@@ -72,10 +72,10 @@ export function createTelemetry() {
   const isSilent = logger.getLevelName() === 'SILENT';
 
   /** Writes at once: metrics that a function has not written when it is killed are lost. */
-  function measure(measures: Measures, dimensions: Record<string, string> = {}): void {
+  function addMetrics(values: MetricValues, dimensions: Record<string, string> = {}): void {
     if (isSilent) return;
-    for (const [name, value] of Object.entries(measures)) {
-      if (isMeasure(name) && value !== undefined) metrics.addMetric(name, UNITS[name], value);
+    for (const [name, value] of Object.entries(values)) {
+      if (isMetric(name) && value !== undefined) metrics.addMetric(name, UNITS[name], value);
     }
     if (!metrics.hasStoredMetrics()) return;
     if (Object.keys(dimensions).length > 0) metrics.addDimensions(dimensions);
@@ -91,10 +91,10 @@ export function createTelemetry() {
         ...fields,
         error: error instanceof Error ? error : new Error(String(error)),
       }),
-    measure,
+    addMetrics,
   };
 }
 
-function isMeasure(name: string): name is keyof Measures {
+function isMetric(name: string): name is keyof MetricValues {
   return name in UNITS;
 }

@@ -38,7 +38,7 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
       );
       return { etag: bareEtag(ETag), size: file.body.length };
     } catch (error) {
-      const present = refusalOf(error)?.status === 412 ? await look(file.key) : undefined;
+      const present = refusalOf(error)?.status === 412 ? await head(file.key) : undefined;
       if (present === undefined)
         throw new AppError('unavailable', `storing ${file.key} failed`, { cause: error });
       return present;
@@ -46,7 +46,7 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
   }
 
   /** What is stored under a key; undefined when nothing is. Without s3:ListBucket AWS would answer 403 here. */
-  async function look(key: string): Promise<StagedObject | undefined> {
+  async function head(key: string): Promise<StagedObject | undefined> {
     const { client, HeadObjectCommand } = await s3();
     try {
       const { ETag, ContentLength } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
@@ -146,7 +146,7 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
     await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
   }
 
-  return { store, look, read, tagOf, remove };
+  return { store, head, read, tagOf, remove };
 }
 
 /**
@@ -158,7 +158,7 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   let waitingSince = clock.now();
   let isOver = false;
   const watch = (ms: number): void => {
-    const look = (): void => {
+    const check = (): void => {
       if (isOver) return;
       // While the sink is full, we do not wait for storage.
       const idleMs = body.isPaused() ? 0 : clock.now() - waitingSince;
@@ -166,7 +166,7 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
       if (idleMs < IDLE_MS) watch(Math.min(IDLE_MS - idleMs, IDLE_MS));
       else body.destroy(new Error(`storage sent nothing for ${IDLE_MS} ms`));
     };
-    clock.timeout(ms).addEventListener('abort', look, { once: true });
+    clock.timeout(ms).addEventListener('abort', check, { once: true });
   };
   watch(IDLE_MS);
   const fail = (cause: unknown): void => {

@@ -13,7 +13,7 @@ import { isFinal, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** The waits between two reads of the record: each is longer, up to the longest. */
-const LOOKS_MS = { first: 150, longest: 1_000, growth: 1.4 };
+const POLL_DELAYS_MS = { first: 150, longest: 1_000, growth: 1.4 };
 
 export function createAttach(parts: {
   intake: Intake;
@@ -57,11 +57,11 @@ export function createAttach(parts: {
   }
 
   async function wait(upload: Upload, until: number): Promise<Upload> {
-    let pause = LOOKS_MS.first;
+    let pause = POLL_DELAYS_MS.first;
     let current = upload;
     while (!isFinal(current) && clock.now() + pause < until) {
       await clock.sleep(pause);
-      pause = Math.min(pause * LOOKS_MS.growth, LOOKS_MS.longest);
+      pause = Math.min(pause * POLL_DELAYS_MS.growth, POLL_DELAYS_MS.longest);
       current = (await ledger.find(upload.id)) ?? current;
     }
     return current;

@@ -5,7 +5,7 @@
 import type { Arrivals } from './stage.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import * as endings from '../domain/endings.ts';
-import type { Notices } from '../messaging/notifications.ts';
+import type { Notifications } from '../messaging/notifications.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import type { Upload } from '../domain/upload.ts';
 
@@ -13,22 +13,24 @@ export type Closing = ReturnType<typeof createClosing>;
 
 export function createClosing({
   ledger,
-  notices,
+  notifications,
   arrivals,
   telemetry,
 }: {
   ledger: Ledger;
-  notices: Notices;
+  notifications: Notifications;
   arrivals: Arrivals;
   telemetry: Telemetry;
 }) {
   /** Sends the notification of the end, if it is still to be sent. Throws what publishing throws. */
   async function announce(upload: Upload): Promise<Upload> {
-    const { notice } = upload;
-    if (notice === undefined) return upload;
-    await notices.publish(upload, notice);
-    const { upload: told } = await ledger.change(upload, (before) => endings.noticed(before, notice));
-    return told;
+    const { notification } = upload;
+    if (notification === undefined) return upload;
+    await notifications.publish(upload, notification);
+    const { upload: notified } = await ledger.change(upload, (before) =>
+      endings.markNotified(before, notification),
+    );
+    return notified;
   }
 
   /**
@@ -36,14 +38,16 @@ export function createClosing({
    * wrong.
    */
   async function close(upload: Upload): Promise<void> {
-    const { notice } = upload;
+    const { notification } = upload;
     const [removal, telling] = await Promise.allSettled([
       arrivals.discard(upload),
-      notice && notices.publish(upload, notice),
+      notification && notifications.publish(upload, notification),
     ]);
     await ledger.change(upload, (before) => {
-      const told = (telling.status === 'fulfilled' && notice && endings.noticed(before, notice)) || before;
-      return removal.status === 'fulfilled' ? endings.cleaned(told) : told;
+      const notified =
+        (telling.status === 'fulfilled' && notification && endings.markNotified(before, notification)) ||
+        before;
+      return removal.status === 'fulfilled' ? endings.markCleaned(notified) : notified;
     });
     for (const end of [removal, telling]) if (end.status === 'rejected') throw end.reason;
   }

@@ -43,14 +43,14 @@ export type Draft = Omit<NewUpload, 'id' | 'sentName' | 'multipart'> & {
 };
 
 /** The limits: sizes in bytes, the rest for each user. */
-export type Allowance = {
+export type ConfiguredLimits = {
   multipartThresholdBytes: number;
   partSizeBytes: number;
   maxOpenUploads: number;
   uploadsPerMinute: number;
 };
 
-export type Limits = Allowance & {
+export type Limits = ConfiguredLimits & {
   maxFileBytes: number;
   stagingUrlTtlSeconds: number;
   uploadDeadlineSeconds: number;
@@ -69,10 +69,20 @@ export function createIntake(parts: {
   quota: Quota;
   clock: Clock;
   policy: Policy;
-  allowance: Allowance;
+  limits: ConfiguredLimits;
   stagingUrlTtlSeconds: number;
 }) {
-  const { ledger, idempotencyKeys, multipart, breaker, preflight, quota, clock, policy, allowance } = parts;
+  const {
+    ledger,
+    idempotencyKeys,
+    multipart,
+    breaker,
+    preflight,
+    quota,
+    clock,
+    policy,
+    limits: configured,
+  } = parts;
 
   /**
    * A new upload, or the earlier one that the same owner made with the same key (`created` is false). Throws
@@ -146,7 +156,7 @@ export function createIntake(parts: {
       until === undefined ? {} : { retryAfterSeconds: Math.max(Math.ceil((until - clock.now()) / 1000), 0) };
     return {
       maxFileBytes: await preflight.largestFile(),
-      ...allowance,
+      ...configured,
       stagingUrlTtlSeconds: parts.stagingUrlTtlSeconds,
       uploadDeadlineSeconds: policy.uploadDeadlineMs / 1000,
       breaker: { state, ...wait },
@@ -159,8 +169,8 @@ export function createIntake(parts: {
   }
 
   function cutFor({ mode = 'auto', size }: UploadRequest): Draft['cut'] {
-    const isMultipart = mode === 'auto' ? size > allowance.multipartThresholdBytes : mode === 'multipart';
-    return isMultipart ? { partSize: partSizeFor(size, allowance.partSizeBytes) } : undefined;
+    const isMultipart = mode === 'auto' ? size > configured.multipartThresholdBytes : mode === 'multipart';
+    return isMultipart ? { partSize: partSizeFor(size, configured.partSizeBytes) } : undefined;
   }
 
   return { create, begin, limits };

@@ -21,13 +21,13 @@ import { mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** The presigned requests for what is missing of a file, and how long they are valid. */
-export type Invitation = { expiresInSeconds: number } & (SignedRequest | { parts: SignedPart[] });
+export type PresignedRequests = { expiresInSeconds: number } & (SignedRequest | { parts: SignedPart[] });
 
 /**
  * An upload as its owner sees it: the bytes that storage has, and presigned requests for the rest if they were asked
  * for.
  */
-export type View = { upload: Upload; bytesStored: number; invitation?: Invitation | undefined };
+export type View = { upload: Upload; bytesStored: number; presigned?: PresignedRequests | undefined };
 
 export type Uploads = ReturnType<typeof createUploads>;
 
@@ -50,8 +50,8 @@ export function createUploads(parts: {
 
   /** The caller's upload. Throws `not_found`, also for another owner's. */
   async function find(caller: Caller, id: string): Promise<Upload> {
-    const known = readUploadId(id);
-    const upload = known === undefined ? undefined : await ledger.find(known);
+    const uploadId = readUploadId(id);
+    const upload = uploadId === undefined ? undefined : await ledger.find(uploadId);
     if (upload === undefined || upload.owner !== caller.owner) {
       throw new AppError('not_found', `you have no upload ${id}`);
     }
@@ -69,7 +69,7 @@ export function createUploads(parts: {
   }
 
   /** The upload as it is. For a multipart one, storage tells how many bytes have arrived. */
-  async function look(caller: Caller, id: string): Promise<View> {
+  async function get(caller: Caller, id: string): Promise<View> {
     return view(await find(caller, id));
   }
 
@@ -80,7 +80,7 @@ export function createUploads(parts: {
   }
 
   /** The upload, with fresh requests for what is missing while its file is awaited. `isNew`: nothing can be there yet. */
-  async function invite(upload: Upload, { isNew = false } = {}): Promise<View> {
+  async function presign(upload: Upload, { isNew = false } = {}): Promise<View> {
     const expiresInSeconds = Math.min(parts.stagingUrlTtlSeconds, secondsLeft(upload));
     // Without a declared size, the session that began the upload signs.
     if (upload.status !== 'awaiting_upload' || upload.maxSize !== undefined || expiresInSeconds <= 0) {
@@ -90,14 +90,14 @@ export function createUploads(parts: {
     const { size, contentType, sha256 } = upload;
     if (upload.multipart === undefined) {
       const signed = await signing.putFile({ key, size, contentType, sha256, expiresInSeconds });
-      return { upload, bytesStored: 0, invitation: { ...signed, expiresInSeconds } };
+      return { upload, bytesStored: 0, presigned: { ...signed, expiresInSeconds } };
     }
     const stored = isNew ? [] : await multipart.list({ key, uploadId: upload.multipart.uploadId });
     if (stored === undefined) return revive(upload, upload.multipart.uploadId);
-    return inviteParts(upload, { ...upload.multipart, stored, expiresInSeconds });
+    return presignParts(upload, { ...upload.multipart, stored, expiresInSeconds });
   }
 
-  async function inviteParts(
+  async function presignParts(
     upload: Upload,
     begun: {
       uploadId: string;
@@ -109,21 +109,21 @@ export function createUploads(parts: {
     const { uploadId, partSize = upload.size, stored, expiresInSeconds } = begun;
     const missing = missingOf(cut(upload.size, partSize), stored);
     const target = { key: stagingKey(upload.id), uploadId, expiresInSeconds };
-    const invitation = { parts: await signing.putParts(target, missing), expiresInSeconds };
-    return { upload, bytesStored: bytesOf(stored), invitation };
+    const presigned = { parts: await signing.putParts(target, missing), expiresInSeconds };
+    return { upload, bytesStored: bytesOf(stored), presigned };
   }
 
   /** S3's multipart upload is gone: either the file has arrived, or a new multipart upload replaces it. */
   async function revive(upload: Upload, gone: string): Promise<View> {
     const key = stagingKey(upload.id);
-    const { upload: after, missing } = await arrivals.settle(upload);
+    const { upload: after, missing } = await arrivals.check(upload);
     if (missing.length === 0) return view(after);
     const uploadId = await multipart.begin({ key, contentType: upload.contentType });
     const { upload: current } = await ledger.change(after, (before) =>
       lifecycle.replaceMultipart(before, { gone, uploadId }),
     );
     if (current.multipart?.uploadId !== uploadId) await multipart.abort({ key, uploadId });
-    return invite(current, { isNew: current.multipart?.uploadId === uploadId });
+    return presign(current, { isNew: current.multipart?.uploadId === uploadId });
   }
 
   async function view(upload: Upload): Promise<View> {
@@ -135,8 +135,8 @@ export function createUploads(parts: {
 
   /** Fresh requests for what is missing. Throws `upload_state_conflict` when no file is awaited. */
   async function resign(caller: Caller, id: string): Promise<View> {
-    const invited = await invite(await findOpen(caller, id));
-    if (invited.invitation !== undefined) return invited;
+    const invited = await presign(await findOpen(caller, id));
+    if (invited.presigned !== undefined) return invited;
     const { status, maxSize } = invited.upload;
     const why =
       maxSize !== undefined && status === 'awaiting_upload'
@@ -153,13 +153,13 @@ export function createUploads(parts: {
   async function complete(caller: Caller, id: string): Promise<View> {
     const upload = await findOpen(caller, id);
     const isAwaited = upload.status === 'awaiting_upload' || upload.status === 'expired';
-    const settled = isAwaited ? await arrivals.settle(upload) : { upload, missing: [] };
-    const { status } = settled.upload;
+    const checked = isAwaited ? await arrivals.check(upload) : { upload, missing: [] };
+    const { status } = checked.upload;
     if (status === 'cancelled' || status === 'expired') {
       throw new AppError('upload_state_conflict', `the upload is ${status}: no file is awaited any more`);
     }
-    if (settled.missing.length > 0) throw incomplete(settled.missing);
-    return view(settled.upload);
+    if (checked.missing.length > 0) throw incomplete(checked.missing);
+    return view(checked.upload);
   }
 
   /** Cancels an upload and removes its file. Throws `upload_state_conflict` once IPD may have it. */
@@ -185,7 +185,7 @@ export function createUploads(parts: {
    */
   async function retry(caller: Caller, id: string): Promise<View> {
     const found = await findOpen(caller, id);
-    const isThere = mayBeRetried(found) && (await staging.look(stagingKey(found.id))) !== undefined;
+    const isThere = mayBeRetried(found) && (await staging.head(stagingKey(found.id))) !== undefined;
     if (isThere) await quota.takeRetry(caller.owner);
     // If the file is gone, it may have been delivered meanwhile: the record tells.
     const { changed, upload } = isThere
@@ -205,7 +205,7 @@ export function createUploads(parts: {
     return Math.floor((Date.parse(upload.uploadDeadline) - clock.now()) / 1000);
   }
 
-  return { find, look, list, invite, resign, complete, cancel, retry };
+  return { find, get, list, presign, resign, complete, cancel, retry };
 }
 
 /** Refuses to go on with a file of which something is missing. */
@@ -224,7 +224,7 @@ export function adviseWithoutFile({ doubt }: Upload): string {
 
 function obstacle(upload: Upload): string {
   if (upload.status !== 'failed') return `the upload is ${upload.status}`;
-  switch (upload.error.code) {
+  switch (upload.lastError.code) {
     case 'scan_refused':
       return 'the scan for malware did not pass this file';
     case 'size_mismatch':

@@ -41,7 +41,7 @@ export function createPreflight(parts: {
   /** Throws `work_item_missing`, `work_item_full` or `ipd_forbidden` where IPD says so. */
   async function checkWorkItem(item: WorkItem): Promise<void> {
     if (!parts.preflight) return;
-    const gate = await breaker.enter({ issueId: item.issueId, isPaced: false });
+    const gate = await breaker.enter({ issueId: item.issueId, isRateLimited: false });
     if (gate.kind !== 'free') return;
     const client = await reachIpd();
     if (client === undefined || !(await quota.takePreflight())) return;
@@ -82,7 +82,7 @@ export function createPreflight(parts: {
       return await ipd?.();
     } catch (error) {
       telemetry.error('the IPD credentials cannot be read', error);
-      telemetry.measure({ AuthenticationFailures: 1 });
+      telemetry.addMetrics({ AuthenticationFailures: 1 });
       return undefined;
     }
   }

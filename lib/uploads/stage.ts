@@ -15,7 +15,7 @@ import { stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** `missing` is empty when the file has arrived, or is not awaited any more. `hasParts`: some of it is there. */
-export type Settled = { upload: Upload; missing: ProblemPlace[]; hasParts: boolean };
+export type StagingCheck = { upload: Upload; missing: ProblemPlace[]; hasParts: boolean };
 
 /** A part as named by a client that chooses the part sizes. */
 export type NamedPart = Pick<StoredPart, 'number' | 'etag'>;
@@ -38,7 +38,7 @@ export function createArrivals(parts: {
    * sizes; only the client can tell whether all are there. Throws `upload_incomplete` where parts do not fit
    * together.
    */
-  async function settle(upload: Upload, named?: NamedPart[]): Promise<Settled> {
+  async function check(upload: Upload, named?: NamedPart[]): Promise<StagingCheck> {
     const { multipart: begun } = upload;
     const stored = begun && (await multipart.list(targetOf(upload, begun.uploadId)));
     if (begun !== undefined && stored !== undefined) {
@@ -53,7 +53,7 @@ export function createArrivals(parts: {
       if (upload.maxSize !== undefined && (size < 1 || size > upload.maxSize)) return refuse(upload, size);
       await multipart.complete(targetOf(upload, begun.uploadId), wanted);
     }
-    const object = await staging.look(stagingKey(upload.id));
+    const object = await staging.head(stagingKey(upload.id));
     if (object === undefined) return whatIsGone(upload);
     const { upload: after } = await ledger.change(upload, (before) =>
       lifecycle.stage(before, object, moment()),
@@ -65,7 +65,7 @@ export function createArrivals(parts: {
   }
 
   /** Storage has no object: it has not arrived yet, or a delivery has removed it meanwhile. The record tells which. */
-  async function whatIsGone(upload: Upload): Promise<Settled> {
+  async function whatIsGone(upload: Upload): Promise<StagingCheck> {
     const current = (await ledger.find(upload.id)) ?? upload;
     const isAwaited = current.status === 'awaiting_upload' || current.status === 'expired';
     const missing = isAwaited ? [{ pointer: 'file', detail: 'is not stored' }] : [];
@@ -73,7 +73,7 @@ export function createArrivals(parts: {
   }
 
   /** The file is empty or longer than allowed, and only this call can see it: the parts are never joined. */
-  async function refuse(upload: Upload, size: number): Promise<Settled> {
+  async function refuse(upload: Upload, size: number): Promise<StagingCheck> {
     const { upload: after } = await ledger.change(upload, (before) =>
       lifecycle.stage(before, { size, etag: '' }, moment()),
     );
@@ -91,7 +91,7 @@ export function createArrivals(parts: {
     await staging.remove(stagingKey(upload.id));
   }
 
-  return { settle, discard };
+  return { check, discard };
 }
 
 function targetOf(upload: Upload, uploadId: string) {
@@ -115,12 +115,12 @@ function byNames(stored: StoredPart[], named: NamedPart[] = []): Verdict {
     .toSorted((a, b) => a.number - b.number)
     .flatMap(({ number, etag }, index) => {
       const part = found.get(number);
-      const isRight = number === index + 1 && part !== undefined && bare(part.etag) === bare(etag);
-      return isRight ? [part] : [];
+      const isNamed = number === index + 1 && part !== undefined && bare(part.etag) === bare(etag);
+      return isNamed ? [part] : [];
     });
-  const right = new Set(wanted.map(({ number }) => number));
+  const present = new Set(wanted.map(({ number }) => number));
   return {
-    missing: named.filter(({ number }) => !right.has(number)).map(({ number }) => absent(number)),
+    missing: named.filter(({ number }) => !present.has(number)).map(({ number }) => absent(number)),
     wanted,
   };
 }

@@ -144,17 +144,17 @@ export function createUppy(parts: {
   async function complete(secret: string, reference: Reference, named: NamedPart[]): Promise<Upload> {
     const { upload, ticket } = await find(secret, reference);
     const isAwaited = upload.status === 'awaiting_upload';
-    const settled = isAwaited ? await arrivals.settle(upload, named) : { upload, missing: [] };
-    if (settled.missing.length > 0) throw incomplete(settled.missing);
-    const { status, etag, error } = settled.upload;
-    if (status === 'cancelled' || status === 'expired') throw ended(settled.upload);
+    const checked = isAwaited ? await arrivals.check(upload, named) : { upload, missing: [] };
+    if (checked.missing.length > 0) throw incomplete(checked.missing);
+    const { status, etag, lastError } = checked.upload;
+    if (status === 'cancelled' || status === 'expired') throw ended(checked.upload);
     if (status === 'failed' && etag === undefined) {
       throw new AppError(
         'file_too_large',
-        `at most ${ticket.maxFileBytes} bytes are taken; ${error?.detail ?? ''}`,
+        `at most ${ticket.maxFileBytes} bytes are taken; ${lastError?.detail ?? ''}`,
       );
     }
-    return settled.upload;
+    return checked.upload;
   }
 
   /** Cancels an upload. Throws `upload_state_conflict` once IPD may have it. */

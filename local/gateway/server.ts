@@ -120,8 +120,8 @@ function createHandler(api: Api, limitMs: number) {
     const cors = isAsked ? preflightHeaders(api.cors, origin, methods) : corsHeaders(api.cors, origin);
     // A $default route takes OPTIONS, too: then the function decides whether a preflight succeeds.
     const [path = '/'] = (request.url ?? '/').split('?');
-    const isOurs = isAsked && findRoute({ method: 'OPTIONS', path }) === undefined;
-    const result = isOurs ? NOTHING : await answer(request, body, requestId);
+    const isLocal = isAsked && findRoute({ method: 'OPTIONS', path }) === undefined;
+    const result = isLocal ? NOTHING : await answer(request, body, requestId);
     const own = Object.entries(result.headers).filter(([name]) => !name.startsWith('access-control-'));
     return { ...result, headers: { ...Object.fromEntries(own), ...cors } };
   };

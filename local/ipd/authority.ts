@@ -29,9 +29,9 @@ type CallHead = { method: string; url: string; headers: Headers };
 
 export type Session =
   | { refusal: Reply }
-  | { refusal?: undefined; needsBodyHash: boolean; settle: (bodyHash: string) => Reply | undefined };
+  | { refusal?: undefined; needsBodyHash: boolean; verify: (bodyHash: string) => Reply | undefined };
 
-const accepted: Session = { needsBodyHash: false, settle: () => undefined };
+const accepted: Session = { needsBodyHash: false, verify: () => undefined };
 
 /** How a request authenticates; nothing is checked here. */
 export function authKindOf(headers: Headers): AuthKind {
@@ -84,7 +84,7 @@ export function createAuthority(options: {
 
     // If the signature covers the body, it is checked with the bytes that arrived, not with the hash in a header.
     const isHashed = headerOf(call.headers, 'x-sdk-content-sha256') !== UNSIGNED_PAYLOAD;
-    if (isHashed) return { needsBodyHash: true, settle: judge };
+    if (isHashed) return { needsBodyHash: true, verify: judge };
     const refusal = judge(UNSIGNED_PAYLOAD);
     return refusal === undefined ? accepted : { refusal };
   }

@@ -151,7 +151,7 @@ export function createIpd(options: IpdOptions) {
     if (route.operation === 'upload') return upload(call, route, plan);
 
     const text = await body.readText();
-    const unsigned = session.settle(body.sha256());
+    const unsigned = session.verify(body.sha256());
     if (unsigned !== undefined) return { reply: unsigned };
     if (route.operation === 'list') return { reply: operations.list(settings, route) };
     if (route.operation === 'download') return { reply: operations.download(route) };
@@ -179,7 +179,7 @@ export function createIpd(options: IpdOptions) {
       projectId: route.projectId,
       issueId: route.issueId,
       formType: headerOf(request.headers, 'content-type') ?? '',
-      settle: () => sizeRefusal(settings, { auth, bytes: body.bytes() }) ?? session.settle(body.sha256()),
+      verify: () => sizeRefusal(settings, { auth, bytes: body.bytes() }) ?? session.verify(body.sha256()),
     });
   }
 
@@ -209,7 +209,7 @@ export function createIpd(options: IpdOptions) {
 }
 
 /** IAM's token call needs no credentials but those in its body. */
-const anyone: Session = { needsBodyHash: false, settle: () => undefined };
+const anyone: Session = { needsBodyHash: false, verify: () => undefined };
 
 function issueOf(route: Route | undefined): string | undefined {
   return route !== undefined && 'issueId' in route ? route.issueId : undefined;

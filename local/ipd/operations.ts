@@ -27,7 +27,7 @@ type UploadCall = Place & {
   body: Body;
   formType: string;
   /** Checks size and signature after the body was read. */
-  settle: () => Reply | undefined;
+  verify: () => Reply | undefined;
 };
 
 /** The operations on a store of attachments. */
@@ -51,7 +51,7 @@ export function createOperations({
     try {
       const form = await receiveForm({ contentType: call.formType, body, openWriter });
       await body.drain();
-      const unsettled = call.settle();
+      const unsettled = call.verify();
       if (unsettled !== undefined) return { reply: unsettled };
       if ('problem' in form) return { reply: invalidParameter(form.problem) };
       const refusal =

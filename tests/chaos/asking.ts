@@ -17,7 +17,7 @@ export function createAsk(
   id: string,
   { world, platform, onRefusal }: { world: World; platform: Platform; onRefusal?: (error: AppError) => void },
 ): Ask {
-  const { time, dice, trace } = world;
+  const { time, random, trace } = world;
   return async (act) => {
     for (let tries = 0; tries < MAX_CALLS; tries += 1) {
       const answer = await platform.api(act);
@@ -27,7 +27,7 @@ export function createAsk(
         onRefusal?.(answer);
         return undefined;
       }
-      await time.sleep(dice.int(1, 30) * SECOND);
+      await time.sleep(random.int(1, 30) * SECOND);
     }
     return undefined;
   };

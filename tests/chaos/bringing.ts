@@ -36,7 +36,7 @@ export function createBringing(
   { id, multipart }: Upload,
   { story, world, platform }: { story: Story; world: World; platform: Platform },
 ): Bring {
-  const { time, faults, dice, objects, trace } = world;
+  const { time, faults, random, objects, trace } = world;
   const { plan } = story;
   const key = stagingKey(id);
   const ask = createAsk(id, { world, platform, onRefusal });
@@ -48,7 +48,7 @@ export function createBringing(
   async function bringWhole(due: number): Promise<void> {
     const deadline = Date.parse(world.find(id)?.uploadDeadline ?? '');
     if (due >= deadline) return;
-    await time.sleep(Math.min(dice.int(0, 3 * SECOND), deadline + SLOW_PUT_MS - time.now()));
+    await time.sleep(Math.min(random.int(0, 3 * SECOND), deadline + SLOW_PUT_MS - time.now()));
     try {
       objects.execute(new PutObjectCommand({ Bucket: '', Key: key, Body: plan.bytes, IfNoneMatch: '*' }));
       trace.note('user', 'put the file', id);
@@ -71,11 +71,11 @@ export function createBringing(
   async function bringParts(turn: number): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const view = await ask((services) => services.uploads.resign(caller, id));
-      const { invitation } = view ?? {};
-      if (invitation === undefined || !('parts' in invitation)) return;
-      if (round + turn > 0 && invitation.parts.length > 0) faults.count('partsResumed');
-      const until = time.now() + invitation.expiresInSeconds * SECOND;
-      const end = await putAll(invitation.parts, { until, turn });
+      const { presigned } = view ?? {};
+      if (presigned === undefined || !('parts' in presigned)) return;
+      if (round + turn > 0 && presigned.parts.length > 0) faults.count('partsResumed');
+      const until = time.now() + presigned.expiresInSeconds * SECOND;
+      const end = await putAll(presigned.parts, { until, turn });
       trace.note('user', `parts: ${end}`, id);
       if (end === 'stopped') return;
       if (end === 'all') return sayComplete();
@@ -95,9 +95,9 @@ export function createBringing(
       }
       if (!hasDropped && dropAt !== undefined && index >= dropAt * total) drop(part);
       if (time.now() >= until) return 'gone';
-      await time.sleep(dice.chance(0.05) ? dice.int(0, SLOW_PUT_MS) : dice.int(0, 2 * SECOND));
+      await time.sleep(random.chance(0.05) ? random.int(0, SLOW_PUT_MS) : random.int(0, 2 * SECOND));
       if (!put(part)) return 'gone';
-      if (!hasRepeats || !dice.chance(0.5)) continue;
+      if (!hasRepeats || !random.chance(0.5)) continue;
       faults.count('partTwice');
       put(part);
     }
@@ -150,7 +150,7 @@ export function createBringing(
 
   function shuffled<P>(parts: readonly P[]): P[] {
     return parts
-      .map((part) => ({ part, at: dice.random() }))
+      .map((part) => ({ part, at: random.random() }))
       .toSorted((a, b) => a.at - b.at)
       .map(({ part }) => part);
   }

@@ -4,7 +4,7 @@
  * A dead container's calls never settle. It does not know what it calls.
  */
 import type { Clock } from '../../lib/runtime/clock.ts';
-import type { Dice } from './random.ts';
+import type { Random } from './random.ts';
 import type { Faults } from './faults.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -18,7 +18,15 @@ const MAX_SKEW_MS = 30 * SECOND;
 const IN_FLIGHT_MS = 4 * SECOND;
 
 /** A container with its own random source. */
-export function createContainer({ time, dice, faults }: { time: VirtualTime; dice: Dice; faults: Faults }) {
+export function createContainer({
+  time,
+  random,
+  faults,
+}: {
+  time: VirtualTime;
+  random: Random;
+  faults: Faults;
+}) {
   const watchers = new Set<() => void>();
   let isDead = false;
   let frozenUntil = 0;
@@ -39,26 +47,29 @@ export function createContainer({ time, dice, faults }: { time: VirtualTime; dic
   }
 
   async function meetFate(): Promise<void> {
-    if (faults.strikes('death', dice)) die();
-    if (faults.strikes('pause', dice)) {
-      frozenUntil = Math.max(frozenUntil, time.now() + dice.pick(PAUSES) * SECOND * (0.5 + dice.random()));
+    if (faults.strikes('death', random)) die();
+    if (faults.strikes('pause', random)) {
+      frozenUntil = Math.max(
+        frozenUntil,
+        time.now() + random.pick(PAUSES) * SECOND * (0.5 + random.random()),
+      );
     }
-    if (faults.strikes('clockJump', dice)) skewMs = dice.int(-MAX_SKEW_MS, MAX_SKEW_MS);
+    if (faults.strikes('clockJump', random)) skewMs = random.int(-MAX_SKEW_MS, MAX_SKEW_MS);
     await awake();
   }
 
   /** One call to the outside that takes about `latencyMs`. */
   async function call<T>(effect: () => T | Promise<T>, latencyMs: number): Promise<T> {
     await meetFate();
-    if (faults.strikes('deathInFlight', dice)) {
-      time.after(dice.int(0, IN_FLIGHT_MS), () => {
+    if (faults.strikes('deathInFlight', random)) {
+      time.after(random.int(0, IN_FLIGHT_MS), () => {
         // The caller is dead, so the outcome has no receiver.
         (async () => effect())().catch(() => undefined);
       });
       die();
       await awake();
     }
-    await time.sleep(latencyMs * (0.5 + dice.random()));
+    await time.sleep(latencyMs * (0.5 + random.random()));
     await awake();
     try {
       return await effect();
@@ -83,13 +94,13 @@ export function createContainer({ time, dice, faults }: { time: VirtualTime; dic
       });
       return controller.signal;
     },
-    random: dice.random,
-    uuid: () => dice.uuid(),
+    random: random.random,
+    uuid: () => random.uuid(),
   };
 
   return {
     clock,
-    dice,
+    random,
     call,
     awake,
     meetFate,

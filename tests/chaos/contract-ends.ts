@@ -15,7 +15,7 @@ import type { Send } from '../../lib/ipd/wire.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
 import { startWorld } from '../support/world.ts';
 import { createContainer } from './container.ts';
-import { createDice } from './random.ts';
+import { createRandom } from './random.ts';
 import { createObjects } from './ends/objects.ts';
 import { documentsOf, queueOf, storageOf } from './seams.ts';
 import { wireOf } from './wire.ts';
@@ -45,7 +45,7 @@ export type Ends = {
 
 /** The simulation's ends. */
 export async function openMemoryEnds(): Promise<Ends> {
-  const dice = createDice('contract');
+  const random = createRandom('contract');
   const quiet = {
     rates: new Map(),
     ipdRate: 0,
@@ -54,9 +54,9 @@ export async function openMemoryEnds(): Promise<Ends> {
     isListFull: false,
     durationMs: 0,
   };
-  const world = createWorld({ dice, profile: quiet });
+  const world = createWorld({ random, profile: quiet });
   const { time, faults, ipd } = world;
-  const container = createContainer({ time, faults, dice });
+  const container = createContainer({ time, faults, random });
   const surroundings = { ...world, objects: createObjects(), container, note: () => undefined };
   const wire = wireOf({
     ...surroundings,

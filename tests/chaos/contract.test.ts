@@ -127,16 +127,17 @@ describe.each([
       expect(await put({ pk: 'absent', version: 2 }, seen(1))).toBe(false);
     });
 
-    it('lets only its owner, or a writer that names its mark, overwrite a taken item', async () => {
+    it('lets only its owner, or a writer that names its version, overwrite a taken item', async () => {
       const by = (mine: string, seen: string) => ({
-        ConditionExpression: 'attribute_not_exists(pk) OR uploadId = :mine OR mark = :seen',
+        ConditionExpression: 'attribute_not_exists(pk) OR uploadId = :mine OR #version = :seen',
+        ExpressionAttributeNames: { '#version': 'version' },
         ExpressionAttributeValues: { ':mine': mine, ':seen': seen },
       });
 
-      expect(await put({ pk: 'taken', uploadId: 'a', mark: 'm' }, by('a', ''))).toBe(true);
-      expect(await put({ pk: 'taken', uploadId: 'b', mark: 'n' }, by('b', ''))).toBe(false);
-      expect(await put({ pk: 'taken', uploadId: 'a', mark: 'o' }, by('a', ''))).toBe(true);
-      expect(await put({ pk: 'taken', uploadId: 'b', mark: 'p' }, by('b', 'o'))).toBe(true);
+      expect(await put({ pk: 'taken', uploadId: 'a', version: 'm' }, by('a', ''))).toBe(true);
+      expect(await put({ pk: 'taken', uploadId: 'b', version: 'n' }, by('b', ''))).toBe(false);
+      expect(await put({ pk: 'taken', uploadId: 'a', version: 'o' }, by('a', ''))).toBe(true);
+      expect(await put({ pk: 'taken', uploadId: 'b', version: 'p' }, by('b', 'o'))).toBe(true);
     });
 
     it('lets any writer overwrite an item whose own expiry has passed', async () => {
@@ -313,12 +314,12 @@ describe.each([
     });
 
     it.each([
-      [{ kind: 'lostAnswer' }, 'ambiguous', 1],
+      [{ kind: 'lostAnswer' }, 'unconfirmed', 1],
       [{ kind: 'reset', afterBytes: 100 }, 'unavailable', 0],
       [{ kind: 'bodyTooLarge' }, 'refused', 0],
-      [{ kind: 'gatewayTimeout', stored: true }, 'ambiguous', 1],
+      [{ kind: 'gatewayTimeout', stored: true }, 'unconfirmed', 1],
       [{ kind: 'throttled' }, 'throttled', 0],
-      [{ kind: 'cutAnswer', afterBytes: 10 }, 'ambiguous', 1],
+      [{ kind: 'cutAnswer', afterBytes: 10 }, 'unconfirmed', 1],
     ])('answers %j as %s, with %i files more', async (fault, kind, files) => {
       const before = await ends.held();
       await ends.fault(fault);
@@ -350,7 +351,7 @@ describe.each([
         upload('900000000000000004', randomBytes(10), { signal: ends.clock.timeout(200) }),
       );
 
-      expect(answer.kind).toBe('ambiguous');
+      expect(answer.kind).toBe('unconfirmed');
     });
 
     it('is given up when the connection stands still', async () => {

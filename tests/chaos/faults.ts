@@ -2,7 +2,7 @@
  * What can go wrong on our side of the wire, how likely it is in one schedule, and how often it really happened.
  * The faults of IPD are in `ipd-faults.ts`. This module decides whether a fault happens; the caller makes it happen.
  */
-import type { Dice } from './random.ts';
+import type { Random } from './random.ts';
 import { doubtfulKinds, ipdFaultKinds, passingKinds } from './ipd-faults.ts';
 import type { IpdFaultKind } from './ipd-faults.ts';
 
@@ -36,8 +36,8 @@ const highest = {
   messageReordered: 0.5,
   sweepSkipped: 0.3,
 
-  noticeError: 0.4,
-  noticeAnswerLost: 0.3,
+  notificationError: 0.4,
+  notificationAnswerLost: 0.3,
 
   ipdUnreachable: 0.3,
 } as const;
@@ -89,30 +89,30 @@ export type Profile = {
 };
 
 /** Draws a profile, from no faults at all to all of them. */
-export function drawProfile(dice: Dice): Profile {
-  const temper = dice.pick(['quiet', 'single', 'frozen', 'doubtful', 'mixed', 'hell']);
+export function drawProfile(random: Random): Profile {
+  const temper = random.pick(['quiet', 'single', 'frozen', 'doubtful', 'mixed', 'hell']);
   const share = { quiet: 0, single: 0, frozen: 0.1, doubtful: 0.2, mixed: 0.3, hell: 0.8 }[temper];
-  const draw = (kind: OwnFaultKind): [FaultKind, number] => [kind, highest[kind] * dice.random()];
-  const chosen = ownKinds.filter(() => dice.chance(share)).map(draw);
+  const draw = (kind: OwnFaultKind): [FaultKind, number] => [kind, highest[kind] * random.random()];
+  const chosen = ownKinds.filter(() => random.chance(share)).map(draw);
   const isSingle = temper === 'single';
-  const isIpdAlone = isSingle && dice.chance(0.6);
-  const alone: OwnFaultKind = dice.pick(ownKinds);
+  const isIpdAlone = isSingle && random.chance(0.6);
+  const alone: OwnFaultKind = random.pick(ownKinds);
   if (isSingle && !isIpdAlone) chosen.push([alone, highest[alone]]);
   if (temper === 'frozen') chosen.push(['pause', highest.pause]);
   // A container that stands still past its timeout may survive it.
   chosen.push(['overstay', highest.overstay]);
   return {
     rates: new Map(chosen),
-    ipdRate: dice.random() * 0.6,
+    ipdRate: random.random() * 0.6,
     ipdKinds: drawIpdKinds(),
-    lastingRate: dice.chance(0.2) ? dice.random() * 0.4 : 0,
-    isListFull: dice.chance(0.06),
-    durationMs: dice.pick([10, 30, 90, 240, 400]) * MINUTE,
+    lastingRate: random.chance(0.2) ? random.random() * 0.4 : 0,
+    isListFull: random.chance(0.06),
+    durationMs: random.pick([10, 30, 90, 240, 400]) * MINUTE,
   };
 
   function drawIpdKinds(): readonly IpdFaultKind[] {
     if (temper === 'doubtful') return doubtfulKinds;
-    return isIpdAlone ? [dice.pick(passingKinds)] : passingKinds.filter(() => dice.chance(share));
+    return isIpdAlone ? [random.pick(passingKinds)] : passingKinds.filter(() => random.chance(share));
   }
 }
 
@@ -158,8 +158,8 @@ export function createFaults(options: {
     allows,
     count,
     happens,
-    strikes: (kind: OwnFaultKind, dice: Dice) =>
-      !isStopped && dice.chance(profile.rates.get(kind) ?? 0) && happens(kind),
+    strikes: (kind: OwnFaultKind, random: Random) =>
+      !isStopped && random.chance(profile.rates.get(kind) ?? 0) && happens(kind),
     isStopped: () => isStopped,
     stop: () => {
       isStopped = true;

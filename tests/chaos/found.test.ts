@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
-import { createDice } from './random.ts';
+import { createRandom } from './random.ts';
 import { createPlatform } from './platform.ts';
 import { issueIdOf, plainParts, play, projectId } from './users.ts';
 import type { Plan } from './users.ts';
@@ -21,13 +21,13 @@ const quiet = {
 };
 
 function startStory() {
-  const dice = createDice('story');
-  const world = createWorld({ dice, profile: quiet, uploadDeadlineHours: 24 });
+  const random = createRandom('story');
+  const world = createWorld({ random, profile: quiet, uploadDeadlineHours: 24 });
   const platform = createPlatform(world);
   const plan: Plan = {
     issueId: issueIdOf(0),
     filename: 'report.pdf',
-    bytes: dice.bytes(1000),
+    bytes: random.bytes(1000),
     isDeclared: true,
     hasKey: true,
     mode: 'single',
@@ -66,7 +66,7 @@ describe('what the simulation has found', () => {
     await until(() => find(story.uploadId)?.status === 'delivered');
 
     expect(find(story.uploadId)).toMatchObject({ status: 'delivered', attachmentId: expect.any(String) });
-    expect(find(story.uploadId)?.foreign).toBeUndefined();
+    expect(find(story.uploadId)?.mismatches).toBeUndefined();
     expect(held()).toBe(1);
   });
 
@@ -117,7 +117,7 @@ describe('what the simulation has found', () => {
     await until(() => find(story.uploadId)?.status === 'failed');
 
     expect(sent).toBe(1);
-    expect(find(story.uploadId)).toMatchObject({ error: { code: 'work_item_missing' } });
+    expect(find(story.uploadId)).toMatchObject({ lastError: { code: 'work_item_missing' } });
     expect(held()).toBe(0);
   });
 

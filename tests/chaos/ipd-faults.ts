@@ -3,12 +3,12 @@
  * Each fault keeps the product's assumption: a file that IPD stores is in the list within the commit window.
  */
 import type { Operation } from '../../local/ipd/types.ts';
-import type { Dice } from './random.ts';
+import type { Random } from './random.ts';
 
 type Row = {
   operations: readonly Operation[];
   /** The options of the fault; `size` is the length of the request's body. */
-  options?: (dice: Dice, size: number) => Record<string, unknown>;
+  options?: (random: Random, size: number) => Record<string, unknown>;
   /** Needs a token to be dead. */
   isForTokens?: boolean;
   /** After this fault IPD may have the file, or store it later. */
@@ -24,8 +24,8 @@ const all = ['upload', 'list', 'download', 'token'] as const;
 const withAccess = ['upload', 'list', 'download'] as const;
 
 /** IPD may or may not have stored the file; its answer does not tell. */
-const perhapsStored = (dice: Dice): Record<string, unknown> =>
-  dice.chance(0.2) ? { early: true } : { stored: dice.chance(0.5) };
+const perhapsStored = (random: Random): Record<string, unknown> =>
+  random.chance(0.2) ? { early: true } : { stored: random.chance(0.5) };
 const lasting: Row = { operations: ['upload'], isLasting: true };
 
 const rows = {
@@ -33,31 +33,34 @@ const rows = {
   reset: {
     operations: ['upload'],
     isDoubtful: true,
-    options: (dice, size) =>
-      dice.chance(0.5) ? { afterBytes: dice.int(0, size) } : { stored: dice.chance(0.5) },
+    options: (random, size) =>
+      random.chance(0.5) ? { afterBytes: random.int(0, size) } : { stored: random.chance(0.5) },
   },
   stall: {
     operations: ['upload'],
     isDoubtful: true,
-    options: (dice, size) => ({ afterBytes: dice.int(0, size), seconds: dice.pick([5, 50, 100, 280, 590]) }),
+    options: (random, size) => ({
+      afterBytes: random.int(0, size),
+      seconds: random.pick([5, 50, 100, 280, 590]),
+    }),
   },
   slowAnswer: {
     operations: all,
     isDoubtful: true,
-    options: (dice) => ({ seconds: dice.pick([1, 30, 100, 280]), stored: dice.chance(0.7) }),
+    options: (random) => ({ seconds: random.pick([1, 30, 100, 280]), stored: random.chance(0.7) }),
   },
   storedLater: {
     operations: ['upload'],
     isDoubtful: true,
-    options: (dice) => ({
-      afterSeconds: dice.int(1, WINDOW_SECONDS),
-      answer: dice.pick(['gatewayTimeout', 'reset']),
+    options: (random) => ({
+      afterSeconds: random.int(1, WINDOW_SECONDS),
+      answer: random.pick(['gatewayTimeout', 'reset']),
     }),
   },
   listDelay: {
     operations: ['upload'],
     isDoubtful: true,
-    options: (dice) => ({ seconds: dice.int(1, WINDOW_SECONDS) }),
+    options: (random) => ({ seconds: random.int(1, WINDOW_SECONDS) }),
   },
   /** Of an upload, a success without an id; of a list, none at all. */
   nullResult: { operations: ['upload', 'list'], isDoubtful: true },
@@ -70,10 +73,10 @@ const rows = {
   tryLater200: { operations: ['upload'], isDoubtful: true, options: perhapsStored },
   truncatedJson: { operations: all },
   htmlSuccess: { operations: all },
-  cutAnswer: { operations: all, options: (dice) => ({ afterBytes: dice.int(0, 200) }) },
+  cutAnswer: { operations: all, options: (random) => ({ afterBytes: random.int(0, 200) }) },
   throttled: {
     operations: all,
-    options: (dice) => (dice.chance(0.5) ? { retryAfterSeconds: dice.int(0, 90) } : {}),
+    options: (random) => (random.chance(0.5) ? { retryAfterSeconds: random.int(0, 90) } : {}),
   },
   serviceThrottled: { operations: withAccess },
   invalidToken: { operations: withAccess, isForTokens: true },
@@ -120,6 +123,6 @@ export function fits(kind: IpdFaultKind, request: { operation: Operation; hasTok
 }
 
 /** The fault as the fake IPD takes it. */
-export function faultOf(kind: IpdFaultKind, dice: Dice, size: number): Record<string, unknown> {
-  return { kind, ...table[kind].options?.(dice, size) };
+export function faultOf(kind: IpdFaultKind, random: Random, size: number): Record<string, unknown> {
+  return { kind, ...table[kind].options?.(random, size) };
 }

@@ -18,7 +18,7 @@ export function createLine(options: {
   length: number;
 }) {
   const { time, container, signal, idleMs, length } = options;
-  const room = container.dice.pick([1, 2, 3, 8]);
+  const room = container.random.pick([1, 2, 3, 8]);
   const buffer: Uint8Array[] = [];
   const { promise: broken, reject } = Promise.withResolvers<never>();
   // The rejection may have no listener; without this it would be unhandled.
@@ -52,7 +52,7 @@ export function createLine(options: {
 
   function breakOff(error: unknown): void {
     if (isOver) return;
-    if (container.dice.chance(0.5)) {
+    if (container.random.chance(0.5)) {
       buffer.length = 0;
       rest = 'lost';
     }
@@ -65,7 +65,7 @@ export function createLine(options: {
   async function push(chunk: Uint8Array): Promise<void> {
     while (isFull()) await change.promise;
     // A caller that stood still finds the connection timed out, unless it writes before it looks at its timers.
-    if (time.now() - movedAt >= idleMs && container.dice.chance(0.5)) breakOff(failure('ETIMEDOUT'));
+    if (time.now() - movedAt >= idleMs && container.random.chance(0.5)) breakOff(failure('ETIMEDOUT'));
     if (isOver) return;
     buffer.push(chunk);
     pushed += chunk.length;

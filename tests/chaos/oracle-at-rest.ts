@@ -4,7 +4,7 @@
  */
 import { isFinal, stagingKey, uploadIdOf } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
-import type { NoticeMessage } from './ends/topic.ts';
+import type { NotificationMessage } from './ends/topic.ts';
 
 type Names = (id: string) => string;
 
@@ -27,8 +27,8 @@ const TYPES: Partial<Record<Upload['status'], string>> = {
  * `endings`: every version of a record that needs a notification, where that is known; a message that fits none of them
  * is false.
  */
-export function judgeNotices(
-  { uploads, messages, endings }: { uploads: Upload[]; messages: NoticeMessage[]; endings?: Upload[] },
+export function judgeNotifications(
+  { uploads, messages, endings }: { uploads: Upload[]; messages: NotificationMessage[]; endings?: Upload[] },
   nameOf: Names,
 ): Telling {
   const findings: string[] = [];
@@ -45,7 +45,8 @@ export function judgeNotices(
   for (const message of messages) {
     const { type, time, deduplicationId, upload } = message;
     const isTrue = endings?.some(
-      (ending) => ending.notice?.type === type && ending.notice.at === time && tellsOf(message, ending),
+      (ending) =>
+        ending.notification?.type === type && ending.notification.at === time && tellsOf(message, ending),
     );
     if (isTrue === false) findings.push(`${type} of ${nameOf(upload.id)} tells of what never was`);
     const meaning = `${upload.id} ${type} ${time}`;
@@ -58,9 +59,9 @@ export function judgeNotices(
 }
 
 /** Same upload, same end. */
-function tellsOf({ upload: told }: NoticeMessage, upload: Upload): boolean {
+function tellsOf({ upload: told }: NotificationMessage, upload: Upload): boolean {
   const attachmentId = upload.status === 'delivered' ? upload.attachmentId : undefined;
-  const code = upload.status === 'failed' ? upload.error.code : told.error?.code;
+  const code = upload.status === 'failed' ? upload.lastError.code : told.error?.code;
   return (
     told.id === upload.id &&
     told.status === upload.status &&

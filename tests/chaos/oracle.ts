@@ -53,17 +53,17 @@ export function judge(
     }
     if (status === 'delivered') delivered += 1;
     else {
-      const code = status === 'failed' ? upload.error.code : status;
+      const code = status === 'failed' ? upload.lastError.code : status;
       failed[code] = (failed[code] ?? 0) + 1;
       if (code === 'outcome_unknown') undecided += 1;
     }
     if (status === 'delivered') {
       const attachmentId = upload.attachmentId ?? '';
       const attachment = held.get(attachmentId);
-      const isOurs = attachment?.sha256 === sha256 && attachment.issueId === upload.issueId;
+      const isLocal = attachment?.sha256 === sha256 && attachment.issueId === upload.issueId;
       const isTaken = owners.has(attachmentId);
       owners.set(attachmentId, id);
-      if ((!isOurs || isTaken) && !(isExcused && upload.attachmentId === null)) {
+      if ((!isLocal || isTaken) && !(isExcused && upload.attachmentId === null)) {
         lost += 1;
         findings.push(
           `${name} is delivered as ${isTaken ? "another upload's attachment" : 'something else'}`,
@@ -71,7 +71,9 @@ export function judge(
       }
     } else if (isAccepted && !isExcused && isFinal(upload) && status !== 'cancelled') {
       lost += 1;
-      findings.push(`${name} ended as ${status} ${upload.error?.code ?? ''}: ${upload.error?.detail ?? ''}`);
+      findings.push(
+        `${name} ended as ${status} ${upload.lastError?.code ?? ''}: ${upload.lastError?.detail ?? ''}`,
+      );
     }
   }
 

@@ -2,7 +2,7 @@
  * IPD is down for hours while uploads go on arriving; then it is back, and no operator helps. The run measures how long
  * it takes until all uploads are delivered, and how many requests IPD gets after it is back.
  */
-import { createDice } from './random.ts';
+import { createRandom } from './random.ts';
 import { createPlatform } from './platform.ts';
 import { judge } from './oracle.ts';
 import type { Verdict } from './oracle.ts';
@@ -35,10 +35,10 @@ export async function playOutage({
   uploads: number;
   hours: number;
 }): Promise<Outage> {
-  const dice = createDice(`${seed}/outage`);
+  const random = createRandom(`${seed}/outage`);
   const quiet = { rates: new Map(), ipdRate: 0, ipdKinds: [], lastingRate: 0, isListFull: false };
   const world = createWorld({
-    dice,
+    random,
     profile: { ...quiet, durationMs: 0 },
     uploadDeadlineHours: 24,
     pageSize: 100,
@@ -49,7 +49,7 @@ export async function playOutage({
   const backAt = time.now() + hours * HOUR;
   const requests: number[] = [];
   world.rules.of = () => {
-    if (time.now() < backAt) return dice.pick(['unreachable', 'deaf', 'badGateway']);
+    if (time.now() < backAt) return random.pick(['unreachable', 'deaf', 'badGateway']);
     requests.push(time.now());
     return undefined;
   };
@@ -59,14 +59,14 @@ export async function playOutage({
       {
         issueId: issueIdOf(index % WORK_ITEMS),
         filename: `photo ${index}.jpg`,
-        bytes: Buffer.concat([Buffer.from(`${index} `), dice.bytes(dice.int(20, 200))]),
-        isDeclared: dice.chance(0.5),
+        bytes: Buffer.concat([Buffer.from(`${index} `), random.bytes(random.int(20, 200))]),
+        isDeclared: random.chance(0.5),
         hasKey: true,
         mode: 'auto',
         isTooLong: false,
         parts: plainParts,
-        createAt: dice.int(0, hours * HOUR - MINUTE),
-        putAfter: [dice.int(SECOND, 30 * SECOND)],
+        createAt: random.int(0, hours * HOUR - MINUTE),
+        putAfter: [random.int(SECOND, 30 * SECOND)],
         cancelAfter: undefined,
         retryAfter: [],
       },

@@ -24,7 +24,7 @@ type Begun = { ticket: string; id: string; key: string; until: number };
 
 /** Begins the upload of a story in one call of the API each time it is asked to. */
 export function createPage({ story, world, platform }: { story: Story; world: World; platform: Platform }) {
-  const { time, faults, dice, objects, trace, config } = world;
+  const { time, faults, random, objects, trace, config } = world;
   const { plan } = story;
   const { bytes, filename, issueId } = plan;
 
@@ -46,7 +46,7 @@ export function createPage({ story, world, platform }: { story: Story; world: Wo
   /** Storage takes a form again and again while it lives, but never more bytes than it allows. */
   async function postForm({ id, key, until }: Begun, due: number): Promise<void> {
     if (due >= until || plan.isTooLong) return;
-    await time.sleep(dice.int(0, 3 * SECOND));
+    await time.sleep(random.int(0, 3 * SECOND));
     objects.execute(new PutObjectCommand({ Bucket: '', Key: key, Body: bytes }));
     trace.note('user', 'posted the file', id);
     story.isPut = true;
@@ -70,11 +70,11 @@ export function createPage({ story, world, platform }: { story: Story; world: Wo
       if (named.has(number)) continue;
       const signed = await ask(({ uppy }) => uppy.signPart(ticket, { ...reference, number }));
       if (signed === undefined) return;
-      await time.sleep(dice.chance(0.03) ? dice.int(0, SLOW_PUT_MS) : dice.int(0, SECOND));
+      await time.sleep(random.chance(0.03) ? random.int(0, SLOW_PUT_MS) : random.int(0, SECOND));
       const etag = put({ key, url: signed.url, number, piece });
       if (etag === undefined) return;
       // One Uppy keeps the quotes, another does not.
-      named.set(number, { number, etag: dice.chance(0.5) ? etag : etag.replaceAll('"', '') });
+      named.set(number, { number, etag: random.chance(0.5) ? etag : etag.replaceAll('"', '') });
     }
     await Promise.all(
       plan.parts.completeAfter.map(async (afterMs) => {
@@ -100,7 +100,7 @@ export function createPage({ story, world, platform }: { story: Story; world: Wo
   }
 
   function cut(): Buffer[] {
-    const length = config.allowance.partSizeBytes;
+    const length = config.limits.partSizeBytes;
     return Array.from({ length: Math.ceil(bytes.length / length) }, (_, index) =>
       bytes.subarray(index * length, (index + 1) * length),
     );

@@ -3,8 +3,8 @@
  * user's files make it fail. The run tells how each upload ended, and how many requests that took.
  */
 import { createHash } from 'node:crypto';
-import { createDice } from './random.ts';
-import type { Dice } from './random.ts';
+import { createRandom } from './random.ts';
+import type { Random } from './random.ts';
 import { createPlatform } from './platform.ts';
 import { judge } from './oracle.ts';
 import type { Verdict } from './oracle.ts';
@@ -23,7 +23,7 @@ export type Trial = {
   withinMs: number;
   createAt?: (index: number) => number;
   /** The rule for a request so long after the start. */
-  rule: (elapsedMs: number, call: Call, dice: Dice) => Rule | undefined;
+  rule: (elapsedMs: number, call: Call, random: Random) => Rule | undefined;
   /** The owner of each upload; by default each upload has another owner. Each has a work item of its own. */
   ownerOf?: (index: number) => string;
   settings?: Record<string, string>;
@@ -53,10 +53,10 @@ export type Patience = Verdict & {
 export async function playPatience(trial: Trial): Promise<Patience> {
   const { seed, uploads, withinMs, rule, ownerOf = (index) => `user ${index}`, horizonMs } = trial;
   const owners = new Map(Array.from({ length: uploads }, (_, index) => [issueIdOf(index), ownerOf(index)]));
-  const dice = createDice(`${seed}/patience`);
+  const random = createRandom(`${seed}/patience`);
   const quiet = { rates: new Map(), ipdRate: 0, ipdKinds: [], lastingRate: 0, isListFull: false };
   const world = createWorld({
-    dice,
+    random,
     profile: { ...quiet, durationMs: 0 },
     uploadDeadlineHours: 24,
     pageSize: 1000,
@@ -69,12 +69,12 @@ export async function playPatience(trial: Trial): Promise<Patience> {
   const requests: Record<string, number> = {};
   world.rules.of = (call) => {
     requests[call.operation] = (requests[call.operation] ?? 0) + 1;
-    return rule(time.now() - start, { ...call, owner: owners.get(call.issueId ?? '') }, dice);
+    return rule(time.now() - start, { ...call, owner: owners.get(call.issueId ?? '') }, random);
   };
 
   const hashes = new Map<string | undefined, string>();
   const stories = Array.from({ length: uploads }, (_, index) => {
-    const bytes = Buffer.from(`${index} ${dice.uuid()}`.padEnd(dice.int(50, 190)));
+    const bytes = Buffer.from(`${index} ${random.uuid()}`.padEnd(random.int(50, 190)));
     hashes.set(`f${index}`, createHash('sha256').update(bytes).digest('hex'));
     return play(
       {
@@ -87,7 +87,7 @@ export async function playPatience(trial: Trial): Promise<Patience> {
         mode: 'single',
         isTooLong: false,
         parts: plainParts,
-        createAt: trial.createAt?.(index) ?? dice.int(0, withinMs),
+        createAt: trial.createAt?.(index) ?? random.int(0, withinMs),
         putAfter: [SECOND],
         cancelAfter: undefined,
         retryAfter: [],
@@ -109,10 +109,10 @@ export async function playPatience(trial: Trial): Promise<Patience> {
   const endings = records.map((upload) => ({
     owner: upload.owner,
     status: upload.status,
-    code: upload.error?.code,
-    detail: upload.error?.detail,
+    code: upload.lastError?.code,
+    detail: upload.lastError?.detail,
     afterMs:
-      Date.parse(upload.status === 'delivered' ? upload.deliveredAt : (upload.error?.at ?? '')) -
+      Date.parse(upload.status === 'delivered' ? upload.deliveredAt : (upload.lastError?.at ?? '')) -
       Date.parse(upload.stagedAt ?? ''),
   }));
   const exhibits = records.map((upload) => ({
@@ -131,8 +131,8 @@ export async function playPatience(trial: Trial): Promise<Patience> {
 
 /** IPD is out for this many hours after the start; each request fails in a way chosen at random. */
 export function outageOf(hours: number): Trial['rule'] {
-  return (elapsedMs, _call, dice) =>
-    elapsedMs < hours * HOUR ? dice.pick(['unreachable', 'deaf', 'badGateway']) : undefined;
+  return (elapsedMs, _call, random) =>
+    elapsedMs < hours * HOUR ? random.pick(['unreachable', 'deaf', 'badGateway']) : undefined;
 }
 
 /** The account's quota of uploads a day; once it is used up, IPD answers with the time until the day ends. */
@@ -157,9 +157,9 @@ export function backlogOf(options: { seed: number; uploads: number; outageHours:
     withinMs: outageHours * HOUR,
     settings: { IPD_RATE: '1' },
     horizonMs: (outageHours + 4 * (options.uploads / 60)) * HOUR + 24 * HOUR,
-    rule: (elapsedMs, { operation }, dice) => {
+    rule: (elapsedMs, { operation }, random) => {
       if (elapsedMs < outageHours * HOUR) return 'unreachable';
-      return operation === 'upload' && dice.chance(0.2) ? 'iamUnavailable' : undefined;
+      return operation === 'upload' && random.chance(0.2) ? 'iamUnavailable' : undefined;
     },
   };
 }

@@ -25,7 +25,7 @@ type End = { kind: 'done' } | { kind: 'failed'; error: unknown } | { kind: 'lost
 
 /** Runs the functions of a world from now on. */
 export function createPlatform(world: World) {
-  const { time, faults, dice, queue, documents, trace, missing } = world;
+  const { time, faults, random, queue, documents, trace, missing } = world;
   const idle: Record<keyof typeof TIMEOUT_MS, Worker[]> = { deliver: [], sweep: [], api: [] };
   let delivering = 0;
   let running = 0;
@@ -35,7 +35,7 @@ export function createPlatform(world: World) {
     kind: keyof typeof TIMEOUT_MS,
     work: (worker: Worker) => Promise<void>,
   ): Promise<End> {
-    const reused = dice.chance(0.9) ? idle[kind].pop() : undefined;
+    const reused = random.chance(0.9) ? idle[kind].pop() : undefined;
     const worker = reused ?? world.createWorker(kind);
     const { container } = worker;
     const { promise, resolve } = Promise.withResolvers<End>();
@@ -43,7 +43,7 @@ export function createPlatform(world: World) {
     const forget = container.onDeath(() => resolve({ kind: 'lost' }));
     const cancel = time.after(TIMEOUT_MS[kind], () => {
       // The container stands still, and the platform fails to kill it: it goes on later where it stopped.
-      if (!(container.isFrozen() && faults.strikes('overstay', dice))) container.die();
+      if (!(container.isFrozen() && faults.strikes('overstay', random))) container.die();
       resolve({ kind: 'lost' });
     });
     void work(worker)
@@ -68,8 +68,8 @@ export function createPlatform(world: World) {
 
   function poll(): void {
     while (delivering < CONCURRENCY) {
-      const isShuffled = faults.strikes('messageReordered', dice);
-      const message = queue.receive((count) => (isShuffled ? dice.int(0, count - 1) : 0));
+      const isShuffled = faults.strikes('messageReordered', random);
+      const message = queue.receive((count) => (isShuffled ? random.int(0, count - 1) : 0));
       if (message === undefined) return;
       delivering += 1;
       void deliver(message).then(poll);
@@ -106,7 +106,7 @@ export function createPlatform(world: World) {
   /** Every minute; one that would find nothing is not run. */
   function sweep(): void {
     time.after(MINUTE, sweep);
-    if (documents.due(time.now() + SWEEP_REACH_MS).length === 0 || faults.strikes('sweepSkipped', dice))
+    if (documents.due(time.now() + SWEEP_REACH_MS).length === 0 || faults.strikes('sweepSkipped', random))
       return;
     void invoke('sweep', async ({ services, container }) => {
       await services.sweep.run(container.clock.timeout(TIMEOUT_MS.sweep - MARGIN_MS));
@@ -127,6 +127,6 @@ export function createPlatform(world: World) {
   }
 
   world.onVisible(poll);
-  if (missing !== 'sweep') time.after(dice.int(0, MINUTE), sweep);
+  if (missing !== 'sweep') time.after(random.int(0, MINUTE), sweep);
   return { api, isIdle: () => running === 0 };
 }

@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 
-export type Dice = ReturnType<typeof createDice>;
+export type Random = ReturnType<typeof createRandom>;
 
 /** A random source for a seed. */
-export function createDice(seed: string) {
+export function createRandom(seed: string) {
   const next = sfc32(createHash('sha256').update(seed).digest());
 
   function int(from: number, to: number): number {
@@ -33,7 +33,7 @@ export function createDice(seed: string) {
       return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
     },
     bytes: (length: number) => Buffer.from(Array.from({ length }, () => int(0, 255))),
-    fork: (name: string | number) => createDice(`${seed}/${name}`),
+    fork: (name: string | number) => createRandom(`${seed}/${name}`),
   };
 }
 

@@ -3,12 +3,12 @@
  * oracle's verdict. The same seed gives the same trace.
  */
 import type { Upload } from '../../lib/domain/upload.ts';
-import { createDice } from './random.ts';
+import { createRandom } from './random.ts';
 import { drawProfile } from './faults.ts';
 import type { FaultKind } from './faults.ts';
 import { createPlatform } from './platform.ts';
 import { judge } from './oracle.ts';
-import { judgeNotices, judgeStorage } from './oracle-at-rest.ts';
+import { judgeNotifications, judgeStorage } from './oracle-at-rest.ts';
 import type { Verdict } from './oracle.ts';
 import { drawPlans, issueIdOf, play } from './users.ts';
 import type { Story } from './users.ts';
@@ -46,20 +46,20 @@ export function isBroken({ lost, duplicates, stuck, untold, leftovers, findings 
 
 /** Runs a schedule to its end. */
 export async function runSchedule({ seed, index, without, missing }: ScheduleOptions): Promise<Outcome> {
-  const dice = createDice(`${seed}/${index}`);
-  const profile = drawProfile(dice.fork('profile'));
+  const random = createRandom(`${seed}/${index}`);
+  const profile = drawProfile(random.fork('profile'));
   const world = createWorld({
-    dice: dice.fork('world'),
+    random: random.fork('world'),
     profile,
     missing,
-    uploadsPerMinute: dice.fork('allowance').chance(0.1) ? 2 : 1000,
+    uploadsPerMinute: random.fork('allowance').chance(0.1) ? 2 : 1000,
     ...(without && { without }),
   });
   const { time, faults, trace } = world;
-  const plans = drawPlans(dice.fork('plans'), faults);
+  const plans = drawPlans(random.fork('plans'), faults);
   const platform = createPlatform(world);
   const stories = plans.map((plan) => play(plan, { world, platform }));
-  const fullFrom = time.now() + dice.int(0, 10) * 6_000;
+  const fullFrom = time.now() + random.int(0, 10) * 6_000;
   const fullIssue = issueIdOf(0);
   if (profile.isListFull) {
     world.rules.of = ({ operation, issueId }) =>
@@ -89,7 +89,7 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
   });
   const verdict = judge(exhibits, world.ipd.admin.attachments(), trace.nameOf);
   const undecided = uploads.filter(
-    (upload) => upload.error?.code === 'outcome_unknown' && !isCrowded(upload),
+    (upload) => upload.lastError?.code === 'outcome_unknown' && !isCrowded(upload),
   );
   verdict.findings.push(...undecided.map(({ id }) => `${trace.nameOf(id)} is undecided without a full list`));
   verdict.findings.push(...world.surprises);
@@ -98,7 +98,7 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
   );
   verdict.findings.push(...tooLong.map(({ id }) => `${trace.nameOf(id)} is longer than its session allows`));
   const { topic, endings, objects, strays } = world;
-  const telling = judgeNotices({ uploads, messages: topic.messages, endings }, trace.nameOf);
+  const telling = judgeNotifications({ uploads, messages: topic.messages, endings }, trace.nameOf);
   const tidiness = judgeStorage(
     { uploads, keys: objects.keys(), strays, begun: objects.begun(), now: time.now() },
     trace.nameOf,
@@ -120,8 +120,8 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
 /** No work is running or due, except the removal of failed uploads' files, which is days away. */
 function isAtRest({ queue, documents, time }: World, stories: readonly Story[], isIdle: boolean): boolean {
   if (!isIdle || !queue.isEmpty() || !stories.every(({ isOver }) => isOver)) return false;
-  return documents.due().every(({ status, notice, keepUntil }) => {
-    const isKept = status === 'failed' && notice === undefined;
+  return documents.due().every(({ status, notification, keepUntil }) => {
+    const isKept = status === 'failed' && notification === undefined;
     return isKept && Date.parse(String(keepUntil)) > time.now() + 2 * PATIENCE_MS;
   });
 }

@@ -42,30 +42,30 @@ type Options = { abortSignal?: AbortSignal };
 /** The ledger's client. */
 export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient {
   const { container, documents, faults, note, isDenied, time } = surroundings;
-  const { dice } = container;
+  const { random } = container;
 
   async function execute(command: object): Promise<object> {
-    if (faults.strikes('ledgerThrottled', dice)) throw throttled();
+    if (faults.strikes('ledgerThrottled', random)) throw throttled();
     if (command instanceof QueryCommand) {
-      const lagMs = faults.strikes('indexStale', dice) ? dice.int(1, 5000) : 0;
+      const lagMs = faults.strikes('indexStale', random) ? random.int(1, 5000) : 0;
       return documents.execute(command, { lagMs });
     }
     if (!(command instanceof PutCommand || command instanceof UpdateCommand)) {
-      if (faults.strikes('ledgerTimeout', dice)) throw timedOut();
+      if (faults.strikes('ledgerTimeout', random)) throw timedOut();
       return documents.execute(command);
     }
     const item = command instanceof PutCommand ? command.input.Item : command.input.Key;
     const { pk, status } = item ?? {};
     if (isDenied?.(item ?? {})) return {};
     note(`write ${typeof status === 'string' ? status : keyKind(pk)}`, pk);
-    if (faults.strikes('ledgerTimeout', dice)) {
-      if (dice.chance(0.5)) documents.execute(command);
+    if (faults.strikes('ledgerTimeout', random)) {
+      if (random.chance(0.5)) documents.execute(command);
       throw timedOut();
     }
-    if (faults.strikes('ledgerAnswerLost', dice)) {
+    if (faults.strikes('ledgerAnswerLost', random)) {
       documents.execute(command);
       // The SDK repeats it; meanwhile others may write.
-      await time.sleep(dice.pick([100, 1000, 5000]));
+      await time.sleep(random.pick([100, 1000, 5000]));
       await container.awake();
     }
     try {
@@ -81,18 +81,18 @@ export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient 
 
 /** The staging adapter's client. */
 export function storageOf({ container, objects, faults, note, time, isKept }: Surroundings): S3Client {
-  const { dice } = container;
+  const { random } = container;
 
   async function execute(command: object, { abortSignal }: Options): Promise<object> {
     note(command.constructor.name.replace('Command', ''), 'input' in command ? keyOf(command.input) : '');
     if (abortSignal?.aborted) throw abortSignal.reason;
-    if (faults.strikes('storageError', dice)) throw refusal(503, 'SlowDown');
+    if (faults.strikes('storageError', random)) throw refusal(503, 'SlowDown');
     if (isKept === true && isRemoval(command)) return {};
-    if (faults.strikes('storageAnswerLost', dice)) {
+    if (faults.strikes('storageAnswerLost', random)) {
       objects.execute(command);
-      if (dice.chance(0.5)) throw refusal(500, 'InternalError');
+      if (random.chance(0.5)) throw refusal(500, 'InternalError');
       // The SDK repeats it; meanwhile others may do the same.
-      await time.sleep(dice.pick([100, 1000, 5000]));
+      await time.sleep(random.pick([100, 1000, 5000]));
       await container.awake();
     }
     const answer = objects.execute(command, command instanceof GetObjectCommand ? drawReading() : {});
@@ -106,11 +106,11 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
   }
 
   function drawReading(): Reading {
-    const breakAfter = dice.int(0, 1000);
-    const chunkBytes = dice.pick([100, 700, 4000, 4000]);
-    if (faults.strikes('storageReset', dice)) return { chunkBytes, breakAfter, breakBy: 'reset' };
-    if (faults.strikes('storageStall', dice)) return { chunkBytes, breakAfter, breakBy: 'stall' };
-    if (faults.strikes('storageShort', dice)) return { chunkBytes, breakAfter, breakBy: 'end' };
+    const breakAfter = random.int(0, 1000);
+    const chunkBytes = random.pick([100, 700, 4000, 4000]);
+    if (faults.strikes('storageReset', random)) return { chunkBytes, breakAfter, breakBy: 'reset' };
+    if (faults.strikes('storageStall', random)) return { chunkBytes, breakAfter, breakBy: 'stall' };
+    if (faults.strikes('storageShort', random)) return { chunkBytes, breakAfter, breakBy: 'end' };
     return { chunkBytes };
   }
 
@@ -121,14 +121,14 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
 
 /** The queue's client. */
 export function queueOf({ container, queue, faults, note }: Surroundings): SQSClient {
-  const { dice } = container;
+  const { random } = container;
 
   function execute(command: object): object {
-    if (faults.strikes('queueError', dice)) throw new Error('SQS does not answer');
+    if (faults.strikes('queueError', random)) throw new Error('SQS does not answer');
     const answer = queue.execute(command);
     note('queued', '');
-    if (faults.strikes('messageDuplicated', dice)) queue.execute(command);
-    if (faults.strikes('queueAnswerLost', dice)) throw new Error('the answer of SQS was lost');
+    if (faults.strikes('messageDuplicated', random)) queue.execute(command);
+    if (faults.strikes('queueAnswerLost', random)) throw new Error('the answer of SQS was lost');
     return answer;
   }
 
@@ -137,15 +137,15 @@ export function queueOf({ container, queue, faults, note }: Surroundings): SQSCl
 
 /** The client of the notices. */
 export function topicOf({ container, topic, faults, note, isMute }: Surroundings): SNSClient {
-  const { dice } = container;
+  const { random } = container;
 
   function execute(command: object): object {
-    if (faults.strikes('noticeError', dice)) throw new Error('SNS does not answer');
+    if (faults.strikes('notificationError', random)) throw new Error('SNS does not answer');
     if (isMute === true) return {};
     const answer = topic.execute(command);
     const { type, upload } = topic.messages.at(-1) ?? {};
     note(`published ${type ?? ''}`, upload?.id);
-    if (faults.strikes('noticeAnswerLost', dice)) throw new Error('the answer of SNS was lost');
+    if (faults.strikes('notificationAnswerLost', random)) throw new Error('the answer of SNS was lost');
     return answer;
   }
 

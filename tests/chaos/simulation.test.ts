@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createDice } from './random.ts';
+import { createRandom } from './random.ts';
 import { faultKinds } from './faults.ts';
 import { runSchedule } from './schedule.ts';
 import { shrink } from './shrink.ts';
@@ -76,9 +76,9 @@ describe('the oracle', () => {
 describe('virtual time', () => {
   it('fires every timer in order, and no cancelled one', async () => {
     const time = createVirtualTime(1000);
-    const dice = createDice('timers');
+    const random = createRandom('timers');
     const heard: number[] = [];
-    const delays = Array.from({ length: 200 }, () => dice.int(0, 500));
+    const delays = Array.from({ length: 200 }, () => random.int(0, 500));
     for (const delay of delays) time.after(delay, () => heard.push(delay));
     time.after(250, () => heard.push(Number.NaN))();
 

@@ -8,7 +8,7 @@ import { AppError } from '../../lib/domain/errors.ts';
 import { isWorthRepeating } from './asking.ts';
 import { createBringing } from './bringing.ts';
 import type { Bring } from './bringing.ts';
-import type { Dice } from './random.ts';
+import type { Random } from './random.ts';
 import type { Faults } from './faults.ts';
 import { createPage } from './page.ts';
 import type { Platform } from './platform.ts';
@@ -76,71 +76,74 @@ export const plainParts: PartsPlan = {
 export const issueIdOf = (index: number): string => String(FIRST_ISSUE + BigInt(index));
 
 /** A few uploads to one or two work items; some have the size, or the very bytes, of an earlier one. */
-export function drawPlans(dice: Dice, faults: Faults): Plan[] {
+export function drawPlans(random: Random, faults: Faults): Plan[] {
   const plans: Plan[] = [];
-  const issues = dice.int(1, 2);
-  const count = dice.pick([1, 2, 2, 3, 4, 6]);
+  const issues = random.int(1, 2);
+  const count = random.pick([1, 2, 2, 3, 4, 6]);
   for (let index = 0; index < count; index += 1)
-    plans.push(drawPlan(dice, faults, { index, issues, earlier: plans }));
+    plans.push(drawPlan(random, faults, { index, issues, earlier: plans }));
   return plans;
 }
 
 function drawPlan(
-  dice: Dice,
+  random: Random,
   faults: Faults,
   { index, issues, earlier }: { index: number; issues: number; earlier: readonly Plan[] },
 ): Plan {
-  const twin = earlier[dice.int(0, Math.max(earlier.length - 1, 0))];
-  const isTwin = twin !== undefined && dice.chance(0.25) && faults.happens('equalBytes');
-  const isAlike = twin !== undefined && !isTwin && dice.chance(0.4) && faults.happens('equalSize');
-  const size = isAlike ? twin.bytes.length : dice.pick([20, dice.int(21, 300), dice.int(300, 3000)]);
-  const isAwaited = !(dice.chance(0.05) && faults.happens('noFile'));
-  const isLate = isAwaited && dice.chance(0.15) && faults.happens('fileLate');
-  const putAfter = isAwaited ? [isLate ? dice.int(1, 100) * MINUTE : dice.int(100, 5 * SECOND)] : [];
-  if (isAwaited && dice.chance(0.1) && faults.happens('fileTwice')) putAfter.push(dice.int(1, 30 * MINUTE));
+  const twin = earlier[random.int(0, Math.max(earlier.length - 1, 0))];
+  const isTwin = twin !== undefined && random.chance(0.25) && faults.happens('equalBytes');
+  const isAlike = twin !== undefined && !isTwin && random.chance(0.4) && faults.happens('equalSize');
+  const size = isAlike ? twin.bytes.length : random.pick([20, random.int(21, 300), random.int(300, 3000)]);
+  const isAwaited = !(random.chance(0.05) && faults.happens('noFile'));
+  const isLate = isAwaited && random.chance(0.15) && faults.happens('fileLate');
+  const putAfter = isAwaited ? [isLate ? random.int(1, 100) * MINUTE : random.int(100, 5 * SECOND)] : [];
+  if (isAwaited && random.chance(0.1) && faults.happens('fileTwice'))
+    putAfter.push(random.int(1, 30 * MINUTE));
   const own = {
-    issueId: issueIdOf(dice.int(0, issues - 1)),
-    filename: dice.pick(['photo.jpg', 'report 1.pdf', 'café \u{1F4CE}.txt', '需求说明.txt']),
-    bytes: Buffer.concat([Buffer.from([index]), dice.bytes(size - 1)]),
+    issueId: issueIdOf(random.int(0, issues - 1)),
+    filename: random.pick(['photo.jpg', 'report 1.pdf', 'café \u{1F4CE}.txt', '需求说明.txt']),
+    bytes: Buffer.concat([Buffer.from([index]), random.bytes(size - 1)]),
   };
-  const isPage = dice.chance(0.18) && faults.happens('sizeUnknown');
+  const isPage = random.chance(0.18) && faults.happens('sizeUnknown');
   const mode = isPage
-    ? dice.pick(['page form', 'page parts'])
-    : dice.pick(['auto', 'auto', 'auto', 'multipart', 'single']);
+    ? random.pick(['page form', 'page parts'])
+    : random.pick(['auto', 'auto', 'auto', 'multipart', 'single']);
   return {
     ...(isTwin ? twin : own),
     ...(isAlike && { issueId: twin.issueId, filename: twin.filename }),
-    isDeclared: dice.chance(0.5),
-    hasKey: dice.chance(0.8),
+    isDeclared: random.chance(0.5),
+    hasKey: random.chance(0.8),
     mode,
-    isTooLong: mode === 'page parts' && dice.chance(0.1) && faults.happens('fileTooLong'),
-    createAt: dice.pick([0, dice.int(0, 5 * SECOND), dice.int(0, 10 * MINUTE)]),
+    isTooLong: mode === 'page parts' && random.chance(0.1) && faults.happens('fileTooLong'),
+    createAt: random.pick([0, random.int(0, 5 * SECOND), random.int(0, 10 * MINUTE)]),
     putAfter,
-    parts: drawParts(dice, faults),
-    cancelAfter: dice.chance(0.08) ? dice.pick([dice.int(0, 10 * SECOND), dice.int(0, 2 * HOUR)]) : undefined,
-    retryAfter: dice.chance(0.3) ? [dice.int(0, HOUR), dice.int(0, 5 * HOUR)] : [],
+    parts: drawParts(random, faults),
+    cancelAfter: random.chance(0.08)
+      ? random.pick([random.int(0, 10 * SECOND), random.int(0, 2 * HOUR)])
+      : undefined,
+    retryAfter: random.chance(0.3) ? [random.int(0, HOUR), random.int(0, 5 * HOUR)] : [],
   };
 }
 
 /** These faults count only when they happen: only an upload in parts can meet them. */
-function drawParts(dice: Dice, faults: Faults): PartsPlan {
-  const completeAfter = [dice.pick([0, dice.int(0, 5 * SECOND), dice.int(0, 6 * MINUTE)])];
-  const isSaid = !dice.chance(0.25) || !faults.allows('notCompleted');
-  const isSaidAgain = dice.chance(0.3) && faults.allows('completedTwice');
+function drawParts(random: Random, faults: Faults): PartsPlan {
+  const completeAfter = [random.pick([0, random.int(0, 5 * SECOND), random.int(0, 6 * MINUTE)])];
+  const isSaid = !random.chance(0.25) || !faults.allows('notCompleted');
+  const isSaidAgain = random.chance(0.3) && faults.allows('completedTwice');
   return {
-    stopAt: dice.chance(0.15) && faults.allows('partsMissing') ? dice.random() : undefined,
-    dropAt: dice.chance(0.06) && faults.allows('partsDropped') ? dice.random() : undefined,
-    hasRepeats: dice.chance(0.2) && faults.allows('partTwice'),
+    stopAt: random.chance(0.15) && faults.allows('partsMissing') ? random.random() : undefined,
+    dropAt: random.chance(0.06) && faults.allows('partsDropped') ? random.random() : undefined,
+    hasRepeats: random.chance(0.2) && faults.allows('partTwice'),
     completeAfter: [
       ...(isSaid ? completeAfter : []),
-      ...(isSaid && isSaidAgain ? [dice.pick([...completeAfter, dice.int(0, 5 * MINUTE)])] : []),
+      ...(isSaid && isSaidAgain ? [random.pick([...completeAfter, random.int(0, 5 * MINUTE)])] : []),
     ],
   };
 }
 
 /** Runs a plan from now on; the story that it returns is updated as time passes. */
 export function play(plan: Plan, { world, platform }: { world: World; platform: Platform }): Story {
-  const { time, faults, dice, trace } = world;
+  const { time, faults, random, trace } = world;
   const sha256 = createHash('sha256').update(plan.bytes).digest('hex');
   const story: Story = { plan, sha256, uploadId: undefined, isPut: false, isOver: false };
   const openPage = createPage({ story, world, platform });
@@ -177,13 +180,13 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
       }
       if (answer?.code === 'rate_limited') faults.count('rateLimited');
       if (answer !== undefined && !isWorthRepeating(answer)) return undefined;
-      await time.sleep(dice.int(1, 60) * SECOND);
+      await time.sleep(random.int(1, 60) * SECOND);
     }
   }
 
   function createNew(): typeof openPage {
     const { issueId, filename, bytes, isDeclared, mode } = plan;
-    const key = plan.hasKey ? dice.uuid() : undefined;
+    const key = plan.hasKey ? random.uuid() : undefined;
     const way = mode === 'single' || mode === 'multipart' ? mode : 'auto';
     const about = { projectId, issueId, filename, contentType, size: bytes.length, mode: way } as const;
     return async () => {

@@ -35,7 +35,7 @@ export function wireOf(parts: {
   note: (what: string) => void;
 }): Send {
   const { container, ipd, faults, time, errand, note } = parts;
-  const { dice } = container;
+  const { random } = container;
 
   return async (request) => {
     const target = request.url.pathname + request.url.search;
@@ -51,7 +51,7 @@ export function wireOf(parts: {
     await container.call(() => undefined, 30);
     const rule = parts.rule(asked);
     note(`ask ${asked.operation}`);
-    if (rule === 'unreachable' || faults.strikes('ipdUnreachable', dice)) throw failure('ECONNREFUSED');
+    if (rule === 'unreachable' || faults.strikes('ipdUnreachable', random)) throw failure('ECONNREFUSED');
 
     const { signal, idleMs } = request;
     const line = createLine({ time, container, signal, idleMs, length });
@@ -90,7 +90,7 @@ export function wireOf(parts: {
         body: line.incoming,
       });
     const answer = await (kind === undefined ? handle() : withFault(kind, size, handle));
-    await time.sleep(dice.int(5, 60));
+    await time.sleep(random.int(5, 60));
     await container.awake();
     if (answer === 'reset') throw failure('ECONNRESET');
     line.close();
@@ -104,7 +104,7 @@ export function wireOf(parts: {
     handle: () => T,
   ): T {
     const kind = typeof given === 'string' ? given : given.kind;
-    const fault = typeof given === 'string' ? faultOf(given, dice, size) : given;
+    const fault = typeof given === 'string' ? faultOf(given, random, size) : given;
     ipd.admin.faults.replace([{ fault }]);
     const answer = handle();
     // IPD applies no fault to a request that it refuses for its credentials.
@@ -120,10 +120,10 @@ export function wireOf(parts: {
     const { lastingRate, ipdRate, ipdKinds } = faults.profile;
     // A list that IPD refuses for good would keep an upload in doubt for ever; the simulation skips that case.
     const isRefusable = asked.operation !== 'list' || !errand().isInDoubt();
-    const kinds = isRefusable && dice.chance(lastingRate) ? refusals : ipdKinds;
-    if (kinds === ipdKinds && !dice.chance(ipdRate)) return undefined;
+    const kinds = isRefusable && random.chance(lastingRate) ? refusals : ipdKinds;
+    if (kinds === ipdKinds && !random.chance(ipdRate)) return undefined;
     const fitting = kinds.filter((kind) => fits(kind, asked));
-    const kind = fitting[dice.int(0, fitting.length - 1)];
+    const kind = fitting[random.int(0, fitting.length - 1)];
     return kind !== undefined && faults.allows(kind) ? kind : undefined;
   }
 }

@@ -16,7 +16,7 @@ import { isFinal, uploadIdOf, uploadSchema } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { createContainer } from './container.ts';
 import type { Container } from './container.ts';
-import type { Dice } from './random.ts';
+import type { Random } from './random.ts';
 import { createDocuments } from './ends/documents.ts';
 import { createObjects } from './ends/objects.ts';
 import type { Creation } from './ends/objects.ts';
@@ -45,7 +45,7 @@ const URL = 'http://127.0.0.1:1';
 
 /** A world without users. */
 export function createWorld(options: {
-  dice: Dice;
+  random: Random;
   profile: Profile;
   without?: ReadonlySet<string>;
   missing?: Missing | undefined;
@@ -55,7 +55,7 @@ export function createWorld(options: {
   /** Settings that are not drawn at random. */
   settings?: Record<string, string>;
 }) {
-  const { dice, profile, without = new Set(), missing } = options;
+  const { random, profile, without = new Set(), missing } = options;
   const time = createVirtualTime(START);
   const trace = createTrace(time.elapsed);
   const faults = createFaults({ profile, without, note: (kind) => trace.note('fault', kind) });
@@ -66,7 +66,7 @@ export function createWorld(options: {
     now: time.now,
     pageSize: options.pageSize,
     onWritten: (item) => {
-      if (item['notice'] !== undefined) endings.push(uploadSchema.parse(item));
+      if (item['notification'] !== undefined) endings.push(uploadSchema.parse(item));
     },
   });
   const queue = createMessageQueue({
@@ -76,15 +76,15 @@ export function createWorld(options: {
     onSent: (delayMs) => time.after(delayMs, () => listeners.visible()),
   });
   const listeners = { visible: (): void => undefined };
-  const ipdDice = dice.fork('ipd');
+  const ipdRandom = random.fork('ipd');
   const ipd = createIpd({
     credentials: ipdCredentials,
     clock: time.now,
-    random: ipdDice.random,
+    random: ipdRandom.random,
     sleep: time.sleep,
-    uploadResult: ipdDice.chance(0.15) ? 'null' : 'element',
-    fileSizeAs: ipdDice.chance(0.3) ? 'string' : 'number',
-    deadToken: ipdDice.chance(0.5) ? 'service' : 'gateway',
+    uploadResult: ipdRandom.chance(0.15) ? 'null' : 'element',
+    fileSizeAs: ipdRandom.chance(0.3) ? 'string' : 'number',
+    deadToken: ipdRandom.chance(0.5) ? 'service' : 'gateway',
   });
   const standard = readConfig({
     AWS_REGION: 'eu-central-1',
@@ -98,20 +98,20 @@ export function createWorld(options: {
     IPD_IAM_ENDPOINT: URL,
     IPD_CREDENTIALS: JSON.stringify(ipdCredentials),
     IPD_PROJECTS: '*',
-    IPD_AUTH: ipdDice.pick(['auto', 'token']),
+    IPD_AUTH: ipdRandom.pick(['auto', 'token']),
     IPD_COMMIT_WINDOW_SECONDS: missing === 'reconciliation' ? '1' : '600',
-    PREFLIGHT: ipdDice.chance(0.2) ? 'on' : 'off',
-    UPLOAD_DEADLINE_HOURS: String(options.uploadDeadlineHours ?? ipdDice.pick([1, 24])),
-    FAILED_RETENTION_DAYS: ipdDice.chance(0.2) ? '1' : '7',
-    NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
+    PREFLIGHT: ipdRandom.chance(0.2) ? 'on' : 'off',
+    UPLOAD_DEADLINE_HOURS: String(options.uploadDeadlineHours ?? ipdRandom.pick([1, 24])),
+    FAILED_RETENTION_DAYS: ipdRandom.chance(0.2) ? '1' : '7',
+    NOTIFICATIONS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
     ...options.settings,
   });
-  const partSizeBytes = ipdDice.pick([150, 400, 1200]);
+  const partSizeBytes = ipdRandom.pick([150, 400, 1200]);
   const config = {
     ...standard,
     // Files are a thousand times smaller than real ones, like every size here.
-    allowance: {
-      multipartThresholdBytes: ipdDice.pick([200, 1000]),
+    limits: {
+      multipartThresholdBytes: ipdRandom.pick([200, 1000]),
       partSizeBytes,
       maxOpenUploads: 10_000,
       uploadsPerMinute: options.uploadsPerMinute ?? 1000,
@@ -136,15 +136,15 @@ export function createWorld(options: {
   /** Storage sends the event of a new object; unlike S3, it may lose the event. */
   function announce(key: string, object: { eTag: string; size: number }, eventName: Creation): void {
     const body = JSON.stringify({ Records: [{ eventName, s3: { object: { key, ...object } } }] });
-    if (faults.strikes('eventLost', dice)) {
+    if (faults.strikes('eventLost', random)) {
       const upload = find(uploadIdOf(key) ?? '');
       if (upload !== undefined && isFinal(upload) && upload.dueAt === undefined) strays.add(key);
       return;
     }
     const delay = (): number =>
-      faults.strikes('eventDelayed', dice) ? dice.int(1, 7200) * 1000 : dice.int(50, 2000);
+      faults.strikes('eventDelayed', random) ? random.int(1, 7200) * 1000 : random.int(50, 2000);
     queue.send(body, delay());
-    if (faults.strikes('eventDuplicated', dice)) queue.send(body, delay());
+    if (faults.strikes('eventDuplicated', random)) queue.send(body, delay());
   }
 
   let containers = 0;
@@ -153,7 +153,7 @@ export function createWorld(options: {
   function createWorker(kind: string): Worker {
     containers += 1;
     const name = `${kind}${containers}`;
-    const container = createContainer({ time, faults, dice: dice.fork(name) });
+    const container = createContainer({ time, faults, random: random.fork(name) });
     const errand: Worker['errand'] = {};
     const note = (what: string, key?: unknown): void => trace.note(name, what, key);
     const surroundings = {
@@ -209,7 +209,7 @@ export function createWorld(options: {
         note(message, fields);
         noteSurprise(error);
       },
-      measure: () => undefined,
+      addMetrics: () => undefined,
     };
   }
 
@@ -230,7 +230,7 @@ export function createWorld(options: {
     time,
     trace,
     faults,
-    dice,
+    random,
     documents,
     objects,
     queue,

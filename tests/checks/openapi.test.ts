@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { failures, problems, setbacks } from '../../lib/domain/errors.ts';
+import { failures, problems, retryableFailures } from '../../lib/domain/errors.ts';
 import * as lifecycle from '../../lib/domain/lifecycle.ts';
 import { toMessage } from '../../lib/messaging/notifications.ts';
 import { newSession, newUpload } from '../../lib/http/schemas.ts';
@@ -86,7 +86,7 @@ describe('openapi.yaml', () => {
     expect(valuesOf(memberOf(schemas['Problem'], 'code'))).toEqual(Object.keys(problems).toSorted());
     expect(valuesOf(memberOf(schemas['Upload'], 'status'))).toEqual(states.toSorted());
     expect(valuesOf(schemas['UploadErrorCode'])).toEqual(
-      [...Object.keys(failures), ...Object.keys(setbacks)].toSorted(),
+      [...Object.keys(failures), ...Object.keys(retryableFailures)].toSorted(),
     );
   });
 
@@ -158,11 +158,11 @@ describe('openapi.yaml', () => {
     const created = lifecycle.createUpload({ ...file, id, owner: 'user-1' }, { now: 0, policy });
     const failed = lifecycle.stage(created, { etag: 'e', size: 6 }, { now: 1, policy }) ?? created;
 
-    const notice = { type: 'UploadFailed', at: failed.updatedAt } as const;
-    const message: unknown = JSON.parse(JSON.stringify(toMessage(failed, notice)));
+    const notification = { type: 'UploadFailed', at: failed.updatedAt } as const;
+    const message: unknown = JSON.parse(JSON.stringify(toMessage(failed, notification)));
 
     expect(failed.status).toBe('failed');
-    expect(faultsOf(message, schemas['Notice'] ?? {})).toEqual([]);
+    expect(faultsOf(message, schemas['Notification'] ?? {})).toEqual([]);
   });
 });
 

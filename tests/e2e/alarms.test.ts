@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createIpdClient } from '../../lib/ipd/client.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
 import { send } from '../../lib/ipd/wire.ts';
-import type { Move } from '../../lib/ledger/uploads.ts';
+import type { Transition } from '../../lib/ledger/uploads.ts';
 import { OURS, measuredIn, templateAlarms } from '../support/alarms.ts';
 import { putFile } from '../support/answer.ts';
 import { startProduct } from '../support/product-stack.ts';
@@ -79,7 +79,7 @@ async function ended(id: string): Promise<string> {
   return id;
 }
 
-async function becomeDue(id: string, move: Move = (before) => before): Promise<void> {
+async function becomeDue(id: string, move: Transition = (before) => before): Promise<void> {
   const dueAt = new Date().toISOString();
   await product.ledger.change(id, (before) => {
     const moved = move(before);

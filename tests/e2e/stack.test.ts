@@ -123,11 +123,11 @@ describe('the whole way', () => {
     await product.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'iamUnavailable' } }]);
 
     await putFile(request, bytes);
-    const setBack = await product.follow(id, (status) => status === 'waiting');
+    const postpone = await product.follow(id, (status) => status === 'waiting');
     await comeDue(id);
     await product.fireSchedules();
 
-    expect(setBack.body).toMatchObject({
+    expect(postpone.body).toMatchObject({
       error: { code: 'ipd_unavailable' },
       delivery: { attempts: 1, nextAttemptAt: expect.any(String) },
     });

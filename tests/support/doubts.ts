@@ -21,13 +21,13 @@ export async function inDoubt(
 export async function lookUntilOver(
   world: World,
   upload: Upload,
-): Promise<{ looks: number[]; after: Upload }> {
+): Promise<{ stagingChecks: number[]; after: Upload }> {
   const since = Date.parse(upload.doubt?.since ?? '');
-  const looks: number[] = [];
+  const stagingChecks: number[] = [];
   let after = upload;
   while (after.status === 'unconfirmed') {
     after = await world.next(upload.id);
-    looks.push((world.clock.now() - since) / 1000);
+    stagingChecks.push((world.clock.now() - since) / 1000);
   }
-  return { looks, after };
+  return { stagingChecks, after };
 }

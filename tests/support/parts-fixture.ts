@@ -3,7 +3,7 @@ import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import type { SignedPart } from '../../lib/storage/presigning.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
-import type { Invitation } from '../../lib/uploads/manage.ts';
+import type { PresignedRequests } from '../../lib/uploads/manage.ts';
 import { putFile } from './answer.ts';
 import type { World } from './world.ts';
 
@@ -18,8 +18,8 @@ export function twoParts(): Buffer {
 /** A new upload in parts, and the requests for all of them. */
 export async function beginParts(world: World, bytes = twoParts()) {
   const upload = await world.create(bytes, { mode: 'multipart' });
-  const { invitation } = await world.uploads.invite(upload);
-  return { bytes, upload, parts: partsOf(invitation) };
+  const { presigned } = await world.uploads.presign(upload);
+  return { bytes, upload, parts: partsOf(presigned) };
 }
 
 /** The same, with every part in storage; no client has completed it. */
@@ -29,9 +29,9 @@ export async function storeParts(world: World, bytes = twoParts()) {
   return begun;
 }
 
-export function partsOf(invitation: Invitation | undefined): SignedPart[] {
-  if (invitation === undefined || !('parts' in invitation)) throw new Error('there are no parts to put');
-  return invitation.parts;
+export function partsOf(presigned: PresignedRequests | undefined): SignedPart[] {
+  if (presigned === undefined || !('parts' in presigned)) throw new Error('there are no parts to put');
+  return presigned.parts;
 }
 
 /** Puts each part with exactly its headers; anything but a 200 fails the test. */

@@ -6,7 +6,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { z } from 'zod';
 
 /** Each with a name that is no secret. */
-const LOOKS: Record<string, RegExp> = {
+const STAGING_CHECKS: Record<string, RegExp> = {
   JWT: /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/,
   signature: /X-Amz-Signature["'=:\s\\]+[0-9a-f]{64}/i,
   ticket: /\btk_[\w-]{43}\b/,
@@ -38,7 +38,7 @@ let looked = 0;
 
 /** The names of the secrets in a text. */
 export function secretsIn(text: string): string[] {
-  return Object.entries(LOOKS).flatMap(([name, look]) => (look.test(text) ? [name] : []));
+  return Object.entries(STAGING_CHECKS).flatMap(([name, look]) => (look.test(text) ? [name] : []));
 }
 
 /** Notes the secrets in a text, except those named in `allowed`. */

@@ -1,7 +1,7 @@
 /** A clock and telemetry for tests. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/runtime/clock.ts';
-import type { Fields, Measures, Telemetry } from '../../lib/runtime/telemetry.ts';
+import type { Fields, MetricValues, Telemetry } from '../../lib/runtime/telemetry.ts';
 
 /** A clock that moves only when the test moves it, or when code sleeps on it. */
 export function createTestClock(
@@ -37,7 +37,7 @@ export function collectErrors(): {
       info: () => undefined,
       warn: () => undefined,
       error: (message, _error, fields) => void errors.push({ message, fields }),
-      measure: () => undefined,
+      addMetrics: () => undefined,
     },
   };
 }
@@ -45,11 +45,11 @@ export function collectErrors(): {
 /** Telemetry that keeps all its lines and metrics, in order. */
 export function collectTelemetry(): {
   lines: (Fields & { message: string })[];
-  measured: (Measures & { code?: string })[];
+  measured: (MetricValues & { code?: string })[];
   telemetry: Telemetry;
 } {
   const lines: (Fields & { message: string })[] = [];
-  const measured: (Measures & { code?: string })[] = [];
+  const measured: (MetricValues & { code?: string })[] = [];
   const tell = (message: string, fields: Fields = {}): void => void lines.push({ message, ...fields });
   return {
     lines,
@@ -58,8 +58,8 @@ export function collectTelemetry(): {
       info: tell,
       warn: tell,
       error: (message, _error, fields) => tell(message, fields),
-      measure: (measures, dimensions) => {
-        if (Object.keys(measures).length > 0) measured.push({ ...measures, ...dimensions });
+      addMetrics: (metrics, dimensions) => {
+        if (Object.keys(metrics).length > 0) measured.push({ ...metrics, ...dimensions });
       },
     },
   };

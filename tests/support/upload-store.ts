@@ -15,7 +15,7 @@ type Kept = {
   partSize: number | undefined;
   /** Set by the object's event or by complete. */
   isArrived: boolean;
-  looks: number;
+  stagingChecks: number;
 };
 
 /** `number` is 0 for a file sent by a single PUT; `signed` says which set of URLs was used. */
@@ -54,13 +54,13 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
 
   function create(body: Buffer, key: string): Answer {
     const about = creation.parse(JSON.parse(body.toString()));
-    const known = uploads.get(byKey.get(key) ?? '');
-    const isReused = known && !WITHOUT_ATTACHMENT.has(known.upload.status);
+    const baseline = uploads.get(byKey.get(key) ?? '');
+    const isReused = baseline && !WITHOUT_ATTACHMENT.has(baseline.upload.status);
     if (isReused) {
       const isSame = Object.entries(about).every(
-        ([name, value]) => name === 'mode' || known.upload[name] === value,
+        ([name, value]) => name === 'mode' || baseline.upload[name] === value,
       );
-      return isSame ? { status: 200, body: withUrls(known) } : problem(422, 'idempotency_key_reused');
+      return isSame ? { status: 200, body: withUrls(baseline) } : problem(422, 'idempotency_key_reused');
     }
     const id = randomUUID();
     byKey.set(key, id);
@@ -77,7 +77,7 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
       parts: new Map(),
       partSize: isMultipart ? partSize : undefined,
       isArrived: false,
-      looks: 0,
+      stagingChecks: 0,
     };
     uploads.set(id, kept);
     return { status: 201, body: withUrls(kept) };
@@ -110,7 +110,7 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
   function retry(kept: Kept): Answer {
     if (kept.upload.status !== 'failed') return problem(409, 'upload_state_conflict');
     kept.upload.status = 'staged';
-    kept.looks = 0;
+    kept.stagingChecks = 0;
     return { status: 202, body: shown(kept) };
   }
 
@@ -137,8 +137,8 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
   function look(kept: Kept, ifNoneMatch: string | undefined): Answer {
     const { upload } = kept;
     const isMoving = kept.isArrived && !WITHOUT_ATTACHMENT.has(upload.status);
-    const step = isMoving ? STEPS[Math.min(Math.floor(kept.looks / 2), STEPS.length - 1)] : undefined;
-    if (step) kept.looks += 1;
+    const step = isMoving ? STEPS[Math.min(Math.floor(kept.stagingChecks / 2), STEPS.length - 1)] : undefined;
+    if (step) kept.stagingChecks += 1;
     const etag = isAwaited(kept) ? `"1-${storedBytes(kept)}"` : `"${step ?? upload.status}"`;
     const headers = { etag, 'retry-after': retryAfter };
     if (ifNoneMatch === etag) return { status: 304, headers };

@@ -1,7 +1,7 @@
 /** Puts uploads directly into an end state, or in doubt; and the callers and requests of the tests. */
 import { expect } from '@jest/globals';
 import type { Caller, UploadRequest } from '../../lib/uploads/create.ts';
-import { delivered } from '../../lib/domain/endings.ts';
+import { markDelivered } from '../../lib/domain/endings.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { caller, issueId, projectId } from './world.ts';
 import type { World } from './world.ts';
@@ -28,8 +28,8 @@ function endings(world: World): Record<string, (upload: Upload) => Promise<unkno
   const staged = { etag: 'e', stagedAt: iso(now), retryUntil: iso(now + HOUR) };
   const doubt = { since: iso(now), absences: 0, accepted: false };
   const delivering = { ...staged, status: 'delivering', lease: { token: 't', until: iso(now + HOUR) } };
-  const error = { code: 'ipd_refused', message: 'm', at: iso(now) };
-  const failed = { ...staged, status: 'failed', error, keepUntil: iso(now) };
+  const lastError = { code: 'ipd_refused', message: 'm', at: iso(now) };
+  const failed = { ...staged, status: 'failed', lastError, keepUntil: iso(now) };
   const change = (fields: object) => (upload: Upload) =>
     world.ledger.change(upload.id, (before) => ({ ...before, ...fields }));
   return {
@@ -38,7 +38,7 @@ function endings(world: World): Record<string, (upload: Upload) => Promise<unkno
     failed: change(failed),
     delivered: (upload) =>
       world.ledger.change(upload.id, (before) =>
-        delivered(before, { attachmentId: '1', now, policy: world.policy }),
+        markDelivered(before, { attachmentId: '1', now, policy: world.policy }),
       ),
     unconfirmed: change({ ...staged, status: 'unconfirmed', doubt }),
     'failed in doubt': change({ ...failed, doubt }),

@@ -27,7 +27,7 @@ import { buildServices } from '../../lib/services.ts';
 import type { Surroundings } from '../../lib/services.ts';
 import type { SignedRequest } from '../../lib/storage/presigning.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
-import type { Invitation } from '../../lib/uploads/manage.ts';
+import type { PresignedRequests } from '../../lib/uploads/manage.ts';
 import { putFile } from './answer.ts';
 import { wholeLedgerOf } from './ledger.ts';
 import { awsKey, ipdCredentials } from './local-keys.ts';
@@ -218,7 +218,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     arrival: (upload: Upload, bytes: Buffer) => arrivalOf(upload.id, bytes),
     find,
     isStaged: async (id: string): Promise<boolean> =>
-      (await services.staging.look(`staging/${id}`)) !== undefined,
+      (await services.staging.head(`staging/${id}`)) !== undefined,
     /** Empties the queue of what is visible now; answers with the requests for this upload's delivery. */
     async requestsFor(uploadId: string): Promise<string[]> {
       const bodies: string[] = [];
@@ -263,8 +263,8 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     owner: string = caller.owner,
   ): Promise<Upload> {
     const upload = await create(bytes, request, owner);
-    const { invitation } = await services.uploads.invite(upload);
-    const response = await putFile(oneRequest(invitation), bytes);
+    const { presigned } = await services.uploads.presign(upload);
+    const response = await putFile(oneRequest(presigned), bytes);
     if (!response.ok) throw new Error(`PUT ${response.status} ${await response.text()}`);
     return upload;
   }
@@ -288,9 +288,9 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
 }
 
 /** The one request of an upload that is not cut into parts. */
-export function oneRequest(invitation: Invitation | undefined): SignedRequest {
-  if (invitation === undefined || !('url' in invitation)) throw new Error('there is not one request to make');
-  return invitation;
+export function oneRequest(presigned: PresignedRequests | undefined): SignedRequest {
+  if (presigned === undefined || !('url' in presigned)) throw new Error('there is not one request to make');
+  return presigned;
 }
 
 function arrivalOf(id: string, bytes: Buffer) {

@@ -19,20 +19,20 @@ const message = z.object({
   }),
 });
 
-export type NoticeMessage = z.infer<typeof message>;
+export type NotificationMessage = z.infer<typeof message>;
 
 export type Topic = ReturnType<typeof createTopic>;
 
 /** An empty topic. */
 export function createTopic() {
-  const messages: NoticeMessage[] = [];
+  const messages: NotificationMessage[] = [];
 
   /** Carries out one command. */
   function execute(command: object): object {
     if (!(command instanceof PublishCommand)) {
       throw new TypeError(`the topic does not know ${command.constructor.name}`);
     }
-    messages.push(parseNotice(command.input.Message ?? ''));
+    messages.push(parseNotification(command.input.Message ?? ''));
     return { MessageId: String(messages.length) };
   }
 
@@ -40,6 +40,6 @@ export function createTopic() {
 }
 
 /** A message as it was published; throws when it does not have the promised form. */
-export function parseNotice(text: string): NoticeMessage {
+export function parseNotification(text: string): NotificationMessage {
   return message.parse(JSON.parse(text));
 }

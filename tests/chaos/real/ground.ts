@@ -14,8 +14,8 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
 import { startWorld } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
-import { parseNotice } from '../ends/topic.ts';
-import type { NoticeMessage } from '../ends/topic.ts';
+import { parseNotification } from '../ends/topic.ts';
+import type { NotificationMessage } from '../ends/topic.ts';
 import { createSharedClock } from './clock.ts';
 import { createMailbox } from './mailbox.ts';
 import { silence } from './silence.ts';
@@ -67,8 +67,8 @@ export async function openGround({ spare }: { spare: number }) {
   /** Creates an upload in parts and puts them all, but does not complete it. */
   async function stageParts(bytes: Buffer, request: Parameters<typeof world.create>[1]): Promise<Upload> {
     const upload = await world.create(bytes, { ...request, mode: 'multipart' });
-    const { invitation } = await world.uploads.invite(upload, { isNew: true });
-    for (const part of invitation !== undefined && 'parts' in invitation ? invitation.parts : []) {
+    const { presigned } = await world.uploads.presign(upload, { isNew: true });
+    for (const part of presigned !== undefined && 'parts' in presigned ? presigned.parts : []) {
       const response = await putFile(part, bytes.subarray(part.offset, part.offset + part.length));
       if (!response.ok) throw new Error(`PUT ${response.status} ${await response.text()}`);
     }
@@ -87,7 +87,7 @@ export async function openGround({ spare }: { spare: number }) {
     /** All that IPD holds. */
     attachments: async () => heldAttachments.parse(await askIpd('/attachments')),
     /** All notifications that the subscriber has received so far. */
-    notices: listener,
+    notifications: listener,
     /** How often each of the faults in force has happened. */
     firedFaults: async () => firedFaults.parse(await askIpd('/faults')).map(({ fired }) => fired),
     /**
@@ -111,7 +111,7 @@ export async function openGround({ spare }: { spare: number }) {
 async function listen({
   clients: { sqs, sns },
   config: { topicArn },
-}: World): Promise<() => Promise<NoticeMessage[]>> {
+}: World): Promise<() => Promise<NotificationMessage[]>> {
   const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'chaos-notices' }));
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
@@ -124,7 +124,7 @@ async function listen({
       Attributes: { RawMessageDelivery: 'true' },
     }),
   );
-  const heard: NoticeMessage[] = [];
+  const heard: NotificationMessage[] = [];
   return async () => {
     for (;;) {
       const { Messages = [] } = await sqs.send(
@@ -132,7 +132,7 @@ async function listen({
         new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 43_200 }),
       );
       if (Messages.length === 0) return heard;
-      heard.push(...Messages.map(({ Body = '' }) => parseNotice(Body)));
+      heard.push(...Messages.map(({ Body = '' }) => parseNotification(Body)));
     }
   };
 }

@@ -1,16 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { createDice } from '../random.ts';
+import { createRandom } from '../random.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import { drawPlans } from './plan.ts';
 
 describe('drawPlans', () => {
   it('draws the same plans from the same seed, and other plans from another seed', () => {
-    expect(drawPlans(createDice('a'), 20)).toEqual(drawPlans(createDice('a'), 20));
-    expect(drawPlans(createDice('a'), 20)).not.toEqual(drawPlans(createDice('b'), 20));
+    expect(drawPlans(createRandom('a'), 20)).toEqual(drawPlans(createRandom('a'), 20));
+    expect(drawPlans(createRandom('a'), 20)).not.toEqual(drawPlans(createRandom('b'), 20));
   });
 
   it('uses every passing fault within ten schedules, and every lasting one within thirty', () => {
-    const plans = drawPlans(createDice('a'), 30);
+    const plans = drawPlans(createRandom('a'), 30);
 
     const early = new Set(plans.slice(0, 10).flatMap(({ transient }) => transient));
     const lasting = new Set(plans.flatMap((plan) => plan.lasting ?? []));
@@ -20,7 +20,7 @@ describe('drawPlans', () => {
   });
 
   it('has an upload for each fault that stores a file, so that all of them happen', () => {
-    for (const { transient, uploads } of drawPlans(createDice('a'), 50)) {
+    for (const { transient, uploads } of drawPlans(createRandom('a'), 50)) {
       const storing = transient.filter((name) => 'stores' in TRANSIENT[name]);
 
       expect(uploads.length).toBeGreaterThanOrEqual(storing.length);

@@ -2,7 +2,7 @@
  * The plan of a schedule, drawn from a seed before it starts: uploads, faults, events and deaths. The plan can be
  * repeated, its timing cannot: the exact place where a child dies depends on the machine.
  */
-import type { Dice } from '../random.ts';
+import type { Random } from '../random.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import type { Doom } from './orders.ts';
 import { STEPS } from './seams.ts';
@@ -39,72 +39,72 @@ const LASTING_EVERY = 5;
 const MINUTE = 60_000;
 
 /** Plans for so many schedules; all faults turn up as soon as there are enough of them. */
-export function drawPlans(dice: Dice, schedules: number): Plan[] {
-  const transient = createDeck(dice.fork('transient'), keysOf(TRANSIENT));
-  const lasting = createDeck(dice.fork('lasting'), keysOf(LASTING));
+export function drawPlans(random: Random, schedules: number): Plan[] {
+  const transient = createDeck(random.fork('transient'), keysOf(TRANSIENT));
+  const lasting = createDeck(random.fork('lasting'), keysOf(LASTING));
   return Array.from({ length: schedules }, (_, index) => {
     const issueId = String(FIRST_ISSUE + BigInt(index));
-    const rest = drawPlan(dice.fork(index), index % LASTING_EVERY === 4 ? [] : transient(FAULTS_EACH));
+    const rest = drawPlan(random.fork(index), index % LASTING_EVERY === 4 ? [] : transient(FAULTS_EACH));
     return { ...rest, issueId, ...(rest.transient.length === 0 && { lasting: lasting(1)[0] ?? 'refused' }) };
   });
 }
 
-function drawPlan(dice: Dice, transient: Plan['transient']): Omit<Plan, 'issueId' | 'lasting'> {
+function drawPlan(random: Random, transient: Plan['transient']): Omit<Plan, 'issueId' | 'lasting'> {
   const storing = transient.filter(isStoring);
-  const length = Math.max(dice.int(1, 4), storing.length);
-  const size = dice.pick([1000, 5000, 70_000, 200_000]);
-  const hasTwins = dice.chance(0.3);
+  const length = Math.max(random.int(1, 4), storing.length);
+  const size = random.pick([1000, 5000, 70_000, 200_000]);
+  const hasTwins = random.chance(0.3);
   const uploads = Array.from({ length }, (_, index) => {
-    const isByParts = dice.chance(0.2);
-    const copies = isByParts ? 0 : dice.pick([0, 1, 1, 1, 2, 3]);
+    const isByParts = random.chance(0.2);
+    const copies = isByParts ? 0 : random.pick([0, 1, 1, 1, 2, 3]);
     return {
-      size: dice.chance(0.8) || hasTwins ? size : size + index + 1,
+      size: random.chance(0.8) || hasTwins ? size : size + index + 1,
       content: hasTwins ? index % 2 : index,
-      isHashDeclared: dice.chance(0.5),
+      isHashDeclared: random.chance(0.5),
       isByParts,
-      events: Array.from({ length: copies }, () => dice.int(0, 2 * MINUTE)),
+      events: Array.from({ length: copies }, () => random.int(0, 2 * MINUTE)),
     };
   });
   const needsToken = transient.some((name) => name === 'tokenDeath' || name === 'tokenRefused');
   return {
-    auth: needsToken || dice.chance(0.5) ? 'token' : 'aksk',
+    auth: needsToken || random.chance(0.5) ? 'token' : 'aksk',
     uploads,
     // A stored file is not sent again, so the faults of sending come first.
     transient: [...transient.filter((name) => !isStoring(name)), ...storing],
-    fates: drawFates(dice, size),
+    fates: drawFates(random, size),
   };
 }
 
 /** One fate of each kind, in any order, and up to two more kills at any time. */
-function drawFates(dice: Dice, size: number): Fate[] {
-  const killedInTime = (): Fate => ({ kind: 'killedInTime', afterMs: dice.int(0, 60) });
+function drawFates(random: Random, size: number): Fate[] {
+  const killedInTime = (): Fate => ({ kind: 'killedInTime', afterMs: random.int(0, 60) });
   const fates: Fate[] = [
     killedInTime(),
-    { kind: 'killedAtStep', doom: { at: dice.pick(STEPS), act: 'die' } },
-    { kind: 'killedInBody', doom: { at: dice.int(1, size), act: 'die' } },
+    { kind: 'killedAtStep', doom: { at: random.pick(STEPS), act: 'die' } },
+    { kind: 'killedInBody', doom: { at: random.int(1, size), act: 'die' } },
     {
       kind: 'paused',
       // The worst place for a stop is right behind the fence: the next step of the delivery cannot be undone.
-      doom: { at: dice.chance(0.5) ? 'fence written' : dice.pick(STEPS), act: 'stop' },
-      forMs: dice.pick([MINUTE / 3, 7 * MINUTE, 40 * MINUTE, 40 * MINUTE]),
+      doom: { at: random.chance(0.5) ? 'fence written' : random.pick(STEPS), act: 'stop' },
+      forMs: random.pick([MINUTE / 3, 7 * MINUTE, 40 * MINUTE, 40 * MINUTE]),
     },
-    ...Array.from({ length: dice.int(0, 2) }, killedInTime),
+    ...Array.from({ length: random.int(0, 2) }, killedInTime),
   ];
-  return shuffled(dice, fates);
+  return shuffled(random, fates);
 }
 
 /** Deals from shuffled cards, shuffled again when they run out. */
-function createDeck<Card>(dice: Dice, cards: Card[]): (count: number) => Card[] {
+function createDeck<Card>(random: Random, cards: Card[]): (count: number) => Card[] {
   let deck: Card[] = [];
   return (count) => {
-    if (deck.length < count) deck = [...deck, ...shuffled(dice, cards)];
+    if (deck.length < count) deck = [...deck, ...shuffled(random, cards)];
     return deck.splice(0, count);
   };
 }
 
-function shuffled<T>(dice: Dice, items: T[]): T[] {
+function shuffled<T>(random: Random, items: T[]): T[] {
   return items
-    .map((item) => ({ item, at: dice.random() }))
+    .map((item) => ({ item, at: random.random() }))
     .toSorted((a, b) => a.at - b.at)
     .map(({ item }) => item);
 }

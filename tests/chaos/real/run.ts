@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto';
 import { stagingKey } from '../../../lib/domain/upload.ts';
 import { storageEvent } from '../../support/queue-event.ts';
-import { createDice } from '../random.ts';
-import { judgeNotices, judgeStorage } from '../oracle-at-rest.ts';
+import { createRandom } from '../random.ts';
+import { judgeNotifications, judgeStorage } from '../oracle-at-rest.ts';
 import { judge } from '../oracle.ts';
 import { drive } from './drive.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
@@ -48,7 +48,7 @@ const SPARE_CHILDREN = 3;
 
 /** Runs so many schedules; `log` gets the progress, and all data of a schedule that fails. */
 export async function runReal({ schedules, seed, log = () => undefined }: Options): Promise<RealResult> {
-  const plans = drawPlans(createDice(`real/${seed}`), schedules);
+  const plans = drawPlans(createRandom(`real/${seed}`), schedules);
   const result: RealResult = {
     schedules,
     uploads: 0,
@@ -113,7 +113,7 @@ async function stage(ground: Ground, plan: Plan, result: RealResult): Promise<St
   const { world, mailbox } = ground;
   const files: Staged['files'] = [];
   for (const { size, content, isHashDeclared, isByParts, events } of plan.uploads) {
-    const bytes = createDice(`${plan.issueId}/${content}`).bytes(size);
+    const bytes = createRandom(`${plan.issueId}/${content}`).bytes(size);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const request = { issueId: plan.issueId, ...(isHashDeclared && { sha256 }) };
     const { id } = await (isByParts ? ground.stageParts(bytes, request) : world.stage(bytes, request));
@@ -128,7 +128,7 @@ async function stage(ground: Ground, plan: Plan, result: RealResult): Promise<St
 }
 
 async function decide(
-  { world, clock, attachments, notices }: Ground,
+  { world, clock, attachments, notifications }: Ground,
   { plan, files }: Staged,
   { result, log }: { result: RealResult; log: (line: string) => void },
 ): Promise<void> {
@@ -137,13 +137,13 @@ async function decide(
   const exhibits = await Promise.all(
     files.map(async ({ id, sha256 }) => {
       const upload = await world.find(id);
-      const isExcused = upload.status === 'failed' && codes.includes(upload.error.code);
+      const isExcused = upload.status === 'failed' && codes.includes(upload.lastError.code);
       return { upload, sha256, isAccepted: true, isExcused };
     }),
   );
   const { failed, findings, ...counts } = judge(exhibits, held, (id) => id);
   const uploads = exhibits.map(({ upload }) => upload);
-  const telling = judgeNotices({ uploads, messages: await notices() }, (id) => id);
+  const telling = judgeNotifications({ uploads, messages: await notifications() }, (id) => id);
   const staged = await Promise.all(
     files.map(async ({ id }) => ((await world.isStaged(id)) ? [stagingKey(id)] : [])),
   );

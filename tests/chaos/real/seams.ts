@@ -22,12 +22,12 @@ export const STEPS = [
   'list read',
   'file opened',
   'fence written',
-  'boundary released',
+  'boundary sent',
   'answered',
   'candidate written',
   'attachment claimed',
   'state written',
-  'notice published',
+  'notification published',
   'file removed',
 ] as const;
 
@@ -65,7 +65,7 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
         sent += chunk.length;
         if (sent === length) underWay.delete(request);
         // The socket gets what was written at the end of the turn.
-        passed = turn().then(() => reach(sent === length ? 'boundary released' : sent));
+        passed = turn().then(() => reach(sent === length ? 'boundary sent' : sent));
         await passed;
       };
       await (body instanceof Uint8Array ? watchedSink(body) : body?.(watchedSink, signal));
@@ -115,7 +115,7 @@ function stepOf(command: unknown): Step | undefined {
   if (command instanceof GetObjectCommand) return 'file opened';
   if (command instanceof DeleteObjectCommand) return 'file removed';
   if (command instanceof CompleteMultipartUploadCommand) return JOINED;
-  if (command instanceof PublishCommand) return 'notice published';
+  if (command instanceof PublishCommand) return 'notification published';
   if (!(command instanceof PutCommand)) return undefined;
   const { pk, status, candidate, sendingAt } = item.parse(command.input.Item);
   if (pk.startsWith('work-item#')) return 'work item taken';

@@ -5,5 +5,5 @@ export const silence: Telemetry = {
   info: () => undefined,
   warn: () => undefined,
   error: () => undefined,
-  measure: () => undefined,
+  addMetrics: () => undefined,
 };

@@ -34,12 +34,12 @@ describe('a delivery whose process is killed', () => {
     ['file opened', 'file opened', { held: 0 }],
     ['half of the file sent', HALF, { held: 0 }],
     ['fence written', 'fence written', { held: 0 }],
-    ['boundary released', 'boundary released', { held: TIMES }],
+    ['boundary sent', 'boundary sent', { held: TIMES }],
     ['answered', 'answered', { held: TIMES }],
     ['candidate written', 'candidate written', { held: TIMES }],
     ['attachment claimed', 'attachment claimed', { held: TIMES }],
     ['state written', 'state written', { held: TIMES }],
-    ['notice published', 'notice published', { held: TIMES }],
+    ['notification published', 'notification published', { held: TIMES }],
     ['file removed', 'file removed', { held: TIMES }],
   ])('ends in one attachment when it died at the step: %s', async (_name, at, { held }) => {
     const files = await Promise.all(Array.from({ length: TIMES }, stageFile));
@@ -64,12 +64,12 @@ describe('a delivery whose process is killed', () => {
       expect(own?.sha256).toBe(sha256);
       expect(await ground.world.find(id)).toMatchObject({ status: 'delivered', attachmentId: own?.id });
       expect(await ground.world.isStaged(id)).toBe(false);
-      const notices = await noticesOf(id);
-      expect(notices.map(({ type, upload }) => [type, upload.attachment?.id])).toContainEqual([
+      const notifications = await notificationsOf(id);
+      expect(notifications.map(({ type, upload }) => [type, upload.attachment?.id])).toContainEqual([
         'UploadDelivered',
         own?.id,
       ]);
-      expect(new Set(notices.map(({ deduplicationId }) => deduplicationId)).size).toBe(1);
+      expect(new Set(notifications.map(({ deduplicationId }) => deduplicationId)).size).toBe(1);
     }
   });
 });
@@ -100,7 +100,7 @@ describe('a completion whose process is killed', () => {
       expect(own?.sha256).toBe(sha256);
       expect(await ground.world.find(id)).toMatchObject({ status: 'delivered', attachmentId: own?.id });
       expect(await ground.world.isStaged(id)).toBe(false);
-      expect(await noticesOf(id)).toMatchObject([{ type: 'UploadDelivered' }]);
+      expect(await notificationsOf(id)).toMatchObject([{ type: 'UploadDelivered' }]);
     }
   });
 });
@@ -146,8 +146,8 @@ async function stageByParts() {
   return { id, owner, issueId, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-async function noticesOf(id: string) {
-  return (await ground.notices()).filter(({ upload }) => upload.id === id);
+async function notificationsOf(id: string) {
+  return (await ground.notifications()).filter(({ upload }) => upload.id === id);
 }
 
 async function attachmentsOf(files: { issueId: string }[]) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { idle } from '../../../bench/usage.ts';
 import { readService } from '../../../local/template.ts';
-import { MEASURES } from '../../../lib/runtime/telemetry.ts';
+import { METRIC_NAMES } from '../../../lib/runtime/telemetry.ts';
 import { OURS, templateAlarms, templateResources } from '../../support/alarms.ts';
 import { sectionsOf } from '../../support/markdown.ts';
 
@@ -49,7 +49,7 @@ describe('an alarm', () => {
   });
 
   it('about something of our own looks at what the functions measure', () => {
-    const unknown = lookingAt(OURS).filter(({ name }) => !MEASURES.includes(name));
+    const unknown = lookingAt(OURS).filter(({ name }) => !METRIC_NAMES.includes(name));
     const services = new Set(lookingAt(OURS).map(({ dimensions }) => dimensions['service']));
 
     expect(unknown).toEqual([]);
@@ -112,7 +112,7 @@ describe('the dashboard', () => {
       .filter(([namespace]) => namespace === OURS);
 
     const names = [...new Set(shown.map(([, name]) => String(name)))];
-    expect(names.toSorted()).toEqual(MEASURES.toSorted());
+    expect(names.toSorted()).toEqual(METRIC_NAMES.toSorted());
     for (const metric of shown) expect(metric.slice(2, 4)).toEqual(['service', SERVICE]);
   });
 

@@ -11,7 +11,7 @@ function found({
   taken?: number;
 } = {}): Findings {
   return {
-    answer: { idIsTold: true, fields: [], listDelayMs },
+    answer: { idIsNamed: true, fields: [], listDelayMs },
     names: [],
     bodies: {
       chunked: { taken: true, answer: '' },

@@ -46,8 +46,8 @@ async function create(bytes: Buffer, more: Partial<UploadRequest> = {}, key?: st
 
 async function stage(bytes: Buffer = randomBytes(100), key?: string): Promise<Upload> {
   const upload = await create(bytes, {}, key);
-  const { invitation } = await world.uploads.invite(upload);
-  await putFile(oneRequest(invitation), bytes);
+  const { presigned } = await world.uploads.presign(upload);
+  await putFile(oneRequest(presigned), bytes);
   return upload;
 }
 
@@ -139,17 +139,20 @@ describe('npm run ops -- erase', () => {
 
   it('leaves what is in doubt, says so, and takes it when it is settled', async () => {
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
-    const cast = await deliver();
+    const markUnconfirmed = await deliver();
 
     const first = await erase(...because);
-    const settled = await world.next(cast.id);
+    const settled = await world.next(markUnconfirmed.id);
     const second = await erase(...because);
 
-    expect(cast.status).toBe('unconfirmed');
-    expect(first).toMatchObject({ well: false, answer: { erased: [], waiting: [{ id: cast.id }] } });
+    expect(markUnconfirmed.status).toBe('unconfirmed');
+    expect(first).toMatchObject({
+      well: false,
+      answer: { erased: [], waiting: [{ id: markUnconfirmed.id }] },
+    });
     expect(first.answer.waiting[0].why).toMatch(/^it is unconfirmed and IPD may have it/);
     expect(settled).toMatchObject({ status: 'delivered', owner });
-    expect(second).toMatchObject({ well: true, answer: { erased: [cast.id], waiting: [] } });
+    expect(second).toMatchObject({ well: true, answer: { erased: [markUnconfirmed.id], waiting: [] } });
     expect(await traces()).toEqual([]);
   });
 

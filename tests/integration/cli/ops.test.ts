@@ -35,16 +35,16 @@ async function refused() {
 async function doubtful() {
   const bytes = Buffer.from('the answer got lost');
   await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'lostAnswer' } }]);
-  const cast = await world.deliver(bytes);
+  const markUnconfirmed = await world.deliver(bytes);
   await world.faults([]);
-  const { changed } = await world.ledger.change(cast.id, (before) => ({
+  const { changed } = await world.ledger.change(markUnconfirmed.id, (before) => ({
     ...before,
     status: 'failed',
-    error: { code: 'outcome_unknown', message: '', at: before.updatedAt },
+    lastError: { code: 'outcome_unknown', message: '', at: before.updatedAt },
     keepUntil: new Date(world.clock.now() + HOUR).toISOString(),
   }));
   expect(changed).toBe(true);
-  return world.find(cast.id);
+  return world.find(markUnconfirmed.id);
 }
 
 describe('npm run ops -- list', () => {

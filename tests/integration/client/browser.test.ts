@@ -4,7 +4,7 @@ import { createClient } from '../../../client/client.ts';
 import { startUploadApi, storageRefusal } from '../../support/upload-api.ts';
 import { SocketXmlHttpRequest } from '../../support/xml-http-request.ts';
 
-const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
+const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const content = new Uint8Array(100_000).map((_, index) => index % 251);
 const file = new Blob([content]);
 const about = { projectId: 'p', issueId: 'i', filename: 'a.png', contentType: 'image/png', file };
@@ -15,7 +15,7 @@ let client: ReturnType<typeof createClient>;
 beforeEach(async () => {
   Reflect.set(globalThis, 'XMLHttpRequest', SocketXmlHttpRequest);
   api = await startUploadApi();
-  client = createClient({ apiUrl: api.url, token: 'jwt', pace });
+  client = createClient({ apiUrl: api.url, token: 'jwt', timing });
 });
 
 afterEach(async () => {

@@ -3,7 +3,7 @@ import { createClient } from '../../../client/client.ts';
 import { refusal } from '../../support/refusal.ts';
 import { LIMITS, problem, startUploadApi } from '../../support/upload-api.ts';
 
-const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
+const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const about = {
   projectId: '0123456789abcdef0123456789abcdef',
   issueId: '956239067176935400',
@@ -16,7 +16,7 @@ let client: ReturnType<typeof createClient>;
 
 beforeEach(async () => {
   api = await startUploadApi();
-  client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', pace });
+  client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', timing });
 });
 
 afterEach(async () => {
@@ -38,7 +38,7 @@ describe('the calls', () => {
 
   it('asks for a token before every call', async () => {
     let count = 0;
-    const renewing = createClient({ apiUrl: api.url, token: async () => `jwt-${(count += 1)}`, pace });
+    const renewing = createClient({ apiUrl: api.url, token: async () => `jwt-${(count += 1)}`, timing });
 
     const { id } = await renewing.create({ ...about, size: 1 });
     await renewing.status(id);

@@ -5,7 +5,7 @@ import type { Progress } from '../../../client/client.ts';
 import { refusal } from '../../support/refusal.ts';
 import { ATTACHMENT_ID, problem, startUploadApi, storageRefusal } from '../../support/upload-api.ts';
 
-const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
+const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const bytes = new Uint8Array(300_000).map((_, index) => index % 251);
 const file = new Blob([bytes]);
 const about = {
@@ -23,7 +23,7 @@ let client: ReturnType<typeof createClient>;
 
 beforeEach(async () => {
   api = await startUploadApi();
-  client = createClient({ apiUrl: api.url, token: 'jwt', pace });
+  client = createClient({ apiUrl: api.url, token: 'jwt', timing });
 });
 
 afterEach(async () => {
@@ -58,7 +58,7 @@ describe('upload in parts', () => {
   });
 
   it('has as many parts on the way as it is told, never more', async () => {
-    const narrow = createClient({ apiUrl: api.url, token: 'jwt', pace, partsAtOnce: 2 });
+    const narrow = createClient({ apiUrl: api.url, token: 'jwt', timing, partsAtOnce: 2 });
     api.fault('PUT /parts/1', 'hang');
     api.fault('PUT /parts/2', 'hang');
     const controller = new AbortController();
@@ -73,7 +73,7 @@ describe('upload in parts', () => {
   });
 
   it('sends one part after the other when told to send none at once', async () => {
-    const narrow = createClient({ apiUrl: api.url, token: 'jwt', pace, partsAtOnce: 0 });
+    const narrow = createClient({ apiUrl: api.url, token: 'jwt', timing, partsAtOnce: 0 });
 
     await narrow.upload(about);
 
@@ -100,7 +100,7 @@ describe('upload in parts', () => {
     const onProgress = (progress: Progress) => progress.leg === 'staging' && seen.push(progress.bytes);
     api.fault('PUT /parts/8', storageRefusal(503, 'SlowDown', 'Please reduce your request rate.'));
 
-    await createClient({ apiUrl: api.url, token: 'jwt', pace, partsAtOnce: 1 }).upload({
+    await createClient({ apiUrl: api.url, token: 'jwt', timing, partsAtOnce: 1 }).upload({
       ...about,
       onProgress,
     });
@@ -139,7 +139,7 @@ describe('upload in parts', () => {
   it('does not send a part that the fresh list says is stored', async () => {
     api.fault('PUT /parts/1', 'lose-answer', expired);
 
-    await createClient({ apiUrl: api.url, token: 'jwt', pace, partsAtOnce: 1 }).upload(about);
+    await createClient({ apiUrl: api.url, token: 'jwt', timing, partsAtOnce: 1 }).upload(about);
 
     expect(times('PUT /parts/1')).toBe(2);
     expect(times('POST /uploads/:id/urls')).toBe(1);

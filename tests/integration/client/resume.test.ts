@@ -4,7 +4,7 @@ import { createClient } from '../../../client/client.ts';
 import { refusal } from '../../support/refusal.ts';
 import { startUploadApi } from '../../support/upload-api.ts';
 
-const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
+const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const bytes = new Uint8Array(300_000).map((_, index) => index % 251);
 const sha256 = createHash('sha256').update(bytes).digest('hex');
 const file = new File([bytes], '需求.mp4', { lastModified: 1_700_000_000_000 });
@@ -29,7 +29,7 @@ afterEach(async () => {
 
 /** As after a restart: nothing is left of an earlier one. */
 function newClient() {
-  return createClient({ apiUrl: api.url, token: 'jwt', pace });
+  return createClient({ apiUrl: api.url, token: 'jwt', timing });
 }
 
 function storedBy(call: string): number {

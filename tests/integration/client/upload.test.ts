@@ -9,7 +9,7 @@ import type { Progress } from '../../../client/client.ts';
 import { refusal } from '../../support/refusal.ts';
 import { ATTACHMENT_ID, problem, startUploadApi, storageRefusal } from '../../support/upload-api.ts';
 
-const pace = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
+const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const bytes = new Uint8Array(300_000).map((_, index) => index % 251);
 const about = {
   projectId: '0123456789abcdef0123456789abcdef',
@@ -35,7 +35,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   api = await startUploadApi();
-  client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', pace });
+  client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', timing });
 });
 
 afterEach(async () => {
@@ -206,7 +206,7 @@ describe('upload', () => {
     const patient = createClient({
       apiUrl: api.url,
       token: 'jwt',
-      pace: { ...pace, firstDelayMs: 3_600_000, longestDelayMs: 3_600_000 },
+      timing: { ...timing, firstDelayMs: 3_600_000, longestDelayMs: 3_600_000 },
     });
     api.fault('POST /uploads', { status: 503 });
 

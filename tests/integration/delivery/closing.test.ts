@@ -36,7 +36,10 @@ describe('an upload that has ended while no notification can be sent', () => {
   it('loses its file at once when it is delivered', async () => {
     const id = await deliverSilently();
 
-    expect(await world.find(id)).toMatchObject({ status: 'delivered', notice: { type: 'UploadDelivered' } });
+    expect(await world.find(id)).toMatchObject({
+      status: 'delivered',
+      notification: { type: 'UploadDelivered' },
+    });
     expect(await world.isStaged(id)).toBe(false);
   });
 
@@ -51,9 +54,12 @@ describe('an upload that has ended while no notification can be sent', () => {
     const [message = ''] = await world.requestsFor(id);
     await delivery.onRequest(JSON.parse(message), world.run());
 
-    const rechecked = await world.find(id);
-    expect(rechecked).not.toHaveProperty('recheckAt');
-    expect(rechecked).toMatchObject({ notice: { type: 'UploadDelivered' }, dueAt: expect.any(String) });
+    const finishRecheck = await world.find(id);
+    expect(finishRecheck).not.toHaveProperty('recheckAt');
+    expect(finishRecheck).toMatchObject({
+      notification: { type: 'UploadDelivered' },
+      dueAt: expect.any(String),
+    });
   });
 
   it('keeps its file after a failure only until the announced time', async () => {
@@ -69,19 +75,19 @@ describe('an upload that has ended while no notification can be sent', () => {
 
     expect(isKept).toBe(true);
     expect(await world.isStaged(id)).toBe(false);
-    expect(await world.find(id)).toMatchObject({ status: 'failed', notice: { type: 'UploadFailed' } });
+    expect(await world.find(id)).toMatchObject({ status: 'failed', notification: { type: 'UploadFailed' } });
   });
 
   it('is delivered when its file comes after it had expired', async () => {
     const bytes = randomBytes(10);
     const upload = await world.create(bytes);
-    const { invitation } = await world.uploads.invite(upload);
+    const { presigned } = await world.uploads.presign(upload);
     const { sweep } = silent();
     world.clock.advance(72 * HOUR);
     await sweep.run(soon());
     expect(await world.find(upload.id)).toMatchObject({ status: 'expired' });
 
-    await putFile(oneRequest(invitation), bytes);
+    await putFile(oneRequest(presigned), bytes);
     world.clock.advance(MINUTE);
     await sweep.run(soon());
 

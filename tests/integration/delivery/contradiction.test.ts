@@ -115,7 +115,7 @@ describe('a claim', () => {
     world.clock.set(Date.parse(after.dueAt ?? ''));
     await delivery.onRequest({ uploadId: id, attempt: after.attempts + 1 }, world.run());
 
-    expect(after).toMatchObject({ status: 'unconfirmed', foreign: [taken] });
+    expect(after).toMatchObject({ status: 'unconfirmed', mismatches: [taken] });
     expect(after.candidate).toBeUndefined();
     expect(idOf(await world.find(id))).toBe(await heldAs(bytes));
     expect(measured).toContainEqual({ Contradictions: 1 });
@@ -151,7 +151,7 @@ describe('a claim', () => {
     await delivery.onRequest({ uploadId: id, attempt: attempts + 1 }, world.run());
 
     const after = await world.find(id);
-    expect(after).toMatchObject({ status: 'delivered', attachmentId: second, foreign: [first] });
+    expect(after).toMatchObject({ status: 'delivered', attachmentId: second, mismatches: [first] });
     expect(after.duplicates ?? []).toEqual([]);
   });
 
@@ -188,7 +188,7 @@ describe('IPD contradicts itself', () => {
       .build({ telemetry })
       .delivery.onRequest({ uploadId: refused.upload.id, attempt: 2 }, world.run());
 
-    expect(refused.upload).toMatchObject({ status: 'failed', error: { code: 'ipd_refused' } });
+    expect(refused.upload).toMatchObject({ status: 'failed', lastError: { code: 'ipd_refused' } });
     expect(idOf(await world.find(refused.upload.id))).toBe(await heldAs(bytes));
     expect(measured).toContainEqual({ Contradictions: 1 });
     expect(world.uploadRequests()).toHaveLength(1);
@@ -231,7 +231,7 @@ describe('an error text that asks to try later', () => {
     const doubtful = await world.deliver(bytes);
     const after = await world.next(doubtful.id);
 
-    expect(doubtful).toMatchObject({ status: 'unconfirmed', error: { code: 'answer_lost' } });
+    expect(doubtful).toMatchObject({ status: 'unconfirmed', lastError: { code: 'answer_lost' } });
     expect(idOf(after)).toBe(await heldAs(bytes));
     expect(world.uploadRequests()).toHaveLength(1);
   });

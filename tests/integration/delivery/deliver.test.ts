@@ -117,7 +117,10 @@ describe('a delivery', () => {
 
     await world.delivery.onArrival({ ...world.arrival(upload, bytes), size: 11 }, world.run());
 
-    expect(await world.find(upload.id)).toMatchObject({ status: 'failed', error: { code: 'size_mismatch' } });
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'failed',
+      lastError: { code: 'size_mismatch' },
+    });
     expect(world.uploadRequests()).toEqual([]);
   });
 
@@ -127,7 +130,7 @@ describe('a delivery', () => {
     const failed = await world.deliver();
     expect(failed).toMatchObject({
       status: 'failed',
-      error: { code: 'ipd_forbidden', detail: expect.any(String) },
+      lastError: { code: 'ipd_forbidden', detail: expect.any(String) },
     });
 
     await world.uploads.retry(caller, failed.id);

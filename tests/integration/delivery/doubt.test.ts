@@ -36,10 +36,10 @@ describe('a doubt', () => {
     expect(doubtful).toMatchObject({
       status: 'unconfirmed',
       failedAttempts: 0,
-      error: { code: 'answer_lost' },
+      lastError: { code: 'answer_lost' },
     });
     expect(after).toMatchObject({ status: 'delivered', attachmentId: attachment?.id });
-    expect(after.error).toBeUndefined();
+    expect(after.lastError).toBeUndefined();
     expect(others).toEqual([]);
     expect(await world.isStaged(after.id)).toBe(false);
     expect(world.uploadRequests()).toHaveLength(1);
@@ -60,7 +60,7 @@ describe('a doubt', () => {
 
     expect(upload).toMatchObject({
       status: 'failed',
-      error: {
+      lastError: {
         code: 'retries_exhausted',
         detail: expect.stringMatching(/^IPD did not take the file\. HTTP 504/),
       },
@@ -70,17 +70,17 @@ describe('a doubt', () => {
   });
 
   it.each([
-    { storedAfter: 50, looks: [15, 60] },
-    { storedAfter: 200, looks: [15, 60, 240] },
-    { storedAfter: 599, looks: [15, 60, 240, 660] },
+    { storedAfter: 50, stagingChecks: [15, 60] },
+    { storedAfter: 200, stagingChecks: [15, 60, 240] },
+    { storedAfter: 599, stagingChecks: [15, 60, 240, 660] },
   ])(
     'is resolved at $looks s when IPD stores the file after $storedAfter s',
-    async ({ storedAfter, looks }) => {
+    async ({ storedAfter, stagingChecks }) => {
       await onUpload(world, { kind: 'storedLater', afterSeconds: storedAfter });
 
       const seen = await lookUntilOver(world, await world.deliver());
 
-      expect(seen).toMatchObject({ looks, after: { status: 'delivered' } });
+      expect(seen).toMatchObject({ stagingChecks, after: { status: 'delivered' } });
       expect(world.uploadRequests()).toHaveLength(1);
     },
   );
@@ -88,9 +88,9 @@ describe('a doubt', () => {
   it('is sent again after the commit window, when no check before has found it', async () => {
     const bytes = randomBytes(1000);
 
-    const { looks, after } = await lookUntilOver(world, await inDoubt(world, bytes));
+    const { stagingChecks, after } = await lookUntilOver(world, await inDoubt(world, bytes));
 
-    expect(looks).toEqual([15, 60, 240, 660]);
+    expect(stagingChecks).toEqual([15, 60, 240, 660]);
     expect(after).toMatchObject({ status: 'delivered', resent: true, failedAttempts: 0 });
     expect(await world.received()).toMatchObject([{ sha256: sha256(bytes) }]);
     expect(world.uploadRequests()).toHaveLength(2);
@@ -100,11 +100,11 @@ describe('a doubt', () => {
     const { id } = await inDoubt(world, randomBytes(1000));
     world.clock.advance(2 * COMMITTED);
 
-    const missed = await world.next(id);
+    const absent = await world.next(id);
     const readOnce = world.uploadRequests().length;
     const after = await world.next(id);
 
-    expect(missed).toMatchObject({ status: 'unconfirmed', doubt: { absences: 1 } });
+    expect(absent).toMatchObject({ status: 'unconfirmed', doubt: { absences: 1 } });
     expect(readOnce).toBe(1);
     expect(after).toMatchObject({ status: 'delivered' });
     expect(world.uploadRequests()).toHaveLength(2);
@@ -121,7 +121,7 @@ describe('a doubt', () => {
     expect(after).toMatchObject({
       status: 'unconfirmed',
       doubt: { absences: 1 },
-      error: { code: 'ipd_unavailable' },
+      lastError: { code: 'ipd_unavailable' },
     });
     expect(world.uploadRequests()).toHaveLength(1);
   });
@@ -149,10 +149,10 @@ describe('a doubt', () => {
     const upload = await inDoubt(world, randomBytes(1000));
     await world.ipdSettings({ fullIssues: [upload.issueId] });
 
-    const { looks, after } = await lookUntilOver(world, upload);
+    const { stagingChecks, after } = await lookUntilOver(world, upload);
 
-    expect(looks).toEqual([15, 60, 240, 660]);
-    expect(after).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' } });
+    expect(stagingChecks).toEqual([15, 60, 240, 660]);
+    expect(after).toMatchObject({ status: 'failed', lastError: { code: 'outcome_unknown' } });
     expect(world.uploadRequests()).toHaveLength(1);
     expect(await world.isStaged(upload.id)).toBe(true);
   });
@@ -171,21 +171,21 @@ describe('a doubt', () => {
 
     expect(await world.next(upload.id)).toMatchObject({
       status: 'failed',
-      error: { code: 'outcome_unknown' },
+      lastError: { code: 'outcome_unknown' },
     });
   });
 
   it('is resolved without the staged file when the SHA-256 was declared, and otherwise ends in an unknown outcome', async () => {
-    const [known, unknown] = [randomBytes(1000), randomBytes(1001)];
+    const [baseline, unknown] = [randomBytes(1000), randomBytes(1001)];
     await onUpload(world, { kind: 'lostAnswer' }, 2);
-    const first = await world.deliver(known, { sha256: sha256(known) });
+    const first = await world.deliver(baseline, { sha256: sha256(baseline) });
     const second = await world.deliver(unknown);
     for (const { id } of [first, second]) await world.staging.remove(`staging/${id}`);
 
     expect(await world.next(first.id)).toMatchObject({ status: 'delivered' });
     expect(await world.next(second.id)).toMatchObject({
       status: 'failed',
-      error: { code: 'outcome_unknown' },
+      lastError: { code: 'outcome_unknown' },
     });
   });
 });
@@ -221,11 +221,14 @@ describe('a success without an id', () => {
     await world.ipdSettings({ uploadResult: 'null', listDelaySeconds: 30 });
 
     const accepted = await world.deliver();
-    const { looks, after } = await lookUntilOver(world, accepted);
+    const { stagingChecks, after } = await lookUntilOver(world, accepted);
 
     const [attachment] = await world.received();
-    expect(accepted).toMatchObject({ doubt: { accepted: true, absences: 0 }, error: { code: 'id_missing' } });
-    expect(looks).toEqual([15, 60]);
+    expect(accepted).toMatchObject({
+      doubt: { accepted: true, absences: 0 },
+      lastError: { code: 'id_missing' },
+    });
+    expect(stagingChecks).toEqual([15, 60]);
     expect(after).toMatchObject({ status: 'delivered', attachmentId: attachment?.id });
     expect(world.uploadRequests()).toHaveLength(1);
   });
@@ -233,15 +236,15 @@ describe('a success without an id', () => {
   it('that the list never shows is delivered without one, says why, and is never sent again', async () => {
     await world.ipdSettings({ uploadResult: 'null', listDelaySeconds: 1_000_000 });
 
-    const { looks, after } = await lookUntilOver(world, await world.deliver());
+    const { stagingChecks, after } = await lookUntilOver(world, await world.deliver());
 
-    expect(looks).toEqual([15, 60, 240, 660]);
+    expect(stagingChecks).toEqual([15, 60, 240, 660]);
     expect(after).toMatchObject({
       status: 'delivered',
       attachmentId: null,
       reason: expect.stringContaining('id'),
     });
-    expect(after.error).toBeUndefined();
+    expect(after.lastError).toBeUndefined();
     expect(await world.isStaged(after.id)).toBe(false);
     expect(world.uploadRequests()).toHaveLength(1);
   });

@@ -30,11 +30,14 @@ describe('what DynamoDB may remove by its time to live', () => {
     const { id } = await world.create(Buffer.from('file'));
     const left: Record<string, number | undefined> = { created: await daysLeft(`upload#${id}`) };
 
-    await world.ledger.change(id, (before) => endings.failed(before, { code: 'size_mismatch', ...moment() }));
+    await world.ledger.change(id, (before) => endings.fail(before, { code: 'size_mismatch', ...moment() }));
     left['failed'] = await daysLeft(`upload#${id}`);
-    await world.ledger.change(id, (before) => before.notice && endings.noticed(before, before.notice));
+    await world.ledger.change(
+      id,
+      (before) => before.notification && endings.markNotified(before, before.notification),
+    );
     left['kept'] = await daysLeft(`upload#${id}`);
-    await world.ledger.change(id, endings.cleaned);
+    await world.ledger.change(id, endings.markCleaned);
     left['cleaned'] = await daysLeft(`upload#${id}`);
     await world.ledger.change(id, (before) =>
       lifecycle.retry({ ...before, etag: 'e', stagedAt: before.createdAt }, moment()),
@@ -45,7 +48,7 @@ describe('what DynamoDB may remove by its time to live', () => {
       created: undefined,
       failed: undefined,
       kept: undefined,
-      cleaned: 400,
+      markCleaned: 400,
       'tried again': undefined,
     });
   });

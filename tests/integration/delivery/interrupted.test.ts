@@ -4,7 +4,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { send } from '../../../lib/ipd/wire.ts';
-import { delivered } from '../../../lib/domain/endings.ts';
+import { markDelivered } from '../../../lib/domain/endings.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { startWorld } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
@@ -176,7 +176,7 @@ describe('a function that dies when all but the removal is written', () => {
   it('leaves a staged file that the sweep removes', async () => {
     const upload = await world.stage();
     await world.ledger.change(upload.id, (before) =>
-      delivered(before, { attachmentId: '1', now: world.clock.now(), policy: world.policy }),
+      markDelivered(before, { attachmentId: '1', now: world.clock.now(), policy: world.policy }),
     );
     world.clock.advance(60_000);
 

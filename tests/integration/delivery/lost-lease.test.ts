@@ -25,7 +25,7 @@ type Other = Awaited<ReturnType<typeof takeOver>>;
 async function takeOver(id: string) {
   world.clock.advance(400_000);
   await world.ledger.change(id, (before) =>
-    attempts.lapse(before, { now: world.clock.now(), random: 0, policy: world.policy }),
+    attempts.expireLease(before, { now: world.clock.now(), random: 0, policy: world.policy }),
   );
   const { attempts: last, dueAt } = await world.find(id);
   world.clock.set(Math.max(world.clock.now(), Date.parse(dueAt ?? '')));

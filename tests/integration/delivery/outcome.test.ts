@@ -27,7 +27,7 @@ describe('the outcome of an attempt', () => {
     expect(await world.find(upload.id)).toMatchObject({
       status: 'waiting',
       failedAttempts: 1,
-      error: { code },
+      lastError: { code },
     });
     expect(await world.received()).toEqual([]);
     await world.delivery.onRequest({ uploadId: upload.id, attempt: 2 }, world.run());
@@ -47,7 +47,7 @@ describe('the outcome of an attempt', () => {
 
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
 
-    expect(await world.find(upload.id)).toMatchObject({ status: 'failed', error: { code } });
+    expect(await world.find(upload.id)).toMatchObject({ status: 'failed', lastError: { code } });
     expect(await world.isStaged(upload.id)).toBe(true);
   });
 
@@ -60,7 +60,7 @@ describe('the outcome of an attempt', () => {
 
     expect(await world.find(upload.id)).toMatchObject({
       status: 'failed',
-      error: { code: 'work_item_full' },
+      lastError: { code: 'work_item_full' },
     });
     expect(world.uploadRequests()).toEqual([]);
   });
@@ -96,7 +96,11 @@ describe('the outcome of an attempt', () => {
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
 
     const after = await world.find(upload.id);
-    expect(after).toMatchObject({ status: 'waiting', failedAttempts: 0, error: { code: 'ipd_throttled' } });
+    expect(after).toMatchObject({
+      status: 'waiting',
+      failedAttempts: 0,
+      lastError: { code: 'ipd_throttled' },
+    });
     expect(Date.parse(after.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 600_000);
   });
 
@@ -112,8 +116,8 @@ describe('the outcome of an attempt', () => {
     const third = await world.next(first.id);
 
     expect([first, second]).toMatchObject([
-      { status: 'waiting', error: { code: 'ipd_throttled' } },
-      { status: 'waiting', error: { code: 'ipd_throttled' } },
+      { status: 'waiting', lastError: { code: 'ipd_throttled' } },
+      { status: 'waiting', lastError: { code: 'ipd_throttled' } },
     ]);
     expect(third).toMatchObject({ status: 'delivered', attempts: 3, failedAttempts: 0 });
     expect(world.clock.now() - start).toBeLessThan((2 * day + 60) * 1000);

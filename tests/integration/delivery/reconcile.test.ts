@@ -29,15 +29,15 @@ afterAll(() => world.stop());
 describe('which attachment is ours', () => {
   it('is not recognised by size: the others are downloaded once', async () => {
     const upload = await inDoubt(world, randomBytes(1000));
-    const foreign = await world.attach(upload, randomBytes(1000));
+    const mismatches = await world.attach(upload, randomBytes(1000));
     await world.attach(upload, randomBytes(999));
 
     const first = await world.next(upload.id);
     const second = await world.next(upload.id);
 
-    expect(first).toMatchObject({ status: 'unconfirmed', foreign: [foreign] });
+    expect(first).toMatchObject({ status: 'unconfirmed', mismatches: [mismatches] });
     expect(second).toMatchObject({ status: 'unconfirmed', doubt: { absences: 2 } });
-    expect(world.downloads()).toMatchObject([{ path: expect.stringContaining(foreign) }]);
+    expect(world.downloads()).toMatchObject([{ path: expect.stringContaining(mismatches) }]);
   });
 
   it('is recognised by its bytes among several of equal size', async () => {
@@ -58,7 +58,7 @@ describe('which attachment is ours', () => {
 
     const { after } = await lookUntilOver(world, await world.find(upload.id));
 
-    expect(after).toMatchObject({ status: 'delivered', known: [before] });
+    expect(after).toMatchObject({ status: 'delivered', baseline: [before] });
     expect(after).not.toMatchObject({ attachmentId: before });
     expect(world.downloads()).toEqual([]);
   });
@@ -89,8 +89,8 @@ describe('which attachment is ours', () => {
     expect(after).toMatchObject({
       status: 'delivered',
       attachmentId: ours?.id,
-      known: [before],
-      foreign: [longer, shorter],
+      baseline: [before],
+      mismatches: [longer, shorter],
     });
     expect(world.uploadRequests().filter(({ outcome }) => outcome === 'reset')).toHaveLength(1);
   });
@@ -111,7 +111,7 @@ describe('which attachment is ours', () => {
     await world.faults([sizeless]);
 
     expect(unread).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 } });
-    expect(unread.foreign).toBeUndefined();
+    expect(unread.mismatches).toBeUndefined();
     expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
   });
 
@@ -168,7 +168,7 @@ describe('which attachment is ours', () => {
       { match: { operation: 'download' }, fault: answer },
     ]);
 
-    expect(upload).toMatchObject({ status: 'waiting', known: expect.any(Array) });
+    expect(upload).toMatchObject({ status: 'waiting', baseline: expect.any(Array) });
     expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
   });
 
@@ -205,7 +205,7 @@ describe('which attachment is ours', () => {
     const broken = await world.next(upload.id);
 
     expect(broken).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 } });
-    expect(broken.foreign).toBeUndefined();
+    expect(broken.mismatches).toBeUndefined();
     expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
   });
 });
@@ -234,7 +234,7 @@ describe('an attachment that cannot be downloaded', () => {
 
     const { after } = await lookUntilOver(world, doubtful);
 
-    expect(after).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' } });
+    expect(after).toMatchObject({ status: 'failed', lastError: { code: 'outcome_unknown' } });
     expect(world.uploadRequests()).toHaveLength(1);
     expect(await world.breaker.view()).toEqual({ state: 'closed' });
   });
@@ -309,23 +309,23 @@ describe('after a second sending', () => {
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'storedLater', afterSeconds: 700 } },
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } },
     ]);
-    const { looks, after } = await lookUntilOver(world, await world.deliver());
-    const rechecked = await world.next(after.id);
+    const { stagingChecks, after } = await lookUntilOver(world, await world.deliver());
+    const finishRecheck = await world.next(after.id);
 
-    expect(looks).toEqual([15, 60, 240, 660, 675]);
+    expect(stagingChecks).toEqual([15, 60, 240, 660, 675]);
     expect(after).toMatchObject({ status: 'delivered' });
-    expect(rechecked.duplicates).toHaveLength(1);
+    expect(finishRecheck.duplicates).toHaveLength(1);
     expect(await world.received()).toHaveLength(2);
   });
 
   it('nothing more is done when there is no second copy', async () => {
     const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
 
-    const rechecked = await world.next(after.id);
+    const finishRecheck = await world.next(after.id);
 
-    expect(rechecked).toMatchObject({ status: 'delivered' });
-    expect(rechecked.duplicates ?? []).toEqual([]);
-    expect(rechecked.dueAt).toBeUndefined();
+    expect(finishRecheck).toMatchObject({ status: 'delivered' });
+    expect(finishRecheck.duplicates ?? []).toEqual([]);
+    expect(finishRecheck.dueAt).toBeUndefined();
   });
 
   it('the check for a second copy ends after a retry window, and other uploads have not waited for it', async () => {
@@ -357,19 +357,19 @@ describe('after a second sending', () => {
     await world.faults([
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'reset', afterBytes: 10 } },
     ]);
-    const { after: setBack } = await lookUntilOver(world, first);
+    const { after: postpone } = await lookUntilOver(world, first);
     world.clock.advance(60_000);
     const delivered = await world.next(first.id);
     await world.attach(delivered, randomBytes(1000));
     const copy = await world.attach(delivered, bytes);
 
-    const rechecked = await world.next(first.id);
+    const finishRecheck = await world.next(first.id);
 
-    expect(setBack.status).toBe('waiting');
+    expect(postpone.status).toBe('waiting');
     expect(delivered).toMatchObject({ status: 'delivered', resent: true });
     expect(await world.isStaged(first.id)).toBe(false);
-    expect(rechecked).toMatchObject({ duplicates: [copy] });
-    expect(rechecked.dueAt).toBeUndefined();
+    expect(finishRecheck).toMatchObject({ duplicates: [copy] });
+    expect(finishRecheck.dueAt).toBeUndefined();
   });
 
   it('the check gives an upload the id that IPD had never returned', async () => {
@@ -380,12 +380,12 @@ describe('after a second sending', () => {
     let after = await world.find(first.id);
     while (after.status === 'unconfirmed') after = await world.next(first.id);
 
-    const rechecked = await world.next(first.id);
+    const finishRecheck = await world.next(first.id);
 
     const [only] = await world.received();
     expect(after).toMatchObject({ status: 'delivered', attachmentId: null, resent: true });
-    expect(rechecked).toMatchObject({ status: 'delivered', attachmentId: only?.id });
-    expect(rechecked.duplicates ?? []).toEqual([]);
+    expect(finishRecheck).toMatchObject({ status: 'delivered', attachmentId: only?.id });
+    expect(finishRecheck.duplicates ?? []).toEqual([]);
   });
 
   it('the check sends IPD no request while the breaker is open, or before it is due', async () => {
@@ -435,9 +435,9 @@ describe('after a second sending', () => {
 
     expect(waiting).toMatchObject({ recheckAt: expect.any(String) });
     expect(found).toMatchObject({ status: 'delivered' });
-    const rechecked = await world.find(after.id);
-    expect(rechecked).not.toHaveProperty('recheckAt');
-    expect([...(rechecked.duplicates ?? []), ...(found.duplicates ?? [])]).toEqual([]);
+    const finishRecheck = await world.find(after.id);
+    expect(finishRecheck).not.toHaveProperty('recheckAt');
+    expect([...(finishRecheck.duplicates ?? []), ...(found.duplicates ?? [])]).toEqual([]);
   });
 
   it('another upload waits while the check runs', async () => {
@@ -453,7 +453,7 @@ describe('after a second sending', () => {
 
     await delivery.onRequest({ uploadId: after.id, attempt: 99 }, world.run());
 
-    expect(other).toMatchObject({ status: 'waiting', error: { code: 'work_item_busy' } });
+    expect(other).toMatchObject({ status: 'waiting', lastError: { code: 'work_item_busy' } });
     expect(await world.next(other?.id ?? '')).toMatchObject({ status: 'delivered' });
   });
 

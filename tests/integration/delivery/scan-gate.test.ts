@@ -45,7 +45,7 @@ describe('a file that has not been scanned', () => {
     expect(upload).toMatchObject({
       status: 'waiting',
       failedAttempts: 0,
-      error: { code: 'scan_pending' },
+      lastError: { code: 'scan_pending' },
     });
     expect(world.ipd.requests).toEqual([]);
     expect(await world.isStaged(upload.id)).toBe(true);
@@ -65,7 +65,7 @@ describe('a file that has not been scanned', () => {
   it('is checked after half a minute, two minutes, ten minutes and then every ten', async () => {
     const waits: number[] = [];
     let upload = await world.deliver(bytes);
-    for (let looks = 0; looks < 5; looks += 1) {
+    for (let stagingChecks = 0; stagingChecks < 5; stagingChecks += 1) {
       waits.push(minutesUntilDue(upload));
       upload = await world.next(upload.id);
     }
@@ -82,7 +82,7 @@ describe('a file that has not been scanned', () => {
     const { id } = await world.deliver(bytes);
     await tag(id, CLEAN, 'Reviewed');
 
-    expect(await world.next(id)).toMatchObject({ status: 'waiting', error: { code: 'scan_pending' } });
+    expect(await world.next(id)).toMatchObject({ status: 'waiting', lastError: { code: 'scan_pending' } });
   });
 
   it('ends when the scan has said nothing within the retry window, and may be tried again', async () => {
@@ -95,7 +95,7 @@ describe('a file that has not been scanned', () => {
     await tag(id, CLEAN);
     await world.uploads.retry(caller, id);
 
-    expect(ended).toMatchObject({ status: 'failed', error: { code: 'scan_timed_out' } });
+    expect(ended).toMatchObject({ status: 'failed', lastError: { code: 'scan_timed_out' } });
     expect(waited).toBe(24 * HOUR);
     expect(toResource({ upload: ended, bytesStored: 1000 }).error).toMatchObject({ retryable: true });
     expect(await world.next(id)).toMatchObject({ status: 'delivered' });
@@ -107,7 +107,10 @@ describe('a file that has not been scanned', () => {
 
     await silent.delivery.onRequest({ uploadId: id, attempt: 2 }, world.run());
 
-    expect(await world.find(id)).toMatchObject({ status: 'waiting', error: { code: 'storage_unavailable' } });
+    expect(await world.find(id)).toMatchObject({
+      status: 'waiting',
+      lastError: { code: 'storage_unavailable' },
+    });
     expect(world.ipd.requests).toEqual([]);
   });
 });
@@ -127,7 +130,7 @@ describe('a file that the scan has refused', () => {
 
       expect(upload).toMatchObject({
         status: 'failed',
-        error: { code: 'scan_refused', detail: `${TAG} is ${value}.` },
+        lastError: { code: 'scan_refused', detail: `${TAG} is ${value}.` },
       });
       expect(world.ipd.requests).toEqual([]);
       expect(toResource({ upload, bytesStored: 1000 }).error).toMatchObject({ retryable: false });
@@ -160,7 +163,7 @@ describe('a file that the scan has refused', () => {
     await again();
     const third = await world.next(id);
 
-    expect(second).toMatchObject({ status: 'failed', error: { code: 'scan_refused' } });
+    expect(second).toMatchObject({ status: 'failed', lastError: { code: 'scan_refused' } });
     expect(third).toMatchObject({ status: 'delivered' });
     expect(world.uploadRequests()).toHaveLength(1);
   });
@@ -174,7 +177,7 @@ describe('the gate', () => {
 
     expect(await world.next(id)).toMatchObject({
       status: 'failed',
-      error: { code: 'staged_file_changed' },
+      lastError: { code: 'staged_file_changed' },
     });
     expect(world.ipd.requests).toEqual([]);
   });
@@ -194,7 +197,7 @@ describe('the gate', () => {
     expect(doubtful).toMatchObject({ status: 'unconfirmed' });
     expect(world.listRequests().length).toBeGreaterThan(2);
     // IPD does not have it, so the upload is no longer in doubt.
-    expect(upload).toMatchObject({ status: 'failed', error: { code: 'scan_refused' } });
+    expect(upload).toMatchObject({ status: 'failed', lastError: { code: 'scan_refused' } });
     expect(world.uploadRequests()).toHaveLength(1);
   });
 

@@ -41,8 +41,8 @@ describe('a file on its way to IPD', () => {
     await world.delivery.onArrival(world.arrival(gone, bytes), world.run());
     await world.delivery.onArrival({ ...world.arrival(replaced, bytes), etag: '0'.repeat(32) }, world.run());
 
-    expect(await world.find(gone.id)).toMatchObject({ error: { code: 'staged_file_missing' } });
-    expect(await world.find(replaced.id)).toMatchObject({ error: { code: 'staged_file_changed' } });
+    expect(await world.find(gone.id)).toMatchObject({ lastError: { code: 'staged_file_missing' } });
+    expect(await world.find(replaced.id)).toMatchObject({ lastError: { code: 'staged_file_changed' } });
     expect(await world.received()).toEqual([]);
   });
 
@@ -55,7 +55,7 @@ describe('a file on its way to IPD', () => {
 
     expect(await world.find(upload.id)).toMatchObject({
       status: 'failed',
-      error: { code: 'checksum_mismatch' },
+      lastError: { code: 'checksum_mismatch' },
     });
     expect(await world.received()).toEqual([]);
     expect(world.uploadRequests()).toMatchObject([{ complete: false }]);
@@ -75,7 +75,7 @@ describe('a file on its way to IPD', () => {
     expect(await world.received()).toEqual([]);
     expect(world.uploadRequests()).toMatchObject([{ complete: false }]);
     const after = await world.find(upload.id);
-    expect(after).toMatchObject({ status: 'waiting', error: { code: 'lease_lost' } });
+    expect(after).toMatchObject({ status: 'waiting', lastError: { code: 'lease_lost' } });
 
     await world.delivery.onRequest({ uploadId: upload.id, attempt: 2 }, world.run());
 
@@ -120,7 +120,7 @@ describe('a file on its way to IPD', () => {
     const afterEvent = await world.find(upload.id);
     const found = await world.next(upload.id);
 
-    expect(lapsed).toMatchObject({ status: 'unconfirmed', error: { code: 'answer_lost' } });
+    expect(lapsed).toMatchObject({ status: 'unconfirmed', lastError: { code: 'answer_lost' } });
     expect(afterEvent).toEqual(lapsed);
     expect(found).toMatchObject({ status: 'delivered' });
     expect(world.uploadRequests()).toHaveLength(1);

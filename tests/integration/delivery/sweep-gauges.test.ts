@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import type { Measures } from '../../../lib/runtime/telemetry.ts';
+import type { MetricValues } from '../../../lib/runtime/telemetry.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
 import { startWorld } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
@@ -17,11 +17,11 @@ afterEach(async () => {
 afterAll(() => world.stop());
 
 /** What so many runs of one container measure. */
-async function sweep(runs = 1): Promise<Measures[]> {
+async function sweep(runs = 1): Promise<MetricValues[]> {
   const { telemetry, measured } = collectTelemetry();
   const { sweep: own } = world.build({ telemetry });
   for (let run = 0; run < runs; run += 1) await own.run(AbortSignal.timeout(10_000));
-  return measured.filter((measures) => 'OldestDueAge' in measures);
+  return measured.filter((metrics) => 'OldestDueAge' in metrics);
 }
 
 describe('what the sweep measures', () => {

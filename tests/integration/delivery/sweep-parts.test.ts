@@ -67,15 +67,15 @@ describe('sweep of uploads in parts', () => {
   it('looks hourly as long as no part has come', async () => {
     const { upload } = await beginParts(world);
     const start = world.clock.now();
-    const looks: number[] = [];
+    const stagingChecks: number[] = [];
 
-    while (looks.length < 6) {
+    while (stagingChecks.length < 6) {
       world.clock.set(Date.parse((await world.find(upload.id)).dueAt ?? ''));
-      looks.push((world.clock.now() - start) / MINUTE);
+      stagingChecks.push((world.clock.now() - start) / MINUTE);
       await world.sweep.run(AbortSignal.timeout(10_000));
     }
 
-    expect(looks).toEqual([1, 6, 21, 81, 141, 201]);
+    expect(stagingChecks).toEqual([1, 6, 21, 81, 141, 201]);
   });
 
   it('finds a file whose parts were joined without a record of it', async () => {

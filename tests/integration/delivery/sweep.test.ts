@@ -37,16 +37,16 @@ describe('sweep', () => {
   it('looks for a file after 1, 5, 15 and 60 minutes, then hourly until the deadline', async () => {
     const upload = await world.create(randomBytes(10));
     const start = world.clock.now();
-    const looks: number[] = [];
+    const stagingChecks: number[] = [];
 
     while ((await world.find(upload.id)).status === 'awaiting_upload') {
       world.clock.set(Date.parse((await world.find(upload.id)).dueAt ?? ''));
-      looks.push((world.clock.now() - start) / MINUTE);
+      stagingChecks.push((world.clock.now() - start) / MINUTE);
       await world.sweep.run(soon());
     }
 
-    expect(looks.slice(0, 6)).toEqual([1, 6, 21, 81, 141, 201]);
-    expect(looks.at(-1)).toBe(72 * 60);
+    expect(stagingChecks.slice(0, 6)).toEqual([1, 6, 21, 81, 141, 201]);
+    expect(stagingChecks.at(-1)).toBe(72 * 60);
     expect(await world.find(upload.id)).toMatchObject({ status: 'expired' });
   });
 
@@ -94,7 +94,7 @@ describe('sweep', () => {
     // The test's random source always gives one half.
     expect(waits.slice(0, 8)).toEqual([15, 60, 300, 900, 1800, 3600, 7200, 7200]);
     const failed = await world.find(upload.id);
-    expect(failed).toMatchObject({ status: 'failed', error: { code: 'retries_exhausted' } });
+    expect(failed).toMatchObject({ status: 'failed', lastError: { code: 'retries_exhausted' } });
     expect(world.clock.now() - staged).toBe(24 * HOUR);
     expect(await world.isStaged(upload.id)).toBe(true);
   });
@@ -121,8 +121,8 @@ describe('sweep', () => {
     expect(before).toMatchObject([{ status: 'waiting' }, { status: 'staged' }]);
     const waited = 'IPD did not answer, or did not accept our credentials, so all deliveries waited.';
     expect([await world.find(id), await world.find(arrived.id)]).toMatchObject([
-      { status: 'failed', error: { code: 'retries_exhausted', detail: expect.stringContaining(waited) } },
-      { status: 'failed', error: { code: 'retries_exhausted', detail: waited } },
+      { status: 'failed', lastError: { code: 'retries_exhausted', detail: expect.stringContaining(waited) } },
+      { status: 'failed', lastError: { code: 'retries_exhausted', detail: waited } },
     ]);
     expect(await world.requestsFor(id)).toEqual([]);
     expect(await world.isStaged(id)).toBe(true);
@@ -184,7 +184,10 @@ describe('sweep', () => {
     world.clock.advance(310_000);
     await world.sweep.run(soon());
 
-    expect(await world.find(upload.id)).toMatchObject({ status: 'waiting', error: { code: 'lease_lost' } });
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'waiting',
+      lastError: { code: 'lease_lost' },
+    });
   });
 
   it('asks for no more than three quarters of IPD_RATE in a run: the rest is for first deliveries', async () => {
@@ -281,23 +284,23 @@ describe('sweep', () => {
 
     await world.sweep.run(soon());
     const early = await world.requestsFor(delivered.id);
-    const cleaned = await world.find(delivered.id);
+    const markCleaned = await world.find(delivered.id);
     world.clock.advance(11 * MINUTE);
     await world.sweep.run(soon());
     const [message = ''] = await world.requestsFor(delivered.id);
     await world.delivery.onRequest(JSON.parse(message), world.run());
 
     expect(early).toEqual([]);
-    expect(cleaned.dueAt).toBe(recheckAt);
+    expect(markCleaned.dueAt).toBe(recheckAt);
     expect((await world.find(delivered.id)).dueAt).toBeUndefined();
   });
 
   it('removes what arrived after a cancellation', async () => {
     const bytes = randomBytes(10);
     const upload = await world.create(bytes);
-    const { invitation } = await world.uploads.invite(upload);
+    const { presigned } = await world.uploads.presign(upload);
     await world.uploads.cancel({ owner: 'user-1', projects: '*' }, upload.id);
-    await putFile(oneRequest(invitation), bytes);
+    await putFile(oneRequest(presigned), bytes);
     expect(await world.isStaged(upload.id)).toBe(true);
 
     world.clock.advance(3 * HOUR);

@@ -55,7 +55,7 @@ async function starting(environment: Environment): Promise<string[]> {
 /** What the functions say that refuse what the template makes of the settings, on Lambda. */
 function calling(settings: Environment): string[] {
   const service = readService({ directory: ROOT, env: { ...NEEDED_SETTINGS, ...settings } });
-  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'NoticesTopic'];
+  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'NotificationsTopic'];
   const references = Object.fromEntries(
     names.map((name) => [name, { ref: `https://example.com/${name}`, attributes: { Arn: `arn:${name}` } }]),
   );
@@ -282,7 +282,7 @@ describe('a name that looks like a setting', () => {
       'STAGING_BUCKET',
       'UPLOADS_TABLE',
       'DELIVERY_QUEUE_URL',
-      'NOTICES_TOPIC_ARN',
+      'NOTIFICATIONS_TOPIC_ARN',
       'UPLOAD_TOKEN',
     ];
     const local = [

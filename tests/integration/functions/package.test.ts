@@ -156,7 +156,7 @@ async function startFromZip(key: string, environment?: Record<string, string>) {
 
 function templateFunctions() {
   const service = readService({ directory: ROOT, env: { AWS_REGION: REGION, ...SETTINGS } });
-  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'NoticesTopic'];
+  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'NotificationsTopic'];
   const references = Object.fromEntries(
     names.map((name) => [name, { ref: `https://example.com/${name}`, attributes: { Arn: `arn:${name}` } }]),
   );

@@ -87,18 +87,18 @@ describe('the token source', () => {
   afterAll(() => ipd.close());
 
   const tokenCalls = (): number => ipd.requests.filter(({ operation }) => operation === 'token').length;
-  const clock = (dice: number): Clock => ({
+  const clock = (random: number): Clock => ({
     ...systemClock,
     now: () => now,
-    random: () => dice,
+    random: () => random,
     sleep: async () => undefined,
   });
 
-  function source(given: { dice?: number; password?: string; iamEndpoint?: string } = {}) {
-    const { dice = 0, password = credentials.password, iamEndpoint = ipd.url } = given;
+  function source(given: { random?: number; password?: string; iamEndpoint?: string } = {}) {
+    const { random = 0, password = credentials.password, iamEndpoint = ipd.url } = given;
     const { domain, username } = credentials;
     const user = { domain, username, password };
-    return createTokenSource({ send, clock: clock(dice), iamEndpoint, region: 'cn-north-4', user });
+    return createTokenSource({ send, clock: clock(random), iamEndpoint, region: 'cn-north-4', user });
   }
 
   async function headersFrom(tokens: ReturnType<typeof source>): Promise<Record<string, string>> {
@@ -119,11 +119,11 @@ describe('the token source', () => {
   });
 
   it.each([
-    { dice: 0, refreshedAfter: 23 * HOUR },
-    { dice: 0.5, refreshedAfter: 23 * HOUR - 7.5 * MINUTE },
-    { dice: 0.9, refreshedAfter: 23 * HOUR - 13.5 * MINUTE },
-  ])('refreshes an hour early and at random somewhat earlier ($dice)', async ({ dice, refreshedAfter }) => {
-    const tokens = source({ dice });
+    { random: 0, refreshedAfter: 23 * HOUR },
+    { random: 0.5, refreshedAfter: 23 * HOUR - 7.5 * MINUTE },
+    { random: 0.9, refreshedAfter: 23 * HOUR - 13.5 * MINUTE },
+  ])('refreshes an hour early and at random somewhat earlier ($dice)', async ({ random, refreshedAfter }) => {
+    const tokens = source({ random });
     const first = await headersFrom(tokens);
 
     now = noon + refreshedAfter - 1;

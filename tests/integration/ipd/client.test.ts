@@ -249,7 +249,7 @@ describe('the IPD client', () => {
         body: { ...body, result: [{ id: 9562390671769354 }] },
       });
 
-      expect(await client.list(item, soon())).toMatchObject({ kind: 'ambiguous' });
+      expect(await client.list(item, soon())).toMatchObject({ kind: 'unconfirmed' });
     });
 
     it('holds all 100 elements', async () => {
@@ -286,7 +286,7 @@ describe('the IPD client', () => {
           }),
       });
 
-      expect(complete).toMatchObject({ kind: 'ambiguous' });
+      expect(complete).toMatchObject({ kind: 'unconfirmed' });
       expect(early).toMatchObject({ kind: 'throttled' });
     });
 
@@ -303,10 +303,10 @@ describe('the IPD client', () => {
     });
 
     it.each([
-      ['lostAnswer', 'ambiguous'],
-      ['truncatedJson', 'ambiguous'],
-      ['htmlSuccess', 'ambiguous'],
-      ['gatewayTimeout', 'ambiguous'],
+      ['lostAnswer', 'unconfirmed'],
+      ['truncatedJson', 'unconfirmed'],
+      ['htmlSuccess', 'unconfirmed'],
+      ['gatewayTimeout', 'unconfirmed'],
       ['iamUnavailable', 'unavailable'],
       ['serviceThrottled', 'throttled'],
       ['emojiRefused', 'refused'],

@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { createWholeLedger } from '../../support/ledger.ts';
 import { createUpload } from '../../../lib/domain/lifecycle.ts';
 import type { Services } from '../../../lib/services.ts';
-import type { Fields, Measures } from '../../../lib/runtime/telemetry.ts';
+import type { Fields, MetricValues } from '../../../lib/runtime/telemetry.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
@@ -17,7 +17,7 @@ const bytes = randomBytes(1000);
 let world: World;
 let services: Services;
 let lines: (Fields & { message: string })[];
-let measured: Measures[];
+let measured: MetricValues[];
 
 beforeAll(async () => {
   world = await startWorld();
@@ -34,8 +34,8 @@ async function stage(requestId = 'call-1'): Promise<Upload> {
   services = world.build({ telemetry: collected.telemetry });
   const file = { projectId, issueId, filename: 'a.bin', contentType: 'a/b', size: bytes.length };
   const { upload } = await services.intake.create({ ...caller, requestId }, file);
-  const { invitation } = await services.uploads.invite(upload);
-  await putFile(oneRequest(invitation), bytes);
+  const { presigned } = await services.uploads.presign(upload);
+  await putFile(oneRequest(presigned), bytes);
   return upload;
 }
 
@@ -45,7 +45,7 @@ const fault = (kind: string, operation = 'upload') =>
   world.faults([{ match: { operation }, fault: { kind }, count: 1 }]);
 
 const told = () => lines.map(({ message, from, status }) => [message, from, status]);
-const sum = (name: keyof Measures) => measured.reduce((all, measures) => all + (measures[name] ?? 0), 0);
+const sum = (name: keyof MetricValues) => measured.reduce((all, metrics) => all + (metrics[name] ?? 0), 0);
 
 describe('the journal', () => {
   it('tells every state that an upload comes to, joined by the id of the call that made it', async () => {

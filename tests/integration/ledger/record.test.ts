@@ -166,10 +166,10 @@ describe('a record that a newer version wrote', () => {
       novelty,
       others: 'not ours',
       history: [{ ...first, novelty }, ...more],
-      error: { ...error, novelty },
+      lastError: { ...error, novelty },
     };
     const { upload } = await leave('waiting', newer);
-    expect(upload).toMatchObject({ error: { novelty }, others: { novelty } });
+    expect(upload).toMatchObject({ lastError: { novelty }, others: { novelty } });
 
     await follow(upload.id);
 

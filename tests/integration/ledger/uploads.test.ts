@@ -3,8 +3,8 @@ import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { createWholeLedger } from '../../support/ledger.ts';
-import { cleaned, delivered, noticed } from '../../../lib/domain/endings.ts';
-import { createUpload, lookAgain } from '../../../lib/domain/lifecycle.ts';
+import { markCleaned, markDelivered, markNotified } from '../../../lib/domain/endings.ts';
+import { createUpload, expireOrWait } from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { startWorld } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
@@ -23,7 +23,7 @@ function newUpload(now = start): Upload {
   return createUpload({ ...names, id: randomUUID(), contentType: 'a/b', size: 10 }, { now, policy });
 }
 
-const looked = (upload: Upload): Upload => ({ ...upload, looks: upload.looks + 1 });
+const looked = (upload: Upload): Upload => ({ ...upload, stagingChecks: upload.stagingChecks + 1 });
 
 describe('ledger', () => {
   let world: World;
@@ -123,11 +123,11 @@ describe('ledger', () => {
       const upload = newUpload();
 
       const all = await Promise.all(
-        Array.from({ length: 20 }, (_, index) => world.ledger.add({ ...upload, looks: index })),
+        Array.from({ length: 20 }, (_, index) => world.ledger.add({ ...upload, stagingChecks: index })),
       );
 
       expect(all.filter(({ created }) => created)).toHaveLength(1);
-      expect(new Set(all.map((one) => one.upload.looks)).size).toBe(1);
+      expect(new Set(all.map((one) => one.upload.stagingChecks)).size).toBe(1);
     });
 
     it('never counts as absent because of an error', async () => {
@@ -148,7 +148,7 @@ describe('ledger', () => {
       expect(changed).toBe(true);
       expect(after).toEqual({
         ...upload,
-        looks: 1,
+        stagingChecks: 1,
         version: 2,
         updatedAt: new Date(world.clock.now()).toISOString(),
       });
@@ -162,7 +162,7 @@ describe('ledger', () => {
       const all = await Promise.all(Array.from({ length: 20 }, () => world.ledger.change(upload, looked)));
 
       expect(all.every(({ changed }) => changed)).toBe(true);
-      expect(await world.find(upload.id)).toMatchObject({ looks: 20, version: 21 });
+      expect(await world.find(upload.id)).toMatchObject({ stagingChecks: 20, version: 21 });
       expect(new Set(all.map((one) => one.upload.version)).size).toBe(20);
     });
 
@@ -173,7 +173,7 @@ describe('ledger', () => {
       const all = await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
           world.ledger.change(upload, (before) =>
-            delivered(before, { attachmentId: String(index), now: start, policy }),
+            markDelivered(before, { attachmentId: String(index), now: start, policy }),
           ),
         ),
       );
@@ -190,7 +190,7 @@ describe('ledger', () => {
 
       const { upload: after } = await world.ledger.change(upload, looked);
 
-      expect(after).toMatchObject({ looks: 2, version: 3 });
+      expect(after).toMatchObject({ stagingChecks: 2, version: 3 });
     });
 
     it('writes nothing for a transition that is not legal, or that changes nothing', async () => {
@@ -241,7 +241,7 @@ describe('ledger', () => {
       const { changed, upload: after } = await ledger.change(upload, looked);
 
       expect(seen.conflicts).toBe(1);
-      expect({ changed, after }).toMatchObject({ changed: true, after: { looks: 1, version: 2 } });
+      expect({ changed, after }).toMatchObject({ changed: true, after: { stagingChecks: 1, version: 2 } });
       expect(await ledger.find(upload.id)).toEqual(after);
     });
 
@@ -268,9 +268,14 @@ describe('ledger', () => {
       const done = Array.from({ length: 10 }, () => newUpload());
       await Promise.all([...due, ...later, ...done].map((upload) => ledger.add(upload)));
       for (const upload of done) {
-        await ledger.change(upload, (before) => delivered(before, { attachmentId: '1', now: start, policy }));
-        await ledger.change(upload.id, (before) => before.notice && noticed(before, before.notice));
-        await ledger.change(upload.id, cleaned);
+        await ledger.change(upload, (before) =>
+          markDelivered(before, { attachmentId: '1', now: start, policy }),
+        );
+        await ledger.change(
+          upload.id,
+          (before) => before.notification && markNotified(before, before.notification),
+        );
+        await ledger.change(upload.id, markCleaned);
       }
       let queries = 0;
       client.middlewareStack.add(
@@ -310,7 +315,7 @@ describe('ledger', () => {
       await world.ledger.add(upload);
       const dueAt = Date.parse(upload.dueAt ?? '');
       const { upload: after } = await world.ledger.change(upload, (before) =>
-        lookAgain(before, { now: dueAt }),
+        expireOrWait(before, { now: dueAt }),
       );
 
       expect(await dueIds(world.ledger, dueAt)).not.toContain(upload.id);

@@ -47,7 +47,11 @@ describe('two uploads of one size to one work item', () => {
     const again = await world.next(second.id);
 
     const waited = (Date.parse(second.dueAt ?? '') - start) / 1000;
-    expect(second).toMatchObject({ status: 'waiting', failedAttempts: 0, error: { code: 'work_item_busy' } });
+    expect(second).toMatchObject({
+      status: 'waiting',
+      failedAttempts: 0,
+      lastError: { code: 'work_item_busy' },
+    });
     expect(waited).toBeGreaterThanOrEqual(15);
     expect(waited).toBeLessThan(60);
     expect(again).toMatchObject({ status: 'waiting', failedAttempts: 0 });
@@ -97,7 +101,7 @@ describe('two uploads of one size to one work item', () => {
     gate.resolve();
     await outcome;
 
-    expect(second).toMatchObject({ status: 'waiting', error: { code: 'work_item_busy' } });
+    expect(second).toMatchObject({ status: 'waiting', lastError: { code: 'work_item_busy' } });
     expect(await world.find(first.id)).toMatchObject({ status: 'delivered' });
     expect(await world.next(second.id)).toMatchObject({ status: 'delivered' });
   });
@@ -166,14 +170,14 @@ describe('taking a work item', () => {
   function createSlowLedger(meanwhile: () => Promise<unknown>) {
     const client = new DynamoDBClient({});
     clients.push(client);
-    let looks = 0;
+    let stagingChecks = 0;
     client.middlewareStack.add(
       (next, { commandName }) =>
         async (args) => {
           const answer = await next(args);
           // The first read is of the claim on the work item, the second of the upload that holds it.
-          if (commandName === 'GetItemCommand') looks += 1;
-          if (commandName === 'GetItemCommand' && looks === 2) await meanwhile();
+          if (commandName === 'GetItemCommand') stagingChecks += 1;
+          if (commandName === 'GetItemCommand' && stagingChecks === 2) await meanwhile();
           return answer;
         },
       { step: 'initialize', name: 'be-slow' },

@@ -32,7 +32,7 @@ describe('the notification of an end', () => {
   }
 
   /** Services of a function that cannot send notifications; and the errors that it logged. */
-  function withoutNotices() {
+  function withoutNotifications() {
     const sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
     return { sns, ...collectErrors() };
   }
@@ -70,7 +70,7 @@ describe('the notification of an end', () => {
         attributes: { type: 'UploadDelivered', projectId: upload.projectId },
       },
     ]);
-    expect(await world.find(upload.id)).not.toHaveProperty('notice');
+    expect(await world.find(upload.id)).not.toHaveProperty('notification');
   });
 
   it('tells of a failure, and why', async () => {
@@ -132,7 +132,7 @@ describe('the notification of an end', () => {
 
   it('is not sent for a failure that was cancelled first', async () => {
     await world.faults([refusal]);
-    const { sns, telemetry } = withoutNotices();
+    const { sns, telemetry } = withoutNotifications();
     const bytes = randomBytes(10);
     const upload = await world.stage(bytes);
     await world.build({ sns, telemetry }).delivery.onArrival(world.arrival(upload, bytes), world.run());
@@ -185,7 +185,7 @@ describe('the notification of an end', () => {
   });
 
   it('is skipped where there is no topic, and the remaining work is done', async () => {
-    const { sns, telemetry, errors } = withoutNotices();
+    const { sns, telemetry, errors } = withoutNotifications();
     const bytes = randomBytes(10);
     const upload = await world.stage(bytes);
     const { delivery } = world.build({ sns, telemetry, config: { topicArn: undefined } });
@@ -201,7 +201,7 @@ describe('the notification of an end', () => {
 
   describe('that cannot be sent', () => {
     it('leaves the delivery as it is, and comes with the sweep', async () => {
-      const { sns, telemetry, errors } = withoutNotices();
+      const { sns, telemetry, errors } = withoutNotifications();
       const bytes = randomBytes(10);
       const upload = await world.stage(bytes);
 
@@ -210,17 +210,17 @@ describe('the notification of an end', () => {
       const early = await told();
       await sweepAfter(MINUTE);
 
-      expect(delivered).toMatchObject({ status: 'delivered', notice: { type: 'UploadDelivered' } });
+      expect(delivered).toMatchObject({ status: 'delivered', notification: { type: 'UploadDelivered' } });
       expect(errors).toMatchObject([{ fields: { uploadId: upload.id } }]);
       expect(early).toEqual([]);
-      expect(await told()).toMatchObject([{ type: 'UploadDelivered', time: delivered.notice?.at }]);
+      expect(await told()).toMatchObject([{ type: 'UploadDelivered', time: delivered.notification?.at }]);
       expect(await world.isStaged(upload.id)).toBe(false);
       expect((await world.find(upload.id)).dueAt).toBeUndefined();
       sns.destroy();
     });
 
     it('stays due as long as it cannot be sent, and does not stop the sweep of other uploads', async () => {
-      const { sns, telemetry } = withoutNotices();
+      const { sns, telemetry } = withoutNotifications();
       const upload = await world.create(randomBytes(10));
       const other = await world.stage(randomBytes(10));
       world.clock.advance(72 * HOUR);
@@ -232,7 +232,7 @@ describe('the notification of an end', () => {
       const silent = await world.find(upload.id);
       await sweepAfter(0);
 
-      expect(silent).toMatchObject({ status: 'expired', notice: { type: 'UploadExpired' } });
+      expect(silent).toMatchObject({ status: 'expired', notification: { type: 'UploadExpired' } });
       expect(await world.find(other.id)).toMatchObject({ status: 'staged' });
       expect(await told()).toMatchObject([{ type: 'UploadExpired', upload: { id: upload.id } }]);
       sns.destroy();

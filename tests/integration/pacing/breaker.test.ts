@@ -145,7 +145,11 @@ describe('the breaker', () => {
       const upload = await deliver();
 
       expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 310 });
-      expect(upload).toMatchObject({ status: 'waiting', failedAttempts: 0, error: { code: 'ipd_paused' } });
+      expect(upload).toMatchObject({
+        status: 'waiting',
+        failedAttempts: 0,
+        lastError: { code: 'ipd_paused' },
+      });
       expect(world.ipd.requests).toHaveLength(1);
     },
   );
@@ -156,7 +160,7 @@ describe('the breaker', () => {
     expect(await deliver()).toMatchObject({
       status: 'waiting',
       failedAttempts: 0,
-      error: { code: 'ipd_paused' },
+      lastError: { code: 'ipd_paused' },
     });
     expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 310 });
   });
@@ -191,7 +195,7 @@ describe('while it is open', () => {
 
     const upload = await deliver();
 
-    expect(upload).toMatchObject({ status: 'staged', attempts: 0, error: { code: 'ipd_paused' } });
+    expect(upload).toMatchObject({ status: 'staged', attempts: 0, lastError: { code: 'ipd_paused' } });
     expect(Date.parse(upload.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 30 * SECOND);
     expect(world.ipd.requests).toHaveLength(asked);
   });
@@ -227,7 +231,7 @@ describe('while it is open', () => {
       status: 'waiting',
       attempts: 2,
       failedAttempts: 1,
-      error: { code: 'ipd_unavailable' },
+      lastError: { code: 'ipd_unavailable' },
     });
     expect(Date.parse(after.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 60 * SECOND);
   });
@@ -241,7 +245,7 @@ describe('while it is open', () => {
     expect(await world.find(upload?.id ?? '')).toMatchObject({
       status: 'unconfirmed',
       attempts: 1,
-      error: { code: 'answer_lost' },
+      lastError: { code: 'answer_lost' },
     });
   });
 
@@ -365,7 +369,7 @@ describe('when its time is over', () => {
 
     expect(await world.find(upload.id)).toMatchObject({
       status: 'waiting',
-      error: { code: 'ipd_unavailable' },
+      lastError: { code: 'ipd_unavailable' },
     });
     expect(next).toMatchObject({ status: 'delivered' });
   });
@@ -385,7 +389,7 @@ describe('when its time is over', () => {
 
     expect(await world.find(unscanned.id)).toMatchObject({
       status: 'waiting',
-      error: { code: 'scan_pending' },
+      lastError: { code: 'scan_pending' },
     });
     expect(other).toMatchObject({ status: 'staged', attempts: 0 });
     expect(await breaker()).toEqual({ state: 'closed' });

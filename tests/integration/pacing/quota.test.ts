@@ -201,7 +201,7 @@ describe('the quota of a user', () => {
   });
 
   it('holds for calls at the same moment', async () => {
-    const { intake } = world.build({ config: { allowance: allow(40) } });
+    const { intake } = world.build({ config: { limits: allow(40) } });
     const owner = newOwner();
 
     const answers = await Promise.allSettled(
@@ -249,7 +249,7 @@ describe('the quota of a user', () => {
 
   const nextMinute = (): number => (Math.floor(world.clock.now() / MINUTE) + 1) * MINUTE;
   const allow = (uploadsPerMinute: number) => ({
-    ...world.config.allowance,
+    ...world.config.limits,
     maxOpenUploads: 1000,
     uploadsPerMinute,
   });
@@ -258,8 +258,8 @@ describe('the quota of a user', () => {
   async function fail(owner: Caller): Promise<Upload> {
     const bytes = randomBytes(request.size);
     const { upload } = await create(owner);
-    const { invitation } = await world.uploads.invite(upload);
-    await putFile(oneRequest(invitation), bytes);
+    const { presigned } = await world.uploads.presign(upload);
+    await putFile(oneRequest(presigned), bytes);
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
     return world.find(upload.id);
   }

@@ -115,7 +115,7 @@ describe('the shared rate', () => {
     await throttleFor(3);
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
     const upload = await world.stage(newFile());
-    await world.arrivals.settle(upload);
+    await world.arrivals.check(upload);
 
     await world.delivery.onRequest({ uploadId: upload.id, attempt: 1 }, world.run());
 
@@ -140,7 +140,7 @@ describe('while the rate is reduced', () => {
     await world.delivery.onRequest(JSON.parse(message), world.run());
 
     expect(upload).toMatchObject({ status: 'staged', attempts: 0 });
-    expect(upload.error).toBeUndefined();
+    expect(upload.lastError).toBeUndefined();
     expect(upload.dueAt).toBe(upload.stagedAt);
     expect(before).toBe(asked);
     expect(await world.find(upload.id)).toMatchObject({ status: 'delivered', attempts: 1 });
@@ -150,7 +150,7 @@ describe('while the rate is reduced', () => {
     await throttleFor(3);
     await world.faults([]);
     const upload = await world.stage(newFile());
-    await world.arrivals.settle(upload);
+    await world.arrivals.check(upload);
     const [message = ''] = await world.requestsFor(upload.id);
 
     await world.delivery.onRequest(JSON.parse(message), world.run());

@@ -27,8 +27,8 @@ async function tagsOf(id: string): Promise<unknown> {
 describe('a client', () => {
   it('cannot tag its own file by a header of its PUT', async () => {
     const upload = await world.create(bytes);
-    const { invitation } = await world.uploads.invite(upload);
-    const { url, headers } = oneRequest(invitation);
+    const { presigned } = await world.uploads.presign(upload);
+    const { url, headers } = oneRequest(presigned);
 
     const byHeader = await putFile({ url, headers: { ...headers, 'x-amz-tagging': tagging } }, bytes);
     const byQuery = await putFile(
@@ -42,8 +42,8 @@ describe('a client', () => {
 
   it('cannot tag it behind the same URL afterwards', async () => {
     const upload = await world.stage(bytes);
-    const { invitation } = await world.uploads.invite(upload);
-    const { url, headers } = oneRequest(invitation);
+    const { presigned } = await world.uploads.presign(upload);
+    const { url, headers } = oneRequest(presigned);
 
     const answer = await fetch(`${url}&tagging`, { method: 'PUT', headers, body: new Uint8Array(bytes) });
 

@@ -36,12 +36,12 @@ describe('URLs that are signed with a key of their own', () => {
     const bytes = randomBytes(10);
     const upload = await world.create(bytes);
 
-    const { invitation } = await world.uploads.invite(upload);
-    const { url } = oneRequest(invitation);
-    const stored = await putFile(oneRequest(invitation), bytes);
+    const { presigned } = await world.uploads.presign(upload);
+    const { url } = oneRequest(presigned);
+    const stored = await putFile(oneRequest(presigned), bytes);
 
     expect(signatureOf(url)).toEqual(byItsOwnKey);
-    expect(invitation?.expiresInSeconds).toBe(WEEK_SECONDS);
+    expect(presigned?.expiresInSeconds).toBe(WEEK_SECONDS);
     expect(stored.status).toBe(200);
   });
 
@@ -49,7 +49,7 @@ describe('URLs that are signed with a key of their own', () => {
     const bytes = randomBytes(10);
     const upload = await world.create(bytes, { mode: 'multipart' });
 
-    const parts = partsOf((await world.uploads.invite(upload)).invitation);
+    const parts = partsOf((await world.uploads.presign(upload)).presigned);
     await putParts(parts, bytes);
     const { upload: completed } = await world.uploads.complete(caller, upload.id);
 
@@ -61,10 +61,10 @@ describe('URLs that are signed with a key of their own', () => {
     const upload = await world.create(randomBytes(10));
     world.clock.advance(199 * 3_600_000);
 
-    const { invitation } = await world.uploads.invite(upload);
+    const { presigned } = await world.uploads.presign(upload);
 
-    expect(invitation?.expiresInSeconds).toBe(3600);
-    expect(signatureOf(oneRequest(invitation).url).seconds).toBe(3600);
+    expect(presigned?.expiresInSeconds).toBe(3600);
+    expect(signatureOf(oneRequest(presigned).url).seconds).toBe(3600);
   });
 
   it('name the host that others reach storage by', async () => {
@@ -73,10 +73,10 @@ describe('URLs that are signed with a key of their own', () => {
     const bytes = randomBytes(10);
     const upload = await world.create(bytes);
 
-    const { invitation } = await uploads.invite(upload);
-    const stored = await putFile(oneRequest(invitation), bytes);
+    const { presigned } = await uploads.presign(upload);
+    const stored = await putFile(oneRequest(presigned), bytes);
 
-    const { host, pathname } = new URL(oneRequest(invitation).url);
+    const { host, pathname } = new URL(oneRequest(presigned).url);
     expect(host).toBe(new URL(endpoint).host);
     expect(pathname).toBe(`/${world.config.bucket}/staging/${upload.id}`);
     expect(stored.status).toBe(200);
@@ -107,10 +107,10 @@ describe('URLs that are signed with a key of their own', () => {
     const bytes = randomBytes(10);
     const upload = await world.create(bytes);
 
-    const { invitation } = await uploads.invite(upload);
+    const { presigned } = await uploads.presign(upload);
 
-    expect(signatureOf(oneRequest(invitation).url).accessKeyId).toBe(process.env['AWS_ACCESS_KEY_ID']);
-    expect((await putFile(oneRequest(invitation), bytes)).status).toBe(200);
+    expect(signatureOf(oneRequest(presigned).url).accessKeyId).toBe(process.env['AWS_ACCESS_KEY_ID']);
+    expect((await putFile(oneRequest(presigned), bytes)).status).toBe(200);
   });
 
   it.each(['region', 'keys'] as const)('cannot be made without the %s of the signer', async (missing) => {
@@ -132,7 +132,7 @@ describe('URLs that are signed with a key of their own', () => {
     const { uploads } = world.build({ config: { signer: { endpoint: undefined, credentials } } });
     const upload = await world.create(randomBytes(10));
 
-    const asked = () => uploads.invite(upload);
+    const asked = () => uploads.presign(upload);
 
     await expect(asked()).rejects.toThrow('SIGNING_CREDENTIALS: secretAccessKey');
     await expect(asked()).rejects.not.toThrow('secret-word');

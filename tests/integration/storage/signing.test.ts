@@ -62,7 +62,7 @@ describe('signing', () => {
       const response = await fetch(url, { method, headers, body: new Uint8Array(bytes) });
 
       expect(response.status).toBe(200);
-      expect(await staging.look(key)).toEqual({ etag: md5(bytes), size: bytes.length });
+      expect(await staging.head(key)).toEqual({ etag: md5(bytes), size: bytes.length });
     });
 
     it.each(['text/plain; charset="utf-8"', 'a/b;x=1', 'application/vnd.a+json'])(
@@ -111,7 +111,7 @@ describe('signing', () => {
       const answer = await put(signed, randomBytes(size), { 'content-length': String(size) });
 
       expect(answer).toMatchObject({ status: 403, code: 'SignatureDoesNotMatch' });
-      expect(await staging.look(key)).toBeUndefined();
+      expect(await staging.head(key)).toBeUndefined();
     });
 
     it.each([
@@ -127,7 +127,7 @@ describe('signing', () => {
 
       expect(await put(signed, bytes, headers)).toMatchObject({ status });
 
-      expect(await staging.look(key)).toBeUndefined();
+      expect(await staging.head(key)).toBeUndefined();
     });
 
     it.each(['content-type', 'if-none-match', 'x-amz-checksum-sha256'])(
@@ -141,7 +141,7 @@ describe('signing', () => {
           status: 403,
         });
 
-        expect(await staging.look(key)).toBeUndefined();
+        expect(await staging.head(key)).toBeUndefined();
       },
     );
 
@@ -151,7 +151,7 @@ describe('signing', () => {
 
       expect(await put(signed, randomBytes(10))).toMatchObject({ status: 400 });
 
-      expect(await staging.look(key)).toBeUndefined();
+      expect(await staging.head(key)).toBeUndefined();
     });
 
     it('stores once: the second write answers 412 and changes nothing', async () => {
@@ -162,7 +162,7 @@ describe('signing', () => {
       const second = await put(signed, randomBytes(10));
 
       expect(second).toMatchObject({ status: 412, code: 'PreconditionFailed' });
-      expect(await staging.look(key)).toEqual({ etag: md5(bytes), size: 10 });
+      expect(await staging.head(key)).toEqual({ etag: md5(bytes), size: 10 });
     });
 
     it('refuses when it has expired, and not before', async () => {
@@ -171,7 +171,7 @@ describe('signing', () => {
       try {
         skew = 120_000;
         expect(await put(signed, bytes)).toMatchObject({ status: 403, code: 'AccessDenied' });
-        expect(await staging.look(key)).toBeUndefined();
+        expect(await staging.head(key)).toBeUndefined();
         skew = 30_000;
         expect(await put(signed, bytes)).toMatchObject({ status: 200 });
       } finally {
@@ -206,8 +206,8 @@ describe('signing', () => {
 
       expect(answer.status).toBeGreaterThanOrEqual(400);
       expect(answer.status).toBeLessThan(500);
-      expect(await staging.look(key)).toBeUndefined();
-      expect(await staging.look(`${key}x`)).toBeUndefined();
+      expect(await staging.head(key)).toBeUndefined();
+      expect(await staging.head(`${key}x`)).toBeUndefined();
     });
 
     it.each(['GET', 'HEAD', 'DELETE', 'POST'])('refuses to be a %s', async (method) => {
@@ -219,7 +219,7 @@ describe('signing', () => {
 
       expect(answer.status).toBeGreaterThanOrEqual(400);
       expect(answer.body).not.toContain(bytes.toString('latin1'));
-      expect(await staging.look(key)).toEqual({ etag: md5(bytes), size: 10 });
+      expect(await staging.head(key)).toEqual({ etag: md5(bytes), size: 10 });
     });
   });
 });

@@ -192,7 +192,7 @@ describe('reading a staged file', () => {
     await staging.read(object, async (chunk) => {
       read.push(chunk);
       if (read.length > 1) return;
-      for (let looks = 0; looks < 5; looks += 1) {
+      for (let stagingChecks = 0; stagingChecks < 5; stagingChecks += 1) {
         await nextTurn();
         clock.advance(20_000);
       }
@@ -278,7 +278,7 @@ describe('a delivery', () => {
     await delivery.onArrival(world.arrival(upload, bytes), world.run());
 
     const after = await world.find(upload.id);
-    expect(after).toMatchObject({ status: 'failed', error: { code: 'staged_file_changed' } });
+    expect(after).toMatchObject({ status: 'failed', lastError: { code: 'staged_file_changed' } });
     expect(after.doubt).toBeUndefined();
     expect(await world.received()).toEqual([]);
     expect(world.uploadRequests()).toMatchObject([{ complete: false }]);
@@ -294,7 +294,7 @@ describe('a delivery', () => {
     expect(await world.find(upload.id)).toMatchObject({
       status: 'waiting',
       failedAttempts: 1,
-      error: { code: 'storage_unavailable' },
+      lastError: { code: 'storage_unavailable' },
     });
     expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
     expect(await world.received()).toHaveLength(1);

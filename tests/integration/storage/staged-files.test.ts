@@ -62,13 +62,13 @@ describe('staging', () => {
 
   describe('look', () => {
     it('sees nothing under a key without an object', async () => {
-      expect(await staging.look(newKey())).toBeUndefined();
+      expect(await staging.head(newKey())).toBeUndefined();
     });
 
     it('never takes a failure for an absence', async () => {
       const wrong = { ...CREDENTIALS, secretAccessKey: 'wrong' };
       const stranger = connect({ endpoint: server.url, region: REGION, credentials: wrong });
-      const look = createStaging({ s3: async () => s3With(stranger), bucket, clock: systemClock }).look(
+      const look = createStaging({ s3: async () => s3With(stranger), bucket, clock: systemClock }).head(
         newKey(),
       );
 
@@ -129,7 +129,7 @@ describe('staging', () => {
       await staging.remove(key);
       await staging.remove(key);
 
-      expect(await staging.look(key)).toBeUndefined();
+      expect(await staging.head(key)).toBeUndefined();
     });
   });
 });

@@ -36,8 +36,8 @@ describe('an upload in parts', () => {
       const { bytes, upload, parts } = await beginParts(world);
       await putParts(parts.slice(1), bytes);
 
-      expect(await world.uploads.look(caller, upload.id)).toEqual({ upload, bytesStored: 10 });
-      await expect(world.uploads.look(stranger, upload.id)).rejects.toMatchObject({ code: 'not_found' });
+      expect(await world.uploads.get(caller, upload.id)).toEqual({ upload, bytesStored: 10 });
+      await expect(world.uploads.get(stranger, upload.id)).rejects.toMatchObject({ code: 'not_found' });
     });
 
     it('has nothing when the multipart upload is gone', async () => {
@@ -45,7 +45,7 @@ describe('an upload in parts', () => {
       await putParts(parts.slice(1), bytes);
       await abortBehind(upload.id);
 
-      expect(await world.uploads.look(caller, upload.id)).toMatchObject({ bytesStored: 0 });
+      expect(await world.uploads.get(caller, upload.id)).toMatchObject({ bytesStored: 0 });
     });
   });
 
@@ -55,12 +55,12 @@ describe('an upload in parts', () => {
       await putParts(parts.slice(1, 2), bytes);
 
       const some = await world.uploads.resign(caller, upload.id);
-      await putParts(partsOf(some.invitation), bytes);
+      await putParts(partsOf(some.presigned), bytes);
       const none = await world.uploads.resign(caller, upload.id);
 
-      expect(partsOf(some.invitation).map(({ number }) => number)).toEqual([1, 3]);
+      expect(partsOf(some.presigned).map(({ number }) => number)).toEqual([1, 3]);
       expect(some.bytesStored).toBe(PART);
-      expect(partsOf(none.invitation)).toEqual([]);
+      expect(partsOf(none.presigned)).toEqual([]);
       expect(none.bytesStored).toBe(bytes.length);
     });
 
@@ -69,12 +69,12 @@ describe('an upload in parts', () => {
       await putParts(parts.slice(1), bytes);
       await abortBehind(upload.id);
 
-      const { invitation, bytesStored } = await world.uploads.resign(caller, upload.id);
-      await putParts(partsOf(invitation), bytes);
+      const { presigned, bytesStored } = await world.uploads.resign(caller, upload.id);
+      await putParts(partsOf(presigned), bytes);
       const { upload: completed } = await world.uploads.complete(caller, upload.id);
 
       expect(bytesStored).toBe(0);
-      expect(partsOf(invitation).map(({ number }) => number)).toEqual([1, 2]);
+      expect(partsOf(presigned).map(({ number }) => number)).toEqual([1, 2]);
       expect(completed).toMatchObject({ status: 'staged', size: bytes.length });
     });
 
@@ -86,8 +86,8 @@ describe('an upload in parts', () => {
 
       const { multipart } = await world.find(upload.id);
       expect(await underWay(world, upload)).toEqual([multipart?.uploadId]);
-      for (const { invitation } of all) await putParts(partsOf(invitation), bytes);
-      expect(await world.uploads.look(caller, upload.id)).toMatchObject({ bytesStored: 10 });
+      for (const { presigned } of all) await putParts(partsOf(presigned), bytes);
+      expect(await world.uploads.get(caller, upload.id)).toMatchObject({ bytesStored: 10 });
     });
 
     it('finds that the file has arrived when it is gone for that', async () => {
@@ -242,7 +242,7 @@ describe('an upload in parts', () => {
 
       const { created, upload } = await world.intake.create(caller, inParts, key);
       const bytes = randomBytes(10);
-      await putParts(partsOf((await world.uploads.invite(upload)).invitation), bytes);
+      await putParts(partsOf((await world.uploads.presign(upload)).presigned), bytes);
       const { upload: completed } = await world.uploads.complete(caller, upload.id);
 
       expect({ created, id: upload.id }).toEqual({ created: true, id: bound?.uploadId });

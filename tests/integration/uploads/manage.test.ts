@@ -77,7 +77,7 @@ describe('uploads', () => {
       const [message = ''] = await world.requestsFor(failed.id);
       await world.delivery.onRequest(JSON.parse(message), world.run());
 
-      expect(failed).toMatchObject({ status: 'failed', error: { code: 'ipd_forbidden' } });
+      expect(failed).toMatchObject({ status: 'failed', lastError: { code: 'ipd_forbidden' } });
       expect(retried).toMatchObject({ status: 'staged', failedAttempts: 0 });
       expect(await world.find(failed.id)).toMatchObject({ status: 'delivered', attempts: 2 });
       expect(await world.received()).toHaveLength(1);
@@ -94,7 +94,7 @@ describe('uploads', () => {
       const [message = ''] = await world.requestsFor(failed.id);
       await world.delivery.onRequest(JSON.parse(message), world.run());
 
-      expect(failed).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' } });
+      expect(failed).toMatchObject({ status: 'failed', lastError: { code: 'outcome_unknown' } });
       expect(retried).toMatchObject({ status: 'unconfirmed' });
       expect(await world.find(failed.id)).toMatchObject({ status: 'delivered' });
       expect(world.uploadRequests()).toHaveLength(1);
@@ -179,10 +179,10 @@ describe('uploads', () => {
     it('gives a URL that works while the file is awaited', async () => {
       const { upload } = await world.intake.create(caller, request);
 
-      const { invitation } = await world.uploads.resign(caller, upload.id);
+      const { presigned } = await world.uploads.resign(caller, upload.id);
 
-      expect(invitation?.expiresInSeconds).toBe(3600);
-      const response = await putFile(oneRequest(invitation), randomBytes(10));
+      expect(presigned?.expiresInSeconds).toBe(3600);
+      const response = await putFile(oneRequest(presigned), randomBytes(10));
       expect(response.status).toBe(200);
       expect(await world.isStaged(upload.id)).toBe(true);
     });
@@ -193,7 +193,7 @@ describe('uploads', () => {
       try {
         world.clock.set(created + 72 * HOUR - 90_500);
         expect(await world.uploads.resign(caller, upload.id)).toMatchObject({
-          invitation: { expiresInSeconds: 90 },
+          presigned: { expiresInSeconds: 90 },
         });
 
         world.clock.set(created + 72 * HOUR);

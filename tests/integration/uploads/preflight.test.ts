@@ -29,7 +29,7 @@ describe('preflight', () => {
       });
       expect(await intake.limits()).toEqual({
         maxFileBytes: 1000,
-        ...world.config.allowance,
+        ...world.config.limits,
         stagingUrlTtlSeconds: 3600,
         uploadDeadlineSeconds: 72 * 3600,
         breaker: { state: 'closed' },

@@ -45,15 +45,19 @@ describe('startSending', () => {
   it('notes the baseline of the work item once and never changes it', () => {
     const first = after(...sent);
     const second = legal(
-      attempts.startSending(after(...inDoubt, 'claim', 'settle'), { ...sending, now: start, known: ['8'] }),
+      attempts.startSending(after(...inDoubt, 'claim', 'settle'), {
+        ...sending,
+        now: start,
+        baseline: ['8'],
+      }),
     );
 
-    expect(first).toMatchObject({ known: ['7'], bytesSent: 10 });
-    expect(second.known).toEqual(['7']);
+    expect(first).toMatchObject({ baseline: ['7'], bytesSent: 10 });
+    expect(second.baseline).toEqual(['7']);
   });
 
   it('is not legal once an attachment is ours', () => {
-    const found = legal(endings.nominate(after('stage', 'claim'), { attachmentId: '1', now: start }));
+    const found = legal(endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', now: start }));
 
     expect(attempts.startSending(found, { ...sending, now: start })).toBeUndefined();
   });
@@ -63,12 +67,12 @@ describe('lapse', () => {
   it('waits for the end of the lease', () => {
     const event = { random: 0.5, policy };
 
-    expect(attempts.lapse(after('stage', 'claim'), { ...event, now: until - 1 })).toBeUndefined();
-    expect(attempts.lapse(after('stage', 'claim'), { ...event, now: until })).toBeDefined();
+    expect(attempts.expireLease(after('stage', 'claim'), { ...event, now: until - 1 })).toBeUndefined();
+    expect(attempts.expireLease(after('stage', 'claim'), { ...event, now: until })).toBeDefined();
   });
 
   it('takes the end of the lease for the last moment at which a byte can have left', () => {
-    const upload = legal(attempts.lapse(after(...sent), { now: until + HOUR, random: 0.5, policy }));
+    const upload = legal(attempts.expireLease(after(...sent), { now: until + HOUR, random: 0.5, policy }));
 
     expect(upload).toMatchObject({ doubt: { since: iso(until), absences: 0, accepted: false } });
   });
@@ -79,9 +83,9 @@ describe('setBack', () => {
   /** Minutes until the next attempt after so many failed ones. */
   const pauseAfter = (
     failedAttempts: number,
-    other: Partial<Parameters<typeof attempts.setBack>[1]> = {},
+    other: Partial<Parameters<typeof attempts.postpone>[1]> = {},
   ) => {
-    const upload = attempts.setBack({ ...after('stage', 'claim'), failedAttempts }, { ...event, ...other });
+    const upload = attempts.postpone({ ...after('stage', 'claim'), failedAttempts }, { ...event, ...other });
     return (Date.parse(upload?.dueAt ?? '') - start) / MINUTE;
   };
 
@@ -100,8 +104,8 @@ describe('setBack', () => {
   it('counts an attempt or not', () => {
     const upload = after('stage', 'claim');
 
-    expect(attempts.setBack(upload, event)).toMatchObject({ failedAttempts: 1, attempts: 1 });
-    expect(attempts.setBack(upload, { ...event, counts: false })).toMatchObject({
+    expect(attempts.postpone(upload, event)).toMatchObject({ failedAttempts: 1, attempts: 1 });
+    expect(attempts.postpone(upload, { ...event, counts: false })).toMatchObject({
       failedAttempts: 0,
       attempts: 1,
     });
@@ -109,13 +113,13 @@ describe('setBack', () => {
 
   it('tries once more at the end of the retry window, never before it is over, then gives up', () => {
     const early = { ...event, now: start + 23 * HOUR };
-    const last = legal(attempts.setBack({ ...after('stage', 'claim'), failedAttempts: 6 }, early));
+    const last = legal(attempts.postpone({ ...after('stage', 'claim'), failedAttempts: 6 }, early));
     const late = { ...event, now: start + 24 * HOUR, detail: 'HTTP 502' };
 
     expect(last).toMatchObject({ status: 'waiting', dueAt: iso(start + 24 * HOUR) });
-    expect(attempts.setBack(after('stage', 'claim'), { ...late, random: 0 })).toMatchObject({
+    expect(attempts.postpone(after('stage', 'claim'), { ...late, random: 0 })).toMatchObject({
       status: 'failed',
-      error: { code: 'retries_exhausted', detail: 'IPD did not take the file. HTTP 502' },
+      lastError: { code: 'retries_exhausted', detail: 'IPD did not take the file. HTTP 502' },
       keepUntil: iso(start + 192 * HOUR),
     });
   });
@@ -124,11 +128,11 @@ describe('setBack', () => {
     'waits on after the window where the upload could not be tried, to the last moment: %s',
     (code) => {
       const other = { ...event, code, counts: false, afterMs: 300 * HOUR };
-      const upload = legal(attempts.setBack(after('stage', 'claim'), { ...other, now: start + 30 * HOUR }));
-      const ended = attempts.setBack(after('stage', 'claim'), { ...other, now: start + 192 * HOUR });
+      const upload = legal(attempts.postpone(after('stage', 'claim'), { ...other, now: start + 30 * HOUR }));
+      const ended = attempts.postpone(after('stage', 'claim'), { ...other, now: start + 192 * HOUR });
 
       expect(upload).toMatchObject({ status: 'waiting', dueAt: iso(start + 192 * HOUR) });
-      expect(ended).toMatchObject({ status: 'failed', error: { code: 'retries_exhausted' } });
+      expect(ended).toMatchObject({ status: 'failed', lastError: { code: 'retries_exhausted' } });
     },
   );
 
@@ -149,9 +153,9 @@ describe('setBack', () => {
   ] as const)('gives the real reason at the end: %s', (code, failure, detail) => {
     const last = { ...event, code, counts: false, now: start + 192 * HOUR, detail: 'HTTP 429' };
 
-    expect(attempts.setBack(after('stage', 'claim'), last)).toMatchObject({
+    expect(attempts.postpone(after('stage', 'claim'), last)).toMatchObject({
       status: 'failed',
-      error: { code: failure, detail },
+      lastError: { code: failure, detail },
     });
   });
 });
@@ -163,8 +167,8 @@ describe('the retry window', () => {
   const busy = { ...counted, code: 'work_item_busy', counts: false, afterMs: 20_000 } as const;
 
   it('is extended by the time that an upload waits for its slot, even when the sweep is late', () => {
-    const waiting = legal(attempts.setBack(claimAt(after('stage'), start), { ...counted, now: start }));
-    const queued = legal(lifecycle.queueAgain(waiting, { now: start + 20 * HOUR }));
+    const waiting = legal(attempts.postpone(claimAt(after('stage'), start), { ...counted, now: start }));
+    const queued = legal(lifecycle.requeue(waiting, { now: start + 20 * HOUR }));
 
     const upload = claimAt(queued, start + 30 * HOUR);
 
@@ -175,7 +179,7 @@ describe('the retry window', () => {
   it('is extended by the whole time in which another upload comes first', () => {
     let upload = after('stage');
     for (let now = start; now < start + 48 * HOUR; now += HOUR) {
-      upload = legal(attempts.setBack(claimAt(upload, now), { ...busy, now: now + MINUTE }));
+      upload = legal(attempts.postpone(claimAt(upload, now), { ...busy, now: now + MINUTE }));
     }
 
     expect(upload).toMatchObject({ status: 'waiting', retryUntil: iso(start + 24 * HOUR + 47 * HOUR) });
@@ -184,7 +188,7 @@ describe('the retry window', () => {
   it('is not extended while the upload waits for its next planned attempt', () => {
     let [upload, now] = [after('stage'), start];
     while (upload.status !== 'failed') {
-      upload = legal(attempts.setBack(claimAt(upload, now), { ...counted, now }));
+      upload = legal(attempts.postpone(claimAt(upload, now), { ...counted, now }));
       now = upload.status === 'failed' ? now : Date.parse(upload.dueAt ?? '');
     }
 
@@ -193,7 +197,7 @@ describe('the retry window', () => {
 
   it('is extended by the time in which no sweep recovered the upload from a dead function', () => {
     const upload = legal(
-      attempts.lapse(after('stage', 'claim'), { now: until + 30 * HOUR, random: 0, policy }),
+      attempts.expireLease(after('stage', 'claim'), { now: until + 30 * HOUR, random: 0, policy }),
     );
 
     expect(upload).toMatchObject({ status: 'waiting', retryUntil: iso(start + 54 * HOUR) });
@@ -209,12 +213,12 @@ describe('the retry window', () => {
 });
 
 describe('a candidate', () => {
-  const found = legal(endings.nominate(after('stage', 'claim'), { attachmentId: '1', now: start }));
+  const found = legal(endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', now: start }));
 
   it('is finished however late it is: nothing ends an upload that has its attachment', () => {
     const now = start + 100 * 24 * HOUR;
 
-    const lapsed = legal(attempts.lapse(found, { now, random: 0.5, policy }));
+    const lapsed = legal(attempts.expireLease(found, { now, random: 0.5, policy }));
 
     expect(lapsed).toMatchObject({ status: 'waiting', candidate: '1' });
     expect(attempts.giveUp(lapsed, { now, policy })).toBeUndefined();
@@ -223,7 +227,7 @@ describe('a candidate', () => {
   it('that belongs to another upload is rejected, and the file is in doubt', () => {
     const rejected = legal(attempts.rejectCandidate(found, { attachmentId: '1', now: start, policy }));
 
-    expect(rejected).toMatchObject({ status: 'unconfirmed', doubt: { accepted: false }, foreign: ['1'] });
+    expect(rejected).toMatchObject({ status: 'unconfirmed', doubt: { accepted: false }, mismatches: ['1'] });
     expect(rejected.candidate).toBeUndefined();
   });
 });
@@ -238,19 +242,22 @@ describe('giveUp', () => {
     expect(giveUp(paused, end - 1)).toBeUndefined();
     expect(giveUp(paused)).toMatchObject({
       status: 'failed',
-      error: { code: 'retries_exhausted', detail: expect.stringContaining('all deliveries waited') },
+      lastError: { code: 'retries_exhausted', detail: expect.stringContaining('all deliveries waited') },
       keepUntil: iso(end + 168 * HOUR),
     });
   });
 
   it('says so when the upload was never tried', () => {
     expect(giveUp(after('stage'))).toMatchObject({
-      error: { detail: 'It waited for its turn all the time: more uploads came than are sent.' },
+      lastError: { detail: 'It waited for its turn all the time: more uploads came than are sent.' },
     });
   });
 
   it('leaves open whether IPD has what is in doubt, and delivers what it has accepted', () => {
-    expect(giveUp(after(...inDoubt))).toMatchObject({ status: 'failed', error: { code: 'outcome_unknown' } });
+    expect(giveUp(after(...inDoubt))).toMatchObject({
+      status: 'failed',
+      lastError: { code: 'outcome_unknown' },
+    });
     expect(giveUp(after(...sent, 'accepted'))).toMatchObject({ status: 'delivered', attachmentId: null });
   });
 
@@ -297,17 +304,17 @@ describe('pause', () => {
       retryUntil: iso(start + 24 * HOUR),
       readyAt: iso(start),
     });
-    expect(upload).toMatchObject({ attempts: 0, failedAttempts: 0, error: { code: 'ipd_paused' } });
+    expect(upload).toMatchObject({ attempts: 0, failedAttempts: 0, lastError: { code: 'ipd_paused' } });
   });
 
   it('gives no reason where an upload only waits for its slot', () => {
     const upload = attempts.pause(after('stage'), { until: start, ...moment });
 
     expect(upload).toMatchObject({ status: 'staged', dueAt: iso(start) });
-    expect(upload?.error).toBeUndefined();
+    expect(upload?.lastError).toBeUndefined();
   });
 
   it('does not hide a doubt behind its own reason', () => {
-    expect(every['pause']?.(after(...inDoubt))).toMatchObject({ error: { code: 'answer_lost' } });
+    expect(every['pause']?.(after(...inDoubt))).toMatchObject({ lastError: { code: 'answer_lost' } });
   });
 });

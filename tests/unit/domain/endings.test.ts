@@ -18,17 +18,19 @@ import {
 
 describe('nominate', () => {
   it('makes an attachment the candidate, and a second one a copy too many', () => {
-    const first = legal(endings.nominate(after(...sent), { attachmentId: '1', now: start }));
-    const second = legal(endings.nominate(first, { attachmentId: '2', now: start }));
+    const first = legal(endings.setCandidate(after(...sent), { attachmentId: '1', now: start }));
+    const second = legal(endings.setCandidate(first, { attachmentId: '2', now: start }));
 
     expect(first.candidate).toBe('1');
-    expect(endings.nominate(first, { attachmentId: '1', now: start })).toBe(first);
+    expect(endings.setCandidate(first, { attachmentId: '1', now: start })).toBe(first);
     expect(second).toMatchObject({ candidate: '1', duplicates: ['2'] });
   });
 
   it('keeps in mind that IPD has the file when its own answer names the id', () => {
-    const found = legal(endings.nominate(after(...sent), { attachmentId: '1', now: start }));
-    const named = legal(endings.nominate(after(...sent), { attachmentId: '1', isNamed: true, now: start }));
+    const found = legal(endings.setCandidate(after(...sent), { attachmentId: '1', now: start }));
+    const named = legal(
+      endings.setCandidate(after(...sent), { attachmentId: '1', isNamed: true, now: start }),
+    );
 
     expect(found.doubt).toBeUndefined();
     expect(named.doubt).toEqual({ since: iso(start), absences: 0, accepted: true });
@@ -38,21 +40,21 @@ describe('nominate', () => {
     const again = after(...inDoubt, 'claim', 'settle');
     const match = { attachmentId: '1', sha256: 'h', now: start };
 
-    expect(legal(endings.nominate(again, match)).sentSha256).toBe('h');
-    expect(legal(endings.nominate(after(...sent), match)).sentSha256).toBeUndefined();
+    expect(legal(endings.setCandidate(again, match)).sentSha256).toBe('h');
+    expect(legal(endings.setCandidate(after(...sent), match)).sentSha256).toBeUndefined();
   });
 });
 
 describe('delivered', () => {
   it('gives a delivered upload the id that it had not, and no second one', () => {
-    const nameless = legal(endings.delivered(after(...sent), { attachmentId: null, ...moment }));
-    const named = legal(endings.delivered(nameless, { attachmentId: '1', ...moment }));
+    const nameless = legal(endings.markDelivered(after(...sent), { attachmentId: null, ...moment }));
+    const named = legal(endings.markDelivered(nameless, { attachmentId: '1', ...moment }));
 
-    expect(endings.nominate(nameless, { attachmentId: '1', now: start })).toBeUndefined();
+    expect(endings.setCandidate(nameless, { attachmentId: '1', now: start })).toBeUndefined();
     expect(named).toMatchObject({ status: 'delivered', attachmentId: '1' });
     expect(named).toHaveProperty('reason', undefined);
-    expect(endings.delivered(named, { attachmentId: '2', ...moment })).toBeUndefined();
-    expect(endings.nominate(named, { attachmentId: '2', now: start })).toMatchObject({
+    expect(endings.markDelivered(named, { attachmentId: '2', ...moment })).toBeUndefined();
+    expect(endings.setCandidate(named, { attachmentId: '2', now: start })).toMatchObject({
       attachmentId: '1',
       duplicates: ['2'],
     });
@@ -61,31 +63,34 @@ describe('delivered', () => {
 
 describe('noteForeign', () => {
   it('keeps each id once', () => {
-    const upload = legal(endings.noteForeign(legal(endings.noteForeign(fresh(), ['1', '2'])), ['2', '3']));
+    const upload = legal(
+      endings.recordMismatches(legal(endings.recordMismatches(fresh(), ['1', '2'])), ['2', '3']),
+    );
 
-    expect(upload.foreign).toEqual(['1', '2', '3']);
+    expect(upload.mismatches).toEqual(['1', '2', '3']);
   });
 });
 
 describe('noticed', () => {
   const failed = after('stage', 'claim', 'fail');
-  const told = (upload: Upload): Upload => legal(upload.notice && endings.noticed(upload, upload.notice));
+  const told = (upload: Upload): Upload =>
+    legal(upload.notification && endings.markNotified(upload, upload.notification));
 
   it('is legal for the end whose notification was sent, and for no other', () => {
     const again = { type: 'UploadFailed', at: iso(start + 1) } as const;
 
-    expect(endings.noticed(failed, again)).toBeUndefined();
-    expect(endings.noticed(failed, { type: 'UploadDelivered', at: iso(start) })).toBeUndefined();
-    expect(endings.noticed(told(failed), { type: 'UploadFailed', at: iso(start) })).toBeUndefined();
+    expect(endings.markNotified(failed, again)).toBeUndefined();
+    expect(endings.markNotified(failed, { type: 'UploadDelivered', at: iso(start) })).toBeUndefined();
+    expect(endings.markNotified(told(failed), { type: 'UploadFailed', at: iso(start) })).toBeUndefined();
   });
 
   it('is followed by the end of the time that a failed file is kept', () => {
-    expect(failed).toMatchObject({ dueAt: iso(start + 2 * MINUTE), notice: { at: iso(start) } });
+    expect(failed).toMatchObject({ dueAt: iso(start + 2 * MINUTE), notification: { at: iso(start) } });
     expect(told(failed).dueAt).toBe(iso(start + 168 * HOUR));
   });
 
   it('is followed by the last moment at which a late file can arrive', () => {
-    const expired = legal(lifecycle.lookAgain(fresh(), { now: start + 72 * HOUR }));
+    const expired = legal(lifecycle.expireOrWait(fresh(), { now: start + 72 * HOUR }));
 
     expect(told(expired).dueAt).toBe(iso(start + 74 * HOUR));
   });
@@ -93,38 +98,38 @@ describe('noticed', () => {
   it('comes before the removal of the files, which is done once', () => {
     const delivered = after('stage', 'claim', 'startSending', 'delivered');
 
-    expect(endings.cleaned(delivered)).toBe(delivered);
-    expect(legal(endings.cleaned(told(delivered))).dueAt).toBeUndefined();
+    expect(endings.markCleaned(delivered)).toBe(delivered);
+    expect(legal(endings.markCleaned(told(delivered))).dueAt).toBeUndefined();
   });
 
   it('comes before the end of the check for a second copy', () => {
     const resent = after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered');
 
-    expect(legal(endings.rechecked(resent)).dueAt).toBe(resent.dueAt);
-    expect(legal(endings.rechecked(told(resent))).dueAt).toBeUndefined();
+    expect(legal(endings.finishRecheck(resent)).dueAt).toBe(resent.dueAt);
+    expect(legal(endings.finishRecheck(told(resent))).dueAt).toBeUndefined();
   });
 
   it.each(['retry', 'cancel'])('is not to be done any more after a %s', (name) => {
-    expect(legal(every[name]?.(failed)).notice).toBeUndefined();
+    expect(legal(every[name]?.(failed)).notification).toBeUndefined();
   });
 
   it('is not to be done for an expired upload whose file has come', () => {
-    const expired = legal(lifecycle.lookAgain(fresh(), { now: start + 72 * HOUR }));
+    const expired = legal(lifecycle.expireOrWait(fresh(), { now: start + 72 * HOUR }));
 
-    expect(legal(every['stage']?.(expired)).notice).toBeUndefined();
+    expect(legal(every['stage']?.(expired)).notification).toBeUndefined();
   });
 
   it('is to be done again once the id of a delivery is known', () => {
     const nameless = legal(
-      endings.delivered(after('stage', 'claim', 'startSending'), { attachmentId: null, ...moment }),
+      endings.markDelivered(after('stage', 'claim', 'startSending'), { attachmentId: null, ...moment }),
     );
 
     const named = legal(
-      endings.delivered(told(nameless), { attachmentId: '1', ...moment, now: start + HOUR }),
+      endings.markDelivered(told(nameless), { attachmentId: '1', ...moment, now: start + HOUR }),
     );
 
     expect(named).toMatchObject({
-      notice: { type: 'UploadDelivered', at: iso(start + HOUR) },
+      notification: { type: 'UploadDelivered', at: iso(start + HOUR) },
       dueAt: iso(start + HOUR + 2 * MINUTE),
     });
   });
@@ -147,16 +152,16 @@ describe('the check for a second copy', () => {
   it('is put off by the function that began it, and by no other', () => {
     const begun = legal(begin(delivered, start + 11 * MINUTE));
 
-    expect(endings.putOffRecheck(begun, { token: 'b' })).toBeUndefined();
-    expect(legal(endings.putOffRecheck(begun, { token: 'a' }))).toEqual(delivered);
+    expect(endings.postponeRecheck(begun, { token: 'b' })).toBeUndefined();
+    expect(legal(endings.postponeRecheck(begun, { token: 'a' }))).toEqual(delivered);
   });
 
   it('ends, and nothing is due any more', () => {
-    const ended = legal(endings.rechecked(legal(begin(delivered, start + 11 * MINUTE))));
+    const ended = legal(endings.finishRecheck(legal(begin(delivered, start + 11 * MINUTE))));
 
     expect(ended.dueAt).toBeUndefined();
     expect(ended).toMatchObject({ recheckAt: undefined, recheckLease: undefined });
-    expect(endings.rechecked(ended)).toBeUndefined();
+    expect(endings.finishRecheck(ended)).toBeUndefined();
   });
 
   it('ends a retry window after it was due, even when it never ran', () => {

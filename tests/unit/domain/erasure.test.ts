@@ -32,7 +32,7 @@ function personal(upload: Upload): Upload {
       cancellation: deed,
       multipart: { uploadId: 'mine', more: person },
       history: [{ at, status: 'staged', by: person, reason: person, more: person }],
-      error: { code: 'ipd_refused', message: 'words', detail: person, at, more: person },
+      lastError: { code: 'ipd_refused', message: 'words', detail: person, at, more: person },
     }),
   );
 }
@@ -123,14 +123,14 @@ describe('erase', () => {
 
     const erased = legal(erase(personal(delivered), order));
 
-    const { id, status, size, projectId, issueId, known, createdAt, stagedAt, attempts } = delivered;
+    const { id, status, size, projectId, issueId, baseline, createdAt, stagedAt, attempts } = delivered;
     expect(erased).toMatchObject({
       id,
       status,
       size,
       projectId,
       issueId,
-      known,
+      baseline,
       createdAt,
       stagedAt,
       attempts,
@@ -169,9 +169,9 @@ describe('erase', () => {
   it('keeps an unsent notification, without a name in it', () => {
     const erased = legal(erase(personal(sample('delivered')), order));
 
-    const { notice } = erased;
-    expect(notice).toMatchObject({ type: 'UploadDelivered' });
-    expect(JSON.stringify(notice && toMessage(erased, notice))).not.toContain('Li Wei');
+    const { notification } = erased;
+    expect(notification).toMatchObject({ type: 'UploadDelivered' });
+    expect(JSON.stringify(notification && toMessage(erased, notification))).not.toContain('Li Wei');
   });
 
   it('changes nothing the second time', () => {

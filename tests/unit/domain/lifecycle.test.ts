@@ -11,7 +11,7 @@ describe('stage', () => {
 
     expect(upload).toMatchObject({
       status: 'failed',
-      error: { code: 'size_mismatch', detail: '11 bytes stored, 10 declared' },
+      lastError: { code: 'size_mismatch', detail: '11 bytes stored, 10 declared' },
     });
   });
 });
@@ -29,33 +29,35 @@ describe('stage where no size was declared', () => {
   it.each([0, 11])('ends an upload whose file has %i bytes', (size) => {
     expect(lifecycle.stage(open, { etag: 'e', size }, moment)).toMatchObject({
       status: 'failed',
-      error: { code: 'size_mismatch', detail: `${size} bytes stored, 1 to 10 allowed` },
-      notice: { type: 'UploadFailed' },
+      lastError: { code: 'size_mismatch', detail: `${size} bytes stored, 1 to 10 allowed` },
+      notification: { type: 'UploadFailed' },
     });
   });
 });
 
 describe('lookAgain', () => {
-  const waits = (looks: number, hasParts: boolean): number => {
-    const { dueAt = '' } = legal(lifecycle.lookAgain({ ...fresh(), looks }, { now: start, hasParts }));
+  const waits = (stagingChecks: number, hasParts: boolean): number => {
+    const { dueAt = '' } = legal(
+      lifecycle.expireOrWait({ ...fresh(), stagingChecks }, { now: start, hasParts }),
+    );
     return (Date.parse(dueAt) - start) / MINUTE;
   };
 
   it('waits longer each time, and no longer than 5 minutes once a part is there', () => {
-    expect([0, 1, 2, 3, 50].map((looks) => waits(looks, false))).toEqual([5, 15, 60, 60, 60]);
-    expect([0, 1, 2, 3, 50].map((looks) => waits(looks, true))).toEqual([5, 5, 5, 5, 5]);
+    expect([0, 1, 2, 3, 50].map((stagingChecks) => waits(stagingChecks, false))).toEqual([5, 15, 60, 60, 60]);
+    expect([0, 1, 2, 3, 50].map((stagingChecks) => waits(stagingChecks, true))).toEqual([5, 5, 5, 5, 5]);
   });
 
   it('never waits beyond the deadline, at which the upload ends and needs a notification', () => {
     const deadline = start + 72 * HOUR;
 
-    const last = legal(lifecycle.lookAgain({ ...fresh(), looks: 9 }, { now: deadline - MINUTE }));
-    const expired = legal(lifecycle.lookAgain(last, { now: deadline }));
+    const last = legal(lifecycle.expireOrWait({ ...fresh(), stagingChecks: 9 }, { now: deadline - MINUTE }));
+    const expired = legal(lifecycle.expireOrWait(last, { now: deadline }));
 
     expect(last.dueAt).toBe(iso(deadline));
     expect(expired).toMatchObject({
       status: 'expired',
-      notice: { type: 'UploadExpired', at: iso(deadline) },
+      notification: { type: 'UploadExpired', at: iso(deadline) },
       dueAt: iso(deadline + 2 * MINUTE),
     });
   });

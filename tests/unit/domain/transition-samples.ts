@@ -44,7 +44,7 @@ export function legal(upload: Upload | undefined): Upload {
 
 export const moment = { now: start, policy };
 export const deed = { by: 'ann', reason: 'why' };
-export const sending = { token, marginMs: 1000, known: ['7'] };
+export const sending = { token, marginMs: 1000, baseline: ['7'] };
 
 /** One transition of each kind, with the right token, attempt and time. */
 export const every: Record<string, (upload: Upload) => Upload | undefined> = {
@@ -52,30 +52,30 @@ export const every: Record<string, (upload: Upload) => Upload | undefined> = {
   claim: (upload) => attempts.claim(upload, { token, until, now: start, attempt: upload.attempts + 1 }),
   claimArrival: (upload) => attempts.claimArrival(upload, object, { token, until, ...moment }),
   startSending: (upload) => attempts.startSending(upload, { ...sending, now: start }),
-  settle: (upload) => attempts.settle(upload, { token }),
-  takeBack: (upload) => attempts.takeBack(upload, { token, sentName: 'plain' }),
-  noteProgress: (upload) => attempts.noteProgress(upload, { token, bytesSent: 5 }),
-  delivered: (upload) => endings.delivered(upload, { attachmentId: '1', ...moment }),
-  accepted: (upload) => attempts.accepted(upload, moment),
-  setBack: (upload) =>
-    attempts.setBack(upload, { token, code: 'ipd_unavailable', counts: true, random: 0.5, ...moment }),
-  cast: (upload) => attempts.cast(upload, { token, ...moment }),
-  missed: (upload) => attempts.missed(upload, { token, ...moment }),
+  resolveDoubt: (upload) => attempts.resolveDoubt(upload, { token }),
+  withdrawFence: (upload) => attempts.withdrawFence(upload, { token, sentName: 'plain' }),
+  recordProgress: (upload) => attempts.recordProgress(upload, { token, bytesSent: 5 }),
+  delivered: (upload) => endings.markDelivered(upload, { attachmentId: '1', ...moment }),
+  accepted: (upload) => attempts.markAccepted(upload, moment),
+  postpone: (upload) =>
+    attempts.postpone(upload, { token, code: 'ipd_unavailable', counts: true, random: 0.5, ...moment }),
+  markUnconfirmed: (upload) => attempts.markUnconfirmed(upload, { token, ...moment }),
+  recordAbsence: (upload) => attempts.recordAbsence(upload, { token, ...moment }),
   fail: (upload) => attempts.fail(upload, { token, code: 'ipd_refused', ...moment }),
   pause: (upload) => attempts.pause(upload, { until, code: 'ipd_paused', ...moment }),
-  lapse: (upload) => attempts.lapse(upload, { now: until, random: 0.5, policy }),
-  lookAgain: (upload) => lifecycle.lookAgain(upload, { now: start }),
-  queueAgain: (upload) => lifecycle.queueAgain(upload, { now: start }),
+  expireLease: (upload) => attempts.expireLease(upload, { now: until, random: 0.5, policy }),
+  expireOrWait: (upload) => lifecycle.expireOrWait(upload, { now: start }),
+  requeue: (upload) => lifecycle.requeue(upload, { now: start }),
   cancel: (upload) => lifecycle.cancel(upload, { now: start }),
   retry: (upload) => lifecycle.retry(upload, moment),
-  cleaned: (upload) => endings.cleaned(upload),
+  markCleaned: (upload) => endings.markCleaned(upload),
   beginRecheck: (upload) =>
     endings.beginRecheck(upload, { token, until: start + 16 * MINUTE, now: start + 11 * MINUTE }),
-  putOffRecheck: (upload) => endings.putOffRecheck(upload, { token }),
-  rechecked: (upload) => endings.rechecked(upload),
+  postponeRecheck: (upload) => endings.postponeRecheck(upload, { token }),
+  finishRecheck: (upload) => endings.finishRecheck(upload),
   withdraw: (upload) => lifecycle.withdraw(upload, { ...deed, now: start }),
   erase: (upload) => erase(upload, { ...deed, now: start }),
-  noticed: (upload) => upload.notice && endings.noticed(upload, upload.notice),
+  markNotified: (upload) => upload.notification && endings.markNotified(upload, upload.notification),
 };
 
 export function after(...names: string[]): Upload {
@@ -107,7 +107,7 @@ export const samples: Record<string, Upload> = {
   ),
   failed: after('stage', 'claim', 'fail'),
   'failed in doubt': after(...inDoubt, 'claim', 'fail'),
-  expired: legal(lifecycle.lookAgain(fresh(), { now: start + 72 * HOUR })),
+  expired: legal(lifecycle.expireOrWait(fresh(), { now: start + 72 * HOUR })),
   cancelled: after('cancel'),
 };
 

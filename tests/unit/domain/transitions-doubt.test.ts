@@ -25,7 +25,7 @@ describe('a doubt', () => {
   const doubtful = after(...inDoubt);
   const missedAt = (upload: Upload, now: number): Upload =>
     legal(
-      attempts.missed(
+      attempts.recordAbsence(
         legal(attempts.claim(upload, { token, until: now + 5 * MINUTE, now, attempt: upload.attempts + 1 })),
         { token, now, policy },
       ),
@@ -33,18 +33,18 @@ describe('a doubt', () => {
 
   it('is looked into after 15 s, 1 min, 4 min and after the commit window, then every 15 s', () => {
     let upload = doubtful;
-    const looks: number[] = [];
-    while (looks.length < 6) {
+    const stagingChecks: number[] = [];
+    while (stagingChecks.length < 6) {
       const due = Date.parse(upload.dueAt ?? '');
-      looks.push((due - since) / SECOND);
+      stagingChecks.push((due - since) / SECOND);
       upload = missedAt(upload, due);
     }
 
-    expect(looks).toEqual([15, 60, 240, 660, 675, 690]);
+    expect(stagingChecks).toEqual([15, 60, 240, 660, 675, 690]);
     expect(upload).toMatchObject({
       status: 'unconfirmed',
       doubt: { absences: 6 },
-      error: { code: 'answer_lost' },
+      lastError: { code: 'answer_lost' },
     });
   });
 
@@ -56,7 +56,7 @@ describe('a doubt', () => {
   ])('after $absences absences at $now is settled by one more: $settles', ({ absences, now, settles }) => {
     const doubt = { since: iso(since), absences, accepted: false };
 
-    expect(attempts.settlesDoubt(doubt, { now, policy })).toBe(settles);
+    expect(attempts.resolvesDoubt(doubt, { now, policy })).toBe(settles);
   });
 
   it('goes when it is settled, and is looked into once more a commit window after the delivery', () => {
@@ -66,7 +66,7 @@ describe('a doubt', () => {
     expect(settled).toMatchObject({ resent: true });
     expect(settled.doubt).toBeUndefined();
     expect(upload).toMatchObject({ recheckAt: iso(committed), dueAt: iso(start + 2 * MINUTE) });
-    expect(legal(endings.cleaned(legal(every['noticed']?.(upload)))).dueAt).toBe(iso(committed));
+    expect(legal(endings.markCleaned(legal(every['noticed']?.(upload)))).dueAt).toBe(iso(committed));
   });
 
   it('stays through every retryable failure and the end of the upload', () => {
@@ -76,7 +76,7 @@ describe('a doubt', () => {
     expect(every['fail']?.(looking)).toMatchObject({
       status: 'failed',
       doubt: looking.doubt,
-      error: { code: 'outcome_unknown', detail: 'IPD refused the file.' },
+      lastError: { code: 'outcome_unknown', detail: 'IPD refused the file.' },
     });
   });
 
@@ -104,10 +104,10 @@ describe('a doubt', () => {
       policy,
     } as const;
 
-    expect(attempts.settle(looking, { token })).toBeUndefined();
+    expect(attempts.resolveDoubt(looking, { token })).toBeUndefined();
     for (const end of [
       attempts.fail(looking, { token, code: 'outcome_unknown', ...moment }),
-      attempts.setBack(looking, late),
+      attempts.postpone(looking, late),
     ]) {
       expect(end).toMatchObject({
         status: 'delivered',

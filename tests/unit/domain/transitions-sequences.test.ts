@@ -29,33 +29,34 @@ describe('any sequence of moves', () => {
       claim: (one) => attempts.claim(one, { ...right, now, attempt: one.attempts + given.attempt }),
       claimArrival: (one) => attempts.claimArrival(one, { etag: 'e', size }, { ...right, now, policy }),
       startSending: (one) => attempts.startSending(one, { ...sending, token: given.token, now }),
-      settle: (one) => attempts.settle(one, holder),
-      takeBack: (one) => attempts.takeBack(one, { token: given.token, sentName: 'plain' }),
-      noteProgress: (one) => attempts.noteProgress(one, { token: given.token, bytesSent: 5 }),
-      nominate: (one) =>
-        endings.nominate(one, { attachmentId: counts ? '1' : '2', isNamed: size === 11, now }),
+      resolveDoubt: (one) => attempts.resolveDoubt(one, holder),
+      withdrawFence: (one) => attempts.withdrawFence(one, { token: given.token, sentName: 'plain' }),
+      recordProgress: (one) => attempts.recordProgress(one, { token: given.token, bytesSent: 5 }),
+      setCandidate: (one) =>
+        endings.setCandidate(one, { attachmentId: counts ? '1' : '2', isNamed: size === 11, now }),
       rejectCandidate: (one) =>
         attempts.rejectCandidate(one, { attachmentId: counts ? '1' : '2', now, policy }),
       beginRecheck: (one) => endings.beginRecheck(one, { ...right, now }),
-      putOffRecheck: (one) => endings.putOffRecheck(one, right),
-      delivered: (one) => endings.delivered(one, { attachmentId: counts ? '1' : null, now, policy }),
-      accepted: (one) => attempts.accepted(one, holder),
-      setBack: (one) => attempts.setBack(one, { ...holder, code: 'ipd_throttled', counts, random }),
+      postponeRecheck: (one) => endings.postponeRecheck(one, right),
+      delivered: (one) => endings.markDelivered(one, { attachmentId: counts ? '1' : null, now, policy }),
+      accepted: (one) => attempts.markAccepted(one, holder),
+      postpone: (one) => attempts.postpone(one, { ...holder, code: 'ipd_throttled', counts, random }),
       // Only an upload that was sent can be in doubt.
-      cast: (one) => (isSending(one) ? attempts.cast(one, { ...holder, detail: 'd' }) : undefined),
-      missed: (one) => attempts.missed(one, holder),
+      markUnconfirmed: (one) =>
+        isSending(one) ? attempts.markUnconfirmed(one, { ...holder, detail: 'd' }) : undefined,
+      recordAbsence: (one) => attempts.recordAbsence(one, holder),
       fail: (one) => attempts.fail(one, { ...holder, code: 'ipd_refused' }),
       pause: (one) => attempts.pause(one, { until: now + 5 * MINUTE, code: 'ipd_paused', now, policy }),
-      lapse: (one) => attempts.lapse(one, { now, random, policy }),
-      lookAgain: (one) => lifecycle.lookAgain(one, { now }),
-      queueAgain: (one) => lifecycle.queueAgain(one, { now }),
+      expireLease: (one) => attempts.expireLease(one, { now, random, policy }),
+      expireOrWait: (one) => lifecycle.expireOrWait(one, { now }),
+      requeue: (one) => lifecycle.requeue(one, { now }),
       cancel: (one) => lifecycle.cancel(one, { now }),
       retry: (one) => lifecycle.retry(one, { now, policy }),
-      cleaned: (one) => endings.cleaned(one),
-      rechecked: (one) => endings.rechecked(one),
+      markCleaned: (one) => endings.markCleaned(one),
+      finishRecheck: (one) => endings.finishRecheck(one),
       withdraw: (one) => lifecycle.withdraw(one, { ...deed, now }),
       erase: (one) => erase(one, { ...deed, now }),
-      noticed: (one) => one.notice && endings.noticed(one, one.notice),
+      markNotified: (one) => one.notification && endings.markNotified(one, one.notification),
     };
     return free[given.name]?.(upload);
   }
@@ -71,12 +72,13 @@ describe('any sequence of moves', () => {
       'nothing is erased that is under way in IPD':
         name !== 'erase' || isFinal(before) || !mayBeInIpd(before),
       'an erased upload is final': next.erasure === undefined || isFinal(next),
-      'only an end has a notification': next.notice === undefined || isFinal(next),
-      'an end whose notification is not sent is due': next.notice === undefined || next.dueAt !== undefined,
+      'only an end has a notification': next.notification === undefined || isFinal(next),
+      'an end whose notification is not sent is due':
+        next.notification === undefined || next.dueAt !== undefined,
       'every end but a cancellation has a notification':
         status === before.status ||
         !isFinal(next) ||
-        (next.notice === undefined) === (status === 'cancelled'),
+        (next.notification === undefined) === (status === 'cancelled'),
       'only a delivery has a lease': 'lease' in next === (status === 'delivering'),
       'an upload that is not final is due': isFinal(next) || next.dueAt !== undefined,
       'nothing is sent in doubt, or when an attachment is ours':

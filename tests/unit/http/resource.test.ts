@@ -28,11 +28,11 @@ const right = { token, until: now + HOUR, now, attempt: 1 };
 const sending = legal(
   attempts.startSending(
     legal(attempts.claim(legal(lifecycle.stage(awaiting, { etag: 'e', size: 10 }, moment)), right)),
-    { token, now, marginMs: 0, known: [] },
+    { token, now, marginMs: 0, baseline: [] },
   ),
 );
-const unconfirmed = legal(attempts.cast(sending, { token, detail: 'HTTP 504', ...moment }));
-const nameless = legal(endings.delivered(sending, { attachmentId: null, ...moment }));
+const unconfirmed = legal(attempts.markUnconfirmed(sending, { token, detail: 'HTTP 504', ...moment }));
+const nameless = legal(endings.markDelivered(sending, { attachmentId: null, ...moment }));
 const unknown = legal(
   attempts.fail(sending, { token, code: 'outcome_unknown', detail: '100 are there', ...moment }),
 );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { withHistory } from '../../../lib/ledger/history.ts';
 import { redrive } from '../../../lib/domain/lifecycle.ts';
-import { failed } from '../../../lib/domain/endings.ts';
+import { fail } from '../../../lib/domain/endings.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { fresh, legal, policy, start } from '../domain/transition-samples.ts';
 
@@ -13,7 +13,7 @@ const written = (before: Upload, after: Upload): Upload => withHistory(before, a
 describe('history', () => {
   it('notes a change of state, with the attempt that begins and the code of what went wrong', () => {
     const upload = fresh();
-    const broken = failed(upload, { code: 'ipd_refused', now: start, policy });
+    const broken = fail(upload, { code: 'ipd_refused', now: start, policy });
 
     expect(written(upload, broken).history).toEqual([{ at, status: 'failed', code: 'ipd_refused' }]);
   });
@@ -21,22 +21,22 @@ describe('history', () => {
   it('does not note what changes neither the state nor the error', () => {
     const upload = fresh();
 
-    expect(written(upload, { ...upload, looks: 1 })).toEqual({ ...upload, looks: 1 });
+    expect(written(upload, { ...upload, stagingChecks: 1 })).toEqual({ ...upload, stagingChecks: 1 });
   });
 
   it('notes another failure in the same state', () => {
     const upload = fresh();
     const error = { code: 'ipd_paused', message: '', at };
 
-    const once = written(upload, { ...upload, error });
-    const twice = written(once, { ...once, error: { ...error, at: new Date(start + 1).toISOString() } });
+    const once = written(upload, { ...upload, lastError: error });
+    const twice = written(once, { ...once, lastError: { ...error, at: new Date(start + 1).toISOString() } });
 
     expect(twice.history?.map(({ code }) => code)).toEqual(['ipd_paused', 'ipd_paused']);
   });
 
   it('notes the person who retried it', () => {
     const broken = {
-      ...failed(fresh(), { code: 'ipd_refused', now: start, policy }),
+      ...fail(fresh(), { code: 'ipd_refused', now: start, policy }),
       etag: 'e',
       stagedAt: at,
     };
@@ -54,7 +54,7 @@ describe('history', () => {
     let upload = fresh();
     for (let n = 0; n < 25; n += 1) {
       const error = { code: String(n), message: '', at: new Date(start + n).toISOString() };
-      upload = written(upload, { ...upload, error });
+      upload = written(upload, { ...upload, lastError: error });
     }
 
     expect(upload.history).toHaveLength(20);

@@ -31,7 +31,7 @@ describe('readConfig', () => {
       maxFileBytes: 52_428_800,
       stagingUrlTtlSeconds: 3600,
       sessionTtlSeconds: 43_200,
-      allowance: {
+      limits: {
         multipartThresholdBytes: 10_485_760,
         partSizeBytes: 5_242_880,
         maxOpenUploads: 100,

@@ -54,8 +54,8 @@ describe('telemetry', () => {
   it('measures in lines of their own, at once', () => {
     const telemetry = createTelemetry();
 
-    telemetry.measure({ Delivered: 1, DeliveryTime: 1200 });
-    telemetry.measure({ Failed: 1 }, { code: 'ipd_refused' });
+    telemetry.addMetrics({ Delivered: 1, DeliveryTime: 1200 });
+    telemetry.addMetrics({ Failed: 1 }, { code: 'ipd_refused' });
 
     expect(lines()).toMatchObject([
       {
@@ -85,7 +85,7 @@ describe('telemetry', () => {
   });
 
   it('writes nothing where there is nothing to measure', () => {
-    createTelemetry().measure({});
+    createTelemetry().addMetrics({});
 
     expect(written).toEqual([]);
   });
@@ -95,7 +95,7 @@ describe('telemetry', () => {
     const telemetry = createTelemetry();
 
     telemetry.error('it broke', new Error('why'));
-    telemetry.measure({ Delivered: 1 });
+    telemetry.addMetrics({ Delivered: 1 });
 
     expect(written).toEqual([]);
   });
