@@ -93,7 +93,7 @@ function figures(starts: Map<string, Start[]>, zips: Map<string, { zipBytes: num
     }));
   const rows = ['naive', ...FUNCTIONS].flatMap((name): Row[] => {
     const values = net(name);
-    const subject = name === 'naive' ? name : `ours: ${name}`;
+    const subject = name === 'naive' ? name : `bridge: ${name}`;
     const zip = zips.get(name);
     return [
       ...rowsOf({ subject, metric: 'CPU', unit: 'ms', values: values.map(({ cpuMs }) => cpuMs) }),

@@ -165,7 +165,7 @@ function dollars(amount: number): string {
   return amount.toFixed(4);
 }
 
-/** In prettier's format. Figures are aligned right, the columns of `left` are aligned left. */
+/** In prettier's format. Figures end at the edge of their column, the columns of `left` begin at it. */
 function table(head: string[], rows: string[][], { left = [0] }: { left?: number[] } = {}): string {
   const widths = head.map((_title, column) =>
     Math.max(3, ...[head, ...rows].map((row) => row[column]?.length ?? 0)),

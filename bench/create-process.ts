@@ -1,6 +1,6 @@
 /**
- * Runs in a process of its own, whose log lines no process reads, and measures the CPU of one round of calls
- * whenever it is told to. Ends with its parent.
+ * Runs in a process of its own, whose log lines no process reads, and takes the CPU time of one round of calls
+ * at each message. Ends with its parent.
  */
 import { randomUUID } from 'node:crypto';
 import { PutObjectCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3';

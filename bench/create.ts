@@ -1,6 +1,6 @@
 /**
  * What `POST /v1/uploads` costs beside the bare getSignedUrl of the SDK, and ten part URLs beside one: the CPU of one
- * call, all measured in turn in one process.
+ * call, all measured one after the other in one process.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -34,10 +34,10 @@ const round = z.object({
 type Round = z.output<typeof round>;
 
 const SUBJECTS: Record<keyof Round, string> = {
-  create: 'ours: POST /v1/uploads, without its ledger',
-  createWithLedger: 'ours: POST /v1/uploads, with its ledger',
+  create: 'bridge: POST /v1/uploads, without its ledger',
+  createWithLedger: 'bridge: POST /v1/uploads, with its ledger',
   getSignedUrl: 'getSignedUrl',
-  tenPartUrls: 'ours: ten part URLs',
+  tenPartUrls: 'bridge: ten part URLs',
   tenGetSignedUrls: 'getSignedUrl of ten parts',
 };
 

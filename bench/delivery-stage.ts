@@ -24,7 +24,7 @@ export type FarSideMessage = z.infer<typeof readyMessage | typeof receivedMessag
 export type Leg = 'plain' | 'tls';
 
 export type Errand = {
-  /** `ours`, or the name of a file in `peers/` without its extension. */
+  /** `bridge`, or the name of a file in `peers/` without its extension. */
   subject: string;
   leg: Leg;
   size: number;
@@ -89,11 +89,11 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
     const { subject, leg } = errand;
     const sizes = [WARM_UP_BYTES, errand.size];
     const uploads = sizes.map((size) => newUpload({ size, sha256: errand.isHashed && declared(size) }));
-    if (subject === 'ours') await ledger.add(uploads);
+    if (subject === 'bridge') await ledger.add(uploads);
     received.length = 0;
     const loads = uploads.map((upload) => JSON.stringify(loadOf(upload, farUrls[leg])));
     const module =
-      subject === 'ours'
+      subject === 'bridge'
         ? join(packagePath, 'functions/deliver.mjs')
         : join(directory, `peers/${subject}.mjs`);
     const child = fork(join(directory, 'carrier.mjs'), [module, ...loads], {
@@ -112,7 +112,7 @@ export async function openStage({ largest, log }: { largest: number; log: (line:
     }
     await once(child, 'close');
     const result = carried.safeParse(messages[0]);
-    const states = subject === 'ours' ? await Promise.all(uploads.map(({ id }) => ledger.find(id))) : [];
+    const states = subject === 'bridge' ? await Promise.all(uploads.map(({ id }) => ledger.find(id))) : [];
     const isWhole = String(received) === String(sizes) && states.every((one) => one?.status === 'delivered');
     if (result.success && isWhole) return result.data;
     throw new Error(`${subject} did not carry ${errand.size} bytes over ${leg}:\n${output}`);

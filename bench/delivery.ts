@@ -21,11 +21,11 @@ type Case = Errand & {
 /** Cases that are compared run one after the other, so that a busy spell of the machine affects both. */
 const CASES: Case[] = [
   ...(['tls', 'plain'] as const).flatMap((leg): Case[] => [
-    { subject: 'ours', leg, size: GIB },
+    { subject: 'bridge', leg, size: GIB },
     { subject: 'bare-pipe', leg, size: GIB },
-    { subject: 'ours', leg, size: SMALL },
+    { subject: 'bridge', leg, size: SMALL },
     { subject: 'bare-pipe', leg, size: SMALL },
-    { subject: 'ours', leg, size: GIB, isHashed: true },
+    { subject: 'bridge', leg, size: GIB, isHashed: true },
   ]),
   { subject: 'axios-stream', leg: 'plain', size: GIB },
   { subject: 'axios-lean', leg: 'plain', size: GIB },
@@ -76,18 +76,19 @@ function ratiosOf(all: Measured[]): Record<string, number> {
       return isSame && !errand.isHashed;
     })?.rounds ?? [];
   const cpu = (subject: string, leg: Leg): number => median(find(subject, leg).map((one) => one.cpuSeconds));
-  const peak = (leg: Leg, size: number): number => median(find('ours', leg, size).map((one) => one.peakMiB));
-  const ours = all.filter(({ errand }) => errand.subject === 'ours').flatMap(({ rounds }) => rounds);
+  const peak = (leg: Leg, size: number): number =>
+    median(find('bridge', leg, size).map((one) => one.peakMiB));
+  const bridge = all.filter(({ errand }) => errand.subject === 'bridge').flatMap(({ rounds }) => rounds);
   return {
-    cpuVsBarePipe: cpu('ours', 'tls') / cpu('bare-pipe', 'tls'),
-    cpuVsBarePipePlain: cpu('ours', 'plain') / cpu('bare-pipe', 'plain'),
-    cpuVsAxios: cpu('ours', 'plain') / cpu('axios-stream', 'plain'),
-    cpuVsLeanAxios: cpu('ours', 'plain') / cpu('axios-lean', 'plain'),
-    cpuVsFetchBlob: cpu('ours', 'plain') / cpu('fetch-blob', 'plain'),
+    cpuVsBarePipe: cpu('bridge', 'tls') / cpu('bare-pipe', 'tls'),
+    cpuVsBarePipePlain: cpu('bridge', 'plain') / cpu('bare-pipe', 'plain'),
+    cpuVsAxios: cpu('bridge', 'plain') / cpu('axios-stream', 'plain'),
+    cpuVsLeanAxios: cpu('bridge', 'plain') / cpu('axios-lean', 'plain'),
+    cpuVsFetchBlob: cpu('bridge', 'plain') / cpu('fetch-blob', 'plain'),
     rssGrowth1GiBVs50MiB: peak('tls', GIB) / peak('tls', SMALL),
     // A file of 50 MiB ends before V8 has compiled all the code that a longer file uses: some MiB, once.
     rssGrowthPlain: peak('plain', GIB) / peak('plain', SMALL),
-    peakRssMiB: Math.max(...ours.map((one) => one.peakMiB)),
+    peakRssMiB: Math.max(...bridge.map((one) => one.peakMiB)),
   };
 }
 

@@ -66,14 +66,14 @@ async function measure({ rounds = 1, log }: Options): Promise<Figures> {
   const of = (name: keyof Drain): number[] => drains.map((one) => one[name]);
   const idealSeconds = SCENE.uploads / SCENE.uploadsPerSecond;
   const one = (metric: string, name: keyof Drain, unit: string): Row => ({
-    subject: 'ours',
+    subject: 'bridge',
     metric,
     value: median(of(name)),
     unit,
   });
   return {
     rows: [
-      ...rowsOf({ subject: 'ours', metric: 'makespan', unit: 's', values: of('makespanSeconds') }),
+      ...rowsOf({ subject: 'bridge', metric: 'makespan', unit: 's', values: of('makespanSeconds') }),
       { subject: 'ideal', metric: 'makespan', value: idealSeconds, unit: 's' },
       { subject: 'IPD', metric: 'takes', value: SCENE.uploadsPerSecond, unit: 'uploads/s' },
       one('refused at random', 'refusedAtRandom', 'uploads'),
@@ -132,12 +132,12 @@ export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
     const before = usage();
     const idealMs = (scene.uploads / scene.uploadsPerSecond) * 1000;
     const isOver = (): boolean => performance.now() > startedAt + PATIENCE * idealMs;
-    let told = 0;
+    let reported = 0;
     while (endings.delivered() < scene.uploads && !isOver()) {
       await new Promise((resolve) => setTimeout(resolve, 250));
       const minutes = Math.floor((performance.now() - startedAt) / 60_000);
-      if (minutes > told) log(`${minutes} min: ${endings.delivered()} delivered`);
-      told = minutes;
+      if (minutes > reported) log(`${minutes} min: ${endings.delivered()} delivered`);
+      reported = minutes;
     }
     const busyPercent = busyBetween(before, usage());
     const arrived = await admin.arrived();

@@ -1,6 +1,6 @@
 /**
- * How uploads end, read from the functions' log lines, which follow right after a state is written. So the bench does
- * not poll the ledger, which would slow down the functions that it measures.
+ * How uploads end, read from the functions' log lines, which follow directly after a state is written. So the bench does
+ * not poll the ledger, which would slow down the functions under test.
  */
 import { z } from 'zod';
 import type { LogLine } from '../local/gateway/runner.ts';

@@ -40,21 +40,21 @@ const phoneAnswer = z.union([z.object({ status: z.number(), sha256: z.string(), 
 const pipeAnswer = z.union([z.object({ ms: z.number() }), failure]);
 const received = z.array(z.object({ sha256: z.string() }));
 
-type Times = { ours: number[]; pipe: number[] };
+type Times = { bridge: number[]; pipe: number[] };
 
 export const bench: Bench = { limits: { overRawMs50MiBp95: 150 }, measure };
 
 async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
-  const times = new Map(Object.keys(SIZES).map((name): [string, Times] => [name, { ours: [], pipe: [] }]));
+  const times = new Map(Object.keys(SIZES).map((name): [string, Times] => [name, { bridge: [], pipe: [] }]));
   const scene = await openScene();
   try {
     for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
       if (round % 10 === 0) log(`round ${round} of ${rounds}`);
       for (const [name, size] of Object.entries(SIZES)) {
-        const ours = await scene.upload(size, 1000 + round);
+        const bridge = await scene.upload(size, 1000 + round);
         const pipe = await scene.pipe(size, 2000 + round);
         if (round < 0) continue;
-        times.get(name)?.ours.push(ours);
+        times.get(name)?.bridge.push(bridge);
         times.get(name)?.pipe.push(pipe);
       }
       await scene.forgetFiles();
@@ -94,10 +94,10 @@ async function openScene() {
   async function put(order: Put): Promise<{ sha256: string; at: number }> {
     const answer = once(phone, 'message');
     phone.send(order);
-    const told = phoneAnswer.parse((await answer)[0]);
-    if ('error' in told) throw new Error(`the phone: ${told.error}`);
-    if (told.status !== 200) throw new Error(`the PUT was answered with ${told.status}`);
-    return told;
+    const answered = phoneAnswer.parse((await answer)[0]);
+    if ('error' in answered) throw new Error(`the phone: ${answered.error}`);
+    if (answered.status !== 200) throw new Error(`the PUT was answered with ${answered.status}`);
+    return answered;
   }
 
   return {
@@ -129,9 +129,9 @@ async function openScene() {
       const path = `/v1/ipdprojectservice/projects/${PROJECT_ID}/issues/${issueIdOf(workItem)}/attachments/upload`;
       const answer = once(pipe, 'message');
       pipe.send({ size, fileUrl, uploadUrl: `${urls.ipdUrl}${path}`, headers } satisfies Pipe);
-      const told = pipeAnswer.parse((await answer)[0]);
-      if ('error' in told) throw new Error(`the bare pipe: ${told.error}`);
-      return told.ms;
+      const answered = pipeAnswer.parse((await answer)[0]);
+      if ('error' in answered) throw new Error(`the bare pipe: ${answered.error}`);
+      return answered.ms;
     },
     /** Deletes the files that the fake IPD keeps, so that they do not slow down later uploads. */
     async forgetFiles(): Promise<void> {
@@ -176,14 +176,14 @@ async function tokenOf(ipdUrl: string, { username, password, domain }: IpdCreden
 }
 
 function figures(times: Map<string, Times>): Figures {
-  const rows = [...times].flatMap(([name, { ours, pipe }]): Row[] => [
-    ...rowsOfQuantiles('ours', name, ours),
+  const rows = [...times].flatMap(([name, { bridge, pipe }]): Row[] => [
+    ...rowsOfQuantiles('bridge', name, bridge),
     ...rowsOfQuantiles('bare pipe', name, pipe),
   ]);
   /** Compares equal quantiles: a busy machine slows down both, so slow runs are compared with slow runs. */
   const over = (name: string, share: number, pipeShare = share): number => {
-    const { ours = [], pipe = [] } = times.get(name) ?? {};
-    return quantile(ours, share) - quantile(pipe, pipeShare);
+    const { bridge = [], pipe = [] } = times.get(name) ?? {};
+    return quantile(bridge, share) - quantile(pipe, pipeShare);
   };
   return {
     rows,

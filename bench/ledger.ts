@@ -1,6 +1,6 @@
 /**
  * A ledger and the queue beside it, made as serverless.yml says, on servers in a process of their own. A bench fills
- * the ledger with records before it measures.
+ * the ledger with records before the measurement.
  */
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

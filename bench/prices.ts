@@ -4,7 +4,7 @@
  * AWS's pricing pages load their figures by script, so their text alone holds none. `seen` says how far a figure could
  * be confirmed on the day it was read. `price list`: others, who had fetched AWS's price list for the region in 2026,
  * quote it with the figure. `page`: they quote the pricing page's own text. `common knowledge`: others only repeat the
- * figure. Check a figure at its source if it must be right to the cent.
+ * figure. Check a figure at its source if it must be exact to the cent.
  */
 type Price = { dollars: number; per: number; unit: string; source: string; seen: Seen };
 type Seen = 'price list' | 'page' | 'common knowledge';
@@ -131,7 +131,7 @@ export const prices = {
   alarmMetricMonth: {
     dollars: 0.1,
     per: 1,
-    unit: 'metric that an alarm looks at and month',
+    unit: 'metric that an alarm reads and month',
     source: 'https://aws.amazon.com/cloudwatch/pricing/',
     seen: 'common knowledge',
   },

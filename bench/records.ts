@@ -1,4 +1,4 @@
-/** Records of uploads in the states that a ledger would hold. Pure, except for random ids. */
+/** Records of uploads in the states that a ledger would have. Pure, except for random ids. */
 import { randomUUID } from 'node:crypto';
 import type { Upload } from '../lib/domain/upload.ts';
 

@@ -1,14 +1,14 @@
 /** The output of a bench: each figure beside its peers of the same run, and the ratios that have a limit. */
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 
-/** One figure. `subject`: the program that it belongs to (`ours`, or a peer's name). */
+/** One figure. `subject`: the program that it belongs to (`bridge`, or a peer's name). */
 export type Row = { subject: string; metric: string; value: number; unit: string };
 
-/** `ratios` may hold ratios without a limit. A missing ratio misses its limit. */
+/** `ratios` may have ratios without a limit. A missing ratio misses its limit. */
 export type Figures = { rows: Row[]; ratios: Record<string, number> };
 
 export type Options = {
-  /** How often everything is measured, ours and the peers in alternation. Undefined: the bench's own number. */
+  /** How often everything is measured, bridge and the peers in alternation. Undefined: the bench's own number. */
   rounds: number | undefined;
   /** Tells the user about the progress. */
   log: (line: string) => void;

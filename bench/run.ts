@@ -40,7 +40,7 @@ async function run(of: () => Promise<{ bench: Bench }>, rounds: number | undefin
   for (const [ratio, limit] of Object.entries(bench.limits)) {
     console.log(`${ratio}: ${ratios[ratio]?.toFixed(3) ?? 'not measured'} (at most ${limit})`);
   }
-  for (const line of exceeded) console.log(`missed: ${line}`);
+  for (const line of exceeded) console.log(`over the limit: ${line}`);
   if (values.json) {
     console.log(JSON.stringify({ name, rows, ratios, limits: bench.limits, machine: machine() }));
   }

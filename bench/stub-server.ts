@@ -1,6 +1,6 @@
 /**
  * The stub server of a delivery: storage and IPD, over http and over https. It runs in a process of its own, so that a
- * carrier's figures hold the carrying and nothing else. Ends with its parent.
+ * carrier's figures are of the carrying and nothing else. Ends with its parent.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';

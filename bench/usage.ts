@@ -78,15 +78,15 @@ export type Assumptions = typeof assumptions;
 
 /** What each assumption means. */
 export const meanings: Record<keyof Assumptions, string> = {
-  create: 's: `create`, which looks at the work item in IPD once',
+  create: 's: `create`, which checks the work item in IPD once',
   complete: 's: `complete`, which lists the parts and joins them',
-  poll: 's: a look at an upload',
+  poll: 's: a read of an upload',
   deliver: 's: a delivery beside its bytes: list, new connection, answer, ledger',
   echo: 's: a message for a file that is on its way already',
   sweep: 's: a sweep that finds nothing',
   queue: 's: from the stored file to the start of its delivery',
   mibPerSecondToIpd: 'MiB/s: what the way to IPD carries, and IPD takes',
-  pollEvery: 's: how often a client looks, as `Retry-After` says',
+  pollEvery: 's: how often a client reads it, as `Retry-After` says',
   progressEvery: 's: how often a delivery writes down how far it is',
   staged: 's: how long a file is billed in storage; it stays for seconds',
 };

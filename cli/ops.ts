@@ -1,6 +1,6 @@
 /**
- * `npm run ops`: what an operator does by hand. Looks at uploads, has failed ones tried again, cancels some, erases a
- * person's data, empties the dead letters, measures IPD, and sends one file through a deployment. Never prints a secret.
+ * `npm run ops`: what an operator does by hand. Shows uploads, has failed ones tried again, cancels some, erases a
+ * person's data, empties the dead letters, probes IPD, and sends one file through a deployment. Never prints a secret.
  */
 import { runCommand } from './command.ts';
 import { carryOut, readOrder } from './ops/orders.ts';
@@ -8,7 +8,7 @@ import { carryOut, readOrder } from './ops/orders.ts';
 const USAGE = `Usage: npm run ops -- COMMAND [options]
 
   list                 uploads with work left, including failed ones whose file is kept
-  show ID              everything that is known about one upload, with its history
+  show ID              one upload in full, with its history
   redrive [ID…]        tries failed uploads again; if IPD may have the file, IPD is checked first
   cancel ID…           cancels uploads and removes their files, as long as IPD cannot have them
   erase --owner SUB    removes a person's data from the table and from storage
@@ -16,7 +16,7 @@ const USAGE = `Usage: npm run ops -- COMMAND [options]
   logs [FUNCTION…]     queries the log groups (uploads, uppy, attach, deliver, sweep, or api for the access log)
   rotate-key ipd       stores a new key or password of IPD, and tells when the old one is not used any more
   rotate-key signing   makes a new key for signing URLs; called again later, it deletes the previous key
-  probe                measures a real IPD tenant on a scratch work item and prints the settings that follow
+  probe                tests a real IPD tenant on a scratch work item and prints the settings that follow
   smoke                sends one small file through a deployment and waits until IPD has it
   protect              keeps the table from being deleted, once the first deploy is done
 

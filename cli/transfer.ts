@@ -66,7 +66,7 @@ export async function sendFile({
       idempotencyKey,
       signal,
       onProgress: (moved) => {
-        // An earlier run has delivered the file: no bytes move.
+        // An earlier run has delivered the file: no bytes are sent.
         if (created?.status === 'delivered') return;
         if (moved.leg === 'staging') {
           stagedMs = elapsed();

@@ -32,7 +32,7 @@ export type Watch = {
   /** Ends the client's work with the signal's reason; the upload itself goes on unless `cancel` is called. */
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
-  /** Every change that the server tells of, the first right after creation. */
+  /** Every change that the server reports, the first directly after creation. */
   onStatus?: ((upload: Upload) => void) | undefined;
 };
 
@@ -129,7 +129,7 @@ export function createClient(options: ClientOptions) {
    * Creates, sends the file to storage and follows: resolves with the final upload, which may be a failed one.
    * The same file for the same work item is the same upload: called again, also after a crash, it sends what
    * storage lacks; once delivered, it resolves with that upload and attaches nothing. To attach the file once
-   * more on purpose, give an `idempotencyKey` of your own. The file is known by its `sha256`, or else by its
+   * more on purpose, give an `idempotencyKey` of your own. The file is identified by its `sha256`, or else by its
    * name, size and time of change; a Blob that has neither hash nor time is another file with every call.
    */
   async function upload(request: UploadRequest): Promise<Upload> {
@@ -152,12 +152,12 @@ export function createClient(options: ClientOptions) {
     throw new UploadError({ code: 'file_differs', status: 0, retryable: false, detail });
   }
 
-  async function carryOn(known: Upload, { file, ...watch }: Watch & Source): Promise<Upload> {
+  async function carryOn(found: Upload, { file, ...watch }: Watch & Source): Promise<Upload> {
     const { signal, onProgress, onStatus } = watch;
-    const { id } = known;
-    onStatus?.(known);
-    if (known.status === 'awaiting_upload') {
-      const work = stage(known, {
+    const { id } = found;
+    onStatus?.(found);
+    if (found.status === 'awaiting_upload') {
+      const work = stage(found, {
         file,
         partsAtOnce,
         timing,
@@ -176,7 +176,7 @@ export function createClient(options: ClientOptions) {
     return follow(id, watch);
   }
 
-  /** Looks at an upload, as often as the server asks, until it is final. */
+  /** Reads an upload, as often as the server asks, until it is final. */
   async function follow(id: string, { signal, onProgress, onStatus }: Watch = {}): Promise<Upload> {
     let etag: string | null = null;
     for (;;) {

@@ -10,7 +10,7 @@ export type Timing = {
   attempts: number;
   firstDelayMs: number;
   longestDelayMs: number;
-  /** Between two looks at an upload when the server names no time. */
+  /** Between two reads of an upload when the server names no time. */
   pollMs: number;
 };
 

@@ -29,7 +29,7 @@ export type Upload = {
   projectId: string;
   /**
    * The work item's id of 18 or 19 digits, not the short number that the console shows; a string, since it
-   * has more digits than a number can hold.
+   * has more digits than a number can carry.
    */
   issueId: string;
   /**
@@ -158,7 +158,7 @@ export type NewUpload = {
   projectId: string;
   /**
    * The work item's id of 18 or 19 digits, not the short number that the console shows; a string, since it
-   * has more digits than a number can hold.
+   * has more digits than a number can carry.
    */
   issueId: string;
   /**

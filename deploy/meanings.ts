@@ -18,7 +18,7 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
       },
       JWT_AUDIENCE: 'The audience (`aud`) that a token must name',
       UPLOADED_BY_CLAIM:
-        "The claim that holds a user's name, for notices and operators. Where a token has none, `sub` takes its place",
+        "The claim that holds a user's name, for notifications and operators. Where a token has none, `sub` takes its place",
     },
   },
   {

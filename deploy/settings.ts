@@ -116,7 +116,7 @@ function findUndeployable(
   return problems;
 }
 
-/** Names that are no setting, but look like one. */
+/** Names that are no setting, but are like one. */
 function findMisspelt(names: string[], settings: string[]): string[] {
   return names.flatMap((name) => {
     if (settings.includes(name)) return [];

@@ -273,7 +273,7 @@ async function loadSns(): Promise<Sns> {
   return (await import('./messaging/sns.ts')).createSns();
 }
 
-/** Where secrets are is known at start, so only that service's client is loaded. */
+/** The configuration says where secrets are, so only that service's client is loaded. */
 export async function fetchSecret(source: CredentialsSource): Promise<string> {
   switch (source.kind) {
     case 'inline':

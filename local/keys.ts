@@ -1,6 +1,6 @@
 /**
  * Keys for the parts of one stack, new at every start: any web page that the developer visits could know keys that are
- * the same on every machine. Each secret begins with a mark, so that tests find it where no secret may be.
+ * the same on every machine. Each secret begins with a fixed prefix, so that tests find it where no secret may be.
  */
 import { randomBytes } from 'node:crypto';
 
@@ -8,12 +8,12 @@ export type AwsKey = { accessKeyId: string; secretAccessKey: string };
 
 export type IpdCredentials = ReturnType<typeof makeIpdCredentials>;
 
-/** A new key, known only to the parts that get it. */
+/** A new key, which only the parts have that get it. */
 export function makeAwsKey(accessKeyId = 'local'): AwsKey {
   return { accessKeyId, secretAccessKey: `local-secret-${makeRandom()}` };
 }
 
-/** A new access key and user, known only to the fake IPD that gets them. */
+/** A new access key and user, which only the fake IPD has. */
 export function makeIpdCredentials() {
   return {
     accessKey: 'LOCALACCESSKEY',

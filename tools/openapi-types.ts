@@ -68,10 +68,10 @@ function toDefinition(value: Json | undefined, schemas: Schemas): Json {
   return Object.fromEntries(isOpen === true ? [...entries, ['tsType', openUnion(rest['enum'])]] : entries);
 }
 
-/** The type of the known values and of all other texts. */
+/** The type of the listed values and of all other texts. */
 function openUnion(values: Json | undefined): string {
-  const known = Array.isArray(values) ? values.map((value) => JSON.stringify(value)) : [];
-  return [...known, '(string & {})'].join(' | ');
+  const listed = Array.isArray(values) ? values.map((value) => JSON.stringify(value)) : [];
+  return [...listed, '(string & {})'].join(' | ');
 }
 
 /** Removes the root schema that the generator needs, and its mentions. */

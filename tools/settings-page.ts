@@ -15,7 +15,7 @@ type Row = { name: string; standard: string; bounds: string; meaning: string };
 
 const TARGET = fileURLToPath(new URL('../docs/settings.md', import.meta.url));
 const UNITS = { GiB: 2 ** 30, MiB: 2 ** 20 };
-/** Values that every setting refuses, unless it takes any text; the second looks like a reference to credentials. */
+/** Values that every setting refuses, unless it takes any text; the second is like a reference to credentials. */
 const WRONG = ['\u0000 ', 'secretsmanager:\u0000'];
 
 const PORTS = [
@@ -35,7 +35,7 @@ Environment variables of a deploy and of \`npm start\`. A deploy needs \`ISSUER_
 has an issuer, an origin and an IPD of its own, and opens all projects.
 
 Both check the settings before they begin. They refuse a value out of bounds, settings that contradict each other, and an unknown
-name that looks like one of these.
+name that is like one of these.
 `;
 
 const boundsOf = z.object({
@@ -89,7 +89,7 @@ function findBounds(name: string): string {
     findProblems({ [name]: value }, { kind: 'deploy', stage: '<stage>', region: region.standard }),
   )
     .filter((sentence) => sentence.startsWith(`${name}: `))
-    .map((sentence) => sentence.slice(name.length + 2).replace(/^must (be |look )?/, ''));
+    .map((sentence) => sentence.slice(name.length + 2).replace(/^must (be |have a form )?/, ''));
   return sentences.length === 0 ? 'any text' : [...new Set(sentences)].map(quote).join('; ');
 }
 

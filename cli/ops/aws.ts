@@ -1,6 +1,6 @@
 /**
  * Runs the AWS command line interface, for the few calls that only operators make. Its output is never shown, since it
- * may hold a secret. Its arguments hold no secret.
+ * may contain a secret. Its arguments contain none.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';

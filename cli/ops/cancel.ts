@@ -17,8 +17,8 @@ export const cancel: Task = {
 
   check({ values, names }) {
     if (names.length === 0) throw new Error('Name the uploads');
-    const foreign = names.find((id) => !isUploadId(id));
-    if (foreign !== undefined) throw new Error(`${foreign} is no id of an upload`);
+    const unfit = names.find((id) => !isUploadId(id));
+    if (unfit !== undefined) throw new Error(`${unfit} is no id of an upload`);
     readDeed(values);
   },
 

@@ -65,7 +65,7 @@ export const deadLetters: Task = {
       for (const message of batch) {
         if (!values.redrive || signal.aborted) staying.push(message);
         else {
-          await move(client, { from, to: services.config.queueUrl }, message);
+          await sendBack(client, { from, to: services.config.queueUrl }, message);
           moved += 1;
         }
       }
@@ -105,7 +105,7 @@ async function receive(
 }
 
 /** Sends before it deletes: a message that comes twice is harmless, a lost one is not. */
-async function move(
+async function sendBack(
   client: SQSClient,
   { from, to }: { from: string; to: string },
   message: Message,
@@ -136,5 +136,5 @@ function describe({ messageId, ageSeconds, kind, uploadId, status }: Letter): st
   const age = sayAge(ageSeconds * 1000);
   const what = { request: 'asks for a delivery of', arrival: 'tells of the file of' };
   if (kind === undefined) return `${messageId}  ${age}  is none of our messages`;
-  return `${messageId}  ${age}  ${what[kind]} ${uploadId ?? 'no upload'}, which is ${status ?? 'not known'}`;
+  return `${messageId}  ${age}  ${what[kind]} ${uploadId ?? 'no upload'}, which is ${status ?? 'not in the ledger'}`;
 }

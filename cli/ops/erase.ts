@@ -56,7 +56,9 @@ export const erase: Task = {
     const done = all.filter(({ why }) => why === undefined).map(({ id }) => id);
     say(`${done.length} of ${all.length} ${isTrial ? 'would be' : 'are'} erased.`);
     if (waiting.length > 0) say('Repeat this for the others when what they wait for is over.');
-    say('Not reached from here: IPD, backups, log lines, notices that were published (docs/security.md).');
+    say(
+      'Not reached from here: IPD, backups, log lines, notifications that were published (docs/security.md).',
+    );
     const answer = { isTrial, sessions, erased: isTrial ? [] : done, waiting, inIpd };
     return { well: !signal.aborted && (isTrial || waiting.length === 0), answer };
   },
@@ -67,7 +69,7 @@ function check({ values }: Given): void {
   if (values['dry-run']) return;
   readDeed(values);
   if (!values.yes)
-    throw new Error('This cannot be undone: look with --dry-run, keep what it says, then give --yes');
+    throw new Error('This cannot be undone: run it with --dry-run, keep what it says, then give --yes');
 }
 
 /** Reads the whole table, which DynamoDB bills: tickets have no index. */
@@ -122,7 +124,7 @@ function sayRemnants(uploads: Upload[], say: Say): Remnant[] {
     const what =
       attachmentIds.length > 0
         ? `attachment ${attachmentIds.join(', ')}`
-        : `a file of ${size} bytes, its id is not known`;
+        : `a file of ${size} bytes without an id`;
     say(
       `${uploadId}  IPD ${isCertain ? 'keeps' : 'may have'} ${what}: project ${projectId}, work item ${issueId}`,
     );

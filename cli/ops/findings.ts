@@ -103,12 +103,12 @@ export function describeGaps(findings: Findings): Record<string, string> {
     ...(!rate.isSustained && {
       IPD_RATE:
         rate.throttled === undefined
-          ? `no throttle was met at ${speed}: --rate-seconds measures longer`
-          : `a throttle was met, and not long enough measured after it: --rate-seconds measures longer`,
+          ? `no throttle was met at ${speed}: a longer --rate-seconds goes on longer`
+          : `a throttle was met, and measured too briefly after it: a longer --rate-seconds goes on longer`,
     }),
     ...(answer.listDelayMs === undefined && {
       IPD_COMMIT_WINDOW_SECONDS:
-        'the list did not show the file within the patience: --patience measures longer',
+        'the list did not show the file within the patience: a longer --patience waits longer',
     }),
     ...(parallel.taken === parallel.sent && {
       DELIVERY_CONCURRENCY: `${parallel.sent} files at once were taken, and more were not tried`,
@@ -139,14 +139,14 @@ function sayAnswer({ idIsNamed, fields, listDelayMs }: Findings['answer']): stri
 }
 
 function sayRate({ taken, seconds, perMinute, throttled, refusal, rateHeaders }: Findings['rate']): string[] {
-  const told = Object.entries(rateHeaders).map(([name, value]) => `${name}: ${value}`);
+  const stated = Object.entries(rateHeaders).map(([name, value]) => `${name}: ${value}`);
   return [
     `rate: ${taken} uploads in ${seconds.toFixed(1)} s, ${Math.floor(perMinute)} a minute`,
     throttled === undefined
-      ? 'throttle: none met, so what is sustained is not known'
+      ? 'throttle: none met, so the sustained rate is not measured'
       : `throttle: after ${throttled.afterUploads} uploads: ${throttled.answer}; Retry-After: ${throttled.retryAfter ?? 'not sent'}`,
     ...(refusal === undefined ? [] : [`rate: ended by a refusal: ${refusal}`]),
-    ...(told.length > 0 ? [`the gateway tells: ${told.join('; ')}`] : []),
+    ...(stated.length > 0 ? [`the gateway tells: ${stated.join('; ')}`] : []),
   ];
 }
 

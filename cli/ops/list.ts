@@ -36,7 +36,8 @@ export const list: Task = {
     else if (selection.scan || selection.owner !== undefined) say('No such uploads.');
     else say('No such uploads in the index of what is due.');
     if (!isAll) say(`There are more than ${selection.limit}: --limit shows more, other options fewer.`);
-    if (tooNew.length > 0) say(`A newer version wrote these, in a form not known here: ${tooNew.join(', ')}`);
+    if (tooNew.length > 0)
+      say(`A newer version wrote these, in a form that this version cannot read: ${tooNew.join(', ')}`);
     const hidden = whatIsHidden(selection);
     if (hidden !== undefined) say(hidden);
     return { well: true, answer: { uploads: rows, tooNew, isAll } };

@@ -48,8 +48,8 @@ export function readOrder(args: string[]): Order | 'help' {
   const task = Object.hasOwn(TASKS, command) ? TASKS[command] : undefined;
   if (task === undefined)
     throw new Error(command === '' ? 'Name a command' : `There is no command ${command}`);
-  const foreign = given(values).find((name) => !COMMON.has(name) && !task.takes.includes(name));
-  if (foreign !== undefined) throw new Error(`${command} takes no option --${foreign}`);
+  const unfit = given(values).find((name) => !COMMON.has(name) && !task.takes.includes(name));
+  if (unfit !== undefined) throw new Error(`${command} takes no option --${unfit}`);
   if (names.length > 0 && !task.takes.includes('ID')) throw new Error(`${command} takes no names`);
   const places = [values.local, values.stage, values.settings].filter(Boolean);
   if (places.length > 1) throw new Error('Give only one of --local, --stage and --settings');

@@ -52,8 +52,8 @@ export async function findConfig(values: Values): Promise<Config> {
 /** How the deployment reaches IPD. A tenant can be probed before a first deploy, so no other setting is needed. */
 export async function findIpd(values: Values): Promise<Config['ipd']> {
   const nothing = { STAGING_BUCKET: '-', UPLOADS_TABLE: '-', DELIVERY_QUEUE_URL: 'https://sqs.invalid/-' };
-  const ours = Object.entries(process.env).filter(([name]) => name.startsWith('IPD_'));
-  const settings = { ...nothing, ...(await findSettings(values, 'deliver')), ...Object.fromEntries(ours) };
+  const own = Object.entries(process.env).filter(([name]) => name.startsWith('IPD_'));
+  const settings = { ...nothing, ...(await findSettings(values, 'deliver')), ...Object.fromEntries(own) };
   return readConfigFor(settings).ipd;
 }
 
@@ -65,7 +65,7 @@ export async function findApi(stage: string): Promise<string> {
   return z.url({ error: `The stack ${name} does not tell where its API is: give --api` }).parse(answer);
 }
 
-/** One or two lines for people: what went wrong, and what to do where that is known. Never a stack trace. */
+/** One or two lines for people: what went wrong, and what to do if that is clear. Never a stack trace. */
 export function describeTrouble(error: unknown): string {
   const name = error instanceof Error ? error.name : '';
   const words = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error);
@@ -87,9 +87,8 @@ const HINTS: Record<string, string> = {
   UnrecognizedClientException: SIGN_IN,
   InvalidClientTokenId: SIGN_IN,
   ResourceNotFoundException:
-    'There is no such table in this account and region: is it the right --stage and --region?',
-  QueueDoesNotExist:
-    'There is no such queue in this account and region: is it the right --stage and --region?',
+    'There is no such table in this account and region: are --stage and --region correct?',
+  QueueDoesNotExist: 'There is no such queue in this account and region: are --stage and --region correct?',
 };
 
 /** The settings of one function of the deployment: not every function has every setting. */
@@ -136,7 +135,7 @@ async function readSettings(path: string): Promise<Settings> {
   try {
     return settingsFile.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Error(`${path} does not hold settings: one JSON object of names and texts is needed`, {
+    throw new Error(`${path} has no settings: one JSON object of names and texts is needed`, {
       cause,
     });
   }
@@ -153,7 +152,7 @@ function readConfigFor(settings: Settings): Config {
     return readConfig({ IPD_PROJECTS: '*', ...settings });
   } catch (cause) {
     throw new Error(
-      `The deployment is not known: give --stage, --settings or --local, or set what is wrong or missing (${describeError(cause)})`,
+      `No deployment is named: give --stage, --settings or --local, or set what is wrong or missing (${describeError(cause)})`,
       { cause },
     );
   }

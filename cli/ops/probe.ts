@@ -1,5 +1,5 @@
 /**
- * `npm run ops -- probe`: measures what no public page says about IPD, on a scratch work item of a real tenant, and
+ * `npm run ops -- probe`: finds out what no public page says about IPD, on a scratch work item of a real tenant, and
  * prints the settings that follow. Only a person can remove its attachments, so it requires --yes.
  */
 import { findIpd } from './place.ts';

@@ -44,8 +44,8 @@ export const redrive: Task = {
 
 function check({ values, names }: Given): void {
   const selection = readSelection(values);
-  const foreign = names.find((id) => !isUploadId(id));
-  if (foreign !== undefined) throw new Error(`${foreign} is no id of an upload`);
+  const unfit = names.find((id) => !isUploadId(id));
+  if (unfit !== undefined) throw new Error(`${unfit} is no id of an upload`);
   const { code, projectId, olderThanMs, youngerThanMs } = selection;
   const isChosen = [code, projectId, olderThanMs, youngerThanMs].some((wish) => wish !== undefined);
   if (names.length > 0 && (isChosen || values.all)) throw new Error('Name uploads or choose them, not both');

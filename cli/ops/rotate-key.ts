@@ -16,7 +16,7 @@ import type { Given, Say, Task, Values } from './terms.ts';
 type Work = { values: Values; stage: string; say: Say; signal: AbortSignal };
 
 const KEYS = ['ipd', 'signing'];
-/** Functions that hold the key, and how long a run may still use the old one. */
+/** Functions that use the key, and how long a run may still use the old one. */
 const HOLDERS = {
   ipd: { functions: ['uploads', 'uppy', 'deliver'], longestRunMs: 300_000 },
   signing: { functions: ['uploads', 'uppy'], longestRunMs: 30_000 },
@@ -54,8 +54,8 @@ function check({ values, names }: Given): void {
   if ((values.project === undefined) !== (values.issue === undefined)) {
     throw new Error('--project and --issue go together');
   }
-  const foreign = (['from', 'check', 'project'] as const).find((name) => values[name] !== undefined);
-  if (which === 'signing' && foreign !== undefined) throw new Error(`signing takes no option --${foreign}`);
+  const unfit = (['from', 'check', 'project'] as const).find((name) => values[name] !== undefined);
+  if (which === 'signing' && unfit !== undefined) throw new Error(`signing takes no option --${unfit}`);
   if (values.check && values.from !== undefined) throw new Error('--check writes nothing: without --from');
 }
 

@@ -81,7 +81,7 @@ export async function findUploads(
   return { uploads: uploads.toSorted(byAge), tooNew, isAll: found.size <= selection.limit };
 }
 
-/** Names the uploads that the index does not hold; undefined when it holds all that were asked for. */
+/** Names the uploads that are not in the index; undefined when it has all that were asked for. */
 export function whatIsHidden({ owner, states, scan: isScan }: Selection): string | undefined {
   if (owner !== undefined) return undefined;
   const hidden = states?.some((state) => FINAL.includes(state) && state !== 'failed') ?? false;

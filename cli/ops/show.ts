@@ -98,7 +98,7 @@ function describe(
     ['work item', around.workItemHolder && `held for this size by ${around.workItemHolder}`],
     ['breaker', around.breaker === 'closed' ? undefined : around.breaker],
     ['erased', upload.erasure && `${upload.erasure.at} by ${upload.erasure.by}: ${upload.erasure.reason}`],
-    ['to be told', upload.notification && `${upload.notification.type} of ${upload.notification.at}`],
+    ['to be notified', upload.notification && `${upload.notification.type} of ${upload.notification.at}`],
   ];
   return lines.flatMap(([name, words]) => (words === undefined ? [] : [[name, words]]));
 }

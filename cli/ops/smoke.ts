@@ -114,7 +114,7 @@ function describeToken(token: string): string {
   const { iss, aud, exp } = found;
   const words = [
     `its issuer (iss) is ${quoted(iss)}, which has to be the ISSUER_URL of the deployment to the letter`,
-    `its audience (aud) is ${quoted(aud)}, which has to be or to hold JWT_AUDIENCE`,
+    `its audience (aud) is ${quoted(aud)}, which has to be or to include JWT_AUDIENCE`,
     exp === undefined ? 'it has no end (exp)' : `it ends (exp) at ${new Date(exp * 1000).toISOString()}`,
   ];
   const isOver = exp !== undefined && exp * 1000 < Date.now();

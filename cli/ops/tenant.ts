@@ -23,7 +23,7 @@ export type Sample = {
   size: number;
   taken: boolean;
   throttled: boolean;
-  /** Refused, possibly for its size: IPD has no code for that, so other known reasons are excluded. */
+  /** Refused, possibly for its size: IPD has no code for that, so the other documented reasons are excluded. */
   isTooLarge: boolean;
   attachmentId: string | null;
   /** In words, redacted. */
@@ -55,7 +55,7 @@ const ASK_FOR_LIMITS = { 'x-apig-mode': 'debug' };
 
 const described = z.object({ result: z.array(z.looseObject({})).min(1) });
 
-/** Reads the credentials that the settings name or hold, and opens the tenant. Throws when there are none. */
+/** Reads the credentials that the settings name or contain, and opens the tenant. Throws when there are none. */
 export async function openTenant(
   ipd: Config['ipd'],
   { item, signal }: { item: WorkItem; signal: AbortSignal },
@@ -88,7 +88,7 @@ export async function openTenant(
       };
       const answer = await send({ ...request, headers });
       const text = await readText(answer.body);
-      seen = look(answer.status, answer.headers, text);
+      seen = readAnswer(answer.status, answer.headers, text);
       return { ...answer, body: Readable.from([Buffer.from(text)]) };
     };
     const client = createIpdClient({ ...ipd, auth, credentials, clock: systemClock, send: watch });
@@ -170,7 +170,11 @@ async function pour(
   }
 }
 
-function look(status: number, headers: Record<string, string | undefined>, text: string): Partial<Sample> {
+function readAnswer(
+  status: number,
+  headers: Record<string, string | undefined>,
+  text: string,
+): Partial<Sample> {
   const body = described.safeParse(parseJson(text)).data;
   const rates = Object.entries(headers).filter(([name]) => name.startsWith('x-apig-ratelimit'));
   return {

@@ -268,7 +268,7 @@ export function createDelivery(parts: {
         await clock.sleep(afterMs, run.signal);
         const latest = await ledger.find(upload.id);
         if (!isSameAttempt(latest, upload)) throw new AppError('lease_lost', 'the upload was taken away');
-        // A doubt may have been settled before the throttle.
+        // A doubt may have been resolved before the throttle.
         current = latest;
       }
     } catch (error) {

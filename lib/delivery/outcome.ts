@@ -27,7 +27,7 @@ export function readingOf(
   upload: Delivering,
 ): Outcome | Failure {
   switch (finding.kind) {
-    // A read changes nothing in IPD, so an ambiguous answer to it leaves no doubt.
+    // A read changes nothing in IPD, so an unclear answer to it leaves no doubt.
     case 'unconfirmed':
       return { ...finding, kind: 'unavailable' };
     case 'unproven':
@@ -49,7 +49,7 @@ export function readingOf(
   }
 }
 
-/** Why nothing may be sent though no attachment is ours: a doubt that is not resolved, or a full work item. */
+/** Why nothing may be sent though no attachment is our file: a doubt that is not resolved, or a full work item. */
 export function objectionTo({ doubt }: Delivering, { isFull }: Reading, moment: Moment): Outcome | undefined {
   if (doubt === undefined) {
     const detail = `${LIST_LIMIT} attachments are there already`;
@@ -58,7 +58,7 @@ export function objectionTo({ doubt }: Delivering, { isFull }: Reading, moment: 
   if (!resolvesDoubt(doubt, moment)) return { kind: 'absent' };
   if (!doubt.accepted && !isFull) return undefined;
   const detail = isFull
-    ? `the work item shows ${LIST_LIMIT} attachments, and none is ours`
+    ? `the work item shows ${LIST_LIMIT} attachments, and none is this file`
     : 'not in the list';
   return { kind: 'failed', code: 'outcome_unknown', detail };
 }
@@ -81,7 +81,7 @@ export function toOutcome(result: Outcome | Exclude<Failure, { kind: 'throttled'
 }
 
 /**
- * The outcome that an error of ours means. Rethrows all other errors, and codes that are neither a failure nor a
+ * The outcome that one of our own errors means. Rethrows all other errors, and codes that are neither a failure nor a
  * retryable failure.
  */
 export function outcomeOf(error: unknown): Outcome {

@@ -1,5 +1,5 @@
 /**
- * Finds which attachment of a work item is our file, and records it as ours. Neither the list nor IPD's answer proves
+ * Finds which attachment of a work item is our file, and records it as such. Neither the list nor IPD's answer proves
  * that alone: a candidate has our size or an unknown one, was not there before we sent anything, belongs to no other
  * upload, and holds our bytes. Never sends a file.
  */
@@ -45,7 +45,7 @@ export type Reading = {
 export type Finding =
   | ({ kind: 'match' } & Match)
   | ({ kind: 'none' } & Reading)
-  /** One attachment may be ours, but we could not read its bytes. */
+  /** One attachment may be our file, but we could not read its bytes. */
   | { kind: 'unproven'; detail: string }
   /** There are more candidates than one check downloads. */
   | { kind: 'unfinished'; hasProgress: boolean; detail: string }
@@ -71,7 +71,7 @@ export function createReconciliation(parts: {
 
   /**
    * Reads the work item. Before the first send there are no candidates: the attachments of equal or unknown size
-   * become `known`. Throws what reading the staged file throws.
+   * become the baseline. Throws what reading the staged file throws.
    */
   async function check(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<Finding> {
     const listed = await client.list(upload, signal);
@@ -128,10 +128,10 @@ export function createReconciliation(parts: {
     const [attachmentId, ...copies] = matches;
     if (attachmentId !== undefined) return { kind: 'match', attachmentId, copies, sha256 };
     if (candidates.length > DOWNLOADS_PER_CHECK) {
-      const detail = `${candidates.length} attachments may be ours`;
+      const detail = `${candidates.length} attachments may be this file`;
       return { kind: 'unfinished', hasProgress: compared > 0, detail };
     }
-    // An attachment that we cannot read may be ours: while IPD may have a copy, the check proves nothing.
+    // An attachment that we cannot read may be our file: while IPD may have a copy, the check proves nothing.
     return unproven === undefined || !needsProof(upload) ? none : { kind: 'unproven', detail: unproven };
   }
 
@@ -162,7 +162,7 @@ export function createReconciliation(parts: {
   }
 
   /**
-   * Records an attachment as ours, in an order that a later run can finish after a crash: candidate, claim, state. An
+   * Records an attachment as this upload's, in an order that a later run can finish after a crash: candidate, claim, state. An
    * attachment that another upload has claimed is given up, and the file is looked up again.
    */
   async function own(uploadId: string, { attachmentId, copies = [], ...match }: Match): Promise<Upload> {

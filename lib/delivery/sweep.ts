@@ -119,7 +119,7 @@ export function createSweep(parts: {
     return until <= clock.now() + AHEAD_MS ? 1 : 0;
   }
 
-  /** `turn`: the moment from which the upload may be delivered; undefined if it got no slot. */
+  /** `slotAt`: the moment from which the upload may be delivered; undefined if it got no slot. */
   async function act(
     upload: Upload,
     slotAt: number | undefined,

@@ -64,7 +64,7 @@ export function claimArrival(
 
 /**
  * The fence: from here on IPD may have the file. Legal only for the holder of a lease that lasts long enough, and
- * never while an earlier send is in doubt or an attachment is ours.
+ * never while an earlier send is in doubt or an attachment is this upload's.
  */
 export function startSending(
   upload: Upload,
@@ -121,7 +121,7 @@ export function markAccepted(upload: Upload, { now, policy }: Moment): Upload | 
 }
 
 /**
- * Another upload has claimed this attachment, so it is not ours. IPD is checked for our file again; if the upload was
+ * Another upload has claimed this attachment, so it is not our file. IPD is checked for our file again; if the upload was
  * not in doubt before, it is now.
  */
 export function rejectCandidate(

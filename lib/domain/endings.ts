@@ -9,7 +9,7 @@ import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, fileUntil, LATE_ARRIVAL_MS } from '
 import { isFinal, isLive, iso } from './upload.ts';
 import type { In, Moment, Notification, Policy, Upload } from './upload.ts';
 
-/** Records attachments that are not ours: other bytes, or another upload's claim. */
+/** Records attachments that are not our file: other bytes, or another upload's claim. */
 export function recordMismatches<T extends Upload>(upload: T, ids: string[]): T {
   return { ...upload, mismatches: [...new Set([...(upload.mismatches ?? []), ...ids])] };
 }

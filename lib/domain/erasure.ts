@@ -15,7 +15,7 @@ export type Remnant = {
   uploadId: string;
   projectId: string;
   issueId: string;
-  /** Empty where IPD has not told the id, or has perhaps nothing. */
+  /** Empty where IPD has not named the id, or has perhaps nothing. */
   attachmentIds: string[];
   size: number;
   /** False where nothing tells whether IPD has it. */
@@ -43,7 +43,7 @@ export function whyNotErased(upload: Upload): string | undefined {
   // Without its file no check can resolve the doubt, so there is nothing to wait for.
   return upload.dueAt === undefined
     ? undefined
-    : `it is ${upload.status} and IPD may have it: redrive it, which looks first, or wait until its file is removed (${upload.dueAt})`;
+    : `it is ${upload.status} and IPD may have it: redrive it, which checks IPD first, or wait until its file is removed (${upload.dueAt})`;
 }
 
 /**
@@ -91,7 +91,7 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
   }
 }
 
-/** IPD's own words may hold the file's name. */
+/** IPD's own words may contain the file's name. */
 function bareError({ code, message, at }: NonNullable<Upload['lastError']>) {
   return { code, message, at };
 }

@@ -68,7 +68,7 @@ export const failures = {
   name_refused: 'IPD does not accept the file name.',
   ipd_refused: 'IPD refused the file.',
   outcome_unknown:
-    'IPD may have the file, and it cannot be found out: look at the work item before sending it again.',
+    'IPD may have the file, and the bridge cannot find out: check the work item before you send the file again.',
   retries_exhausted: 'The file could not be delivered to IPD for so long that we stopped trying.',
   scan_refused: 'The scan for malware did not pass the file; it was not sent to IPD.',
   scan_timed_out:
@@ -118,7 +118,7 @@ export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
   readonly places: readonly ProblemPlace[];
-  /** When the same call may succeed, where that is known. */
+  /** When the same call may succeed, if that is certain. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(
@@ -146,7 +146,8 @@ export function isFailureCode(code: ErrorCode): code is FailureCode {
 
 /** Why an upload whose last error has this code was given up, in words; without a code, it was never tried. */
 export function lastReasonOf(code: string | undefined): string | undefined {
-  if (code === undefined) return 'It waited for its turn all the time: more uploads came than are sent.';
+  if (code === undefined)
+    return 'It waited for a free slot all the time: more uploads came than the rate limit lets through.';
   return Object.entries(lastReasons).find(([name]) => name === code)?.[1];
 }
 

@@ -34,7 +34,7 @@ export function missingOf(parts: Part[], stored: StoredPart[]): Part[] {
   return parts.filter(({ number, length }) => sizes.get(number) !== length);
 }
 
-/** What the parts hold together. */
+/** The bytes of all parts together. */
 export function bytesOf(stored: StoredPart[]): number {
   return stored.reduce((sum, { size }) => sum + size, 0);
 }

@@ -3,7 +3,7 @@
  * characters, and composed, so that the same name is the same text. Pure.
  */
 
-/** Characters that end a line, reverse text or have no width: with them, two names that look alike would differ. */
+/** Characters that end a line, reverse text or have no width: with them, two names that appear equal would differ. */
 const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u180E\u200B-\u200D\u2060-\u2064\uFEFF]+/gu;
 
 /** The character that an earlier decoder put where it could not decode bytes. */

@@ -8,7 +8,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** The waits between looks for a file that has not arrived, the first from its creation; the last one repeats. */
+/** The waits between checks for a file that has not arrived, the first from its creation; the last one repeats. */
 const STAGING_CHECKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE);
 /** The longest wait once a part has arrived: no event reports the last part, and the client may be dead. */
 const PART_CHECK_MS = 5 * MINUTE;

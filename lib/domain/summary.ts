@@ -2,7 +2,7 @@
 import { mayBeRetried } from './upload.ts';
 import type { Upload } from './upload.ts';
 
-/** The size is null as long as it is not known. */
+/** The size is null until storage has the file. */
 export function summaryOf(upload: Upload) {
   return {
     size: upload.maxSize === undefined ? upload.size : null,

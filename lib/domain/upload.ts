@@ -1,5 +1,5 @@
 /**
- * What an upload is: its states, what is known of it in each, and what follows from that alone. Pure. The transitions
+ * What an upload is: its states, its members in each, and what follows from that alone. Pure. The transitions
  * are in lifecycle.ts, attempts.ts and endings.ts; the ledger stores the record.
  */
 import * as z from 'zod';
@@ -26,7 +26,7 @@ const errorEntry = open({
   at: time,
 });
 
-/** IPD may hold a copy whose id we do not know. */
+/** IPD may have a copy whose id we do not know. */
 const doubt = open({
   /** The last moment at which a byte of it can have been sent. */
   since: time,
@@ -62,7 +62,7 @@ const base = {
   /** In bytes; 0 as long as `maxSize` stands. */
   size: z.int(),
   /**
-   * Set if the client declared no size: the file may have at most this many bytes, and its size is known on arrival.
+   * Set if the client declared no size: the file may have at most this many bytes, and storage tells its size on arrival.
    */
   maxSize: z.int().optional(),
   /** Hex, as the client declared it. */
@@ -100,14 +100,14 @@ const base = {
   throttles: z.int().optional(),
   /** Attachments of equal or unknown size that the work item had before anything was sent; never renewed. */
   baseline: z.array(z.string()).optional(),
-  /** Attachments that came later and hold other bytes, or belong to another upload. */
+  /** Attachments that came later and have other bytes, or belong to another upload. */
   mismatches: z.array(z.string()).optional(),
   doubt: doubt.optional(),
   /** It was sent again after a doubt, so a first copy may still show up. */
   resent: z.boolean().optional(),
   /** Hex SHA-256 of a file that was sent again: it identifies a second copy once the staged file is gone. */
   sentSha256: z.string().optional(),
-  /** An attachment that is ours and is being claimed. */
+  /** An attachment that is our file and is being claimed. */
   candidate: z.string().optional(),
   /** Further copies in IPD, for a person to remove. */
   duplicates: z.array(z.string()).optional(),
@@ -215,7 +215,7 @@ export function readUploadId(text: string): string | undefined {
   return isUploadId(id) ? id : undefined;
 }
 
-/** The upload whose staged file has this key; undefined for a key that is not ours. */
+/** The upload whose staged file has this key; undefined for any other key. */
 export function uploadIdOf(key: string): string | undefined {
   const id = key.startsWith(stagingKey('')) ? key.slice(stagingKey('').length) : '';
   return isUploadId(id) ? id : undefined;
@@ -252,7 +252,7 @@ export function mayBeRetried(upload: Upload): upload is In<'failed'> {
   return upload.etag !== undefined && !HOPELESS.has(upload.lastError.code);
 }
 
-/** True once IPD may hold a copy: from then on the upload cannot be cancelled. */
+/** True once IPD may have a copy: from then on the upload cannot be cancelled. */
 export function mayBeInIpd(upload: Upload): boolean {
   return (
     upload.doubt !== undefined ||
@@ -263,7 +263,7 @@ export function mayBeInIpd(upload: Upload): boolean {
 }
 
 /**
- * True while no other upload of the same size may use the work item: their copies could not be told apart. A
+ * True while no other upload of the same size may use the work item: their copies could not be distinguished. A
  * delivered upload needs this only during the check for a second copy, which claims every equal file without an
  * owner.
  */

@@ -38,7 +38,7 @@ export function bindIds(): MiddlewareObj<HttpEvent, HttpResult> {
 }
 
 /**
- * Turns what a handler throws into a problem document; logs errors of ours, once. `pointers`: for a place in the JSON
+ * Turns what a handler throws into a problem document; logs our own errors, once. `pointers`: for a place in the JSON
  * body, the place where this route has the same value.
  */
 export function answerProblems(pointers: Record<string, string> = {}): MiddlewareObj<HttpEvent, HttpResult> {
@@ -153,7 +153,7 @@ export function check<T>(
       issue.code === 'unrecognized_keys'
         ? issue.keys
             .slice(0, MAX_PLACES)
-            .map((key) => ({ pointer: at([...issue.path, key]), detail: 'is not known here' }))
+            .map((key) => ({ pointer: at([...issue.path, key]), detail: 'is not a member of this object' }))
         : [{ pointer: at(issue.path), detail: isMissing(issue) ? 'is required' : issue.message }],
     );
   throw invalidRequest(places.slice(0, MAX_PLACES));
@@ -228,7 +228,7 @@ function codeOf(error: unknown): ProblemCode {
 }
 
 /**
- * HTTP APIs pass array claims as the string `[p1 p2]`: an element with a space looks like two. A claim that is one
+ * HTTP APIs pass array claims as the string `[p1 p2]`: an element with a space appears as two. A claim that is one
  * string may have commas, too. A missing claim allows no project.
  */
 function readListClaim(claim: unknown): string[] {

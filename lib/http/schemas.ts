@@ -1,5 +1,5 @@
 /**
- * What a request for an upload may look like: the rules for every field, in words that say what to do. Pure schemas;
+ * The form of a request for an upload: the rules for every field, in words that say what to do. Pure schemas;
  * lib/uploads/create.ts decides whether the caller may do it.
  */
 import * as z from 'zod';
@@ -18,7 +18,7 @@ const projectId = z
   .string('must be a string')
   .regex(/^[A-Za-z0-9]{32}$/, "must be the project's 32 letters and digits");
 const issueId = z
-  .string('must be a string, since it has more digits than a number can hold')
+  .string('must be a string, since it has more digits than a number can carry')
   .regex(
     /^[0-9]{18,19}$/,
     "must be the work item's id of 18 or 19 digits, not the short number the console shows",

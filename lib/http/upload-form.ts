@@ -43,7 +43,7 @@ export async function readUploadForm(body: Buffer, contentType: string): Promise
   });
   parser.on('field', (field) => {
     if (field === FIELD) refuse(`the field \`${FIELD}\` has no filename, so it is no file`);
-    else refuse(`the field ${quote(field)} is not known here; send only \`${FIELD}\``);
+    else refuse(`the field ${quote(field)} is not a field of this form; send only \`${FIELD}\``);
   });
   parser.on('filesLimit', () => refuse(`there is more than one file; send one in the field \`${FIELD}\``));
   parser.on('error', () => refuse('the form is broken off, or its boundary is not the one in Content-Type'));

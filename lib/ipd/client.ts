@@ -75,7 +75,7 @@ const size = z
   .optional()
   .catch(undefined);
 const name = z.string().nullish();
-/** Ids are longer than a JavaScript number can hold: a number here has lost digits already, so only strings count. */
+/** Ids are longer than a JavaScript number can carry: a number here has lost digits already, so only strings count. */
 const listAnswer = z.object({
   result: z
     .array(
@@ -112,7 +112,7 @@ export function createIpdClient(options: IpdOptions) {
   const accessKey = options.auth === 'token' ? undefined : credentials.accessKey;
   const user = options.auth === 'aksk' ? undefined : credentials.user;
   const tokens = user && createTokenSource({ ...options, user });
-  const ours = [
+  const names = [
     credentials.accessKey?.accessKey,
     credentials.user?.username,
     credentials.user?.domain,
@@ -263,7 +263,7 @@ export function createIpdClient(options: IpdOptions) {
 
   async function interpret({ answer, authorization }: Reply): Promise<Verdict> {
     try {
-      const verdict = classify({ ...answer, text: await readText(answer.body) }, ours);
+      const verdict = classify({ ...answer, text: await readText(answer.body) }, names);
       if (verdict.kind === 'token_dead') tokens?.drop(authorization);
       return verdict;
     } catch (error) {

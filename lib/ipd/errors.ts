@@ -1,6 +1,6 @@
 /**
  * What an answer of IPD means, as one table: HTTP status first, then the code in the body. Pure. It never says "sent
- * again": how much had been sent decides whether an ambiguous answer is a doubt.
+ * again": how much had been sent decides whether an unclear answer is a doubt.
  * Sources: https://support.huaweicloud.com/intl/en-us/api-projectman/ErrorCode.html (PM.*),
  * https://support.huaweicloud.com/devg-apisign/api-sign-errorcode.html (APIGW.*, APIG.*).
  */
@@ -76,7 +76,7 @@ const RULES: readonly Rule[] = [
   { status: (status) => status >= 400, verdict: 'ipd_refused' },
   // 200 without `status: "success"`: the service itself has reported a failure.
   { status: [200], verdict: 'ipd_refused' },
-  // 1xx, 3xx and other 2xx: nothing that IPD is known to send.
+  // 1xx, 3xx and other 2xx: nothing that IPD is documented to send.
   { verdict: 'unconfirmed' },
 ];
 
@@ -99,10 +99,10 @@ const answerBody = z
   .catch({});
 
 /**
- * Reads an answer of any shape that IPD, its gateway or a proxy before it may send. `ours`: the names in our
+ * Reads an answer of any shape that IPD, its gateway or a proxy before it may send. `names`: the names in our
  * credentials, which IPD's message may contain and users must not read.
  */
-export function classify(answer: RawAnswer, ours: readonly string[] = []): Verdict {
+export function classify(answer: RawAnswer, names: readonly string[] = []): Verdict {
   const body = parseJson(answer.text);
   const fields = answerBody.parse(body);
   const requestId = (answer.headers['x-request-id'] ?? fields.request_id)?.slice(0, 64);
@@ -113,13 +113,13 @@ export function classify(answer: RawAnswer, ours: readonly string[] = []): Verdi
     return { kind: 'unconfirmed', detail: 'HTTP 200 with a body that cannot be read' };
   }
   const rule = RULES.find((candidate) => matches(candidate, { status: answer.status, code, message }));
-  const detail = describe({ status: answer.status, code, message: withhold(message, ours), requestId });
+  const detail = describe({ status: answer.status, code, message: withhold(message, names), requestId });
   return decide(rule ?? { verdict: 'unconfirmed' }, detail, answer);
 }
 
 /** Removes our names from IPD's message: as whole words, in any letter case. */
-function withhold(text: string, ours: readonly string[]): string {
-  return ours
+function withhold(text: string, names: readonly string[]): string {
+  return names
     .toSorted((one, other) => other.length - one.length)
     .map((name) => name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
     .reduce(

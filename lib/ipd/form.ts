@@ -1,6 +1,6 @@
 /**
  * The multipart/form-data frame around one streamed file, and the names that go into it.
- * Owns bytes and headers only; never touches the file itself, so its length is known before it is read.
+ * Owns bytes and headers only; never touches the file itself, so its length is computed before the file is read.
  * https://www.rfc-editor.org/rfc/rfc7578 and https://html.spec.whatwg.org/#multipart-form-data
  */
 import { randomBytes } from 'node:crypto';

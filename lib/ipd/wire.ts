@@ -105,7 +105,7 @@ export function describeFailure(error: unknown): string {
   return code ?? error.message;
 }
 
-/** Writes the body at the pace of the socket; stops at once, and so does the source, when the exchange is over early. */
+/** Writes the body as fast as the socket takes it; stops at once, and so does the source, when the exchange is over early. */
 async function write(body: WireRequest['body'], outgoing: http.ClientRequest): Promise<void> {
   if (body === undefined || body instanceof Uint8Array) {
     outgoing.end(body);

@@ -27,7 +27,7 @@ export function readRecord(found: Item): Upload {
   if (schema > RECORD_SCHEMA) {
     throw new AppError(
       'unavailable',
-      `${pk} was written by a newer version: its schema is ${schema}, and ${RECORD_SCHEMA} is the newest known here`,
+      `${pk} was written by a newer version: its schema is ${schema}, and ${RECORD_SCHEMA} is the newest that this version reads`,
     );
   }
   const item = schema === 0 ? fromFirstForm(found) : found;
@@ -50,7 +50,7 @@ export function itemOf({ others, ...record }: Upload): Item {
 
 /**
  * The oldest records kept only the time of a doubt, and not what the work item had held before. For them, every
- * attachment of our size is a candidate: the bytes decide, so no other file is taken for ours.
+ * attachment of our size is a candidate: the bytes decide, so no other file is taken for this one.
  */
 function fromFirstForm({ doubtSince, ...item }: Item): Item {
   const mayBeThere = doubtSince !== undefined || item['sendingAt'] !== undefined;

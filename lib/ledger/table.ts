@@ -21,7 +21,7 @@ export type Question = {
   names: Record<string, string>;
   values: Item;
   newestFirst?: boolean;
-  /** The length of a page, where it is known. */
+  /** The length of a page, if it is fixed. */
   pageSize?: number | undefined;
   /** The key of the item after which the page begins. */
   after?: Item | undefined;
@@ -77,7 +77,7 @@ export function createTable({
 
   /**
    * Adds to numbers of an item, which begin at 0, and sets `values` in it. Returns the item after that, or undefined
-   * when the condition did not hold. A request that the SDK repeats may count twice: only for counters that may err
+   * when the condition was false. A request that the SDK repeats may count twice: only for counters that may err
    * upwards.
    * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
    */

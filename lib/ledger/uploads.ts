@@ -51,7 +51,7 @@ export function createLedger({
   clock: Clock;
   /** How long a record stays when nothing is left to be done. */
   retentionMs: number;
-  /** Told of every record that was written, and what it was before. */
+  /** Called with every record that was written, and with the record before. */
   onWritten?: (before: Upload | undefined, after: Upload) => void;
 }) {
   /** The record, read consistently; undefined when there is none. Throws `unavailable` for one that is too new for us. */
@@ -76,7 +76,7 @@ export function createLedger({
   }
 
   /**
-   * Applies a move, again and again if other writers are faster. `changed` is false when the move was not legal:
+   * Applies a transition, again and again if other writers are faster. `changed` is false when the transition was not legal:
    * `upload` is then the record that said so. Throws `not_found` when there is no record.
    */
   async function change(

@@ -57,7 +57,7 @@ const eventBody = z.object({
 
 const testEventBody = z.object({ Event: z.literal('s3:TestEvent') });
 
-/** What a queue message asks for. A test event asks for nothing; undefined means that it is none of ours. */
+/** What a queue message asks for. A test event asks for nothing; undefined means that it has another form. */
 export function readMessage(body: string): { request: Request } | { arrivals: Arrival[] } | undefined {
   let value: unknown;
   try {

@@ -211,20 +211,20 @@ function after(before: State, visit: Visit, now: number): State {
   const givenBack = isProbe ? { ...state, probeUntil: undefined } : state;
   if (contact === 'none') return givenBack;
   const met = metAfter(state.met, visit, isProbe);
-  const known = { ...givenBack, met, outages: met.length };
+  const noted = { ...givenBack, met, outages: met.length };
   if (contact === 'locked_out') {
     const lockedUntil = now + LOCK_OUT_MS;
-    return opened({ ...known, lockedUntil }, lockedUntil);
+    return opened({ ...noted, lockedUntil }, lockedUntil);
   }
   // Only time ends a lock-out. A visit that began before it cannot.
-  if (now < (state.lockedUntil ?? 0)) return known;
+  if (now < (state.lockedUntil ?? 0)) return noted;
   const isOpen = state.openUntil !== undefined && now < state.openUntil;
   if (!isOutage(met)) {
-    return { ...known, openings: 0, openUntil: undefined, lockedUntil: undefined, probeUntil: undefined };
+    return { ...noted, openings: 0, openUntil: undefined, lockedUntil: undefined, probeUntil: undefined };
   }
   // Uploads fail and a list was answered: that proves nothing about uploads, so another delivery has to test.
-  if (isOpen || contact === 'listed') return known;
-  return opened(known, now + Math.min(OPEN_MS.first * 2 ** state.openings, OPEN_MS.longest));
+  if (isOpen || contact === 'listed') return noted;
+  return opened(noted, now + Math.min(OPEN_MS.first * 2 ** state.openings, OPEN_MS.longest));
 }
 
 /** The outages after this visit: an answer removes the outages of the same call. */

@@ -1,6 +1,6 @@
 /**
  * Limits how much one user may ask for, and how much of IPD's rate pre-flight checks may use. Counters of a minute
- * hold for any number of concurrent calls; the number of unfinished uploads comes from an index, which lags behind.
+ * are exact for any number of concurrent calls; the number of unfinished uploads comes from an index, which lags behind.
  * Nothing that was counted is given back, so refused calls count, too.
  */
 import { createHash } from 'node:crypto';

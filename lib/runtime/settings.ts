@@ -31,7 +31,7 @@ const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html */
 const tag = z
   .string()
-  .regex(/^[^=]{1,128}=.{1,256}$/s, 'must look like GuardDutyMalwareScanStatus=NO_THREATS_FOUND')
+  .regex(/^[^=]{1,128}=.{1,256}$/s, 'must have a form like GuardDutyMalwareScanStatus=NO_THREATS_FOUND')
   .transform((text) => ({ name: text.replace(/=.*/s, ''), value: text.replace(/^[^=]*=/, '') }));
 
 export const functionSettings = {
@@ -61,7 +61,7 @@ export const functionSettings = {
   IPD_RATE: count(60, { min: 1, max: 12_000 }),
   IPD_REGION: z
     .string()
-    .regex(/^[a-z]+(-[a-z0-9]+)+$/, 'must look like cn-north-4')
+    .regex(/^[a-z]+(-[a-z0-9]+)+$/, 'must have a form like cn-north-4')
     .default('cn-north-4'),
   IPD_ENDPOINT: z.string().optional(),
   IPD_IAM_ENDPOINT: z.string().optional(),
@@ -85,7 +85,7 @@ export function givenOf(env: Environment): Record<string, string> {
   );
 }
 
-/** What a schema finds wrong, a sentence for each setting: never with its value, which may hold a secret. */
+/** What a schema finds wrong, a sentence for each setting: never with its value, which may be a secret. */
 export function problemsOf(error: z.ZodError | undefined): string[] {
   return (error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
 }

@@ -11,7 +11,7 @@ export type Location = {
 export type BucketAddress = { protocol: string; host: string; folder: string };
 
 const AWS_HOST = /\.amazonaws\.com(\.cn)?$/;
-/** TLS certificates of S3 hold for one label before its host, so a bucket with dots is none. */
+/** TLS certificates of S3 cover one label before its host, so a bucket with dots is none. */
 const HOST_LABEL = /^[a-z\d][a-z\d-]{1,61}[a-z\d]$/;
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html */

@@ -29,7 +29,7 @@ type Put = { key: string; query: Record<string, string>; headers: Record<string,
 /** The object, and S3's multipart upload of it. */
 type Target = { key: string; uploadId: string; expiresInSeconds: number };
 
-/** It stays a header, which must be sent; the presigner would move it into the query, as any other `x-amz-` header. */
+/** It stays a header, which must be sent; the presigner would put it into the query, as any other `x-amz-` header. */
 const CHECKSUM = 'x-amz-checksum-sha256';
 
 export type Signing = ReturnType<typeof createSigning>;
@@ -53,7 +53,7 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
       {
         signingDate: new Date(now()),
         expiresIn,
-        // The presigner leaves the type unsigned, unless it is told to sign it.
+        // The presigner leaves the type unsigned, unless a list asks for it.
         signableHeaders: new Set(['content-type']),
         unhoistableHeaders: new Set([CHECKSUM]),
       },

@@ -25,8 +25,8 @@ export class Sha256 {
 
 function keyOf(secret: Secret): string | KeyObject {
   if (typeof secret === 'string') return secret;
-  const known = keyObjects.get(secret);
-  if (known !== undefined) return known;
+  const made = keyObjects.get(secret);
+  if (made !== undefined) return made;
   const key = createSecretKey(bytesOf(secret));
   keyObjects.set(secret, key);
   return key;

@@ -52,7 +52,7 @@ export function createClosing({
     for (const end of [removal, telling]) if (end.status === 'rejected') throw end.reason;
   }
 
-  /** Right after the end of an upload: what fails now is left to the sweep. */
+  /** Directly after the end of an upload: what fails now is left to the sweep. */
   async function tryNow(upload: Upload): Promise<void> {
     try {
       if (upload.status === 'delivered') await close(upload);

@@ -36,7 +36,7 @@ export type UploadRequest = WorkItem & {
   mode?: 'auto' | 'single' | 'multipart' | undefined;
 };
 
-/** What an upload begins with, once it is known to be allowed. */
+/** What an upload begins with, once it is allowed. */
 export type Draft = Omit<NewUpload, 'id' | 'sentName' | 'multipart'> & {
   /** How the parts are cut: into so many bytes each, or as the client likes; absent for a single request. */
   cut?: { partSize?: number } | undefined;

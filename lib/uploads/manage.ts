@@ -1,5 +1,5 @@
 /**
- * What an owner can do with an existing upload: look, list, re-sign, complete, cancel, retry. To a caller, another
+ * What an owner can do with an existing upload: get, list, re-sign, complete, cancel, retry. To a caller, another
  * owner's upload does not exist. Knows nothing of HTTP.
  */
 import type { Arrivals } from './stage.ts';
@@ -219,7 +219,7 @@ export function incomplete(missing: ProblemPlace[]): AppError {
 export function adviseWithoutFile({ doubt }: Upload): string {
   return doubt === undefined
     ? 'its file is gone: upload it again'
-    : 'its file is gone and IPD may have it: look at the work item before it is uploaded again';
+    : 'its file is gone and IPD may have it: check the work item before you upload it again';
 }
 
 function obstacle(upload: Upload): string {

@@ -1,5 +1,5 @@
 /**
- * For an unmodified Uppy, with no code of ours in the page: a session gives a ticket, and a client that has the
+ * For an unmodified Uppy, without our code in the page: a session gives a ticket, and a client that has the
  * ticket may stage files for one work item until the session ends. Uppy never tells a file's size, so the sizes that
  * storage counts decide.
  * https://uppy.io/docs/aws-s3/
@@ -44,7 +44,7 @@ export type Reference = { uploadId: string; key: string };
 const USUAL_FILES = 20;
 /** A file that the user retries in Uppy begins a new upload. */
 const STARTS_PER_FILE = 3;
-/** Uppy asks for the URL of a part before the part's turn has come, and never again when it has expired. */
+/** Uppy asks for the URL of a part before it sends the part, and never again when it has expired. */
 const LONGEST_URL_SECONDS = 3_600;
 
 export function createUppy(parts: {
@@ -68,7 +68,7 @@ export function createUppy(parts: {
   const expires = Math.min(parts.stagingUrlTtlSeconds, LONGEST_URL_SECONDS);
 
   /**
-   * Throws what `intake.create` throws, and `invalid_request` for more files than the quota can hold, since Uppy
+   * Throws what `intake.create` throws, and `invalid_request` for more files than the quota allows, since Uppy
    * cannot explain a later error to the user.
    */
   async function open(caller: Caller, request: SessionRequest): Promise<Session> {
@@ -109,7 +109,7 @@ export function createUppy(parts: {
     return { ...(await signing.postForm({ ...about, expiresInSeconds: expires })), expires };
   }
 
-  /** Begins an upload by parts. The id that Uppy gets is ours: S3's own may break in a URL's path. */
+  /** Begins an upload by parts. The id that Uppy gets is the upload's: S3's own may break in a URL's path. */
   async function beginParts(secret: string, file: UppyFile, requestId?: string): Promise<Reference> {
     const { id } = await begin(secret, { ...file, requestId }, {});
     return { uploadId: id, key: stagingKey(id) };

@@ -106,10 +106,10 @@ export function toHttpAnswer(payload: string): HttpAnswer | undefined {
 }
 
 function splitTarget(target: string): { path: string; query: string } {
-  const mark = target.indexOf('?');
-  return mark < 0
+  const queryAt = target.indexOf('?');
+  return queryAt < 0
     ? { path: target, query: '' }
-    : { path: target.slice(0, mark), query: target.slice(mark + 1) };
+    : { path: target.slice(0, queryAt), query: target.slice(queryAt + 1) };
 }
 
 function toEventHeaders(request: IncomingMessage, sourceIp: string): Record<string, string> {

@@ -66,8 +66,8 @@ async function handle(
   if (payload === undefined) return [];
   if (mapping.functionResponseType === undefined) return messages;
   const failed = readFailures(payload);
-  const known = new Set(messages.map((message) => message.MessageId));
-  if (failed === undefined || [...failed].some((id) => !known.has(id))) return [];
+  const received = new Set(messages.map((message) => message.MessageId));
+  if (failed === undefined || [...failed].some((id) => !received.has(id))) return [];
   return messages.filter((message) => !failed.has(message.MessageId ?? ''));
 }
 

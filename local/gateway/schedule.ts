@@ -1,5 +1,5 @@
 /**
- * EventBridge schedules of the form `rate(1 minute)`. As on AWS a slow run does not hold back the next one; unlike
+ * EventBridge schedules of the form `rate(1 minute)`. As on AWS a slow run does not delay the next one; unlike
  * on AWS a failed run is not repeated, since the next one comes soon.
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
  */

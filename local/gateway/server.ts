@@ -33,7 +33,7 @@ export interface Api {
 /** https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
 const REQUEST_LIMIT_BYTES = 10_485_760;
 const INTEGRATION_LIMIT_MS = 30_000;
-/** Lambda measures the whole event, so a binary body ends at about 4.5 MB. */
+/** Lambda counts the whole event, so a binary body ends at about 4.5 MB. */
 const EVENT_LIMIT_BYTES = 6_291_556;
 
 const NOTHING: HttpAnswer = { statusCode: 204, headers: {}, cookies: [], body: Buffer.alloc(0) };

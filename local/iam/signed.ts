@@ -75,6 +75,6 @@ function parseDate(value: string): Date | undefined {
 }
 
 function isSame(expected: string, given: string): boolean {
-  const [left, right] = [Buffer.from(expected), Buffer.from(given)];
-  return left.length === right.length && timingSafeEqual(left, right);
+  const [left, other] = [Buffer.from(expected), Buffer.from(given)];
+  return left.length === other.length && timingSafeEqual(left, other);
 }

@@ -1,6 +1,6 @@
 /**
  * Authenticates a request: by a token, or by an AK/SK signature with its clock skew and its lock-out. A signature that
- * covers the body can only be checked after the body was read: `settle` does that, before anything is stored.
+ * covers the body can only be checked after the body was read: `verify` does that, before anything is stored.
  */
 import { createHash } from 'node:crypto';
 import type { Credentials, createIam } from './iam.ts';

@@ -27,7 +27,7 @@ type RequestFacts = {
   operation: Operation;
   issueId: string | undefined;
   auth: AuthKind;
-  /** Known only once the part's header has been read. */
+  /** Available only once the part's header has been read. */
   filename: string | undefined;
 };
 

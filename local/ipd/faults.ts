@@ -6,7 +6,7 @@ import { z } from 'zod';
 import {
   deadTokenRefusal,
   failedWithin200,
-  foreignElements,
+  otherElements,
   gatewayRefusal,
   htmlPage,
   keyLockedRefusal,
@@ -179,7 +179,7 @@ const kinds: Record<string, z.ZodType<Plan>> = {
   listDelay: kind({ seconds }, (options) => ({ listDelaySeconds: options.seconds })),
   /** The list shows `count` attachments of other people. */
   listOf: kind({ count: count.max(LIST_LIMIT), fileSize: count.default(1) }, (options) => ({
-    answer: ({ issueId, fileSizeAs }) => success(foreignElements({ ...options, issueId, fileSizeAs })),
+    answer: ({ issueId, fileSizeAs }) => success(otherElements({ ...options, issueId, fileSizeAs })),
   })),
   /** All tokens become invalid at once, including that of this request. */
   tokenDeath: kind({}, () => ({
@@ -201,10 +201,10 @@ export const faultSchema = z
       context.addIssue({ code: 'custom', message: `${name}: ${issue.message}`, path: issue.path });
     }
     if (read === undefined) {
-      const known = Object.keys(kinds).toSorted().join(', ');
+      const names = Object.keys(kinds).toSorted().join(', ');
       context.addIssue({
         code: 'custom',
-        message: `unknown kind ${name}; known are ${known}`,
+        message: `unknown kind ${name}; there are ${names}`,
         path: ['kind'],
       });
     }

@@ -46,11 +46,11 @@ export function createIam(options: { credentials: Credentials; clock: () => numb
     if (!parsed.success) return iamRefusal(400, 'Bad Request', z.prettifyError(parsed.error));
     const { identity, scope } = parsed.data.auth;
     const { name, password, domain } = identity.password.user;
-    const isKnown =
+    const isCorrect =
       name === credentials.username &&
       password === credentials.password &&
       domain.name === credentials.domain;
-    if (!isKnown) return iamRefusal(401, 'Unauthorized', 'The username or password is wrong.');
+    if (!isCorrect) return iamRefusal(401, 'Unauthorized', 'The username or password is wrong.');
 
     const now = clock();
     const expiresAt = now + request.lifeSeconds * 1000;

@@ -9,7 +9,7 @@ import type { Plan } from './faults.ts';
 import { receiveForm, type ReceivedFile } from './form.ts';
 import {
   failedWithin200,
-  foreignElements,
+  otherElements,
   LIST_LIMIT,
   listElement,
   serviceRefusal,
@@ -90,8 +90,8 @@ export function createOperations({
     const { fileSizeAs } = settings;
     const own = attachments.visible({ projectId, issueId }).map((one) => listElement(one, fileSizeAs));
     const filling = settings.fullIssues.includes(issueId) ? LIST_LIMIT - own.length : 0;
-    const foreign = foreignElements({ count: Math.max(0, filling), issueId, fileSize: 1, fileSizeAs });
-    return success([...foreign, ...own].slice(0, LIST_LIMIT));
+    const others = otherElements({ count: Math.max(0, filling), issueId, fileSize: 1, fileSizeAs });
+    return success([...others, ...own].slice(0, LIST_LIMIT));
   }
 
   function download({ projectId, attachmentId }: { projectId: string; attachmentId: string }): Reply {

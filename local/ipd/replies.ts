@@ -125,7 +125,7 @@ export function listElement(attachment: Attachment, fileSizeAs: FileSizeAs): Rec
 }
 
 /** Attachments of other people, to fill a list. */
-export function foreignElements(options: {
+export function otherElements(options: {
   count: number;
   issueId: string;
   fileSize: number;
@@ -135,7 +135,7 @@ export function foreignElements(options: {
     id: String(100_000_000_000_000_000n + BigInt(index)),
     issue_id: options.issueId,
     file_size: sizeAs(options.fileSize, options.fileSizeAs),
-    file_name: `foreign-${index + 1}.bin`,
+    file_name: `other-${index + 1}.bin`,
     attachment_type: 'bin',
     created_by: USER,
     created_date: '2026-01-01T00:00:00.000Z',

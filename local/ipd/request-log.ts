@@ -31,11 +31,11 @@ export function createRequestLog() {
 
   function open(
     request: IpdRequest,
-    known: Pick<RequestRecord, 'at' | 'path' | 'operation' | 'issueId' | 'auth'>,
+    fields: Pick<RequestRecord, 'at' | 'path' | 'operation' | 'issueId' | 'auth'>,
   ) {
     const length = headerOf(request.headers, 'content-length');
     const record: RequestRecord = {
-      ...known,
+      ...fields,
       method: request.method,
       outcome: 'pending',
       status: null,

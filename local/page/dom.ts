@@ -28,18 +28,18 @@ export function write(target: HTMLElement, text: string): void {
 
 /** Messages to the user: a problem stays until the user dismisses it, news go only to screen readers. */
 export function createVoice() {
-  const notice = byId('notice', HTMLElement);
-  const text = byId('notice-text', HTMLElement);
+  const message = byId('message', HTMLElement);
+  const text = byId('message-text', HTMLElement);
   const spoken = byId('spoken', HTMLElement);
   const hush = (): void => {
     text.textContent = '';
-    notice.hidden = true;
+    message.hidden = true;
   };
-  byId('notice-close', HTMLButtonElement).addEventListener('click', hush);
+  byId('message-close', HTMLButtonElement).addEventListener('click', hush);
   return {
     hush,
     problem(words: string): void {
-      notice.hidden = false;
+      message.hidden = false;
       text.textContent = words;
     },
     news(words: string): void {

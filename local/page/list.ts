@@ -60,18 +60,18 @@ export function createList({ api, voice, onNews }: ListOptions) {
     empty.hidden = rows.size > 0;
   }
 
-  function show(told: Upload, place: 'first' | 'last'): void {
-    const upload = { ...told, size: told.size ?? sizes.get(told.id) ?? null };
-    const known = rows.get(upload.id);
-    const before = known?.upload().status;
-    if (known === undefined) {
+  function show(given: Upload, place: 'first' | 'last'): void {
+    const upload = { ...given, size: given.size ?? sizes.get(given.id) ?? null };
+    const row = rows.get(upload.id);
+    const before = row?.upload().status;
+    if (row === undefined) {
       const row = createUploadRow(upload, (wish, of) => void act(wish, of));
       rows.set(upload.id, row);
       if (place === 'first') list.prepend(row.node);
       else list.append(row.node);
       empty.hidden = true;
     }
-    known?.show(upload);
+    row?.show(upload);
     const isNews = before === undefined ? own.has(upload.id) : before !== upload.status;
     if (isNews) tell(upload);
     if (!isFinal(upload)) track(upload.id);

@@ -36,7 +36,7 @@ export function createReceived({ ipdAdminUrl }: { ipdAdminUrl: string }) {
       write(empty, attachments.length === 0 ? 'Nothing yet.' : '');
     } catch {
       list.replaceChildren();
-      write(empty, 'There is no fake IPD to look into.');
+      write(empty, 'There is no fake IPD to show.');
     }
   }
 

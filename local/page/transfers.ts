@@ -182,13 +182,13 @@ export function createTransfers(options: TransferOptions) {
   /** Settles when no upload is running. */
   async function ended(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const look = (): void => {
+    const check = (): void => {
       if (!isRunning()) resolve();
     };
-    core.on('state-update', look);
-    look();
+    core.on('state-update', check);
+    check();
     await promise;
-    core.off('state-update', look);
+    core.off('state-update', check);
   }
 
   /** Restored uploads do not count: they wait for the user. */

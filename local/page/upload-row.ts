@@ -49,7 +49,7 @@ export function createUploadRow(first: Upload, act: (wish: 'cancel' | 'retry', u
     write(status, statusInWords(next));
     write(facts, factsInWords(next));
     write(trouble, troubleInWords(next));
-    write(attachment, arrived === null ? '' : `attachment ${arrived.id ?? 'without a known id'}`);
+    write(attachment, arrived === null ? '' : `attachment ${arrived.id ?? 'without an id'}`);
     legs.hidden = isFinal(next);
     storage.show(next.staging.bytesStored, size);
     ipd.show(next.delivery.bytesSent, size);

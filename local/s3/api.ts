@@ -175,11 +175,11 @@ function createRoutes(operations: Operations): Map<string, Route> {
 
 /** Path style, or virtual-hosted style under `localhost`. The path is encoded as a signer does. */
 function readTarget({ url, headers }: S3Request): Target {
-  const mark = url.indexOf('?');
-  const rawPath = mark < 0 ? url : url.slice(0, mark);
+  const queryAt = url.indexOf('?');
+  const rawPath = queryAt < 0 ? url : url.slice(0, queryAt);
   const segments = rawPath.split('/').slice(1).map(decodeSegment);
   const path = `/${segments.map(encodeSegment).join('/')}`;
-  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+  const query = new URLSearchParams(queryAt < 0 ? '' : url.slice(queryAt + 1));
   const [, host] = /^(.+)\.localhost(?::\d+)?$/.exec(headers['host'] ?? '') ?? [];
   const bucket = host ?? segments.shift() ?? '';
   return { path, bucket, key: segments.join('/'), query };
@@ -196,7 +196,7 @@ function decodeSegment(segment: string): string {
 function encodeSegment(segment: string): string {
   return encodeURIComponent(segment).replace(
     /[!'()*]/g,
-    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+    (queryAt) => `%${queryAt.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 }
 
@@ -212,19 +212,19 @@ function describeError(
   { request, requestId }: { request: S3Request; requestId: string },
 ): S3Response {
   if (!(error instanceof S3Error)) process.stderr.write(`s3: ${request.method} failed: ${String(error)}\n`);
-  const known =
+  const failure =
     error instanceof S3Error
       ? error
       : new S3Error('InternalError', 'We encountered an internal error. Please try again.', { cause: error });
   const headers = { 'content-type': 'application/xml' };
-  if (request.method === 'HEAD') return { status: known.status, headers };
+  if (request.method === 'HEAD') return { status: failure.status, headers };
   const [Resource = ''] = request.url.split('?');
   const document = {
-    Code: known.code,
-    Message: known.message,
+    Code: failure.code,
+    Message: failure.message,
     Resource,
     RequestId: requestId,
     HostId: requestId,
   };
-  return { status: known.status, headers, body: buildErrorXml(document) };
+  return { status: failure.status, headers, body: buildErrorXml(document) };
 }

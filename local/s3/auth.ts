@@ -172,8 +172,8 @@ function requireSignedHeaders(headers: Headers, signedHeaders: ReadonlySet<strin
 
 function requireSame(expected: unknown, given: string): void {
   const left = Buffer.from(String(expected));
-  const right = Buffer.from(given);
-  if (left.length === right.length && timingSafeEqual(left, right)) return;
+  const other = Buffer.from(given);
+  if (left.length === other.length && timingSafeEqual(left, other)) return;
   throw new S3Error(
     'SignatureDoesNotMatch',
     'The request signature we calculated does not match the signature you provided. Check your key and signing method.',

@@ -26,7 +26,7 @@ const STREAMING_UNSIGNED = 'STREAMING-UNSIGNED-PAYLOAD-TRAILER';
 
 export type CheckedBody = {
   chunks: AsyncIterable<Uint8Array>;
-  /** The verified checksum; known once `chunks` has ended. */
+  /** The verified checksum; there once `chunks` has ended. */
   checksum(): Checksum | undefined;
 };
 

@@ -22,7 +22,7 @@ export function createListingOperations({ store }: { store: Store }) {
     const rest = [...store.objects.values()]
       .filter((object) => object.bucket === bucket && object.key.startsWith(prefix))
       .filter((object) => compareBytes(object.key, after) > 0)
-      .toSorted((left, right) => compareBytes(left.key, right.key));
+      .toSorted((left, other) => compareBytes(left.key, other.key));
     const page = rest.slice(0, limit);
     const last = page.at(-1);
     const isTruncated = last !== undefined && rest.length > page.length;
@@ -58,7 +58,7 @@ export function createListingOperations({ store }: { store: Store }) {
         return order > 0 || (order === 0 && uploadIdMarker !== '' && upload.uploadId > uploadIdMarker);
       })
       .toSorted(
-        (left, right) => compareBytes(left.key, right.key) || compareBytes(left.uploadId, right.uploadId),
+        (left, other) => compareBytes(left.key, other.key) || compareBytes(left.uploadId, other.uploadId),
       );
     const page = rest.slice(0, limit);
     const last = page.at(-1);
@@ -105,6 +105,6 @@ function readPaging(query: URLSearchParams, limitName: string) {
   };
 }
 
-function compareBytes(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
+function compareBytes(left: string, other: string): number {
+  return Buffer.compare(Buffer.from(left), Buffer.from(other));
 }

@@ -142,7 +142,7 @@ export function createMultipartOperations({ store, announce }: { store: Store; a
   function partsOf(uploadId: string): Part[] {
     return [...store.parts.values()]
       .filter((part) => part.uploadId === uploadId)
-      .toSorted((left, right) => left.number - right.number);
+      .toSorted((left, other) => left.number - other.number);
   }
 
   function chooseParts(upload: Upload, listed: readonly ListedPart[]): Part[] {

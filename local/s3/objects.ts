@@ -215,7 +215,7 @@ function answerHeaders(object: StoredObject, { query }: Call): Record<string, st
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, toHeaderText(value)]));
 }
 
-/** A header can hold Latin-1 only; S3 encodes other text, which may come from forms and URLs, as in RFC 2047. */
+/** A header can carry Latin-1 only; S3 encodes other text, which may come from forms and URLs, as in RFC 2047. */
 function toHeaderText(value: string): string {
   if (/^[\x20-\x7e\xa0-\xff]*$/.test(value)) return value;
   return `=?UTF-8?B?${Buffer.from(value).toString('base64')}?=`;

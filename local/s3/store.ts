@@ -184,8 +184,8 @@ function rowPath(directory: string, id: string): string {
 
 /** Removes the blobs that no row names: a crash between a blob and its row leaves them. */
 function removeOrphans(blobDirectory: string, named: readonly StoredBlob[]): void {
-  const known = new Set(named.map((blob) => blob.id));
+  const kept = new Set(named.map((blob) => blob.id));
   for (const id of readdirSync(blobDirectory)) {
-    if (!known.has(id)) rmSync(join(blobDirectory, id));
+    if (!kept.has(id)) rmSync(join(blobDirectory, id));
   }
 }

@@ -75,7 +75,7 @@ describe('adviseOf', () => {
     expect(adviseOf(unlimited)).toEqual({ IPD_AUTH: 'token', IPD_COMMIT_WINDOW_SECONDS: '600' });
     expect(describeGaps(unlimited)).toEqual({
       MAX_FILE_BYTES: '51000000 bytes were taken and no limit was met: --sizes tries larger ones',
-      IPD_RATE: 'no throttle was met at 600 a minute for 1.0 s: --rate-seconds measures longer',
+      IPD_RATE: 'no throttle was met at 600 a minute for 1.0 s: a longer --rate-seconds goes on longer',
       DELIVERY_CONCURRENCY: '5 files at once were taken, and more were not tried',
     });
     expect(describeFindings(unlimited)).toContain('size with token: 51000000 bytes taken, no limit met');

@@ -115,7 +115,7 @@ describe('npm run ops -- probe', () => {
     expect(answer.findings.answer.listDelayMs).toBeUndefined();
     expect(answer.settings).not.toHaveProperty('IPD_COMMIT_WINDOW_SECONDS');
     expect(said).toContain(
-      '  IPD_COMMIT_WINDOW_SECONDS: the list did not show the file within the patience: --patience measures longer',
+      '  IPD_COMMIT_WINDOW_SECONDS: the list did not show the file within the patience: a longer --patience waits longer',
     );
     // Nothing smaller than the default follows from sizes that were all taken.
     expect(answer.settings).not.toHaveProperty('MAX_FILE_BYTES');

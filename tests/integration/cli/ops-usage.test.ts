@@ -131,7 +131,7 @@ describe('npm run ops', () => {
 
     expect(bare.code).toBe(1);
     expect(bare.stderr).toEqual([
-      expect.stringMatching(/^The deployment is not known: give --stage.*UPLOADS_TABLE/),
+      expect.stringMatching(/^No deployment is named: give --stage.*UPLOADS_TABLE/),
     ]);
     expect(elsewhere.code).toBe(1);
     expect(elsewhere.stderr.at(-1)).toMatch(/no such table in this account and region/);

@@ -85,7 +85,9 @@ describe('npm run ops -- list', () => {
     for (const { answer, said } of listings) {
       expect(answer.uploads).toContainEqual(expect.objectContaining({ id: open.id }));
       expect(answer.tooNew).toEqual([newer.id]);
-      expect(said).toContain(`A newer version wrote these, in a form not known here: ${newer.id}`);
+      expect(said).toContain(
+        `A newer version wrote these, in a form that this version cannot read: ${newer.id}`,
+      );
     }
   });
 
@@ -254,7 +256,7 @@ describe('npm run ops -- redrive', () => {
     expect(answer.outcomes).toEqual([
       {
         id: gone.id,
-        why: expect.stringContaining('IPD may have it: look at the work item before it is uploaded again'),
+        why: expect.stringContaining('IPD may have it: check the work item before you upload it again'),
       },
     ]);
   });

@@ -145,7 +145,7 @@ describe('a delivery', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
-  it('keeps an id with more digits than a number can hold', async () => {
+  it('keeps an id with more digits than a number can carry', async () => {
     const bytes = randomBytes(10);
     const upload = await world.stage(bytes);
 

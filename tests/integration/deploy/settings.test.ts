@@ -104,7 +104,7 @@ describe('a setting that the functions read', () => {
     ],
     [{ PREFLIGHT: 'yes' }, 'PREFLIGHT: must be on or off'],
     [{ IPD_AUTH: 'password' }, 'IPD_AUTH: must be auto, aksk or token'],
-    [{ IPD_REGION: 'CN-NORTH-4' }, 'IPD_REGION: must look like cn-north-4'],
+    [{ IPD_REGION: 'CN-NORTH-4' }, 'IPD_REGION: must have a form like cn-north-4'],
     [
       { IPD_ENDPOINT: 'https://projectman-ext.cn-north-4.myhuaweicloud.com/v1' },
       'IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path',
@@ -115,7 +115,7 @@ describe('a setting that the functions read', () => {
     ],
     [
       { REQUIRED_SCAN_TAG: 'NO_THREATS_FOUND' },
-      'REQUIRED_SCAN_TAG: must look like GuardDutyMalwareScanStatus=NO_THREATS_FOUND',
+      'REQUIRED_SCAN_TAG: must have a form like GuardDutyMalwareScanStatus=NO_THREATS_FOUND',
     ],
     [
       { S3_PUBLIC_ENDPOINT: 'files.example.com' },

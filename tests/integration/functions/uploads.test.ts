@@ -199,7 +199,7 @@ describe('POST /v1/uploads', () => {
         { pointer: '/projectId', detail: 'must be a string' },
         {
           pointer: '/issueId',
-          detail: 'must be a string, since it has more digits than a number can hold',
+          detail: 'must be a string, since it has more digits than a number can carry',
         },
       ],
     });

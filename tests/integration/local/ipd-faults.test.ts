@@ -395,7 +395,7 @@ describe('the rules of faults', () => {
 
   it.each([
     { rules: {}, says: 'expected array' },
-    { rules: [{ fault: { kind: 'nonsense' } }], says: 'unknown kind nonsense; known are answer, badGateway' },
+    { rules: [{ fault: { kind: 'nonsense' } }], says: 'unknown kind nonsense; there are answer, badGateway' },
     { rules: [{ fault: { kind: 'constructor' } }], says: 'unknown kind constructor' },
     { rules: [{ fault: { kind: 'stall', afterBytes: 1 } }], says: 'seconds' },
     { rules: [{ fault: { kind: 'badGateway', sored: true } }], says: 'sored' },

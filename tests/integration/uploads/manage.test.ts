@@ -134,9 +134,7 @@ describe('uploads', () => {
 
       await expect(world.uploads.retry(caller, failed.id)).rejects.toMatchObject({
         code: 'upload_state_conflict',
-        message: expect.stringContaining(
-          'IPD may have it: look at the work item before it is uploaded again',
-        ),
+        message: expect.stringContaining('IPD may have it: check the work item before you upload it again'),
       });
     });
 

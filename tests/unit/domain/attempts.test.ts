@@ -249,7 +249,9 @@ describe('giveUp', () => {
 
   it('says so when the upload was never tried', () => {
     expect(giveUp(after('stage'))).toMatchObject({
-      lastError: { detail: 'It waited for its turn all the time: more uploads came than are sent.' },
+      lastError: {
+        detail: 'It waited for a free slot all the time: more uploads came than the rate limit lets through.',
+      },
     });
   });
 

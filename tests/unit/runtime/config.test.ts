@@ -77,7 +77,7 @@ describe('readConfig', () => {
     'refuses what is no tag with a value: %j',
     (text) => {
       expect(refusalOf({ REQUIRED_SCAN_TAG: text })).toContain(
-        'REQUIRED_SCAN_TAG: must look like GuardDutyMalwareScanStatus=NO_THREATS_FOUND',
+        'REQUIRED_SCAN_TAG: must have a form like GuardDutyMalwareScanStatus=NO_THREATS_FOUND',
       );
     },
   );
