@@ -62,16 +62,16 @@ export function createList({ api, voice, onNews }: ListOptions) {
 
   function show(given: Upload, place: 'first' | 'last'): void {
     const upload = { ...given, size: given.size ?? sizes.get(given.id) ?? null };
-    const row = rows.get(upload.id);
-    const before = row?.upload().status;
-    if (row === undefined) {
+    const shown = rows.get(upload.id);
+    const before = shown?.upload().status;
+    if (shown === undefined) {
       const row = createUploadRow(upload, (wish, of) => void act(wish, of));
       rows.set(upload.id, row);
       if (place === 'first') list.prepend(row.node);
       else list.append(row.node);
       empty.hidden = true;
     }
-    row?.show(upload);
+    shown?.show(upload);
     const isNews = before === undefined ? own.has(upload.id) : before !== upload.status;
     if (isNews) tell(upload);
     if (!isFinal(upload)) track(upload.id);

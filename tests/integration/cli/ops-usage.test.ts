@@ -41,7 +41,7 @@ describe('the usage of npm run ops', () => {
     [['cancel', '00000000-0000-4000-8000-000000000000'], '--reason is needed'],
     [['erase', '--yes', '--reason', 'x'], '--owner is needed'],
     [['erase', '--owner', 'x', '--yes'], '--reason is needed'],
-    [['erase', '--owner', 'x', '--reason', 'x'], 'This cannot be undone: look with --dry-run'],
+    [['erase', '--owner', 'x', '--reason', 'x'], 'This cannot be undone: run it with --dry-run'],
     [['logs', '--query', 'x'], 'Give --stage'],
     [['logs', '--stage', 'prod'], '--query is needed'],
     [['logs', 'delivery', '--stage', 'prod', '--query', 'x'], 'There is no log of delivery: it is one of'],
