@@ -10,8 +10,7 @@ import { functionsOf, readService } from '../../../local/template.ts';
 import { storeParts } from '../../support/parts-fixture.ts';
 import { callHttp, lambdaContext } from '../../support/http-event.ts';
 import { queueEvent } from '../../support/queue-event.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const REGION = 'eu-central-1';
@@ -95,13 +94,9 @@ describe('npm run package', () => {
   });
 });
 
-describe('the packaged functions', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(() => world.stop());
+const world = await useWorld();
 
+describe('the packaged functions', () => {
   it('bring a file in parts into IPD', async () => {
     const { upload, bytes } = await storeParts(world);
     const [uploads, deliver] = await Promise.all(

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+
+const world = await useWorld();
 
 describe('claims', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(() => world.stop());
-
   describe('an attachment', () => {
     it('belongs to the upload that claims it first, for good', async () => {
       const [id, first, second] = [randomUUID(), randomUUID(), randomUUID()];
