@@ -1,15 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { describe, expect, it } from '@jest/globals';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { packageFunctions } from '../../../bench/packaged.ts';
-import type { Packaged } from '../../../bench/packaged.ts';
 import { startWorker } from '../../../local/gateway/worker.ts';
 import { functionsOf, readService } from '../../../local/template.ts';
 import { storeParts } from '../../support/parts-fixture.ts';
 import { callHttp, lambdaContext } from '../../support/http-event.ts';
 import { queueEvent } from '../../support/queue-event.ts';
+import { useDirectory } from '../../support/use-directory.ts';
 import { useWorld } from '../../support/use-world.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -24,15 +23,8 @@ const httpAnswer = z.object({
   body: z.string(),
 });
 
-let directory: string;
-let packaged: Map<string, Packaged>;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'bridge-package-'));
-  packaged = await packageFunctions(directory);
-}, 60_000);
-
-afterAll(() => rm(directory, { recursive: true, force: true }));
+const directory = await useDirectory();
+const packaged = await packageFunctions(directory);
 
 describe('npm run package', () => {
   it('makes one zip a function', async () => {
