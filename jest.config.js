@@ -3,7 +3,7 @@ export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
   setupFiles: ['<rootDir>/tests/support/quiet.ts'],
-  setupFilesAfterEnv: ['<rootDir>/tests/support/scan.ts'],
+  setupFilesAfterEnv: ['<rootDir>/tests/support/scan.ts', '<rootDir>/tests/support/no-sockets.ts'],
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],
   // All cores: tests spend most of their time waiting for other processes and sockets.

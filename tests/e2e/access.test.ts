@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readService } from '../../local/template.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 type Bearer = { token: string; ticket: string };
@@ -56,7 +55,7 @@ const names = Object.keys(cases);
 const withTicket = names.filter((name) => name.includes('{ticket}'));
 const withToken = names.filter((name) => !withTicket.includes(name) && name !== '$default');
 
-let product: Product;
+const product = await useProduct({ environment: { PROJECTS_CLAIM: 'projects' } });
 let owner: Bearer;
 let stranger: Bearer;
 let outsider: string;
@@ -65,7 +64,6 @@ let id: string;
 let uploadId: string;
 
 beforeAll(async () => {
-  product = await startProduct({ environment: { PROJECTS_CLAIM: 'projects' } });
   const mint = (sub: string, projects: string[]) => product.mint({ sub, projects });
   const [theirs, others] = [await mint('owner', [projectId]), await mint('stranger', [projectId])];
   outsider = await mint('outsider', ['f'.repeat(32)]);
@@ -78,7 +76,6 @@ beforeAll(async () => {
   });
   uploadId = String(begun.body['uploadId']);
 });
-afterAll(() => product.stop());
 
 async function openSession(token: string): Promise<string> {
   const headers = { authorization: `Bearer ${token}` };

@@ -1,23 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { attachPath, startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { attachPath } from '../support/product-stack.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 const LARGEST = 4_500_000;
 const formType = { 'content-type': FORM_TYPE };
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-let product: Product;
-beforeAll(async () => {
-  product = await startProduct();
-  await product.warm();
-});
-afterEach(async () => {
-  await product.resetIpd();
-});
-afterAll(() => product.stop());
+const product = await useProduct();
+await product.warm();
 
 describe("IPD's own upload route", () => {
   it("answers as IPD's own page says, ids as strings", async () => {

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { BOUNDARY, FORM_TYPE, filePart, form, part } from '../support/form.ts';
-import { attachPath, startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { attachPath } from '../support/product-stack.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 const PROBLEM = 'application/problem+json';
 const JSON_TYPE = 'application/json';
 
-let product: Product;
-beforeAll(async () => {
-  product = await startProduct();
-});
-afterAll(() => product.stop());
+const product = await useProduct();
 
 const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', size: 5 };
 const { size: _size, ...withoutSize } = file;

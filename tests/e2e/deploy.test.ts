@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, expect, it } from '@jest/globals';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
@@ -6,10 +6,10 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { z } from 'zod';
 import { uploadKey } from '../../lib/ledger/uploads.ts';
 import { putFile } from '../support/answer.ts';
-import { makeTemporaryDirectory } from '../support/probe-stack.ts';
-import { startProduct } from '../support/product-stack.ts';
 import type { Product } from '../support/product-stack.ts';
 import { sha256 } from '../support/sha256.ts';
+import { useDirectory } from '../support/use-directory.ts';
+import { useProduct } from '../support/use-product.ts';
 import { buildVersions, NOVELTY } from '../support/versions.ts';
 import { issueId, projectId } from '../support/world.ts';
 
@@ -17,22 +17,15 @@ const answered = z.object({ modulePath: z.string() });
 type Versions = Awaited<ReturnType<typeof buildVersions>>;
 type Begun = { id: string; bytes: Buffer; put: () => Promise<unknown> };
 
-let product: Product;
-let versions: Versions;
-let directory: Awaited<ReturnType<typeof makeTemporaryDirectory>>;
+const product = await useProduct();
+const versions = await buildVersions(await useDirectory());
 /** The function's file of each answer, in the order in which they came. */
 const answers: string[] = [];
 const note = (message: unknown): void => void answers.push(answered.parse(message).modulePath);
 
-beforeAll(async () => {
-  directory = await makeTemporaryDirectory();
-  [product, versions] = await Promise.all([startProduct(), buildVersions(directory.path)]);
-  subscribe('function-answer', note);
-}, 60_000);
-afterAll(async () => {
+subscribe('function-answer', note);
+afterAll(() => {
   unsubscribe('function-answer', note);
-  await product.stop();
-  await directory.remove();
 });
 
 let issues = 0n;

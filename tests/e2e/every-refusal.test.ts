@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { request as openRequest } from 'node:http';
@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { putFile } from '../support/answer.ts';
 import { expectContract, operations } from '../support/contract.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { attachPath, startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { attachPath } from '../support/product-stack.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 type Call = { body?: object | string; headers?: Record<string, string>; bearer?: string };
@@ -31,22 +31,20 @@ const OURS = new Set(['internal', 'unavailable']);
 /** Where a scan is required, no file goes on without one: the tests of the scan gate show it. */
 const ELSEWHERE = ['attachFile scan_refused'];
 
-let product: Product;
-beforeAll(async () => {
-  product = await startProduct({
-    environment: {
-      PROJECTS_CLAIM: 'projects',
-      MAX_FILE_BYTES: String(LARGEST),
-      MAX_OPEN_UPLOADS: String(MOST),
-      UPLOADS_PER_MINUTE: String(MOST),
-      IPD_RATE: '12000',
-    },
-  });
+const product = await useProduct({
+  environment: {
+    PROJECTS_CLAIM: 'projects',
+    MAX_FILE_BYTES: String(LARGEST),
+    MAX_OPEN_UPLOADS: String(MOST),
+    UPLOADS_PER_MINUTE: String(MOST),
+    IPD_RATE: '12000',
+  },
+});
+beforeEach(async () => {
   await product.ipdSettings({ fullIssues: [full], missingIssues: [missing], forbiddenIssues: [forbidden] });
   const refused = { kind: 'answer', status: 200, body: { status: 'error', message: 'Upload failed.' } };
   await product.faults([{ match: { operation: 'upload', issueId: refusing }, fault: refused }]);
 });
-afterAll(() => product.stop());
 
 type User = Awaited<ReturnType<typeof newUser>>;
 

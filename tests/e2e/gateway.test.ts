@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { describe, expect, it } from '@jest/globals';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 const file = { projectId, issueId, filename: 'a.bin', contentType: 'application/octet-stream', size: 1 };
 
-let product: Product;
-beforeAll(async () => {
-  product = await startProduct();
-});
-afterAll(() => product.stop());
+const product = await useProduct();
 
 const create = () => product.call('POST /v1/uploads', { body: file });
 

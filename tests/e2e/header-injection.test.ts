@@ -1,20 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { putFile } from '../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 const hello = Buffer.from('hello');
 const about = { projectId, issueId, size: hello.length };
 
-let product: Product;
-beforeAll(async () => {
-  product = await startProduct();
-});
-afterEach(() => product.resetIpd());
-afterAll(() => product.stop());
+const product = await useProduct();
 
 const attachments = z.array(
   z.object({ filename: z.string(), rawFilename: z.string(), contentType: z.string(), size: z.number() }),

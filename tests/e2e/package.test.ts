@@ -7,10 +7,9 @@ import { z } from 'zod';
 import { packageFunctions } from '../../bench/packaged.ts';
 import { putFile } from '../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { makeTemporaryDirectory } from '../support/probe-stack.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
 import { sha256 } from '../support/sha256.ts';
+import { useDirectory } from '../support/use-directory.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 const answered = z.object({ modulePath: z.string() });
@@ -18,27 +17,22 @@ const inParts = z.object({
   parts: z.array(z.object({ url: z.string(), headers: z.record(z.string(), z.string()) })),
 });
 
-let product: Product;
-let directory: Awaited<ReturnType<typeof makeTemporaryDirectory>>;
-let code: string;
+const product = await useProduct();
+const directory = await useDirectory();
+const code = join(directory, 'code');
 /** Whose code has answered, by its place in the packages. */
 const answers = new Set<string>();
 const note = (message: unknown): void => void answers.add(relative(code, answered.parse(message).modulePath));
 
 beforeAll(async () => {
-  directory = await makeTemporaryDirectory();
-  code = join(directory.path, 'code');
-  const [packaged, started] = await Promise.all([packageFunctions(directory.path), startProduct()]);
-  product = started;
+  const packaged = await packageFunctions(directory);
   // Each zip has names of its own, so they can lie side by side.
   for (const { path } of packaged.values()) await cp(path, code, { recursive: true });
   product.deploy({ directory: code, extension: '.mjs' });
   subscribe('function-answer', note);
 }, 60_000);
-afterAll(async () => {
+afterAll(() => {
   unsubscribe('function-answer', note);
-  await product.stop();
-  await directory.remove();
 });
 
 it('the packages, with what the template and the endpoints give them, do the whole job', async () => {

@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../support/answer.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
-let product: Product;
-beforeAll(async () => {
-  product = await startProduct({ environment: { PREFLIGHT: 'off' } });
-}, 60_000);
-afterAll(() => product.stop());
+const product = await useProduct({ environment: { PREFLIGHT: 'off' } });
 
 it('with PREFLIGHT=off the API takes uploads without any secret of IPD, and they arrive', async () => {
   const bytes = randomBytes(10_000);

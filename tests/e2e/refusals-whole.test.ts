@@ -1,10 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { elsewhere, verdictOf, withHeader, withoutHeader } from '../support/altered.ts';
 import { putFile } from '../support/answer.ts';
 import type { Signed } from '../support/answer.ts';
-import { startProductOnStorage } from '../support/product-stack.ts';
-import type { ProductOnStorage } from '../support/product-stack.ts';
+import { useProductOnStorage } from '../support/use-product.ts';
 import { postForm } from '../support/uppy-page.ts';
 import type { Form } from '../support/uppy-page.ts';
 import { issueId, projectId } from '../support/world.ts';
@@ -14,12 +13,7 @@ const LATER_MS = 3_601_000;
 const about = { projectId, issueId, filename: 'a.bin', contentType: 'video/mp4' };
 const hello = Buffer.from('hello');
 
-let product: ProductOnStorage;
-beforeAll(async () => {
-  product = await startProductOnStorage();
-});
-afterEach(() => product.resetIpd());
-afterAll(() => product.stop());
+const product = await useProductOnStorage();
 
 async function beginSingle() {
   const { id, signed } = await product.call('POST /v1/uploads', { body: { ...about, size: hello.length } });

@@ -1,12 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { request as openRequest } from 'node:http';
 import { elsewhere, verdictOf, withHeader } from '../support/altered.ts';
 import { putFile } from '../support/answer.ts';
 import type { Signed, SignedPart } from '../support/answer.ts';
 import { eventually } from '../support/eventually.ts';
-import { startProductOnStorage } from '../support/product-stack.ts';
-import type { ProductOnStorage } from '../support/product-stack.ts';
+import { useProductOnStorage } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 const PART_BYTES = 5 * 1024 ** 2;
@@ -16,12 +15,7 @@ const hello = Buffer.from('hello');
 const about = { projectId, issueId, filename: 'a.bin', contentType: 'video/mp4' };
 const bytes = randomBytes(PART_BYTES + 777);
 
-let product: ProductOnStorage;
-beforeAll(async () => {
-  product = await startProductOnStorage();
-});
-afterEach(() => product.resetIpd());
-afterAll(() => product.stop());
+const product = await useProductOnStorage();
 
 /** An upload of two parts: of 5 MiB, and of 777 bytes. */
 async function beginParts() {

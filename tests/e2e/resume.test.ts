@@ -1,13 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { putFile } from '../support/answer.ts';
 import { eventually } from '../support/eventually.ts';
-import { startProductOnStorage } from '../support/product-stack.ts';
-import type { ProductOnStorage } from '../support/product-stack.ts';
+import { useDirectory } from '../support/use-directory.ts';
+import { useProductOnStorage } from '../support/use-product.ts';
 import { runCommandLine } from '../support/run-command.ts';
 import { UPLOADER } from '../support/uploader.ts';
 import type { Order } from '../support/uploader.ts';
@@ -22,21 +21,10 @@ const bytes = randomBytes(7 * PART_BYTES + 3_000_777);
 const sha256 = createHash('sha256').update(bytes).digest('hex');
 const page = z.object({ uploads: z.array(z.looseObject({ id: z.string() })), nextCursor: z.null() });
 
-let product: ProductOnStorage;
-let directory: string;
-beforeAll(async () => {
-  product = await startProductOnStorage();
-  directory = await mkdtemp(join(tmpdir(), 'resume-'));
-  await writeFile(join(directory, 'file'), bytes);
-  await product.warm();
-});
-afterEach(async () => {
-  await product.resetIpd();
-});
-afterAll(async () => {
-  await product.stop();
-  await rm(directory, { recursive: true });
-});
+const product = await useProductOnStorage();
+const directory = await useDirectory();
+await writeFile(join(directory, 'file'), bytes);
+await product.warm();
 
 /** A device that begins with the file, or goes on with it. */
 function startUploader(idempotencyKey: string, haltAfter?: number) {

@@ -1,26 +1,18 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, expect, it } from '@jest/globals';
 import { PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../support/answer.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
-let product: Product;
-let scanner: S3Client;
-beforeAll(async () => {
-  product = await startProduct({ environment: { REQUIRED_SCAN_TAG: 'scan=clean' } });
-  scanner = new S3Client({
-    region: 'eu-central-1',
-    endpoint: product.urls.s3Url,
-    forcePathStyle: true,
-    credentials: product.credentials,
-  });
+const product = await useProduct({ environment: { REQUIRED_SCAN_TAG: 'scan=clean' } });
+const scanner = new S3Client({
+  region: 'eu-central-1',
+  endpoint: product.urls.s3Url,
+  forcePathStyle: true,
+  credentials: product.credentials,
 });
-afterAll(async () => {
-  scanner.destroy();
-  await product.stop();
-});
+afterAll(() => scanner.destroy());
 
 it('the whole product delivers a file once a scanner has tagged it, with what its role allows', async () => {
   const body = { projectId, issueId, filename: 'a.bin', contentType: 'a/b', size: 10 };

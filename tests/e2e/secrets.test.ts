@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,10 +6,9 @@ import { createTelemetry } from '../../lib/runtime/telemetry.ts';
 import { startWorker } from '../../local/gateway/worker.ts';
 import { putFile } from '../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { makeTemporaryDirectory } from '../support/probe-stack.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
 import { lookAtAnswer, secretsIn, takeLeaks } from '../support/secrets.ts';
+import { useDirectory } from '../support/use-directory.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 const signed = `https://s3.example.com/staging/a?X-Amz-Signature=${'0a'.repeat(32)}`;
@@ -17,21 +16,15 @@ const ticket = `tk_${randomBytes(32).toString('base64url')}`;
 const hello = Buffer.from('hello');
 const file = { projectId, issueId, filename: 'a.bin', contentType: 'video/mp4', size: hello.length };
 
-let product: Product;
-let directory: Awaited<ReturnType<typeof makeTemporaryDirectory>>;
-beforeAll(async () => {
-  [product, directory] = await Promise.all([startProduct(), makeTemporaryDirectory()]);
-});
-afterAll(async () => {
-  await Promise.all([product.stop(), directory.remove()]);
-});
+const product = await useProduct();
+const directory = await useDirectory();
 
 /** What has leaked, without the texts. */
 const namesOfLeaks = (): string[] => takeLeaks().leaks.map((leak) => leak.replace(/ in [^]*/, ''));
 
 /** Runs a function that is planted here as the product's are run. */
 async function runPlanted(code: string, event: object): Promise<string> {
-  const modulePath = join(directory.path, 'planted.mjs');
+  const modulePath = join(directory, 'planted.mjs');
   await writeFile(modulePath, code);
   const worker = startWorker({
     name: 'planted',

@@ -1,11 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { putFile } from '../support/answer.ts';
 import type { Signed } from '../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { startProduct } from '../support/product-stack.ts';
-import type { Product } from '../support/product-stack.ts';
+import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 /** An access key may not send this much, so the delivery takes a token. */
@@ -17,21 +16,15 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 const isOpen = z.object({ state: z.literal('open') });
 const versioned = z.looseObject({ version: z.int() });
 
-let product: Product;
+const product = await useProduct();
 /** What must never be seen in a log, noted as it is used. */
-const secrets = new Set<string>();
+const secrets = new Set([
+  product.ipdCredentials.secretKey,
+  product.ipdCredentials.password,
+  product.credentials.secretAccessKey,
+  product.token,
+]);
 const uploadIds = new Set<string>();
-
-beforeAll(async () => {
-  product = await startProduct();
-  const { secretKey, password } = product.ipdCredentials;
-  const { secretAccessKey } = product.credentials;
-  for (const secret of [secretKey, password, secretAccessKey, product.token]) secrets.add(secret);
-});
-afterEach(async () => {
-  await product.resetIpd();
-});
-afterAll(() => product.stop());
 
 async function create(bytes: Buffer, more: object = {}) {
   const answer = await product.call('POST /v1/uploads', { body: { ...file, size: bytes.length, ...more } });

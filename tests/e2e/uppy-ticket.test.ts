@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startProductOnStorage } from '../support/product-stack.ts';
-import type { ProductOnStorage } from '../support/product-stack.ts';
+import { describe, expect, it } from '@jest/globals';
+import { useProductOnStorage } from '../support/use-product.ts';
 import { begin, openPage } from '../support/uppy-browser.ts';
 
-let product: ProductOnStorage;
+const product = await useProductOnStorage();
 /** What must never be seen in a log, noted as it is given. */
 const tickets = new Set<string>();
-beforeAll(async () => {
-  product = await startProductOnStorage();
-});
-afterAll(() => product.stop());
 
 async function visit() {
   const page = await openPage(product);

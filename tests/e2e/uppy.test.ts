@@ -1,8 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { startProductOnStorage } from '../support/product-stack.ts';
-import type { ProductOnStorage } from '../support/product-stack.ts';
+import { useProductOnStorage } from '../support/use-product.ts';
 import { begin, openPage, sendPart, signedPart } from '../support/uppy-browser.ts';
 import { postForm } from '../support/uppy-page.ts';
 import { issueId, projectId } from '../support/world.ts';
@@ -12,12 +11,7 @@ const filename = '录屏 "终稿".mp4';
 
 const formAnswer = z.object({ url: z.url(), fields: z.record(z.string(), z.string()) });
 
-let product: ProductOnStorage;
-beforeAll(async () => {
-  product = await startProductOnStorage();
-});
-afterEach(() => product.resetIpd());
-afterAll(() => product.stop());
+const product = await useProductOnStorage();
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 

@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { listen } from '../../local/listen.ts';
 import { collectErrors } from '../support/surroundings.ts';
-import { signingKeys, startWorld } from '../support/world.ts';
-import type { World } from '../support/world.ts';
+import { useWorld } from '../support/use-world.ts';
+import { signingKeys } from '../support/world.ts';
 
 const accessKeyOnly = JSON.stringify({ accessKey: 'AK', secretKey: 'a-secret-key' });
 
@@ -23,21 +23,14 @@ async function startSecrets() {
   return { ...(await listen(server, 0)), answers, asked };
 }
 
-let world: World;
-let secrets: Awaited<ReturnType<typeof startSecrets>>;
-beforeAll(async () => {
-  world = await startWorld();
-  secrets = await startSecrets();
-  process.env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] = secrets.url;
-  process.env['AWS_ENDPOINT_URL_SSM'] = secrets.url;
-});
+const world = await useWorld();
+const secrets = await startSecrets();
+process.env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] = secrets.url;
+process.env['AWS_ENDPOINT_URL_SSM'] = secrets.url;
 afterEach(() => {
   secrets.asked.splice(0);
 });
-afterAll(async () => {
-  await secrets.close();
-  await world.stop();
-});
+afterAll(() => secrets.close());
 
 describe('the IPD secret', () => {
   function build(kind: 'secretsmanager' | 'ssm') {

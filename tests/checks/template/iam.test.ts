@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createIam } from '../../../local/iam/iam.ts';
 import { functionsOf, readService, resourcesOf } from '../../../local/template.ts';
-import { startProduct } from '../../support/product-stack.ts';
-import type { Product } from '../../support/product-stack.ts';
+import { useProduct } from '../../support/use-product.ts';
 import { BUCKET, useEverything } from './every-use.ts';
 import { grantsOf, toTable } from './permissions.ts';
 
@@ -59,23 +58,13 @@ const SECRETS = [
   ['SIGNING_CREDENTIALS', 'signing'],
 ] as const;
 
-let product: Product;
-let s3: S3Client;
-let sqs: SQSClient;
-
-beforeAll(async () => {
-  product = await startProduct();
-  const shared = {
-    region: 'eu-central-1',
-    credentials: product.credentials,
-  };
-  s3 = new S3Client({ ...shared, endpoint: product.urls.s3Url, forcePathStyle: true });
-  sqs = new SQSClient({ ...shared, endpoint: product.urls.sqsUrl });
-});
-afterAll(async () => {
+const product = await useProduct();
+const shared = { region: 'eu-central-1', credentials: product.credentials };
+const s3 = new S3Client({ ...shared, endpoint: product.urls.s3Url, forcePathStyle: true });
+const sqs = new SQSClient({ ...shared, endpoint: product.urls.sqsUrl });
+afterAll(() => {
   s3.destroy();
   sqs.destroy();
-  await product.stop();
 });
 
 /** The functions of a stage with these settings, and what their roles let them do. */

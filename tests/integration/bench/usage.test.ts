@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { sizes, steps } from '../../../bench/usage.ts';
 import type { Step } from '../../../bench/usage.ts';
@@ -7,29 +7,24 @@ import { handler as uploads } from '../../../functions/uploads.ts';
 import { putFile } from '../../support/answer.ts';
 import { callHttp, lambdaContext } from '../../support/http-event.ts';
 import { queueEvent, storageEvent } from '../../support/queue-event.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 import { createCounter } from './counted.ts';
 import { startRecorder } from './recorder.ts';
 import type { Recorder } from './recorder.ts';
 
 const MIB = 1024 ** 2;
 
-let world: World;
-let recorders: Recorder[];
+const world = await useWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+const recorders = await Promise.all(['S3', 'SQS', 'SNS', 'DYNAMODB'].map(standBetween));
 let counter: ReturnType<typeof createCounter>;
 
-beforeAll(async () => {
-  world = await startWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
-  recorders = await Promise.all(['S3', 'SQS', 'SNS', 'DYNAMODB'].map(standBetween));
-});
 beforeEach(() => {
   counter = createCounter();
   for (const recorder of recorders) recorder.take();
 });
 afterAll(async () => {
   await Promise.all(recorders.map((recorder) => recorder.close()));
-  await world.stop();
 });
 
 /** From here on the functions reach this service through a recorder. */

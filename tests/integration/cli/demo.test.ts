@@ -1,25 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommandLine } from '../../support/run-command.ts';
+import { useDirectory } from '../../support/use-directory.ts';
 
 /** The whole stack starts in each of these. */
 const PATIENCE_MS = 60_000;
 
-let directory: string;
-let temporary: string;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'demo-'));
-  temporary = join(directory, 'temporary');
-  await mkdir(temporary);
-});
-
-afterAll(async () => {
-  await rm(directory, { recursive: true });
-});
+const directory = await useDirectory();
+const temporary = join(directory, 'temporary');
+await mkdir(temporary);
 
 function demo(args: string[], environment: Record<string, string> = {}) {
   return runCommandLine('cli/demo.ts', args, { TMPDIR: temporary, ...environment });

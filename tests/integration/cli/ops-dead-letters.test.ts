@@ -1,22 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { GetQueueUrlCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { randomUUID } from 'node:crypto';
 import { startRecorder } from '../bench/recorder.ts';
 import { operate } from '../../support/operator.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
-let world: World;
-let deadLetters: string;
-
-beforeAll(async () => {
-  world = await startWorld();
-  const found = new GetQueueUrlCommand({ QueueName: 'test-deliverydeadletters' });
-  const { QueueUrl = '' } = await world.clients.sqs.send(found);
-  deadLetters = new URL(new URL(QueueUrl).pathname, world.config.queueUrl).href;
-});
-beforeEach(() => world.reset());
-afterAll(() => world.stop());
+const world = await useWorld();
+const { QueueUrl = '' } = await world.clients.sqs.send(
+  new GetQueueUrlCommand({ QueueName: 'test-deliverydeadletters' }),
+);
+const deadLetters = new URL(new URL(QueueUrl).pathname, world.config.queueUrl).href;
 
 const bury = (body: object | string) =>
   world.clients.sqs.send(

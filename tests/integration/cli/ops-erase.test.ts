@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { send } from '../../../lib/ipd/wire.ts';
@@ -9,30 +9,25 @@ import { scan } from '../../../lib/ledger/scan.ts';
 import { putFile } from '../../support/answer.ts';
 import { operate } from '../../support/operator.ts';
 import { openSession } from '../../support/uppy-page.ts';
-import { issueId, oneRequest, projectId, startWorld } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, oneRequest, projectId } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
 
 const because = ['--reason', 'request 7', '--by', 'ann', '--yes'];
 
-let world: World;
-let documents: DynamoDBDocumentClient;
+const world = await useWorld();
+const documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
 /** The person whose data is erased, with all names of that person; another person in each test. */
 let owner: string;
 let person: string;
 let filename: string;
 
-beforeAll(async () => {
-  world = await startWorld();
-  documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
-});
-beforeEach(async () => {
-  await world.reset();
+beforeEach(() => {
   const tag = randomUUID();
   owner = `li.wei-${tag}`;
   person = `Li Wei ${tag}`;
   filename = `李伟 ${tag}.pdf`;
 });
-afterAll(() => world.stop());
 
 let items = BigInt(issueId) + 1_000_000n;
 

@@ -1,34 +1,27 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toEnvFile } from '../../../local/settings.ts';
 import { putFile } from '../../support/answer.ts';
 import { operate } from '../../support/operator.ts';
-import { startProduct } from '../../support/product-stack.ts';
-import type { Product } from '../../support/product-stack.ts';
+import { useDirectory } from '../../support/use-directory.ts';
+import { useProduct } from '../../support/use-product.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
 const PATIENCE_MS = 60_000;
 
-let product: Product;
-let directory: string;
+const product = await useProduct();
+const directory = await useDirectory();
 const environment = { ...process.env };
 
-/** As npm start writes it down. */
-beforeAll(async () => {
-  product = await startProduct();
-  directory = await mkdtemp(join(tmpdir(), 'ops-'));
-  await writeFile(join(directory, 'stack.json'), JSON.stringify(product.urls));
-  await writeFile(join(directory, 'keys.env'), toEnvFile(product.operatorEnvironment));
-  await writeFile(join(directory, 'settings.json'), JSON.stringify(product.settings));
-  process.env['LOCAL_DATA_DIRECTORY'] = directory;
-}, PATIENCE_MS);
-afterAll(async () => {
+// As npm start writes it down.
+await writeFile(join(directory, 'stack.json'), JSON.stringify(product.urls));
+await writeFile(join(directory, 'keys.env'), toEnvFile(product.operatorEnvironment));
+await writeFile(join(directory, 'settings.json'), JSON.stringify(product.settings));
+process.env['LOCAL_DATA_DIRECTORY'] = directory;
+afterAll(() => {
   process.env = environment;
-  await product.stop();
-  await rm(directory, { recursive: true });
 });
 
 describe('npm run ops on the stack that npm start runs', () => {

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { startFakeIpd } from '../../../local/ipd/server.ts';
 import { listen } from '../../../local/listen.ts';
+import { useDirectory } from '../../support/use-directory.ts';
 import { startAwsProgram } from '../../support/aws-program.ts';
 import { ipdCredentials as IPD_CREDENTIALS } from '../../support/local-keys.ts';
 import { operate } from '../../support/operator.ts';
@@ -43,11 +43,10 @@ async function startSecrets() {
 let aws: Awaited<ReturnType<typeof startAwsProgram>>;
 let secrets: Awaited<ReturnType<typeof startSecrets>>;
 let ipd: Awaited<ReturnType<typeof startFakeIpd>>;
-let directory: string;
+const directory = await useDirectory();
 const environment = { ...process.env };
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'rotate-'));
   [aws, secrets, ipd] = await Promise.all([
     startAwsProgram(),
     startSecrets(),
@@ -64,7 +63,7 @@ beforeEach(() => {
   Object.assign(secrets.kept, { value: undefined, since: 0 });
 });
 afterAll(async () => {
-  await Promise.all([aws.stop(), secrets.close(), ipd.close(), rm(directory, { recursive: true })]);
+  await Promise.all([aws.stop(), secrets.close(), ipd.close()]);
   process.env = environment;
 });
 

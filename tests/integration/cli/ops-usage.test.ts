@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readOrder } from '../../../cli/ops/orders.ts';
 import { startAwsProgram } from '../../support/aws-program.ts';
 import { runCommandLine } from '../../support/run-command.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
-let world: World;
-
-beforeAll(async () => {
-  world = await startWorld();
-});
-beforeEach(() => world.reset());
-afterAll(() => world.stop());
+const world = await useWorld();
 
 const ops = (args: string[], environment: Record<string, string> = {}) =>
   runCommandLine('cli/ops.ts', args, environment).ended;

@@ -1,17 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { sha256 } from '../../support/sha256.ts';
-import { caller, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller } from '../../support/world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 describe('a delivery', () => {
   it('turns a staged file into one attachment and removes the file', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
@@ -6,8 +6,7 @@ import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { inDoubt, lookUntilOver, onUpload } from '../../support/doubts.ts';
 import { collectErrors } from '../../support/surroundings.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 const versioned = z.looseObject({ version: z.int().optional() });
 
@@ -17,14 +16,7 @@ const HOUR = 3_600_000;
 /** As the download page documents it. */
 const REFUSAL = Buffer.from('{"error_code":"PM.02174103","error_msg":"No permission."}');
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 describe('which attachment is ours', () => {
   it('is not recognised by size: the others are downloaded once', async () => {

@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { redrive } from '../../../lib/domain/lifecycle.ts';
 import { toResource } from '../../../lib/http/resource.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { caller, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller } from '../../support/world.ts';
 
 const TAG = 'GuardDutyMalwareScanStatus';
 const CLEAN = 'NO_THREATS_FOUND';
@@ -13,16 +13,9 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const bytes = randomBytes(1000);
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({
-    environment: { REQUIRED_SCAN_TAG: `${TAG}=${CLEAN}`, PREFLIGHT: 'off' },
-  });
+const world = await useWorld({
+  environment: { REQUIRED_SCAN_TAG: `${TAG}=${CLEAN}`, PREFLIGHT: 'off' },
 });
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
 
 const objectOf = (id: string) => ({ Bucket: world.config.bucket, Key: `staging/${id}` });
 

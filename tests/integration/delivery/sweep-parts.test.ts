@@ -1,20 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { S3Client } from '@aws-sdk/client-s3';
-import { caller, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller } from '../../support/world.ts';
 import { beginParts, putParts, storeParts, underWay } from '../../support/parts-fixture.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-describe('sweep of uploads in parts', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterEach(() => world.reset());
-  afterAll(() => world.stop());
+const world = await useWorld();
 
+describe('sweep of uploads in parts', () => {
   /** A run every minute, as long as nothing happens to the upload; answers with how long that took. */
   async function sweepWhile(id: string, status: string): Promise<number> {
     const began = world.clock.now();

@@ -1,27 +1,21 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { putFile } from '../../support/answer.ts';
-import { oneRequest, startWorld } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { oneRequest } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const soon = () => AbortSignal.timeout(10_000);
 
-describe('sweep', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterEach(async () => {
-    await world.reset();
-  });
-  afterAll(() => world.stop());
+const world = await useWorld();
 
+describe('sweep', () => {
   it('finds a staged file whose event was lost and asks for its delivery', async () => {
     const upload = await world.stage();
     world.clock.advance(MINUTE);

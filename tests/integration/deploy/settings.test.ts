@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { NEEDED_SETTINGS } from '../../../bench/packaged.ts';
 import BridgePlugin from '../../../deploy/plugin.ts';
@@ -6,19 +6,15 @@ import { findProblems } from '../../../deploy/settings.ts';
 import { readConfig } from '../../../lib/runtime/config.ts';
 import { startStack } from '../../../local/stack.ts';
 import { functionsOf, readService } from '../../../local/template.ts';
-import { makeTemporaryDirectory } from '../../support/probe-stack.ts';
 import { runCommandLine } from '../../support/run-command.ts';
+import { useDirectory } from '../../support/use-directory.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const REGION = 'eu-central-1';
 
 type Environment = Record<string, string>;
 
-let data: Awaited<ReturnType<typeof makeTemporaryDirectory>>;
-beforeAll(async () => {
-  data = await makeTemporaryDirectory();
-});
-afterAll(() => data.remove());
+const directory = await useDirectory();
 
 /** What a command of serverless says as it loads the plugin. */
 function packaging(settings: Environment, command = 'package'): string[] {
@@ -45,7 +41,7 @@ function packaging(settings: Environment, command = 'package'): string[] {
 
 /** What the stack of `npm start` says instead of starting. */
 async function starting(environment: Environment): Promise<string[]> {
-  const options = { ports: 'free', dataDirectory: data.path, environment } as const;
+  const options = { ports: 'free', dataDirectory: directory, environment } as const;
   return startStack(options).then(async (stack) => {
     await stack.stop();
     return [];
@@ -312,7 +308,7 @@ describe('serverless package', () => {
   const program = join(ROOT, 'node_modules/serverless/bin/serverless.js');
 
   it('ends with 1 and a line for each wrong setting, before it has made anything', async () => {
-    const { code, stderr, stdout } = await runCommandLine(program, ['package', '--package', data.path], {
+    const { code, stderr, stdout } = await runCommandLine(program, ['package', '--package', directory], {
       ...NEEDED_SETTINGS,
       AWS_REGION: REGION,
       MAX_FILE_BYTES: '50MB',
@@ -338,7 +334,7 @@ describe('serverless package', () => {
 describe('npm start', () => {
   it('ends with 1 and a line for each wrong setting', async () => {
     const { code, stderr } = await runCommandLine(join(ROOT, 'local/start.ts'), [], {
-      LOCAL_DATA_DIRECTORY: data.path,
+      LOCAL_DATA_DIRECTORY: directory,
       MAX_FILE_BYTES: '50MB',
       ALLOWED_ORIGIN: 'app.example.com',
     }).ended;

@@ -1,27 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { handler } from '../../../functions/attach.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
 import type { HttpCall } from '../../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 /** The remaining time with which the function, after its margin of 3 s, can still wait. */
 const SHORT_WAIT_MS = 3_500;
 
-let world: World;
-beforeAll(async () => {
-  // This route stages a file in one piece, even above the multipart threshold.
-  world = await startWorld({
-    environment: { MULTIPART_THRESHOLD_BYTES: '1' },
-  });
-  // As in the template, where this function has no IPD secret.
-  delete process.env['IPD_CREDENTIALS'];
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+// This route stages a file in one piece, even above the multipart threshold.
+const world = await useWorld({ environment: { MULTIPART_THRESHOLD_BYTES: '1' } });
+// As in the template, where this function has no IPD secret.
+delete process.env['IPD_CREDENTIALS'];
 
 const attach = (body: Buffer | string, more: Partial<HttpCall> = {}) =>
   callHttp(handler, {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import type { SQSEvent } from 'aws-lambda';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -9,20 +9,12 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import { startWorker } from '../../../local/gateway/worker.ts';
 import { lambdaContext } from '../../support/http-event.ts';
 import { queueEvent, storageEvent } from '../../support/queue-event.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 const allDone = { batchItemFailures: [] };
 const bytes = randomBytes(1000);
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 const run = (event: SQSEvent, remainingMs = 300_000) => handler(event, lambdaContext(remainingMs));
 

@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { handler as attach } from '../../../functions/attach.ts';
 import { handler as uploads } from '../../../functions/uploads.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { openSession, requestSession } from '../../support/uppy-page.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({ environment: { PREFLIGHT: 'off' } });
-});
-afterAll(() => world.stop());
+const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
 
 const create = (filename: unknown, headers: Record<string, string> = {}) =>
   callHttp(uploads, {

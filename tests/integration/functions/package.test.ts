@@ -1,17 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { describe, expect, it } from '@jest/globals';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { packageFunctions } from '../../../bench/packaged.ts';
-import type { Packaged } from '../../../bench/packaged.ts';
 import { startWorker } from '../../../local/gateway/worker.ts';
 import { functionsOf, readService } from '../../../local/template.ts';
 import { storeParts } from '../../support/parts-fixture.ts';
 import { callHttp, lambdaContext } from '../../support/http-event.ts';
 import { queueEvent } from '../../support/queue-event.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useDirectory } from '../../support/use-directory.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const REGION = 'eu-central-1';
@@ -25,15 +23,8 @@ const httpAnswer = z.object({
   body: z.string(),
 });
 
-let directory: string;
-let packaged: Map<string, Packaged>;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'bridge-package-'));
-  packaged = await packageFunctions(directory);
-}, 60_000);
-
-afterAll(() => rm(directory, { recursive: true, force: true }));
+const directory = await useDirectory();
+const packaged = await packageFunctions(directory);
 
 describe('npm run package', () => {
   it('makes one zip a function', async () => {
@@ -95,13 +86,9 @@ describe('npm run package', () => {
   });
 });
 
-describe('the packaged functions', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(() => world.stop());
+const world = await useWorld();
 
+describe('the packaged functions', () => {
   it('bring a file in parts into IPD', async () => {
     const { upload, bytes } = await storeParts(world);
     const [uploads, deliver] = await Promise.all(

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { handler as attach } from '../../../functions/attach.ts';
 import { handler as uploads } from '../../../functions/uploads.ts';
 import { toMessage } from '../../../lib/messaging/notifications.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { bear, callUppy } from '../../support/uppy-page.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', size: 5 };
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({ environment: { UPLOADED_BY_CLAIM: 'preferred_username', PREFLIGHT: 'off' } });
-});
-afterAll(() => world.stop());
+const world = await useWorld({ environment: { UPLOADED_BY_CLAIM: 'preferred_username', PREFLIGHT: 'off' } });
 
 /** The stored `uploadedBy` of an upload that a user with these claims began. */
 async function nameFor(claims: Record<string, string>): Promise<string | undefined> {

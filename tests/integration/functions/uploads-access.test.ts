@@ -1,21 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { handler as attach } from '../../../functions/attach.ts';
 import { handler } from '../../../functions/uploads.ts';
 import { putFile } from '../../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const otherProjectId = 'f'.repeat(32);
 const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', size: 5 };
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({ environment: { PROJECTS_CLAIM: 'projects', MAX_FILE_BYTES: '5' } });
-});
-afterAll(() => world.stop());
+const world = await useWorld({ environment: { PROJECTS_CLAIM: 'projects', MAX_FILE_BYTES: '5' } });
 
 const create = (claims: Record<string, string>) =>
   callHttp(handler, { route: 'POST /v1/uploads', body: file, claims });

@@ -1,22 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Context } from 'aws-lambda';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { handler } from '../../../functions/uploads.ts';
 import type { HttpEvent } from '../../../lib/http/gateway.ts';
 import { callHttp } from '../../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: 5 };
 const listed = z.object({ uploads: z.array(z.object({ id: z.string() })) });
 const problemType = { 'content-type': 'application/problem+json' };
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world.stop());
+await useWorld();
 
 /** The gateway hands over what is after the question mark as one string a name. */
 function list(query: Record<string, string> = {}, sub = 'user-1') {

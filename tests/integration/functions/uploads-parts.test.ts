@@ -1,22 +1,17 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { handler } from '../../../functions/uploads.ts';
 import { PART, putParts, underWay } from '../../support/parts-fixture.ts';
 import { callHttp } from '../../support/http-event.ts';
 import type { HttpCall } from '../../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const bytes = randomBytes(2 * PART + 7);
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: bytes.length };
 const inParts = { ...file, mode: 'multipart' };
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(() => world.reset());
-afterAll(() => world.stop());
+const world = await useWorld();
 
 const create = (body: object = file, headers: Record<string, string> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body, headers });

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { handler as attach } from '../../../functions/attach.ts';
 import { handler } from '../../../functions/uploads.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: 5 };
 
-let world: World;
-beforeAll(async () => {
-  const limits = { MAX_OPEN_UPLOADS: '2', UPLOADS_PER_MINUTE: '3' };
-  world = await startWorld({ environment: { ...limits } });
-});
-afterAll(() => world.stop());
+const limits = { MAX_OPEN_UPLOADS: '2', UPLOADS_PER_MINUTE: '3' };
+const world = await useWorld({ environment: { ...limits } });
 
 const create = (sub: string, headers: Record<string, string> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body: file, claims: { sub }, headers });

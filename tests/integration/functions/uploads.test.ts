@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { handler } from '../../../functions/uploads.ts';
 import { putFile } from '../../support/answer.ts';
 import { callHttp } from '../../support/http-event.ts';
 import type { HttpCall } from '../../support/http-event.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const file = {
   projectId,
@@ -16,14 +16,7 @@ const file = {
 };
 const problemType = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 const create = (body: object = file, more: Partial<HttpCall> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body, ...more });

@@ -1,24 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { handler as uploadsHandler } from '../../../functions/uploads.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { openSession } from '../../support/uppy-page.ts';
 import type { Reference } from '../../support/uppy-page.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 const hello = Buffer.from('hello');
 
 /** The shortest that storage joins with another one. */
 const PART_BYTES = 5 * 1024 ** 2;
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 const session = (largest = 1000) =>
   openSession({ files: [{ name: 'a.bin', size: largest, type: 'video/mp4' }] });

@@ -1,21 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { openSession, postForm } from '../../support/uppy-page.ts';
 import type { Form } from '../../support/uppy-page.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const file = { name: '录屏 终稿.mp4', size: 5, type: 'video/mp4' };
 const hello = Buffer.from('hello');
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 const uploadOf = ({ fields }: Form) => world.find(fields['key']?.replace('staging/', '') ?? '');
 

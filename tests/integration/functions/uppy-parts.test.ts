@@ -1,25 +1,17 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { UploadPartCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { handler as uploadsHandler } from '../../../functions/uploads.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { openSession } from '../../support/uppy-page.ts';
 import type { Reference } from '../../support/uppy-page.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 /** The shortest that storage joins with another one. */
 const PART_BYTES = 5 * 1024 ** 2;
 const hello = Buffer.from('hello');
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 const session = (largest = 2 * PART_BYTES) =>
   openSession({ files: [{ name: 'a.bin', size: largest, type: 'video/mp4' }] });

@@ -1,20 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { handler as uploadsHandler } from '../../../functions/uploads.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { bear, openSession } from '../../support/uppy-page.ts';
 import type { Reference } from '../../support/uppy-page.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 describe('an upload that the ticket did not begin', () => {
   it.each<[whose: string, find: (mine: Reference, user: string) => Promise<Reference>]>([

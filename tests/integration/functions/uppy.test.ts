@@ -1,25 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { createHash } from 'node:crypto';
 import { createTestClock } from '../../support/surroundings.ts';
 import { bear, openSession, requestSession, routes } from '../../support/uppy-page.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
 const DAY_MS = 86_400_000;
 const file = { name: '录屏 终稿.mp4', size: 5, type: 'video/mp4' };
 const reference = { uploadId: '6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10', key: 'staging/x' };
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld({
-    environment: { IPD_PROJECTS: projectId, MAX_OPEN_UPLOADS: '8', UPLOADS_PER_MINUTE: '10' },
-  });
+const world = await useWorld({
+  environment: { IPD_PROJECTS: projectId, MAX_OPEN_UPLOADS: '8', UPLOADS_PER_MINUTE: '10' },
 });
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
 
 describe('POST /v1/uppy-sessions', () => {
   it('gives an address for Uppy, and says what it is good for', async () => {

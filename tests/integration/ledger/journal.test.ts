@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createWholeLedger } from '../../support/ledger.ts';
@@ -8,24 +8,16 @@ import type { Fields, MetricValues } from '../../../lib/runtime/telemetry.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
-import { caller, issueId, oneRequest, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller, issueId, oneRequest, projectId } from '../../support/world.ts';
 
 const HOUR = 3_600_000;
 const bytes = randomBytes(1000);
 
-let world: World;
+const world = await useWorld();
 let services: Services;
 let lines: (Fields & { message: string })[];
 let measured: MetricValues[];
-
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
 
 /** An upload whose file is in storage, made by services whose lines are kept. */
 async function stage(requestId = 'call-1'): Promise<Upload> {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { readFileSync } from 'node:fs';
@@ -9,8 +9,8 @@ import { RECORD_SCHEMA } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { sha256 } from '../../support/sha256.ts';
-import { caller, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 /** Ten minutes after the records were written. */
@@ -32,15 +32,9 @@ const items = (name: string): Record<string, Item> => {
 /** Records of the first version and of this one: each state, and a delivery behind the fence. */
 const forms = { 'schema-0': items('schema-0'), 'schema-1': items('schema-1') };
 
-let world: World;
-let documents: DynamoDBDocumentClient;
-beforeAll(async () => {
-  world = await startWorld();
-  documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
-});
+const world = await useWorld();
+const documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
 beforeEach(() => world.clock.set(later));
-afterEach(() => world.reset());
-afterAll(() => world.stop());
 
 /** Puts a record there as it is. */
 async function keep(item: Item): Promise<string> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
@@ -6,7 +6,7 @@ import { createWholeLedger } from '../../support/ledger.ts';
 import { markCleaned, markDelivered, markNotified } from '../../../lib/domain/endings.ts';
 import { createUpload, expireOrWait } from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { startWorld } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 import type { World } from '../../support/world.ts';
 
 const start = Date.UTC(2026, 0, 2);
@@ -25,15 +25,12 @@ function newUpload(now = start): Upload {
 
 const looked = (upload: Upload): Upload => ({ ...upload, stagingChecks: upload.stagingChecks + 1 });
 
+const world = await useWorld();
+
 describe('ledger', () => {
-  let world: World;
   const clients: DynamoDBClient[] = [];
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(async () => {
+  afterAll(() => {
     for (const client of clients) client.destroy();
-    await world.stop();
   });
 
   /** A ledger over a connection of its own, whose requests a test can tamper with. */

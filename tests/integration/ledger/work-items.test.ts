@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -6,17 +6,10 @@ import { send } from '../../../lib/ipd/wire.ts';
 import { createWholeLedger } from '../../support/ledger.ts';
 import { createUpload } from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 const sizeOf = (bytes: number): Buffer => randomBytes(bytes);
 

@@ -1,5 +1,5 @@
-/** What browsers need, form uploads and CORS, against the S3 that openTarget names. */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+/** What browsers need, form uploads and CORS, against the S3 that useTarget names. */
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   GetBucketCorsCommand,
   HeadObjectCommand,
@@ -7,17 +7,10 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { newKey, openTarget, postForm, send, signForm } from './s3-support.ts';
+import { newKey, useTarget, postForm, send, signForm } from './s3-support.ts';
 
-let target: Awaited<ReturnType<typeof openTarget>>;
-let Bucket: string;
-
-beforeAll(async () => {
-  target = await openTarget();
-  Bucket = target.bucket;
-});
-
-afterAll(() => target.close());
+const target = await useTarget();
+const Bucket = target.bucket;
 
 describe('form upload', () => {
   const TYPED = { 'Content-Type': 'text/plain', success_action_status: '201' };

@@ -1,6 +1,6 @@
-/** The life of a multipart upload, against the S3 that openTarget names. */
+/** The life of a multipart upload, against the S3 that useTarget names. */
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -11,17 +11,10 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { newKey, openTarget, send } from './s3-support.ts';
+import { newKey, useTarget, send } from './s3-support.ts';
 
-let target: Awaited<ReturnType<typeof openTarget>>;
-let Bucket: string;
-
-beforeAll(async () => {
-  target = await openTarget();
-  Bucket = target.bucket;
-});
-
-afterAll(() => target.close());
+const target = await useTarget();
+const Bucket = target.bucket;
 
 const FIVE_MIB = 5 * 1024 * 1024;
 

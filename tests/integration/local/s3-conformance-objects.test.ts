@@ -1,10 +1,10 @@
-/** Objects, conditions, ranges and integrity, against the S3 that openTarget names. */
+/** Objects, conditions, ranges and integrity, against the S3 that useTarget names. */
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as openSocket } from 'node:net';
 import { Readable } from 'node:stream';
 import { connect as openTlsSocket } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -16,17 +16,10 @@ import {
   PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { newKey, openTarget, send } from './s3-support.ts';
+import { newKey, useTarget, send } from './s3-support.ts';
 
-let target: Awaited<ReturnType<typeof openTarget>>;
-let Bucket: string;
-
-beforeAll(async () => {
-  target = await openTarget();
-  Bucket = target.bucket;
-});
-
-afterAll(() => target.close());
+const target = await useTarget();
+const Bucket = target.bucket;
 
 describe('objects', () => {
   it('come back with their type, metadata and tags', async () => {

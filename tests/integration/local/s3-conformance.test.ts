@@ -1,19 +1,12 @@
-/** Who may write what: signatures and presigned URLs, against the S3 that openTarget names. */
+/** Who may write what: signatures and presigned URLs, against the S3 that useTarget names. */
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { newKey, openTarget, send } from './s3-support.ts';
+import { newKey, useTarget, send } from './s3-support.ts';
 
-let target: Awaited<ReturnType<typeof openTarget>>;
-let Bucket: string;
-
-beforeAll(async () => {
-  target = await openTarget();
-  Bucket = target.bucket;
-});
-
-afterAll(() => target.close());
+const target = await useTarget();
+const Bucket = target.bucket;
 
 const sha256 = (data: string) => createHash('sha256').update(data).digest('base64');
 

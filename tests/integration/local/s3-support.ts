@@ -2,6 +2,7 @@
  * What the S3 tests share: a target to test against, requests that no SDK would send, and a form's
  * policy signed by hand, so that the tests do not use the server's own code.
  */
+import { afterAll } from '@jest/globals';
 import { createHmac, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import {
@@ -45,6 +46,27 @@ export async function startOwn(options: Partial<Parameters<typeof startS3>[0]> =
   return { dataDirectory, start, remove: () => rm(dataDirectory, { recursive: true, force: true }) };
 }
 
+/** The bucket of a test file, on a server of our own, which stops after the last test. */
+export async function useBucket(options: Parameters<typeof startOwn>[0] = {}) {
+  const own = await startOwn(options);
+  const server = await own.start();
+  const clients: S3Client[] = [];
+  const makeClient = (credentials = CREDENTIALS) => {
+    const client = connect({ endpoint: server.url, region: REGION, credentials });
+    clients.push(client);
+    return client;
+  };
+  const client = makeClient();
+  const bucket = 'staging';
+  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  afterAll(async () => {
+    for (const one of clients) one.destroy();
+    await server.close();
+    await own.remove();
+  });
+  return { server, bucket, client, makeClient };
+}
+
 const NEEDS_OWN_SERVER = [
   'event delivery: a foreign bucket cannot reach a queue of this machine',
   'the clock: a foreign server keeps its own',
@@ -56,7 +78,7 @@ const NEEDS_OWN_SERVER = [
 export const newKey = () => `staging/${randomUUID()}`;
 
 /** The S3 to test: a server of our own, or the one at S3_CONFORMANCE_ENDPOINT with the usual AWS_* variables. */
-export async function openTarget() {
+export async function useTarget() {
   const foreign = process.env['S3_CONFORMANCE_ENDPOINT'];
   const own = foreign === undefined ? await startOwn() : undefined;
   const server = await own?.start();
@@ -72,6 +94,12 @@ export async function openTarget() {
       `Not tested against ${foreign}:\n${NEEDS_OWN_SERVER.map((line) => `- ${line}\n`).join('')}`,
     );
   }
+  afterAll(async () => {
+    if (foreign !== undefined) await removeBucket(client, bucket);
+    client.destroy();
+    await server?.close();
+    await own?.remove();
+  });
   return {
     endpoint,
     bucket,
@@ -88,12 +116,6 @@ export async function openTarget() {
     async isThere(Key: string): Promise<boolean> {
       const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: Key }));
       return Contents?.some((object) => object.Key === Key) ?? false;
-    },
-    async close() {
-      if (foreign !== undefined) await removeBucket(client, bucket);
-      client.destroy();
-      await server?.close();
-      await own?.remove();
     },
   };
 }

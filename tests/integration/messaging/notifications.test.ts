@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReconciliation } from '../../../lib/delivery/reconcile.ts';
-import { caller, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller } from '../../support/world.ts';
 import { collectErrors } from '../../support/surroundings.ts';
 import { beginParts, putParts } from '../../support/parts-fixture.ts';
 import { subscribe } from '../../support/subscriber.ts';
@@ -13,18 +13,11 @@ const HOUR = 60 * MINUTE;
 const soon = () => AbortSignal.timeout(10_000);
 const refusal = { match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } };
 
+const world = await useWorld();
+const told = await subscribe(world);
+
 describe('the notification of an end', () => {
-  let world: World;
-  let told: Awaited<ReturnType<typeof subscribe>>;
-  beforeAll(async () => {
-    world = await startWorld();
-    told = await subscribe(world);
-  });
-  afterEach(async () => {
-    await world.reset();
-    await told();
-  });
-  afterAll(() => world.stop());
+  afterEach(() => told());
 
   async function sweepAfter(ms: number): Promise<void> {
     world.clock.advance(ms);

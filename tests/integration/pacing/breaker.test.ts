@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { issueId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId } from '../../support/world.ts';
 
 const versioned = z.looseObject({ version: z.int() });
 
@@ -15,19 +15,12 @@ const HOUR = 60 * MINUTE;
 /** An endpoint without a server. */
 const NOWHERE = 'http://127.0.0.1:1';
 
-let world: World;
+// Without it a creation would ask IPD as well.
+const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
 /** Each upload has a size of its own, so that none waits for another, and another owner and work item than the last. */
 let size = 100;
 const workItem = (index: number): string => String(BigInt(issueId) + BigInt(index % 7));
 const userOf = (index: number): string => `user-${index % 3}`;
-beforeAll(async () => {
-  // Without it a creation would ask IPD as well.
-  world = await startWorld({ environment: { PREFLIGHT: 'off' } });
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
 
 const newFile = (): Buffer => randomBytes((size += 1));
 const deliver = (from: { owner?: string; issueId?: string } = {}): Promise<Upload> => {

@@ -1,24 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Caller } from '../../../lib/uploads/create.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
-import { oneRequest, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { oneRequest } from '../../support/world.ts';
 import { end, request } from '../../support/ways-to-end.ts';
 
 const MINUTE = 60_000;
 const file = { name: 'a.bin', type: 'a/b', size: 1 };
 
-describe('the quota of a user', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld({ environment: { MAX_OPEN_UPLOADS: '3', UPLOADS_PER_MINUTE: '4' } });
-  });
-  afterEach(() => world.reset());
-  afterAll(() => world.stop());
+const world = await useWorld({ environment: { MAX_OPEN_UPLOADS: '3', UPLOADS_PER_MINUTE: '4' } });
 
+describe('the quota of a user', () => {
   const newOwner = (): Caller => ({ owner: randomUUID(), projects: '*' });
 
   const create = async (owner: Caller, key?: string) => world.intake.create(owner, request, key);

@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
-import { issueId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -15,14 +15,9 @@ const kept = z.looseObject({
   countingSince: z.int().optional(),
 });
 
-let world: World;
+const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
 /** Each upload has a size of its own, so that none waits for another. */
 let size = 100;
-beforeAll(async () => {
-  world = await startWorld({ environment: { PREFLIGHT: 'off' } });
-});
-afterEach(() => world.reset());
-afterAll(() => world.stop());
 
 const newFile = (): Buffer => randomBytes((size += 1));
 const deliver = (): Promise<Upload> => world.deliver(newFile());

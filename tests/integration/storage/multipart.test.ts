@@ -1,44 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CreateBucketCommand, HeadObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
-import type { S3Client } from '@aws-sdk/client-s3';
+import { describe, expect, it } from '@jest/globals';
+import { HeadObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { createMultipart } from '../../../lib/storage/multipart.ts';
-import type { Multipart, MultipartId } from '../../../lib/storage/multipart.ts';
+import type { MultipartId } from '../../../lib/storage/multipart.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
-import { connect, CREDENTIALS, newKey, REGION, startOwn } from '../local/s3-support.ts';
+import { CREDENTIALS, newKey, useBucket } from '../local/s3-support.ts';
 import { PART } from '../../support/parts-fixture.ts';
 
-const bucket = 'staging';
 const contentType = 'application/pdf';
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
 const gone = { key: 'staging/x', uploadId: 'of-none' };
 
-describe('multipart', () => {
-  let close: () => Promise<unknown>;
-  let makeClient: (secretAccessKey?: string) => S3Client;
-  let client: S3Client;
-  let multipart: Multipart;
-  const clients: S3Client[] = [];
-  beforeAll(async () => {
-    const own = await startOwn();
-    const server = await own.start();
-    makeClient = (secretAccessKey = CREDENTIALS.secretAccessKey) => {
-      const credentials = { ...CREDENTIALS, secretAccessKey };
-      const made = connect({ endpoint: server.url, region: REGION, credentials });
-      clients.push(made);
-      return made;
-    };
-    client = makeClient();
-    multipart = createMultipart({ s3: async () => s3With(client), bucket });
-    await client.send(new CreateBucketCommand({ Bucket: bucket }));
-    close = async () => {
-      for (const one of clients) one.destroy();
-      await server.close();
-      await own.remove();
-    };
-  });
-  afterAll(() => close());
+const { bucket, client, makeClient } = await useBucket();
+const multipart = createMultipart({ s3: async () => s3With(client), bucket });
 
+describe('multipart', () => {
   async function begin(): Promise<MultipartId> {
     const key = newKey();
     return { key, uploadId: await multipart.begin({ key, contentType }) };
@@ -159,7 +135,8 @@ describe('multipart', () => {
   it('never takes a failure for an absence', async () => {
     const target = await begin();
     const part = await put(target, 1, randomBytes(10));
-    const refused = createMultipart({ s3: async () => s3With(makeClient('wrong')), bucket });
+    const wrong = makeClient({ ...CREDENTIALS, secretAccessKey: 'wrong' });
+    const refused = createMultipart({ s3: async () => s3With(wrong), bucket });
 
     for (const call of [
       refused.begin({ key: target.key, contentType }),

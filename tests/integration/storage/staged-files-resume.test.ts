@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -8,23 +8,18 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import { startBrokenLine } from '../../support/broken-line.ts';
 import type { Break } from '../../support/broken-line.ts';
 import { poured } from '../../support/sources.ts';
-import { startWorld } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 import type { World } from '../../support/world.ts';
 
 const SIZE = 1_000_000;
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
 
-let world: World;
+const world = await useWorld();
 const open: { close: () => unknown }[] = [];
-beforeAll(async () => {
-  world = await startWorld();
-});
 afterEach(async () => {
   for (const { close } of open.splice(0)) await close();
-  await world.reset();
 });
-afterAll(() => world.stop());
 
 /** Services whose connection to storage breaks. */
 async function onLine(plan: (index: number) => Break | undefined, clock: Clock = world.clock) {

@@ -1,38 +1,19 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
-import { CreateBucketCommand } from '@aws-sdk/client-s3';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { systemClock } from '../../../lib/runtime/clock.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
 import { createStaging } from '../../../lib/storage/staged-files.ts';
-import type { Staging } from '../../../lib/storage/staged-files.ts';
-import type { S3Server } from '../../../local/s3/server.ts';
 import { poured } from '../../support/sources.ts';
-import { connect, CREDENTIALS, newKey, REGION, startOwn } from '../local/s3-support.ts';
+import { connect, CREDENTIALS, newKey, REGION, useBucket } from '../local/s3-support.ts';
 
-const bucket = 'staging';
 const contentType = 'application/pdf';
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
 const soon = () => AbortSignal.timeout(10_000);
 
-describe('staging', () => {
-  let own: Awaited<ReturnType<typeof startOwn>>;
-  let server: S3Server;
-  let client: S3Client;
-  let staging: Staging;
-  beforeAll(async () => {
-    own = await startOwn();
-    server = await own.start();
-    client = connect({ endpoint: server.url, region: REGION, credentials: CREDENTIALS });
-    await client.send(new CreateBucketCommand({ Bucket: bucket }));
-    staging = createStaging({ s3: async () => s3With(client), bucket, clock: systemClock });
-  });
-  afterAll(async () => {
-    client.destroy();
-    await server.close();
-    await own.remove();
-  });
+const { server, bucket, client } = await useBucket();
+const staging = createStaging({ s3: async () => s3With(client), bucket, clock: systemClock });
 
+describe('staging', () => {
   async function bytesOf(key: string, etag: string, size = 10): Promise<Buffer> {
     return poured((sink) => staging.read({ key, etag, size, signal: soon() }, sink));
   }

@@ -1,20 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
-import { caller, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller, projectId } from '../../support/world.ts';
 import { end, request, stranger } from '../../support/ways-to-end.ts';
 
 const HOUR = 3_600_000;
 
-describe('intake', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterEach(() => world.reset());
-  afterAll(() => world.stop());
+const world = await useWorld();
 
+describe('intake', () => {
   describe('create', () => {
     it('makes an upload that awaits its file', async () => {
       const { created, upload } = await world.intake.create(caller, {

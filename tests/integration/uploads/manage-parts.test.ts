@@ -1,23 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { caller, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller } from '../../support/world.ts';
 import { end, request, stranger } from '../../support/ways-to-end.ts';
 import { beginParts, PART, partsOf, putParts, storeParts, underWay } from '../../support/parts-fixture.ts';
 
 const recordPut = z.object({ Item: z.object({ pk: z.string().startsWith('upload#') }) });
 
-describe('an upload in parts', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterEach(() => world.reset());
-  afterAll(() => world.stop());
+const world = await useWorld();
 
+describe('an upload in parts', () => {
   /** Aborts the multipart upload without the product. */
   async function abortBehind(id: string): Promise<void> {
     const { multipart } = await world.find(id);

@@ -1,21 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mayBeRetried } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
-import { caller, oneRequest, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller, oneRequest } from '../../support/world.ts';
 import { end, request, stranger } from '../../support/ways-to-end.ts';
 
 const HOUR = 3_600_000;
 
-describe('uploads', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterEach(() => world.reset());
-  afterAll(() => world.stop());
+const world = await useWorld();
 
+describe('uploads', () => {
   describe('find', () => {
     it("gives an owner's upload", async () => {
       const { upload } = await world.intake.create(caller, request);

@@ -1,18 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { frameOverhead } from '../../../lib/ipd/form.ts';
-import { caller, issueId, startWorld } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller, issueId } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
 import { request } from '../../support/ways-to-end.ts';
 
-describe('preflight', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterEach(() => world.reset());
-  afterAll(() => world.stop());
+const world = await useWorld();
 
+describe('preflight', () => {
   /** Services whose IPD settings differ. */
   function withIpd(ipd: Partial<World['config']['ipd']>) {
     return world.build({ config: { ipd: { ...world.config.ipd, ...ipd } } });

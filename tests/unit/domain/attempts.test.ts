@@ -5,7 +5,6 @@ import * as lifecycle from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import {
   after,
-  every,
   HOUR,
   inDoubt,
   iso,
@@ -17,6 +16,7 @@ import {
   sent,
   start,
   token,
+  transitions,
   until,
 } from './transition-samples.ts';
 
@@ -299,7 +299,7 @@ describe('giveUp', () => {
 
 describe('pause', () => {
   it('leaves the attempt and the window as they are, and says why', () => {
-    const upload = legal(every['pause']?.(after('stage')));
+    const upload = legal(transitions['pause']?.(after('stage')));
 
     expect(upload).toMatchObject({
       dueAt: iso(until),
@@ -317,6 +317,6 @@ describe('pause', () => {
   });
 
   it('does not hide a doubt behind its own reason', () => {
-    expect(every['pause']?.(after(...inDoubt))).toMatchObject({ lastError: { code: 'answer_lost' } });
+    expect(transitions['pause']?.(after(...inDoubt))).toMatchObject({ error: { code: 'answer_lost' } });
   });
 });

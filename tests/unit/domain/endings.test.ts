@@ -4,7 +4,6 @@ import * as lifecycle from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import {
   after,
-  every,
   fresh,
   HOUR,
   inDoubt,
@@ -14,6 +13,7 @@ import {
   moment,
   sent,
   start,
+  transitions,
 } from './transition-samples.ts';
 
 describe('nominate', () => {
@@ -110,13 +110,13 @@ describe('noticed', () => {
   });
 
   it.each(['retry', 'cancel'])('is not to be done any more after a %s', (name) => {
-    expect(legal(every[name]?.(failed)).notification).toBeUndefined();
+    expect(legal(transitions[name]?.(failed)).notice).toBeUndefined();
   });
 
   it('is not to be done for an expired upload whose file has come', () => {
     const expired = legal(lifecycle.expireOrWait(fresh(), { now: start + 72 * HOUR }));
 
-    expect(legal(every['stage']?.(expired)).notification).toBeUndefined();
+    expect(legal(transitions['stage']?.(expired)).notice).toBeUndefined();
   });
 
   it('is to be done again once the id of a delivery is known', () => {

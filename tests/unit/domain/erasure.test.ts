@@ -5,7 +5,7 @@ import { toMessage } from '../../../lib/messaging/notifications.ts';
 import { itemOf, readRecord, toRecord } from '../../../lib/ledger/record.ts';
 import { uploadSchema } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { legal, moment, samples, start } from './transition-samples.ts';
+import { legal, moment, start, uploadsByState } from './transition-samples.ts';
 
 const order = { by: 'ann', reason: 'request 7', now: start };
 const at = new Date(start).toISOString();
@@ -58,11 +58,11 @@ const doubtful = [
   'failed in doubt',
 ];
 
-const sample = (name: string): Upload => legal(samples[name]);
+const sample = (name: string): Upload => legal(uploadsByState[name]);
 
 describe('erase', () => {
   it('decides about each state that there is', () => {
-    expect([...erasable, ...doubtful].toSorted()).toEqual(Object.keys(samples).toSorted());
+    expect([...erasable, ...doubtful].toSorted()).toEqual(Object.keys(uploadsByState).toSorted());
   });
 
   it.each(erasable)(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as lifecycle from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { every, fresh, HOUR, iso, legal, MINUTE, moment, policy, start } from './transition-samples.ts';
+import { fresh, HOUR, iso, legal, MINUTE, moment, policy, start, transitions } from './transition-samples.ts';
 
 const inParts: Upload = { ...fresh(), multipart: { uploadId: 'first', partSize: 5 } };
 
@@ -73,7 +73,7 @@ describe('replaceMultipart', () => {
   });
 
   it.each(['stage', 'cancel'])('is not legal any more after %s', (name) => {
-    const upload = legal(every[name]?.(inParts));
+    const upload = legal(transitions[name]?.(inParts));
 
     expect(lifecycle.replaceMultipart(upload, { gone: 'first', uploadId: 'second' })).toBeUndefined();
   });

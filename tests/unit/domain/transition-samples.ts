@@ -36,9 +36,9 @@ export function fresh(): Upload {
   return lifecycle.createUpload(input, { now: start, policy });
 }
 
-/** The result of a legal move as the ledger writes it down. */
+/** The result of a legal transition as the ledger writes it down. */
 export function legal(upload: Upload | undefined): Upload {
-  if (upload === undefined) throw new Error('this move is legal');
+  if (upload === undefined) throw new Error('this transition is legal');
   return uploadSchema.parse(upload);
 }
 
@@ -47,7 +47,7 @@ export const deed = { by: 'ann', reason: 'why' };
 export const sending = { token, marginMs: 1000, baseline: ['7'] };
 
 /** One transition of each kind, with the right token, attempt and time. */
-export const every: Record<string, (upload: Upload) => Upload | undefined> = {
+export const transitions: Record<string, (upload: Upload) => Upload | undefined> = {
   stage: (upload) => lifecycle.stage(upload, object, moment),
   claim: (upload) => attempts.claim(upload, { token, until, now: start, attempt: upload.attempts + 1 }),
   claimArrival: (upload) => attempts.claimArrival(upload, object, { token, until, ...moment }),
@@ -79,13 +79,13 @@ export const every: Record<string, (upload: Upload) => Upload | undefined> = {
 };
 
 export function after(...names: string[]): Upload {
-  return names.reduce((upload, name) => legal(every[name]?.(upload)), fresh());
+  return names.reduce((upload, name) => legal(transitions[name]?.(upload)), fresh());
 }
 
 export const sent = ['stage', 'claim', 'startSending'];
 export const inDoubt = [...sent, 'cast'];
 
-export const samples: Record<string, Upload> = {
+export const uploadsByState: Record<string, Upload> = {
   awaiting_upload: fresh(),
   staged: after('stage'),
   delivering: after('stage', 'claim'),

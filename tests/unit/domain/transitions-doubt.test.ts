@@ -6,7 +6,6 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import {
   after,
   committed,
-  every,
   HOUR,
   inDoubt,
   iso,
@@ -18,6 +17,7 @@ import {
   sent,
   start,
   token,
+  transitions,
 } from './transition-samples.ts';
 
 describe('a doubt', () => {
@@ -61,19 +61,19 @@ describe('a doubt', () => {
 
   it('goes when it is settled, and is looked into once more a commit window after the delivery', () => {
     const settled = after(...inDoubt, 'claim', 'settle');
-    const upload = legal(every['delivered']?.(settled));
+    const upload = legal(transitions['delivered']?.(settled));
 
     expect(settled).toMatchObject({ resent: true });
     expect(settled.doubt).toBeUndefined();
     expect(upload).toMatchObject({ recheckAt: iso(committed), dueAt: iso(start + 2 * MINUTE) });
-    expect(legal(endings.markCleaned(legal(every['noticed']?.(upload)))).dueAt).toBe(iso(committed));
+    expect(legal(endings.cleaned(legal(transitions['noticed']?.(upload)))).dueAt).toBe(iso(committed));
   });
 
   it('stays through every retryable failure and the end of the upload', () => {
     const looking = after(...inDoubt, 'claim');
 
-    expect(every['setBack']?.(looking)).toMatchObject({ status: 'unconfirmed', doubt: looking.doubt });
-    expect(every['fail']?.(looking)).toMatchObject({
+    expect(transitions['setBack']?.(looking)).toMatchObject({ status: 'unconfirmed', doubt: looking.doubt });
+    expect(transitions['fail']?.(looking)).toMatchObject({
       status: 'failed',
       doubt: looking.doubt,
       lastError: { code: 'outcome_unknown', detail: 'IPD refused the file.' },
@@ -82,7 +82,7 @@ describe('a doubt', () => {
 
   it('begins its readings anew at a retry', () => {
     const failed = legal(
-      attempts.fail(legal(every['claim']?.(missedAt(doubtful, start))), {
+      attempts.fail(legal(transitions['claim']?.(missedAt(doubtful, start))), {
         token,
         code: 'outcome_unknown',
         ...moment,

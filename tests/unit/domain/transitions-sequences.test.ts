@@ -6,11 +6,21 @@ import { erase } from '../../../lib/domain/erasure.ts';
 import * as lifecycle from '../../../lib/domain/lifecycle.ts';
 import { isFinal, mayBeInIpd, uploadSchema } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { deed, every, fresh, HOUR, MINUTE, policy, samples, sending, start } from './transition-samples.ts';
+import {
+  deed,
+  fresh,
+  HOUR,
+  MINUTE,
+  policy,
+  sending,
+  start,
+  transitions,
+  uploadsByState,
+} from './transition-samples.ts';
 
-describe('any sequence of moves', () => {
+describe('any sequence of transitions', () => {
   const step = fc.record({
-    name: fc.constantFrom(...Object.keys(every), 'nominate', 'rejectCandidate'),
+    name: fc.constantFrom(...Object.keys(transitions), 'nominate', 'rejectCandidate'),
     token: fc.constantFrom('mine', 'of another'),
     attempt: fc.constantFrom(0, 1, 2),
     size: fc.constantFrom(10, 10, 10, 11),
@@ -24,7 +34,7 @@ describe('any sequence of moves', () => {
     const { size, random, counts } = given;
     const right = { token: given.token, until: now + 5 * MINUTE };
     const holder = { token: given.token, now, policy };
-    const free: typeof every = {
+    const free: typeof transitions = {
       stage: (one) => lifecycle.stage(one, { etag: 'e', size }, { now, policy }),
       claim: (one) => attempts.claim(one, { ...right, now, attempt: one.attempts + given.attempt }),
       claimArrival: (one) => attempts.claimArrival(one, { etag: 'e', size }, { ...right, now, policy }),
@@ -65,8 +75,8 @@ describe('any sequence of moves', () => {
   function brokenBy({ before, next, name }: { before: Upload; next: Upload; name: string }): string[] {
     const { status } = next;
     const rules = {
-      'a move leaves the version to the ledger': next.version === before.version,
-      'a move leaves attempts behind, never takes them back': next.attempts >= before.attempts,
+      'a transition leaves the version to the ledger': next.version === before.version,
+      'a transition never lowers the number of attempts': next.attempts >= before.attempts,
       'what is delivered stays so': before.status !== 'delivered' || status === 'delivered',
       'nothing is cancelled that IPD may have': !['cancel', 'withdraw'].includes(name) || !mayBeInIpd(before),
       'nothing is erased that is under way in IPD':
@@ -106,9 +116,9 @@ describe('any sequence of moves', () => {
         let now = start;
         for (const given of steps) {
           now += given.passed;
-          const moved = apply(upload, given, now);
-          if (moved === undefined) continue;
-          const next = uploadSchema.parse(moved);
+          const changed = apply(upload, given, now);
+          if (changed === undefined) continue;
+          const next = uploadSchema.parse(changed);
           expect(brokenBy({ before: upload, next, name: given.name })).toEqual([]);
           upload = next;
           seen.add(upload.status);
@@ -117,7 +127,7 @@ describe('any sequence of moves', () => {
       { numRuns: 2000 },
     );
 
-    const statuses = new Set(Object.values(samples).map(({ status }) => status));
+    const statuses = new Set(Object.values(uploadsByState).map(({ status }) => status));
     expect(seen).toEqual(statuses);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { occupiesWorkItem, stagingKey, uploadIdOf } from '../../../lib/domain/upload.ts';
-import { fresh, MINUTE, samples, start } from './transition-samples.ts';
+import { fresh, MINUTE, start, uploadsByState } from './transition-samples.ts';
 
 describe('stagingKey', () => {
   it('is read back to the id, and nothing else is', () => {
@@ -23,8 +23,8 @@ describe('stagingKey', () => {
 
 describe('occupiesWorkItem', () => {
   it('is true of what is in flight or in doubt, and while a second copy is looked for', () => {
-    const occupying = Object.keys(samples).filter((state) =>
-      occupiesWorkItem(samples[state] ?? fresh(), start + 15 * MINUTE),
+    const occupying = Object.keys(uploadsByState).filter((state) =>
+      occupiesWorkItem(uploadsByState[state] ?? fresh(), start + 15 * MINUTE),
     );
 
     expect(occupying).toEqual([
@@ -36,8 +36,8 @@ describe('occupiesWorkItem', () => {
       'looking for its id',
       'looking for a second copy',
     ]);
-    expect(occupiesWorkItem(samples['looking for a second copy'] ?? fresh(), start + 16 * MINUTE)).toBe(
-      false,
-    );
+    expect(
+      occupiesWorkItem(uploadsByState['looking for a second copy'] ?? fresh(), start + 16 * MINUTE),
+    ).toBe(false);
   });
 });

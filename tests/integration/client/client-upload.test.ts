@@ -1,12 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient } from '../../../client/client.ts';
 import type { Progress } from '../../../client/client.ts';
 import { refusal } from '../../support/refusal.ts';
+import { useDirectory } from '../../support/use-directory.ts';
 import { ATTACHMENT_ID, problem, startUploadApi, storageRefusal } from '../../support/upload-api.ts';
 
 const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
@@ -18,20 +18,11 @@ const about = {
   contentType: 'image/png',
 };
 
-let directory: string;
-let file: Blob;
+const directory = await useDirectory();
+await writeFile(join(directory, 'file'), bytes);
+const file = await openAsBlob(join(directory, 'file'));
 let api: Awaited<ReturnType<typeof startUploadApi>>;
 let client: ReturnType<typeof createClient>;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'client-'));
-  await writeFile(join(directory, 'file'), bytes);
-  file = await openAsBlob(join(directory, 'file'));
-});
-
-afterAll(async () => {
-  await rm(directory, { recursive: true });
-});
 
 beforeEach(async () => {
   api = await startUploadApi();

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { GetObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../../support/answer.ts';
 import { postForm } from '../../support/uppy-page.ts';
-import { oneRequest, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { oneRequest } from '../../support/world.ts';
 
 const TAG = 'GuardDutyMalwareScanStatus';
 const tagging = `${TAG}=NO_THREATS_FOUND`;
 const bytes = randomBytes(1000);
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 async function tagsOf(id: string): Promise<unknown> {
   return (

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -8,23 +8,15 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import { onUpload } from '../../support/doubts.ts';
 import { sha256 } from '../../support/sha256.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 const put = z.object({ Item: z.object({ pk: z.string() }) });
 const claimedKey = (input: unknown): string => put.safeParse(input).data?.Item.pk ?? '';
 
-let world: World;
+const world = await useWorld();
 const clients: DynamoDBClient[] = [];
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(async () => {
+afterAll(() => {
   for (const client of clients) client.destroy();
-  await world.stop();
 });
 
 /** Delivers a file to the work item, and answers with what the operator is told. */

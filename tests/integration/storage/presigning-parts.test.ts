@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { createMultipart } from '../../../lib/storage/multipart.ts';
-import type { Multipart } from '../../../lib/storage/multipart.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
 import { createSigning } from '../../../lib/storage/presigning.ts';
-import type { Signing } from '../../../lib/storage/presigning.ts';
-import { connect, CREDENTIALS, newKey, REGION, send, startOwn } from '../local/s3-support.ts';
+import { CREDENTIALS, newKey, REGION, send, useBucket } from '../local/s3-support.ts';
 
-const bucket = 'staging';
 const contentType = 'application/pdf';
 const plan = [
   { number: 1, offset: 0, length: 10 },
@@ -16,27 +12,13 @@ const plan = [
   { number: 3, offset: 20, length: 4 },
 ];
 
-describe('the signed request for a part', () => {
-  let skew = 0;
-  let close: () => Promise<unknown>;
-  let multipart: Multipart;
-  let signing: Signing;
-  beforeAll(async () => {
-    const own = await startOwn({ clock: () => Date.now() + skew });
-    const server = await own.start();
-    const client = connect({ endpoint: server.url, region: REGION, credentials: CREDENTIALS });
-    await client.send(new CreateBucketCommand({ Bucket: bucket }));
-    multipart = createMultipart({ s3: async () => s3With(client), bucket });
-    const signer = { keys: CREDENTIALS, region: REGION, endpoint: server.url };
-    signing = createSigning({ signer: async () => signer, bucket, now: Date.now });
-    close = async () => {
-      client.destroy();
-      await server.close();
-      await own.remove();
-    };
-  });
-  afterAll(() => close());
+let skew = 0;
+const { server, bucket, client } = await useBucket({ clock: () => Date.now() + skew });
+const multipart = createMultipart({ s3: async () => s3With(client), bucket });
+const signer = { keys: CREDENTIALS, region: REGION, endpoint: server.url };
+const signing = createSigning({ signer: async () => signer, bucket, now: Date.now });
 
+describe('the signed request for a part', () => {
   async function sign(expiresInSeconds = 60) {
     const key = newKey();
     const target = { key, uploadId: await multipart.begin({ key, contentType }), expiresInSeconds };

@@ -1,28 +1,23 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../../support/answer.ts';
-import { caller, oneRequest, signingKeys, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller, oneRequest, signingKeys } from '../../support/world.ts';
 import { partsOf, putParts } from '../../support/parts-fixture.ts';
 
 const WEEK_SECONDS = 604_800;
 
-describe('URLs that are signed with a key of their own', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld({
-      environment: {
-        SIGNING_CREDENTIALS: JSON.stringify(signingKeys),
-        STAGING_URL_TTL_SECONDS: String(WEEK_SECONDS),
-        UPLOAD_DEADLINE_HOURS: '200',
-        PARTS_EXPIRE_DAYS: '10',
-        STAGED_FILES_EXPIRE_DAYS: '25',
-      },
-    });
-  });
-  afterEach(() => world.reset());
-  afterAll(() => world.stop());
+const world = await useWorld({
+  environment: {
+    SIGNING_CREDENTIALS: JSON.stringify(signingKeys),
+    STAGING_URL_TTL_SECONDS: String(WEEK_SECONDS),
+    UPLOAD_DEADLINE_HOURS: '200',
+    PARTS_EXPIRE_DAYS: '10',
+    STAGED_FILES_EXPIRE_DAYS: '25',
+  },
+});
 
+describe('URLs that are signed with a key of their own', () => {
   /** The key that signed a URL, and its lifetime. */
   function signatureOf(url: string) {
     const query = new URL(url).searchParams;

@@ -1,32 +1,30 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
 import { handler } from '../../../functions/uploads.ts';
 import { listen } from '../../../local/listen.ts';
 import { callHttp } from '../../support/http-event.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
-let world: World;
-let ledger: Awaited<ReturnType<typeof listen>>;
+const world = await useWorld();
+// The world's own services stay with the ledger that they have reached.
+await world.reset();
+
 let status = 500;
 let type = 'InternalServerError';
-beforeAll(async () => {
-  world = await startWorld();
-  // Replaces the ledger: it refuses every request.
-  const server = createServer((request, response) => {
+/** Replaces the ledger for the function: it refuses every request. */
+const ledger = await listen(
+  createServer((request, response) => {
     request.resume().on('end', () => {
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' });
       response.end(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${type}`, message: 'no' }));
     });
-  });
-  ledger = await listen(server, 0);
-  process.env['AWS_ENDPOINT_URL_DYNAMODB'] = ledger.url;
-  // The retries of the SDK are not tested here.
-  process.env['AWS_MAX_ATTEMPTS'] = '1';
-});
-afterAll(async () => {
-  await Promise.all([world.stop(), ledger.close()]);
-});
+  }),
+  0,
+);
+process.env['AWS_ENDPOINT_URL_DYNAMODB'] = ledger.url;
+// The retries of the SDK are not tested here.
+process.env['AWS_MAX_ATTEMPTS'] = '1';
+afterAll(() => ledger.close());
 
 const look = () =>
   callHttp(handler, {

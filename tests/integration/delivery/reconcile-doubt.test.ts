@@ -1,21 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { inDoubt, lookUntilOver, onUpload } from '../../support/doubts.ts';
 import { sha256 } from '../../support/sha256.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 /** IPD's commit window and the difference that two clocks may have, in milliseconds. */
 const COMMITTED = 660_000;
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 describe('a doubt', () => {
   it.each([

@@ -1,28 +1,21 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../../support/answer.ts';
 import { collectErrors } from '../../support/surroundings.ts';
-import { oneRequest, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { oneRequest } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const soon = () => AbortSignal.timeout(10_000);
 
+const world = await useWorld();
+
 describe('an upload that has ended while no notification can be sent', () => {
-  let world: World;
-  let sns: SNSClient;
-  beforeAll(async () => {
-    world = await startWorld();
-    sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
-  });
-  afterEach(() => world.reset());
-  afterAll(async () => {
-    sns.destroy();
-    await world.stop();
-  });
+  const sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
+  afterAll(() => sns.destroy());
 
   /** Services of functions that cannot send notifications. */
   const silent = () => world.build({ sns, telemetry: collectErrors().telemetry });

@@ -1,20 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import * as attempts from '../../../lib/domain/attempts.ts';
 import type { Clock } from '../../../lib/runtime/clock.ts';
 import { send } from '../../../lib/ipd/wire.ts';
 import { inDoubt, onUpload } from '../../support/doubts.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 type Other = Awaited<ReturnType<typeof takeOver>>;
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
@@ -6,22 +6,14 @@ import { z } from 'zod';
 import { send } from '../../../lib/ipd/wire.ts';
 import { markDelivered } from '../../../lib/domain/endings.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 type Item = Record<string, unknown>;
 
-let world: World;
+const world = await useWorld();
 const clients: DynamoDBClient[] = [];
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterEach(async () => {
-  await world.reset();
-});
-afterAll(async () => {
+afterAll(() => {
   for (const client of clients) client.destroy();
-  await world.stop();
 });
 
 /** Services of a function that dies: from the named write on, the ledger does not answer, or fails. */

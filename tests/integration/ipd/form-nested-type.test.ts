@@ -1,8 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { filesOf } from '../../support/strict-form.ts';
 import { startTappedLine } from '../../support/tapped-line.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 /** As long as the product's own: some parsers look for nothing else. */
 const INNER = 'x'.repeat(52);
@@ -22,20 +21,12 @@ const nested = Buffer.from(
   ].join('\r\n'),
 );
 
-let world: World;
-let line: Awaited<ReturnType<typeof startTappedLine>>;
-beforeAll(async () => {
-  world = await startWorld();
-  line = await startTappedLine(world.ipd.url);
-});
-afterEach(async () => {
+const world = await useWorld();
+const line = await startTappedLine(world.ipd.url);
+afterEach(() => {
   line.requests.length = 0;
-  await world.reset();
 });
-afterAll(async () => {
-  await line.close();
-  await world.stop();
-});
+afterAll(() => line.close());
 
 /** Delivers a file of a type that a record has from times when it was not refused; the form that goes to IPD for it. */
 async function deliver(contentType: string) {

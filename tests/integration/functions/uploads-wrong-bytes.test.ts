@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { handler as deliver } from '../../../functions/deliver.ts';
 import { handler } from '../../../functions/uploads.ts';
@@ -6,14 +6,10 @@ import { putFile } from '../../support/answer.ts';
 import { callHttp, lambdaContext } from '../../support/http-event.ts';
 import { queueEvent } from '../../support/queue-event.ts';
 import { sha256 } from '../../support/sha256.ts';
-import { issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { issueId, projectId } from '../../support/world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world.stop());
+const world = await useWorld();
 
 describe('an upload with other bytes in storage than declared', () => {
   const right = randomBytes(1000);

@@ -1,43 +1,23 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
-import { CreateBucketCommand } from '@aws-sdk/client-s3';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { systemClock } from '../../../lib/runtime/clock.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
 import { createSigning } from '../../../lib/storage/presigning.ts';
 import type { SignedRequest, Signing } from '../../../lib/storage/presigning.ts';
 import { createStaging } from '../../../lib/storage/staged-files.ts';
-import type { Staging } from '../../../lib/storage/staged-files.ts';
-import { connect, CREDENTIALS, newKey, REGION, send, startOwn } from '../local/s3-support.ts';
+import { CREDENTIALS, newKey, REGION, send, useBucket } from '../local/s3-support.ts';
 
-const bucket = 'staging';
 const contentType = 'application/pdf';
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
 
-describe('signing', () => {
-  let skew = 0;
-  let own: Awaited<ReturnType<typeof startOwn>>;
-  let close: () => Promise<unknown>;
-  let client: S3Client;
-  let staging: Staging;
-  let signing: Signing;
-  beforeAll(async () => {
-    own = await startOwn({ clock: () => Date.now() + skew });
-    const server = await own.start();
-    close = () => server.close();
-    client = connect({ endpoint: server.url, region: REGION, credentials: CREDENTIALS });
-    await client.send(new CreateBucketCommand({ Bucket: bucket }));
-    staging = createStaging({ s3: async () => s3With(client), bucket, clock: systemClock });
-    const signer = { keys: CREDENTIALS, region: REGION, endpoint: server.url };
-    signing = createSigning({ signer: async () => signer, bucket, now: Date.now });
-  });
-  afterAll(async () => {
-    client.destroy();
-    await close();
-    await own.remove();
-  });
+let skew = 0;
+const { server, bucket, client } = await useBucket({ clock: () => Date.now() + skew });
+const staging = createStaging({ s3: async () => s3With(client), bucket, clock: systemClock });
+const signer = { keys: CREDENTIALS, region: REGION, endpoint: server.url };
+const signing = createSigning({ signer: async () => signer, bucket, now: Date.now });
 
+describe('signing', () => {
   type File = Parameters<Signing['putFile']>[0];
 
   async function sign(bytes: Buffer, other: Partial<File> = {}) {

@@ -1,23 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { HeadObjectCommand, ListPartsCommand, S3Client } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../../support/answer.ts';
-import { caller, issueId, projectId, startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller, issueId, projectId } from '../../support/world.ts';
 import { storeParts } from '../../support/parts-fixture.ts';
 
+const world = await useWorld();
+
 describe('an upload whose file is delivered while a call asks storage for it', () => {
-  let world: World;
   let clients: S3Client[] = [];
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterEach(async () => {
+  afterEach(() => {
     for (const client of clients) client.destroy();
     clients = [];
-    await world.reset();
   });
-  afterAll(() => world.stop());
 
   /** Services whose first command of this kind reaches storage only after `happens` has settled. */
   function servicesBehind(

@@ -1,20 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import * as endings from '../../../lib/domain/endings.ts';
 import * as lifecycle from '../../../lib/domain/lifecycle.ts';
-import { startWorld } from '../../support/world.ts';
-import type { World } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
 
 const DAY_SECONDS = 86_400;
 
-describe('what DynamoDB may remove by its time to live', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(() => world.stop());
+const world = await useWorld();
 
+describe('what DynamoDB may remove by its time to live', () => {
   /** The days until DynamoDB removes the item; undefined when it never does. */
   async function daysLeft(pk: string): Promise<number | undefined> {
     const { Item } = await DynamoDBDocumentClient.from(world.clients.dynamodb).send(

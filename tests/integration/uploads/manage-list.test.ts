@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import type { Caller } from '../../../lib/uploads/create.ts';
-import { caller, issueId, projectId, startWorld } from '../../support/world.ts';
+import { useWorld } from '../../support/use-world.ts';
+import { caller, issueId, projectId } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
 import { end, request } from '../../support/ways-to-end.ts';
 import { beginParts, putParts } from '../../support/parts-fixture.ts';
@@ -9,13 +10,10 @@ import { beginParts, putParts } from '../../support/parts-fixture.ts';
 const otherProject = 'f'.repeat(32);
 const otherIssue = '956239067176935499';
 
+const world = await useWorld();
+
 describe('the list of uploads', () => {
-  let world: World;
   let owners = 0;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(() => world.stop());
 
   const newOwner = (): Caller => ({ owner: `lister-${(owners += 1)}`, projects: '*' });
 

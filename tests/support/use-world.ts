@@ -1,0 +1,14 @@
+/**
+ * The world of a test file: `const world = await useWorld();` behind its imports. It starts while jest loads the file,
+ * so that it is a plain constant there, for hooks and helpers too; it is reset after each test and stopped after the last.
+ */
+import { afterAll, afterEach } from '@jest/globals';
+import { startWorld } from './world.ts';
+import type { World } from './world.ts';
+
+export async function useWorld(options?: Parameters<typeof startWorld>[0]): Promise<World> {
+  const world = await startWorld(options);
+  afterEach(() => world.reset());
+  afterAll(() => world.stop());
+  return world;
+}
