@@ -45,7 +45,7 @@ describe('startSending', () => {
   it('notes the baseline of the work item once and never changes it', () => {
     const first = after(...sent);
     const second = legal(
-      attempts.startSending(after(...inDoubt, 'claim', 'settle'), {
+      attempts.startSending(after(...inDoubt, 'claim', 'resolveDoubt'), {
         ...sending,
         now: start,
         baseline: ['8'],
@@ -63,7 +63,7 @@ describe('startSending', () => {
   });
 });
 
-describe('lapse', () => {
+describe('expireLease', () => {
   it('waits for the end of the lease', () => {
     const event = { random: 0.5, policy };
 
@@ -78,7 +78,7 @@ describe('lapse', () => {
   });
 });
 
-describe('setBack', () => {
+describe('postpone', () => {
   const event = { token, code: 'ipd_unavailable', counts: true, now: start, random: 1, policy } as const;
   /** Minutes until the next attempt after so many failed ones. */
   const pauseAfter = (
@@ -260,7 +260,7 @@ describe('giveUp', () => {
       status: 'failed',
       lastError: { code: 'outcome_unknown' },
     });
-    expect(giveUp(after(...sent, 'accepted'))).toMatchObject({ status: 'delivered', attachmentId: null });
+    expect(giveUp(after(...sent, 'markAccepted'))).toMatchObject({ status: 'delivered', attachmentId: null });
   });
 
   it('comes no later for an upload that waits again and again', () => {
@@ -317,6 +317,6 @@ describe('pause', () => {
   });
 
   it('does not hide a doubt behind its own reason', () => {
-    expect(transitions['pause']?.(after(...inDoubt))).toMatchObject({ error: { code: 'answer_lost' } });
+    expect(transitions['pause']?.(after(...inDoubt))).toMatchObject({ lastError: { code: 'answer_lost' } });
   });
 });

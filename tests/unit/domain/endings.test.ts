@@ -16,7 +16,7 @@ import {
   transitions,
 } from './transition-samples.ts';
 
-describe('nominate', () => {
+describe('setCandidate', () => {
   it('makes an attachment the candidate, and a second one a copy too many', () => {
     const first = legal(endings.setCandidate(after(...sent), { attachmentId: '1', now: start }));
     const second = legal(endings.setCandidate(first, { attachmentId: '2', now: start }));
@@ -37,7 +37,7 @@ describe('nominate', () => {
   });
 
   it('keeps the hash of a file that was sent again, and of no other', () => {
-    const again = after(...inDoubt, 'claim', 'settle');
+    const again = after(...inDoubt, 'claim', 'resolveDoubt');
     const match = { attachmentId: '1', sha256: 'h', now: start };
 
     expect(legal(endings.setCandidate(again, match)).sentSha256).toBe('h');
@@ -45,7 +45,7 @@ describe('nominate', () => {
   });
 });
 
-describe('delivered', () => {
+describe('markDelivered', () => {
   it('gives a delivered upload the id that it had not, and no second one', () => {
     const nameless = legal(endings.markDelivered(after(...sent), { attachmentId: null, ...moment }));
     const named = legal(endings.markDelivered(nameless, { attachmentId: '1', ...moment }));
@@ -71,7 +71,7 @@ describe('noteForeign', () => {
   });
 });
 
-describe('noticed', () => {
+describe('markNotified', () => {
   const failed = after('stage', 'claim', 'fail');
   const told = (upload: Upload): Upload =>
     legal(upload.notification && endings.markNotified(upload, upload.notification));
@@ -96,27 +96,27 @@ describe('noticed', () => {
   });
 
   it('comes before the removal of the files, which is done once', () => {
-    const delivered = after('stage', 'claim', 'startSending', 'delivered');
+    const delivered = after('stage', 'claim', 'startSending', 'markDelivered');
 
     expect(endings.markCleaned(delivered)).toBe(delivered);
     expect(legal(endings.markCleaned(told(delivered))).dueAt).toBeUndefined();
   });
 
   it('comes before the end of the check for a second copy', () => {
-    const resent = after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered');
+    const resent = after(...inDoubt, 'claim', 'resolveDoubt', 'startSending', 'markDelivered');
 
     expect(legal(endings.finishRecheck(resent)).dueAt).toBe(resent.dueAt);
     expect(legal(endings.finishRecheck(told(resent))).dueAt).toBeUndefined();
   });
 
   it.each(['retry', 'cancel'])('is not to be done any more after a %s', (name) => {
-    expect(legal(transitions[name]?.(failed)).notice).toBeUndefined();
+    expect(legal(transitions[name]?.(failed)).notification).toBeUndefined();
   });
 
   it('is not to be done for an expired upload whose file has come', () => {
     const expired = legal(lifecycle.expireOrWait(fresh(), { now: start + 72 * HOUR }));
 
-    expect(legal(transitions['stage']?.(expired)).notice).toBeUndefined();
+    expect(legal(transitions['stage']?.(expired)).notification).toBeUndefined();
   });
 
   it('is to be done again once the id of a delivery is known', () => {
@@ -136,7 +136,14 @@ describe('noticed', () => {
 });
 
 describe('the check for a second copy', () => {
-  const delivered = after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered', 'noticed');
+  const delivered = after(
+    ...inDoubt,
+    'claim',
+    'resolveDoubt',
+    'startSending',
+    'markDelivered',
+    'markNotified',
+  );
   const begin = (upload: Upload, now: number) =>
     endings.beginRecheck(upload, { token: 'a', until: now + 5 * MINUTE, now });
 
@@ -146,7 +153,7 @@ describe('the check for a second copy', () => {
     expect(begin(delivered, start + 11 * MINUTE - 1)).toBeUndefined();
     expect(begin(begun, start + 16 * MINUTE - 1)).toBeUndefined();
     expect(begin(begun, start + 16 * MINUTE)).toBeDefined();
-    expect(begin(after(...sent, 'delivered'), start + 11 * MINUTE)).toBeUndefined();
+    expect(begin(after(...sent, 'markDelivered'), start + 11 * MINUTE)).toBeUndefined();
   });
 
   it('is put off by the function that began it, and by no other', () => {
@@ -169,6 +176,6 @@ describe('the check for a second copy', () => {
 
     expect(endings.isRecheckOver(delivered, { ...moment, now: last })).toBe(false);
     expect(endings.isRecheckOver(delivered, { ...moment, now: last + 1 })).toBe(true);
-    expect(endings.isRecheckOver(after(...sent, 'delivered'), { ...moment, now: last + 1 })).toBe(false);
+    expect(endings.isRecheckOver(after(...sent, 'markDelivered'), { ...moment, now: last + 1 })).toBe(false);
   });
 });

@@ -50,11 +50,11 @@ const erasable = [
 const doubtful = [
   'sending',
   'unconfirmed',
-  'looking',
+  'checking',
   'without an id',
-  'looking for its id',
+  'checking for its id',
   'delivered after a doubt',
-  'looking for a second copy',
+  'checking for a second copy',
   'failed in doubt',
 ];
 
@@ -109,7 +109,7 @@ describe('erase', () => {
         'recheckLease',
         'throttles',
         // Only some have them; they are about IPD.
-        'foreign',
+        'mismatches',
         'duplicates',
         'resent',
         'reason',

@@ -35,7 +35,7 @@ describe('stage where no size was declared', () => {
   });
 });
 
-describe('lookAgain', () => {
+describe('expireOrWait', () => {
   const waits = (stagingChecks: number, hasParts: boolean): number => {
     const { dueAt = '' } = legal(
       lifecycle.expireOrWait({ ...fresh(), stagingChecks }, { now: start, hasParts }),

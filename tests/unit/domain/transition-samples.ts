@@ -55,8 +55,8 @@ export const transitions: Record<string, (upload: Upload) => Upload | undefined>
   resolveDoubt: (upload) => attempts.resolveDoubt(upload, { token }),
   withdrawFence: (upload) => attempts.withdrawFence(upload, { token, sentName: 'plain' }),
   recordProgress: (upload) => attempts.recordProgress(upload, { token, bytesSent: 5 }),
-  delivered: (upload) => endings.markDelivered(upload, { attachmentId: '1', ...moment }),
-  accepted: (upload) => attempts.markAccepted(upload, moment),
+  markDelivered: (upload) => endings.markDelivered(upload, { attachmentId: '1', ...moment }),
+  markAccepted: (upload) => attempts.markAccepted(upload, moment),
   postpone: (upload) =>
     attempts.postpone(upload, { token, code: 'ipd_unavailable', counts: true, random: 0.5, ...moment }),
   markUnconfirmed: (upload) => attempts.markUnconfirmed(upload, { token, ...moment }),
@@ -83,26 +83,26 @@ export function after(...names: string[]): Upload {
 }
 
 export const sent = ['stage', 'claim', 'startSending'];
-export const inDoubt = [...sent, 'cast'];
+export const inDoubt = [...sent, 'markUnconfirmed'];
 
 export const uploadsByState: Record<string, Upload> = {
   awaiting_upload: fresh(),
   staged: after('stage'),
   delivering: after('stage', 'claim'),
   sending: after(...sent),
-  waiting: after('stage', 'claim', 'setBack'),
+  waiting: after('stage', 'claim', 'postpone'),
   unconfirmed: after(...inDoubt),
-  looking: after(...inDoubt, 'claim'),
-  'without an id': after(...sent, 'accepted'),
-  'looking for its id': after(...sent, 'accepted', 'claim'),
-  delivered: after(...sent, 'delivered'),
-  'delivered after a doubt': after(...inDoubt, 'claim', 'settle', 'startSending', 'delivered'),
-  'looking for a second copy': after(
+  checking: after(...inDoubt, 'claim'),
+  'without an id': after(...sent, 'markAccepted'),
+  'checking for its id': after(...sent, 'markAccepted', 'claim'),
+  delivered: after(...sent, 'markDelivered'),
+  'delivered after a doubt': after(...inDoubt, 'claim', 'resolveDoubt', 'startSending', 'markDelivered'),
+  'checking for a second copy': after(
     ...inDoubt,
     'claim',
-    'settle',
+    'resolveDoubt',
     'startSending',
-    'delivered',
+    'markDelivered',
     'beginRecheck',
   ),
   failed: after('stage', 'claim', 'fail'),

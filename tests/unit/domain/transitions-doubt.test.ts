@@ -23,7 +23,7 @@ import {
 describe('a doubt', () => {
   const since = start;
   const doubtful = after(...inDoubt);
-  const missedAt = (upload: Upload, now: number): Upload =>
+  const absentAt = (upload: Upload, now: number): Upload =>
     legal(
       attempts.recordAbsence(
         legal(attempts.claim(upload, { token, until: now + 5 * MINUTE, now, attempt: upload.attempts + 1 })),
@@ -37,7 +37,7 @@ describe('a doubt', () => {
     while (stagingChecks.length < 6) {
       const due = Date.parse(upload.dueAt ?? '');
       stagingChecks.push((due - since) / SECOND);
-      upload = missedAt(upload, due);
+      upload = absentAt(upload, due);
     }
 
     expect(stagingChecks).toEqual([15, 60, 240, 660, 675, 690]);
@@ -49,40 +49,45 @@ describe('a doubt', () => {
   });
 
   it.each([
-    { absences: 0, now: committed, settles: false },
-    { absences: 1, now: committed - 1, settles: false },
-    { absences: 1, now: committed, settles: true },
-    { absences: 9, now: start + MINUTE, settles: false },
-  ])('after $absences absences at $now is settled by one more: $settles', ({ absences, now, settles }) => {
+    { absences: 0, now: committed, resolves: false },
+    { absences: 1, now: committed - 1, resolves: false },
+    { absences: 1, now: committed, resolves: true },
+    { absences: 9, now: start + MINUTE, resolves: false },
+  ])('after $absences absences at $now is resolved by one more: $resolves', ({ absences, now, resolves }) => {
     const doubt = { since: iso(since), absences, accepted: false };
 
-    expect(attempts.resolvesDoubt(doubt, { now, policy })).toBe(settles);
+    expect(attempts.resolvesDoubt(doubt, { now, policy })).toBe(resolves);
   });
 
-  it('goes when it is settled, and is looked into once more a commit window after the delivery', () => {
-    const settled = after(...inDoubt, 'claim', 'settle');
-    const upload = legal(transitions['delivered']?.(settled));
+  it('goes when it is resolved, and is looked into once more a commit window after the delivery', () => {
+    const resolved = after(...inDoubt, 'claim', 'resolveDoubt');
+    const upload = legal(transitions['markDelivered']?.(resolved));
 
-    expect(settled).toMatchObject({ resent: true });
-    expect(settled.doubt).toBeUndefined();
+    expect(resolved).toMatchObject({ resent: true });
+    expect(resolved.doubt).toBeUndefined();
     expect(upload).toMatchObject({ recheckAt: iso(committed), dueAt: iso(start + 2 * MINUTE) });
-    expect(legal(endings.cleaned(legal(transitions['noticed']?.(upload)))).dueAt).toBe(iso(committed));
+    expect(legal(endings.markCleaned(legal(transitions['markNotified']?.(upload)))).dueAt).toBe(
+      iso(committed),
+    );
   });
 
   it('stays through every retryable failure and the end of the upload', () => {
-    const looking = after(...inDoubt, 'claim');
+    const checking = after(...inDoubt, 'claim');
 
-    expect(transitions['setBack']?.(looking)).toMatchObject({ status: 'unconfirmed', doubt: looking.doubt });
-    expect(transitions['fail']?.(looking)).toMatchObject({
+    expect(transitions['postpone']?.(checking)).toMatchObject({
+      status: 'unconfirmed',
+      doubt: checking.doubt,
+    });
+    expect(transitions['fail']?.(checking)).toMatchObject({
       status: 'failed',
-      doubt: looking.doubt,
+      doubt: checking.doubt,
       lastError: { code: 'outcome_unknown', detail: 'IPD refused the file.' },
     });
   });
 
   it('begins its readings anew at a retry', () => {
     const failed = legal(
-      attempts.fail(legal(transitions['claim']?.(missedAt(doubtful, start))), {
+      attempts.fail(legal(transitions['claim']?.(absentAt(doubtful, start))), {
         token,
         code: 'outcome_unknown',
         ...moment,
@@ -93,8 +98,8 @@ describe('a doubt', () => {
     expect(lifecycle.retry(failed, moment)).toMatchObject({ doubt: { absences: 0 }, failedAttempts: 0 });
   });
 
-  it('is none once IPD has said success: never settled, delivered without an id in the end', () => {
-    const looking = after(...sent, 'accepted', 'claim');
+  it('is none once IPD has said success: never resolved, delivered without an id in the end', () => {
+    const checking = after(...sent, 'markAccepted', 'claim');
     const late = {
       token,
       code: 'ipd_unavailable',
@@ -104,17 +109,17 @@ describe('a doubt', () => {
       policy,
     } as const;
 
-    expect(attempts.resolveDoubt(looking, { token })).toBeUndefined();
+    expect(attempts.resolveDoubt(checking, { token })).toBeUndefined();
     for (const end of [
-      attempts.fail(looking, { token, code: 'outcome_unknown', ...moment }),
-      attempts.postpone(looking, late),
+      attempts.fail(checking, { token, code: 'outcome_unknown', ...moment }),
+      attempts.postpone(checking, late),
     ]) {
       expect(end).toMatchObject({
         status: 'delivered',
         attachmentId: null,
         reason: expect.any(String),
         doubt: undefined,
-        error: undefined,
+        lastError: undefined,
       });
     }
   });

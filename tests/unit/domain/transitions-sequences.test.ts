@@ -20,7 +20,7 @@ import {
 
 describe('any sequence of transitions', () => {
   const step = fc.record({
-    name: fc.constantFrom(...Object.keys(transitions), 'nominate', 'rejectCandidate'),
+    name: fc.constantFrom(...Object.keys(transitions), 'setCandidate', 'rejectCandidate'),
     token: fc.constantFrom('mine', 'of another'),
     attempt: fc.constantFrom(0, 1, 2),
     size: fc.constantFrom(10, 10, 10, 11),
@@ -48,8 +48,8 @@ describe('any sequence of transitions', () => {
         attempts.rejectCandidate(one, { attachmentId: counts ? '1' : '2', now, policy }),
       beginRecheck: (one) => endings.beginRecheck(one, { ...right, now }),
       postponeRecheck: (one) => endings.postponeRecheck(one, right),
-      delivered: (one) => endings.markDelivered(one, { attachmentId: counts ? '1' : null, now, policy }),
-      accepted: (one) => attempts.markAccepted(one, holder),
+      markDelivered: (one) => endings.markDelivered(one, { attachmentId: counts ? '1' : null, now, policy }),
+      markAccepted: (one) => attempts.markAccepted(one, holder),
       postpone: (one) => attempts.postpone(one, { ...holder, code: 'ipd_throttled', counts, random }),
       // Only an upload that was sent can be in doubt.
       markUnconfirmed: (one) =>
@@ -94,7 +94,10 @@ describe('any sequence of transitions', () => {
       'nothing is sent in doubt, or when an attachment is ours':
         name !== 'startSending' || (before.doubt === undefined && before.candidate === undefined),
       'a doubt goes only by settling it or by delivery':
-        before.doubt === undefined || next.doubt !== undefined || name === 'settle' || status === 'delivered',
+        before.doubt === undefined ||
+        next.doubt !== undefined ||
+        name === 'resolveDoubt' ||
+        status === 'delivered',
       'what IPD has accepted is never sent again':
         before.doubt?.accepted !== true || next.doubt?.accepted === true || status === 'delivered',
       'a candidate that is rejected is not sent again without a look':

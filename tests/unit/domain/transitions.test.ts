@@ -6,8 +6,8 @@ const table: Record<string, Record<string, string>> = {
   awaiting_upload: {
     stage: 'staged',
     claimArrival: 'delivering',
-    delivered: 'delivered',
-    accepted: 'awaiting_upload',
+    markDelivered: 'delivered',
+    markAccepted: 'awaiting_upload',
     expireOrWait: 'awaiting_upload',
     cancel: 'cancelled',
     withdraw: 'cancelled',
@@ -16,8 +16,8 @@ const table: Record<string, Record<string, string>> = {
   staged: {
     claim: 'delivering',
     claimArrival: 'delivering',
-    delivered: 'delivered',
-    accepted: 'staged',
+    markDelivered: 'delivered',
+    markAccepted: 'staged',
     pause: 'staged',
     requeue: 'staged',
     cancel: 'cancelled',
@@ -28,8 +28,8 @@ const table: Record<string, Record<string, string>> = {
     startSending: 'delivering',
     withdrawFence: 'delivering',
     recordProgress: 'delivering',
-    delivered: 'delivered',
-    accepted: 'unconfirmed',
+    markDelivered: 'delivered',
+    markAccepted: 'unconfirmed',
     postpone: 'waiting',
     markUnconfirmed: 'unconfirmed',
     fail: 'failed',
@@ -42,8 +42,8 @@ const table: Record<string, Record<string, string>> = {
     startSending: 'delivering',
     withdrawFence: 'delivering',
     recordProgress: 'delivering',
-    delivered: 'delivered',
-    accepted: 'unconfirmed',
+    markDelivered: 'delivered',
+    markAccepted: 'unconfirmed',
     postpone: 'waiting',
     markUnconfirmed: 'unconfirmed',
     fail: 'failed',
@@ -51,8 +51,8 @@ const table: Record<string, Record<string, string>> = {
   },
   waiting: {
     claim: 'delivering',
-    delivered: 'delivered',
-    accepted: 'waiting',
+    markDelivered: 'delivered',
+    markAccepted: 'waiting',
     pause: 'waiting',
     requeue: 'waiting',
     cancel: 'cancelled',
@@ -61,17 +61,17 @@ const table: Record<string, Record<string, string>> = {
   },
   unconfirmed: {
     claim: 'delivering',
-    delivered: 'delivered',
-    accepted: 'unconfirmed',
+    markDelivered: 'delivered',
+    markAccepted: 'unconfirmed',
     pause: 'unconfirmed',
     requeue: 'unconfirmed',
   },
-  looking: {
+  checking: {
     resolveDoubt: 'delivering',
     withdrawFence: 'delivering',
     recordProgress: 'delivering',
-    delivered: 'delivered',
-    accepted: 'unconfirmed',
+    markDelivered: 'delivered',
+    markAccepted: 'unconfirmed',
     postpone: 'unconfirmed',
     markUnconfirmed: 'unconfirmed',
     recordAbsence: 'unconfirmed',
@@ -80,14 +80,14 @@ const table: Record<string, Record<string, string>> = {
   },
   'without an id': {
     claim: 'delivering',
-    delivered: 'delivered',
+    markDelivered: 'delivered',
     pause: 'unconfirmed',
     requeue: 'unconfirmed',
   },
-  'looking for its id': {
+  'checking for its id': {
     withdrawFence: 'delivering',
     recordProgress: 'delivering',
-    delivered: 'delivered',
+    markDelivered: 'delivered',
     postpone: 'unconfirmed',
     markUnconfirmed: 'unconfirmed',
     recordAbsence: 'unconfirmed',
@@ -102,7 +102,7 @@ const table: Record<string, Record<string, string>> = {
     finishRecheck: 'delivered',
     markNotified: 'delivered',
   },
-  'looking for a second copy': {
+  'checking for a second copy': {
     markCleaned: 'delivered',
     requeue: 'delivered',
     postponeRecheck: 'delivered',
@@ -110,8 +110,8 @@ const table: Record<string, Record<string, string>> = {
     markNotified: 'delivered',
   },
   failed: {
-    delivered: 'delivered',
-    accepted: 'failed',
+    markDelivered: 'delivered',
+    markAccepted: 'failed',
     cancel: 'cancelled',
     withdraw: 'cancelled',
     erase: 'failed',
@@ -120,8 +120,8 @@ const table: Record<string, Record<string, string>> = {
     markNotified: 'failed',
   },
   'failed in doubt': {
-    delivered: 'delivered',
-    accepted: 'failed',
+    markDelivered: 'delivered',
+    markAccepted: 'failed',
     retry: 'unconfirmed',
     markCleaned: 'failed',
     markNotified: 'failed',
@@ -129,8 +129,8 @@ const table: Record<string, Record<string, string>> = {
   expired: {
     stage: 'staged',
     claimArrival: 'delivering',
-    delivered: 'delivered',
-    accepted: 'expired',
+    markDelivered: 'delivered',
+    markAccepted: 'expired',
     cancel: 'cancelled',
     withdraw: 'cancelled',
     erase: 'cancelled',
@@ -138,8 +138,8 @@ const table: Record<string, Record<string, string>> = {
     markNotified: 'expired',
   },
   cancelled: {
-    delivered: 'delivered',
-    accepted: 'cancelled',
+    markDelivered: 'delivered',
+    markAccepted: 'cancelled',
     cancel: 'cancelled',
     withdraw: 'cancelled',
     erase: 'cancelled',
@@ -175,14 +175,14 @@ describe('a transition', () => {
     expect(others.filter(({ status, isGivenChanged }) => status !== undefined || isGivenChanged)).toEqual([]);
   });
 
-  it.each(['startSending', 'takeBack', 'noteProgress', 'setBack', 'cast', 'fail'])(
+  it.each(['startSending', 'withdrawFence', 'recordProgress', 'postpone', 'markUnconfirmed', 'fail'])(
     '%s needs the token of the lease',
     (name) => {
       const { delivering } = uploadsByState;
       if (delivering?.status !== 'delivering') throw new Error('not delivering');
       const mismatches = { ...delivering, lease: { ...delivering.lease, token: 'of another' } };
 
-      expect(transitions[name]?.(foreign)).toBeUndefined();
+      expect(transitions[name]?.(mismatches)).toBeUndefined();
     },
   );
 });

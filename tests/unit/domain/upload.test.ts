@@ -31,13 +31,13 @@ describe('occupiesWorkItem', () => {
       'delivering',
       'sending',
       'unconfirmed',
-      'looking',
+      'checking',
       'without an id',
-      'looking for its id',
-      'looking for a second copy',
+      'checking for its id',
+      'checking for a second copy',
     ]);
     expect(
-      occupiesWorkItem(uploadsByState['looking for a second copy'] ?? fresh(), start + 16 * MINUTE),
+      occupiesWorkItem(uploadsByState['checking for a second copy'] ?? fresh(), start + 16 * MINUTE),
     ).toBe(false);
   });
 });
