@@ -166,6 +166,9 @@ export type Delivering = In<'delivering'>;
 export type Doubt = z.infer<typeof doubt>;
 export type Notice = NonNullable<Upload['notice']>;
 
+/** Where IPD keeps attachments. */
+export type WorkItem = Pick<Upload, 'projectId' | 'issueId'>;
+
 export type NewUpload = Pick<
   Upload,
   | 'id'

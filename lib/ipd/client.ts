@@ -18,6 +18,7 @@ import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
 import { describeFailure, isUnconnected, readText } from './wire.ts';
 import type { Sink, Source } from '../runtime/stream.ts';
+import type { WorkItem } from '../domain/upload.ts';
 import type { Send, WireAnswer } from './wire.ts';
 
 export type Credentials = { accessKey?: AccessKey | undefined; user?: IamUser | undefined };
@@ -31,8 +32,6 @@ export type IpdOptions = {
   send: Send;
   clock: Clock;
 };
-
-export type WorkItem = { projectId: string; issueId: string };
 
 /** An attachment as the list shows it; `size` in bytes, undefined where that cannot be read; `name` for people only. */
 export type Attachment = { id: string; size: number | undefined; name: string };
