@@ -20,6 +20,7 @@ import { describeFailure, isUnconnected, readText } from './wire.ts';
 import type { Sink, Source } from '../runtime/stream.ts';
 import type { WorkItem } from '../domain/upload.ts';
 import type { Send, WireAnswer } from './wire.ts';
+import { MINUTE_MS } from '../domain/units.ts';
 
 export type Credentials = { accessKey?: AccessKey | undefined; user?: IamUser | undefined };
 
@@ -64,7 +65,7 @@ export type Stored = {
 /** The list of a work item holds at most 100 elements and has no paging. */
 export const LIST_LIMIT = 100;
 
-const IDLE_MS = 60_000;
+const IDLE_MS = MINUTE_MS;
 
 const FIELD = 'attachment';
 
