@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
  */
 import { summaryOf } from '../domain/summary.ts';
+import { failed } from '../runtime/aws-errors.ts';
 import type { Sns } from './sns.ts';
 import type { Notice, Upload } from '../domain/upload.ts';
 
@@ -19,19 +20,15 @@ export function createNotices({ sns, topicArn }: { sns: () => Promise<Sns>; topi
     const message = toMessage(upload, notice);
     const attributes = { type: notice.type, projectId: upload.projectId };
     const { client, PublishCommand } = await sns();
-    await client.send(
-      new PublishCommand({
-        TopicArn: topicArn,
-        Message: JSON.stringify(message),
-        // Subscriptions may filter by them.
-        MessageAttributes: Object.fromEntries(
-          Object.entries(attributes).map(([name, value]) => [
-            name,
-            { DataType: 'String', StringValue: value },
-          ]),
-        ),
-      }),
-    );
+    const command = new PublishCommand({
+      TopicArn: topicArn,
+      Message: JSON.stringify(message),
+      // Subscriptions may filter by them.
+      MessageAttributes: Object.fromEntries(
+        Object.entries(attributes).map(([name, value]) => [name, { DataType: 'String', StringValue: value }]),
+      ),
+    });
+    await client.send(command).catch(failed(`notifying of the end of upload ${upload.id}`));
   }
 
   return { publish };
