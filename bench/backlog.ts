@@ -7,6 +7,7 @@ import type { Upload } from '../lib/domain/upload.ts';
 import { stagingKey } from '../lib/domain/upload.ts';
 import { openDiskStore } from '../local/s3/store.ts';
 import { stagedUpload } from './records.ts';
+import { MINUTE_MS } from '../lib/domain/units.ts';
 
 /** The name that the embedded stack gives to the bucket. */
 export const STAGING_BUCKET = 'ipd-attachment-bridge-dev-stagingbucket';
@@ -28,7 +29,7 @@ export async function leaveBacklog({
   storage: string;
 }): Promise<{ upload: Upload; sha256: string }[]> {
   const store = openDiskStore(storage);
-  const dueAt = Date.now() - 60_000;
+  const dueAt = Date.now() - MINUTE_MS;
   const backlog: { upload: Upload; sha256: string }[] = [];
   for (let index = 0; index < count; index += 1) {
     const bytes = randomBytes(SMALLEST_BYTES + Math.floor(index / workItems));

@@ -2,6 +2,7 @@
 import { costOf } from './prices.ts';
 import { idle, sizes, steps, stepsOf } from './usage.ts';
 import type { Assumptions, Step, StepName } from './usage.ts';
+import { GIB } from '../lib/domain/units.ts';
 
 /** The settings of serverless.yml: memory in MB by function, sizes in MiB. */
 export type Deployment = {
@@ -27,7 +28,6 @@ export const services = [
   'SNS',
 ] as const;
 
-const GIB = 1024 ** 3;
 const MONTH_SECONDS = 730 * 3_600;
 
 /** S3's more expensive class of requests. ListParts is counted here, to be on the safe side. */

@@ -12,6 +12,7 @@ import type { Bill, Deployment } from './bill.ts';
 import { prices, READ_ON, REGION } from './prices.ts';
 import { assumptions, meanings } from './usage.ts';
 import type { Assumptions } from './usage.ts';
+import { MIB } from '../lib/domain/units.ts';
 
 const USAGE = `npm run cost [-- options]
   --json   the last line is one JSON object
@@ -21,7 +22,6 @@ const UPLOADS = 1_000;
 const SIZES_MIB = [1, 10, 50];
 const ROOT = join(import.meta.dirname, '..');
 const DOCUMENT = join(ROOT, 'docs/cost.md');
-const BYTES_PER_MIB = 1024 ** 2;
 
 /** The part of the template that is read beside the functions. */
 const provided = z.object({
@@ -64,8 +64,8 @@ function readDeployment(): Deployment {
   return {
     memory: { uploads: memoryOf('uploads'), deliver: memoryOf('deliver'), sweep: memoryOf('sweep') },
     architecture,
-    thresholdMib: environment.MULTIPART_THRESHOLD_BYTES / BYTES_PER_MIB,
-    partMib: environment.PART_SIZE_BYTES / BYTES_PER_MIB,
+    thresholdMib: environment.MULTIPART_THRESHOLD_BYTES / MIB,
+    partMib: environment.PART_SIZE_BYTES / MIB,
   };
 }
 

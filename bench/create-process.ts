@@ -11,11 +11,12 @@ import { handler } from '../functions/uploads.ts';
 import { readConfig } from '../lib/runtime/config.ts';
 import type { HttpEvent } from '../lib/http/gateway.ts';
 import { createSigning } from '../lib/storage/presigning.ts';
+import { MIB } from '../lib/domain/units.ts';
 
 const CALLS = 200;
 const LIFE_SECONDS = 3600;
-const SIZE = 1_048_576;
-const PART_BYTES = 5_242_880;
+const SIZE = MIB;
+const PART_BYTES = 5 * MIB;
 const TEN = Array.from({ length: 10 }, (_, index) => ({
   number: index + 1,
   offset: index * PART_BYTES,

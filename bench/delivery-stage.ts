@@ -18,6 +18,7 @@ import type { Carried, Load } from './carrier.ts';
 import { ETAG, idForSize, sha256Of } from './stub-file.ts';
 import { SERVICE_DIRECTORY, startLedger } from './ledger.ts';
 import { packageFunctions } from './packaged.ts';
+import { DAY_MS, MIB } from '../lib/domain/units.ts';
 
 export type FarSideMessage = z.infer<typeof readyMessage | typeof receivedMessage>;
 
@@ -33,7 +34,7 @@ export type Errand = {
 };
 
 /** Enough for V8 to compile the code, and more than an access key may sign: both files need the token. */
-const WARM_UP_BYTES = 16 * 2 ** 20;
+const WARM_UP_BYTES = 16 * MIB;
 /** A carrier that takes longer is an error. */
 const CARRIER_LIMIT_MS = 300_000;
 const REGION = 'eu-central-1';
@@ -170,8 +171,8 @@ function newUpload({ size, sha256 }: { size: number; sha256: string | undefined 
     ...(sha256 && { sha256 }),
     createdAt: now,
     updatedAt: now,
-    uploadDeadline: new Date(Date.now() + 86_400_000).toISOString(),
-    stagingChecks: 0,
+    uploadDeadline: new Date(Date.now() + DAY_MS).toISOString(),
+    looks: 0,
     attempts: 0,
     failedAttempts: 0,
     bytesSent: 0,

@@ -7,9 +7,8 @@ import { openStage } from './delivery-stage.ts';
 import type { Errand, Leg } from './delivery-stage.ts';
 import { median, rowsOf } from './report.ts';
 import type { Bench, Row } from './report.ts';
+import { GIB, MIB } from '../lib/domain/units.ts';
 
-const MIB = 2 ** 20;
-const GIB = 2 ** 30;
 const SMALL = 50 * MIB;
 const ROUNDS = 7;
 

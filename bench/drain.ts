@@ -14,6 +14,7 @@ import { createEndings } from './endings.ts';
 import { startLedger } from './ledger.ts';
 import { median, rowsOf } from './report.ts';
 import type { Bench, Figures, Options, Row } from './report.ts';
+import { MINUTE_MS } from '../lib/domain/units.ts';
 
 export type Scene = {
   uploads: number;
@@ -135,9 +136,9 @@ export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
     let reported = 0;
     while (endings.delivered() < scene.uploads && !isOver()) {
       await new Promise((resolve) => setTimeout(resolve, 250));
-      const minutes = Math.floor((performance.now() - startedAt) / 60_000);
-      if (minutes > reported) log(`${minutes} min: ${endings.delivered()} delivered`);
-      reported = minutes;
+      const minutes = Math.floor((performance.now() - startedAt) / MINUTE_MS);
+      if (minutes > told) log(`${minutes} min: ${endings.delivered()} delivered`);
+      told = minutes;
     }
     const busyPercent = busyBetween(before, usage());
     const arrived = await admin.arrived();

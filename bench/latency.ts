@@ -24,8 +24,9 @@ import type { Put } from './phone-process.ts';
 import { PROJECT_ID } from './records.ts';
 import { quantile } from './report.ts';
 import type { Bench, Figures, Options, Row } from './report.ts';
+import { MIB } from '../lib/domain/units.ts';
 
-const SIZES = { '1 KiB': 1024, '50 MiB': 50 * 2 ** 20 };
+const SIZES = { '1 KiB': 1024, '50 MiB': 50 * MIB };
 const ROUNDS = 40;
 /** The functions have started and have compiled what they run. */
 const WARM_UP_ROUNDS = 3;

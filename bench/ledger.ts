@@ -26,6 +26,7 @@ import type { Upload } from '../lib/domain/upload.ts';
 import { provision } from '../local/provision.ts';
 import { makeAwsKey } from '../local/keys.ts';
 import { readService, resourcesOf } from '../local/template.ts';
+import { DAY_MS } from '../lib/domain/units.ts';
 
 export type Ledger = Awaited<ReturnType<typeof startLedger>>;
 
@@ -72,7 +73,7 @@ export async function startLedger({ directory }: { directory: string }) {
   const ledger = createLedger({
     table: createTable({ client: documents, table, clock: systemClock }),
     clock: systemClock,
-    retentionMs: 400 * 86_400_000,
+    retentionMs: 400 * DAY_MS,
   });
 
   /** Adds records through the ledger's own function. */

@@ -1,9 +1,7 @@
 /** Records of uploads in the states that a ledger would have. Pure, except for random ids. */
 import { randomUUID } from 'node:crypto';
 import type { Upload } from '../lib/domain/upload.ts';
-
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
+import { DAY_MS, HOUR_MS } from '../lib/domain/units.ts';
 
 export const PROJECT_ID = '0123456789abcdef0123456789abcdef';
 
@@ -12,19 +10,19 @@ type Staged = { issueId: string; size: number; etag: string; dueAt: number };
 /** An upload whose file arrived and whose event was lost, so that its delivery is due. */
 export function stagedUpload({ issueId, size, etag, dueAt }: Staged): Upload {
   return {
-    ...base({ issueId, size, createdAt: dueAt - HOUR }),
+    ...base({ issueId, size, createdAt: dueAt - HOUR_MS }),
     status: 'staged',
     dueAt: iso(dueAt),
     etag,
-    stagedAt: iso(dueAt - HOUR / 2),
-    retryUntil: iso(dueAt + DAY),
+    stagedAt: iso(dueAt - HOUR_MS / 2),
+    retryUntil: iso(dueAt + DAY_MS),
   };
 }
 
 /** An upload that is delivered and needs no further work, like most records. */
 export function deliveredUpload({ deliveredAt }: { deliveredAt: number }): Upload {
   return {
-    ...base({ issueId: '956239067176935400', size: 1_000_000, createdAt: deliveredAt - HOUR }),
+    ...base({ issueId: '956239067176935400', size: 1_000_000, createdAt: deliveredAt - HOUR_MS }),
     status: 'delivered',
     attachmentId: '956239067176935401',
     deliveredAt: iso(deliveredAt),
@@ -36,7 +34,7 @@ export function deliveredUpload({ deliveredAt }: { deliveredAt: number }): Uploa
 /** An upload that waits for its file and is due at `dueAt`. */
 export function awaitingUpload({ dueAt }: { dueAt: number }): Upload {
   return {
-    ...base({ issueId: '956239067176935400', size: 1_000_000, createdAt: dueAt - DAY }),
+    ...base({ issueId: '956239067176935400', size: 1_000_000, createdAt: dueAt - DAY_MS }),
     status: 'awaiting_upload',
     dueAt: iso(dueAt),
     stagingChecks: 4,
@@ -57,8 +55,8 @@ function base({ issueId, size, createdAt }: { issueId: string; size: number; cre
     size,
     createdAt: iso(createdAt),
     updatedAt: iso(createdAt),
-    uploadDeadline: iso(createdAt + 3 * DAY),
-    stagingChecks: 0,
+    uploadDeadline: iso(createdAt + 3 * DAY_MS),
+    looks: 0,
     attempts: 0,
     failedAttempts: 0,
     bytesSent: 0,

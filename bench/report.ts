@@ -1,5 +1,6 @@
 /** The output of a bench: each figure beside its peers of the same run, and the ratios that have a limit. */
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
+import { MIB } from '../lib/domain/units.ts';
 
 /** One figure. `subject`: the program that it belongs to (`bridge`, or a peer's name). */
 export type Row = { subject: string; metric: string; value: number; unit: string };
@@ -67,7 +68,7 @@ export function machine() {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
-    memoryMiB: Math.round(totalmem() / 2 ** 20),
+    memoryMiB: Math.round(totalmem() / MIB),
     platform: `${platform()} ${arch()}`,
     node: process.version,
     openssl: process.versions.openssl,

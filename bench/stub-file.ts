@@ -3,8 +3,9 @@
  * disk and little CPU in the stub server, and the server can still compare each byte that arrives.
  */
 import { createCipheriv, createHash, randomUUID } from 'node:crypto';
+import { MIB } from '../lib/domain/units.ts';
 
-const BLOCK_BYTES = 2 ** 20;
+const BLOCK_BYTES = MIB;
 /** Pseudo-random bytes, the same in every process. */
 const block = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(
   Buffer.alloc(BLOCK_BYTES),

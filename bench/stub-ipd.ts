@@ -4,8 +4,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pieceAt } from './stub-file.ts';
+import { DAY_MS, KIB } from '../lib/domain/units.ts';
 
-const MAX_HEAD_BYTES = 16 * 1024;
+const MAX_HEAD_BYTES = 16 * KIB;
 const PART =
   /^--([^\r\n]+)\r\nContent-Disposition: form-data; name="attachment"; filename="[^"]+"\r\nContent-Type: [^\r\n]+\r\n\r\n/i;
 
@@ -20,7 +21,7 @@ export function createIpdAnswers(onReceived: (size: number) => void) {
     } else if (request.url.startsWith('/v3/auth/tokens')) {
       request.resume();
       response.setHeader('x-subject-token', 'the token of the bench');
-      answer(response, 201, { token: { expires_at: new Date(Date.now() + 86_400_000).toISOString() } });
+      answer(response, 201, { token: { expires_at: new Date(Date.now() + DAY_MS).toISOString() } });
     } else receive(request, response, onReceived);
   };
 }

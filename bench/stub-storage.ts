@@ -1,9 +1,10 @@
 /** The part of S3 that a delivery needs: each object that is asked for exists, and a DELETE changes nothing. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ETAG, pieceAt, sizeOf } from './stub-file.ts';
+import { KIB } from '../lib/domain/units.ts';
 
 /** Large writes, so that a carrier does not wait for the stub server. */
-const WRITE_BYTES = 256 * 1024;
+const WRITE_BYTES = 256 * KIB;
 
 /** Answers GET with the object, or with its rest from the start of a range; every other request with success. */
 export function answerStorage(request: IncomingMessage, response: ServerResponse): void {

@@ -17,6 +17,7 @@ import { scanForDue } from './peers/scan.ts';
 import { awaitingUpload, deliveredUpload, stagedUpload } from './records.ts';
 import { median, rowsOf } from './report.ts';
 import type { Bench, Figures, Options } from './report.ts';
+import { HOUR_MS } from '../lib/domain/units.ts';
 
 const SCALES = { small: 1_000, large: 200_000 };
 const DUE = 100;
@@ -25,7 +26,6 @@ const ROUNDS = 25;
 const WARM_UP_ROUNDS = 5;
 /** A few scans are enough: each reads the whole table. */
 const SCANS = 3;
-const HOUR = 3_600_000;
 
 type Ground = Awaited<ReturnType<typeof prepare>>;
 type Sweep = { wallMs: number; requests: number };
@@ -98,7 +98,7 @@ async function prepare(count: number) {
 function samples(): Upload[] {
   const now = Date.now();
   return Array.from({ length: SAMPLES }, (_, index) => {
-    const farMs = (index + 2) * HOUR;
+    const farMs = (index + 2) * HOUR_MS;
     return index % 2 === 0
       ? deliveredUpload({ deliveredAt: now - farMs })
       : awaitingUpload({ dueAt: now + farMs });

@@ -12,13 +12,13 @@ import { runCommand } from './command.ts';
 import { ANY_WORK_ITEM, mintToken } from './local-stack.ts';
 import { createProgress } from './progress.ts';
 import { sendFile } from './transfer.ts';
+import { MIB } from '../lib/domain/units.ts';
 
 const USAGE = `Usage: npm run memory [-- MIB MIB]
 
 Delivers two files of these sizes (50 and 1024 MiB if not given) and prints the delivery process's
 peak memory for each. Exit code 0 when they are within 16 MiB of each other.`;
 
-const MIB = 1024 * 1024;
 const ALLOWED_GROWTH_MIB = 16;
 
 process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: compare });

@@ -5,15 +5,14 @@
 import { UploadError } from '../client/client.ts';
 import type { Client, NewUpload, Upload } from '../client/client.ts';
 import { fingerprint } from '../client/fingerprint.ts';
+import type { WorkItem } from '../lib/domain/upload.ts';
 import { openLocalFile } from './local-file.ts';
 import { formatBytes } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
 
-type TransferRequest = {
+type TransferRequest = WorkItem & {
   client: Client;
   path: string;
-  projectId: string;
-  issueId: string;
   contentType?: string | undefined;
   /** Attaches the file once more if an earlier run has attached it. */
   again?: boolean;

@@ -10,12 +10,13 @@ import { meanings, region } from '../deploy/meanings.ts';
 import type { Meaning } from '../deploy/meanings.ts';
 import { deploySettings, findProblems } from '../deploy/settings.ts';
 import { PARTS } from '../local/settings.ts';
+import { GIB, MIB } from '../lib/domain/units.ts';
 
 type Row = { name: string; standard: string; bounds: string; meaning: string };
 
 const TARGET = fileURLToPath(new URL('../docs/settings.md', import.meta.url));
-const UNITS = { GiB: 2 ** 30, MiB: 2 ** 20 };
-/** Values that every setting refuses, unless it takes any text; the second is like a reference to credentials. */
+const UNITS = { GiB: GIB, MiB: MIB };
+/** Values that every setting refuses, unless it takes any text; the second looks like a reference to credentials. */
 const WRONG = ['\u0000 ', 'secretsmanager:\u0000'];
 
 const PORTS = [

@@ -67,9 +67,8 @@ export async function findApi(stage: string): Promise<string> {
 
 /** One or two lines for people: what went wrong, and what to do if that is clear. Never a stack trace. */
 export function describeTrouble(error: unknown): string {
-  const name = error instanceof Error ? error.name : '';
   const words = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error);
-  const hint = HINTS[name] ?? (/^Region (is missing|not accepted)/.test(words) ? NO_REGION : undefined);
+  const hint = hintFor(error) ?? (/^Region (is missing|not accepted)/.test(words) ? NO_REGION : undefined);
   return hint === undefined ? words : `${words}\n${hint}`;
 }
 
@@ -80,7 +79,7 @@ const SIGN_IN = 'Set AWS_PROFILE or give --profile, and sign in if it needs that
 
 const NO_REGION = 'Set AWS_REGION or give --region: where the deployment is.';
 
-/** By the names of the errors that the SDK throws. */
+/** By the names of the SDK's errors, which the bridge's adapters throw as causes of their own. */
 const HINTS: Record<string, string> = {
   CredentialsProviderError: SIGN_IN,
   ExpiredTokenException: SIGN_IN,
@@ -90,6 +89,10 @@ const HINTS: Record<string, string> = {
     'There is no such table in this account and region: are --stage and --region correct?',
   QueueDoesNotExist: 'There is no such queue in this account and region: are --stage and --region correct?',
 };
+
+function hintFor(error: unknown): string | undefined {
+  return error instanceof Error ? (HINTS[error.name] ?? hintFor(error.cause)) : undefined;
+}
 
 /** The settings of one function of the deployment: not every function has every setting. */
 async function findSettings(values: Values, functionKey: string): Promise<Settings> {

@@ -12,6 +12,7 @@ import { openSecret } from './secret-store.ts';
 import type { SecretStore } from './secret-store.ts';
 import { openTenant } from './tenant.ts';
 import type { Given, Say, Task, Values } from './terms.ts';
+import { MINUTE_MS } from '../../lib/domain/units.ts';
 
 type Work = { values: Values; stage: string; say: Say; signal: AbortSignal };
 
@@ -155,7 +156,7 @@ async function addKey({
   const where = await secret.write(JSON.stringify({ accessKeyId, secretAccessKey }));
   say(`${accessKeyId} is made and stored: ${where}.`);
   say(`Functions that run sign with the one before. ${sayDeploy(stage)}`);
-  say(`${urlLifeMs / 60_000} minutes after that, the same command deletes the one before.`);
+  say(`${urlLifeMs / MINUTE_MS} minutes after that, the same command deletes the one before.`);
   return { well: true, answer: { added: accessKeyId, stored: where } };
 }
 

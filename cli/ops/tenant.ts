@@ -9,12 +9,14 @@ import { systemClock } from '../../lib/runtime/clock.ts';
 import { readCredentials } from '../../lib/runtime/config.ts';
 import type { Config } from '../../lib/runtime/config.ts';
 import { createIpdClient } from '../../lib/ipd/client.ts';
-import type { Attachment, WorkItem } from '../../lib/ipd/client.ts';
+import type { WorkItem } from '../../lib/domain/upload.ts';
+import type { Attachment } from '../../lib/ipd/client.ts';
 import { parseJson, redact } from '../../lib/ipd/errors.ts';
 import { readText, send } from '../../lib/ipd/wire.ts';
 import type { Send } from '../../lib/ipd/wire.ts';
 import type { Sink } from '../../lib/runtime/stream.ts';
 import { fetchSecret } from '../../lib/services.ts';
+import { KIB, MINUTE_MS } from '../../lib/domain/units.ts';
 
 export type Auth = 'aksk' | 'token';
 
@@ -44,11 +46,11 @@ export type Way = ReturnType<Tenant['way']>;
 
 /** The codes of a refusal that a too large file may get. */
 const SIZE_CODES = new Set(['too_large_for_ipd', 'ipd_refused']);
-const CHUNK = Buffer.alloc(256 * 1024, 'probe ');
+const CHUNK = Buffer.alloc(256 * KIB, 'probe ');
 const SMALLEST = 1000;
 /** Huawei's advice is 2 to 5 s: https://support.huaweicloud.com/intl/en-us/ocr_faq/ocr_01_0041.html */
 const THROTTLED_PAUSE_MS = 3_000;
-const LONGEST_PAUSE_MS = 60_000;
+const LONGEST_PAUSE_MS = MINUTE_MS;
 const MOST_TRIES = 10;
 /** Makes the gateway tell its limits: https://support.huaweicloud.com/usermanual-apig/apig_03_0047.html */
 const ASK_FOR_LIMITS = { 'x-apig-mode': 'debug' };

@@ -3,6 +3,7 @@
  * Pure.
  */
 import type { parseArgs } from 'node:util';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
@@ -62,7 +63,7 @@ export type Task = {
   run: (work: Given & { say: Say; signal: AbortSignal }) => Promise<{ well: boolean; answer: unknown }>;
 };
 
-const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const UNITS = { s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS } as const;
 
 /** Milliseconds of `30m`, `2h`, `3d`. Throws on anything else. */
 export function readAge(option: string, value: string | undefined): number | undefined {

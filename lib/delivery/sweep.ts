@@ -16,15 +16,14 @@ import * as endings from '../domain/endings.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { isFinal } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
+import { HOUR_MS, MINUTE_MS } from '../domain/units.ts';
 
-const MINUTE = 60_000;
 /** The sweep runs every minute, so it also takes uploads that fall due before the next run. */
-const AHEAD_MS = MINUTE;
+const LOOK_AHEAD_MS = MINUTE_MS;
 const AT_ONCE = 10;
 /** The sweep's share of the full rate. The rest is for first deliveries, which events start without a slot. */
 const SHARE = 0.75;
 /** How often the sweep checks whether to give up an upload that is due and gets no slot. */
-const HOUR = 60 * MINUTE;
 
 /** How often open uploads are counted, and up to which number. */
 const COUNT_EVERY_RUNS = 10;
@@ -211,5 +210,5 @@ function isDue(time: string | undefined, now: number): time is string {
  * cost too much.
  */
 function isHourOver(overdueMs: number): boolean {
-  return overdueMs >= HOUR && overdueMs % HOUR < MINUTE;
+  return overdueMs >= HOUR_MS && overdueMs % HOUR_MS < MINUTE_MS;
 }

@@ -5,17 +5,15 @@
  */
 import { cancel } from './lifecycle.ts';
 import { isFinal, iso, mayBeInIpd } from './upload.ts';
-import type { Upload } from './upload.ts';
+import type { Upload, WorkItem } from './upload.ts';
 
 /** The operator who erases in the person's place, and why. */
 export type Order = { by: string; reason: string; now: number };
 
 /** What IPD has of an upload, or may have: only a person can remove it there. */
-export type Remnant = {
+export type Remnant = WorkItem & {
   uploadId: string;
-  projectId: string;
-  issueId: string;
-  /** Empty where IPD has not named the id, or has perhaps nothing. */
+  /** Empty where IPD has not told the id, or has perhaps nothing. */
   attachmentIds: string[];
   size: number;
   /** False where nothing tells whether IPD has it. */

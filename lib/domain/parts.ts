@@ -3,6 +3,7 @@
  * Pure; sizes in bytes. Knows nothing of storage but its limits.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
  */
+import { MIB } from './units.ts';
 
 /** One part of a file as a client is to cut it. */
 export type Part = { number: number; offset: number; length: number };
@@ -10,7 +11,6 @@ export type Part = { number: number; offset: number; length: number };
 /** One part as storage lists it. */
 export type StoredPart = { number: number; etag: string; size: number };
 
-const MIB = 1024 ** 2;
 /** S3 takes 10,000 parts; with fewer, all URLs and the whole list fit into one answer each. */
 const MAX_PARTS = 1_000;
 

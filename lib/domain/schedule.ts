@@ -3,40 +3,45 @@
  * doubt. Pure; all lengths in milliseconds.
  */
 import type { Doubt, Policy, Upload } from './upload.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from './units.ts';
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-
-/** The waits between checks for a file that has not arrived, the first from its creation; the last one repeats. */
-const STAGING_CHECKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE);
+/** The waits between looks for a file that has not arrived, the first from its creation; the last one repeats. */
+const LOOKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE_MS);
 /** The longest wait once a part has arrived: no event reports the last part, and the client may be dead. */
-const PART_CHECK_MS = 5 * MINUTE;
+const PART_LOOK_MS = 5 * MINUTE_MS;
 /** The upper ends of the retry delays; the last one repeats. */
-const RETRY_DELAYS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
+const RETRY_DELAYS = [
+  30 * SECOND_MS,
+  2 * MINUTE_MS,
+  10 * MINUTE_MS,
+  30 * MINUTE_MS,
+  HOUR_MS,
+  2 * HOUR_MS,
+  4 * HOUR_MS,
+];
 /** The waits after a throttle, without their jitter: doubled each time. Huawei's advice for a throttled call is 2 to 5 s. */
-const THROTTLE_DELAY = { first: 2 * SECOND, longest: 4 * MINUTE, spread: 1.25 };
+const THROTTLE_DELAY = { first: 2 * SECOND_MS, longest: 4 * MINUTE_MS, spread: 1.25 };
 /** When the work item is read after a doubt: most copies show at once. The last time is after the commit window. */
-const DOUBT_CHECKS = [15 * SECOND, MINUTE, 4 * MINUTE];
+const DOUBT_LOOKS = [15 * SECOND_MS, MINUTE_MS, 4 * MINUTE_MS];
 /**
  * How long after a file's arrival its scan tag is read; the last length repeats. A scan takes seconds, or longer in a
  * queue.
  */
-const SCAN_CHECKS = [30 * SECOND, 2 * MINUTE, 10 * MINUTE];
-const BUSY_MS = { first: 15 * SECOND, longest: 5 * MINUTE };
+const SCAN_LOOKS = [30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS];
+const BUSY_MS = { first: 15 * SECOND_MS, longest: 5 * MINUTE_MS };
 /** By how much the clocks of two functions may differ. */
-export const CLOCK_SKEW_MS = MINUTE;
+export const CLOCK_SKEW_MS = MINUTE_MS;
 /** How long a queued delivery may take to begin before it is queued again. */
-export const QUEUE_PATIENCE_MS = 15 * MINUTE;
+export const QUEUE_PATIENCE_MS = 15 * MINUTE_MS;
 /** A function that was just killed may still have a write under way. */
-export const LEASE_GRACE_MS = 5 * SECOND;
+export const LEASE_GRACE_MS = 5 * SECOND_MS;
 /** After this time the sweep notifies and removes the staged file, if the function that ended the upload did not. */
-export const CLOSING_PATIENCE_MS = 2 * MINUTE;
+export const CLOSING_PATIENCE_MS = 2 * MINUTE_MS;
 /**
  * The longest life of a URL that a role signs, and time for a slow PUT to end. A file that comes later is removed on
  * its event, or by the bucket's rule.
  */
-export const LATE_ARRIVAL_MS = 2 * HOUR;
+export const LATE_ARRIVAL_MS = 2 * HOUR_MS;
 
 /** The wait until storage is asked again for a file that has not arrived. */
 export function stagingCheckDelay(stagingChecks: number, { hasParts = false } = {}): number {
@@ -105,8 +110,8 @@ export function scanDelay(ageMs: number): number {
  * Slots for deliveries, spread evenly over a minute. `take` gives the first free slot at or after `earliestMs`, in
  * milliseconds from the start of the minute, or undefined when none is left.
  */
-export function createSlots(count: number) {
-  const everyMs = MINUTE / count;
+export function createTurns(count: number) {
+  const everyMs = MINUTE_MS / count;
   const taken = new Set<number>();
   let firstFree = 0;
 

@@ -167,6 +167,9 @@ export type Lease = z.infer<typeof lease>;
 export type Doubt = z.infer<typeof doubt>;
 export type Notification = NonNullable<Upload['notification']>;
 
+/** Where IPD keeps attachments. */
+export type WorkItem = Pick<Upload, 'projectId' | 'issueId'>;
+
 export type NewUpload = Pick<
   Upload,
   | 'id'

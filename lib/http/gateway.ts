@@ -12,7 +12,6 @@ import { AppError, invalidRequest, isProblemCode, problems } from '../domain/err
 import type { ProblemCode, ProblemPlace } from '../domain/errors.ts';
 import type { Caller } from '../uploads/create.ts';
 import { isSpoilt, toPlainText } from '../domain/plain-text.ts';
-import { isOutage } from '../runtime/aws-errors.ts';
 import { bindCall, createTelemetry } from '../runtime/telemetry.ts';
 
 export type { HttpEvent, HttpResult };
@@ -223,8 +222,7 @@ function problem(
 }
 
 function codeOf(error: unknown): ProblemCode {
-  if (error instanceof AppError && isProblemCode(error.code)) return error.code;
-  return isOutage(error) ? 'unavailable' : 'internal';
+  return error instanceof AppError && isProblemCode(error.code) ? error.code : 'internal';
 }
 
 /**

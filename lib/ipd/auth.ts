@@ -10,6 +10,7 @@ import { classify, parseJson } from './errors.ts';
 import type { Failure } from './errors.ts';
 import { exchange } from './wire.ts';
 import type { Send } from './wire.ts';
+import { HOUR_MS } from '../domain/units.ts';
 
 export type AccessKey = { accessKey: string; secretKey: string; securityToken?: string | undefined };
 export type IamUser = { domain: string; username: string; password: string };
@@ -28,7 +29,6 @@ export const ACCESS_KEY_BODY_LIMIT = 12_000_000;
 export const EMPTY_PAYLOAD = sha256('');
 export const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
 
-const HOUR = 3_600_000;
 const TOKEN_TIMEOUT_MS = 10_000;
 
 /**
@@ -153,8 +153,8 @@ function tokenRequest(user: IamUser, region: string): unknown {
 function refreshTime(text: string, clock: Clock): number {
   const parsed = tokenAnswer.safeParse(parseJson(text));
   const now = clock.now();
-  const life = parsed.success ? Date.parse(parsed.data.token.expires_at) - now : HOUR;
-  return now + Math.max(life - HOUR, life / 2) - clock.random() * Math.min(life / 10, HOUR / 4);
+  const life = parsed.success ? Date.parse(parsed.data.token.expires_at) - now : HOUR_MS;
+  return now + Math.max(life - HOUR_MS, life / 2) - clock.random() * Math.min(life / 10, HOUR_MS / 4);
 }
 
 const tokenAnswer = z.object({ token: z.object({ expires_at: z.string() }) });

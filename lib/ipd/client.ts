@@ -18,7 +18,9 @@ import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
 import { describeFailure, isUnconnected, readText } from './wire.ts';
 import type { Sink, Source } from '../runtime/stream.ts';
+import type { WorkItem } from '../domain/upload.ts';
 import type { Send, WireAnswer } from './wire.ts';
+import { MINUTE_MS } from '../domain/units.ts';
 
 export type Credentials = { accessKey?: AccessKey | undefined; user?: IamUser | undefined };
 
@@ -31,8 +33,6 @@ export type IpdOptions = {
   send: Send;
   clock: Clock;
 };
-
-export type WorkItem = { projectId: string; issueId: string };
 
 /** An attachment as the list shows it; `size` in bytes, undefined where that cannot be read; `name` for people only. */
 export type Attachment = { id: string; size: number | undefined; name: string };
@@ -65,7 +65,7 @@ export type Stored = {
 /** The list of a work item holds at most 100 elements and has no paging. */
 export const LIST_LIMIT = 100;
 
-const IDLE_MS = 60_000;
+const IDLE_MS = MINUTE_MS;
 
 const FIELD = 'attachment';
 

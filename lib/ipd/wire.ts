@@ -7,6 +7,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { abandoned } from '../runtime/stream.ts';
 import type { Source } from '../runtime/stream.ts';
+import { MIB } from '../domain/units.ts';
 
 export type WireRequest = {
   method: string;
@@ -30,7 +31,7 @@ export type Send = (request: WireRequest) => Promise<WireAnswer>;
 export type TextAnswer = { status: number; headers: Record<string, string | undefined>; text: string };
 
 /** Longer answers are cut here: no answer that we can use is so long. */
-const MAX_TEXT_BYTES = 1024 * 1024;
+const MAX_TEXT_BYTES = MIB;
 const EXCHANGE_IDLE_MS = 10_000;
 
 /**

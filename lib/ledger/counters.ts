@@ -2,10 +2,10 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Table } from './table.ts';
 import { toSeconds } from './time-to-live.ts';
+import { MINUTE_MS } from '../domain/units.ts';
 
 export type Counters = ReturnType<typeof createCounters>;
 
-const MINUTE = 60_000;
 /** How long a counter stays when its minute is over: clocks of containers may differ. */
 const COUNTER_KEPT_SECONDS = 3_600;
 
@@ -18,13 +18,13 @@ export function createCounters({ table: { add }, clock }: { table: Table; clock:
     of: string,
     counters: Record<string, { add: number; upTo: number }>,
   ): Promise<boolean> {
-    const minute = Math.floor(clock.now() / MINUTE);
+    const minute = Math.floor(clock.now() / MINUTE_MS);
     const rows = Object.entries(counters);
     const counted = await add(
       `quota#${of}#${minute}`,
       {
         numbers: Object.fromEntries(rows.map(([name, row]) => [name, row.add])),
-        values: { expiresAt: toSeconds((minute + 1) * MINUTE) + COUNTER_KEPT_SECONDS },
+        values: { expiresAt: toSeconds((minute + 1) * MINUTE_MS) + COUNTER_KEPT_SECONDS },
       },
       {
         condition: rows

@@ -3,6 +3,7 @@
  */
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { failed } from '../runtime/aws-errors.ts';
 
 type Query = {
   table: string;
@@ -21,15 +22,14 @@ export async function* scan(
 ): AsyncGenerator<Record<string, unknown>[]> {
   let from: Record<string, unknown> | undefined;
   do {
-    const { Items, LastEvaluatedKey } = await client.send(
-      new ScanCommand({
-        TableName: table,
-        FilterExpression: filter,
-        ExpressionAttributeNames: names,
-        ExpressionAttributeValues: values,
-        ExclusiveStartKey: from,
-      }),
-    );
+    const command = new ScanCommand({
+      TableName: table,
+      FilterExpression: filter,
+      ExpressionAttributeNames: names,
+      ExpressionAttributeValues: values,
+      ExclusiveStartKey: from,
+    });
+    const { Items, LastEvaluatedKey } = await client.send(command).catch(failed(`scanning ${table}`));
     yield Items ?? [];
     from = LastEvaluatedKey;
   } while (from !== undefined);

@@ -5,6 +5,7 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { failed } from '../runtime/aws-errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 export type Item = Record<string, unknown>;
@@ -39,9 +40,9 @@ export function createTable({
   clock: Clock;
 }) {
   async function read(pk: string): Promise<Item | undefined> {
-    const { Item } = await client.send(
-      new GetCommand({ TableName: table, Key: { pk }, ConsistentRead: true }),
-    );
+    const { Item } = await client
+      .send(new GetCommand({ TableName: table, Key: { pk }, ConsistentRead: true }))
+      .catch(failed(`reading ${kindOf(pk)} from ${table}`));
     return Item;
   }
 
@@ -67,7 +68,9 @@ export function createTable({
       );
       return undefined;
     } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      if (!(error instanceof ConditionalCheckFailedException)) {
+        return failed(`writing ${kindOf(pk)} to ${table}`)(error);
+      }
       const present = await read(pk);
       // Only items with a time to live are ever deleted, so the item that failed the condition is still there, in
       // some version.
@@ -113,7 +116,7 @@ export function createTable({
       return Attributes ?? {};
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return undefined;
-      throw error;
+      return failed(`adding to ${kindOf(pk)} in ${table}`)(error);
     }
   }
 
@@ -128,23 +131,29 @@ export function createTable({
   }: Question): AsyncGenerator<Item[]> {
     let from = order.after;
     do {
-      const { Items, LastEvaluatedKey } = await client.send(
-        new QueryCommand({
-          TableName: table,
-          IndexName: index,
-          KeyConditionExpression: condition,
-          FilterExpression: filter,
-          ExpressionAttributeNames: names,
-          ExpressionAttributeValues: values,
-          ScanIndexForward: order.newestFirst !== true,
-          Limit: order.pageSize,
-          ExclusiveStartKey: from,
-        }),
-      );
+      const command = new QueryCommand({
+        TableName: table,
+        IndexName: index,
+        KeyConditionExpression: condition,
+        FilterExpression: filter,
+        ExpressionAttributeNames: names,
+        ExpressionAttributeValues: values,
+        ScanIndexForward: order.newestFirst !== true,
+        Limit: order.pageSize,
+        ExclusiveStartKey: from,
+      });
+      const { Items, LastEvaluatedKey } = await client
+        .send(command)
+        .catch(failed(`reading the index ${index} of ${table}`));
       yield Items ?? [];
       from = LastEvaluatedKey;
     } while (from !== undefined);
   }
 
   return { read, putUnless, add, query };
+}
+
+/** The kind of item that a key is of: the rest may name a person. */
+function kindOf(pk: string): string {
+  return pk.replace(/#.*/s, '');
 }

@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
  */
 import { summaryOf } from '../domain/summary.ts';
+import { failed } from '../runtime/aws-errors.ts';
 import type { Sns } from './sns.ts';
 import type { Notification, Upload } from '../domain/upload.ts';
 
@@ -25,19 +26,15 @@ export function createNotifications({
     const message = toMessage(upload, notification);
     const attributes = { type: notification.type, projectId: upload.projectId };
     const { client, PublishCommand } = await sns();
-    await client.send(
-      new PublishCommand({
-        TopicArn: topicArn,
-        Message: JSON.stringify(message),
-        // Subscriptions may filter by them.
-        MessageAttributes: Object.fromEntries(
-          Object.entries(attributes).map(([name, value]) => [
-            name,
-            { DataType: 'String', StringValue: value },
-          ]),
-        ),
-      }),
-    );
+    const command = new PublishCommand({
+      TopicArn: topicArn,
+      Message: JSON.stringify(message),
+      // Subscriptions may filter by them.
+      MessageAttributes: Object.fromEntries(
+        Object.entries(attributes).map(([name, value]) => [name, { DataType: 'String', StringValue: value }]),
+      ),
+    });
+    await client.send(command).catch(failed(`notifying of the end of upload ${upload.id}`));
   }
 
   return { publish };

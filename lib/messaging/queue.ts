@@ -3,6 +3,7 @@
  * only; lib/delivery/deliver.ts decides what a message leads to.
  */
 import * as z from 'zod';
+import { failed } from '../runtime/aws-errors.ts';
 import type { Sqs } from './sqs.ts';
 
 /**
@@ -25,13 +26,12 @@ export function createQueue({ sqs, queueUrl }: { sqs: () => Promise<Sqs>; queueU
   async function send(request: Request, delayMs = 0): Promise<void> {
     const delay = Math.min(Math.max(Math.ceil(delayMs / 1000), 0), MAX_DELAY_SECONDS);
     const { client, SendMessageCommand } = await sqs();
-    await client.send(
-      new SendMessageCommand({
-        QueueUrl: queueUrl,
-        MessageBody: JSON.stringify(request),
-        DelaySeconds: delay,
-      }),
-    );
+    const command = new SendMessageCommand({
+      QueueUrl: queueUrl,
+      MessageBody: JSON.stringify(request),
+      DelaySeconds: delay,
+    });
+    await client.send(command).catch(failed(`queueing a delivery of upload ${request.uploadId}`));
   }
 
   return { send };

@@ -11,6 +11,7 @@ import { nextRate } from '../domain/rate.ts';
 import type { Contact } from './contact.ts';
 import type { Tries } from '../domain/rate.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
+import { HOUR_MS, MINUTE_MS } from '../domain/units.ts';
 
 /** A caller that wants to call IPD. Without `until` (the end of its lease) it never tests whether IPD is back. */
 export type Visitor = {
@@ -43,9 +44,8 @@ const OPEN_MS = { first: 30_000, longest: 300_000 };
 /** Five refused signatures lock an access key for five minutes: https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-0001.html */
 const LOCK_OUT_MS = 310_000;
 const MAX_CONFLICTS = 10;
-const MINUTE = 60_000;
 /** A counter is read in the minute after its own. */
-const COUNTER_KEPT_MS = 60 * MINUTE;
+const COUNTER_KEPT_MS = HOUR_MS;
 
 const STATE = 'breaker';
 const outage = z.object({
@@ -110,7 +110,7 @@ export function createBreaker({
     if (state.openUntil !== undefined) {
       if (now < state.openUntil) return { kind: 'closed', until: state.openUntil };
       // Most trials end long before their lease does.
-      const trial = (end: number): Gate => ({ kind: 'closed', until: Math.min(end, now + MINUTE) });
+      const trial = (end: number): Gate => ({ kind: 'closed', until: Math.min(end, now + MINUTE_MS) });
       if (now < (state.probeUntil ?? 0)) return trial(state.probeUntil ?? 0);
       if (until === undefined) return { kind: 'closed', until: now };
       probeUntil = until;
@@ -148,9 +148,9 @@ export function createBreaker({
    */
   async function updateRate(full: number): Promise<BreakerView> {
     const state = await read();
-    const minute = Math.floor(clock.now() / MINUTE) - 1;
+    const minute = Math.floor(clock.now() / MINUTE_MS) - 1;
     const { countingSince, ratedMinute = 0 } = state;
-    const isCounted = countingSince !== undefined && countingSince <= minute * MINUTE;
+    const isCounted = countingSince !== undefined && countingSince <= minute * MINUTE_MS;
     if (!isCounted || ratedMinute >= minute) return viewOf(state, clock.now());
     const tries = triesItem.parse((await sharedState.readState(counterOf(minute))) ?? NO_TRIES);
     const { next } = await change((before) => {
@@ -166,11 +166,11 @@ export function createBreaker({
   }
 
   async function count({ tries, throttled }: Tries): Promise<void> {
-    const minute = Math.floor(clock.now() / MINUTE);
+    const minute = Math.floor(clock.now() / MINUTE_MS);
     await sharedState.addToState(
       counterOf(minute),
       { tries, throttled },
-      (minute + 1) * MINUTE + COUNTER_KEPT_MS,
+      (minute + 1) * MINUTE_MS + COUNTER_KEPT_MS,
     );
   }
 

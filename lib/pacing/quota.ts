@@ -8,10 +8,10 @@ import type { Clock } from '../runtime/clock.ts';
 import { AppError, invalidRequest } from '../domain/errors.ts';
 import type { Counters } from '../ledger/counters.ts';
 import type { Ledger } from '../ledger/uploads.ts';
+import { MINUTE_MS } from '../domain/units.ts';
 
 export type Quota = ReturnType<typeof createQuota>;
 
-const MINUTE = 60_000;
 /** The end of an upload cannot be predicted; this is how often a retry is worth it. */
 const OPEN_RETRY_SECONDS = 60;
 
@@ -88,7 +88,7 @@ export function createQuota(parts: {
     throw new AppError(
       'rate_limited',
       `at most ${uploadsPerMinute} uploads, and as many calls that may lead to IPD, are taken within a minute${asked}`,
-      { retryAfterSeconds: Math.ceil((MINUTE - (clock.now() % MINUTE)) / 1000) },
+      { retryAfterSeconds: Math.ceil((MINUTE_MS - (clock.now() % MINUTE_MS)) / 1000) },
     );
   }
 

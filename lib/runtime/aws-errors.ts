@@ -1,5 +1,9 @@
-/** Recognises errors of AWS by their form: their classes come with clients that need not be loaded. */
+/**
+ * Recognises errors of AWS by their form: their classes come with clients that need not be loaded. Only adapters use
+ * this; what they throw is ours.
+ */
 import * as z from 'zod';
+import { AppError } from '../domain/errors.ts';
 
 const refusal = z
   .object({ name: z.string(), message: z.string(), $metadata: z.object({ httpStatusCode: z.number() }) })
@@ -17,8 +21,19 @@ const unanswered = z.object({
   $metadata: z.object({ httpStatusCode: z.number().optional() }),
 });
 
+/**
+ * Throws an error of AWS's as ours: `unavailable` for an outage, `internal` for a refusal. `what` was tried, and on
+ * what. Another error is thrown as it is.
+ */
+export function failed(what: string): (error: unknown) => never {
+  return (cause) => {
+    if (!unanswered.safeParse(cause).success) throw cause;
+    throw new AppError(isOutage(cause) ? 'unavailable' : 'internal', `${what} failed`, { cause });
+  };
+}
+
 /** Whether AWS failed, after all retries of the SDK: it was not reached, is broken, or throttles. */
-export function isOutage(error: unknown): boolean {
+function isOutage(error: unknown): boolean {
   const { data } = unanswered.safeParse(error);
   if (data === undefined) return false;
   const { httpStatusCode: status } = data.$metadata;

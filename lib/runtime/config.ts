@@ -13,8 +13,7 @@ import {
   sourceOf,
 } from './settings.ts';
 import type { Environment } from './settings.ts';
-
-const HOUR = 3_600_000;
+import { DAY_MS, HOUR_MS } from '../domain/units.ts';
 
 /** The settings that the template and Lambda itself set, beside those that an operator chooses. */
 const settings = z.object({
@@ -107,12 +106,12 @@ export function readConfig(env: Environment = process.env) {
     },
     topicArn: values.NOTIFICATIONS_TOPIC_ARN,
     policy: {
-      uploadDeadlineMs: values.UPLOAD_DEADLINE_HOURS * HOUR,
-      retryWindowMs: values.RETRY_WINDOW_HOURS * HOUR,
-      failedRetentionMs: values.FAILED_RETENTION_DAYS * 24 * HOUR,
+      uploadDeadlineMs: values.UPLOAD_DEADLINE_HOURS * HOUR_MS,
+      retryWindowMs: values.RETRY_WINDOW_HOURS * HOUR_MS,
+      failedRetentionMs: values.FAILED_RETENTION_DAYS * DAY_MS,
       commitWindowMs: values.IPD_COMMIT_WINDOW_SECONDS * 1000,
     },
-    recordRetentionMs: values.RECORD_RETENTION_DAYS * 24 * HOUR,
+    recordRetentionMs: values.RECORD_RETENTION_DAYS * DAY_MS,
     preflight: values.PREFLIGHT === 'on',
     requiredScanTag: values.REQUIRED_SCAN_TAG,
     projectsClaim: values.PROJECTS_CLAIM,

@@ -4,7 +4,9 @@
  * collection halves the memory, and new chunks reuse memory that is still in the CPU's cache
  * (`npm run bench -- delivery`).
  */
-const EVERY_BYTES = 2 * 1024 * 1024;
+import { MIB } from '../domain/units.ts';
+
+const EVERY_BYTES = 2 * MIB;
 
 /**
  * Returns a function to call with each chunk: it clears the young generation every few MiB. Does nothing where Node

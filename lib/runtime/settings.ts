@@ -4,6 +4,7 @@
  * is refused with the same sentence everywhere.
  */
 import * as z from 'zod';
+import { GIB, MIB } from '../domain/units.ts';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -19,7 +20,7 @@ export const count = (standard: number, { min, max }: { min: number; max: number
 };
 
 /** Of all parts but the last: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-export const LEAST_PART_BYTES = 5_242_880;
+export const LEAST_PART_BYTES = 5 * MIB;
 
 /**
  * Credentials must not be sent to other hosts: https://support.huaweicloud.com/api-projectman/projectman_03_0003.html
@@ -35,10 +36,10 @@ const tag = z
   .transform((text) => ({ name: text.replace(/=.*/s, ''), value: text.replace(/^[^=]*=/, '') }));
 
 export const functionSettings = {
-  MAX_FILE_BYTES: count(52_428_800, { min: 1, max: 5 * 1024 ** 3 }),
+  MAX_FILE_BYTES: count(50 * MIB, { min: 1, max: 5 * GIB }),
   STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 604_800 }),
-  MULTIPART_THRESHOLD_BYTES: count(10_485_760, { min: 1, max: 5 * 1024 ** 3 }),
-  PART_SIZE_BYTES: count(5_242_880, { min: LEAST_PART_BYTES, max: 104_857_600 }),
+  MULTIPART_THRESHOLD_BYTES: count(10 * MIB, { min: 1, max: 5 * GIB }),
+  PART_SIZE_BYTES: count(5 * MIB, { min: LEAST_PART_BYTES, max: 100 * MIB }),
   S3_PUBLIC_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'must be a URL, for example https://files.example.com' })
     .optional(),

@@ -8,7 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { createCollector } from '../runtime/garbage.ts';
 import type { Sink } from '../runtime/stream.ts';
-import { refusalOf } from '../runtime/aws-errors.ts';
+import { failed, refusalOf } from '../runtime/aws-errors.ts';
 import type { S3 } from './s3.ts';
 import type { StagedObject } from '../domain/upload.ts';
 
@@ -143,7 +143,8 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
   /** Removes what is stored under a key, if anything is. */
   async function remove(key: string): Promise<void> {
     const { client, DeleteObjectCommand } = await s3();
-    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key });
+    await client.send(command).catch(failed(`removing ${key}`));
   }
 
   return { store, head, read, tagOf, remove };

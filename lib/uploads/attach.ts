@@ -10,7 +10,7 @@ import type { Queue } from '../messaging/queue.ts';
 import type { Staging } from '../storage/staged-files.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { isFinal, stagingKey } from '../domain/upload.ts';
-import type { Policy, Upload } from '../domain/upload.ts';
+import type { Policy, Upload, WorkItem } from '../domain/upload.ts';
 
 /** The waits between two reads of the record: each is longer, up to the longest. */
 const POLL_DELAYS_MS = { first: 150, longest: 1_000, growth: 1.4 };
@@ -28,7 +28,7 @@ export function createAttach(parts: {
   /** The upload as it is when it has ended or `until` (milliseconds) has come. Throws what `intake.create` throws. */
   async function attach(
     caller: Caller,
-    file: { projectId: string; issueId: string; filename: string; contentType: string; bytes: Buffer },
+    file: WorkItem & { filename: string; contentType: string; bytes: Buffer },
     { key, until }: { key?: string | undefined; until: number },
   ): Promise<Upload> {
     const { bytes, ...rest } = file;

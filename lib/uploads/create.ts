@@ -12,10 +12,10 @@ import type { Ledger } from '../ledger/uploads.ts';
 import type { Multipart } from '../storage/multipart.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { partSizeFor } from '../domain/parts.ts';
-import type { Preflight, WorkItem } from './preflight.ts';
+import type { Preflight } from './preflight.ts';
 import type { Quota } from '../pacing/quota.ts';
 import { isFinal, mayBeInIpd, stagingKey } from '../domain/upload.ts';
-import type { NewUpload, Policy, Upload } from '../domain/upload.ts';
+import type { NewUpload, Policy, Upload, WorkItem } from '../domain/upload.ts';
 
 /** The caller: the owner of what is created, the projects that the token allows ('*' is all), and the call's own id. */
 export type Caller = {

@@ -10,8 +10,7 @@ import type { IpdClient } from '../ipd/client.ts';
 import { contactOfList } from '../pacing/contact.ts';
 import type { Quota } from '../pacing/quota.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-
-export type WorkItem = { projectId: string; issueId: string };
+import type { WorkItem } from '../domain/upload.ts';
 
 export type Preflight = ReturnType<typeof createPreflight>;
 

@@ -13,12 +13,12 @@ import { checkProject, tooLarge } from './create.ts';
 import type { Caller, Draft, Intake } from './create.ts';
 import type { Multipart } from '../storage/multipart.ts';
 import type { StoredPart } from '../domain/parts.ts';
-import type { Preflight, WorkItem } from './preflight.ts';
+import type { Preflight } from './preflight.ts';
 import type { Quota } from '../pacing/quota.ts';
 import type { SignedForm, Signing } from '../storage/presigning.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import { stagingKey } from '../domain/upload.ts';
-import type { Upload } from '../domain/upload.ts';
+import type { Upload, WorkItem } from '../domain/upload.ts';
 import { incomplete } from './manage.ts';
 import type { Uploads } from './manage.ts';
 

@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
  */
 import { randomUUID } from 'node:crypto';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
 export interface ScheduleOptions {
   name: string;
@@ -14,7 +15,7 @@ export interface ScheduleOptions {
 }
 
 const RATE = /^rate\((?<count>[1-9]\d*) (?<unit>minute|hour|day)s?\)$/;
-const UNIT_MS: Record<string, number> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+const UNIT_MS: Record<string, number> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 
 /** Starts the clock; `fire` runs the function now and settles with it. */
 export function startSchedule(options: ScheduleOptions): { fire: () => Promise<void>; stop: () => void } {

@@ -14,6 +14,7 @@ import { toHttpAnswer, toHttpEvent } from './event.ts';
 import type { HttpAnswer } from './event.ts';
 import { createRouter } from './routes.ts';
 import type { Route } from './routes.ts';
+import { MIB } from '../../lib/domain/units.ts';
 
 export interface FunctionRoute extends Route {
   functionKey: string;
@@ -31,7 +32,7 @@ export interface Api {
 }
 
 /** https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
-const REQUEST_LIMIT_BYTES = 10_485_760;
+const REQUEST_LIMIT_BYTES = 10 * MIB;
 const INTEGRATION_LIMIT_MS = 30_000;
 /** Lambda counts the whole event, so a binary body ends at about 4.5 MB. */
 const EVENT_LIMIT_BYTES = 6_291_556;

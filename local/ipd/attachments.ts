@@ -3,7 +3,7 @@
  * time in the future: it appears when the clock reaches that time, without a timer.
  */
 import type { Blobs } from './blobs.ts';
-import type { Attachment } from './types.ts';
+import type { Attachment, WorkItem } from './types.ts';
 
 /** Makes ids of 18 or 19 digits for any clock from 1970 on, far above 2^53. */
 const ID_FLOOR = 100_000_000_000_000_000n;
@@ -13,8 +13,6 @@ type NewAttachment = Omit<Attachment, 'id' | 'createdAt' | 'visibleAt'> & {
   afterSeconds: number;
   listDelaySeconds: number;
 };
-
-type Place = { projectId: string; issueId: string };
 
 /** Holds attachments in memory and their bytes in `blobs`. */
 export function createAttachments({ clock, blobs }: { clock: () => number; blobs: Blobs }) {
@@ -34,16 +32,16 @@ export function createAttachments({ clock, blobs }: { clock: () => number; blobs
     return attachment;
   }
 
-  function isAt(place: Place, attachment: Attachment): boolean {
-    return attachment.projectId === place.projectId && attachment.issueId === place.issueId;
+  function isAt(item: WorkItem, attachment: Attachment): boolean {
+    return attachment.projectId === item.projectId && attachment.issueId === item.issueId;
   }
 
   return {
     add,
     /** The attachments that the list shows now, oldest first. */
-    visible: (place: Place) => attachments.filter((one) => isAt(place, one) && one.visibleAt <= clock()),
-    countAt: (place: Place) =>
-      attachments.filter((one) => isAt(place, one) && one.createdAt <= clock()).length,
+    visible: (item: WorkItem) => attachments.filter((one) => isAt(item, one) && one.visibleAt <= clock()),
+    countAt: (item: WorkItem) =>
+      attachments.filter((one) => isAt(item, one) && one.createdAt <= clock()).length,
     find: (projectId: string, id: string) =>
       attachments.find((one) => one.projectId === projectId && one.id === id && one.createdAt <= clock()),
     read: (attachment: Attachment) => blobs.read(attachment.blob),

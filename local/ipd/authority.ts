@@ -15,13 +15,14 @@ import {
   type Authorization,
 } from './signature.ts';
 import { headerOf, type AuthKind, type Headers, type Reply } from './types.ts';
+import { MINUTE_MS } from '../../lib/domain/units.ts';
 
 /** https://support.huaweicloud.com/intl/en-us/api-vpcep/vpcep_03_0003.html */
-const CLOCK_SKEW_MS = 15 * 60_000;
+const CLOCK_SKEW_MS = 15 * MINUTE_MS;
 
 /** More failures in a row than this lock the key: https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-0001.html */
 const FAILURES_ALLOWED = 5;
-const LOCK_MS = 5 * 60_000;
+const LOCK_MS = 5 * MINUTE_MS;
 
 const EMPTY_HASH = createHash('sha256').digest('hex');
 

@@ -12,9 +12,10 @@ import type { Body } from './body.ts';
 import { boundaryOf, filesWithin } from './nested.ts';
 import { readPartHeader, type PartHeader } from './part-header.ts';
 import { ConnectionLost } from './types.ts';
+import { KIB } from '../../lib/domain/units.ts';
 
 /** https://github.com/mscdex/busboy refuses longer part headers. */
-const PART_HEADER_LIMIT = 16 * 1024;
+const PART_HEADER_LIMIT = 16 * KIB;
 
 export type ReceivedFile = {
   rawFilename: string;

@@ -17,11 +17,9 @@ import {
   uploadElement,
 } from './replies.ts';
 import type { Settings } from './settings.ts';
-import type { Attachment, Reply } from './types.ts';
+import type { Attachment, Reply, WorkItem } from './types.ts';
 
-type Place = { projectId: string; issueId: string };
-
-type UploadCall = Place & {
+type UploadCall = WorkItem & {
   settings: Settings;
   plan: Plan;
   body: Body;
@@ -55,7 +53,7 @@ export function createOperations({
       if (unsettled !== undefined) return { reply: unsettled };
       if ('problem' in form) return { reply: invalidParameter(form.problem) };
       const refusal =
-        placeRefusal(settings, call) ??
+        workItemRefusal(settings, call) ??
         form.files.map((file) => fileRefusal(settings, call, file)).find((one) => one !== undefined);
       if (refusal !== undefined) return { reply: refusal };
 
@@ -84,8 +82,8 @@ export function createOperations({
     }
   }
 
-  function list(settings: Settings, { projectId, issueId }: Place): Reply {
-    const refusal = placeRefusal(settings, { projectId, issueId });
+  function list(settings: Settings, { projectId, issueId }: WorkItem): Reply {
+    const refusal = workItemRefusal(settings, { projectId, issueId });
     if (refusal !== undefined) return refusal;
     const { fileSizeAs } = settings;
     const own = attachments.visible({ projectId, issueId }).map((one) => listElement(one, fileSizeAs));
@@ -110,7 +108,7 @@ export function createOperations({
   }
 
   /** Huawei documents no code for a file or a work item beyond its limit, only the `error` of the API page. */
-  function fileRefusal(settings: Settings, place: Place, file: ReceivedFile): Reply | undefined {
+  function fileRefusal(settings: Settings, item: WorkItem, file: ReceivedFile): Reply | undefined {
     const { maxFileBytes, maxAttachmentsPerIssue, maxNameLength } = settings;
     if (maxNameLength !== null && Array.from(file.filename).length > maxNameLength) {
       return invalidParameter('filename');
@@ -122,20 +120,20 @@ export function createOperations({
       return failedWithin200('error', `The file is larger than ${maxFileBytes} bytes.`);
     }
     const isFull =
-      settings.fullIssues.includes(place.issueId) ||
-      (maxAttachmentsPerIssue !== null && attachments.countAt(place) >= maxAttachmentsPerIssue);
+      settings.fullIssues.includes(item.issueId) ||
+      (maxAttachmentsPerIssue !== null && attachments.countAt(item) >= maxAttachmentsPerIssue);
     return isFull ? failedWithin200('error', 'The number of attachments has reached its limit.') : undefined;
   }
 
   /** Each attachment in the form in which an upload answers it, the oldest first. */
-  function held(settings: Settings, place: Place): Record<string, unknown>[] {
-    return attachments.visible(place).map((one) => uploadElement(one, settings.fileSizeAs));
+  function held(settings: Settings, item: WorkItem): Record<string, unknown>[] {
+    return attachments.visible(item).map((one) => uploadElement(one, settings.fileSizeAs));
   }
 
   return { upload, list, download, held };
 }
 
-function placeRefusal(settings: Settings, { projectId, issueId }: Place): Reply | undefined {
+function workItemRefusal(settings: Settings, { projectId, issueId }: WorkItem): Reply | undefined {
   if (!/^[A-Za-z0-9]{32}$/.test(projectId)) return invalidParameter('project_id');
   if (!/^[0-9]{18,19}$/.test(issueId)) return invalidParameter('issue_id');
   if (settings.projects?.includes(projectId) === false) {

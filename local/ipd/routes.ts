@@ -2,11 +2,12 @@
  * The routes of the fake IPD: which operation a request asks for, and on what. It judges no parameter.
  */
 import { targetOf } from './types.ts';
+import type { WorkItem } from './types.ts';
 
 export type Route =
   | { operation: 'token'; query: URLSearchParams }
-  | { operation: 'upload'; projectId: string; issueId: string }
-  | { operation: 'list'; projectId: string; issueId: string }
+  | ({ operation: 'upload' } & WorkItem)
+  | ({ operation: 'list' } & WorkItem)
   | { operation: 'download'; projectId: string; attachmentId: string };
 
 const PROJECT = '^/v1/ipdprojectservice/projects/([^/]+)';

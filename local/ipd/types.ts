@@ -33,10 +33,11 @@ export type Operation = 'upload' | 'list' | 'download' | 'token';
 
 export type AuthKind = 'token' | 'aksk' | 'none';
 
-export type Attachment = {
+/** Where attachments are kept. */
+export type WorkItem = { projectId: string; issueId: string };
+
+export type Attachment = WorkItem & {
   id: string;
-  projectId: string;
-  issueId: string;
   size: number;
   sha256: string;
   filename: string;

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { byId, element, write } from './dom.ts';
+import { MINUTE_MS } from '../../lib/domain/units.ts';
 
 export type Identity = ReturnType<typeof createIdentity>;
 
@@ -11,7 +12,7 @@ export type Identity = ReturnType<typeof createIdentity>;
 const SAMPLE = { user: 'me', project: '0123456789abcdef0123456789abcdef', issue: '956239067176935400' };
 const STORE = 'ipd-bridge:target';
 /** A token is replaced this long before it ends. */
-const MARGIN_MS = 60_000;
+const MARGIN_MS = MINUTE_MS;
 
 const storedSchema = z.object({ user: z.string(), project: z.string(), issue: z.string() });
 const tokenSchema = z.object({ access_token: z.string(), expires_in: z.number() });

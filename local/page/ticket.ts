@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import type { Session } from './api.ts';
+import { MINUTE_MS } from '../../lib/domain/units.ts';
 
 export type Ticket = z.infer<typeof ticketSchema>;
 
@@ -16,7 +17,7 @@ const ticketSchema = z.object({
 });
 
 /** No upload starts in the last minutes of a ticket: this long, or a tenth of its life, so that it can still end. */
-const MARGIN_MS = 5 * 60_000;
+const MARGIN_MS = 5 * MINUTE_MS;
 
 export function toTicket(session: Session, order: Pick<Ticket, 'target' | 'files'>): Ticket {
   const { companionEndpoint, expiresInSeconds } = session;

@@ -2,6 +2,7 @@
  * The part of Uppy that the page uses, so that the same code works with version 5 and version 6. Only the entry files
  * import Uppy's packages.
  */
+import { GIB, MIB } from '../../lib/domain/units.ts';
 
 /** A file in Uppy. */
 export interface PickedFile {
@@ -52,7 +53,7 @@ export interface UppyKit {
 }
 
 /** The same threshold as that of the API. */
-const MULTIPART_THRESHOLD_BYTES = 10 * 1024 * 1024;
+const MULTIPART_THRESHOLD_BYTES = 10 * MIB;
 
 export const DASHBOARD = {
   inline: true,
@@ -65,7 +66,7 @@ export const DASHBOARD = {
 } as const;
 
 /** Golden Retriever keeps files up to this size; its default is 10 MiB. */
-const KEPT_FILE_BYTES = 1024 ** 3;
+const KEPT_FILE_BYTES = GIB;
 
 /** Each version has a database of its own, as neither can read that of the other. */
 export function retrieverOptions(id: UppyKit['id']) {

@@ -19,8 +19,9 @@ import {
   type Signature,
   type SignedRequest,
 } from './signature.ts';
+import { MINUTE_MS } from '../../lib/domain/units.ts';
 
-const MAX_SKEW_MS = 15 * 60_000;
+const MAX_SKEW_MS = 15 * MINUTE_MS;
 
 export type Credentials = { accessKeyId: string; secretAccessKey: string };
 

@@ -15,11 +15,12 @@ import {
 import { S3Error } from './errors.ts';
 import type { Call, Headers } from './http.ts';
 import type { StoredBlob, Checksum, Store } from './store.ts';
+import { GIB, MIB } from '../../lib/domain/units.ts';
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-export const MAX_PUT_BYTES = 5 * 1024 ** 3;
+export const MAX_PUT_BYTES = 5 * GIB;
 /** Room for a CompleteMultipartUpload of 10,000 parts with checksums. */
-const MAX_DOCUMENT_BYTES = 4 * 1024 ** 2;
+const MAX_DOCUMENT_BYTES = 4 * MIB;
 
 const UNSIGNED = 'UNSIGNED-PAYLOAD';
 const STREAMING_UNSIGNED = 'STREAMING-UNSIGNED-PAYLOAD-TRAILER';

@@ -18,9 +18,10 @@ import { describeObject, storeObject } from './objects.ts';
 import { checkPolicy } from './policy.ts';
 import type { Store } from './store.ts';
 import { buildXml } from './xml.ts';
+import { KIB } from '../../lib/domain/units.ts';
 
 /** S3's limit for everything before the file. */
-const MAX_FIELD_BYTES = 20 * 1024;
+const MAX_FIELD_BYTES = 20 * KIB;
 
 type Form = { fields: Record<string, string>; file: Readable };
 

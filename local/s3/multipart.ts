@@ -14,8 +14,9 @@ import { commitObject, describeObject, objectId } from './objects.ts';
 import { agrees, assemble, completeDocument, type ListedPart, MAX_PART_NUMBER } from './parts.ts';
 import type { Part, Store, Upload } from './store.ts';
 import { buildXml, parseXml } from './xml.ts';
+import { MIB } from '../../lib/domain/units.ts';
 
-const MIN_PART_BYTES = 5 * 1024 ** 2;
+const MIN_PART_BYTES = 5 * MIB;
 
 /** The operations on multipart uploads; each trusts that `api.ts` has authenticated the call and found the bucket. */
 export function createMultipartOperations({ store, announce }: { store: Store; announce: Announce }) {

@@ -110,7 +110,10 @@ describe('the key that signs URLs', () => {
     secrets.answers.push({ status: 200, body: { SecretString: json } });
     const { signing } = build('secretsmanager');
 
-    await expect(signing.putFile(file)).rejects.toThrow('no');
+    await expect(signing.putFile(file)).rejects.toMatchObject({
+      message: 'reading the secret bridge/signing failed',
+      cause: { name: 'AccessDeniedException' },
+    });
 
     expect((await signing.putFile(file)).url).toContain('X-Amz-Signature=');
   });

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import type { WorkItem } from '../../lib/domain/upload.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
 import { createWholeLedger } from './ledger.ts';
 import { startStack } from '../../local/stack.ts';
@@ -26,7 +27,7 @@ const attachmentsAnswer = z.array(
 );
 const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled']);
 
-export function attachPath(item: { projectId: string; issueId: string }): string {
+export function attachPath(item: WorkItem): string {
   return `/v1/ipdprojectservice/projects/${item.projectId}/issues/${item.issueId}/attachments/upload`;
 }
 

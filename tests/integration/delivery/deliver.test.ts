@@ -154,8 +154,8 @@ describe('a delivery', () => {
     const upload = await world.stage(bytes);
     const elsewhere = world.build({ config: { table: 'no-such-table' } });
 
-    await expect(elsewhere.delivery.onArrival(world.arrival(upload, bytes), world.run())).rejects.toThrow(
-      'not found',
-    );
+    await expect(
+      elsewhere.delivery.onArrival(world.arrival(upload, bytes), world.run()),
+    ).rejects.toMatchObject({ code: 'internal', cause: { name: 'ResourceNotFoundException' } });
   });
 });

@@ -131,7 +131,10 @@ describe('ledger', () => {
       const { documents } = connect();
       const elsewhere = createWholeLedger({ client: documents, table: 'no-such-table', clock: world.clock });
 
-      await expect(elsewhere.find('x')).rejects.toThrow('not found');
+      await expect(elsewhere.find('x')).rejects.toMatchObject({
+        code: 'internal',
+        cause: { name: 'ResourceNotFoundException' },
+      });
     });
   });
 
