@@ -172,7 +172,7 @@ function newUpload({ size, sha256 }: { size: number; sha256: string | undefined 
     createdAt: now,
     updatedAt: now,
     uploadDeadline: new Date(Date.now() + DAY_MS).toISOString(),
-    looks: 0,
+    stagingChecks: 0,
     attempts: 0,
     failedAttempts: 0,
     bytesSent: 0,

@@ -137,8 +137,8 @@ export async function drain(scene: Scene, log: Options['log']): Promise<Drain> {
     while (endings.delivered() < scene.uploads && !isOver()) {
       await new Promise((resolve) => setTimeout(resolve, 250));
       const minutes = Math.floor((performance.now() - startedAt) / MINUTE_MS);
-      if (minutes > told) log(`${minutes} min: ${endings.delivered()} delivered`);
-      told = minutes;
+      if (minutes > reported) log(`${minutes} min: ${endings.delivered()} delivered`);
+      reported = minutes;
     }
     const busyPercent = busyBetween(before, usage());
     const arrived = await admin.arrived();

@@ -56,7 +56,7 @@ function base({ issueId, size, createdAt }: { issueId: string; size: number; cre
     createdAt: iso(createdAt),
     updatedAt: iso(createdAt),
     uploadDeadline: iso(createdAt + 3 * DAY_MS),
-    looks: 0,
+    stagingChecks: 0,
     attempts: 0,
     failedAttempts: 0,
     bytesSent: 0,

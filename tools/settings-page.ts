@@ -16,7 +16,7 @@ type Row = { name: string; standard: string; bounds: string; meaning: string };
 
 const TARGET = fileURLToPath(new URL('../docs/settings.md', import.meta.url));
 const UNITS = { GiB: GIB, MiB: MIB };
-/** Values that every setting refuses, unless it takes any text; the second looks like a reference to credentials. */
+/** Values that every setting refuses, unless it takes any text; the second is like a reference to credentials. */
 const WRONG = ['\u0000 ', 'secretsmanager:\u0000'];
 
 const PORTS = [

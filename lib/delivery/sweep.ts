@@ -19,7 +19,7 @@ import type { Policy, Upload } from '../domain/upload.ts';
 import { HOUR_MS, MINUTE_MS } from '../domain/units.ts';
 
 /** The sweep runs every minute, so it also takes uploads that fall due before the next run. */
-const LOOK_AHEAD_MS = MINUTE_MS;
+const AHEAD_MS = MINUTE_MS;
 const AT_ONCE = 10;
 /** The sweep's share of the full rate. The rest is for first deliveries, which events start without a slot. */
 const SHARE = 0.75;

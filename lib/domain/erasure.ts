@@ -13,7 +13,7 @@ export type Order = { by: string; reason: string; now: number };
 /** What IPD has of an upload, or may have: only a person can remove it there. */
 export type Remnant = WorkItem & {
   uploadId: string;
-  /** Empty where IPD has not told the id, or has perhaps nothing. */
+  /** Empty where IPD has not named the id, or has perhaps nothing. */
   attachmentIds: string[];
   size: number;
   /** False where nothing tells whether IPD has it. */

@@ -5,10 +5,10 @@
 import type { Doubt, Policy, Upload } from './upload.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from './units.ts';
 
-/** The waits between looks for a file that has not arrived, the first from its creation; the last one repeats. */
-const LOOKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE_MS);
+/** The waits between checks for a file that has not arrived, the first from its creation; the last one repeats. */
+const STAGING_CHECKS = [1, 5, 15, 60].map((minutes) => minutes * MINUTE_MS);
 /** The longest wait once a part has arrived: no event reports the last part, and the client may be dead. */
-const PART_LOOK_MS = 5 * MINUTE_MS;
+const PART_CHECK_MS = 5 * MINUTE_MS;
 /** The upper ends of the retry delays; the last one repeats. */
 const RETRY_DELAYS = [
   30 * SECOND_MS,
@@ -22,12 +22,12 @@ const RETRY_DELAYS = [
 /** The waits after a throttle, without their jitter: doubled each time. Huawei's advice for a throttled call is 2 to 5 s. */
 const THROTTLE_DELAY = { first: 2 * SECOND_MS, longest: 4 * MINUTE_MS, spread: 1.25 };
 /** When the work item is read after a doubt: most copies show at once. The last time is after the commit window. */
-const DOUBT_LOOKS = [15 * SECOND_MS, MINUTE_MS, 4 * MINUTE_MS];
+const DOUBT_CHECKS = [15 * SECOND_MS, MINUTE_MS, 4 * MINUTE_MS];
 /**
  * How long after a file's arrival its scan tag is read; the last length repeats. A scan takes seconds, or longer in a
  * queue.
  */
-const SCAN_LOOKS = [30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS];
+const SCAN_CHECKS = [30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS];
 const BUSY_MS = { first: 15 * SECOND_MS, longest: 5 * MINUTE_MS };
 /** By how much the clocks of two functions may differ. */
 export const CLOCK_SKEW_MS = MINUTE_MS;
@@ -110,7 +110,7 @@ export function scanDelay(ageMs: number): number {
  * Slots for deliveries, spread evenly over a minute. `take` gives the first free slot at or after `earliestMs`, in
  * milliseconds from the start of the minute, or undefined when none is left.
  */
-export function createTurns(count: number) {
+export function createSlots(count: number) {
   const everyMs = MINUTE_MS / count;
   const taken = new Set<number>();
   let firstFree = 0;

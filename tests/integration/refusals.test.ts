@@ -5,11 +5,11 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createServer } from 'node:http';
-import { noticeOf } from '../../lib/domain/endings.ts';
+import { notificationOf } from '../../lib/domain/endings.ts';
 import { createUpload } from '../../lib/domain/lifecycle.ts';
 import { scan } from '../../lib/ledger/scan.ts';
 import { createTable } from '../../lib/ledger/table.ts';
-import { createNotices } from '../../lib/messaging/notifications.ts';
+import { createNotifications } from '../../lib/messaging/notifications.ts';
 import { createQueue } from '../../lib/messaging/queue.ts';
 import { snsWith } from '../../lib/messaging/sns.ts';
 import { sqsWith } from '../../lib/messaging/sqs.ts';
@@ -65,7 +65,10 @@ beforeAll(async () => {
   const filter = { table: 'uploads', filter: '#a = :a', names: { '#a': 'a' }, values: { ':a': 'a' } };
   const staging = createStaging({ s3: async () => s3With(s3), bucket: 'staging', clock: systemClock });
   const queue = createQueue({ sqs: async () => sqsWith(sqs), queueUrl: `${service.url}/1/queue` });
-  const notices = createNotices({ sns: async () => snsWith(sns), topicArn: 'arn:aws:sns:eu-central-1:1:t' });
+  const notifications = createNotifications({
+    sns: async () => snsWith(sns),
+    topicArn: 'arn:aws:sns:eu-central-1:1:t',
+  });
   const policy = { uploadDeadlineMs: 1, retryWindowMs: 1, failedRetentionMs: 1, commitWindowMs: 1 };
   const file = { filename: 'a', sentName: 'a', contentType: 'a/b', size: 1 };
   const about = { id: 'u', owner: 'user-1', projectId: 'p', issueId: '1', ...file };
@@ -78,7 +81,7 @@ beforeAll(async () => {
     'the scan of the table': () => scan(client, filter).next(),
     'the removal of a file': () => staging.remove('staging/u'),
     'a message of the queue': () => queue.send({ uploadId: 'u', attempt: 1 }),
-    'the notification of an end': () => notices.publish(upload, noticeOf('UploadFailed', 0)),
+    'the notification of an end': () => notifications.publish(upload, notificationOf('UploadFailed', 0)),
     'a secret of Secrets Manager': () => readSecret('bridge/ipd'),
     'a secret of the Parameter Store': () => readParameter('bridge/ipd'),
   };
