@@ -2,6 +2,7 @@
  * A small working upload API with its storage on one free port: a store that keeps what is sent, behind
  * HTTP that logs each request. Faults are answers queued per call, such as "PUT /storage" or "PUT /parts/3".
  */
+import { afterAll, afterEach } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -32,13 +33,24 @@ export const LIMITS = {
   breaker: { state: 'closed' },
 };
 
-/** Starts the server; `fault` makes the next request of a call go wrong. */
-export async function startUploadApi(options: StoreOptions = {}) {
+/**
+ * The API of a test file: it starts while jest loads the file, forgets everything after each test, and is closed after
+ * the last. `fault` makes the next request of a call go wrong.
+ */
+export async function useUploadApi(options: StoreOptions = {}) {
+  const api = await startUploadApi(options);
+  afterEach(() => api.reset());
+  afterAll(() => api.close());
+  return api;
+}
+
+async function startUploadApi(options: StoreOptions) {
   const log: Logged[] = [];
   const arrived: string[] = [];
   const faults: { call: string; fault: Fault }[] = [];
   const waiters = new Set<Waiter>();
-  const store = createUploadStore(() => url, options);
+  const hanging: ServerResponse[] = [];
+  let store = createUploadStore(() => url, options);
 
   const server = createServer((request, response) => {
     void handle(request, response)
@@ -64,7 +76,7 @@ export async function startUploadApi(options: StoreOptions = {}) {
     const chunked = headers['transfer-encoding'] !== undefined;
     const entry = { call, headers, chunked, bytes: body.length, status: 0 };
     log.push(entry);
-    if (fault === 'hang') return;
+    if (fault === 'hang') return void hanging.push(response);
     const result =
       typeof fault === 'object'
         ? fault
@@ -136,6 +148,12 @@ export async function startUploadApi(options: StoreOptions = {}) {
     statuses: () => kept().map(({ upload }) => upload.status),
     /** Of the bytes that storage has, upload by upload. */
     hashes: () => kept().map(({ parts }) => (parts.size > 0 ? hash(parts) : undefined)),
+    reset(): void {
+      for (const list of [log, arrived, faults]) list.length = 0;
+      for (const response of hanging.splice(0)) response.destroy();
+      waiters.clear();
+      store = createUploadStore(() => url, options);
+    },
     async close(): Promise<void> {
       server.closeAllConnections();
       server.close();

@@ -10,6 +10,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { startDynamoDb } from '../../local/dynamodb.ts';
 import { startFakeIpd } from '../../local/ipd/server.ts';
@@ -143,6 +144,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   }
 
   const built = build();
+  const opened: DynamoDBClient[] = [];
   const services = { ...built, ledger: wholeLedgerOf(built) };
   let workItems = 0n;
   return {
@@ -158,6 +160,15 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     received: async () => receivedList.parse(await (await admin('GET', '/attachments')).json()),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
     ipdSettings: (values: unknown) => admin('PUT', '/settings', values),
+    /** A connection of its own to the table, for a test that tampers with its requests; `stop` closes it. */
+    connectTable() {
+      const client = new DynamoDBClient({});
+      opened.push(client);
+      const documents = DynamoDBDocumentClient.from(client, {
+        marshallOptions: { removeUndefinedValues: true },
+      });
+      return { client, documents };
+    },
     /** Resets to an empty IPD without faults, a work item without uploads, and no due upload. */
     async reset(): Promise<void> {
       await admin('DELETE', '');
@@ -236,7 +247,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     },
 
     async stop(): Promise<void> {
-      for (const client of Object.values(clients)) client.destroy();
+      for (const client of [...Object.values(clients), ...opened]) client.destroy();
       await Promise.all([sqs.close(), dynamodb.close(), ipd.close(), s3.close()]);
       await rm(directory, { recursive: true, force: true });
     },

@@ -4,24 +4,22 @@ import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommandLine } from '../../support/run-command.ts';
-import { ATTACHMENT_ID, startUploadApi } from '../../support/upload-api.ts';
+import { ATTACHMENT_ID, useUploadApi } from '../../support/upload-api.ts';
 
 const bytes = Buffer.alloc(200_000, 'attachment');
 const PARTS = [1, 2, 3, 4, 5].map((number) => `PUT /parts/${number}`);
 
-let api: Awaited<ReturnType<typeof startUploadApi>>;
+const api = await useUploadApi({ threshold: 100_000, partSize: 40_000 });
 let directory: string;
 let path: string;
 
 beforeEach(async () => {
-  api = await startUploadApi({ threshold: 100_000, partSize: 40_000 });
   directory = await mkdtemp(join(tmpdir(), 'resume-'));
   path = join(directory, '需求 说明.mp4');
   await writeFile(path, bytes);
 });
 
 afterEach(async () => {
-  await api.close();
   await rm(directory, { recursive: true });
 });
 

@@ -4,24 +4,22 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommandLine } from '../../support/run-command.ts';
-import { ATTACHMENT_ID, problem, startUploadApi } from '../../support/upload-api.ts';
+import { ATTACHMENT_ID, problem, useUploadApi } from '../../support/upload-api.ts';
 
 const bytes = Buffer.alloc(200_000, 'attachment');
 const sha256 = createHash('sha256').update(bytes).digest('hex');
 
-let api: Awaited<ReturnType<typeof startUploadApi>>;
+const api = await useUploadApi();
 let directory: string;
 let path: string;
 
 beforeEach(async () => {
-  api = await startUploadApi();
   directory = await mkdtemp(join(tmpdir(), 'upload-'));
   path = join(directory, '需求 说明.png');
   await writeFile(path, bytes);
 });
 
 afterEach(async () => {
-  await api.close();
   await rm(directory, { recursive: true });
 });
 

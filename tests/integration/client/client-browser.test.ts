@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { createClient } from '../../../client/client.ts';
-import { startUploadApi, storageRefusal } from '../../support/upload-api.ts';
+import { useUploadApi, storageRefusal } from '../../support/upload-api.ts';
 import { SocketXmlHttpRequest } from '../../support/xml-http-request.ts';
 
 const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
@@ -9,18 +9,15 @@ const content = new Uint8Array(100_000).map((_, index) => index % 251);
 const file = new Blob([content]);
 const about = { projectId: 'p', issueId: 'i', filename: 'a.png', contentType: 'image/png', file };
 
-let api: Awaited<ReturnType<typeof startUploadApi>>;
-let client: ReturnType<typeof createClient>;
+const api = await useUploadApi();
+const client = createClient({ apiUrl: api.url, token: 'jwt', pace });
 
-beforeEach(async () => {
+beforeEach(() => {
   Reflect.set(globalThis, 'XMLHttpRequest', SocketXmlHttpRequest);
-  api = await startUploadApi();
-  client = createClient({ apiUrl: api.url, token: 'jwt', timing });
 });
 
-afterEach(async () => {
+afterEach(() => {
   Reflect.deleteProperty(globalThis, 'XMLHttpRequest');
-  await api.close();
 });
 
 describe('upload where there is XMLHttpRequest', () => {

@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createClient } from '../../../client/client.ts';
 import { refusal } from '../../support/refusal.ts';
-import { LIMITS, problem, startUploadApi } from '../../support/upload-api.ts';
+import { LIMITS, problem, useUploadApi } from '../../support/upload-api.ts';
 
 const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const about = {
@@ -11,17 +11,11 @@ const about = {
   contentType: 'image/png',
 };
 
-let api: Awaited<ReturnType<typeof startUploadApi>>;
-let client: ReturnType<typeof createClient>;
+/** No system assigns this port. */
+const NO_LISTENER = 'http://127.0.0.1:2';
 
-beforeEach(async () => {
-  api = await startUploadApi();
-  client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', timing });
-});
-
-afterEach(async () => {
-  await api.close();
-});
+const api = await useUploadApi();
+const client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', pace });
 
 describe('the calls', () => {
   it('gives what each route answers', async () => {
@@ -172,10 +166,9 @@ describe('the calls', () => {
   });
 
   it('says which host did not answer, and why', async () => {
-    await api.close();
+    const nowhere = createClient({ apiUrl: NO_LISTENER, token: 'jwt', pace });
 
-    const error = await refusal(client.limits());
-    api = await startUploadApi();
+    const error = await refusal(nowhere.limits());
 
     expect(error).toMatchObject({ code: 'network', status: 0, retryable: true });
     expect(error.detail).toMatch(/No answer from http:\/\/127\.0\.0\.1:\d+$/);

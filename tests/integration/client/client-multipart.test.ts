@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { createClient } from '../../../client/client.ts';
 import type { Progress } from '../../../client/client.ts';
 import { refusal } from '../../support/refusal.ts';
-import { ATTACHMENT_ID, problem, startUploadApi, storageRefusal } from '../../support/upload-api.ts';
+import { ATTACHMENT_ID, problem, useUploadApi, storageRefusal } from '../../support/upload-api.ts';
 
 const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const bytes = new Uint8Array(300_000).map((_, index) => index % 251);
@@ -18,17 +18,8 @@ const about = {
 } as const;
 const expired = storageRefusal(403, 'AccessDenied', 'Request has expired');
 
-let api: Awaited<ReturnType<typeof startUploadApi>>;
-let client: ReturnType<typeof createClient>;
-
-beforeEach(async () => {
-  api = await startUploadApi();
-  client = createClient({ apiUrl: api.url, token: 'jwt', timing });
-});
-
-afterEach(async () => {
-  await api.close();
-});
+const api = await useUploadApi();
+const client = createClient({ apiUrl: api.url, token: 'jwt', pace });
 
 function puts(): { call: string; bytes: number }[] {
   return api.log.filter(({ call }) => call.startsWith('PUT /parts'));

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { createClient } from '../../../client/client.ts';
 import { refusal } from '../../support/refusal.ts';
-import { startUploadApi } from '../../support/upload-api.ts';
+import { useUploadApi } from '../../support/upload-api.ts';
 
 const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const bytes = new Uint8Array(300_000).map((_, index) => index % 251);
@@ -17,15 +17,7 @@ const about = {
   file,
 } as const;
 
-let api: Awaited<ReturnType<typeof startUploadApi>>;
-
-beforeEach(async () => {
-  api = await startUploadApi();
-});
-
-afterEach(async () => {
-  await api.close();
-});
+const api = await useUploadApi();
 
 /** As after a restart: nothing is left of an earlier one. */
 function newClient() {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { createClient } from '../../../client/client.ts';
 import type { Progress } from '../../../client/client.ts';
 import { refusal } from '../../support/refusal.ts';
 import { useDirectory } from '../../support/use-directory.ts';
-import { ATTACHMENT_ID, problem, startUploadApi, storageRefusal } from '../../support/upload-api.ts';
+import { ATTACHMENT_ID, problem, useUploadApi, storageRefusal } from '../../support/upload-api.ts';
 
 const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const bytes = new Uint8Array(300_000).map((_, index) => index % 251);
@@ -21,17 +21,8 @@ const about = {
 const directory = await useDirectory();
 await writeFile(join(directory, 'file'), bytes);
 const file = await openAsBlob(join(directory, 'file'));
-let api: Awaited<ReturnType<typeof startUploadApi>>;
-let client: ReturnType<typeof createClient>;
-
-beforeEach(async () => {
-  api = await startUploadApi();
-  client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', timing });
-});
-
-afterEach(async () => {
-  await api.close();
-});
+const api = await useUploadApi();
+const client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', pace });
 
 describe('upload', () => {
   it('sends the file to storage and follows until IPD has it', async () => {

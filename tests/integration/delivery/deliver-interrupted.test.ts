@@ -1,6 +1,4 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { send } from '../../../lib/ipd/wire.ts';
@@ -11,18 +9,12 @@ import { useWorld } from '../../support/use-world.ts';
 type Item = Record<string, unknown>;
 
 const world = await useWorld();
-const clients: DynamoDBClient[] = [];
-afterAll(() => {
-  for (const client of clients) client.destroy();
-});
 
 /** Services of a function that dies: from the named write on, the ledger does not answer, or fails. */
 function dying(isLast: (item: Item) => boolean, how: 'is killed' | 'throws') {
-  const client = new DynamoDBClient({});
-  clients.push(client);
   const died = Promise.withResolvers<void>();
   let isDead = false;
-  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  const { documents } = world.connectTable();
   documents.middlewareStack.add(
     (next) => async (args) => {
       if (!isDead && isWriteOf(args.input, isLast)) {
@@ -181,11 +173,7 @@ describe('a function that dies when all but the removal is written', () => {
 
 describe('a function that is held up behind the fence', () => {
   it('releases no boundary once its lease has ended, and the file is sent later', async () => {
-    const client = new DynamoDBClient({});
-    clients.push(client);
-    const documents = DynamoDBDocumentClient.from(client, {
-      marshallOptions: { removeUndefinedValues: true },
-    });
+    const { documents } = world.connectTable();
     documents.middlewareStack.add(
       (next) => async (args) => {
         const answer = await next(args);

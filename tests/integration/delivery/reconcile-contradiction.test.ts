@@ -1,6 +1,4 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { createReconciliation } from '../../../lib/delivery/reconcile.ts';
@@ -14,10 +12,6 @@ const put = z.object({ Item: z.object({ pk: z.string() }) });
 const claimedKey = (input: unknown): string => put.safeParse(input).data?.Item.pk ?? '';
 
 const world = await useWorld();
-const clients: DynamoDBClient[] = [];
-afterAll(() => {
-  for (const client of clients) client.destroy();
-});
 
 /** Delivers a file to the work item, and answers with what the operator is told. */
 async function deliver(bytes: Buffer) {
@@ -150,11 +144,7 @@ describe('a claim', () => {
   /** Services for which another upload claims each attachment, or only one, just before the product claims it. */
   function losingClaims(only?: string) {
     let last = '';
-    const client = new DynamoDBClient({});
-    clients.push(client);
-    const documents = DynamoDBDocumentClient.from(client, {
-      marshallOptions: { removeUndefinedValues: true },
-    });
+    const { documents } = world.connectTable();
     documents.middlewareStack.add(
       (next) => async (args) => {
         const [, id] = /^attachment#(.*)$/.exec(claimedKey(args.input)) ?? [];

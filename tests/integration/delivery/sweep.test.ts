@@ -1,7 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { putFile } from '../../support/answer.ts';
@@ -205,10 +203,7 @@ describe('sweep', () => {
     const upload = await world.stage();
     await world.ledger.change(upload.id, stagedNow);
     world.clock.advance(MINUTE);
-    const client = new DynamoDBClient({});
-    const documents = DynamoDBDocumentClient.from(client, {
-      marshallOptions: { removeUndefinedValues: true },
-    });
+    const { documents } = world.connectTable();
     let isTakenBack = false;
     documents.middlewareStack.add(
       (next) => async (args) => {
@@ -223,7 +218,6 @@ describe('sweep', () => {
     );
 
     await world.build({ documents }).sweep.run(soon());
-    client.destroy();
 
     expect(isTakenBack).toBe(true);
     expect(await world.find(upload.id)).toMatchObject({ status: 'cancelled' });

@@ -1,6 +1,7 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
-import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { describe, expect, it } from '@jest/globals';
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { createWholeLedger } from '../../support/ledger.ts';
 import { markCleaned, markDelivered, markNotified } from '../../../lib/domain/endings.ts';
@@ -28,18 +29,9 @@ const looked = (upload: Upload): Upload => ({ ...upload, stagingChecks: upload.s
 const world = await useWorld();
 
 describe('ledger', () => {
-  const clients: DynamoDBClient[] = [];
-  afterAll(() => {
-    for (const client of clients) client.destroy();
-  });
-
   /** A ledger over a connection of its own, whose requests a test can tamper with. */
   function connect() {
-    const client = new DynamoDBClient({});
-    clients.push(client);
-    const documents = DynamoDBDocumentClient.from(client, {
-      marshallOptions: { removeUndefinedValues: true },
-    });
+    const { client, documents } = world.connectTable();
     const { table } = world.config;
     return {
       client,

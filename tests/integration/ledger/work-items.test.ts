@@ -1,6 +1,4 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { send } from '../../../lib/ipd/wire.ts';
 import { createWholeLedger } from '../../support/ledger.ts';
@@ -125,11 +123,6 @@ describe('an upload in doubt', () => {
 });
 
 describe('taking a work item', () => {
-  const clients: DynamoDBClient[] = [];
-  afterAll(() => {
-    for (const client of clients) client.destroy();
-  });
-
   /** An upload that is on its way, or waits for its next attempt. */
   async function add(status: 'delivering' | 'waiting', item: string): Promise<Upload> {
     const now = world.clock.now();
@@ -161,9 +154,8 @@ describe('taking a work item', () => {
 
   /** A ledger that lets another writer go first, once, after it has read an upload. */
   function createSlowLedger(meanwhile: () => Promise<unknown>) {
-    const client = new DynamoDBClient({});
-    clients.push(client);
-    let stagingChecks = 0;
+    const { client, documents } = world.connectTable();
+    let looks = 0;
     client.middlewareStack.add(
       (next, { commandName }) =>
         async (args) => {
@@ -175,9 +167,6 @@ describe('taking a work item', () => {
         },
       { step: 'initialize', name: 'be-slow' },
     );
-    const documents = DynamoDBDocumentClient.from(client, {
-      marshallOptions: { removeUndefinedValues: true },
-    });
     return createWholeLedger({ client: documents, table: world.config.table, clock: world.clock });
   }
 

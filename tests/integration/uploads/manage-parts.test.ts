@@ -1,6 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { useWorld } from '../../support/use-world.ts';
@@ -231,7 +229,7 @@ describe('an upload in parts', () => {
 
     it('goes on where a creation broke off between the multipart upload and the record', async () => {
       const key = randomUUID();
-      const { intake, documents } = breakingAtRecords();
+      const { intake } = breakingAtRecords();
       await expect(intake.create(caller, inParts, key)).rejects.toThrow('the function is gone');
       const bound = await world.ledger.findKey(caller.owner, key);
 
@@ -242,7 +240,6 @@ describe('an upload in parts', () => {
 
       expect({ created, id: upload.id }).toEqual({ created: true, id: bound?.uploadId });
       expect(completed).toMatchObject({ status: 'staged' });
-      documents.destroy();
     });
 
     it('leaves one multipart upload after ten calls at the same time', async () => {
@@ -261,7 +258,7 @@ describe('an upload in parts', () => {
 
   /** Services of a function that dies before it writes the record of an upload. */
   function breakingAtRecords() {
-    const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
+    const { documents } = world.connectTable();
     documents.middlewareStack.add(
       (next) => async (args) => {
         if (recordPut.safeParse(args.input).success) throw new Error('the function is gone');
@@ -269,7 +266,7 @@ describe('an upload in parts', () => {
       },
       { step: 'initialize', name: 'break-off' },
     );
-    return { ...world.build({ documents }), documents };
+    return world.build({ documents });
   }
 
   async function storeWhole(id: string, bytes: Buffer): Promise<void> {
