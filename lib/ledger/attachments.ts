@@ -1,7 +1,7 @@
 /** Which upload owns which of IPD's attachments: one item each, given by a conditional write, for good. */
 import * as z from 'zod';
 import type { Clock } from '../runtime/clock.ts';
-import { outliving, UNLESS_ANOTHERS } from './ownership.ts';
+import { outliving, UNLESS_TAKEN } from './ownership.ts';
 import type { Table } from './table.ts';
 
 export type Attachments = ReturnType<typeof createAttachments>;
@@ -23,7 +23,7 @@ export function createAttachments({
     const taken = await putUnless(
       pk,
       { uploadId, ...outliving(clock, retentionMs) },
-      { condition: UNLESS_ANOTHERS, values: { ':mine': uploadId } },
+      { condition: UNLESS_TAKEN, values: { ':mine': uploadId } },
     );
     return taken === undefined ? uploadId : owned.parse(taken).uploadId;
   }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { Clock } from '../runtime/clock.ts';
-import { UNLESS_ANOTHERS } from './ownership.ts';
+import { UNLESS_TAKEN } from './ownership.ts';
 import type { Table } from './table.ts';
 import { toSeconds } from './time-to-live.ts';
 
@@ -46,7 +46,7 @@ export function createIdempotencyKeys({
       { uploadId, fingerprint, expiresAt: toSeconds(now + retentionMs) },
       {
         // DynamoDB takes its time to remove what is over.
-        condition: `${UNLESS_ANOTHERS} OR uploadId = :instead OR expiresAt <= :now`,
+        condition: `${UNLESS_TAKEN} OR uploadId = :instead OR expiresAt <= :now`,
         values: { ':mine': uploadId, ':instead': instead ?? uploadId, ':now': toSeconds(now) },
       },
     );

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Clock } from '../runtime/clock.ts';
 import { occupiesWorkItem } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
-import { MAX_CONFLICTS, outliving, UNLESS_ANOTHERS } from './ownership.ts';
+import { MAX_CONFLICTS, outliving, UNLESS_TAKEN } from './ownership.ts';
 import type { Item, Table } from './table.ts';
 
 export type WorkItems = ReturnType<typeof createWorkItems>;
@@ -33,7 +33,7 @@ export function createWorkItems({
         pk,
         { uploadId: upload.id, version: clock.uuid(), ...outliving(clock, retentionMs) },
         {
-          condition: `${UNLESS_ANOTHERS} OR #version = :seen`,
+          condition: `${UNLESS_TAKEN} OR #version = :seen`,
           names: { '#version': 'version' },
           values: { ':mine': upload.id, ':seen': seen ?? '' },
         },

@@ -10,7 +10,7 @@ const file = new Blob([content]);
 const about = { projectId: 'p', issueId: 'i', filename: 'a.png', contentType: 'image/png', file };
 
 const api = await useUploadApi();
-const client = createClient({ apiUrl: api.url, token: 'jwt', pace });
+const client = createClient({ apiUrl: api.url, token: 'jwt', timing });
 
 beforeEach(() => {
   Reflect.set(globalThis, 'XMLHttpRequest', SocketXmlHttpRequest);

@@ -15,7 +15,7 @@ const about = {
 const NO_LISTENER = 'http://127.0.0.1:2';
 
 const api = await useUploadApi();
-const client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', pace });
+const client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', timing });
 
 describe('the calls', () => {
   it('gives what each route answers', async () => {
@@ -166,7 +166,7 @@ describe('the calls', () => {
   });
 
   it('says which host did not answer, and why', async () => {
-    const nowhere = createClient({ apiUrl: NO_LISTENER, token: 'jwt', pace });
+    const nowhere = createClient({ apiUrl: NO_LISTENER, token: 'jwt', timing });
 
     const error = await refusal(nowhere.limits());
 

@@ -19,7 +19,7 @@ const about = {
 const expired = storageRefusal(403, 'AccessDenied', 'Request has expired');
 
 const api = await useUploadApi();
-const client = createClient({ apiUrl: api.url, token: 'jwt', pace });
+const client = createClient({ apiUrl: api.url, token: 'jwt', timing });
 
 function puts(): { call: string; bytes: number }[] {
   return api.log.filter(({ call }) => call.startsWith('PUT /parts'));

@@ -22,7 +22,7 @@ const directory = await useDirectory();
 await writeFile(join(directory, 'file'), bytes);
 const file = await openAsBlob(join(directory, 'file'));
 const api = await useUploadApi();
-const client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', pace });
+const client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', timing });
 
 describe('upload', () => {
   it('sends the file to storage and follows until IPD has it', async () => {

@@ -155,7 +155,7 @@ describe('taking a work item', () => {
   /** A ledger that lets another writer go first, once, after it has read an upload. */
   function createSlowLedger(meanwhile: () => Promise<unknown>) {
     const { client, documents } = world.connectTable();
-    let looks = 0;
+    let stagingChecks = 0;
     client.middlewareStack.add(
       (next, { commandName }) =>
         async (args) => {
