@@ -153,27 +153,33 @@ export function createClient(options: ClientOptions) {
   }
 
   async function carryOn(found: Upload, { file, ...watch }: Watch & Source): Promise<Upload> {
-    const { signal, onProgress, onStatus } = watch;
+    watch.onStatus?.(found);
+    if (found.status === 'awaiting_upload') await sendFile(found, { file, ...watch });
+    return follow(found.id, watch);
+  }
+
+  /** Sends what storage lacks. Resolves as well when nothing is awaited any more: `follow` reads why. */
+  async function sendFile(found: Upload, { file, signal, onProgress }: Watch & Source): Promise<void> {
     const { id } = found;
-    onStatus?.(found);
-    if (found.status === 'awaiting_upload') {
-      const work = stage(found, {
+    const onBytes = (bytes: number) => onProgress?.({ leg: 'staging', bytes, total: file.size });
+    // Once only: the staging leg has its own attempts.
+    const sign = async (stop: AbortSignal | undefined) =>
+      asUpload(await send({ method: 'POST', path: `${pathOf(id)}/urls`, signal: stop }));
+    try {
+      await stage(found, {
         file,
         partsAtOnce,
         timing,
         signal,
         fetch,
-        onBytes: (bytes) => onProgress?.({ leg: 'staging', bytes, total: file.size }),
-        sign: async (stop) =>
-          asUpload(await send({ method: 'POST', path: `${pathOf(id)}/urls`, signal: stop })),
+        onBytes,
+        sign,
         complete: () => complete(id, signal),
       });
-      await work.catch((error: unknown) => {
-        // The file has arrived meanwhile, or the upload has ended: `follow` reads its state from the server.
-        if (!(error instanceof UploadError && error.code === 'upload_state_conflict')) throw error;
-      });
+    } catch (error) {
+      // The file has arrived meanwhile, or the upload has ended.
+      if (!(error instanceof UploadError && error.code === 'upload_state_conflict')) throw error;
     }
-    return follow(id, watch);
   }
 
   /** Reads an upload, as often as the server asks, until it is final. */

@@ -105,10 +105,11 @@ export function createDelivery(parts: {
     }
     const upload = await find(uploadId);
     if (upload === undefined) return;
-    const after = await deliver(upload, { run, isRateLimited: false }, (before, lease) =>
+    // The file of an upload that this run delivers is removed at its end.
+    if (isUnwanted(upload)) return staging.remove(key);
+    await deliver(upload, { run, isRateLimited: false }, (before, lease) =>
       attempts.claimArrival(before, object, { ...lease, ...moment() }),
     );
-    if (isUnwanted(after)) await staging.remove(key);
   }
 
   /** Checks a delivered upload for a second copy. If that is not possible now, the sweep asks for it again. */

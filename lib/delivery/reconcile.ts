@@ -17,7 +17,7 @@ import type { Ledger } from '../ledger/uploads.ts';
 import type { WorkItems } from '../ledger/work-items.ts';
 import type { Staging } from '../storage/staged-files.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-import { stagingKey } from '../domain/upload.ts';
+import { isFileRemoved, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 export type Reconciliation = ReturnType<typeof createReconciliation>;
@@ -233,8 +233,8 @@ export function createReconciliation(parts: {
           reportUnchecked(upload, new Error(finding.detail));
         }
         // The function that had to remove the staged file may have died, and no later run would remove it.
-        await staging.remove(stagingKey(upload.id));
-        await ledger.change(upload.id, endings.finishRecheck);
+        if (!isFileRemoved(current)) await staging.remove(stagingKey(upload.id));
+        await ledger.change(upload.id, (before) => endings.finishRecheck(endings.markFileRemoved(before)));
       }
       return finding;
     } catch (error) {

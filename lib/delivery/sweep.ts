@@ -148,10 +148,10 @@ export function createSweep(parts: {
       case 'cancelled': {
         if (upload.status !== 'delivered' || !isDue(upload.recheckAt, now)) return end(upload, now);
         if (endings.isRecheckOver(upload, { now, policy })) return giveUpRecheck(upload);
-        await arrivals.discard(upload);
+        const clean = await closing.removeFile(upload);
         const slot = takeSlot();
-        if (slot !== undefined) await ask(upload, Math.max(slot, Date.parse(upload.recheckAt)));
-        await closing.announce(upload);
+        if (slot !== undefined) await ask(clean, Math.max(slot, Date.parse(upload.recheckAt)));
+        await closing.announce(clean);
       }
     }
   }

@@ -114,8 +114,14 @@ export function markNotified(upload: Upload, { type, at }: Notification): Upload
 /** Staging holds nothing more of a final upload. Only the check for a second copy may still be due. */
 export function markCleaned(upload: Upload): Upload | undefined {
   if (!isFinal(upload)) return undefined;
-  if (upload.notification !== undefined) return upload;
-  return { ...upload, dueAt: upload.status === 'delivered' ? upload.recheckAt : undefined };
+  const clean = markFileRemoved(upload);
+  if (clean.notification !== undefined) return clean;
+  return { ...clean, dueAt: clean.status === 'delivered' ? clean.recheckAt : undefined };
+}
+
+/** Records that storage has removed the file of a delivered upload, which is done once. */
+export function markFileRemoved(upload: Upload): Upload {
+  return upload.status !== 'delivered' || upload.isFileRemoved ? upload : { ...upload, isFileRemoved: true };
 }
 
 /** True when the check for a second copy is due and no function is doing it. */

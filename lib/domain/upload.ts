@@ -150,6 +150,8 @@ export const uploadSchema = z.discriminatedUnion('status', [
     /** Why there is no id. */
     reason: z.string().optional(),
     deliveredAt: time,
+    /** Storage has removed the staged file. One that comes later is removed on its event. */
+    isFileRemoved: z.boolean().optional(),
     /** When to check for a second copy. */
     recheckAt: time.optional(),
     /** Held during that check. */
@@ -238,6 +240,11 @@ export function isFinal({ status }: { status: string }): boolean {
 export function isUnwanted(upload: Upload): boolean {
   if (upload.status === 'failed') return upload.dueAt === undefined;
   return upload.status === 'delivered' || upload.status === 'cancelled';
+}
+
+/** True when the staged file need not be removed any more, though another one may still come. */
+export function isFileRemoved(upload: Upload): boolean {
+  return upload.status === 'delivered' && upload.isFileRemoved === true;
 }
 
 /** With these codes a retry is useless: the same file would fail again, or it is gone. */

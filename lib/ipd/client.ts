@@ -16,6 +16,7 @@ import type { AccessKey, Authorization, IamUser } from './auth.ts';
 import { classify } from './errors.ts';
 import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
+import type { Form } from './form.ts';
 import { describeFailure, isUnconnected, readText } from './wire.ts';
 import type { Sink, Source } from '../runtime/stream.ts';
 import type { WorkItem } from '../domain/upload.ts';
@@ -152,58 +153,15 @@ export function createIpdClient(options: IpdOptions) {
    */
   async function upload(request: UploadRequest): Promise<Stored | Failure> {
     const form = frameFile({ ...request, field: FIELD });
-    let released = false;
-    let interruption: { cause: unknown } | undefined;
-    let pouring: Promise<void> | undefined;
-    async function pour(sink: Sink, signal: AbortSignal): Promise<void> {
-      await sink(form.head);
-      try {
-        await request.file(sink, signal);
-        signal.throwIfAborted();
-        await request.fence();
-      } catch (cause) {
-        // An error after the end of the exchange is only a consequence of that end.
-        if (!signal.aborted) interruption = { cause };
-        throw cause;
-      }
-      // An answer may have come while the fence was passed.
-      signal.throwIfAborted();
-      released = true;
-      await sink(form.tail);
-    }
-    const source: Source = (sink, signal) => {
-      pouring = pour(sink, signal);
-      return pouring;
-    };
+    const body = bodyOf(form, request);
     const verdict = await ask({
       method: 'POST',
       path: `/v1/ipdprojectservice/projects/${request.projectId}/issues/${request.issueId}/attachments/upload`,
       headers: { 'content-type': form.contentType, 'content-length': String(form.contentLength) },
-      body: { source, length: form.contentLength },
+      body: { source: body.source, length: form.contentLength },
       signal: request.signal,
     });
-    // A fence that is still being written must end before the caller acts on the answer.
-    await pouring?.catch(() => undefined);
-    if (interruption !== undefined) throw interruption.cause;
-    if (verdict.kind === 'success') {
-      if (!released) {
-        const detail = 'success for a request that was not complete';
-        return { kind: 'unavailable', detail, isContradiction: true };
-      }
-      const [named] = uploadAnswer.safeParse(verdict.body).data?.result ?? [];
-      return {
-        kind: 'stored',
-        attachmentId: named?.id ?? null,
-        statedSize: named?.filesize ?? named?.file_size,
-        requestId: verdict.requestId,
-      };
-    }
-    // A text that asks to try later does not prove that nothing was stored.
-    if (released && verdict.kind === 'throttled' && !verdict.isRefusal) {
-      return { kind: 'unconfirmed', detail: verdict.detail };
-    }
-    // Without the closing boundary there is nothing that IPD could have stored.
-    return verdict.kind === 'unconfirmed' && !released ? { ...verdict, kind: 'unavailable' } : verdict;
+    return resultOf(verdict, { released: await body.end() });
   }
 
   /**
@@ -283,4 +241,66 @@ export function createIpdClient(options: IpdOptions) {
   }
 
   return { list, upload, download, largestFile };
+}
+
+/** The form around a file. Its closing boundary waits for the fence. */
+function bodyOf(form: Form, { file, fence }: UploadRequest) {
+  let released = false;
+  let interruption: { cause: unknown } | undefined;
+  let pouring: Promise<void> | undefined;
+
+  async function pour(sink: Sink, signal: AbortSignal): Promise<void> {
+    await sink(form.head);
+    try {
+      await file(sink, signal);
+      signal.throwIfAborted();
+      await fence();
+    } catch (cause) {
+      // An error after the end of the exchange is only a consequence of that end.
+      if (!signal.aborted) interruption = { cause };
+      throw cause;
+    }
+    // An answer may have come while the fence was passed.
+    signal.throwIfAborted();
+    released = true;
+    await sink(form.tail);
+  }
+
+  const source: Source = (sink, signal) => {
+    pouring = pour(sink, signal);
+    return pouring;
+  };
+
+  /** Whether the closing boundary was released. Throws what `file` or `fence` threw before the exchange was over. */
+  async function end(): Promise<boolean> {
+    // A fence that is still being written must end before the caller acts on the answer.
+    await pouring?.catch(() => undefined);
+    if (interruption !== undefined) throw interruption.cause;
+    return released;
+  }
+
+  return { source, end };
+}
+
+/** What IPD's answer to a file says. `released`: the request was complete. */
+function resultOf(verdict: Verdict, { released }: { released: boolean }): Stored | Failure {
+  if (verdict.kind === 'success') {
+    if (!released) {
+      const detail = 'success for a request that was not complete';
+      return { kind: 'unavailable', detail, isContradiction: true };
+    }
+    const [named] = uploadAnswer.safeParse(verdict.body).data?.result ?? [];
+    return {
+      kind: 'stored',
+      attachmentId: named?.id ?? null,
+      statedSize: named?.filesize ?? named?.file_size,
+      requestId: verdict.requestId,
+    };
+  }
+  // A text that asks to try later does not prove that nothing was stored.
+  if (released && verdict.kind === 'throttled' && !verdict.isRefusal) {
+    return { kind: 'unconfirmed', detail: verdict.detail };
+  }
+  // Without the closing boundary there is nothing that IPD could have stored.
+  return verdict.kind === 'unconfirmed' && !released ? { ...verdict, kind: 'unavailable' } : verdict;
 }

@@ -3,6 +3,7 @@
  * connection of its own, since a connection that was kept while Lambda froze the function is dead. Knows nothing of
  * IPD's API; built on node:http, which costs no import and no copy of the body.
  */
+import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { abandoned } from '../runtime/stream.ts';
@@ -114,31 +115,33 @@ async function write(body: WireRequest['body'], outgoing: http.ClientRequest): P
   }
   const ending = new AbortController();
   const { signal } = ending;
-  let wake = (): void => undefined;
+  let room = Promise.withResolvers<void>();
   const stop = (): void => {
     ending.abort(abandoned);
-    wake();
+    room.resolve();
   };
-  const woken = (): Promise<void> =>
-    new Promise<void>((resolve) => {
-      wake = resolve;
-    });
   outgoing.once('response', stop).once('close', stop);
-  outgoing.on('drain', () => wake());
-  // The source is not read into a buffer before there is a connection: without one, nothing has left.
-  const connected = outgoing.protocol === 'https:' ? 'secureConnect' : 'connect';
-  outgoing.once('socket', (socket) => socket.once(connected, () => wake()));
-  await woken();
-  if (signal.aborted) return;
+  outgoing.on('drain', () => room.resolve());
   try {
+    await connected(outgoing, signal);
     await body((chunk) => {
       signal.throwIfAborted();
-      return outgoing.write(chunk) ? undefined : woken();
+      if (outgoing.write(chunk)) return undefined;
+      room = Promise.withResolvers();
+      return room.promise;
     }, signal);
     if (!signal.aborted) outgoing.end();
   } catch (cause) {
     if (!signal.aborted) throw cause;
   }
+}
+
+/** The source is not read into a buffer before there is a connection: without one, nothing has left. */
+async function connected(outgoing: http.ClientRequest, signal: AbortSignal): Promise<void> {
+  await once(outgoing, 'socket', { signal });
+  const isSecure = outgoing.protocol === 'https:';
+  if (outgoing.socket !== null)
+    await once(outgoing.socket, isSecure ? 'secureConnect' : 'connect', { signal });
 }
 
 function singleHeaders(headers: http.IncomingHttpHeaders): Record<string, string | undefined> {

@@ -1,6 +1,6 @@
 /**
  * Recognises errors of AWS by their form: their classes come with clients that need not be loaded. Only adapters use
- * this; what they throw is ours.
+ * this, and throw an AppError.
  */
 import * as z from 'zod';
 import { AppError } from '../domain/errors.ts';
@@ -22,7 +22,7 @@ const unanswered = z.object({
 });
 
 /**
- * Throws an error of AWS's as ours: `unavailable` for an outage, `internal` for a refusal. `what` was tried, and on
+ * Throws an error of AWS's as an AppError: `unavailable` for an outage, `internal` for a refusal. `what` was tried, and on
  * what. Another error is thrown as it is.
  */
 export function failed(what: string): (error: unknown) => never {

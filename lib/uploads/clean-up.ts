@@ -52,6 +52,13 @@ export function createClosing({
     for (const end of [removal, telling]) if (end.status === 'rejected') throw end.reason;
   }
 
+  /** Removes the file, if that is not done, and records it. The rest is not due yet. */
+  async function removeFile(upload: Upload): Promise<Upload> {
+    await arrivals.discard(upload);
+    const { upload: clean } = await ledger.change(upload, endings.markFileRemoved);
+    return clean;
+  }
+
   /** Directly after the end of an upload: what fails now is left to the sweep. */
   async function tryNow(upload: Upload): Promise<void> {
     try {
@@ -62,5 +69,5 @@ export function createClosing({
     }
   }
 
-  return { announce, close, tryNow };
+  return { announce, close, removeFile, tryNow };
 }

@@ -11,7 +11,7 @@ import { bytesOf, cut, missingOf } from '../domain/parts.ts';
 import type { StoredPart } from '../domain/parts.ts';
 import type { Queue } from '../messaging/queue.ts';
 import type { Staging } from '../storage/staged-files.ts';
-import { stagingKey } from '../domain/upload.ts';
+import { isFileRemoved, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** `missing` is empty when the file has arrived, or is not awaited any more. `hasParts`: some of it is there. */
@@ -82,8 +82,9 @@ export function createArrivals(parts: {
     return { upload: after, missing: [], hasParts: false };
   }
 
-  /** Removes what storage has of an upload that does not need it any more. */
+  /** Removes what storage has of an upload that does not need it any more, unless the record says that this is done. */
   async function discard(upload: Upload): Promise<void> {
+    if (isFileRemoved(upload)) return;
     // With an ETag the parts have been joined.
     if (upload.multipart !== undefined && upload.etag === undefined) {
       await multipart.abort(targetOf(upload, upload.multipart.uploadId));

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../../support/answer.ts';
@@ -87,3 +88,97 @@ describe('an upload that has ended while no notification can be sent', () => {
     expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
   });
 });
+
+describe('the staged file of a delivered upload', () => {
+  const removals = (id: string): number =>
+    world.s3.requests.filter(({ method, key }) => method === 'DELETE' && key === `staging/${id}`).length;
+
+  async function sweepFor(ms: number, { sweep } = world.build()): Promise<void> {
+    const end = world.clock.now() + ms;
+    for (; world.clock.now() < end; world.clock.advance(5 * MINUTE)) await sweep.run(soon());
+  }
+
+  it('is removed by one request', async () => {
+    const { id } = await world.deliver();
+
+    await sweepFor(HOUR);
+
+    expect(removals(id)).toBe(1);
+    expect(await world.find(id)).toMatchObject({ status: 'delivered', isFileRemoved: true });
+  });
+
+  it('is removed by one request, also while no notification can be sent', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    const sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
+    const silent = world.build({ sns, telemetry: collectErrors().telemetry });
+    await silent.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    await sweepFor(HOUR, silent);
+    sns.destroy();
+    await sweepFor(HOUR);
+
+    expect(removals(upload.id)).toBe(1);
+    expect((await world.find(upload.id)).dueAt).toBeUndefined();
+  });
+
+  it('is removed by one request, also when a second copy is checked for', async () => {
+    const { id } = await world.deliver();
+    const recheckAt = new Date(world.clock.now() + 11 * MINUTE).toISOString();
+    await world.ledger.change(id, (before) => ({ ...before, recheckAt, dueAt: recheckAt }));
+
+    await sweepFor(5 * MINUTE);
+    world.clock.set(Date.parse(recheckAt));
+    await world.sweep.run(soon());
+    const [message = ''] = await world.requestsFor(id);
+    await world.delivery.onRequest(JSON.parse(message), world.run());
+    await sweepFor(HOUR);
+
+    expect(removals(id)).toBe(1);
+    expect(await world.find(id)).not.toHaveProperty('recheckAt');
+  });
+
+  it('is removed by the sweep when the delivery could not remove it', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    const s3 = clientThatRemovesNothing();
+    const { delivery } = world.build({ s3, telemetry: collectErrors().telemetry });
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+    s3.destroy();
+    const isLeft = await world.isStaged(upload.id);
+
+    await sweepFor(HOUR);
+
+    expect(isLeft).toBe(true);
+    expect(removals(upload.id)).toBe(1);
+    expect(await world.isStaged(upload.id)).toBe(false);
+  });
+
+  it('is removed again when it is put again', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.create(bytes);
+    const { presigned } = await world.uploads.presign(upload);
+    const put = () => putFile(oneRequest(presigned), bytes);
+    await put();
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    await put();
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(removals(upload.id)).toBe(2);
+    expect(await world.isStaged(upload.id)).toBe(false);
+  });
+});
+
+function clientThatRemovesNothing(): S3Client {
+  const s3 = new S3Client({ forcePathStyle: true });
+  s3.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (commandName === DeleteObjectCommand.name) throw new Error('the connection broke');
+        return next(args);
+      },
+    { step: 'initialize', name: 'refuse' },
+  );
+  return s3;
+}

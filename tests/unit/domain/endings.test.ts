@@ -98,7 +98,9 @@ describe('markNotified', () => {
   it('comes before the removal of the files, which is done once', () => {
     const delivered = after('stage', 'claim', 'startSending', 'markDelivered');
 
-    expect(endings.markCleaned(delivered)).toBe(delivered);
+    const removed = legal(endings.markCleaned(delivered));
+    expect(removed).toEqual({ ...delivered, isFileRemoved: true });
+    expect(endings.markCleaned(removed)).toBe(removed);
     expect(legal(endings.markCleaned(told(delivered))).dueAt).toBeUndefined();
   });
 

@@ -114,6 +114,8 @@ describe('erase', () => {
         'resent',
         'reason',
         'multipart',
+        // The same; about storage.
+        'isFileRemoved',
       ].toSorted(),
     );
   });
