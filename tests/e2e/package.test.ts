@@ -34,7 +34,7 @@ beforeAll(async () => {
   for (const { path } of packaged.values()) await cp(path, code, { recursive: true });
   product.deploy({ directory: code, extension: '.mjs' });
   subscribe('function-answer', note);
-}, 60_000);
+});
 afterAll(async () => {
   unsubscribe('function-answer', note);
   await product.stop();
@@ -68,4 +68,4 @@ it('the packages, with what the template and the endpoints give them, do the who
   expect([...answers].toSorted()).toEqual(
     ['attach', 'deliver', 'sweep', 'uploads', 'uppy'].map((key) => `functions/${key}.mjs`),
   );
-}, 60_000);
+});

@@ -8,7 +8,7 @@ import { issueId, projectId } from '../support/world.ts';
 let product: Product;
 beforeAll(async () => {
   product = await startProduct({ environment: { PREFLIGHT: 'off' } });
-}, 60_000);
+});
 afterAll(() => product.stop());
 
 it('with PREFLIGHT=off the API takes uploads without any secret of IPD, and they arrive', async () => {

@@ -31,7 +31,7 @@ let packaged: Map<string, Packaged>;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'bridge-package-'));
   packaged = await packageFunctions(directory);
-}, 60_000);
+});
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -72,19 +72,15 @@ describe('npm run package', () => {
     ['uppy', unknownRoute(), { statusCode: 404 }],
     ['attach', unknownRoute(), { statusCode: 401 }],
     ['deliver', queueEvent('not ours'), { batchItemFailures: [] }],
-  ])(
-    '%s answers from its zip alone, with the settings of the template',
-    async (key, event, expected) => {
-      const worker = await startFromZip(key);
+  ])('%s answers from its zip alone, with the settings of the template', async (key, event, expected) => {
+    const worker = await startFromZip(key);
 
-      const answer = JSON.parse(await worker.run(event)) as unknown;
-      worker.kill();
-      await worker.exited;
+    const answer = JSON.parse(await worker.run(event)) as unknown;
+    worker.kill();
+    await worker.exited;
 
-      expect(answer).toMatchObject(expected);
-    },
-    30_000,
-  );
+    expect(answer).toMatchObject(expected);
+  });
 
   it('sweep has a handler that can be imported from its zip alone', async () => {
     const worker = await startFromZip('sweep');
@@ -124,7 +120,7 @@ describe('the packaged functions', () => {
       for (const worker of [uploads, deliver]) worker.kill();
       await Promise.all([uploads.exited, deliver.exited]);
     }
-  }, 30_000);
+  });
 });
 
 /** With the addresses of a world that was started. */

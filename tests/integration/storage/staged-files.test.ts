@@ -13,7 +13,7 @@ import { connect, CREDENTIALS, newKey, REGION, startOwn } from '../local/s3-supp
 const bucket = 'staging';
 const contentType = 'application/pdf';
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
-const soon = () => AbortSignal.timeout(10_000);
+const soon = () => AbortSignal.timeout(300_000);
 
 describe('staging', () => {
   let own: Awaited<ReturnType<typeof startOwn>>;
