@@ -45,6 +45,7 @@ type Call = {
   route: Route;
   session: AcceptedSession;
   body: Body;
+  pause: (seconds: number) => Promise<unknown>;
 };
 
 type Result = { reply: Reply; attachment?: Attachment };
@@ -56,7 +57,16 @@ export function createIpd(options: IpdOptions) {
   const { credentials, clock, random, sleep, blobs = createMemoryBlobs(), ...initialSettings } = options;
   let settings = parseSettings(initialSettings);
   const log = createRequestLog();
-  const faults = createFaults({ random });
+  const rules = createFaults({ random });
+  let replaced = Promise.withResolvers<void>();
+  const faults = {
+    ...rules,
+    replace(input: unknown): void {
+      rules.replace(input);
+      replaced.resolve();
+      replaced = Promise.withResolvers();
+    },
+  };
   const iam = createIam({ credentials, clock, random });
   const authority = createAuthority({ credentials, iam, clock });
   const limits = createLimits({ clock });
@@ -107,7 +117,7 @@ export function createIpd(options: IpdOptions) {
 
   /** Authenticates the request, picks its fault, does the work, and applies the fault's plan. */
   async function replyTo(
-    asked: Omit<Call, 'route' | 'session'> & { route: Route | undefined },
+    asked: Omit<Call, 'route' | 'session' | 'pause'> & { route: Route | undefined },
   ): Promise<Reply | 'reset'> {
     const { request, record, route, body } = asked;
     if (route === undefined) return notPublished();
@@ -116,12 +126,12 @@ export function createIpd(options: IpdOptions) {
     if (session.needsBodyHash) body.startHash();
 
     try {
-      const plan = await pickPlan(record, route, body);
+      const { plan, pause } = await pickPlan(record, route, body);
       if (plan.killsTokens) iam.killTokens();
       const result = plan.isEarly
         ? { reply: success(null) }
-        : await work({ request, record, route, session, body }, plan);
-      if (plan.pauseSeconds > 0) await sleep(plan.pauseSeconds * 1000);
+        : await work({ request, record, route, session, body, pause }, plan);
+      if (plan.pauseSeconds > 0) await pause(plan.pauseSeconds);
       return applyPlan(plan, { request, route, result });
     } catch (error) {
       if (error instanceof ConnectionLost) return 'reset';
@@ -129,21 +139,31 @@ export function createIpd(options: IpdOptions) {
     }
   }
 
-  async function pickPlan(record: RequestRecord, route: Route, body: Body): Promise<Plan> {
+  /** The plan, and its pauses: they end early when the faults are replaced. */
+  async function pickPlan(
+    record: RequestRecord,
+    route: Route,
+    body: Body,
+  ): Promise<{ plan: Plan; pause: Call['pause'] }> {
     const isNamed = route.operation === 'upload' && faults.needsFilename();
     const filename = isNamed ? (await peekPartHeader(body)).filename : undefined;
     const { method, auth } = record;
-    return faults.pick({ method, auth, operation: route.operation, issueId: issueOf(route), filename });
+    const { operation } = route;
+    const end = replaced.promise;
+    return {
+      plan: faults.pick({ method, auth, operation, issueId: issueOf(route), filename }),
+      pause: (seconds) => Promise.race([sleep(seconds * 1000), end]),
+    };
   }
 
   async function work(call: Call, plan: Plan): Promise<Result> {
-    const { route, session, body } = call;
+    const { route, session, body, pause } = call;
     if (plan.interrupt !== undefined) {
       const { afterBytes, seconds, resets } = plan.interrupt;
       body.interruptAt({
         afterBytes,
         async act() {
-          await sleep(seconds * 1000);
+          await pause(seconds);
           if (resets) throw new ConnectionLost('reset by a fault');
         },
       });

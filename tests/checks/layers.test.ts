@@ -66,7 +66,7 @@ describe('the rule of layers', () => {
     // Some of them close circles as well.
     const layers = violations.filter(({ rule }) => rule.name === 'not-in-allowed');
     refused = layers.map(({ from, to }) => `${from} → ${to}`);
-  }, 60_000);
+  });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
   it.each(planted)('refuses $what', ({ from, to }) => {

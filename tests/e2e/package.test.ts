@@ -30,8 +30,8 @@ beforeAll(async () => {
   for (const { path } of packaged.values()) await cp(path, code, { recursive: true });
   product.deploy({ directory: code, extension: '.mjs' });
   subscribe('function-answer', note);
-}, 60_000);
-afterAll(() => {
+});
+afterAll(async () => {
   unsubscribe('function-answer', note);
 });
 
@@ -62,4 +62,4 @@ it('the packages, with what the template and the endpoints give them, do the who
   expect([...answers].toSorted()).toEqual(
     ['attach', 'deliver', 'sweep', 'uploads', 'uppy'].map((key) => `functions/${key}.mjs`),
   );
-}, 60_000);
+});

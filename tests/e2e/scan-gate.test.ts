@@ -42,4 +42,4 @@ it('the whole product delivers a file once a scanner has tagged it, with what it
     }),
   );
   expect(uses.filter(({ statement }) => statement === undefined)).toEqual([]);
-}, 30_000);
+});

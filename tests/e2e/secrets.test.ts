@@ -30,7 +30,7 @@ async function runPlanted(code: string, event: object): Promise<string> {
     name: 'planted',
     modulePath,
     exportName: 'handler',
-    timeout: 10,
+    timeout: 300,
     memorySize: 128,
     region: 'eu-central-1',
     environment: {},

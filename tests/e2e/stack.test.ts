@@ -42,19 +42,22 @@ describe('the whole way', () => {
     const bytes = randomBytes(OVER_KEY_LIMIT);
     const filename = '录屏 "终稿".mp4';
     await product.faults([
-      { match: { operation: 'upload' }, fault: { kind: 'stall', afterBytes: 1_000_000, seconds: 1 } },
+      { match: { operation: 'upload' }, fault: { kind: 'stall', afterBytes: 1_000_000, seconds: 3600 } },
     ]);
 
     const more = { filename, contentType: 'video/mp4', sha256: sha256(bytes), mode: 'single' };
     const created = await create(bytes, more);
     const early = await product.call(`GET /v1/uploads/${created.id}`);
     const stored = await putFile(created.request, bytes);
-    const { body, seen } = await product.follow(created.id);
+    const { seen } = await product.follow(created.id, (status) => status === 'delivering');
+    // Ends the stall.
+    await product.faults([]);
+    const { body, seen: later } = await product.follow(created.id);
 
     const [attachment, ...others] = await product.received();
     expect([created.status, stored.status]).toEqual([201, 200]);
     // `staged` lasts too short to be seen for sure.
-    const states = new Set([early.body['status'], ...seen].filter((status) => status !== 'staged'));
+    const states = new Set([early.body['status'], ...seen, ...later].filter((status) => status !== 'staged'));
     expect([...states]).toEqual(['awaiting_upload', 'delivering', 'delivered']);
     expect(others).toEqual([]);
     expect(attachment).toMatchObject({ size: bytes.length, sha256: sha256(bytes), filename });

@@ -8,7 +8,7 @@ export async function operate(...args: string[]) {
   const order = readOrder([...args, '--json']);
   if (order === 'help') throw new Error('not an order');
   const well = await carryOut(order, {
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(300_000),
     print: (line) => void printed.push(line),
     note: (line) => void said.push(line),
   });

@@ -219,7 +219,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
         size: bytes.length,
         file: sourceOf([bytes]),
         fence: async () => undefined,
-        signal: AbortSignal.timeout(5000),
+        signal: AbortSignal.timeout(300_000),
       });
       if (sent.kind !== 'stored') throw new Error(sent.detail);
       return sent.attachmentId ?? '';
@@ -259,7 +259,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   type NewFile = Parameters<typeof services.intake.create>[1];
 
   function run(ms = 300_000) {
-    return { killedAt: clock.now() + ms, signal: AbortSignal.timeout(60_000) };
+    return { killedAt: clock.now() + ms, signal: AbortSignal.timeout(300_000) };
   }
 
   async function find(id: string): Promise<Upload> {

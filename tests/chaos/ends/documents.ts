@@ -7,8 +7,8 @@ import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/li
 
 type Item = Record<string, unknown>;
 
-/** An item as the indexes show it from this time on. */
-type IndexEntry = { from: number; item: Item };
+/** An item as the indexes show it from this time on, and its place in the order of each index that has it. */
+type IndexEntry = { from: number; item: Item; places: ReadonlyMap<string, string> };
 
 type Expressions = Pick<
   QueryCommand['input'],
@@ -60,9 +60,9 @@ export function createDocuments({
     // As the marshaller does, JSON leaves out what is undefined.
     const text = JSON.stringify(item);
     keep(pk, text);
-    const isIndexed = Object.values(INDEXES).some(({ hash, range }) => hash in item && range in item);
-    if (isIndexed || index.has(pk)) {
-      const entries = [...(index.get(pk) ?? []), { from: now(), item: JSON.parse(text) }];
+    const places = placesOf(item);
+    if (places.size > 0 || index.has(pk)) {
+      const entries = [...(index.get(pk) ?? []), { from: now(), item: JSON.parse(text), places }];
       index.set(pk, entries.slice(-ENTRIES_KEPT));
     }
     onWritten?.(item);
@@ -103,17 +103,23 @@ export function createDocuments({
     const { IndexName = '', ScanIndexForward = true, Limit = Infinity, FilterExpression: filter } = input;
     const keys = INDEXES[IndexName];
     if (keys === undefined) throw new Error(`the table has no index ${IndexName}`);
-    const place = (row: Item): string => `${String(row[keys.range])} ${String(row['pk'])}`;
     const start = startOf(input, ['pk', keys.hash, keys.range]);
-    const from = start && place(start);
-    const isWanted = conditionOf(input.KeyConditionExpression, input);
-    const isLeft = conditionOf(filter, input);
-    const rows = [...index.values()]
-      .map((entries) => entries.findLast((entry) => entry.from <= at)?.item ?? {})
-      .filter((row) => keys.hash in row && keys.range in row && isWanted(row))
-      .map((row) => ({ row, at: place(row) }))
-      .filter((row) => from === undefined || (ScanIndexForward ? row.at > from : row.at < from))
-      .toSorted((a, b) => (a.at < b.at === ScanIndexForward ? -1 : 1))
+    const from = start && placesOf(start).get(IndexName);
+    const { isTrue: isWanted, exact } = conditionOf(input.KeyConditionExpression, input);
+    const hash = exact(keys.hash);
+    const { isTrue: isLeft } = conditionOf(filter, input);
+    const found: { row: Item; place: string }[] = [];
+    for (const entries of index.values()) {
+      const entry = entries.findLast((one) => one.from <= at);
+      // Most rows are of another hash: this is the quick way past them.
+      if (entry === undefined || entry.item[keys.hash] !== hash) continue;
+      const place = entry.places.get(IndexName);
+      if (place === undefined) continue;
+      const isAfter = from === undefined || (ScanIndexForward ? place > from : place < from);
+      if (isAfter && isWanted(entry.item)) found.push({ row: entry.item, place });
+    }
+    const rows = found
+      .toSorted((a, b) => (a.place < b.place === ScanIndexForward ? -1 : 1))
       .map(({ row }) => row);
     const length = Math.min(Limit, pageSize);
     const page = rows.slice(0, length);
@@ -143,6 +149,15 @@ export function createDocuments({
   };
 }
 
+/** By the name of each index that has the item. */
+function placesOf(item: Item): Map<string, string> {
+  return new Map(
+    Object.entries(INDEXES).flatMap(([name, { hash, range }]): [string, string][] =>
+      hash in item && range in item ? [[name, `${String(item[range])} ${String(item['pk'])}`]] : [],
+    ),
+  );
+}
+
 /** Alternatives of `attribute_not_exists(name)`, `name = :value` and, of numbers, `name <= :value`; several of them in brackets. */
 function holds(
   input: Pick<
@@ -167,20 +182,27 @@ function holds(
   return all.every((alternatives) => alternatives.split(' OR ').some(isTrue));
 }
 
-/** All of `#name = :value`, `#name <= :value` and `#name >= :value`; without an expression, everything. */
-function conditionOf(expression: string | undefined, input: Expressions): (row: Item) => boolean {
+/**
+ * All of `#name = :value`, `#name <= :value` and `#name >= :value`; without an expression, everything. `exact` gives the
+ * value that an attribute must have.
+ */
+function conditionOf(expression: string | undefined, input: Expressions) {
   const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;
   const terms = (expression?.split(' AND ') ?? []).map((term) => {
     const [, name = '', sign, value = ''] = /^(#\w+) (=|<=|>=) (:\w+)$/.exec(term) ?? [];
     if (sign === undefined) throw new TypeError(`the table does not know ${term}`);
     return { name: names[name] ?? '', sign, wanted: String(values[value]) };
   });
-  return (row) =>
-    terms.every(({ name, sign, wanted }) => {
-      const stored = String(row[name]);
-      if (sign === '=') return stored === wanted;
-      return sign === '<=' ? stored <= wanted : stored >= wanted;
-    });
+  return {
+    isTrue: (row: Item): boolean =>
+      terms.every(({ name, sign, wanted }) => {
+        const stored = String(row[name]);
+        if (sign === '=') return stored === wanted;
+        return sign === '<=' ? stored <= wanted : stored >= wanted;
+      }),
+    exact: (attribute: string): string | undefined =>
+      terms.find(({ name, sign }) => name === attribute && sign === '=')?.wanted,
+  };
 }
 
 /** The key after which the query continues; DynamoDB refuses a key that does not fit the index. */
@@ -192,5 +214,7 @@ function startOf({ ExclusiveStartKey: start }: Expressions, names: readonly stri
 }
 
 function pick(item: Item, names: readonly string[]): Item {
-  return Object.fromEntries(names.flatMap((name) => (name in item ? [[name, item[name]]] : [])));
+  const picked: Item = {};
+  for (const name of names) if (name in item) picked[name] = item[name];
+  return picked;
 }

@@ -1,20 +1,20 @@
 /**
- * One clock for several processes: faster than the machine's, so that pauses need not be waited out, and set forward
- * for all of them at once. It is a file that is read for every reading of the time: a process that was stopped sees, as
- * on a real machine, that time went on without it.
+ * One clock for several processes: the machine's, which the run sets forward for all of them at once. It goes no faster
+ * than the machine's, so that no lease or deadline ends because the machine is slow. It is a file that is read for
+ * every reading of the time: a process that was stopped sees, as on a real machine, that time went on without it.
  */
 import { openSync, readSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../../lib/runtime/clock.ts';
 import type { Clock } from '../../../lib/runtime/clock.ts';
 
-/** How many milliseconds of the shared clock fit into a real one. */
-export const SPEED = 50;
+/** By this much the pauses of a delivery, and the time for which a connection may be idle, are cut. */
+export const CUT = 50;
 
-/** Makes the file, with the present as its time. */
+/** Makes the file: the time is the present. */
 export function createSharedClock(file: string): Clock & { jump: (ms: number) => void } {
   const shift = openSync(file, 'w+');
-  let value = Date.now() * (1 - SPEED);
+  let value = 0;
   const write = (): void => {
     writeSync(shift, new Float64Array([value]), 0, 8, 0);
   };
@@ -40,9 +40,8 @@ function readClock(shift: number): Clock {
     ...systemClock,
     now: () => {
       readSync(shift, value, 0, 8, 0);
-      return Math.floor(Date.now() * SPEED + (value[0] ?? 0));
+      return Date.now() + (value[0] ?? 0);
     },
-    sleep: (ms, signal) => delay(ms / SPEED, undefined, signal ? { signal } : {}),
-    timeout: (ms) => AbortSignal.timeout(Math.ceil(ms / SPEED)),
+    sleep: (ms, signal) => delay(ms / CUT, undefined, signal ? { signal } : {}),
   };
 }

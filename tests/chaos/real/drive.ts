@@ -3,7 +3,6 @@
  * the clock forward to the next event, until none is left. It changes nothing else and judges nothing.
  */
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { SPEED } from './clock.ts';
 import type { Ground } from './ground.ts';
 import type { Letter } from './mailbox.ts';
 import type { Order } from './orders.ts';
@@ -85,7 +84,7 @@ export async function drive(ground: Ground, { ids, assign }: Drive): Promise<voi
 }
 
 /** Waits for a child, and kills it when it takes too long. */
-async function withinTime<T>(victim: Victim, work: Promise<T>, ms = RUN_MS / SPEED): Promise<T> {
+async function withinTime<T>(victim: Victim, work: Promise<T>, ms = RUN_MS): Promise<T> {
   const timer = setTimeout(victim.kill, ms);
   return work.finally(() => clearTimeout(timer));
 }

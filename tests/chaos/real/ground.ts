@@ -82,7 +82,7 @@ export async function openGround({ spare }: { spare: number }) {
     victims,
     stageParts,
     sweep: async (): Promise<void> => {
-      await sweep.run(AbortSignal.timeout(60_000));
+      await sweep.run(AbortSignal.timeout(300_000));
     },
     /** All that IPD holds. */
     attachments: async () => heldAttachments.parse(await askIpd('/attachments')),

@@ -9,11 +9,12 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { z } from 'zod';
 import { readConfig } from '../../../lib/runtime/config.ts';
+import { uploadIdOf } from '../../../lib/domain/upload.ts';
 import { send } from '../../../lib/ipd/wire.ts';
 import { readMessage } from '../../../lib/messaging/queue.ts';
 import { buildServices } from '../../../lib/services.ts';
 import type { Services } from '../../../lib/services.ts';
-import { SPEED, openSharedClock } from './clock.ts';
+import { CUT, openSharedClock } from './clock.ts';
 import { orderSchema } from './orders.ts';
 import type { Order, Report } from './orders.ts';
 import { watchWays } from './seams.ts';
@@ -35,7 +36,8 @@ const ways = watchWays(
       responseChecksumValidation: 'WHEN_REQUIRED',
     }),
     sns: new SNSClient({}),
-    send: (request) => send({ ...request, idleMs: request.idleMs / SPEED }),
+    // A delivery that waits for others must not lose its connection meanwhile: 0 is no limit.
+    send: (request) => send({ ...request, idleMs: isShared() ? 0 : request.idleMs / CUT }),
   },
   reach,
 );
@@ -43,6 +45,8 @@ const config = readConfig();
 const containers = { token: build('token'), aksk: build('aksk') };
 
 let doom: z.output<typeof orderSchema>['doom'];
+/** How many deliveries have come to the place of the doom. */
+let come = 0;
 
 process.on('message', (message) => void obey(orderSchema.parse(message)));
 process.on('disconnect', () => process.exit());
@@ -55,17 +59,34 @@ function build(auth: Order['auth']): Services {
 
 async function obey(order: z.output<typeof orderSchema>): Promise<void> {
   doom = order.doom;
-  const { delivery, uploads } = containers[order.auth];
+  come = 0;
+  const { delivery, ledger, uploads } = containers[order.auth];
   const run = { killedAt: clock.now() + RUN_MS, signal: clock.timeout(RUN_MS - MARGIN_MS) };
+  /** The others wait at the place for this one, and it will not come any more. */
+  async function miss(id: string | undefined): Promise<void> {
+    if (!isShared()) return;
+    const upload = id === undefined ? undefined : await ledger.find(id);
+    throw new Error(`did not come to the place "${doom?.at}": ${JSON.stringify(upload)}`);
+  }
   try {
     await Promise.all([
       ...order.bodies.map(async (body) => {
         const message = readMessage(body);
         if (message === undefined) throw new Error('a message of unknown form');
-        if ('request' in message) await delivery.onRequest(message.request, run);
-        else for (const arrival of message.arrivals) await delivery.onArrival(arrival, run);
+        if ('request' in message) {
+          await delivery.onRequest(message.request, run);
+          await miss(message.request.uploadId);
+        } else {
+          for (const arrival of message.arrivals) {
+            await delivery.onArrival(arrival, run);
+            await miss(uploadIdOf(arrival.key));
+          }
+        }
       }),
-      ...order.completes.map(({ owner, id }) => uploads.complete({ owner, projects: '*' }, id)),
+      ...order.completes.map(async ({ owner, id }) => {
+        await uploads.complete({ owner, projects: '*' }, id);
+        await miss(id);
+      }),
     ]);
     await tell({ kind: 'done' });
   } catch (error) {
@@ -82,14 +103,19 @@ async function reach(place: Place): Promise<void> {
     standStill();
     return;
   }
-  doom.times -= 1;
-  if (doom.times === 0) process.kill(process.pid, 'SIGKILL');
+  come += 1;
+  if (come === doom.times) process.kill(process.pid, 'SIGKILL');
   await new Promise(() => undefined);
 }
 
 /** Blocks the whole process until a byte arrives on standard input; kills it when the parent is gone. */
 function standStill(): void {
   if (readSync(STDIN, Buffer.alloc(1)) === 0) process.kill(process.pid, 'SIGKILL');
+}
+
+/** Whether several deliveries have to come to the place, and wait there for each other. */
+function isShared(): boolean {
+  return doom !== undefined && doom.act === 'die' && doom.times > 1;
 }
 
 function isMetBy(place: Place, at: Place): boolean {

@@ -96,7 +96,7 @@ describe('the roles', () => {
 
     expect(uses.filter(({ statement }) => statement === undefined)).toEqual([]);
     expect(grants.filter((grant) => grant.uses === 0 && UNSEEN[grant.action] === undefined)).toEqual([]);
-  }, 60_000);
+  });
 
   it.each([
     [{}, { uploads: ['ipd'], uppy: ['ipd'], deliver: ['ipd'] }],

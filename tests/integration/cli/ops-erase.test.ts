@@ -210,7 +210,7 @@ describe('npm run ops -- erase', () => {
 
     const { dueAt = '' } = await world.find(upload.id);
     world.clock.set(Date.parse(dueAt));
-    await world.sweep.run(AbortSignal.timeout(10_000));
+    await world.sweep.run(AbortSignal.timeout(300_000));
 
     expect(said.join('\n')).toMatch(/could not be removed now, so the sweep does it/);
     expect(await world.isStaged(upload.id)).toBe(false);

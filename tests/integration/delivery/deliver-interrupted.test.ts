@@ -60,7 +60,7 @@ describe('a function', () => {
       await died;
 
       world.clock.advance(400_000);
-      await world.sweep.run(AbortSignal.timeout(5000));
+      await world.sweep.run(AbortSignal.timeout(300_000));
       const lapsed = await world.find(upload.id);
       const after = await world.next(upload.id);
 
@@ -83,7 +83,7 @@ describe('a function', () => {
     void delivery.onArrival(world.arrival(upload, bytes), world.run());
     await died;
     world.clock.advance(400_000);
-    await world.sweep.run(AbortSignal.timeout(5000));
+    await world.sweep.run(AbortSignal.timeout(300_000));
     const asked = world.ipd.requests.length;
 
     const after = await world.next(upload.id);
@@ -110,7 +110,7 @@ describe('an answer that comes after the lease has ended', () => {
     const outcome = delivery.onArrival(world.arrival(upload, bytes), world.run());
     await stored.promise;
     world.clock.advance(400_000);
-    await world.sweep.run(AbortSignal.timeout(5000));
+    await world.sweep.run(AbortSignal.timeout(300_000));
     const release = async (): Promise<void> => {
       gate.resolve();
       await outcome;
@@ -164,7 +164,7 @@ describe('a function that dies when all but the removal is written', () => {
     );
     world.clock.advance(60_000);
 
-    await world.sweep.run(AbortSignal.timeout(5000));
+    await world.sweep.run(AbortSignal.timeout(300_000));
 
     expect(await world.isStaged(upload.id)).toBe(false);
     expect((await world.find(upload.id)).dueAt).toBeUndefined();

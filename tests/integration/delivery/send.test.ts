@@ -106,7 +106,7 @@ describe('a file on its way to IPD', () => {
     await until(async () => (await world.received()).length === 1);
     world.clock.advance(400_000);
 
-    await world.sweep.run(AbortSignal.timeout(5000));
+    await world.sweep.run(AbortSignal.timeout(300_000));
     const lapsed = await world.find(upload.id);
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
     const afterEvent = await world.find(upload.id);

@@ -12,7 +12,7 @@ const world = await useWorld();
 async function sweep(runs = 1): Promise<MetricValues[]> {
   const { telemetry, measured } = collectTelemetry();
   const { sweep: own } = world.build({ telemetry });
-  for (let run = 0; run < runs; run += 1) await own.run(AbortSignal.timeout(10_000));
+  for (let run = 0; run < runs; run += 1) await own.run(AbortSignal.timeout(300_000));
   return measured.filter((metrics) => 'OldestDueAge' in metrics);
 }
 

@@ -17,14 +17,14 @@ describe('sweep of uploads in parts', () => {
       const due = Date.parse((await world.find(id)).dueAt ?? '');
       const minutes = Math.max(Math.ceil((due - MINUTE - world.clock.now()) / MINUTE), 1);
       world.clock.advance(minutes * MINUTE);
-      await world.sweep.run(AbortSignal.timeout(10_000));
+      await world.sweep.run(AbortSignal.timeout(300_000));
     }
     return world.clock.now() - began;
   }
 
   async function sweepAfter(ms: number): Promise<void> {
     world.clock.advance(ms);
-    await world.sweep.run(AbortSignal.timeout(10_000));
+    await world.sweep.run(AbortSignal.timeout(300_000));
   }
 
   it('joins the parts when all are stored and no client completes, and requests the delivery', async () => {
@@ -48,7 +48,7 @@ describe('sweep of uploads in parts', () => {
       while (world.clock.now() < last) {
         const due = Date.parse((await world.find(upload.id)).dueAt ?? '');
         world.clock.set(Math.min(due, last));
-        if (due <= last) await world.sweep.run(AbortSignal.timeout(10_000));
+        if (due <= last) await world.sweep.run(AbortSignal.timeout(300_000));
       }
       await putParts(parts.slice(1), bytes);
 
@@ -67,7 +67,7 @@ describe('sweep of uploads in parts', () => {
     while (stagingChecks.length < 6) {
       world.clock.set(Date.parse((await world.find(upload.id)).dueAt ?? ''));
       stagingChecks.push((world.clock.now() - start) / MINUTE);
-      await world.sweep.run(AbortSignal.timeout(10_000));
+      await world.sweep.run(AbortSignal.timeout(300_000));
     }
 
     expect(stagingChecks).toEqual([1, 6, 21, 81, 141, 201]);

@@ -9,7 +9,7 @@ import type { World } from '../../support/world.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const soon = () => AbortSignal.timeout(10_000);
+const soon = () => AbortSignal.timeout(300_000);
 
 const world = await useWorld();
 

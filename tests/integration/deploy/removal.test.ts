@@ -73,7 +73,7 @@ it('serverless remove says which key has to go first, before it deletes anything
     ]),
   );
   expect(touched()).toEqual([]);
-}, 60_000);
+});
 
 it('serverless remove goes on where there is no such key', async () => {
   keys = [];
@@ -83,4 +83,4 @@ it('serverless remove goes on where there is no such key', async () => {
   expect(lines.join('\n')).not.toContain('has to go first');
   expect(asked).toContain('ListAccessKeys');
   expect(touched()).not.toEqual([]);
-}, 60_000);
+});

@@ -323,7 +323,7 @@ describe('serverless package', () => {
       'LOG_RETENTION_DAYS',
       'ISSUER_URL',
     ]);
-  }, 60_000);
+  });
 
   it.each(['info', 'remove', 'logs'])('is asked nothing by %s, which needs no setting', (command) => {
     expect(packaging({ MAX_FILE_BYTES: '50MB' }, command)).toEqual([]);
@@ -344,5 +344,5 @@ describe('npm start', () => {
       'MAX_FILE_BYTES: must be a whole number from 1 to 5368709120, for example 52428800',
       ORIGIN,
     ]);
-  }, 60_000);
+  });
 });

@@ -188,7 +188,7 @@ describe('deliver', () => {
     ]);
     const event = storageEvent({ key: `staging/${upload.id}`, bytes: file });
 
-    const result = await run(queueEvent(event), 11_000);
+    const result = await run(queueEvent(event), 10_300);
 
     expect(result).toEqual(allDone);
     expect(await world.find(upload.id)).toMatchObject({ status: 'waiting', attempts: 1 });

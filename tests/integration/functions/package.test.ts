@@ -63,19 +63,15 @@ describe('npm run package', () => {
     ['uppy', unknownRoute(), { statusCode: 404 }],
     ['attach', unknownRoute(), { statusCode: 401 }],
     ['deliver', queueEvent('not ours'), { batchItemFailures: [] }],
-  ])(
-    '%s answers from its zip alone, with the settings of the template',
-    async (key, event, expected) => {
-      const worker = await startFromZip(key);
+  ])('%s answers from its zip alone, with the settings of the template', async (key, event, expected) => {
+    const worker = await startFromZip(key);
 
-      const answer = JSON.parse(await worker.run(event)) as unknown;
-      worker.kill();
-      await worker.exited;
+    const answer = JSON.parse(await worker.run(event)) as unknown;
+    worker.kill();
+    await worker.exited;
 
-      expect(answer).toMatchObject(expected);
-    },
-    30_000,
-  );
+    expect(answer).toMatchObject(expected);
+  });
 
   it('sweep has a handler that can be imported from its zip alone', async () => {
     const worker = await startFromZip('sweep');
@@ -111,7 +107,7 @@ describe('the packaged functions', () => {
       for (const worker of [uploads, deliver]) worker.kill();
       await Promise.all([uploads.exited, deliver.exited]);
     }
-  }, 30_000);
+  });
 });
 
 /** With the addresses of a world that was started. */

@@ -34,7 +34,7 @@ describe("IPD's error texts about our account", () => {
   ])('contain none of our names in the text that a user may read ($auth)', async (access) => {
     const place = { endpoint: running.url, iamEndpoint: running.url, region: 'cn-north-4' };
     const client = createIpdClient({ ...place, ...access, send, clock: systemClock });
-    const signal = AbortSignal.timeout(15_000);
+    const signal = AbortSignal.timeout(300_000);
     const file = { size: 1, file: sourceOf([Buffer.from('x')]), fence: async () => undefined };
     const part = { ...item, filename: 'a', contentType: 'a/b' };
 

@@ -23,7 +23,7 @@ const portOf = (server: Server): number => {
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
 };
-const soon = () => AbortSignal.timeout(15_000);
+const soon = () => AbortSignal.timeout(300_000);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 describe('the IPD client', () => {

@@ -13,7 +13,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const CHUNK = 64 * KIB;
 
-const soon = () => AbortSignal.timeout(5000);
+const soon = () => AbortSignal.timeout(300_000);
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -73,7 +73,7 @@ describe('send', () => {
       url,
       headers,
       body: sourceOf(body),
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(300_000),
       idleMs: 10_000,
       ...other,
     });
@@ -107,7 +107,7 @@ describe('send', () => {
       response.end('ok');
     });
     const get = async () => {
-      const request = { method: 'GET', url, headers: {}, signal: AbortSignal.timeout(5000), idleMs: 5000 };
+      const request = { method: 'GET', url, headers: {}, signal: AbortSignal.timeout(300_000), idleMs: 5000 };
       return readText((await send(request)).body);
     };
 

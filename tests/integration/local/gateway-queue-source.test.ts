@@ -6,6 +6,7 @@ import {
   SQSClient,
   SendMessageBatchCommand,
 } from '@aws-sdk/client-sqs';
+import type { Message } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { startQueueSource } from '../../../local/gateway/queue-source.ts';
 import { startSqs } from '../../../local/sqs.ts';
@@ -37,7 +38,7 @@ async function makeQueue(attributes: Record<string, string> = {}) {
   count += 1;
   const QueueName = `queue-${count}`;
   await client.send(
-    new CreateQueueCommand({ QueueName, Attributes: { VisibilityTimeout: '1', ...attributes } }),
+    new CreateQueueCommand({ QueueName, Attributes: { VisibilityTimeout: '3600', ...attributes } }),
   );
   return {
     url: `${sqs.url}/000000000000/${QueueName}`,
@@ -122,7 +123,7 @@ describe('startQueueSource', () => {
   });
 
   it('keeps only the messages that a partial answer reports', async () => {
-    const queue = await makeQueue({ VisibilityTimeout: '60' });
+    const queue = await makeQueue();
     await send(queue.url, ['good', 'bad', 'fine']);
 
     await run({ arn: queue.arn, batches: 1 }, (batch) => ({
@@ -140,7 +141,7 @@ describe('startQueueSource', () => {
     ['has another shape', { batchItemFailures: 'all' }],
     ['is a text', 'done'],
   ])('keeps the whole batch when the answer %s', async (_what, answer) => {
-    const queue = await makeQueue({ VisibilityTimeout: '60' });
+    const queue = await makeQueue();
     await send(queue.url, ['one', 'two']);
 
     await run({ arn: queue.arn, batches: 1 }, () => answer);
@@ -149,7 +150,7 @@ describe('startQueueSource', () => {
   });
 
   it.each([[null], [{}], [{ batchItemFailures: null }]])('takes %j for success', async (answer) => {
-    const queue = await makeQueue({ VisibilityTimeout: '60' });
+    const queue = await makeQueue();
     await send(queue.url, ['one', 'two']);
 
     await run({ arn: queue.arn, batches: 1 }, () => answer);
@@ -158,7 +159,7 @@ describe('startQueueSource', () => {
   });
 
   it('does not look at the answer when partial answers are not asked for', async () => {
-    const queue = await makeQueue({ VisibilityTimeout: '60' });
+    const queue = await makeQueue();
     await send(queue.url, ['one']);
 
     await run({ arn: queue.arn, report: false, batches: 1 }, ([first]) => ({
@@ -180,7 +181,7 @@ describe('startQueueSource', () => {
   it('sees a failed message again after its visibility timeout, and then the dead letters have it', async () => {
     const dead = await makeQueue();
     const redrive = JSON.stringify({ deadLetterTargetArn: dead.arn, maxReceiveCount: 2 });
-    const queue = await makeQueue({ RedrivePolicy: redrive });
+    const queue = await makeQueue({ RedrivePolicy: redrive, VisibilityTimeout: '1' });
     await send(queue.url, ['poison']);
     const sentAt = Date.now();
 
@@ -200,17 +201,25 @@ describe('startQueueSource', () => {
       },
       onError: () => undefined,
     });
-    const { Messages } = await client.send(
-      new ReceiveMessageCommand({ QueueUrl: dead.url, WaitTimeSeconds: 15 }),
-    );
+    let messages: Message[] = [];
+    while (messages.length === 0) {
+      const poll = new ReceiveMessageCommand({ QueueUrl: dead.url, WaitTimeSeconds: 20 });
+      ({ Messages: messages = [] } = await client.send(poll));
+    }
 
-    expect(Messages).toMatchObject([{ Body: 'poison' }]);
+    expect(messages).toMatchObject([{ Body: 'poison' }]);
     expect(seen).toHaveLength(2);
     expect(seen[1]).toBeGreaterThanOrEqual(990);
   });
 
   it('stops in the middle of a long poll', async () => {
     const queue = await makeQueue();
+    const ending = new AbortController();
+    const longPoll = client
+      .send(new ReceiveMessageCommand({ QueueUrl: queue.url, WaitTimeSeconds: 20 }), {
+        abortSignal: ending.signal,
+      })
+      .catch(() => undefined);
     source = startQueueSource({
       client,
       mapping: { arn: queue.arn, batchSize: 1, maximumConcurrency: 2 },
@@ -218,11 +227,15 @@ describe('startQueueSource', () => {
       invoke: async () => 'null',
       onError: () => undefined,
     });
-    const before = Date.now();
 
-    await source.stop();
+    const first = await Promise.race([
+      source.stop().then(() => 'it has stopped'),
+      longPoll.then(() => 'a poll that began before is over'),
+    ]);
 
-    expect(Date.now() - before).toBeLessThan(2000);
+    expect(first).toBe('it has stopped');
+    ending.abort();
+    await longPoll;
   });
 
   it('reports a queue that does not exist and goes on trying', async () => {

@@ -36,7 +36,7 @@ const api: Api = {
 };
 
 beforeAll(async () => {
-  gateway = await startGateway({ port: 0, integrationLimitMs: 50 });
+  gateway = await startGateway({ port: 0 });
   gateway.serve(api);
 });
 
@@ -213,8 +213,11 @@ describe('the answer of a function', () => {
   });
 
   it('is a 503 when it takes longer than the gateway waits', async () => {
+    const hasty = await startGateway({ port: 0, integrationLimitMs: 50 });
+    hasty.serve(api);
     answer = () => new Promise(() => undefined);
-    const response = await fetch(`${gateway.url}/items/1`);
+    const response = await fetch(`${hasty.url}/items/1`);
+    await hasty.close();
 
     expect(response.status).toBe(503);
     expect(await response.text()).toBe('{"message":"Service Unavailable"}');

@@ -260,6 +260,16 @@ describe('a fault of the connection', () => {
     expect(result).toMatchObject([{ filesize: 1_000_000 }]);
   });
 
+  it('ends its pause when the faults are replaced', async () => {
+    await setFault('stall', { afterBytes: 1000, seconds: 3600 });
+    const upload = ipd.upload({ bytes: new Uint8Array(1_000_000) });
+    while (!JSON.stringify(await ipd.admin('GET', '/faults')).includes('"fired":1'));
+
+    await setFaults();
+
+    expect((await resultOf(await upload)).result).toMatchObject([{ filesize: 1_000_000 }]);
+  });
+
   it('stalls no longer than the server lives', async () => {
     await setFault('slowAnswer', { seconds: 600 });
     const upload = isReset(ipd.upload());

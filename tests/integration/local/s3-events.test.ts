@@ -18,6 +18,7 @@ import {
   ReceiveMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
+import type { Message } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
 import type { S3Server } from '../../../local/s3/server.ts';
 import { connect, CREDENTIALS, postForm, REGION, signForm, startOwn } from './s3-support.ts';
@@ -70,10 +71,13 @@ async function makeBucket(events: Event[] = ['s3:ObjectCreated:*']): Promise<str
 
 /** The next message, removed from the queue. */
 async function receive() {
-  const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }));
-  const [message] = Messages ?? [];
-  await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle }));
-  return JSON.parse(message?.Body ?? '{}');
+  let message: Message | undefined;
+  while (message === undefined) {
+    const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 }));
+    message = Messages?.[0];
+  }
+  await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message.ReceiptHandle }));
+  return JSON.parse(message.Body ?? '{}');
 }
 
 describe('events', () => {

@@ -41,7 +41,7 @@ describe('the probe service', () => {
       key: 'echo',
       name: 'probe-dev-echo',
       handler: 'functions/echo.handler',
-      timeout: 2,
+      timeout: 300,
       memorySize: 1024,
       environment: { QUEUE_URL: 'ref-of-WorkQueue', GREETING: 'hello', ONLY_HERE: 'here' },
     });

@@ -10,7 +10,7 @@ import { subscribe } from '../../support/subscriber.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const soon = () => AbortSignal.timeout(10_000);
+const soon = () => AbortSignal.timeout(300_000);
 const refusal = { match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } };
 
 const world = await useWorld();

@@ -256,9 +256,9 @@ describe('while it is open', () => {
     await deliver();
     await deliverMany(3);
     world.clock.advance(240 * SECOND);
-    const early = await world.sweep.run(AbortSignal.timeout(5000));
+    const early = await world.sweep.run(AbortSignal.timeout(300_000));
     world.clock.advance(90 * SECOND);
-    const late = await world.sweep.run(AbortSignal.timeout(5000));
+    const late = await world.sweep.run(AbortSignal.timeout(300_000));
 
     expect(early.queued).toBe(0);
     expect(late.queued).toBe(1);

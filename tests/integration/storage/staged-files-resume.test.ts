@@ -96,7 +96,7 @@ async function stage(
 ): Promise<{ upload: Upload; etag: string; object: Parameters<World['staging']['read']>[0] }> {
   const upload = await world.stage(bytes);
   const etag = md5(bytes);
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(300_000);
   return { upload, etag, object: { key: `staging/${upload.id}`, etag, size: bytes.length, signal } };
 }
 

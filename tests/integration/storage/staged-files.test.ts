@@ -8,7 +8,7 @@ import { connect, CREDENTIALS, newKey, REGION, useBucket } from '../local/s3-sup
 
 const contentType = 'application/pdf';
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
-const soon = () => AbortSignal.timeout(10_000);
+const soon = () => AbortSignal.timeout(300_000);
 
 const { server, bucket, client } = await useBucket();
 const staging = createStaging({ s3: async () => s3With(client), bucket, clock: systemClock });

@@ -138,7 +138,7 @@ describe('uploads', () => {
       const failed = await world.deliver();
       world.clock.set(Date.parse(failed.dueAt ?? ''));
 
-      await world.sweep.run(AbortSignal.timeout(20_000));
+      await world.sweep.run(AbortSignal.timeout(300_000));
       const removed = await world.find(failed.id);
 
       expect(await world.isStaged(failed.id)).toBe(false);

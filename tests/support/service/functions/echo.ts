@@ -15,8 +15,6 @@ export async function handler(
       throw new Error('asked to throw');
     case 'crash':
       return process.exit(3);
-    case 'hang':
-      return new Promise(() => setInterval(() => undefined, 1000));
     case 'spin':
       console.log('spinning');
       for (;;);
