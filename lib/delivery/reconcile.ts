@@ -75,7 +75,7 @@ export function createReconciliation(parts: {
    */
   async function check(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<Finding> {
     const listed = await client.list(upload, signal);
-    if ('kind' in listed) return listed;
+    if (listed.kind !== 'listed') return listed;
     const { attachments: shown, isGiven } = listed;
     if (!isGiven && needsProof(upload)) return { kind: 'unread', detail: 'IPD gave no list of attachments' };
     const similar = shown.filter(({ size }) => size === undefined || size === upload.size);

@@ -76,7 +76,7 @@ async function obey(order: z.output<typeof orderSchema>): Promise<void> {
       ...order.bodies.map(async (body) => {
         const message = readMessage(body);
         if (message === undefined) throw new Error('a message of unknown form');
-        if ('request' in message) {
+        if (message.kind === 'request') {
           await delivery.onRequest(message.request, run);
           await miss(message.request.uploadId);
         } else {

@@ -103,7 +103,7 @@ describe('the token source', () => {
 
   async function headersFrom(tokens: ReturnType<typeof source>): Promise<Record<string, string>> {
     const authorization = await tokens.authorize();
-    if ('verdict' in authorization) throw new Error(authorization.verdict.detail);
+    if (authorization.kind !== 'authorized') throw new Error(authorization.detail);
     return authorization.headers;
   }
 
