@@ -20,7 +20,7 @@ import { SERVICE_DIRECTORY, startLedger } from './ledger.ts';
 import { packageFunctions } from './packaged.ts';
 import { DAY_MS, MIB } from '../lib/domain/units.ts';
 
-export type FarSideMessage = z.infer<typeof readyMessage | typeof receivedMessage>;
+export type StubMessage = z.infer<typeof readyMessage | typeof receivedMessage>;
 
 export type Leg = 'plain' | 'tls';
 

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { listen } from '../local/listen.ts';
-import type { FarSideMessage } from './delivery-stage.ts';
+import type { StubMessage } from './delivery-stage.ts';
 import { createIpdAnswers } from './stub-ipd.ts';
 import { answerStorage } from './stub-storage.ts';
 
@@ -36,6 +36,6 @@ function pem(part: 'cert' | 'key'): Buffer {
   return readFileSync(join(import.meta.dirname, `stub-server.${part}.pem`));
 }
 
-function tell(message: FarSideMessage): void {
+function tell(message: StubMessage): void {
   process.send?.(message);
 }

@@ -123,7 +123,7 @@ function drawBar(part: number, width: number): string {
 }
 
 function describeWait({ status, delivery }: Upload): string {
-  if (status === 'unconfirmed') return 'answer lost; IPD is searched (minutes)';
+  if (status === 'unconfirmed') return 'in doubt; IPD is checked (minutes)';
   if (status !== 'waiting') return '';
   const next = delivery.nextAttemptAt;
   return next === undefined ? 'waiting for IPD' : `next try at ${new Date(next).toLocaleTimeString('en-GB')}`;

@@ -88,7 +88,7 @@ export async function sendFile({
   } catch (error) {
     if (!signal.aborted || created === undefined) throw explain(error, { size: file.size, created });
     await cancel(client, created.id, error);
-    throw new Error(`${describeError(signal.reason)}, and the upload was taken back`, { cause: error });
+    throw new Error(`${describeError(signal.reason)}, and the upload was cancelled`, { cause: error });
   } finally {
     progress.end();
   }

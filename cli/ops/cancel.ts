@@ -4,7 +4,7 @@
  */
 import { withdraw } from '../../lib/domain/lifecycle.ts';
 import { isUploadId } from '../../lib/domain/upload.ts';
-import { readDeed } from './deed.ts';
+import { readOperatorNote } from './operator-note.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import type { Task } from './terms.ts';
@@ -19,16 +19,16 @@ export const cancel: Task = {
     if (names.length === 0) throw new Error('Name the uploads');
     const unfit = names.find((id) => !isUploadId(id));
     if (unfit !== undefined) throw new Error(`${unfit} is no id of an upload`);
-    readDeed(values);
+    readOperatorNote(values);
   },
 
   async run({ values, names, say, signal }) {
     const services = await openServices(values);
-    const deed = readDeed(values);
+    const note = readOperatorNote(values);
     const outcomes: Outcome[] = [];
     for (const id of names) {
       if (signal.aborted) break;
-      const outcome = await takeBack(services, id, deed);
+      const outcome = await cancelOne(services, id, note);
       say(
         `${id}  ${outcome.why === undefined ? 'is cancelled, and its file removed' : `stays: ${outcome.why}`}`,
       );
@@ -39,15 +39,15 @@ export const cancel: Task = {
   },
 };
 
-async function takeBack(
+async function cancelOne(
   { ledger, arrivals, clock }: Opened,
   id: string,
-  deed: { by: string; reason: string },
+  note: { by: string; reason: string },
 ): Promise<Outcome> {
   const found = await ledger.find(id);
   if (found === undefined) return { id, why: 'there is no such upload' };
   const { changed, upload } = await ledger.change(found, (before) =>
-    withdraw(before, { ...deed, now: clock.now() }),
+    withdraw(before, { ...note, now: clock.now() }),
   );
   if (!changed) {
     const why = upload.status === 'delivered' ? 'IPD has it' : 'IPD may have it';

@@ -8,7 +8,7 @@ import type { Remnant } from '../../lib/domain/erasure.ts';
 import { ticketKey } from '../../lib/ledger/tickets.ts';
 import { scan } from '../../lib/ledger/scan.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
-import { readDeed } from './deed.ts';
+import { readOperatorNote } from './operator-note.ts';
 import { describeTrouble, openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { findOwned } from './selection.ts';
@@ -45,7 +45,7 @@ export const erase: Task = {
         if (signal.aborted) break;
         const outcome = isTrial
           ? { id: upload.id, ...reasonFor(upload) }
-          : await eraseOne(services, upload, { ...readDeed(values), say });
+          : await eraseOne(services, upload, { ...readOperatorNote(values), say });
         outcomes.set(upload.id, outcome);
         say(`${upload.id}  ${describe(upload, outcome, isTrial)}`);
       }
@@ -67,7 +67,7 @@ export const erase: Task = {
 function check({ values }: Given): void {
   if ((values.owner ?? '') === '') throw new Error("--owner is needed: the `sub` of the person's tokens");
   if (values['dry-run']) return;
-  readDeed(values);
+  readOperatorNote(values);
   if (!values.yes)
     throw new Error('This cannot be undone: run it with --dry-run, keep what it says, then give --yes');
 }

@@ -7,7 +7,7 @@ import { redrive as redriven } from '../../lib/domain/lifecycle.ts';
 import { isUploadId, stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { adviseWithoutFile } from '../../lib/uploads/manage.ts';
-import { readDeed } from './deed.ts';
+import { readOperatorNote } from './operator-note.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { findUploads, readSelection, SELECTING } from './selection.ts';
@@ -24,7 +24,7 @@ export const redrive: Task = {
     const services = await openServices(values);
     const isTrial = values['dry-run'] ?? false;
     const { uploads, isAll, missing } = await choose(services, { values, names });
-    const note = isTrial ? undefined : readDeed(values);
+    const note = isTrial ? undefined : readOperatorNote(values);
     const outcomes: Outcome[] = missing.map((id) => ({ id, why: 'there is no such upload' }));
     for (const upload of uploads) {
       if (signal.aborted) break;
@@ -52,7 +52,7 @@ function check({ values, names }: Given): void {
   if (names.length === 0 && !isChosen && !values.all) {
     throw new Error('Name uploads, or choose them by --code, --project or age, or give --all');
   }
-  if (!values['dry-run']) readDeed(values);
+  if (!values['dry-run']) readOperatorNote(values);
 }
 
 async function choose(services: Opened, { values, names }: Given) {
@@ -97,6 +97,6 @@ async function tryAgain(
 function describe(outcome: Outcome, isTrial: boolean): string {
   if ('why' in outcome) return `stays: ${outcome.why}`;
   const what =
-    outcome.status === 'unconfirmed' ? 'looked for in IPD first, since that may have it' : 'sent again';
+    outcome.status === 'unconfirmed' ? 'checked in IPD first, since IPD may have it' : 'sent again';
   return `${isTrial ? 'would be' : 'will be'} ${what}`;
 }

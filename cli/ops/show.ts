@@ -106,8 +106,8 @@ function describe(
 /** The history of a record in the order of writing, since the clocks of the writers may differ. */
 function historyOf({ createdAt, history = [] }: Upload): Happening[] {
   const changes = history.map(({ at, status, attempt, code, by, reason }) => {
-    const deed = by && `${status === 'cancelled' ? '' : 'tried again '}by ${by}: ${reason}`;
-    const words = [status, attempt && `attempt ${attempt}`, code, deed];
+    const action = by && `${status === 'cancelled' ? '' : 'tried again '}by ${by}: ${reason}`;
+    const words = [status, attempt && `attempt ${attempt}`, code, action];
     return { at, what: words.filter(Boolean).join(', ') };
   });
   return [{ at: createdAt, what: 'created' }, ...changes];

@@ -53,7 +53,7 @@ type Try = { contact: Contact; result: Outcome | Failure };
 /** What the delivery reports to the breaker. */
 type Visit = { contact: Contact; tries: Tries };
 
-export function createDelivery(parts: {
+export function createDelivery(deps: {
   ledger: Ledger;
   workItems: WorkItems;
   staging: Staging;
@@ -67,8 +67,8 @@ export function createDelivery(parts: {
   policy: Policy;
   telemetry: Telemetry;
 }) {
-  const { ledger, workItems, staging, breaker, reconciliation, sending, scanGate, closing } = parts;
-  const { ipd, clock, policy, telemetry } = parts;
+  const { ledger, workItems, staging, breaker, reconciliation, sending, scanGate, closing } = deps;
+  const { ipd, clock, policy, telemetry } = deps;
   const moment = () => ({ now: clock.now(), policy });
 
   /** Handles a message of the delivery queue: our own request, or events of S3. Its work may be done already. */
@@ -343,7 +343,7 @@ export function createDelivery(parts: {
 
   async function writeDown(upload: Delivering, outcome: Outcome): Promise<Upload> {
     const { token } = upload.lease;
-    if (outcome.kind === 'match') return reconciliation.own(upload.id, outcome);
+    if (outcome.kind === 'match') return reconciliation.recordMatch(upload.id, outcome);
     const { upload: after } = await ledger.change(upload.id, (before) => {
       switch (outcome.kind) {
         case 'accepted':

@@ -57,7 +57,7 @@ export type Finding =
 const DOWNLOADS_PER_CHECK = 5;
 const NO_FILE = 'the download of an attachment was answered with something else';
 
-export function createReconciliation(parts: {
+export function createReconciliation(deps: {
   ledger: Ledger;
   attachments: Attachments;
   workItems: WorkItems;
@@ -66,7 +66,7 @@ export function createReconciliation(parts: {
   policy: Policy;
   telemetry: Telemetry;
 }) {
-  const { ledger, attachments, workItems, staging, clock, policy, telemetry } = parts;
+  const { ledger, attachments, workItems, staging, clock, policy, telemetry } = deps;
   const moment = () => ({ now: clock.now(), policy });
 
   /**
@@ -165,7 +165,10 @@ export function createReconciliation(parts: {
    * Records an attachment as this upload's, in an order that a later run can finish after a crash: candidate, claim, state. An
    * attachment that another upload has claimed is given up, and the file is looked up again.
    */
-  async function own(uploadId: string, { attachmentId, copies = [], ...match }: Match): Promise<Upload> {
+  async function recordMatch(
+    uploadId: string,
+    { attachmentId, copies = [], ...match }: Match,
+  ): Promise<Upload> {
     const { upload: nominated } = await ledger.change(uploadId, (before) =>
       endings.setCandidate(before, { attachmentId, ...match, now: clock.now() }),
     );
@@ -177,18 +180,20 @@ export function createReconciliation(parts: {
     const [next, ...rest] = copies;
     const isLost = current.candidate === undefined && current.mismatches?.includes(attachmentId);
     // Another upload claimed this one first, so take a further copy.
-    if (isLost && next !== undefined) return own(uploadId, { ...match, attachmentId: next, copies: rest });
-    current = await ownCopies(current, copies);
-    const mine = current.candidate ?? (current.mismatches?.includes(attachmentId) ? undefined : attachmentId);
-    if (mine === undefined) return current;
+    if (isLost && next !== undefined)
+      return recordMatch(uploadId, { ...match, attachmentId: next, copies: rest });
+    current = await recordCopies(current, copies);
+    const matched =
+      current.candidate ?? (current.mismatches?.includes(attachmentId) ? undefined : attachmentId);
+    if (matched === undefined) return current;
     const { upload } = await ledger.change(current, (before) =>
-      endings.markDelivered(before, { attachmentId: mine, ...moment() }),
+      endings.markDelivered(before, { attachmentId: matched, ...moment() }),
     );
     return upload;
   }
 
   /** Claims further copies of our file, so that no other upload takes one for its own, and reports them. */
-  async function ownCopies(upload: Upload, ids: string[]): Promise<Upload> {
+  async function recordCopies(upload: Upload, ids: string[]): Promise<Upload> {
     const owners = await Promise.all(ids.map((id) => attachments.claimAttachment(id, upload.id)));
     const duplicates = ids.filter((_id, index) => owners[index] === upload.id);
     if (duplicates.length === 0) return upload;
@@ -222,8 +227,8 @@ export function createReconciliation(parts: {
         // An attachment whose id IPD never named may show only now: then it is our one attachment, not a further
         // copy.
         current = isNameless
-          ? await own(current.id, { attachmentId, copies })
-          : await ownCopies(current, [attachmentId, ...copies]);
+          ? await recordMatch(current.id, { attachmentId, copies })
+          : await recordCopies(current, [attachmentId, ...copies]);
         finding = await check(client, current, signal);
       }
       // A work item that cannot be read now is checked again when the sweep asks for it; one that is gone for good
@@ -274,7 +279,7 @@ export function createReconciliation(parts: {
     telemetry.addMetrics({ Contradictions: 1 });
   }
 
-  return { check, checkNamed, own, recheck, reportContradiction };
+  return { check, checkNamed, recordMatch, recheck, reportContradiction };
 }
 
 /**

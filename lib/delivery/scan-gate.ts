@@ -13,12 +13,12 @@ import type { Delivering } from '../domain/upload.ts';
 
 export type ScanGate = ReturnType<typeof createScanGate>;
 
-export function createScanGate(parts: {
+export function createScanGate(deps: {
   staging: Staging;
   clock: Clock;
   requiredScanTag: { name: string; value: string } | undefined;
 }) {
-  const { staging, clock, requiredScanTag: required } = parts;
+  const { staging, clock, requiredScanTag: required } = deps;
 
   /**
    * Runs before the first call to IPD. A file that IPD has or may have skips it: the delivery checks IPD first, and

@@ -29,7 +29,7 @@ const SHARE = 0.75;
 const COUNT_EVERY_RUNS = 10;
 const MOST_COUNTED = 10_000;
 
-export function createSweep(parts: {
+export function createSweep(deps: {
   ledger: Ledger;
   arrivals: Arrivals;
   closing: Closing;
@@ -41,7 +41,7 @@ export function createSweep(parts: {
   deliveriesPerMinute: number;
   telemetry: Telemetry;
 }) {
-  const { ledger, arrivals, closing, queue, breaker, clock, policy, deliveriesPerMinute, telemetry } = parts;
+  const { ledger, arrivals, closing, queue, breaker, clock, policy, deliveriesPerMinute, telemetry } = deps;
 
   let runs = 0;
 
@@ -151,7 +151,7 @@ export function createSweep(parts: {
         const clean = await closing.removeFile(upload);
         const slot = takeSlot();
         if (slot !== undefined) await ask(clean, Math.max(slot, Date.parse(upload.recheckAt)));
-        await closing.announce(clean);
+        await closing.notify(clean);
       }
     }
   }
@@ -172,7 +172,7 @@ export function createSweep(parts: {
   async function end(upload: Upload, now: number): Promise<void> {
     const { dueAt } = (upload.notification && endings.markNotified(upload, upload.notification)) ?? upload;
     if (isDue(dueAt, now)) await closing.close(upload);
-    else await closing.announce(upload);
+    else await closing.notify(upload);
   }
 
   /** The event may be lost, and the client may not have called complete: asks storage for the file. */

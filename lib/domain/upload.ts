@@ -37,7 +37,7 @@ const doubt = open({
 });
 
 /** What an operator did, and why. */
-const deed = open({ at: time, by: z.string(), reason: z.string() });
+const operatorAction = open({ at: time, by: z.string(), reason: z.string() });
 
 const notificationTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as const;
 
@@ -125,11 +125,11 @@ const base = {
     )
     .optional(),
   /** The operator who last retried it in its owner's place, and why. */
-  redrive: deed.optional(),
+  redrive: operatorAction.optional(),
   /** The operator who cancelled it in its owner's place, and why. */
-  cancellation: deed.optional(),
+  cancellation: operatorAction.optional(),
   /** The operator who erased personal data from it, and why. */
-  erasure: deed.optional(),
+  erasure: operatorAction.optional(),
   /** The notification of its end, until subscribers have got it. */
   notification: open({ type: z.enum(notificationTypes), at: time }).optional(),
 };
@@ -248,7 +248,7 @@ export function isFileRemoved(upload: Upload): boolean {
 }
 
 /** With these codes a retry is useless: the same file would fail again, or it is gone. */
-const HOPELESS = new Set([
+const NOT_RETRYABLE = new Set([
   'scan_refused',
   'staged_file_missing',
   'staged_file_changed',
@@ -259,7 +259,7 @@ const HOPELESS = new Set([
 /** True when its owner may have it tried again: its file was accepted and has not been removed since. */
 export function mayBeRetried(upload: Upload): upload is In<'failed'> {
   if (upload.status !== 'failed' || isUnwanted(upload)) return false;
-  return upload.etag !== undefined && !HOPELESS.has(upload.lastError.code);
+  return upload.etag !== undefined && !NOT_RETRYABLE.has(upload.lastError.code);
 }
 
 /** True once IPD may have a copy: from then on the upload cannot be cancelled. */

@@ -12,21 +12,25 @@ const ENTRIES_KEPT = 20;
 /** The record with a new history entry, if its state has changed or a new error has occurred. */
 export function withHistory<T extends Upload>(before: Upload, after: T, at: string): T {
   const isNewError = after.lastError !== undefined && after.lastError.at !== before.lastError?.at;
-  const deed = newDeed(before.redrive, after.redrive) ?? newDeed(before.cancellation, after.cancellation);
+  const action =
+    newAction(before.redrive, after.redrive) ?? newAction(before.cancellation, after.cancellation);
   if (before.status === after.status && !isNewError) return after;
   const entry = {
     at,
     status: after.status,
     attempt: after.status === 'delivering' ? after.attempts : undefined,
     code: isNewError ? after.lastError?.code : undefined,
-    by: deed?.by,
-    reason: deed?.reason,
+    by: action?.by,
+    reason: action?.reason,
   };
   return { ...after, history: [...(after.history ?? []), entry].slice(-ENTRIES_KEPT) };
 }
 
-type Deed = NonNullable<Upload['redrive']>;
+type OperatorAction = NonNullable<Upload['redrive']>;
 
-function newDeed(before: Deed | undefined, after: Deed | undefined): Deed | undefined {
+function newAction(
+  before: OperatorAction | undefined,
+  after: OperatorAction | undefined,
+): OperatorAction | undefined {
   return after?.at === before?.at ? undefined : after;
 }

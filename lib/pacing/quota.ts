@@ -15,7 +15,7 @@ export type Quota = ReturnType<typeof createQuota>;
 /** The end of an upload cannot be predicted; this is how often a retry is worth it. */
 const OPEN_RETRY_SECONDS = 60;
 
-export function createQuota(parts: {
+export function createQuota(deps: {
   ledger: Ledger;
   counters: Counters;
   clock: Clock;
@@ -23,8 +23,8 @@ export function createQuota(parts: {
   /** Pre-flight checks of work items, of all users together. */
   preflightsPerMinute: number;
 }) {
-  const { ledger, counters, clock, preflightsPerMinute } = parts;
-  const { maxOpenUploads, uploadsPerMinute } = parts.limits;
+  const { ledger, counters, clock, preflightsPerMinute } = deps;
+  const { maxOpenUploads, uploadsPerMinute } = deps.limits;
 
   /**
    * Counts one upload more, which may need a check of its work item. Throws `too_many_open_uploads` or

@@ -15,7 +15,7 @@ import type { Policy, Upload, WorkItem } from '../domain/upload.ts';
 /** The waits between two reads of the record: each is longer, up to the longest. */
 const POLL_DELAYS_MS = { first: 150, longest: 1_000, growth: 1.4 };
 
-export function createAttach(parts: {
+export function createAttach(deps: {
   intake: Intake;
   ledger: Ledger;
   staging: Staging;
@@ -23,7 +23,7 @@ export function createAttach(parts: {
   clock: Clock;
   policy: Policy;
 }) {
-  const { intake, ledger, staging, queue, clock, policy } = parts;
+  const { intake, ledger, staging, queue, clock, policy } = deps;
 
   /** The upload as it is when it has ended or `until` (milliseconds) has come. Throws what `intake.create` throws. */
   async function attach(

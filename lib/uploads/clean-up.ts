@@ -23,7 +23,7 @@ export function createClosing({
   telemetry: Telemetry;
 }) {
   /** Sends the notification of the end, if it is still to be sent. Throws what publishing throws. */
-  async function announce(upload: Upload): Promise<Upload> {
+  async function notify(upload: Upload): Promise<Upload> {
     const { notification } = upload;
     if (notification === undefined) return upload;
     await notifications.publish(upload, notification);
@@ -39,17 +39,17 @@ export function createClosing({
    */
   async function close(upload: Upload): Promise<void> {
     const { notification } = upload;
-    const [removal, telling] = await Promise.allSettled([
+    const [removal, publication] = await Promise.allSettled([
       arrivals.discard(upload),
       notification && notifications.publish(upload, notification),
     ]);
     await ledger.change(upload, (before) => {
       const notified =
-        (telling.status === 'fulfilled' && notification && endings.markNotified(before, notification)) ||
+        (publication.status === 'fulfilled' && notification && endings.markNotified(before, notification)) ||
         before;
       return removal.status === 'fulfilled' ? endings.markCleaned(notified) : notified;
     });
-    for (const end of [removal, telling]) if (end.status === 'rejected') throw end.reason;
+    for (const end of [removal, publication]) if (end.status === 'rejected') throw end.reason;
   }
 
   /** Removes the file, if that is not done, and records it. The rest is not due yet. */
@@ -63,11 +63,11 @@ export function createClosing({
   async function tryNow(upload: Upload): Promise<void> {
     try {
       if (upload.status === 'delivered') await close(upload);
-      else await announce(upload);
+      else await notify(upload);
     } catch (error) {
       telemetry.error('upload not closed, the sweep will', error, { uploadId: upload.id });
     }
   }
 
-  return { announce, close, removeFile, tryNow };
+  return { notify, close, removeFile, tryNow };
 }

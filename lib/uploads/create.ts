@@ -60,7 +60,7 @@ export type Limits = ConfiguredLimits & {
 
 export type Intake = ReturnType<typeof createIntake>;
 
-export function createIntake(parts: {
+export function createIntake(deps: {
   ledger: Ledger;
   idempotencyKeys: IdempotencyKeys;
   multipart: Multipart;
@@ -82,7 +82,7 @@ export function createIntake(parts: {
     clock,
     policy,
     limits: configured,
-  } = parts;
+  } = deps;
 
   /**
    * A new upload, or the earlier one that the same owner made with the same key (`created` is false). Throws
@@ -157,7 +157,7 @@ export function createIntake(parts: {
     return {
       maxFileBytes: await preflight.largestFile(),
       ...configured,
-      stagingUrlTtlSeconds: parts.stagingUrlTtlSeconds,
+      stagingUrlTtlSeconds: deps.stagingUrlTtlSeconds,
       uploadDeadlineSeconds: policy.uploadDeadlineMs / 1000,
       breaker: { state, ...wait },
     };

@@ -34,7 +34,7 @@ export type Uploads = ReturnType<typeof createUploads>;
 /** A problem document that named every part of a large file would be too large to be useful. */
 const PLACES_NAMED = 100;
 
-export function createUploads(parts: {
+export function createUploads(deps: {
   ledger: Ledger;
   staging: Staging;
   signing: Signing;
@@ -46,7 +46,7 @@ export function createUploads(parts: {
   policy: Policy;
   stagingUrlTtlSeconds: number;
 }) {
-  const { ledger, staging, signing, multipart, arrivals, quota, queue, clock, policy } = parts;
+  const { ledger, staging, signing, multipart, arrivals, quota, queue, clock, policy } = deps;
 
   /** The caller's upload. Throws `not_found`, also for another owner's. */
   async function find(caller: Caller, id: string): Promise<Upload> {
@@ -81,7 +81,7 @@ export function createUploads(parts: {
 
   /** The upload, with fresh requests for what is missing while its file is awaited. `isNew`: nothing can be there yet. */
   async function presign(upload: Upload, { isNew = false } = {}): Promise<View> {
-    const expiresInSeconds = Math.min(parts.stagingUrlTtlSeconds, secondsLeft(upload));
+    const expiresInSeconds = Math.min(deps.stagingUrlTtlSeconds, secondsLeft(upload));
     // Without a declared size, the session that began the upload signs.
     if (upload.status !== 'awaiting_upload' || upload.maxSize !== undefined || expiresInSeconds <= 0) {
       return view(upload);

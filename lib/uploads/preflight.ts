@@ -19,7 +19,7 @@ const PREFLIGHT_MS = 2_000;
 /** The name and type that leave the least room for a file. */
 const LONGEST = { filename: '\u{1F4CE}'.repeat(200), contentType: `x/${'x'.repeat(253)}` };
 
-export function createPreflight(parts: {
+export function createPreflight(deps: {
   breaker: Breaker;
   /** Absent where no IPD secret is held: then there is no check. */
   ipd?: (() => Promise<IpdClient>) | undefined;
@@ -29,17 +29,17 @@ export function createPreflight(parts: {
   clock: Clock;
   telemetry: Telemetry;
 }) {
-  const { breaker, ipd, quota, clock, telemetry } = parts;
+  const { breaker, ipd, quota, clock, telemetry } = deps;
 
   /** The largest file in bytes; without a name and type, one that fits under any. */
   async function largestFile(file: { filename: string; contentType: string } = LONGEST): Promise<number> {
     const client = await reachIpd();
-    return Math.min(parts.maxFileBytes, client?.largestFile(file) ?? parts.maxFileBytes);
+    return Math.min(deps.maxFileBytes, client?.largestFile(file) ?? deps.maxFileBytes);
   }
 
   /** Throws `work_item_missing`, `work_item_full` or `ipd_forbidden` where IPD says so. */
   async function checkWorkItem(item: WorkItem): Promise<void> {
-    if (!parts.preflight) return;
+    if (!deps.preflight) return;
     const gate = await breaker.enter({ issueId: item.issueId, isRateLimited: false });
     if (gate.kind !== 'free') return;
     const client = await reachIpd();

@@ -22,7 +22,7 @@ export type NamedPart = Pick<StoredPart, 'number' | 'etag'>;
 
 export type Arrivals = ReturnType<typeof createArrivals>;
 
-export function createArrivals(parts: {
+export function createArrivals(deps: {
   ledger: Ledger;
   staging: Staging;
   multipart: Multipart;
@@ -30,7 +30,7 @@ export function createArrivals(parts: {
   clock: Clock;
   policy: Policy;
 }) {
-  const { ledger, staging, multipart, queue, clock, policy } = parts;
+  const { ledger, staging, multipart, queue, clock, policy } = deps;
   const moment = () => ({ now: clock.now(), policy });
 
   /**
@@ -54,7 +54,7 @@ export function createArrivals(parts: {
       await multipart.complete(targetOf(upload, begun.uploadId), wanted);
     }
     const object = await staging.head(stagingKey(upload.id));
-    if (object === undefined) return whatIsGone(upload);
+    if (object === undefined) return withoutObject(upload);
     const { upload: after } = await ledger.change(upload, (before) =>
       lifecycle.stage(before, object, moment()),
     );
@@ -65,7 +65,7 @@ export function createArrivals(parts: {
   }
 
   /** Storage has no object: it has not arrived yet, or a delivery has removed it meanwhile. The record tells which. */
-  async function whatIsGone(upload: Upload): Promise<StagingCheck> {
+  async function withoutObject(upload: Upload): Promise<StagingCheck> {
     const current = (await ledger.find(upload.id)) ?? upload;
     const isAwaited = current.status === 'awaiting_upload' || current.status === 'expired';
     const missing = isAwaited ? [{ pointer: 'file', detail: 'is not stored' }] : [];

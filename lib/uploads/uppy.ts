@@ -47,7 +47,7 @@ const STARTS_PER_FILE = 3;
 /** Uppy asks for the URL of a part before it sends the part, and never again when it has expired. */
 const LONGEST_URL_SECONDS = 3_600;
 
-export function createUppy(parts: {
+export function createUppy(deps: {
   tickets: Tickets;
   intake: Intake;
   uploads: Uploads;
@@ -63,9 +63,8 @@ export function createUppy(parts: {
   leastPartBytes: number;
   telemetry: Telemetry;
 }) {
-  const { tickets, intake, uploads, arrivals, preflight, quota, signing, multipart, clock, telemetry } =
-    parts;
-  const expires = Math.min(parts.stagingUrlTtlSeconds, LONGEST_URL_SECONDS);
+  const { tickets, intake, uploads, arrivals, preflight, quota, signing, multipart, clock, telemetry } = deps;
+  const expires = Math.min(deps.stagingUrlTtlSeconds, LONGEST_URL_SECONDS);
 
   /**
    * Throws what `intake.create` throws, and `invalid_request` for more files than the quota allows, since Uppy
@@ -92,10 +91,10 @@ export function createUppy(parts: {
       maxFileBytes,
       maxUploads: maxFiles * STARTS_PER_FILE,
       begun: 0,
-      until: clock.now() + parts.sessionTtlSeconds * 1000,
+      until: clock.now() + deps.sessionTtlSeconds * 1000,
     });
     telemetry.info('uppy session opened', { issueId, files: maxFiles });
-    return { ticket, expiresInSeconds: parts.sessionTtlSeconds, maxFileBytes, maxFiles };
+    return { ticket, expiresInSeconds: deps.sessionTtlSeconds, maxFileBytes, maxFiles };
   }
 
   /** Begins an upload by one form. */
@@ -119,7 +118,7 @@ export function createUppy(parts: {
   async function signPart(secret: string, part: Reference & { number: number }) {
     const { upload, ticket, target } = await find(secret, part);
     if (upload.status !== 'awaiting_upload') throw ended(upload);
-    const most = Math.ceil(ticket.maxFileBytes / parts.leastPartBytes);
+    const most = Math.ceil(ticket.maxFileBytes / deps.leastPartBytes);
     if (part.number > most) {
       const message = `part ${part.number} begins beyond the ${ticket.maxFileBytes} bytes that the session allows`;
       const places = [{ pointer: 'path:partNumber', detail: `must be at most ${most}` }];

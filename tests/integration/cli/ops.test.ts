@@ -217,7 +217,7 @@ describe('npm run ops -- redrive', () => {
     const { answer, said } = await operate('redrive', failed.id, '--reason', 'again');
 
     expect(answer.redriven).toEqual([{ id: failed.id, status: 'unconfirmed' }]);
-    expect(said[0]).toMatch(/looked for in IPD first/);
+    expect(said[0]).toMatch(/checked in IPD first/);
     expect(await world.next(failed.id)).toMatchObject({ status: 'delivered' });
     expect(await world.received()).toHaveLength(1);
     expect(world.uploadRequests()).toHaveLength(1);

@@ -156,7 +156,7 @@ describe('createProgress', () => {
     expect(read().split('\n')).toEqual([
       '  waiting for IPD',
       expect.stringMatching(/^ {2}next try at \d\d:04:05$/),
-      '  answer lost; IPD is searched (minutes)',
+      '  in doubt; IPD is checked (minutes)',
       '',
     ]);
   });

@@ -81,7 +81,7 @@ describe('npm run upload after a run that died', () => {
     const second = await upload().ended;
 
     expect(code).toBe(130);
-    expect(stderr.at(-1)).toBe(`${path}: interrupted, and the upload was taken back`);
+    expect(stderr.at(-1)).toBe(`${path}: interrupted, and the upload was cancelled`);
     expect(second.code).toBe(0);
     expect(second.stderr).not.toContain('  resumes at 60 %');
     expect(api.statuses()).toEqual(['cancelled', 'delivered']);

@@ -175,7 +175,7 @@ describe('npm run upload', () => {
     const { code, stderr } = await running.ended;
 
     expect(code).toBe(130);
-    expect(stderr.at(-1)).toBe(`${path}: interrupted, and the upload was taken back`);
+    expect(stderr.at(-1)).toBe(`${path}: interrupted, and the upload was cancelled`);
     expect(api.statuses()).toEqual(['cancelled']);
   });
 

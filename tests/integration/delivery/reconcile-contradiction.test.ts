@@ -97,7 +97,9 @@ describe('a claim', () => {
     await world.ledger.claimAttachment(taken, randomUUID());
     const { delivery } = world.build({ telemetry });
 
-    const after = await createReconciliation({ ...world, telemetry }).own(id, { attachmentId: taken });
+    const after = await createReconciliation({ ...world, telemetry }).recordMatch(id, {
+      attachmentId: taken,
+    });
     world.clock.set(Date.parse(after.dueAt ?? ''));
     await delivery.onRequest({ uploadId: id, attempt: after.attempts + 1 }, world.run());
 

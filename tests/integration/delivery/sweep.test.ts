@@ -199,7 +199,7 @@ describe('sweep', () => {
     );
   });
 
-  it('asks for nothing when an upload has been taken back since it was read', async () => {
+  it('asks for nothing when an upload has been cancelled since it was read', async () => {
     const upload = await world.stage();
     await world.ledger.change(upload.id, stagedNow);
     world.clock.advance(MINUTE);

@@ -264,7 +264,7 @@ describe('the notification of an end', () => {
     world.clock.advance(MINUTE);
 
     // Another function was late with what it knew.
-    await createReconciliation(world).own(nameless.id, { attachmentId: received?.id ?? '' });
+    await createReconciliation(world).recordMatch(nameless.id, { attachmentId: received?.id ?? '' });
     await sweepAfter(2 * MINUTE);
 
     const [first, second, ...more] = await told();

@@ -5,7 +5,7 @@ import type { Values } from './terms.ts';
 const LONGEST_REASON = 200;
 
 /** Throws when the reason is missing or too long. */
-export function readDeed(values: Values): { by: string; reason: string } {
+export function readOperatorNote(values: Values): { by: string; reason: string } {
   const reason = values.reason?.trim() ?? '';
   if (reason === '') throw new Error('--reason is needed');
   if (reason.length > LONGEST_REASON) throw new Error(`--reason has more than ${LONGEST_REASON} characters`);
