@@ -100,7 +100,7 @@ describe('the template', () => {
       'StagingBucketPolicy',
       'DeliveryQueuePolicy',
       'DeliveryDeadLettersPolicy',
-      'NoticesTopicPolicy',
+      'NotificationsTopicPolicy',
     ];
     for (const id of ids) {
       expect([id, policy.parse(properties(id)).PolicyDocument.Statement.at(-1)]).toMatchObject([
