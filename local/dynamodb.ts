@@ -15,7 +15,10 @@ import type { Signer } from './iam/signed.ts';
 import type { AwsKey } from './keys.ts';
 import { listen } from './listen.ts';
 
-/** Starts DynamoDB on loopback; tables and items live in `dataDirectory` and survive a restart. */
+/**
+ * Starts DynamoDB on loopback; tables and items live in `dataDirectory` and survive a restart. Without one they live in
+ * memory, which is faster.
+ */
 export async function startDynamoDb({
   port,
   dataDirectory,
@@ -23,7 +26,7 @@ export async function startDynamoDb({
   allows = () => true,
 }: {
   port: number;
-  dataDirectory: string;
+  dataDirectory?: string;
   credentials: readonly AwsKey[];
   allows?: Allows | undefined;
 }) {
@@ -31,7 +34,7 @@ export async function startDynamoDb({
   const trial = await listen(createServer(), port);
   await trial.close();
   const server = createDynalite({
-    path: dataDirectory,
+    ...(dataDirectory !== undefined && { path: dataDirectory }),
     createTableMs: 0,
     deleteTableMs: 0,
     updateTableMs: 0,

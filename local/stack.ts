@@ -44,6 +44,8 @@ import type { Service } from './template.ts';
 export interface StackOptions {
   ports: 'default' | 'free';
   dataDirectory: string;
+  /** Where the functions keep their compiled code; by default within the data. */
+  cacheDirectory?: string | undefined;
   /** Settings for the parts and the functions, beside those in the environment of the process. */
   environment?: Environment;
   onLog?: (line: LogLine) => void;
@@ -116,7 +118,8 @@ async function assemble(options: StackOptions, stops: Stops) {
     environment: lambdaEnvironment(credentials, provider.region, endpoints.urls),
     // An endpoint outside the stack does not know the functions' own keys.
     ownEnvironment: (functionKey) => (isOnOthers(env) ? {} : iam.environmentOf(functionKey)),
-    cacheDirectory: await makePrivateDirectory(join(options.dataDirectory, 'compile-cache')),
+    cacheDirectory:
+      options.cacheDirectory ?? (await makePrivateDirectory(join(options.dataDirectory, 'compile-cache'))),
     log: options.onLog ?? (() => undefined),
   });
   stops.push(() => application.stop());

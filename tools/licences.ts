@@ -20,7 +20,7 @@ export type BundledPackage = {
 const ROOT = join(import.meta.dirname, '..');
 export const TARGET = join(ROOT, 'THIRD-PARTY.md');
 const PACKAGE = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+\//;
-const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-].*)?$/i;
+const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-].*)?$/i; // cspell:disable-line
 const INTRODUCTION = `# Third-party software
 
 What is in the bundles of the functions beside our own code, made by \`npm run licences\` from what esbuild puts in. Tools

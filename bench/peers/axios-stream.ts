@@ -15,7 +15,7 @@ export function createCarry(settings: AxiosRequestConfig): Carry {
     form.append('attachment', Body, {
       filename: 'file.bin',
       contentType: 'application/octet-stream',
-      knownLength: size,
+      knownLength: size, // cspell:disable-line
     });
     await axios.post(uploadUrl, form, {
       headers: { ...form.getHeaders(), 'content-length': form.getLengthSync() },

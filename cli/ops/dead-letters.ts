@@ -126,7 +126,7 @@ async function read({ ledger, clock }: Opened, message: Message): Promise<Letter
   const asked = readMessage(Body);
   const about = { messageId, ageSeconds };
   if (asked === undefined) return { ...about, kind: undefined, uploadId: undefined, status: undefined };
-  const isRequest = 'request' in asked;
+  const isRequest = asked.kind === 'request';
   const uploadId = isRequest ? asked.request.uploadId : uploadIdOf(asked.arrivals[0]?.key ?? '');
   const upload = uploadId === undefined ? undefined : await ledger.find(uploadId);
   return { ...about, kind: isRequest ? 'request' : 'arrival', uploadId, status: upload?.status };

@@ -146,7 +146,8 @@ export async function openTenant(
   /** Throws with IPD's message when IPD does not list the attachments. */
   async function list(): Promise<Attachment[]> {
     const listed = await reader.list(item, signal);
-    if ('kind' in listed) throw new Error(`IPD does not list the work item's attachments: ${listed.detail}`);
+    if (listed.kind !== 'listed')
+      throw new Error(`IPD does not list the work item's attachments: ${listed.detail}`);
     return listed.attachments;
   }
 

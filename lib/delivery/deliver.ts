@@ -75,7 +75,7 @@ export function createDelivery(parts: {
   async function onMessage(body: string, run: Run): Promise<void> {
     const message = readMessage(body);
     if (message === undefined) telemetry.warn('message of unknown form ignored');
-    else if ('request' in message) await onRequest(message.request, run);
+    else if (message.kind === 'request') await onRequest(message.request, run);
     else for (const arrival of message.arrivals) await onArrival(arrival, run);
   }
 

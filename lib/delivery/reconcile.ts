@@ -75,7 +75,7 @@ export function createReconciliation(parts: {
    */
   async function check(client: IpdClient, upload: Upload, signal: AbortSignal): Promise<Finding> {
     const listed = await client.list(upload, signal);
-    if ('kind' in listed) return listed;
+    if (listed.kind !== 'listed') return listed;
     const { attachments: shown, isGiven } = listed;
     if (!isGiven && needsProof(upload)) return { kind: 'unread', detail: 'IPD gave no list of attachments' };
     const similar = shown.filter(({ size }) => size === undefined || size === upload.size);
@@ -199,7 +199,7 @@ export function createReconciliation(parts: {
 
   /**
    * One commit window after a resend, checks whether the first copy has appeared after all. IPD cannot delete, so a
-   * person has to know. Does nothing while another upload holds the work item: its copy could be taken for ours.
+   * person has to know. Does nothing while another upload holds the work item: its copy could be taken for this file.
    * `until`: when this function is surely dead.
    */
   async function recheck(
@@ -270,7 +270,7 @@ export function createReconciliation(parts: {
 
   /** Reports that a person has to check the work item in our place. */
   function reportUnchecked(upload: Upload, error: unknown): void {
-    telemetry.error('a second copy cannot be looked for', error, { uploadId: upload.id });
+    telemetry.error('a second copy cannot be checked for', error, { uploadId: upload.id });
     telemetry.addMetrics({ Contradictions: 1 });
   }
 

@@ -159,7 +159,7 @@ export function createSweep(parts: {
   /** No record may stay due for ever. Reports that the check for a second copy was not made. */
   async function giveUpRecheck(upload: Upload): Promise<void> {
     const why = new Error('the work item could not be read, or was never free, in time');
-    telemetry.error('a second copy cannot be looked for', why, { uploadId: upload.id });
+    telemetry.error('a second copy cannot be checked for', why, { uploadId: upload.id });
     telemetry.addMetrics({ Contradictions: 1 });
     const { upload: after } = await ledger.change(upload, endings.finishRecheck);
     await closing.close(after);

@@ -85,7 +85,7 @@ export const retryableFailures = {
   lease_lost: 'The delivery was interrupted before IPD had the file; it is tried again.',
   ipd_paused: 'IPD does not answer, or does not accept our credentials; all deliveries wait until it does.',
   work_item_busy: 'Another upload of the same size to this work item comes first.',
-  answer_lost: 'IPD may have the file: its answer was lost. It is looked for before anything is sent again.',
+  answer_lost: 'IPD may have the file: its answer was lost. IPD is checked before anything is sent again.',
   id_missing: 'IPD has the file but did not say under which id; it is looked up.',
   scan_pending: 'The file has not been scanned for malware yet; it is sent when it has.',
 } as const satisfies Record<string, string>;

@@ -1,5 +1,5 @@
 /**
- * The transitions of an upload around its attempts: created, staged, looked for in storage, queued, cancelled,
+ * The transitions of an upload around its attempts: created, staged, checked in storage, queued, cancelled,
  * retried. Pure: time is an argument. A transition is a function from an upload to the next one, or to undefined
  * where it is not legal. The ledger handles concurrent writers.
  */

@@ -78,7 +78,7 @@ export function canonicalRequest(
 }
 
 /** Headers that authenticate a request, or why there are none. */
-export type Authorization = { headers: Record<string, string> } | { verdict: Failure };
+export type Authorization = { kind: 'authorized'; headers: Record<string, string> } | Failure;
 
 /**
  * Tokens from IAM: cached, refreshed an hour early with jitter, one call to IAM at a time.
@@ -117,15 +117,15 @@ export function createTokenSource(options: {
       body: Buffer.from(JSON.stringify(tokenRequest(user, region))),
       signal: clock.timeout(TOKEN_TIMEOUT_MS),
     });
-    if ('failure' in answer) return { verdict: { kind: 'unavailable', detail: `IAM: ${answer.failure}` } };
+    if (answer.kind !== 'answer') return { kind: 'unavailable', detail: `IAM: ${answer.detail}` };
     const token = answer.headers['x-subject-token'];
     if (answer.status === 201 && token !== undefined) {
       current = { token, refreshAt: refreshTime(answer.text, clock) };
       return asHeaders(token);
     }
     const verdict = classify(answer, [user.username, user.domain]);
-    if (verdict.kind === 'locked_out' || verdict.kind === 'throttled') return { verdict };
-    return { verdict: { kind: 'unavailable', detail: `IAM gave no token: HTTP ${answer.status}` } };
+    if (verdict.kind === 'locked_out' || verdict.kind === 'throttled') return verdict;
+    return { kind: 'unavailable', detail: `IAM gave no token: HTTP ${answer.status}` };
   }
 
   return { authorize, drop };
@@ -162,11 +162,11 @@ const tokenAnswer = z.object({ token: z.object({ expires_at: z.string() }) });
 async function givenUp(signal: AbortSignal): Promise<Authorization> {
   if (!signal.aborted)
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-  return { verdict: { kind: 'unavailable', detail: 'IAM: no answer in time' } };
+  return { kind: 'unavailable', detail: 'IAM: no answer in time' };
 }
 
 function asHeaders(token: string): Authorization {
-  return { headers: { 'x-auth-token': token } };
+  return { kind: 'authorized', headers: { 'x-auth-token': token } };
 }
 
 function byKey(a: readonly [string, string], b: readonly [string, string]): number {

@@ -39,7 +39,7 @@ export type IpdOptions = {
 export type Attachment = { id: string; size: number | undefined; name: string };
 
 /** A work item's attachments. `isGiven` is false for a success that gave no list at all, not even an empty one. */
-export type Listing = { attachments: Attachment[]; isGiven: boolean };
+export type Listing = { kind: 'listed'; attachments: Attachment[]; isGiven: boolean };
 
 export type UploadRequest = WorkItem & {
   filename: string;
@@ -47,7 +47,7 @@ export type UploadRequest = WorkItem & {
   size: number;
   /** The file's bytes, exactly `size` of them. */
   file: Source;
-  /** Called after the file's last byte; only when it resolves is the closing boundary released. */
+  /** Called after the file's last byte; only when it resolves is the closing boundary sent. */
   fence: () => Promise<void>;
   signal: AbortSignal;
 };
@@ -103,7 +103,7 @@ type Call = {
   signal: AbortSignal;
 };
 
-type Reply = { answer: WireAnswer; authorization: Record<string, string> };
+type Reply = { kind: 'reply'; answer: WireAnswer; authorization: Record<string, string> };
 
 export type IpdClient = ReturnType<typeof createIpdClient>;
 
@@ -144,7 +144,7 @@ export function createIpdClient(options: IpdOptions) {
       size: row.file_size ?? row.filesize,
       name: row.file_name ?? row.store_filename ?? row.title ?? '',
     }));
-    return { attachments, isGiven: Array.isArray(result) };
+    return { kind: 'listed', attachments, isGiven: Array.isArray(result) };
   }
 
   /**
@@ -161,7 +161,7 @@ export function createIpdClient(options: IpdOptions) {
       body: { source: body.source, length: form.contentLength },
       signal: request.signal,
     });
-    return resultOf(verdict, { released: await body.end() });
+    return resultOf(verdict, { isComplete: await body.end() });
   }
 
   /**
@@ -176,7 +176,7 @@ export function createIpdClient(options: IpdOptions) {
     const path = `/v1/ipdprojectservice/projects/${attachment.projectId}/attachments/download/${attachment.id}`;
     return withFreshToken(async () => {
       const reply = await deliver({ method: 'GET', path, signal });
-      if ('kind' in reply) return reply;
+      if (reply.kind !== 'reply') return reply;
       const { status, headers, body } = reply.answer;
       const isPage = /^(?:text\/html|application\/json)\b/i.test(headers['content-type'] ?? '');
       if (status === 200) return { kind: 'file' as const, isPage, body };
@@ -195,14 +195,14 @@ export function createIpdClient(options: IpdOptions) {
 
   async function ask(call: Call): Promise<Verdict> {
     const reply = await deliver(call);
-    return 'kind' in reply ? reply : interpret(reply);
+    return reply.kind === 'reply' ? interpret(reply) : reply;
   }
 
   /** Authenticates and sends: the only place that sends requests. */
   async function deliver(call: Call): Promise<Reply | Failure> {
     const url = new URL(call.path, endpoint);
     const authorization = await authorize(call, url);
-    if ('verdict' in authorization) return authorization.verdict;
+    if (authorization.kind !== 'authorized') return authorization;
     try {
       const answer = await send({
         method: call.method,
@@ -212,7 +212,7 @@ export function createIpdClient(options: IpdOptions) {
         signal: call.signal,
         idleMs: IDLE_MS,
       });
-      return { answer, authorization: authorization.headers };
+      return { kind: 'reply', answer, authorization: authorization.headers };
     } catch (error) {
       const kind = isUnconnected(error) ? 'unavailable' : 'unconfirmed';
       return { kind, detail: describeFailure(error) };
@@ -234,7 +234,8 @@ export function createIpdClient(options: IpdOptions) {
     const fits = (call.body?.length ?? 0) <= ACCESS_KEY_BODY_LIMIT;
     if (accessKey !== undefined && (fits || tokens === undefined)) {
       const payload = call.body === undefined ? EMPTY_PAYLOAD : UNSIGNED_PAYLOAD;
-      return { headers: signRequest({ method: call.method, url, payload }, accessKey, clock.now()) };
+      const headers = signRequest({ method: call.method, url, payload }, accessKey, clock.now());
+      return { kind: 'authorized', headers };
     }
     if (tokens !== undefined) return tokens.authorize(call.signal);
     throw new Error('no credentials');
@@ -245,7 +246,7 @@ export function createIpdClient(options: IpdOptions) {
 
 /** The form around a file. Its closing boundary waits for the fence. */
 function bodyOf(form: Form, { file, fence }: UploadRequest) {
-  let released = false;
+  let isComplete = false;
   let interruption: { cause: unknown } | undefined;
   let pouring: Promise<void> | undefined;
 
@@ -262,7 +263,7 @@ function bodyOf(form: Form, { file, fence }: UploadRequest) {
     }
     // An answer may have come while the fence was passed.
     signal.throwIfAborted();
-    released = true;
+    isComplete = true;
     await sink(form.tail);
   }
 
@@ -271,21 +272,21 @@ function bodyOf(form: Form, { file, fence }: UploadRequest) {
     return pouring;
   };
 
-  /** Whether the closing boundary was released. Throws what `file` or `fence` threw before the exchange was over. */
+  /** Whether the closing boundary was sent. Throws what `file` or `fence` threw before the exchange was over. */
   async function end(): Promise<boolean> {
     // A fence that is still being written must end before the caller acts on the answer.
     await pouring?.catch(() => undefined);
     if (interruption !== undefined) throw interruption.cause;
-    return released;
+    return isComplete;
   }
 
   return { source, end };
 }
 
-/** What IPD's answer to a file says. `released`: the request was complete. */
-function resultOf(verdict: Verdict, { released }: { released: boolean }): Stored | Failure {
+/** What IPD's answer to a file says. `isComplete`: with its closing boundary. */
+function resultOf(verdict: Verdict, { isComplete }: { isComplete: boolean }): Stored | Failure {
   if (verdict.kind === 'success') {
-    if (!released) {
+    if (!isComplete) {
       const detail = 'success for a request that was not complete';
       return { kind: 'unavailable', detail, isContradiction: true };
     }
@@ -298,9 +299,9 @@ function resultOf(verdict: Verdict, { released }: { released: boolean }): Stored
     };
   }
   // A text that asks to try later does not prove that nothing was stored.
-  if (released && verdict.kind === 'throttled' && !verdict.isRefusal) {
+  if (isComplete && verdict.kind === 'throttled' && !verdict.isRefusal) {
     return { kind: 'unconfirmed', detail: verdict.detail };
   }
   // Without the closing boundary there is nothing that IPD could have stored.
-  return verdict.kind === 'unconfirmed' && !released ? { ...verdict, kind: 'unavailable' } : verdict;
+  return verdict.kind === 'unconfirmed' && !isComplete ? { ...verdict, kind: 'unavailable' } : verdict;
 }

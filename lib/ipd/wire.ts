@@ -69,12 +69,17 @@ export async function send(request: WireRequest): Promise<WireAnswer> {
 export async function exchange(
   via: Send,
   request: Omit<WireRequest, 'idleMs'>,
-): Promise<TextAnswer | { failure: string }> {
+): Promise<({ kind: 'answer' } & TextAnswer) | { kind: 'unavailable'; detail: string }> {
   try {
     const answer = await via({ ...request, idleMs: EXCHANGE_IDLE_MS });
-    return { status: answer.status, headers: answer.headers, text: await readText(answer.body) };
+    return {
+      kind: 'answer',
+      status: answer.status,
+      headers: answer.headers,
+      text: await readText(answer.body),
+    };
   } catch (error) {
-    return { failure: describeFailure(error) };
+    return { kind: 'unavailable', detail: describeFailure(error) };
   }
 }
 

@@ -58,7 +58,9 @@ const eventBody = z.object({
 const testEventBody = z.object({ Event: z.literal('s3:TestEvent') });
 
 /** What a queue message asks for. A test event asks for nothing; undefined means that it has another form. */
-export function readMessage(body: string): { request: Request } | { arrivals: Arrival[] } | undefined {
+export function readMessage(
+  body: string,
+): { kind: 'request'; request: Request } | { kind: 'arrivals'; arrivals: Arrival[] } | undefined {
   let value: unknown;
   try {
     value = JSON.parse(body);
@@ -66,8 +68,8 @@ export function readMessage(body: string): { request: Request } | { arrivals: Ar
     return undefined;
   }
   const request = requestBody.safeParse(value);
-  if (request.success) return { request: request.data };
-  if (testEventBody.safeParse(value).success) return { arrivals: [] };
+  if (request.success) return { kind: 'request', request: request.data };
+  if (testEventBody.safeParse(value).success) return { kind: 'arrivals', arrivals: [] };
   const event = eventBody.safeParse(value);
   if (!event.success) return undefined;
   const arrivals = event.data.Records.filter((record) => record.eventName.startsWith('ObjectCreated:')).map(
@@ -77,7 +79,7 @@ export function readMessage(body: string): { request: Request } | { arrivals: Ar
       size: object.size ?? -1,
     }),
   );
-  return { arrivals };
+  return { kind: 'arrivals', arrivals };
 }
 
 /** Keys in events are form-encoded: a space comes as `+`. What cannot be decoded is taken as it is. */

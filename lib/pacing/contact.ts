@@ -22,7 +22,6 @@ export type Contact =
 
 /** What the breaker learns from a list, which contains nothing of a user's but the number of a work item. */
 export function contactOfList(listed: Listing | Failure): Contact {
-  if (!('kind' in listed)) return 'listed';
   switch (listed.kind) {
     case 'locked_out':
       return 'locked_out';

@@ -48,7 +48,7 @@ export function createPreflight(parts: {
     const listed = await client.list(item, signal);
     // The user does not wait longer for a slow IPD; slow alone is no outage.
     await gate.leave(signal.aborted ? 'none' : contactOfList(listed));
-    if (!('kind' in listed)) {
+    if (listed.kind === 'listed') {
       if (listed.attachments.length < LIST_LIMIT) return;
       throw new AppError(
         'work_item_full',

@@ -23,7 +23,8 @@ const MAX_LOGGED_REQUESTS = 10_000;
 /** Query parameters that select another operation for the same method and path. */
 const SUBRESOURCES = new Set(
   (
-    'accelerate acl analytics attributes cors delete encryption intelligent-tiering inventory legal-hold lifecycle ' +
+    'accelerate acl analytics attributes cors delete encryption intelligent-tiering inventory lifecycle ' +
+    'legal-hold ' + // cspell:disable-line
     'list-type location logging metrics notification object-lock ownershipControls partNumber policy policyStatus ' +
     'publicAccessBlock replication requestPayment restore retention select tagging torrent uploadId uploads ' +
     'versionId versioning versions website'

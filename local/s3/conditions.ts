@@ -56,5 +56,5 @@ function isListed(list: string, etag: string): boolean {
 }
 
 function preconditionFailed(): S3Error {
-  return new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
+  return new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold'); // cspell:disable-line
 }

@@ -92,7 +92,7 @@ export function createPlatform(world: World) {
     };
     const message = readMessage(body);
     if (message === undefined) throw new Error('a message of unknown form');
-    if ('request' in message) {
+    if (message.kind === 'request') {
       errand.uploadId = message.request.uploadId;
       await services.delivery.onRequest(message.request, run);
       return;

@@ -8,14 +8,14 @@ import { createVirtualTime } from './virtual-time.ts';
 
 describe('the simulation', () => {
   it('finds nothing lost, doubled, stuck, untold or left over, accounts for every upload and leaves no kind of fault out', async () => {
-    const { report, broken } = await playAll({ seed: 1, schedules: 500, processes: 1 });
+    const { report, broken } = await playAll({ seed: 1, schedules: 200, processes: 1 });
 
     expect(broken).toEqual([]);
-    expect(report).toMatchObject({ schedules: 500, lost: 0, duplicates: 0, stuck: 0 });
+    expect(report).toMatchObject({ schedules: 200, lost: 0, duplicates: 0, stuck: 0 });
     expect(report).toMatchObject({ untold: 0, leftovers: 0 });
     const failed = Object.values(report.failed).reduce((sum, count) => sum + count, 0);
     expect(report.delivered + failed).toBe(report.uploads);
-    expect(report.uploads).toBeGreaterThan(1000);
+    expect(report.uploads).toBeGreaterThan(400);
     expect(faultKinds.filter((kind) => report.faults[kind] === 0)).toEqual([]);
   });
 
@@ -32,10 +32,10 @@ describe('the simulation', () => {
 
   it('gives the same sum for every distribution of the schedules over processes', async () => {
     const halves = [
-      await playRange({ seed: 3, from: 0, to: 20 }),
-      await playRange({ seed: 3, from: 20, to: 40 }),
+      await playRange({ seed: 3, from: 0, to: 10 }),
+      await playRange({ seed: 3, from: 10, to: 20 }),
     ];
-    const whole = await playRange({ seed: 3, from: 0, to: 40 });
+    const whole = await playRange({ seed: 3, from: 0, to: 20 });
 
     expect(halves.flatMap(({ traces }) => traces)).toEqual(whole.traces);
     expect(halves.reduce((sum, { uploads }) => sum + uploads, 0)).toBe(whole.uploads);

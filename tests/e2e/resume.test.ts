@@ -43,36 +43,33 @@ async function findOpen() {
 }
 
 describe('a device that dies', () => {
-  it.each([1, 2, 3, 4, 5, 6, 7])(
-    'goes on after %d of 8 parts, and sends none of them again',
-    async (count) => {
-      const key = randomUUID();
-      const dying = startUploader(key, count);
-      await dying.firstError();
-      dying.kill('SIGKILL');
-      await dying.ended;
+  it.each([1, 4, 7])('goes on after %d of 8 parts, and sends none of them again', async (count) => {
+    const key = randomUUID();
+    const dying = startUploader(key, count);
+    await dying.firstError();
+    dying.kill('SIGKILL');
+    await dying.ended;
 
-      const [open, ...others] = await findOpen();
-      const id = open?.id ?? '';
-      await eventually(() => product.storage.refusedParts(id).length > 0);
-      const before = product.storage.storedParts(id);
-      const seen = await product.call(`GET /v1/uploads/${id}`);
-      const { code, stdout } = await startUploader(key).ended;
+    const [open, ...others] = await findOpen();
+    const id = open?.id ?? '';
+    await eventually(() => product.storage.refusedParts(id).length > 0);
+    const before = product.storage.storedParts(id);
+    const seen = await product.call(`GET /v1/uploads/${id}`);
+    const { code, stdout } = await startUploader(key).ended;
 
-      expect(others).toEqual([]);
-      expect(before).toEqual(ALL.slice(0, count));
-      expect(seen.body).toMatchObject({
-        status: 'awaiting_upload',
-        staging: { mode: 'multipart', bytesStored: count * PART_BYTES, partSize: PART_BYTES },
-      });
-      expect({ code, stdout }).toEqual({ code: 0, stdout: [JSON.stringify({ id, status: 'delivered' })] });
-      expect(product.storage.storedParts(id)).toEqual(ALL);
-      expect(product.storage.refusedParts(id)).toMatchObject([{ partNumber: count + 1 }]);
-      expect(await product.received()).toMatchObject([
-        { size: bytes.length, sha256, filename: about.filename },
-      ]);
-    },
-  );
+    expect(others).toEqual([]);
+    expect(before).toEqual(ALL.slice(0, count));
+    expect(seen.body).toMatchObject({
+      status: 'awaiting_upload',
+      staging: { mode: 'multipart', bytesStored: count * PART_BYTES, partSize: PART_BYTES },
+    });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: [JSON.stringify({ id, status: 'delivered' })] });
+    expect(product.storage.storedParts(id)).toEqual(ALL);
+    expect(product.storage.refusedParts(id)).toMatchObject([{ partNumber: count + 1 }]);
+    expect(await product.received()).toMatchObject([
+      { size: bytes.length, sha256, filename: about.filename },
+    ]);
+  });
 });
 
 describe('a file in two parts', () => {

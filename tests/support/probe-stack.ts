@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogLine } from '../../local/gateway/runner.ts';
 import { startStack } from '../../local/stack.ts';
+import { compileCache } from './compile-cache.ts';
 
 export const PROBE_DIRECTORY = join(import.meta.dirname, 'service');
 
@@ -36,9 +37,12 @@ export async function makeTemporaryDirectory(): Promise<{ path: string; remove: 
 export async function startProbeStack(options: {
   dataDirectory: string;
   environment?: Record<string, string>;
+  /** By default the one that all tests share. */
+  cacheDirectory?: string | undefined;
 }) {
   const logs = createLogCollector();
   const stack = await startStack({
+    cacheDirectory: compileCache(),
     ...options,
     ports: 'free',
     serviceDirectory: PROBE_DIRECTORY,

@@ -10,6 +10,7 @@ import type { WorkItem } from '../../lib/domain/upload.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
 import { createWholeLedger } from './ledger.ts';
 import { startStack } from '../../local/stack.ts';
+import { compileCache } from './compile-cache.ts';
 import { readAnswer } from './answer.ts';
 import { expectContract } from './contract.ts';
 import { createLogCollector, makeTemporaryDirectory } from './probe-stack.ts';
@@ -38,6 +39,7 @@ export async function startProduct({ environment = {} }: { environment?: Record<
   const stack = await startStack({
     ports: 'free',
     dataDirectory: data.path,
+    cacheDirectory: compileCache(),
     environment,
     onLog: logs.log,
   });

@@ -62,7 +62,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   const clock = createTestClock();
   const [sqs, dynamodb, ipd] = await Promise.all([
     startSqs({ port: 0, region, credentials: [awsKey] }),
-    startDynamoDb({ port: 0, dataDirectory: join(directory, 'dynamodb'), credentials: [awsKey] }),
+    startDynamoDb({ port: 0, credentials: [awsKey] }),
     startFakeIpd({
       port: 0,
       credentials: ipdCredentials,

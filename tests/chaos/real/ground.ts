@@ -12,6 +12,7 @@ import { sqsWith } from '../../../lib/messaging/sqs.ts';
 import { buildServices } from '../../../lib/services.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
+import { compileCache } from '../../support/compile-cache.ts';
 import { startWorld } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
 import { parseNotification } from '../ends/topic.ts';
@@ -58,7 +59,11 @@ export async function openGround({ spare }: { spare: number }) {
   const mailbox = createMailbox(clock);
   const sqs = sqsWith(mailbox.client);
   const { sweep } = buildServices(world.config, { clock, telemetry: silence, sqs: async () => sqs });
-  const victims = openVictims({ clockFile, cacheDirectory: join(directory, 'compile-cache'), spare });
+  const victims = openVictims({
+    clockFile,
+    cacheDirectory: compileCache() ?? join(directory, 'compile-cache'),
+    spare,
+  });
 
   async function askIpd(path: string): Promise<unknown> {
     return (await fetch(`${world.ipd.url}/__admin${path}`)).json();

@@ -3,6 +3,7 @@
  * does what functions/deliver.ts does on the time of the shared clock; it never cleans up after itself.
  */
 import { readSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
@@ -50,6 +51,8 @@ let come = 0;
 
 process.on('message', (message) => void obey(orderSchema.parse(message)));
 process.on('disconnect', () => process.exit());
+// Node does this at the end of a process, and SIGKILL leaves it no time for that.
+flushCompileCache();
 await tell({ kind: 'ready' });
 
 function build(auth: Order['auth']): Services {
@@ -73,7 +76,7 @@ async function obey(order: z.output<typeof orderSchema>): Promise<void> {
       ...order.bodies.map(async (body) => {
         const message = readMessage(body);
         if (message === undefined) throw new Error('a message of unknown form');
-        if ('request' in message) {
+        if (message.kind === 'request') {
           await delivery.onRequest(message.request, run);
           await miss(message.request.uploadId);
         } else {

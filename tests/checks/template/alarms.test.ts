@@ -25,7 +25,7 @@ describe('an alarm', () => {
     expect(`alarm-${name.replace(`${SERVICE}-`, '').toLowerCase()}`).toBe(anchor);
     expect(section?.text).toMatch(new RegExp(`^_Urgency:_ ${urgency ?? '?'}\\. _Means:_ `, 'm'));
     // The runbook has commands that a reader can paste.
-    expect(section?.text).toMatch(/^_Look at[^]*?^```sh$/m);
+    expect(section?.text).toMatch(/^_Read[^]*?^```sh$/m);
   });
 
   it('has a runbook wherever its readers have the page', () => {

@@ -1,5 +1,6 @@
-import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { MIB } from '../../../lib/domain/units.ts';
 import { sizes, steps } from '../../../bench/usage.ts';
 import type { Step } from '../../../bench/usage.ts';
 import { handler as deliver } from '../../../functions/deliver.ts';
@@ -13,17 +14,19 @@ import { createCounter } from './counted.ts';
 import { startRecorder } from './recorder.ts';
 import type { Recorder } from './recorder.ts';
 
-const MIB = 1024 ** 2;
-
 const world = await useWorld({ environment: { POWERTOOLS_LOG_LEVEL: 'SILENT' } });
 const recorders = await Promise.all(['S3', 'SQS', 'SNS', 'DYNAMODB'].map(standBetween));
 let counter: ReturnType<typeof createCounter>;
+
+// Time stands still: a delivery that takes five seconds on a busy machine would also write down its progress.
+jest.spyOn(Date, 'now').mockReturnValue(Date.now());
 
 beforeEach(() => {
   counter = createCounter();
   for (const recorder of recorders) recorder.take();
 });
 afterAll(async () => {
+  jest.restoreAllMocks();
   await Promise.all(recorders.map((recorder) => recorder.close()));
 });
 

@@ -337,7 +337,7 @@ describe('after a second sending', () => {
     expect(world.clock.now() - start).toBeLessThanOrEqual(27 * HOUR);
     expect(await world.find(after.id)).not.toHaveProperty('recheckAt');
     expect(errors).toMatchObject([
-      { message: 'a second copy cannot be looked for', fields: { uploadId: after.id } },
+      { message: 'a second copy cannot be checked for', fields: { uploadId: after.id } },
     ]);
     expect(other).toMatchObject({ status: 'delivered' });
   });
@@ -409,7 +409,7 @@ describe('after a second sending', () => {
 
     await world.build({ telemetry }).delivery.onRequest({ uploadId: delivered.id, attempt: 99 }, world.run());
 
-    expect(errors).toMatchObject([{ message: 'a second copy cannot be looked for' }]);
+    expect(errors).toMatchObject([{ message: 'a second copy cannot be checked for' }]);
     expect(await world.find(delivered.id)).not.toHaveProperty('recheckAt');
   });
 

@@ -103,7 +103,7 @@ describe('the token source', () => {
 
   async function headersFrom(tokens: ReturnType<typeof source>): Promise<Record<string, string>> {
     const authorization = await tokens.authorize();
-    if ('verdict' in authorization) throw new Error(authorization.verdict.detail);
+    if (authorization.kind !== 'authorized') throw new Error(authorization.detail);
     return authorization.headers;
   }
 
@@ -180,13 +180,11 @@ describe('the token source', () => {
   it('says that the credentials are wrong when IAM refuses them, without naming them', async () => {
     const authorization = await source({ password: 'wrong-secret' }).authorize();
 
-    expect(authorization).toMatchObject({
-      verdict: { kind: 'locked_out', detail: expect.stringContaining('401') },
-    });
+    expect(authorization).toMatchObject({ kind: 'locked_out', detail: expect.stringContaining('401') });
     expect(JSON.stringify(authorization)).not.toContain('wrong-secret');
   });
 
-  it('keeps a token that IAM repeats in its refusal out of the verdict', async () => {
+  it('keeps a token that IAM repeats in its refusal out of the failure', async () => {
     const body = {
       error: { code: 401, message: 'X-Subject-Token: secret-token-1|x-auth-token=secret-token-2' },
     };
@@ -196,7 +194,7 @@ describe('the token source', () => {
 
     const authorization = await source().authorize();
 
-    expect(authorization).toMatchObject({ verdict: { kind: 'locked_out' } });
+    expect(authorization).toMatchObject({ kind: 'locked_out' });
     expect(JSON.stringify(authorization)).not.toContain('secret-token');
   });
 
@@ -210,7 +208,7 @@ describe('the token source', () => {
     await ipd.admin('PUT', '/faults', [{ match: { operation: 'token' }, count: 1, fault }]);
     const tokens = source();
 
-    expect(await tokens.authorize()).toMatchObject({ verdict: { kind } });
+    expect(await tokens.authorize()).toMatchObject({ kind });
 
     expect(await headersFrom(tokens)).toHaveProperty('x-auth-token');
   });
@@ -222,7 +220,8 @@ describe('the token source', () => {
     const authorization = await source({ iamEndpoint: gone.url }).authorize();
 
     expect(authorization).toMatchObject({
-      verdict: { kind: 'unavailable', detail: expect.stringMatching(/^IAM: /) },
+      kind: 'unavailable',
+      detail: expect.stringMatching(/^IAM: /),
     });
   });
 
@@ -233,7 +232,7 @@ describe('the token source', () => {
     const tokens = source();
     const waiting = tokens.authorize();
 
-    expect(await tokens.authorize(AbortSignal.abort())).toMatchObject({ verdict: { kind: 'unavailable' } });
+    expect(await tokens.authorize(AbortSignal.abort())).toMatchObject({ kind: 'unavailable' });
 
     expect(await waiting).toHaveProperty('headers');
     expect(await tokens.authorize(AbortSignal.abort())).toEqual(await waiting);

@@ -78,6 +78,7 @@ describe('the IPD client', () => {
         requestId: expect.any(String),
       });
       expect(listed).toEqual({
+        kind: 'listed',
         attachments: [{ id: stored?.id, size: 100_000, name: '录屏 "终稿".mp4' }],
         isGiven: true,
       });
@@ -99,7 +100,7 @@ describe('the IPD client', () => {
 
       const listed = await connect({ ...place, credentials: withToken }).list(item, soon());
 
-      expect(listed).toEqual({ attachments: [], isGiven: true });
+      expect(listed).toEqual({ kind: 'listed', attachments: [], isGiven: true });
     } finally {
       await temporary.close();
     }
@@ -196,7 +197,7 @@ describe('the IPD client', () => {
 
   describe('list', () => {
     it('is empty where nothing is attached', async () => {
-      expect(await connect().list(item, soon())).toEqual({ attachments: [], isGiven: true });
+      expect(await connect().list(item, soon())).toEqual({ kind: 'listed', attachments: [], isGiven: true });
     });
 
     it.each(['number', 'string'])('reads a size that is a %s', async (fileSizeAs) => {
@@ -228,13 +229,17 @@ describe('the IPD client', () => {
       const body = { status: 'success', message: null, result: [row] };
       await always('list', { kind: 'answer', status: 200, body });
 
-      expect(await connect().list(item, soon())).toEqual({ attachments: [attachment], isGiven: true });
+      expect(await connect().list(item, soon())).toEqual({
+        kind: 'listed',
+        attachments: [attachment],
+        isGiven: true,
+      });
     });
 
     it('tells a list that is missing from one that is empty', async () => {
       await always('list', { kind: 'nullResult' });
 
-      expect(await connect().list(item, soon())).toEqual({ attachments: [], isGiven: false });
+      expect(await connect().list(item, soon())).toEqual({ kind: 'listed', attachments: [], isGiven: false });
     });
 
     it('keeps ids as strings, and reads none whose digits are lost already', async () => {

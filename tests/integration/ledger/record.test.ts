@@ -151,8 +151,8 @@ describe('a record that a newer version wrote', () => {
 
   it('keeps what we do not know of it, through a whole delivery', async () => {
     const novelty = { of: ['a', 1, { newer: true }] };
-    const { error, history } = z
-      .object({ error: z.looseObject({}), history: z.array(z.looseObject({})) })
+    const { lastError, history } = z
+      .object({ lastError: z.looseObject({}), history: z.array(z.looseObject({})) })
       .parse(waiting);
     const [first, ...more] = history;
     const newer = {
@@ -160,7 +160,7 @@ describe('a record that a newer version wrote', () => {
       novelty,
       others: 'of another version',
       history: [{ ...first, novelty }, ...more],
-      lastError: { ...error, novelty },
+      lastError: { ...lastError, novelty },
     };
     const { upload } = await leave('waiting', newer);
     expect(upload).toMatchObject({ lastError: { novelty }, others: { novelty } });

@@ -43,7 +43,7 @@ describe('what DynamoDB may remove by its time to live', () => {
       created: undefined,
       failed: undefined,
       kept: undefined,
-      markCleaned: 400,
+      cleaned: 400,
       'tried again': undefined,
     });
   });

@@ -135,7 +135,7 @@ describe('startStack', () => {
 
   it('keeps its data where only its user can read them, also those of an earlier version', async () => {
     await mkdir(join(data.path, 's3'), { mode: 0o755 });
-    await start();
+    ({ stop } = await startProbeStack({ dataDirectory: data.path, cacheDirectory: undefined }));
 
     const names = await readdir(data.path);
     const modes = await Promise.all(
