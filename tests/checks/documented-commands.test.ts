@@ -14,7 +14,7 @@ const pages = [
 const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 const operations = read('docs/operations.md');
 
-/** Values for the variables in the commands, each of the right form. */
+/** Values for the variables in the commands, each in a valid form. */
 const variables = {
   STAGE: 'prod',
   SINCE: '3h',
@@ -82,10 +82,10 @@ describe('a runbook', () => {
     ({ text }) => {
       const code = shellBlocksOf(text);
       const own = code.join('\n').matchAll(/^([A-Z_]+)=\$\(/gm);
-      const known = new Set([...set, ...[...own].map(([, name]) => name)]);
+      const defined = new Set([...set, ...[...own].map(([, name]) => name)]);
 
       const used = code.flatMap((one) => commandsOf(one, variables).flatMap(({ names }) => [...names]));
-      expect(used.filter((name) => !known.has(name))).toEqual([]);
+      expect(used.filter((name) => !defined.has(name))).toEqual([]);
       for (const one of code) expect(one).not.toMatch(/…|<[a-z]|\bSTAGE\b(?<!\$STAGE)/);
     },
   );

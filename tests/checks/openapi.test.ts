@@ -140,7 +140,7 @@ describe('openapi.yaml', () => {
   it.each<[name: string, change: object]>([
     ['nothing more', {}],
     ['files', { files: [{ name: 'a.png', size: 1, type: 'image/png' }] }],
-    ['a file of no known type', { files: [{ name: 'a.xyz', size: 1, type: '' }] }],
+    ['a file without a type', { files: [{ name: 'a.xyz', size: 1, type: '' }] }],
     ['an empty list', { files: [] }],
     ['too many files', { files: Array.from({ length: 21 }, () => ({ name: 'a', size: 1, type: 'a/b' })) }],
     ['an empty file', { files: [{ name: 'a.png', size: 0, type: 'image/png' }] }],
@@ -151,7 +151,7 @@ describe('openapi.yaml', () => {
     expect(describes('NewUppySession', body)).toBe(newSession.safeParse(body).success);
   });
 
-  it('describes the notice that subscribers get', () => {
+  it('describes the notification that subscribers get', () => {
     const policy = { uploadDeadlineMs: 1, retryWindowMs: 1, failedRetentionMs: 1, commitWindowMs: 1 };
     const file = { projectId, issueId, filename: 'a', sentName: 'a', contentType: 'a/b', size: 5 };
     const id = '6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10';

@@ -6,7 +6,7 @@ import { createIpdClient } from '../../lib/ipd/client.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
 import { send } from '../../lib/ipd/wire.ts';
 import type { Transition } from '../../lib/ledger/uploads.ts';
-import { OURS, measuredIn, templateAlarms } from '../support/alarms.ts';
+import { NAMESPACE, measuredIn, templateAlarms } from '../support/alarms.ts';
 import { putFile } from '../support/answer.ts';
 import { startProduct } from '../support/product-stack.ts';
 import type { Product } from '../support/product-stack.ts';
@@ -133,7 +133,9 @@ async function told(name: string): Promise<void> {
 }
 
 const alarms = templateAlarms().flatMap(({ id, metrics }) =>
-  metrics.filter(({ namespace }) => namespace === OURS).map((metric) => ({ id, metric, name: metric.name })),
+  metrics
+    .filter(({ namespace }) => namespace === NAMESPACE)
+    .map((metric) => ({ id, metric, name: metric.name })),
 );
 
 describe('a metric that an alarm looks at', () => {

@@ -9,7 +9,7 @@ import { signingKeys } from '../support/world.ts';
 
 const accessKeyOnly = JSON.stringify({ accessKey: 'AK', secretKey: 'a-secret-key' });
 
-/** Secrets Manager and Parameter Store as the SDK speaks to them, each with what it was told to answer. */
+/** Secrets Manager and Parameter Store as the SDK speaks to them, each with the answers that a test sets. */
 async function startSecrets() {
   const answers: { status: number; body: unknown }[] = [];
   const asked: { target: string | undefined; body: string }[] = [];

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { readService, resourcesOf } from '../../local/template.ts';
 import type { LogLine } from '../../local/gateway/runner.ts';
 
-/** The namespace of what we measure ourselves. */
-export const OURS = 'ipd-attachment-bridge';
+/** The namespace of the product's own metrics. */
+export const NAMESPACE = 'ipd-attachment-bridge';
 
 /** A metric by all that CloudWatch tells it by; a value that the deploy fills in is kept as it stands there. */
 export type Metric = { namespace: string; name: string; dimensions: Record<string, unknown> };

@@ -17,17 +17,17 @@ export async function inDoubt(
   return world.deliver(bytes, request);
 }
 
-/** Looks again and again while the upload is unconfirmed; answers with the seconds since its doubt began at which it looked. */
-export async function lookUntilOver(
+/** Checks again and again while the upload is unconfirmed; answers with the seconds from the start of its doubt to each check. */
+export async function checkUntilOver(
   world: World,
   upload: Upload,
-): Promise<{ stagingChecks: number[]; after: Upload }> {
+): Promise<{ checkedAfter: number[]; after: Upload }> {
   const since = Date.parse(upload.doubt?.since ?? '');
-  const stagingChecks: number[] = [];
+  const checkedAfter: number[] = [];
   let after = upload;
   while (after.status === 'unconfirmed') {
     after = await world.next(upload.id);
-    stagingChecks.push((world.clock.now() - since) / 1000);
+    checkedAfter.push((world.clock.now() - since) / 1000);
   }
-  return { stagingChecks, after };
+  return { checkedAfter, after };
 }

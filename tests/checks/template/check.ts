@@ -1,5 +1,5 @@
 /**
- * `npm run check:template`: packages the service as a deploy does and has the template looked at by cfn-lint, where this
+ * `npm run check:template`: packages the service as a deploy does and has the template checked by cfn-lint, where this
  * machine has it, and by cdk-nag, which comes with the project. Ends with 1 when either finds something that is not
  * justified beside its resource.
  */

@@ -109,7 +109,7 @@ describe('the roles', () => {
       { PREFLIGHT: 'off', SIGNING_CREDENTIALS: 'ssm:/ipd-attachment-bridge/prod/signing' },
       { uploads: ['signing'], uppy: ['signing'], deliver: ['ipd'] },
     ],
-  ])('let a function read the secrets of its stage that it is told of, and no other: %j', (env, expected) => {
+  ])('let a function read the secrets of its stage that it uses, and no other: %j', (env, expected) => {
     const readable: Record<string, string[]> = {};
     for (const { key, environment, statements } of deployed(env)) {
       const read = (action: string) =>
@@ -137,11 +137,11 @@ describe('the roles', () => {
       product.iam.statementsOf(key).flatMap(({ Action }) => Action),
     );
 
-    const known = [...new Set(names)].toSorted();
-    expect(known).toEqual(Object.keys(COMMANDS).toSorted());
-    const ours = granted.filter((action) => UNSEEN[action] !== 'by Lambda');
-    const needed = known.flatMap((name) => COMMANDS[name] ?? []);
-    expect([...new Set(ours)].toSorted()).toEqual([...new Set(needed)].toSorted());
+    const called = [...new Set(names)].toSorted();
+    expect(called).toEqual(Object.keys(COMMANDS).toSorted());
+    const byCode = granted.filter((action) => UNSEEN[action] !== 'by Lambda');
+    const needed = called.flatMap((name) => COMMANDS[name] ?? []);
+    expect([...new Set(byCode)].toSorted()).toEqual([...new Set(needed)].toSorted());
   });
 
   it('keep a list within what is staged', async () => {

@@ -1,6 +1,6 @@
 /**
  * cdk-nag over the packaged template: AWS's rules for sound and serverless architectures. A finding is justified by a
- * `cdk_nag` entry in the metadata of its own resource, with a reason; an entry that no finding needs is told, too.
+ * `cdk_nag` entry in the metadata of its own resource, with a reason; an entry that no finding needs is reported, too.
  * https://github.com/cdklabs/cdk-nag/blob/main/RULES.md
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

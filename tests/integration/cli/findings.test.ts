@@ -45,7 +45,7 @@ describe('adviseOf', () => {
     },
   );
 
-  it('gives no commit window where nothing is known of the delay, and that is a gap', () => {
+  it('gives no commit window where the delay was not found, and that is a gap', () => {
     const { answer, ...others } = found();
     const unseen = { ...others, answer: { ...answer, listDelayMs: undefined } };
 

@@ -22,7 +22,7 @@ const bury = (body: object | string) =>
 const run = (...args: string[]) => operate('dead-letters', ...args);
 
 describe('npm run ops -- dead-letters', () => {
-  it('lists what they ask for and leaves them where they are; then moves them back, and each is worked off', async () => {
+  it('lists what they ask for and leaves them where they are; then puts them back, and each is worked off', async () => {
     const bytes = Buffer.from('lost on the way');
     const upload = await world.stage(bytes);
     const { etag } = world.arrival(upload, bytes);
@@ -54,7 +54,7 @@ describe('npm run ops -- dead-letters', () => {
     expect(await world.requestsFor(upload.id)).toEqual([JSON.stringify({ uploadId: upload.id, attempt: 1 })]);
   });
 
-  it('moves no more than it is told', async () => {
+  it('puts back no more than --limit allows', async () => {
     await bury({ uploadId: randomUUID(), attempt: 1 });
     await bury({ uploadId: randomUUID(), attempt: 1 });
 

@@ -132,22 +132,22 @@ describe('npm run ops -- erase', () => {
     expect(said).toContain('0 of 0 are erased.');
   });
 
-  it('leaves what is in doubt, says so, and takes it when it is settled', async () => {
+  it('leaves what is in doubt, says so, and takes it when it is resolved', async () => {
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
-    const markUnconfirmed = await deliver();
+    const unconfirmed = await deliver();
 
     const first = await erase(...because);
-    const settled = await world.next(markUnconfirmed.id);
+    const resolved = await world.next(unconfirmed.id);
     const second = await erase(...because);
 
-    expect(markUnconfirmed.status).toBe('unconfirmed');
+    expect(unconfirmed.status).toBe('unconfirmed');
     expect(first).toMatchObject({
       well: false,
-      answer: { erased: [], waiting: [{ id: markUnconfirmed.id }] },
+      answer: { erased: [], waiting: [{ id: unconfirmed.id }] },
     });
     expect(first.answer.waiting[0].why).toMatch(/^it is unconfirmed and IPD may have it/);
-    expect(settled).toMatchObject({ status: 'delivered', owner });
-    expect(second).toMatchObject({ well: true, answer: { erased: [markUnconfirmed.id], waiting: [] } });
+    expect(resolved).toMatchObject({ status: 'delivered', owner });
+    expect(second).toMatchObject({ well: true, answer: { erased: [unconfirmed.id], waiting: [] } });
     expect(await traces()).toEqual([]);
   });
 

@@ -51,20 +51,20 @@ describe('npm run ops on the stack that npm start runs', () => {
     await product.faults([]);
   });
 
-  it('smoke says what of the token to look at when it is refused', async () => {
+  it('smoke says what of the token to check when it is refused', async () => {
     const claims = { iss: 'https://other.example.com', aud: ['other'], exp: 1_700_000_000, sub: 'li.wei' };
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const token = `${part({ alg: 'RS256', typ: 'JWT' })}.${part(claims)}.c2lnbmF0dXJl`;
 
-    const foreign = await operate('smoke', '--local', '--token', token);
+    const other = await operate('smoke', '--local', '--token', token);
     const none = await operate('smoke', '--local', '--token', 'a-word');
 
-    expect(foreign.well).toBe(false);
-    expect(foreign.said[0]).toMatch(
+    expect(other.well).toBe(false);
+    expect(other.said[0]).toMatch(
       /refuses the token: it is over; its issuer \(iss\) is "https:\/\/other\.example\.com", .*ISSUER_URL.*\["other"\].*JWT_AUDIENCE.*2023-11-14/,
     );
     expect(none.said[0]).toMatch(/refuses the token: it is no JWT/);
-    expect(JSON.stringify([foreign, none])).not.toMatch(/li\.wei|c2lnbmF0dXJl/);
+    expect(JSON.stringify([other, none])).not.toMatch(/li\.wei|c2lnbmF0dXJl/);
   });
 
   it('a dead letter that is put back leads to a delivery', async () => {

@@ -103,7 +103,7 @@ describe('npm run ops -- probe', () => {
     expect(Number(answer.settings.IPD_RATE)).toBeLessThan(300);
   });
 
-  it('fills a work item when told to, and says at what it was full', async () => {
+  it('fills a work item with --fill, and says at what it was full', async () => {
     await start({ maxAttachmentsPerIssue: 60 });
 
     const fast = ['--sizes', '10000', '--rate-seconds', '1', '--slow-seconds', '0', '--quiet-seconds', '0'];

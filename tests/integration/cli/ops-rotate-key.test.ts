@@ -135,12 +135,12 @@ describe('npm run ops -- rotate-key ipd', () => {
 
     const wrong = await rotate('ipd', ...(await from({ accessKey, secretKey: 'wrong-secret' })), ...item);
     const unchanged = secrets.kept.value;
-    const right = await rotate('ipd', ...(await from({ accessKey, secretKey })), ...item);
+    const valid = await rotate('ipd', ...(await from({ accessKey, secretKey })), ...item);
 
     expect(wrong).toMatchObject({ well: false });
     expect(wrong.said[0]).toMatch(/^IPD does not list the work item's attachments: HTTP 401/);
     expect(unchanged).toBe(before);
-    expect(right.said[0]).toBe('IPD lists the work item with it.');
+    expect(valid.said[0]).toBe('IPD lists the work item with it.');
     expect(JSON.parse(secrets.kept.value ?? '')).toMatchObject({ accessKey, secretKey });
   });
 

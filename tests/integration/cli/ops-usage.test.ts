@@ -49,7 +49,7 @@ describe('the usage of npm run ops', () => {
     expect(() => readOrder(args)).toThrow(message);
   });
 
-  it('attaches nothing to a work item of a tenant before it is told that this cannot be undone', () => {
+  it('attaches nothing to a work item of a tenant before --yes confirms that this cannot be undone', () => {
     const item = ['--project', 'a'.repeat(32), '--issue', '956239067176935400'];
 
     expect(() => readOrder(['probe', ...item])).toThrow(/only a person can remove: give --yes/);

@@ -29,16 +29,16 @@ async function refused() {
 async function doubtful() {
   const bytes = Buffer.from('the answer got lost');
   await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'lostAnswer' } }]);
-  const markUnconfirmed = await world.deliver(bytes);
+  const unconfirmed = await world.deliver(bytes);
   await world.faults([]);
-  const { changed } = await world.ledger.change(markUnconfirmed.id, (before) => ({
+  const { changed } = await world.ledger.change(unconfirmed.id, (before) => ({
     ...before,
     status: 'failed',
     lastError: { code: 'outcome_unknown', message: '', at: before.updatedAt },
     keepUntil: new Date(world.clock.now() + HOUR).toISOString(),
   }));
   expect(changed).toBe(true);
-  return world.find(markUnconfirmed.id);
+  return world.find(unconfirmed.id);
 }
 
 describe('npm run ops -- list', () => {
@@ -146,7 +146,7 @@ describe('npm run ops -- show', () => {
     expect(said.join('\n')).toMatch(/owner +user-1/);
   });
 
-  it('keeps to itself what is a right: the token of a lease, the hash of a ticket', async () => {
+  it('shows neither the token of a lease nor the hash of a ticket', async () => {
     const upload = await world.create(Buffer.from('abc'));
     const token = 'a-lease-token';
     await world.ledger.change(upload.id, (before) => ({
@@ -211,7 +211,7 @@ describe('npm run ops -- redrive', () => {
     expect(await world.received()).toHaveLength(1);
   });
 
-  it('looks for one that IPD may have, and sends no second copy', async () => {
+  it('checks IPD for one that it may have, and sends no second copy', async () => {
     const failed = await doubtful();
 
     const { answer, said } = await operate('redrive', failed.id, '--reason', 'again');
@@ -259,7 +259,7 @@ describe('npm run ops -- redrive', () => {
 describe('npm run ops -- cancel', () => {
   const because = ['--reason', 'sent by mistake', '--by', 'ann'];
 
-  it('takes an upload back with its file, as its owner could, and keeps who did it and why', async () => {
+  it('cancels an upload and removes its file, as its owner can, and keeps who did it and why', async () => {
     const upload = await world.stage();
 
     const { well, answer, said } = await operate('cancel', upload.id, ...because);

@@ -141,7 +141,7 @@ describe('createProgress', () => {
     expect(read().match(/.*resumes.*/g)).toEqual(['  resumes at 60 %']);
   });
 
-  it('says once why nothing moves', () => {
+  it('says once what it waits for', () => {
     const { progress, read } = screen({ isTTY: false });
 
     progress.change(upload);

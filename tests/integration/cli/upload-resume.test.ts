@@ -73,7 +73,7 @@ describe('npm run upload after a run that died', () => {
     expect(api.statuses()).toEqual(['delivered']);
   });
 
-  it('takes the parts back when it is interrupted, and begins anew after that', async () => {
+  it('cancels the upload when it is interrupted, and begins anew after that', async () => {
     const interrupted = await uploadToSixtyPercent();
     interrupted.kill('SIGINT');
     const { code, stderr } = await interrupted.ended;
@@ -103,7 +103,7 @@ describe('npm run upload of a file that is attached already', () => {
     expect(api.calls().filter((call) => call.startsWith('PUT'))).toHaveLength(before);
   });
 
-  it('attaches it once more when told to', async () => {
+  it('attaches it once more with --again', async () => {
     await upload().ended;
 
     const { code, stdout } = await upload('--again').ended;

@@ -48,7 +48,7 @@ describe('upload in parts', () => {
     expect(times('POST /uploads/:id/urls')).toBe(0);
   });
 
-  it('has as many parts on the way as it is told, never more', async () => {
+  it('sends as many parts at once as partsAtOnce says, never more', async () => {
     const narrow = createClient({ apiUrl: api.url, token: 'jwt', timing, partsAtOnce: 2 });
     api.fault('PUT /parts/1', 'hang');
     api.fault('PUT /parts/2', 'hang');
@@ -63,7 +63,7 @@ describe('upload in parts', () => {
     expect(puts().every(({ call }) => /\/[12]$/.test(call))).toBe(true);
   });
 
-  it('sends one part after the other when told to send none at once', async () => {
+  it('sends one part after the other when partsAtOnce is 0', async () => {
     const narrow = createClient({ apiUrl: api.url, token: 'jwt', timing, partsAtOnce: 0 });
 
     await narrow.upload(about);

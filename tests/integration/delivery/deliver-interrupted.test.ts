@@ -94,8 +94,8 @@ describe('a function', () => {
 });
 
 describe('an answer that comes after the lease has ended', () => {
-  /** IPD has the file; its answer is held back until `release`. */
-  async function heldBack(bytes: Buffer): Promise<{ upload: Upload; release: () => Promise<void> }> {
+  /** IPD has the file; its answer is delayed until `release`. */
+  async function delayAnswer(bytes: Buffer): Promise<{ upload: Upload; release: () => Promise<void> }> {
     const upload = await world.stage(bytes);
     const [stored, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { delivery } = world.build({
@@ -119,7 +119,7 @@ describe('an answer that comes after the lease has ended', () => {
   }
 
   it('is a fact all the same', async () => {
-    const { upload, release } = await heldBack(randomBytes(1000));
+    const { upload, release } = await delayAnswer(randomBytes(1000));
     expect(await world.find(upload.id)).toMatchObject({ status: 'unconfirmed' });
 
     await release();
@@ -129,7 +129,7 @@ describe('an answer that comes after the lease has ended', () => {
   });
 
   it('names no second copy when the file has been found meanwhile', async () => {
-    const { upload, release } = await heldBack(randomBytes(1000));
+    const { upload, release } = await delayAnswer(randomBytes(1000));
     const found = await world.next(upload.id);
 
     await release();
@@ -143,7 +143,7 @@ describe('an answer that comes after the lease has ended', () => {
     await world.faults([
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'listDelay', seconds: 1_000_000 } },
     ]);
-    const { upload, release } = await heldBack(randomBytes(1000));
+    const { upload, release } = await delayAnswer(randomBytes(1000));
     world.clock.advance(660_000);
     await world.next(upload.id);
     const resent = await world.next(upload.id);
@@ -171,7 +171,7 @@ describe('a function that dies when all but the removal is written', () => {
   });
 });
 
-describe('a function that is held up behind the fence', () => {
+describe('a function that is delayed behind the fence', () => {
   it('releases no boundary once its lease has ended, and the file is sent later', async () => {
     const { documents } = world.connectTable();
     documents.middlewareStack.add(

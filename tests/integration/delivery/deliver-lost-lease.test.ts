@@ -11,8 +11,8 @@ const world = await useWorld();
 type Other = Awaited<ReturnType<typeof takeOver>>;
 
 /**
- * The lease ends and another function begins to deliver. It is held at its upload request until `begin`, and its answer
- * is held back until `finish`; `stored` resolves when IPD has its file.
+ * The lease ends and another function begins to deliver. It stops at its upload request until `begin`, and its answer
+ * is delayed until `finish`; `stored` resolves when IPD has its file.
  */
 async function takeOver(id: string) {
   world.clock.advance(400_000);

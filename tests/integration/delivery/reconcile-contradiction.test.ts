@@ -13,7 +13,7 @@ const claimedKey = (input: unknown): string => put.safeParse(input).data?.Item.p
 
 const world = await useWorld();
 
-/** Delivers a file to the work item, and answers with what the operator is told. */
+/** Delivers a file to the work item, and answers with what is reported to the operator. */
 async function deliver(bytes: Buffer) {
   const { lines, measured, telemetry } = collectTelemetry();
   const { delivery } = world.build({ telemetry });
@@ -22,7 +22,7 @@ async function deliver(bytes: Buffer) {
   return {
     upload: await world.find(id),
     contradictions: measured.filter(({ Contradictions }) => Contradictions === 1).length,
-    told: lines.filter(({ message }) => message === 'IPD contradicts itself').length,
+    reported: lines.filter(({ message }) => message === 'IPD contradicts itself').length,
   };
 }
 
@@ -41,7 +41,7 @@ describe('an answer that names an attachment', () => {
     ['of another size', 'otherSize', 1],
     ['among all of the work item', 'wholeResult', 0],
   ])(
-    '%s is a success without an id: ours is recognised by its bytes',
+    '%s is a success without an id: the file is recognised by its bytes',
     async (_name, kind, contradictions) => {
       const [first, second] = [randomBytes(1000), randomBytes(2000)];
       const before = await deliver(first);
@@ -52,12 +52,12 @@ describe('an answer that names an attachment', () => {
       expect(before).toMatchObject({ upload: { status: 'delivered' }, contradictions: 0 });
       expect(idOf(before.upload)).toBe(await heldAs(first));
       expect(idOf(after.upload)).toBe(await heldAs(second));
-      expect(after).toMatchObject({ contradictions, told: contradictions });
+      expect(after).toMatchObject({ contradictions, reported: contradictions });
       expect(world.uploadRequests()).toHaveLength(2);
     },
   );
 
-  it('that holds the same bytes and was there before is not taken for ours', async () => {
+  it("that has the same bytes and was there before is not taken for this upload's", async () => {
     const bytes = randomBytes(1000);
     const before = await deliver(bytes);
     await onUpload(world, { kind: 'earlierResult' });
@@ -68,7 +68,7 @@ describe('an answer that names an attachment', () => {
     expect(idOf(after.upload)).not.toBe(idOf(before.upload));
   });
 
-  it("that the list did not show, and that is another upload's, is not taken for ours", async () => {
+  it("that the list did not show, and that is another upload's, is not taken for this upload's", async () => {
     const [first, second] = [randomBytes(1000), randomBytes(1000)];
     await onUpload(world, { kind: 'listDelay', seconds: 400 });
     const { upload } = await deliver(first);
@@ -80,7 +80,7 @@ describe('an answer that names an attachment', () => {
     expect(after).toMatchObject({
       upload: { status: 'unconfirmed', doubt: { accepted: true } },
       contradictions: 1,
-      told: 1,
+      reported: 1,
     });
     expect(idOf(await world.next(after.upload.id))).toBe(await heldAs(second));
     expect(world.uploadRequests()).toHaveLength(2);
@@ -88,7 +88,7 @@ describe('an answer that names an attachment', () => {
 });
 
 describe('a claim', () => {
-  it("on another upload's attachment never leads to delivered: the file is looked for again", async () => {
+  it("on another upload's attachment never leads to delivered: IPD is checked for the file again", async () => {
     const bytes = randomBytes(1000);
     await onUpload(world, { kind: 'lostAnswer' });
     const { id } = await world.deliver(bytes);
@@ -208,7 +208,7 @@ describe('IPD contradicts itself', () => {
 });
 
 describe('an error text that asks to try later', () => {
-  it('do not say that nothing was stored: the file is looked for, and not sent again', async () => {
+  it('does not say that nothing was stored: IPD is checked for the file, and it is not sent again', async () => {
     const bytes = randomBytes(1000);
     await onUpload(world, { kind: 'tryLater200', stored: true });
 

@@ -58,7 +58,7 @@ describe('a file that has not been scanned', () => {
   it('is checked after half a minute, two minutes, ten minutes and then every ten', async () => {
     const waits: number[] = [];
     let upload = await world.deliver(bytes);
-    for (let stagingChecks = 0; stagingChecks < 5; stagingChecks += 1) {
+    for (let count = 0; count < 5; count += 1) {
       waits.push(minutesUntilDue(upload));
       upload = await world.next(upload.id);
     }
@@ -175,7 +175,7 @@ describe('the gate', () => {
     expect(world.ipd.requests).toEqual([]);
   });
 
-  it('looks for what IPD may have, and does not send it again against the scan', async () => {
+  it('checks IPD for what it may have, and does not send it again against the scan', async () => {
     const { id } = await world.stage(bytes);
     await tag(id, CLEAN);
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'gatewayTimeout' } }]);

@@ -16,7 +16,7 @@ async function sweep(runs = 1): Promise<MetricValues[]> {
   return measured.filter((metrics) => 'OldestDueAge' in metrics);
 }
 
-describe('what the sweep measures', () => {
+describe('the metrics of the sweep', () => {
   it('is zero when there is nothing to do', async () => {
     expect(await sweep()).toMatchObject([{ OldestDueAge: 0, BreakerOpen: 0 }]);
   });

@@ -59,18 +59,18 @@ describe('sweep of uploads in parts', () => {
     },
   );
 
-  it('looks hourly as long as no part has come', async () => {
+  it('checks storage hourly as long as no part has come', async () => {
     const { upload } = await beginParts(world);
     const start = world.clock.now();
-    const stagingChecks: number[] = [];
+    const checkedAfter: number[] = [];
 
-    while (stagingChecks.length < 6) {
+    while (checkedAfter.length < 6) {
       world.clock.set(Date.parse((await world.find(upload.id)).dueAt ?? ''));
-      stagingChecks.push((world.clock.now() - start) / MINUTE);
+      checkedAfter.push((world.clock.now() - start) / MINUTE);
       await world.sweep.run(AbortSignal.timeout(300_000));
     }
 
-    expect(stagingChecks).toEqual([1, 6, 21, 81, 141, 201]);
+    expect(checkedAfter).toEqual([1, 6, 21, 81, 141, 201]);
   });
 
   it('finds a file whose parts were joined without a record of it', async () => {

@@ -26,19 +26,19 @@ describe('sweep', () => {
     ]);
   });
 
-  it('looks for a file after 1, 5, 15 and 60 minutes, then hourly until the deadline', async () => {
+  it('checks storage for a file after 1, 5, 15 and 60 minutes, then hourly until the deadline', async () => {
     const upload = await world.create(randomBytes(10));
     const start = world.clock.now();
-    const stagingChecks: number[] = [];
+    const checkedAfter: number[] = [];
 
     while ((await world.find(upload.id)).status === 'awaiting_upload') {
       world.clock.set(Date.parse((await world.find(upload.id)).dueAt ?? ''));
-      stagingChecks.push((world.clock.now() - start) / MINUTE);
+      checkedAfter.push((world.clock.now() - start) / MINUTE);
       await world.sweep.run(soon());
     }
 
-    expect(stagingChecks.slice(0, 6)).toEqual([1, 6, 21, 81, 141, 201]);
-    expect(stagingChecks.at(-1)).toBe(72 * 60);
+    expect(checkedAfter.slice(0, 6)).toEqual([1, 6, 21, 81, 141, 201]);
+    expect(checkedAfter.at(-1)).toBe(72 * 60);
     expect(await world.find(upload.id)).toMatchObject({ status: 'expired' });
   });
 
@@ -145,8 +145,8 @@ describe('sweep', () => {
     await world.sweep.run(soon());
 
     expect(await world.requestsFor(upload.id)).toEqual([]);
-    const moved = await world.find(upload.id);
-    expect(Date.parse(moved.dueAt ?? '') - world.clock.now()).toBe(15 * MINUTE);
+    const postponed = await world.find(upload.id);
+    expect(Date.parse(postponed.dueAt ?? '') - world.clock.now()).toBe(15 * MINUTE);
   });
 
   it('asks again when a message got lost', async () => {
@@ -204,22 +204,22 @@ describe('sweep', () => {
     await world.ledger.change(upload.id, stagedNow);
     world.clock.advance(MINUTE);
     const { documents } = world.connectTable();
-    let isTakenBack = false;
+    let isCancelled = false;
     documents.middlewareStack.add(
       (next) => async (args) => {
         const isWrite = put.safeParse(args.input).data?.Item.id === upload.id;
-        if (isWrite && !isTakenBack) {
-          isTakenBack = true;
+        if (isWrite && !isCancelled) {
+          isCancelled = true;
           await world.uploads.cancel({ owner: 'user-1', projects: '*' }, upload.id);
         }
         return next(args);
       },
-      { step: 'initialize', name: 'takeBack' },
+      { step: 'initialize', name: 'cancelFirst' },
     );
 
     await world.build({ documents }).sweep.run(soon());
 
-    expect(isTakenBack).toBe(true);
+    expect(isCancelled).toBe(true);
     expect(await world.find(upload.id)).toMatchObject({ status: 'cancelled' });
     expect(await world.requestsFor(upload.id)).toEqual([]);
   });

@@ -29,9 +29,9 @@ describe('the settings of the schema', () => {
     const uses = files.flatMap((path) => [...read(path).matchAll(/\$\{env:(\w+), ?('[^']*'|[^}]+)\}/g)]);
     const taken = uses.map(([, name = '', standard = '']) => ({ name, standard }));
 
-    const ours = taken.filter(({ name }) => name !== 'AWS_REGION');
-    expect([...new Set(ours.map(({ name }) => name))].toSorted()).toEqual(names.toSorted());
-    for (const { name, standard } of ours) {
+    const ofSchema = taken.filter(({ name }) => name !== 'AWS_REGION');
+    expect([...new Set(ofSchema.map(({ name }) => name))].toSorted()).toEqual(names.toSorted());
+    for (const { name, standard } of ofSchema) {
       const expected = WITHOUT[name] ?? `'${standardOf(name) ?? ''}'`;
       expect({ name, standard }).toEqual({ name, standard: expected });
     }

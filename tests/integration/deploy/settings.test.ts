@@ -272,9 +272,9 @@ describe('a name that looks like a setting', () => {
     expect(packaging({ S3_PORTS: '7' })).toEqual([]);
   });
 
-  it('may be a variable of another program, or of ours', () => {
+  it('may be a variable of another program, or of the product', () => {
     const others = ['PATH', 'HOME', 'HOST', 'API', 'MAX', 'LOG', 'IPD', 'npm_config_cache', 'JWT', 'ISSUER'];
-    const ours = [
+    const own = [
       'STAGING_BUCKET',
       'UPLOADS_TABLE',
       'DELIVERY_QUEUE_URL',
@@ -290,7 +290,7 @@ describe('a name that looks like a setting', () => {
       'ISSUER_PORT',
       'LOCAL_DATA_DIRECTORY',
     ];
-    const names = [...others, ...ours, ...local, 'AWS_REGION', 'AWS_PROFILE', 'AWS_ENDPOINT_URL_S3'];
+    const names = [...others, ...own, ...local, 'AWS_REGION', 'AWS_PROFILE', 'AWS_ENDPOINT_URL_S3'];
 
     expect(packaging(Object.fromEntries(names.map((name) => [name, '1'])))).toEqual([]);
   });

@@ -23,7 +23,7 @@ const arrival = (upload: Upload, more: { key?: string; eventName?: string } = {}
 
 const statusOf = async ({ id }: Upload): Promise<string> => (await world.find(id)).status;
 
-/** An upload whose file is known to be there, as the sweep finds it. */
+/** An upload whose file is there, as the sweep finds it. */
 async function found(): Promise<Upload> {
   const upload = await world.stage(bytes);
   const { etag, size } = world.arrival(upload, bytes);
@@ -105,7 +105,7 @@ describe("storage's events", () => {
   );
 });
 
-describe('what the queue may hold besides', () => {
+describe('what else the queue may contain', () => {
   it.each([
     ["storage's test", { Service: 'Amazon S3', Event: 's3:TestEvent', Bucket: 'staging' }],
     ['words', 'hello'],

@@ -30,7 +30,7 @@ const attachNamed = (filename: string | Buffer) =>
 describe('a file name', () => {
   it.each([
     ['turns text around', 'invoice\u202Efdp.exe', 'invoice fdp.exe'],
-    ['has a hidden mark', 'a\u200Eb\u200Fc\u2066d.txt', 'a b c d.txt'],
+    ['has hidden characters', 'a\u200Eb\u200Fc\u2066d.txt', 'a b c d.txt'],
     ['has characters without a width', 'a\u200Bb\u200C\u200D\u2060c\uFEFF.txt', 'a b c .txt'],
     ['has another end of a line', 'a\u2028b\u2029.txt', 'a b .txt'],
     ['is decomposed', 'cafe\u0301.txt', 'caf\u00E9.txt'],

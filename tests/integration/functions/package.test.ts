@@ -62,7 +62,7 @@ describe('npm run package', () => {
     ['uploads', unknownRoute(), { statusCode: 404 }],
     ['uppy', unknownRoute(), { statusCode: 404 }],
     ['attach', unknownRoute(), { statusCode: 401 }],
-    ['deliver', queueEvent('not ours'), { batchItemFailures: [] }],
+    ['deliver', queueEvent('of another sender'), { batchItemFailures: [] }],
   ])('%s answers from its zip alone, with the settings of the template', async (key, event, expected) => {
     const worker = await startFromZip(key);
 

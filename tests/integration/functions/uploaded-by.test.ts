@@ -70,9 +70,9 @@ it('a subscriber gets it in the notification', async () => {
   const upload = await world.create(Buffer.from('a'));
   const at = upload.createdAt;
 
-  const told = toMessage({ ...upload, uploadedBy: 'Ada' }, { type: 'UploadExpired', at });
-  const untold = toMessage(upload, { type: 'UploadExpired', at });
+  const named = toMessage({ ...upload, uploadedBy: 'Ada' }, { type: 'UploadExpired', at });
+  const unnamed = toMessage(upload, { type: 'UploadExpired', at });
 
-  expect(told).toMatchObject({ upload: { owner: 'user-1', uploadedBy: 'Ada' } });
-  expect(JSON.parse(JSON.stringify(untold))).not.toHaveProperty('upload.uploadedBy');
+  expect(named).toMatchObject({ upload: { owner: 'user-1', uploadedBy: 'Ada' } });
+  expect(JSON.parse(JSON.stringify(unnamed))).not.toHaveProperty('upload.uploadedBy');
 });

@@ -14,7 +14,7 @@ const problemType = { 'content-type': 'application/problem+json' };
 
 await useWorld();
 
-/** The gateway hands over what is after the question mark as one string a name. */
+/** The gateway passes on the query string as one text for each name. */
 function list(query: Record<string, string> = {}, sub = 'user-1') {
   const withQuery = (event: HttpEvent, context: Context) =>
     handler({ ...event, queryStringParameters: query }, context);

@@ -55,7 +55,7 @@ describe('GET /v1/uploads/{id}', () => {
     expect(answer.body).toEqual({});
   });
 
-  it('answers 200 once the upload has moved on, and nothing more to wait for at its end', async () => {
+  it('answers 200 once the upload has changed, and nothing more to wait for at its end', async () => {
     const { id, signed } = await create();
     await putFile(signed(), hello);
     await deliver(id);

@@ -26,7 +26,7 @@ process.env['AWS_ENDPOINT_URL_DYNAMODB'] = ledger.url;
 process.env['AWS_MAX_ATTEMPTS'] = '1';
 afterAll(() => ledger.close());
 
-const look = () =>
+const readUpload = () =>
   callHttp(handler, {
     route: 'GET /v1/uploads/{id}',
     parameters: { id: '6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10' },
@@ -39,24 +39,24 @@ const unavailable = {
 
 describe('a ledger that does not work', () => {
   it('is an outage of another service: 503, with Retry-After', async () => {
-    expect(await look()).toMatchObject(unavailable);
+    expect(await readUpload()).toMatchObject(unavailable);
   });
 
   it('is one as well when it throttles', async () => {
     [status, type] = [400, 'ProvisionedThroughputExceededException'];
 
-    expect(await look()).toMatchObject(unavailable);
+    expect(await readUpload()).toMatchObject(unavailable);
   });
 
   it('is our fault when it refuses our request as invalid', async () => {
     [status, type] = [400, 'ValidationException'];
 
-    expect(await look()).toMatchObject({ status: 500, body: { code: 'internal' } });
+    expect(await readUpload()).toMatchObject({ status: 500, body: { code: 'internal' } });
   });
 
   it('is an outage when its endpoint does not listen', async () => {
     await ledger.close();
 
-    expect(await look()).toMatchObject(unavailable);
+    expect(await readUpload()).toMatchObject(unavailable);
   });
 });

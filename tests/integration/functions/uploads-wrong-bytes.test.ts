@@ -12,15 +12,15 @@ import { issueId, projectId } from '../../support/world.ts';
 const world = await useWorld();
 
 describe('an upload with other bytes in storage than declared', () => {
-  const right = randomBytes(1000);
+  const declared = randomBytes(1000);
   const headers = { 'idempotency-key': randomUUID() };
   const body = {
     projectId,
     issueId,
     filename: 'a.bin',
     contentType: 'a/b',
-    size: right.length,
-    sha256: sha256(right),
+    size: declared.length,
+    sha256: sha256(declared),
     // Storage compares the hash of a whole file, but not that of a part.
     mode: 'multipart',
   };
@@ -37,7 +37,7 @@ describe('an upload with other bytes in storage than declared', () => {
   const on = (route: string, id: string) => callHttp(handler, { route, parameters: { id } });
 
   it('is not sent again by a retry, and its key begins a new one', async () => {
-    const { id: wrong } = await bring(randomBytes(right.length));
+    const { id: wrong } = await bring(randomBytes(declared.length));
 
     expect((await on('GET /v1/uploads/{id}', wrong)).body).toMatchObject({
       status: 'failed',
@@ -52,13 +52,13 @@ describe('an upload with other bytes in storage than declared', () => {
       },
     });
 
-    const { id, created } = await bring(right);
+    const { id, created } = await bring(declared);
 
     expect(created).toBe(201);
     expect(id).not.toBe(wrong);
     expect((await on('GET /v1/uploads/{id}', id)).body).toMatchObject({ status: 'delivered' });
     expect((await on('GET /v1/uploads/{id}', wrong)).body).toMatchObject({ status: 'cancelled' });
-    expect(await world.received()).toMatchObject([{ sha256: sha256(right) }]);
+    expect(await world.received()).toMatchObject([{ sha256: sha256(declared) }]);
   });
 });
 

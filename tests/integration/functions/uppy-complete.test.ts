@@ -36,7 +36,7 @@ describe("Uppy's multipart upload", () => {
     expect(await world.received()).toHaveLength(1);
   });
 
-  it('takes the mark of a part with its quotes or without', async () => {
+  it('takes the ETag of a part with its quotes or without', async () => {
     for (const strip of [(etag: string) => etag, (etag: string) => etag.replaceAll('"', '')]) {
       const { begin, sendPart, complete } = await session();
       const reference = await begin();
@@ -53,7 +53,7 @@ describe("Uppy's multipart upload", () => {
     ['a part that is not stored', [1, 2, 3], false, 'part:3'],
     ['a gap', [1, 4], false, 'part:4'],
     ['no first part', [2], false, 'part:2'],
-    ['another mark than that of the part', [1], true, 'part:1'],
+    ['another ETag than that of the part', [1], true, 'part:1'],
   ])('is not complete with %s', async (_what, numbers, wrong, pointer) => {
     const { begin, sendPart, complete } = await session(4 * PART_BYTES);
     const reference = await begin();

@@ -66,7 +66,7 @@ describe('GET /v1/uppy/{ticket}/s3/params', () => {
     '&type=bogus',
     '&type=message%2Frfc822',
     '&type=multipart%2Fmixed%3B+boundary%3Dx',
-  ])('takes a file whose type is not known, or nests, as bytes: %j', async (type) => {
+  ])('takes a file as bytes when its type is invalid or nests: %j', async (type) => {
     const { form } = await openSession();
 
     const { fields } = await form(`filename=a.bin${type}`);

@@ -119,7 +119,7 @@ describe('POST /v1/uppy-sessions', () => {
 });
 
 describe('a ticket', () => {
-  const { ticket: unknown } = bear('tk_nobody-has-ever-opened-this-session-00000000');
+  const { ticket: unknown } = bear('tk_no-call-has-ever-opened-this-session-0000000');
 
   it.each(Object.keys(routes))('that the product never issued opens nothing: %s', async (name) => {
     const answer = await everyCall(unknown)[name]?.();

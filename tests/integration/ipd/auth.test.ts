@@ -122,18 +122,21 @@ describe('the token source', () => {
     { random: 0, refreshedAfter: 23 * HOUR },
     { random: 0.5, refreshedAfter: 23 * HOUR - 7.5 * MINUTE },
     { random: 0.9, refreshedAfter: 23 * HOUR - 13.5 * MINUTE },
-  ])('refreshes an hour early and at random somewhat earlier ($dice)', async ({ random, refreshedAfter }) => {
-    const tokens = source({ random });
-    const first = await headersFrom(tokens);
+  ])(
+    'refreshes an hour early and at random somewhat earlier ($random)',
+    async ({ random, refreshedAfter }) => {
+      const tokens = source({ random });
+      const first = await headersFrom(tokens);
 
-    now = noon + refreshedAfter - 1;
-    expect(await headersFrom(tokens)).toEqual(first);
-    now = noon + refreshedAfter;
-    const second = await headersFrom(tokens);
+      now = noon + refreshedAfter - 1;
+      expect(await headersFrom(tokens)).toEqual(first);
+      now = noon + refreshedAfter;
+      const second = await headersFrom(tokens);
 
-    expect(second).not.toEqual(first);
-    expect(tokenCalls()).toBe(2);
-  });
+      expect(second).not.toEqual(first);
+      expect(tokenCalls()).toBe(2);
+    },
+  );
 
   it('refreshes a short-lived token at half its life', async () => {
     await ipd.admin('PUT', '/settings', { tokenLifeSeconds: 600 });

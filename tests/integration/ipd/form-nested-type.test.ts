@@ -3,7 +3,7 @@ import { filesOf } from '../../support/strict-form.ts';
 import { startTappedLine } from '../../support/tapped-line.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-/** As long as the product's own: some parsers look for nothing else. */
+/** As long as the product's own: some parsers search for nothing else. */
 const INNER = 'x'.repeat(52);
 const nested = Buffer.from(
   [

@@ -118,7 +118,7 @@ describe('send', () => {
     expect(new Set(ports).size).toBe(4);
   });
 
-  it('reads no further ahead than the sockets hold when the server is slow', async () => {
+  it('reads no further ahead than the sockets buffer when the server is slow', async () => {
     const total = 64 * MIB;
     const source = countingSource({ bytes: total });
     const start = Promise.withResolvers<void>();
@@ -135,7 +135,7 @@ describe('send', () => {
     let before = -1;
     while (before !== source.state.read) {
       before = source.state.read;
-      for (let turn = 0; turn < 200; turn += 1) await setImmediate();
+      for (let round = 0; round < 200; round += 1) await setImmediate();
     }
     expect(source.state.read).toBeLessThan(16 * MIB);
     start.resolve();

@@ -36,7 +36,7 @@ const arrive = (upload: Upload) => services.delivery.onArrival(world.arrival(upl
 const fault = (kind: string, operation = 'upload') =>
   world.faults([{ match: { operation }, fault: { kind }, count: 1 }]);
 
-const told = () => lines.map(({ message, from, status }) => [message, from, status]);
+const logged = () => lines.map(({ message, from, status }) => [message, from, status]);
 const sum = (name: keyof MetricValues) => measured.reduce((all, metrics) => all + (metrics[name] ?? 0), 0);
 
 describe('the journal', () => {
@@ -47,7 +47,7 @@ describe('the journal', () => {
     await arrive(upload);
 
     const [attachment] = await world.received();
-    expect(told()).toEqual([
+    expect(logged()).toEqual([
       ['upload created', undefined, 'awaiting_upload'],
       ['upload staged', 'awaiting_upload', 'staged'],
       ['delivery started', 'awaiting_upload', 'delivering'],
@@ -60,7 +60,7 @@ describe('the journal', () => {
     expect(lines[4]).toMatchObject({ attempt: 1, bytes: 1000, durationMs: 0, attachmentId: attachment?.id });
   });
 
-  it('measures what has been told', async () => {
+  it('writes the metrics of an upload', async () => {
     const upload = await stage();
 
     await arrive(upload);
@@ -129,7 +129,7 @@ describe('the journal', () => {
   it('tells that an upload was cancelled, or that its file never came', async () => {
     const cancelled = await stage();
     await services.uploads.cancel(caller, cancelled.id);
-    const before = told();
+    const before = logged();
 
     const collected = collectTelemetry();
     services = world.build({ telemetry: collected.telemetry });

@@ -175,7 +175,7 @@ describe('a record that a newer version wrote', () => {
     expect(after).not.toHaveProperty('openOwner');
   });
 
-  it('is left alone when its form is newer than ours, and does not stop the others', async () => {
+  it('is left alone when its form is newer than this version reads, and does not stop the others', async () => {
     const newer = { ...waiting, schema: RECORD_SCHEMA + 1 };
     const { delivered } = z.object({ delivered: itemSchema }).parse(forms['schema-1']);
     const refusal = { code: 'unavailable', message: expect.stringContaining('newer version') };

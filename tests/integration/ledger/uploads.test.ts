@@ -24,7 +24,7 @@ function newUpload(now = start): Upload {
   return createUpload({ ...names, id: randomUUID(), contentType: 'a/b', size: 10 }, { now, policy });
 }
 
-const looked = (upload: Upload): Upload => ({ ...upload, stagingChecks: upload.stagingChecks + 1 });
+const countCheck = (upload: Upload): Upload => ({ ...upload, stagingChecks: upload.stagingChecks + 1 });
 
 const world = await useWorld();
 
@@ -56,7 +56,7 @@ describe('ledger', () => {
     await ledger.add(upload);
 
     await ledger.find(upload.id);
-    await ledger.change(upload.id, looked);
+    await ledger.change(upload.id, countCheck);
     await ledger.takeWorkItem(upload);
     await ledger.findHolder(upload);
     await ledger.findClaims(['1']);
@@ -135,7 +135,7 @@ describe('ledger', () => {
       const upload = newUpload();
       await world.ledger.add(upload);
 
-      const { changed, upload: after } = await world.ledger.change(upload.id, looked);
+      const { changed, upload: after } = await world.ledger.change(upload.id, countCheck);
 
       expect(changed).toBe(true);
       expect(after).toEqual({
@@ -151,7 +151,9 @@ describe('ledger', () => {
       const upload = newUpload();
       await world.ledger.add(upload);
 
-      const all = await Promise.all(Array.from({ length: 20 }, () => world.ledger.change(upload, looked)));
+      const all = await Promise.all(
+        Array.from({ length: 20 }, () => world.ledger.change(upload, countCheck)),
+      );
 
       expect(all.every(({ changed }) => changed)).toBe(true);
       expect(await world.find(upload.id)).toMatchObject({ stagingChecks: 20, version: 21 });
@@ -178,9 +180,9 @@ describe('ledger', () => {
     it('is tried again on what another writer left', async () => {
       const upload = newUpload();
       await world.ledger.add(upload);
-      await world.ledger.change(upload, looked);
+      await world.ledger.change(upload, countCheck);
 
-      const { upload: after } = await world.ledger.change(upload, looked);
+      const { upload: after } = await world.ledger.change(upload, countCheck);
 
       expect(after).toMatchObject({ stagingChecks: 2, version: 3 });
     });
@@ -198,7 +200,9 @@ describe('ledger', () => {
     });
 
     it('needs a record', async () => {
-      await expect(world.ledger.change(randomUUID(), looked)).rejects.toMatchObject({ code: 'not_found' });
+      await expect(world.ledger.change(randomUUID(), countCheck)).rejects.toMatchObject({
+        code: 'not_found',
+      });
     });
 
     it('writes nothing that it could not read back', async () => {
@@ -224,13 +228,13 @@ describe('ledger', () => {
       expect(seen.conflicts).toBe(1);
     });
 
-    it('of a change is recognised as our own, and the move is made once', async () => {
+    it('of a change is recognised as our own, and the transition is made once', async () => {
       const { client, ledger } = connect();
       const upload = newUpload();
       await ledger.add(upload);
       const seen = loseNextAnswer(client);
 
-      const { changed, upload: after } = await ledger.change(upload, looked);
+      const { changed, upload: after } = await ledger.change(upload, countCheck);
 
       expect(seen.conflicts).toBe(1);
       expect({ changed, after }).toMatchObject({ changed: true, after: { stagingChecks: 1, version: 2 } });
@@ -281,9 +285,9 @@ describe('ledger', () => {
 
       const found = await dueIds(ledger, start + 5 * 60_000);
 
-      const ours = new Set([...due, ...later, ...done].map(({ id }) => id));
-      const foundOfOurs = found.filter((id) => ours.has(id));
-      expect(foundOfOurs.toSorted()).toEqual(due.map(({ id }) => id).toSorted());
+      const ids = new Set([...due, ...later, ...done].map(({ id }) => id));
+      const foundHere = found.filter((id) => ids.has(id));
+      expect(foundHere.toSorted()).toEqual(due.map(({ id }) => id).toSorted());
       expect(queries).toBeGreaterThanOrEqual(30);
       const { Item } = await documents.send(
         new GetCommand({ TableName: table, Key: { pk: `upload#${done[0]?.id}` } }),
@@ -302,7 +306,7 @@ describe('ledger', () => {
       expect(await dueIds(world.ledger, dueAt)).toContain(upload.id);
     });
 
-    it('moves with the record, and tells its status', async () => {
+    it('changes with the record, and has its status', async () => {
       const upload = newUpload();
       await world.ledger.add(upload);
       const dueAt = Date.parse(upload.dueAt ?? '');

@@ -63,7 +63,7 @@ describe('two uploads of one size to one work item', () => {
     expect(uploads.flatMap(({ duplicates = [] }) => duplicates)).toEqual([]);
   });
 
-  it('do not wait for the time at which a late copy of the first is looked for', async () => {
+  it('do not wait for the check for a late copy of the first', async () => {
     const first = await inDoubt();
     const second = await world.deliver(sizeOf(1000));
     while ((await world.find(first.id)).status !== 'delivered') await world.next(first.id);
@@ -112,7 +112,7 @@ describe('two uploads of one size to one work item', () => {
 });
 
 describe('an upload in doubt', () => {
-  it('does not keep back another size, or another work item', async () => {
+  it('does not delay another size, or another work item', async () => {
     const first = await inDoubt();
 
     const otherSize = await world.deliver(sizeOf(1001));
@@ -155,14 +155,14 @@ describe('taking a work item', () => {
   /** A ledger that lets another writer go first, once, after it has read an upload. */
   function createSlowLedger(meanwhile: () => Promise<unknown>) {
     const { client, documents } = world.connectTable();
-    let stagingChecks = 0;
+    let reads = 0;
     client.middlewareStack.add(
       (next, { commandName }) =>
         async (args) => {
           const answer = await next(args);
-          // The first read is of the claim on the work item, the second of the upload that holds it.
-          if (commandName === 'GetItemCommand') stagingChecks += 1;
-          if (commandName === 'GetItemCommand' && stagingChecks === 2) await meanwhile();
+          // The first read is of the claim on the work item, the second of the upload that occupies it.
+          if (commandName === 'GetItemCommand') reads += 1;
+          if (commandName === 'GetItemCommand' && reads === 2) await meanwhile();
           return answer;
         },
       { step: 'initialize', name: 'be-slow' },

@@ -91,7 +91,7 @@ const refused: [what: string, make: () => Promise<string> | string][] = [
   ['not yet valid', () => sign({ nbf: seconds(HOUR) })],
   ['issued in the time to come', () => sign({ iat: seconds(HOUR) })],
   ['for another audience', () => sign({ aud: 'another-service' })],
-  ['for an audience that only begins like ours', () => sign({ aud: `${AUDIENCE}-test` })],
+  ['for an audience that only begins like the valid one', () => sign({ aud: `${AUDIENCE}-test` })],
   ['for no audience', () => sign({ aud: undefined })],
   ['from another issuer', () => sign({ iss: evil.url })],
   ['from our issuer with a slash', () => sign({ iss: `${issuer.url}/` })],

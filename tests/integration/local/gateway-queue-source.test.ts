@@ -158,7 +158,7 @@ describe('startQueueSource', () => {
     expect(await countMessages(queue.url)).toBe(0);
   });
 
-  it('does not look at the answer when partial answers are not asked for', async () => {
+  it('does not read the answer when partial answers are not asked for', async () => {
     const queue = await makeQueue();
     await send(queue.url, ['one']);
 

@@ -61,7 +61,7 @@ describe('createRunner', () => {
     expect(new Set(pids).size).toBeLessThanOrEqual(10);
   });
 
-  it('gives the child the environment of a Lambda and nothing else of ours', async () => {
+  it('gives the child the environment of a Lambda and no other variable of this process', async () => {
     process.env['SECRET_OF_THE_HOST'] = 'x';
     start();
 

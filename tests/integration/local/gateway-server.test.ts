@@ -252,14 +252,14 @@ describe('the limits of the gateway', () => {
     expect(await response.text()).toBe(TOO_LARGE);
   });
 
-  it('measures text as it is escaped in the event', async () => {
+  it('counts text as it is escaped in the event', async () => {
     answer = () => ({ statusCode: 200 });
 
     expect((await post('a'.repeat(6_000_000), 'text/plain')).status).toBe(200);
     expect((await post('"'.repeat(4_000_000), 'text/plain')).status).toBe(413);
   });
 
-  it('answers 503 until it is told what to serve', async () => {
+  it('answers 503 until it has an API to serve', async () => {
     const idle = await startGateway({ port: 0 });
     const response = await fetch(idle.url);
     await idle.close();
@@ -308,11 +308,11 @@ describe('CORS', () => {
 
   it("puts its own headers in place of the function's", async () => {
     answer = () => ({ statusCode: 200, headers: { 'Access-Control-Allow-Origin': '*' } });
-    const ours = await fetch(`${gateway.url}/items/1`, { headers: { origin } });
+    const allowed = await fetch(`${gateway.url}/items/1`, { headers: { origin } });
     const other = await fetch(`${gateway.url}/items/1`, { headers: { origin: 'https://evil.example.com' } });
 
-    expect(ours.headers.get('access-control-allow-origin')).toBe(origin);
-    expect(ours.headers.get('access-control-expose-headers')).toBe('etag');
+    expect(allowed.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(allowed.headers.get('access-control-expose-headers')).toBe('etag');
     expect(other.headers.get('access-control-allow-origin')).toBeNull();
   });
 

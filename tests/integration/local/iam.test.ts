@@ -76,8 +76,8 @@ describe('a service of the stack', () => {
     await client.send(new CreateBucketCommand({ Bucket: 'files' }));
     const about = { Bucket: 'files', Key: 'staging/a' };
 
-    const looking = client.send(new HeadObjectCommand(about));
-    await expect(looking).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
+    const reading = client.send(new HeadObjectCommand(about));
+    await expect(reading).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
     const storing = client.send(new PutObjectCommand({ ...about, Body: 'x' }));
     await expect(storing).rejects.toMatchObject({ name: 'AccessDenied' });
 
@@ -111,7 +111,7 @@ describe('a service of the stack', () => {
     await data.remove();
   });
 
-  it('denies messages and notices', async () => {
+  it('denies messages and notifications', async () => {
     const { asked, allows } = judge('sqs:SendMessage', 'sns:Publish');
     const server = await startSqs({ port: 0, region, credentials: [credentials], allows });
     const sqs = new SQSClient({ region, credentials, endpoint: server.url });

@@ -92,7 +92,7 @@ describe('a token', () => {
     expect(response.status).toBe(200);
   });
 
-  it('is missed when there is neither token nor signature', async () => {
+  it('is required where there is no signature', async () => {
     const response = await fetch(`${ipd.url}${listPath}`);
 
     expect(response.status).toBe(401);

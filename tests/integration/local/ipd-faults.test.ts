@@ -139,7 +139,7 @@ describe('a fault that answers', () => {
     expect(await countStored()).toBe(1);
   });
 
-  it('throttled says when to come back only if told to', async () => {
+  it('throttled says when to come back only if the fault sets it', async () => {
     await setFaults(
       { count: 1, fault: { kind: 'throttled', retryAfterSeconds: 2 } },
       { count: 1, fault: { kind: 'throttled' } },
@@ -392,13 +392,13 @@ describe('the rules of faults', () => {
 
   it('fire as the random source decides', async () => {
     let roll = 0.49;
-    const diced = await startClient({ random: () => roll });
-    await diced.admin('PUT', '/faults', [{ probability: 0.5, fault: { kind: 'badGateway' } }]);
+    const drawn = await startClient({ random: () => roll });
+    await drawn.admin('PUT', '/faults', [{ probability: 0.5, fault: { kind: 'badGateway' } }]);
 
-    const below = await diced.call(listPath);
+    const below = await drawn.call(listPath);
     roll = 0.5;
-    const above = await diced.call(listPath);
-    await diced.close();
+    const above = await drawn.call(listPath);
+    await drawn.close();
 
     expect([below.status, above.status]).toEqual([502, 200]);
   });

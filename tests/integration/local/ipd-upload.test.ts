@@ -77,7 +77,7 @@ describe('an upload', () => {
     ]);
   });
 
-  it('gives ids that increase and cannot be told apart as numbers', async () => {
+  it('gives ids that increase and cannot be distinguished as numbers', async () => {
     await Promise.all(Array.from({ length: 5 }, () => ipd.upload()));
 
     const ids = (await ipd.list()).map(({ id }) => String(id));

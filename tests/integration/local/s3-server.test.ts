@@ -235,7 +235,7 @@ describe('bodies', () => {
   const trailer = `x-amz-checksum-crc32:${sum.toString('base64')}\r\n\r\n`;
 
   it.each([
-    ['is right', `5\r\nhello\r\n6\r\n world\r\n0\r\n${trailer}`, 11, 200, undefined],
+    ['is correct', `5\r\nhello\r\n6\r\n world\r\n0\r\n${trailer}`, 11, 200, undefined],
     ['has another checksum', `5\r\nHELLO\r\n6\r\n world\r\n0\r\n${trailer}`, 11, 400, 'BadDigest'],
     [
       'has a malformed checksum',
@@ -268,9 +268,9 @@ describe('bodies', () => {
       method: 'PUT',
       headers: { ...headers, expect: '100-continue' },
     });
-    let isInvited = false;
+    let isContinued = false;
     request.on('continue', () => {
-      isInvited = true;
+      isContinued = true;
     });
     request.on('error', () => undefined);
     request.flushHeaders();
@@ -278,7 +278,7 @@ describe('bodies', () => {
     const [response] = await once(request, 'response');
 
     expect(response.statusCode).toBe(400);
-    expect(isInvited).toBe(false);
+    expect(isContinued).toBe(false);
     request.destroy();
   });
 
@@ -327,7 +327,7 @@ describe('pages', () => {
 });
 
 describe('header text', () => {
-  it('beyond Latin-1 comes back encoded, as a header cannot hold it', async () => {
+  it('beyond Latin-1 comes back encoded, as a header cannot carry it', async () => {
     const Key = newKey();
     await client.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }));
     const ResponseContentDisposition = 'attachment; filename="日本.txt"';

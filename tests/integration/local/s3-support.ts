@@ -68,8 +68,8 @@ export async function useBucket(options: Parameters<typeof startOwn>[0] = {}) {
 }
 
 const NEEDS_OWN_SERVER = [
-  'event delivery: a foreign bucket cannot reach a queue of this machine',
-  'the clock: a foreign server keeps its own',
+  'event delivery: a remote bucket cannot reach a queue of this machine',
+  'the clock: a remote server keeps its own',
   'the request log, restarts and the files on disk: only the local server has them',
   'the CRC32 of an empty body in a presigned URL: servers differ',
 ];
@@ -79,23 +79,23 @@ export const newKey = () => `staging/${randomUUID()}`;
 
 /** The S3 to test: a server of our own, or the one at S3_CONFORMANCE_ENDPOINT with the usual AWS_* variables. */
 export async function useTarget() {
-  const foreign = process.env['S3_CONFORMANCE_ENDPOINT'];
-  const own = foreign === undefined ? await startOwn() : undefined;
+  const remote = process.env['S3_CONFORMANCE_ENDPOINT'];
+  const own = remote === undefined ? await startOwn() : undefined;
   const server = await own?.start();
-  const endpoint = server?.url ?? foreign ?? '';
-  const region = foreign === undefined ? REGION : (process.env['AWS_REGION'] ?? 'us-east-1');
+  const endpoint = server?.url ?? remote ?? '';
+  const region = remote === undefined ? REGION : (process.env['AWS_REGION'] ?? 'us-east-1');
   const makeClient = (options: S3ClientConfig = {}) =>
-    connect({ endpoint, region, ...(foreign === undefined && { credentials: CREDENTIALS }), ...options });
+    connect({ endpoint, region, ...(remote === undefined && { credentials: CREDENTIALS }), ...options });
   const client = makeClient();
   const bucket = `s3-conformance-${randomUUID()}`;
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
-  if (foreign !== undefined) {
+  if (remote !== undefined) {
     process.stderr.write(
-      `Not tested against ${foreign}:\n${NEEDS_OWN_SERVER.map((line) => `- ${line}\n`).join('')}`,
+      `Not tested against ${remote}:\n${NEEDS_OWN_SERVER.map((line) => `- ${line}\n`).join('')}`,
     );
   }
   afterAll(async () => {
-    if (foreign !== undefined) await removeBucket(client, bucket);
+    if (remote !== undefined) await removeBucket(client, bucket);
     client.destroy();
     await server?.close();
     await own?.remove();

@@ -230,7 +230,7 @@ describe('startStack', () => {
       `dynamodb: port ${taken.port} is already in use; set DYNAMODB_PORT to another one`,
     );
 
-    // A stack that still ran would hold the lock of the data directory.
+    // A stack that still ran would have the lock of the data directory.
     await taken.close();
     ({ stop } = await startStack(options));
   });

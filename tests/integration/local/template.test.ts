@@ -155,7 +155,7 @@ describe('what cannot be resolved', () => {
       '{ A: !ImportValue other }',
       'functions.f.environment.A: the embedded stack does not know the intrinsic function',
     ],
-  ])('%s is told with its place', (yaml, message) => {
+  ])('%s is reported with its place', (yaml, message) => {
     expect(() => environmentOf(yaml)).toThrow(message);
   });
 

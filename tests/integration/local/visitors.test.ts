@@ -155,8 +155,8 @@ describe('a program without the keys of this start', () => {
     const sqs = new SQSClient({ region, credentials, endpoint: sqsUrl });
     const sns = new SNSClient({ region, credentials, endpoint: snsUrl });
 
-    const looking = dynamodb.send(new ListTablesCommand({}));
-    await expect(looking).rejects.toMatchObject({ name: 'UnrecognizedClientException' });
+    const listing = dynamodb.send(new ListTablesCommand({}));
+    await expect(listing).rejects.toMatchObject({ name: 'UnrecognizedClientException' });
     const queues = sqs.send(new ListQueuesCommand({}));
     await expect(queues).rejects.toMatchObject({ name: 'UnrecognizedClientException' });
     const topics = sns.send(new CreateTopicCommand({ Name: 'x' }));

@@ -14,10 +14,10 @@ const soon = () => AbortSignal.timeout(300_000);
 const refusal = { match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } };
 
 const world = await useWorld();
-const told = await subscribe(world);
+const readNotifications = await subscribe(world);
 
 describe('the notification of an end', () => {
-  afterEach(() => told());
+  afterEach(() => readNotifications());
 
   async function sweepAfter(ms: number): Promise<void> {
     world.clock.advance(ms);
@@ -40,7 +40,7 @@ describe('the notification of an end', () => {
 
     const [received] = await world.received();
     const time = iso(world.clock.now());
-    expect(await told()).toEqual([
+    expect(await readNotifications()).toEqual([
       {
         version: '1',
         type: 'UploadDelivered',
@@ -71,7 +71,7 @@ describe('the notification of an end', () => {
 
     const upload = await world.deliver();
 
-    expect(await told()).toMatchObject([
+    expect(await readNotifications()).toMatchObject([
       {
         type: 'UploadFailed',
         upload: {
@@ -94,7 +94,7 @@ describe('the notification of an end', () => {
     await sweepAfter(HOUR);
     await sweepAfter(HOUR);
 
-    expect(await told()).toMatchObject([
+    expect(await readNotifications()).toMatchObject([
       {
         type: 'UploadExpired',
         time: upload.uploadDeadline,
@@ -110,7 +110,7 @@ describe('the notification of an end', () => {
 
     for (let count = 0; count < 5; count += 1) await sweepAfter(10 * MINUTE);
 
-    expect(await told(upload.id)).toHaveLength(1);
+    expect(await readNotifications(upload.id)).toHaveLength(1);
     expect((await world.find(upload.id)).dueAt).toBeUndefined();
   });
 
@@ -120,7 +120,7 @@ describe('the notification of an end', () => {
 
     await sweepAfter(3 * HOUR);
 
-    expect(await told()).toEqual([]);
+    expect(await readNotifications()).toEqual([]);
   });
 
   it('is not sent for a failure that was cancelled first', async () => {
@@ -133,7 +133,7 @@ describe('the notification of an end', () => {
     await world.uploads.cancel(caller, upload.id);
     await sweepAfter(3 * HOUR);
 
-    expect(await told()).toEqual([]);
+    expect(await readNotifications()).toEqual([]);
     sns.destroy();
   });
 
@@ -146,7 +146,7 @@ describe('the notification of an end', () => {
     const [message = ''] = await world.requestsFor(upload.id);
     await world.delivery.onRequest(JSON.parse(message), world.run());
 
-    const [first, second, ...more] = await told();
+    const [first, second, ...more] = await readNotifications();
     expect(more).toEqual([]);
     expect([first?.type, second?.type]).toEqual(['UploadFailed', 'UploadFailed']);
     expect(first?.deduplicationId).not.toBe(second?.deduplicationId);
@@ -159,7 +159,7 @@ describe('the notification of an end', () => {
     const [message = ''] = await world.requestsFor(upload.id);
     await world.delivery.onRequest(JSON.parse(message), world.run());
 
-    const types = (await told()).map(({ type }) => type);
+    const types = (await readNotifications()).map(({ type }) => type);
 
     expect(types).toEqual(['UploadFailed', 'UploadDelivered']);
   });
@@ -172,7 +172,7 @@ describe('the notification of an end', () => {
     const [message = ''] = await world.requestsFor(upload.id);
     await world.delivery.onRequest(JSON.parse(message), world.run());
 
-    const types = (await told()).map(({ type }) => type);
+    const types = (await readNotifications()).map(({ type }) => type);
 
     expect(types).toEqual(['UploadExpired', 'UploadDelivered']);
   });
@@ -200,13 +200,15 @@ describe('the notification of an end', () => {
 
       await world.build({ sns, telemetry }).delivery.onArrival(world.arrival(upload, bytes), world.run());
       const delivered = await world.find(upload.id);
-      const early = await told();
+      const early = await readNotifications();
       await sweepAfter(MINUTE);
 
       expect(delivered).toMatchObject({ status: 'delivered', notification: { type: 'UploadDelivered' } });
       expect(errors).toMatchObject([{ fields: { uploadId: upload.id } }]);
       expect(early).toEqual([]);
-      expect(await told()).toMatchObject([{ type: 'UploadDelivered', time: delivered.notification?.at }]);
+      expect(await readNotifications()).toMatchObject([
+        { type: 'UploadDelivered', time: delivered.notification?.at },
+      ]);
       expect(await world.isStaged(upload.id)).toBe(false);
       expect((await world.find(upload.id)).dueAt).toBeUndefined();
       sns.destroy();
@@ -227,7 +229,7 @@ describe('the notification of an end', () => {
 
       expect(silent).toMatchObject({ status: 'expired', notification: { type: 'UploadExpired' } });
       expect(await world.find(other.id)).toMatchObject({ status: 'staged' });
-      expect(await told()).toMatchObject([{ type: 'UploadExpired', upload: { id: upload.id } }]);
+      expect(await readNotifications()).toMatchObject([{ type: 'UploadExpired', upload: { id: upload.id } }]);
       sns.destroy();
     });
 
@@ -248,7 +250,7 @@ describe('the notification of an end', () => {
 
       await sweepAfter(2 * MINUTE);
 
-      const [first, second, ...more] = await told();
+      const [first, second, ...more] = await readNotifications();
       expect(more).toEqual([]);
       expect(second).toEqual(first);
       sns.destroy();
@@ -267,7 +269,7 @@ describe('the notification of an end', () => {
     await createReconciliation(world).recordMatch(nameless.id, { attachmentId: received?.id ?? '' });
     await sweepAfter(2 * MINUTE);
 
-    const [first, second, ...more] = await told();
+    const [first, second, ...more] = await readNotifications();
     expect(first?.upload).toMatchObject({ attachment: { id: null, reason: expect.any(String) } });
     expect(second?.upload).toMatchObject({ status: 'delivered', attachment: { id: received?.id } });
     expect(second?.deduplicationId).not.toBe(first?.deduplicationId);

@@ -266,7 +266,7 @@ describe('while it is open', () => {
 });
 
 describe('when its time is over', () => {
-  /** A delivery whose first request to IPD is held back until `release`. */
+  /** A delivery whose first request to IPD is delayed until `release`. */
   async function startProbe() {
     const bytes = newFile();
     const upload = await world.stage(bytes);

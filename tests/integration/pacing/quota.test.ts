@@ -42,7 +42,7 @@ describe('the quota of a user', () => {
     expect(await create(newOwner())).toMatchObject({ created: true });
   });
 
-  it('looks at no work item once it is used up, and binds no key', async () => {
+  it('reads no work item once it is used up, and binds no key', async () => {
     const owner = newOwner();
     for (let index = 0; index < 3; index += 1) await create(owner);
     const asked = world.ipd.requests.length;

@@ -55,7 +55,7 @@ describe('signing', () => {
       },
     );
 
-    it('signs what must hold, and carries no checksum of an empty body', async () => {
+    it('signs every condition, and carries no checksum of an empty body', async () => {
       const bytes = randomBytes(10);
       const { signed } = await sign(bytes, { sha256: sha256(bytes) });
 
@@ -125,7 +125,7 @@ describe('signing', () => {
       },
     );
 
-    it('refuses other bytes under the right SHA-256', async () => {
+    it('refuses other bytes under the declared SHA-256', async () => {
       const bytes = randomBytes(10);
       const { key, signed } = await sign(bytes, { sha256: sha256(bytes) });
 

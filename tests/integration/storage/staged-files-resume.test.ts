@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../../lib/runtime/clock.ts';
 import type { Sink } from '../../../lib/runtime/stream.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -72,8 +72,8 @@ function createManualClock(): Clock & { advance: (ms: number) => void; pauses: n
 }
 
 /** Lets all tasks run that do not wait for the clock. */
-async function settle(): Promise<void> {
-  for (let turns = 0; turns < 5; turns += 1) await nextTurn();
+async function runTasks(): Promise<void> {
+  for (let round = 0; round < 5; round += 1) await setImmediate();
 }
 
 /** A reader that tells when it has so many bytes, and takes no more until there is `room`. */
@@ -140,7 +140,7 @@ describe('reading a staged file', () => {
     const reading = staging.read(object, sink);
     await hasRead;
     clock.advance(19_999);
-    await settle();
+    await runTasks();
     expect(clock.pauses).toEqual([]);
     clock.advance(1);
     await reading;
@@ -165,9 +165,9 @@ describe('reading a staged file', () => {
     await hasRead;
     clock.advance(33_000);
     room.resolve();
-    await settle();
+    await runTasks();
     clock.advance(19_999);
-    await settle();
+    await runTasks();
     expect(clock.pauses).toEqual([]);
     clock.advance(1);
     await reading;
@@ -187,8 +187,8 @@ describe('reading a staged file', () => {
     await staging.read(object, async (chunk) => {
       read.push(chunk);
       if (read.length > 1) return;
-      for (let stagingChecks = 0; stagingChecks < 5; stagingChecks += 1) {
-        await nextTurn();
+      for (let round = 0; round < 5; round += 1) {
+        await setImmediate();
         clock.advance(20_000);
       }
     });

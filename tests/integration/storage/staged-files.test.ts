@@ -41,7 +41,7 @@ describe('staging', () => {
     });
   });
 
-  describe('look', () => {
+  describe('head', () => {
     it('sees nothing under a key without an object', async () => {
       expect(await staging.head(newKey())).toBeUndefined();
     });
@@ -49,11 +49,11 @@ describe('staging', () => {
     it('never takes a failure for an absence', async () => {
       const wrong = { ...CREDENTIALS, secretAccessKey: 'wrong' };
       const stranger = connect({ endpoint: server.url, region: REGION, credentials: wrong });
-      const look = createStaging({ s3: async () => s3With(stranger), bucket, clock: systemClock }).head(
+      const head = createStaging({ s3: async () => s3With(stranger), bucket, clock: systemClock }).head(
         newKey(),
       );
 
-      await expect(look).rejects.toMatchObject({ code: 'unavailable' });
+      await expect(head).rejects.toMatchObject({ code: 'unavailable' });
       stranger.destroy();
     });
   });

@@ -48,9 +48,9 @@ describe('an upload that has ended while no notification can be sent', () => {
     const [message = ''] = await world.requestsFor(id);
     await delivery.onRequest(JSON.parse(message), world.run());
 
-    const finishRecheck = await world.find(id);
-    expect(finishRecheck).not.toHaveProperty('recheckAt');
-    expect(finishRecheck).toMatchObject({
+    const rechecked = await world.find(id);
+    expect(rechecked).not.toHaveProperty('recheckAt');
+    expect(rechecked).toMatchObject({
       notification: { type: 'UploadDelivered' },
       dueAt: expect.any(String),
     });

@@ -15,7 +15,7 @@ describe('an upload whose file is delivered while a call asks storage for it', (
     clients = [];
   });
 
-  /** Services whose first command of this kind reaches storage only after `happens` has settled. */
+  /** Services whose first command of this kind reaches storage only after `happens` has ended. */
   function servicesBehind(
     command: typeof HeadObjectCommand | typeof ListPartsCommand,
     happens: () => Promise<unknown>,

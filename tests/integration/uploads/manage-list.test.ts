@@ -82,14 +82,14 @@ describe('the list of uploads', () => {
   it("never shows another owner's, not even at the place of one of them", async () => {
     const [mine, theirs] = [newOwner(), newOwner()];
     const [own = ''] = await createAll(mine, [{}]);
-    const [foreign = ''] = await createAll(theirs, [{}, {}]);
-    const { createdAt } = await world.find(foreign);
+    const [another = ''] = await createAll(theirs, [{}, {}]);
+    const { createdAt } = await world.find(another);
 
     const pages = await pagesOf(mine);
     const beside = await world.uploads.list(mine, {
       isOpen: false,
       limit: 10,
-      after: { id: foreign, createdAt },
+      after: { id: another, createdAt },
     });
 
     expect(pages).toEqual([[own]]);

@@ -78,7 +78,7 @@ describe('uploads', () => {
       expect(await world.received()).toHaveLength(1);
     });
 
-    it('looks for one in doubt before anything else, and does not send it twice', async () => {
+    it('checks IPD for one in doubt before anything else, and does not send it twice', async () => {
       await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
       const doubtful = await world.deliver();
       await world.ipdSettings({ missingIssues: [doubtful.issueId] });

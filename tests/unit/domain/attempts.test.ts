@@ -56,7 +56,7 @@ describe('startSending', () => {
     expect(second.baseline).toEqual(['7']);
   });
 
-  it('is not legal once an attachment is ours', () => {
+  it('is not legal once there is a candidate', () => {
     const found = legal(endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', now: start }));
 
     expect(attempts.startSending(found, { ...sending, now: start })).toBeUndefined();

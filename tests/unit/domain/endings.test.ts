@@ -61,7 +61,7 @@ describe('markDelivered', () => {
   });
 });
 
-describe('noteForeign', () => {
+describe('recordMismatches', () => {
   it('keeps each id once', () => {
     const upload = legal(
       endings.recordMismatches(legal(endings.recordMismatches(fresh(), ['1', '2'])), ['2', '3']),
@@ -73,7 +73,7 @@ describe('noteForeign', () => {
 
 describe('markNotified', () => {
   const failed = after('stage', 'claim', 'fail');
-  const told = (upload: Upload): Upload =>
+  const notified = (upload: Upload): Upload =>
     legal(upload.notification && endings.markNotified(upload, upload.notification));
 
   it('is legal for the end whose notification was sent, and for no other', () => {
@@ -81,18 +81,18 @@ describe('markNotified', () => {
 
     expect(endings.markNotified(failed, again)).toBeUndefined();
     expect(endings.markNotified(failed, { type: 'UploadDelivered', at: iso(start) })).toBeUndefined();
-    expect(endings.markNotified(told(failed), { type: 'UploadFailed', at: iso(start) })).toBeUndefined();
+    expect(endings.markNotified(notified(failed), { type: 'UploadFailed', at: iso(start) })).toBeUndefined();
   });
 
   it('is followed by the end of the time that a failed file is kept', () => {
     expect(failed).toMatchObject({ dueAt: iso(start + 2 * MINUTE), notification: { at: iso(start) } });
-    expect(told(failed).dueAt).toBe(iso(start + 168 * HOUR));
+    expect(notified(failed).dueAt).toBe(iso(start + 168 * HOUR));
   });
 
   it('is followed by the last moment at which a late file can arrive', () => {
     const expired = legal(lifecycle.expireOrWait(fresh(), { now: start + 72 * HOUR }));
 
-    expect(told(expired).dueAt).toBe(iso(start + 74 * HOUR));
+    expect(notified(expired).dueAt).toBe(iso(start + 74 * HOUR));
   });
 
   it('comes before the removal of the files, which is done once', () => {
@@ -101,14 +101,14 @@ describe('markNotified', () => {
     const removed = legal(endings.markCleaned(delivered));
     expect(removed).toEqual({ ...delivered, isFileRemoved: true });
     expect(endings.markCleaned(removed)).toBe(removed);
-    expect(legal(endings.markCleaned(told(delivered))).dueAt).toBeUndefined();
+    expect(legal(endings.markCleaned(notified(delivered))).dueAt).toBeUndefined();
   });
 
   it('comes before the end of the check for a second copy', () => {
     const resent = after(...inDoubt, 'claim', 'resolveDoubt', 'startSending', 'markDelivered');
 
     expect(legal(endings.finishRecheck(resent)).dueAt).toBe(resent.dueAt);
-    expect(legal(endings.finishRecheck(told(resent))).dueAt).toBeUndefined();
+    expect(legal(endings.finishRecheck(notified(resent))).dueAt).toBeUndefined();
   });
 
   it.each(['retry', 'cancel'])('is not to be done any more after a %s', (name) => {
@@ -121,13 +121,13 @@ describe('markNotified', () => {
     expect(legal(transitions['stage']?.(expired)).notification).toBeUndefined();
   });
 
-  it('is to be done again once the id of a delivery is known', () => {
+  it('is to be done again once the id of a delivery is found', () => {
     const nameless = legal(
       endings.markDelivered(after('stage', 'claim', 'startSending'), { attachmentId: null, ...moment }),
     );
 
     const named = legal(
-      endings.markDelivered(told(nameless), { attachmentId: '1', ...moment, now: start + HOUR }),
+      endings.markDelivered(notified(nameless), { attachmentId: '1', ...moment, now: start + HOUR }),
     );
 
     expect(named).toMatchObject({

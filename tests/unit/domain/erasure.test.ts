@@ -161,7 +161,7 @@ describe('erase', () => {
     expect(whyNotErased(sample(name))).toMatch(/IPD may have it|second copy/);
   });
 
-  it('takes one that failed in doubt once its file is gone, since nothing can settle it then', () => {
+  it('takes one that failed in doubt once its file is gone, since nothing can resolve the doubt then', () => {
     const { dueAt: _dueAt, ...gone } = sample('failed in doubt');
 
     expect(erase(gone, order)).toMatchObject({ status: 'failed', owner: erasedOwner(gone.id) });

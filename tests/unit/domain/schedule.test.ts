@@ -49,7 +49,7 @@ describe('the end of what waits', () => {
   });
 });
 
-describe('the wait for a work item that another upload holds', () => {
+describe('the wait for a work item that another upload occupies', () => {
   it('grows with the age of the upload, from 15 to 30 s up to 5 to 10 min', () => {
     const ages = [0, 60, 240, 3600, 86_400].map((seconds) => seconds * 1000);
 

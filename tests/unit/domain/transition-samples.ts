@@ -46,7 +46,7 @@ export const moment = { now: start, policy };
 export const deed = { by: 'ann', reason: 'why' };
 export const sending = { token, marginMs: 1000, baseline: ['7'] };
 
-/** One transition of each kind, with the right token, attempt and time. */
+/** One transition of each kind, with a valid token, attempt and time. */
 export const transitions: Record<string, (upload: Upload) => Upload | undefined> = {
   stage: (upload) => lifecycle.stage(upload, object, moment),
   claim: (upload) => attempts.claim(upload, { token, until, now: start, attempt: upload.attempts + 1 }),

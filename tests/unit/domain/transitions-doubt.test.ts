@@ -31,16 +31,16 @@ describe('a doubt', () => {
       ),
     );
 
-  it('is looked into after 15 s, 1 min, 4 min and after the commit window, then every 15 s', () => {
+  it('is checked after 15 s, 1 min, 4 min and after the commit window, then every 15 s', () => {
     let upload = doubtful;
-    const stagingChecks: number[] = [];
-    while (stagingChecks.length < 6) {
+    const checkedAfter: number[] = [];
+    while (checkedAfter.length < 6) {
       const due = Date.parse(upload.dueAt ?? '');
-      stagingChecks.push((due - since) / SECOND);
+      checkedAfter.push((due - since) / SECOND);
       upload = absentAt(upload, due);
     }
 
-    expect(stagingChecks).toEqual([15, 60, 240, 660, 675, 690]);
+    expect(checkedAfter).toEqual([15, 60, 240, 660, 675, 690]);
     expect(upload).toMatchObject({
       status: 'unconfirmed',
       doubt: { absences: 6 },
@@ -59,7 +59,7 @@ describe('a doubt', () => {
     expect(attempts.resolvesDoubt(doubt, { now, policy })).toBe(resolves);
   });
 
-  it('goes when it is resolved, and is looked into once more a commit window after the delivery', () => {
+  it('goes when it is resolved, and is checked once more a commit window after the delivery', () => {
     const resolved = after(...inDoubt, 'claim', 'resolveDoubt');
     const upload = legal(transitions['markDelivered']?.(resolved));
 

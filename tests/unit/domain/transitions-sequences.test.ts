@@ -32,12 +32,12 @@ describe('any sequence of transitions', () => {
 
   function apply(upload: Upload, given: Step, now: number): Upload | undefined {
     const { size, random, counts } = given;
-    const right = { token: given.token, until: now + 5 * MINUTE };
+    const lease = { token: given.token, until: now + 5 * MINUTE };
     const holder = { token: given.token, now, policy };
     const free: typeof transitions = {
       stage: (one) => lifecycle.stage(one, { etag: 'e', size }, { now, policy }),
-      claim: (one) => attempts.claim(one, { ...right, now, attempt: one.attempts + given.attempt }),
-      claimArrival: (one) => attempts.claimArrival(one, { etag: 'e', size }, { ...right, now, policy }),
+      claim: (one) => attempts.claim(one, { ...lease, now, attempt: one.attempts + given.attempt }),
+      claimArrival: (one) => attempts.claimArrival(one, { etag: 'e', size }, { ...lease, now, policy }),
       startSending: (one) => attempts.startSending(one, { ...sending, token: given.token, now }),
       resolveDoubt: (one) => attempts.resolveDoubt(one, holder),
       withdrawFence: (one) => attempts.withdrawFence(one, { token: given.token, sentName: 'plain' }),
@@ -46,8 +46,8 @@ describe('any sequence of transitions', () => {
         endings.setCandidate(one, { attachmentId: counts ? '1' : '2', isNamed: size === 11, now }),
       rejectCandidate: (one) =>
         attempts.rejectCandidate(one, { attachmentId: counts ? '1' : '2', now, policy }),
-      beginRecheck: (one) => endings.beginRecheck(one, { ...right, now }),
-      postponeRecheck: (one) => endings.postponeRecheck(one, right),
+      beginRecheck: (one) => endings.beginRecheck(one, { ...lease, now }),
+      postponeRecheck: (one) => endings.postponeRecheck(one, lease),
       markDelivered: (one) => endings.markDelivered(one, { attachmentId: counts ? '1' : null, now, policy }),
       markAccepted: (one) => attempts.markAccepted(one, holder),
       postpone: (one) => attempts.postpone(one, { ...holder, code: 'ipd_throttled', counts, random }),
@@ -91,24 +91,24 @@ describe('any sequence of transitions', () => {
         (next.notification === undefined) === (status === 'cancelled'),
       'only a delivery has a lease': 'lease' in next === (status === 'delivering'),
       'an upload that is not final is due': isFinal(next) || next.dueAt !== undefined,
-      'nothing is sent in doubt, or when an attachment is ours':
+      'nothing is sent in doubt, or when there is a candidate':
         name !== 'startSending' || (before.doubt === undefined && before.candidate === undefined),
-      'a doubt goes only by settling it or by delivery':
+      'a doubt goes only by resolving it or by delivery':
         before.doubt === undefined ||
         next.doubt !== undefined ||
         name === 'resolveDoubt' ||
         status === 'delivered',
       'what IPD has accepted is never sent again':
         before.doubt?.accepted !== true || next.doubt?.accepted === true || status === 'delivered',
-      'a candidate that is rejected is not sent again without a look':
+      'a candidate that is rejected is not sent again without a check':
         name !== 'rejectCandidate' ||
         next.status !== 'delivering' ||
         next.candidate !== undefined ||
         before.candidate === undefined,
-      'an id that is known stays':
+      'an id that is set stays':
         before.status !== 'delivered' || before.attachmentId === null || before.attachmentId === idOf(next),
     };
-    return Object.entries(rules).flatMap(([rule, holds]) => (holds ? [] : [`${name}: ${rule}`]));
+    return Object.entries(rules).flatMap(([rule, isKept]) => (isKept ? [] : [`${name}: ${rule}`]));
   }
 
   it('keeps the invariants and reaches every state', () => {

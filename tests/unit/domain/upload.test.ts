@@ -22,7 +22,7 @@ describe('stagingKey', () => {
 });
 
 describe('occupiesWorkItem', () => {
-  it('is true of what is in flight or in doubt, and while a second copy is looked for', () => {
+  it('is true of what is in flight or in doubt, and until the check for a second copy is over', () => {
     const occupying = Object.keys(uploadsByState).filter((state) =>
       occupiesWorkItem(uploadsByState[state] ?? fresh(), start + 15 * MINUTE),
     );

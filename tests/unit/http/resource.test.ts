@@ -18,16 +18,16 @@ const moment = { now, policy };
 const token = 'mine';
 
 function legal(upload: Upload | undefined): Upload {
-  if (upload === undefined) throw new Error('this move is legal');
+  if (upload === undefined) throw new Error('this transition is legal');
   return uploadSchema.parse(upload);
 }
 
 const names = { owner: 'user-1', projectId: 'p', issueId: 'i', filename: 'f "1"', sentName: 'f 1' };
 const awaiting = lifecycle.createUpload({ ...names, id: 'u', contentType: 'a/b', size: 10 }, moment);
-const right = { token, until: now + HOUR, now, attempt: 1 };
+const lease = { token, until: now + HOUR, now, attempt: 1 };
 const sending = legal(
   attempts.startSending(
-    legal(attempts.claim(legal(lifecycle.stage(awaiting, { etag: 'e', size: 10 }, moment)), right)),
+    legal(attempts.claim(legal(lifecycle.stage(awaiting, { etag: 'e', size: 10 }, moment)), lease)),
     { token, now, marginMs: 0, baseline: [] },
   ),
 );
@@ -97,7 +97,7 @@ describe('toResource of an upload in parts', () => {
 });
 
 describe('pollAfterSeconds', () => {
-  it('paces polling by what is due, within bounds', () => {
+  it('sets the time of the next poll by what is due, within bounds', () => {
     expect(pollAfterSeconds(awaiting, now)).toBe(1);
     expect(pollAfterSeconds(unconfirmed, now)).toBe(15);
     expect(pollAfterSeconds(unconfirmed, now + 14_500)).toBe(2);
@@ -107,14 +107,14 @@ describe('pollAfterSeconds', () => {
 });
 
 describe('toIpdAnswer', () => {
-  it('has no result when IPD told no id', () => {
+  it('has no result when IPD gave no id', () => {
     expect(toIpdAnswer(nameless)).toEqual({
       statusCode: 200,
       body: { status: 'success', message: null, result: null },
     });
   });
 
-  it('has none yet while it is looked for', () => {
+  it('has none yet while IPD is checked for it', () => {
     expect(toIpdAnswer(unconfirmed)).toMatchObject({ statusCode: 202, body: { result: null } });
   });
 

@@ -107,7 +107,7 @@ describe('situations of an upload', () => {
   it.each([
     ['a throttle without a body', 429, '', 'throttled'],
     ['a 401 without a body', 401, '', 'locked_out'],
-    ['a body that is too large, told by a proxy', 413, '<html>413</html>', 'too_large_for_ipd'],
+    ['a body that is too large, reported by a proxy', 413, '<html>413</html>', 'too_large_for_ipd'],
     ['400', 400, '', 'ipd_refused'],
     ['403', 403, '', 'ipd_forbidden'],
     ['404', 404, '', 'ipd_refused'],
@@ -262,14 +262,14 @@ describe('the detail that is kept of an error text', () => {
     ['用户bridge-bot无权限, 租户acme', '用户[redacted]无权限, 租户[redacted]'],
     ['domain id 0123456789abcdef0123456789abcdef is frozen', 'domain id [redacted] is frozen'],
   ])('our key, user and account are no words for a user: %s', (message, expected) => {
-    const ours = ['HPUA9999999999ZZZZZZ', 'bridge-bot', 'acme'];
+    const own = ['HPUA9999999999ZZZZZZ', 'bridge-bot', 'acme'];
 
-    expect(detailOf(classify(answer(403, { error_code: 'PM.1', error_msg: message }), ours))).toBe(
+    expect(detailOf(classify(answer(403, { error_code: 'PM.1', error_msg: message }), own))).toBe(
       `HTTP 403 PM.1 ${expected}`,
     );
   });
 
-  it('a name of ours within a longer word, and the codes of IPD, stay', () => {
+  it('a name of the bridge within a longer word, and the codes of IPD, stay', () => {
     const message = 'bridge-bots and acmeville may, PM may not';
 
     expect(

@@ -51,7 +51,7 @@ describe('telemetry', () => {
     expect(lines()).not.toMatchObject([{ requestId: 'request-1' }]);
   });
 
-  it('measures in lines of their own, at once', () => {
+  it('writes metrics in lines of their own, at once', () => {
     const telemetry = createTelemetry();
 
     telemetry.addMetrics({ Delivered: 1, DeliveryTime: 1200 });
@@ -90,7 +90,7 @@ describe('telemetry', () => {
     expect(written).toEqual([]);
   });
 
-  it('is silent altogether when told to', () => {
+  it('writes nothing when its level is SILENT', () => {
     process.env['POWERTOOLS_LOG_LEVEL'] = 'SILENT';
     const telemetry = createTelemetry();
 

@@ -71,13 +71,13 @@ describe('a signature', () => {
     });
   }
 
-  const ours = ({ bucket, signer }: Place) =>
+  const signingOf = ({ bucket, signer }: Place) =>
     createSigning({ signer: async () => signer, bucket, now: Date.now });
 
   it.each(places)('of a whole file is the one that the SDK makes: %s', async (_name, place) => {
     for (const { key, contentType } of files) {
       for (const hash of [undefined, sha256]) {
-        const { url } = await ours(place).putFile({
+        const { url } = await signingOf(place).putFile({
           key,
           contentType,
           size: 1234,
@@ -109,7 +109,7 @@ describe('a signature', () => {
         const target = { key, uploadId: 'a.b_c-d/e+f=', expiresInSeconds: 604_800 };
         const part = { number: 17, ...(length !== undefined && { length }) };
 
-        const url = await ours(place).partUrl({ ...target, ...part });
+        const url = await signingOf(place).partUrl({ ...target, ...part });
 
         const command = new UploadPartCommand({
           Bucket: place.bucket,
@@ -125,7 +125,12 @@ describe('a signature', () => {
 
   it.each(places)('of a form is one that the SDK makes of the same policy: %s', async (_name, place) => {
     for (const { key, contentType } of files) {
-      const form = await ours(place).postForm({ key, contentType, maxBytes: 1000, expiresInSeconds: 600 });
+      const form = await signingOf(place).postForm({
+        key,
+        contentType,
+        maxBytes: 1000,
+        expiresInSeconds: 600,
+      });
 
       const expected = await createPresignedPost(reference(place), {
         Bucket: place.bucket,
@@ -140,7 +145,7 @@ describe('a signature', () => {
 
   it('is made with the key of its own day', async () => {
     const place: Place = { bucket: 'staging', signer: { keys, region: 'eu-central-1' } };
-    const signing = ours(place);
+    const signing = signingOf(place);
     const target = { key: 'staging/x', uploadId: 'u', number: 1, expiresInSeconds: 60 };
     const command = new UploadPartCommand({
       Bucket: 'staging',
