@@ -16,6 +16,8 @@ export async function listen(
   { pages = { kind: 'own rules' }, hosts = [] }: { pages?: Pages; hosts?: string[] } = {},
 ): Promise<{ url: string; port: number; close: () => Promise<void> }> {
   guardVisitors(server, pages, hosts);
+  // Idle connections stay open: a client on a busy machine that sends just when the server closes one gets a reset.
+  server.keepAliveTimeout = 0;
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
