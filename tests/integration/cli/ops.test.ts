@@ -5,10 +5,9 @@ import { RECORD_SCHEMA } from '../../../lib/domain/upload.ts';
 import { operate } from '../../support/operator.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
+import { HOUR_MS } from '../../../lib/domain/units.ts';
 
 const world = await useWorld();
-
-const HOUR = 3_600_000;
 
 /** The ids of a list. */
 async function listed(...args: string[]): Promise<string[]> {
@@ -35,7 +34,7 @@ async function doubtful() {
     ...before,
     status: 'failed',
     lastError: { code: 'outcome_unknown', message: '', at: before.updatedAt },
-    keepUntil: new Date(world.clock.now() + HOUR).toISOString(),
+    keepUntil: new Date(world.clock.now() + HOUR_MS).toISOString(),
   }));
   expect(changed).toBe(true);
   return world.find(unconfirmed.id);

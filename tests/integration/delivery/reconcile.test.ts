@@ -7,12 +7,12 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import { inDoubt, checkUntilOver, onUpload } from '../../support/doubts.ts';
 import { collectErrors } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
+import { HOUR_MS } from '../../../lib/domain/units.ts';
 
 const versioned = z.looseObject({ version: z.int().optional() });
 
 /** IPD's commit window and the difference that two clocks may have, in milliseconds. */
 const COMMITTED = 660_000;
-const HOUR = 3_600_000;
 /** As the download page documents it. */
 const REFUSAL = Buffer.from('{"error_code":"PM.02174103","error_msg":"No permission."}');
 
@@ -329,12 +329,12 @@ describe('after a second sending', () => {
     const start = world.clock.now();
     const other = await world.deliver(randomBytes(1000));
     while ((await world.find(after.id)).dueAt !== undefined) {
-      world.clock.advance(2 * HOUR);
+      world.clock.advance(2 * HOUR_MS);
       await sweep.run(AbortSignal.timeout(300_000));
       await delivery.onRequest({ uploadId: after.id, attempt: 99 }, world.run());
     }
 
-    expect(world.clock.now() - start).toBeLessThanOrEqual(27 * HOUR);
+    expect(world.clock.now() - start).toBeLessThanOrEqual(27 * HOUR_MS);
     expect(await world.find(after.id)).not.toHaveProperty('recheckAt');
     expect(errors).toMatchObject([
       { message: 'a second copy cannot be checked for', fields: { uploadId: after.id } },
@@ -387,7 +387,7 @@ describe('after a second sending', () => {
     await world.delivery.onRequest(request, world.run());
     world.clock.set(Date.parse(after.status === 'delivered' ? (after.recheckAt ?? '') : ''));
     const { version = 0 } = versioned.parse((await world.ledger.readState('breaker')) ?? {});
-    const until = world.clock.now() + HOUR;
+    const until = world.clock.now() + HOUR_MS;
     await world.ledger.writeState('breaker', version, {
       outages: 0,
       openings: 1,

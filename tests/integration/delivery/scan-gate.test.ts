@@ -6,11 +6,10 @@ import { toResource } from '../../../lib/http/resource.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller } from '../../support/world.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
 const TAG = 'GuardDutyMalwareScanStatus';
 const CLEAN = 'NO_THREATS_FOUND';
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const bytes = randomBytes(1000);
 
 const world = await useWorld({
@@ -25,7 +24,8 @@ async function tag(id: string, value: string, name = TAG): Promise<void> {
   await world.clients.s3.send(new PutObjectTaggingCommand({ ...objectOf(id), Tagging: { TagSet } }));
 }
 
-const minutesUntilDue = ({ dueAt = '' }: Upload): number => (Date.parse(dueAt) - world.clock.now()) / MINUTE;
+const minutesUntilDue = ({ dueAt = '' }: Upload): number =>
+  (Date.parse(dueAt) - world.clock.now()) / MINUTE_MS;
 
 /** What storage was asked of an upload. */
 const storageCalls = ({ id }: Upload): Set<string> =>
@@ -89,7 +89,7 @@ describe('a file that has not been scanned', () => {
     await world.uploads.retry(caller, id);
 
     expect(ended).toMatchObject({ status: 'failed', lastError: { code: 'scan_timed_out' } });
-    expect(waited).toBe(24 * HOUR);
+    expect(waited).toBe(24 * HOUR_MS);
     expect(toResource({ upload: ended, bytesStored: 1000 }).error).toMatchObject({ retryable: true });
     expect(await world.next(id)).toMatchObject({ status: 'delivered' });
   });

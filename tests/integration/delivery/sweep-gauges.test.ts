@@ -3,8 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { MetricValues } from '../../../lib/runtime/telemetry.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
-
-const MINUTE = 60_000;
+import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
 const world = await useWorld();
 
@@ -24,7 +23,7 @@ describe('the metrics of the sweep', () => {
   it('is the age of the most overdue upload before the sweep handles it', async () => {
     await world.create(randomBytes(10));
     await world.create(randomBytes(11));
-    world.clock.advance(11 * MINUTE);
+    world.clock.advance(11 * MINUTE_MS);
 
     const [first] = await sweep();
     const [second] = await sweep();
@@ -36,7 +35,7 @@ describe('the metrics of the sweep', () => {
 
   it('is no age for what falls due within the next minute', async () => {
     await world.create(randomBytes(10));
-    world.clock.advance(MINUTE / 2);
+    world.clock.advance(MINUTE_MS / 2);
 
     expect(await sweep()).toMatchObject([{ OldestDueAge: 0 }]);
   });

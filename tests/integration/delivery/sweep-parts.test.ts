@@ -3,9 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { useWorld } from '../../support/use-world.ts';
 import { caller } from '../../support/world.ts';
 import { beginParts, putParts, storeParts, underWay } from '../../support/parts-fixture.ts';
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
+import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
 const world = await useWorld();
 
@@ -15,8 +13,8 @@ describe('sweep of uploads in parts', () => {
     const began = world.clock.now();
     while ((await world.find(id)).status === status) {
       const due = Date.parse((await world.find(id)).dueAt ?? '');
-      const minutes = Math.max(Math.ceil((due - MINUTE - world.clock.now()) / MINUTE), 1);
-      world.clock.advance(minutes * MINUTE);
+      const minutes = Math.max(Math.ceil((due - MINUTE_MS - world.clock.now()) / MINUTE_MS), 1);
+      world.clock.advance(minutes * MINUTE_MS);
       await world.sweep.run(AbortSignal.timeout(300_000));
     }
     return world.clock.now() - began;
@@ -32,7 +30,7 @@ describe('sweep of uploads in parts', () => {
 
     const waited = await sweepWhile(upload.id, 'awaiting_upload');
 
-    expect(waited).toBeLessThanOrEqual(5 * MINUTE);
+    expect(waited).toBeLessThanOrEqual(5 * MINUTE_MS);
     expect(await world.find(upload.id)).toMatchObject({ status: 'staged', size: bytes.length });
     expect(await world.requestsFor(upload.id)).toEqual([
       JSON.stringify({ uploadId: upload.id, attempt: 1, isArrival: true }),
@@ -44,7 +42,7 @@ describe('sweep of uploads in parts', () => {
     async (hours) => {
       const { bytes, upload, parts } = await beginParts(world);
       await putParts(parts.slice(0, 1), bytes);
-      const last = world.clock.now() + hours * HOUR;
+      const last = world.clock.now() + hours * HOUR_MS;
       while (world.clock.now() < last) {
         const due = Date.parse((await world.find(upload.id)).dueAt ?? '');
         world.clock.set(Math.min(due, last));
@@ -54,7 +52,7 @@ describe('sweep of uploads in parts', () => {
 
       const waited = await sweepWhile(upload.id, 'awaiting_upload');
 
-      expect(waited).toBeLessThanOrEqual(5 * MINUTE);
+      expect(waited).toBeLessThanOrEqual(5 * MINUTE_MS);
       expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
     },
   );
@@ -66,7 +64,7 @@ describe('sweep of uploads in parts', () => {
 
     while (checkedAfter.length < 6) {
       world.clock.set(Date.parse((await world.find(upload.id)).dueAt ?? ''));
-      checkedAfter.push((world.clock.now() - start) / MINUTE);
+      checkedAfter.push((world.clock.now() - start) / MINUTE_MS);
       await world.sweep.run(AbortSignal.timeout(300_000));
     }
 
@@ -78,7 +76,7 @@ describe('sweep of uploads in parts', () => {
     const target = { key: `staging/${upload.id}`, uploadId: upload.multipart?.uploadId ?? '' };
     await world.multipart.complete(target, (await world.multipart.list(target)) ?? []);
 
-    await sweepAfter(MINUTE);
+    await sweepAfter(MINUTE_MS);
 
     expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
   });
@@ -87,11 +85,11 @@ describe('sweep of uploads in parts', () => {
     const { bytes, upload, parts } = await beginParts(world);
     await putParts(parts.slice(0, 1), bytes);
 
-    await sweepAfter(72 * HOUR);
+    await sweepAfter(72 * HOUR_MS);
     const expired = await world.find(upload.id);
-    await sweepAfter(HOUR);
+    await sweepAfter(HOUR_MS);
     const kept = await underWay(world, upload);
-    await sweepAfter(HOUR);
+    await sweepAfter(HOUR_MS);
 
     expect(expired).toMatchObject({ status: 'expired', dueAt: iso(world.clock.now()) });
     expect(kept).toHaveLength(1);
@@ -103,7 +101,7 @@ describe('sweep of uploads in parts', () => {
   it('takes one that is complete at the deadline', async () => {
     const { upload } = await storeParts(world);
 
-    await sweepAfter(80 * HOUR);
+    await sweepAfter(80 * HOUR_MS);
 
     expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
   });
@@ -111,10 +109,10 @@ describe('sweep of uploads in parts', () => {
   it('delivers one whose last part came after it had expired', async () => {
     const { bytes, upload, parts } = await beginParts(world);
     await putParts(parts.slice(0, 1), bytes);
-    await sweepAfter(72 * HOUR);
+    await sweepAfter(72 * HOUR_MS);
     await putParts(parts.slice(1), bytes);
 
-    await sweepAfter(2 * HOUR);
+    await sweepAfter(2 * HOUR_MS);
     const [message = ''] = await world.requestsFor(upload.id);
     await world.delivery.onRequest(JSON.parse(message), world.run());
 
@@ -129,7 +127,7 @@ describe('sweep of uploads in parts', () => {
 
     await expect(uploads.cancel(caller, upload.id)).rejects.toMatchObject({ code: 'unavailable' });
     const left = await underWay(world, upload);
-    await sweepAfter(2 * HOUR);
+    await sweepAfter(2 * HOUR_MS);
 
     expect(left).toHaveLength(1);
     expect(await underWay(world, upload)).toEqual([]);

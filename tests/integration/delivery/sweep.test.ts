@@ -6,9 +6,8 @@ import { putFile } from '../../support/answer.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { oneRequest } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const soon = () => AbortSignal.timeout(300_000);
 
 const world = await useWorld();
@@ -16,7 +15,7 @@ const world = await useWorld();
 describe('sweep', () => {
   it('finds a staged file whose event was lost and asks for its delivery', async () => {
     const upload = await world.stage();
-    world.clock.advance(MINUTE);
+    world.clock.advance(MINUTE_MS);
 
     await world.sweep.run(soon());
 
@@ -33,7 +32,7 @@ describe('sweep', () => {
 
     while ((await world.find(upload.id)).status === 'awaiting_upload') {
       world.clock.set(Date.parse((await world.find(upload.id)).dueAt ?? ''));
-      checkedAfter.push((world.clock.now() - start) / MINUTE);
+      checkedAfter.push((world.clock.now() - start) / MINUTE_MS);
       await world.sweep.run(soon());
     }
 
@@ -44,11 +43,11 @@ describe('sweep', () => {
 
   it('is done with an expired upload once nothing can arrive any more', async () => {
     const upload = await world.create(randomBytes(10));
-    world.clock.advance(73 * HOUR);
+    world.clock.advance(73 * HOUR_MS);
     await world.sweep.run(soon());
     expect(await world.find(upload.id)).toMatchObject({ status: 'expired', dueAt: expect.any(String) });
 
-    world.clock.advance(3 * HOUR);
+    world.clock.advance(3 * HOUR_MS);
     await world.sweep.run(soon());
 
     expect((await world.find(upload.id)).dueAt).toBeUndefined();
@@ -58,7 +57,7 @@ describe('sweep', () => {
     const bytes = randomBytes(10);
     const upload = await world.stage(bytes);
     await world.ledger.change(upload.id, (before) => ({ ...before, status: 'expired' }));
-    world.clock.advance(3 * HOUR);
+    world.clock.advance(3 * HOUR_MS);
 
     await world.sweep.run(soon());
 
@@ -87,7 +86,7 @@ describe('sweep', () => {
     expect(waits.slice(0, 8)).toEqual([15, 60, 300, 900, 1800, 3600, 7200, 7200]);
     const failed = await world.find(upload.id);
     expect(failed).toMatchObject({ status: 'failed', lastError: { code: 'retries_exhausted' } });
-    expect(world.clock.now() - staged).toBe(24 * HOUR);
+    expect(world.clock.now() - staged).toBe(24 * HOUR_MS);
     expect(await world.isStaged(upload.id)).toBe(true);
   });
 
@@ -99,13 +98,13 @@ describe('sweep', () => {
     await world.delivery.onArrival(world.arrival(arrived, others), world.run());
     const { stagedAt = '' } = await world.find(id);
     // A sweep a minute, all the time with an open breaker: here the last of them, and an hour of more.
-    world.clock.set(Date.parse(stagedAt) + 8 * 24 * HOUR - 2 * MINUTE);
+    world.clock.set(Date.parse(stagedAt) + 8 * 24 * HOUR_MS - 2 * MINUTE_MS);
     await holdBack(world);
     await world.sweep.run(soon());
     const before = await Promise.all([world.find(id), world.find(arrived.id)]);
 
     for (let minute = 0; minute < 62; minute += 1) {
-      world.clock.advance(MINUTE);
+      world.clock.advance(MINUTE_MS);
       await holdBack(world);
       await world.sweep.run(soon());
     }
@@ -126,10 +125,10 @@ describe('sweep', () => {
     await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
 
-    world.clock.advance(6 * 24 * HOUR);
+    world.clock.advance(6 * 24 * HOUR_MS);
     await world.sweep.run(soon());
     expect(await world.isStaged(upload.id)).toBe(true);
-    world.clock.advance(24 * HOUR);
+    world.clock.advance(24 * HOUR_MS);
     await world.sweep.run(soon());
 
     expect(await world.isStaged(upload.id)).toBe(false);
@@ -146,18 +145,18 @@ describe('sweep', () => {
 
     expect(await world.requestsFor(upload.id)).toEqual([]);
     const postponed = await world.find(upload.id);
-    expect(Date.parse(postponed.dueAt ?? '') - world.clock.now()).toBe(15 * MINUTE);
+    expect(Date.parse(postponed.dueAt ?? '') - world.clock.now()).toBe(15 * MINUTE_MS);
   });
 
   it('asks again when a message got lost', async () => {
     const upload = await world.stage();
-    world.clock.advance(MINUTE);
+    world.clock.advance(MINUTE_MS);
     await world.sweep.run(soon());
     expect(await world.requestsFor(upload.id)).toHaveLength(1);
     await world.sweep.run(soon());
     expect(await world.requestsFor(upload.id)).toEqual([]);
 
-    world.clock.advance(15 * MINUTE);
+    world.clock.advance(15 * MINUTE_MS);
     await world.sweep.run(soon());
 
     expect(await world.requestsFor(upload.id)).toEqual([JSON.stringify({ uploadId: upload.id, attempt: 1 })]);
@@ -185,7 +184,7 @@ describe('sweep', () => {
   it('asks for no more than three quarters of IPD_RATE in a run: the rest is for first deliveries', async () => {
     const uploads = await Promise.all(Array.from({ length: 5 }, () => world.stage()));
     for (const { id } of uploads) await world.ledger.change(id, (before) => stagedNow(before));
-    world.clock.advance(20 * MINUTE);
+    world.clock.advance(20 * MINUTE_MS);
     const { sweep } = world.build({ config: { deliveriesPerMinute: 3 } });
 
     const counts: number[] = [];
@@ -195,14 +194,14 @@ describe('sweep', () => {
     expect(Math.max(...counts)).toBe(2);
     const due = await Promise.all(uploads.map(({ id }) => world.find(id)));
     expect(due.map(({ dueAt }) => Date.parse(dueAt ?? '') - world.clock.now())).toEqual(
-      due.map(() => 15 * MINUTE),
+      due.map(() => 15 * MINUTE_MS),
     );
   });
 
   it('asks for nothing when an upload has been cancelled since it was read', async () => {
     const upload = await world.stage();
     await world.ledger.change(upload.id, stagedNow);
-    world.clock.advance(MINUTE);
+    world.clock.advance(MINUTE_MS);
     const { documents } = world.connectTable();
     let isCancelled = false;
     documents.middlewareStack.add(
@@ -227,7 +226,7 @@ describe('sweep', () => {
   it('spreads deliveries over the minute', async () => {
     const uploads = await Promise.all(Array.from({ length: 5 }, () => world.stage()));
     for (const { id } of uploads) await world.ledger.change(id, (before) => stagedNow(before));
-    world.clock.advance(20 * MINUTE);
+    world.clock.advance(20 * MINUTE_MS);
     const { sqs, sent } = recordingQueue();
     const { sweep } = world.build({ sqs, config: { deliveriesPerMinute: 4 } });
 
@@ -253,7 +252,7 @@ describe('sweep', () => {
   it('requests the check of an upload in doubt', async () => {
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } }]);
     const { id } = await world.deliver();
-    world.clock.advance(MINUTE);
+    world.clock.advance(MINUTE_MS);
 
     await world.sweep.run(soon());
 
@@ -265,7 +264,7 @@ describe('sweep', () => {
 
   it('requests the check for a second copy when it is due, and not before', async () => {
     const delivered = await world.deliver();
-    const recheckAt = new Date(world.clock.now() + 11 * MINUTE).toISOString();
+    const recheckAt = new Date(world.clock.now() + 11 * MINUTE_MS).toISOString();
     await world.ledger.change(delivered, (before) =>
       before.status === 'delivered' ? { ...before, recheckAt, dueAt: before.deliveredAt } : undefined,
     );
@@ -273,7 +272,7 @@ describe('sweep', () => {
     await world.sweep.run(soon());
     const early = await world.requestsFor(delivered.id);
     const markCleaned = await world.find(delivered.id);
-    world.clock.advance(11 * MINUTE);
+    world.clock.advance(11 * MINUTE_MS);
     await world.sweep.run(soon());
     const [message = ''] = await world.requestsFor(delivered.id);
     await world.delivery.onRequest(JSON.parse(message), world.run());
@@ -291,7 +290,7 @@ describe('sweep', () => {
     await putFile(oneRequest(presigned), bytes);
     expect(await world.isStaged(upload.id)).toBe(true);
 
-    world.clock.advance(3 * HOUR);
+    world.clock.advance(3 * HOUR_MS);
     await world.sweep.run(soon());
 
     expect(await world.isStaged(upload.id)).toBe(false);
@@ -302,7 +301,7 @@ describe('sweep', () => {
 /** The breaker is open for another five minutes. */
 async function holdBack({ ledger, clock }: World): Promise<void> {
   const { version } = z.object({ version: z.int() }).parse(await ledger.readState('breaker'));
-  const openUntil = clock.now() + 5 * MINUTE;
+  const openUntil = clock.now() + 5 * MINUTE_MS;
   await ledger.writeState('breaker', version, { outages: 5, openings: 5, openUntil });
 }
 

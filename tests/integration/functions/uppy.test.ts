@@ -5,8 +5,8 @@ import { createTestClock } from '../../support/surroundings.ts';
 import { bear, openSession, requestSession, routes } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
+import { DAY_MS } from '../../../lib/domain/units.ts';
 
-const DAY_MS = 86_400_000;
 const file = { name: '录屏 终稿.mp4', size: 5, type: 'video/mp4' };
 const reference = { uploadId: '6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10', key: 'staging/x' };
 

@@ -12,9 +12,8 @@ import {
 import { send } from '../../../lib/ipd/wire.ts';
 import { credentials, listPath, startClient, uploadPath } from '../local/ipd-fixture.ts';
 import type { Client } from '../local/ipd-fixture.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const host = 'https://projectman-ext.cn-north-4.myhuaweicloud.com';
 const { accessKey, secretKey } = credentials;
 const noon = Date.UTC(2026, 0, 2, 12);
@@ -119,9 +118,9 @@ describe('the token source', () => {
   });
 
   it.each([
-    { random: 0, refreshedAfter: 23 * HOUR },
-    { random: 0.5, refreshedAfter: 23 * HOUR - 7.5 * MINUTE },
-    { random: 0.9, refreshedAfter: 23 * HOUR - 13.5 * MINUTE },
+    { random: 0, refreshedAfter: 23 * HOUR_MS },
+    { random: 0.5, refreshedAfter: 23 * HOUR_MS - 7.5 * MINUTE_MS },
+    { random: 0.9, refreshedAfter: 23 * HOUR_MS - 13.5 * MINUTE_MS },
   ])(
     'refreshes an hour early and at random somewhat earlier ($random)',
     async ({ random, refreshedAfter }) => {

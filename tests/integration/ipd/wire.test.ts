@@ -8,9 +8,8 @@ import { describeFailure, exchange, readText, send } from '../../../lib/ipd/wire
 import type { WireRequest } from '../../../lib/ipd/wire.ts';
 import { eventually } from '../../support/eventually.ts';
 import { sourceOf } from '../../support/sources.ts';
+import { KIB, MIB } from '../../../lib/domain/units.ts';
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
 const CHUNK = 64 * KIB;
 
 const soon = () => AbortSignal.timeout(300_000);

@@ -10,8 +10,8 @@ import { putFile } from '../../support/answer.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, issueId, oneRequest, projectId } from '../../support/world.ts';
+import { HOUR_MS } from '../../../lib/domain/units.ts';
 
-const HOUR = 3_600_000;
 const bytes = randomBytes(1000);
 
 const world = await useWorld();
@@ -96,16 +96,16 @@ describe('the journal', () => {
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' }, count: 1 }]);
 
     await arrive(upload);
-    world.clock.advance(HOUR);
+    world.clock.advance(HOUR_MS);
     await services.delivery.onRequest({ uploadId: upload.id, attempt: 2 }, world.run());
 
     expect(lines.slice(3)).toMatchObject([
       { message: 'delivery ended', status: 'waiting', attempt: 1, durationMs: 0, code: 'ipd_unavailable' },
-      { message: 'delivery started', from: 'waiting', attempt: 2, durationMs: HOUR },
+      { message: 'delivery started', from: 'waiting', attempt: 2, durationMs: HOUR_MS },
       { message: 'IPD took the file', attempt: 2 },
       { message: 'delivery ended', status: 'delivered', attempt: 2, durationMs: 0 },
     ]);
-    expect(measured.at(-1)).toMatchObject({ Attempts: 2, DeliveryTime: HOUR });
+    expect(measured.at(-1)).toMatchObject({ Attempts: 2, DeliveryTime: HOUR_MS });
   });
 
   it('counts a doubt once, and none where IPD has the file for sure', async () => {
@@ -135,12 +135,16 @@ describe('the journal', () => {
     services = world.build({ telemetry: collected.telemetry });
     const file = { projectId, issueId, filename: 'a.bin', contentType: 'a/b', size: 7 };
     await services.intake.create(caller, file);
-    world.clock.advance(73 * HOUR);
+    world.clock.advance(73 * HOUR_MS);
     await services.sweep.run(AbortSignal.timeout(300_000));
 
     expect(before.at(-1)).toEqual(['upload cancelled', 'awaiting_upload', 'cancelled']);
     expect(collected.lines).toContainEqual(
-      expect.objectContaining({ message: 'upload expired', from: 'awaiting_upload', durationMs: 73 * HOUR }),
+      expect.objectContaining({
+        message: 'upload expired',
+        from: 'awaiting_upload',
+        durationMs: 73 * HOUR_MS,
+      }),
     );
     expect(collected.measured).toContainEqual({ Expired: 1 });
   });

@@ -11,8 +11,8 @@ import { callHttp } from '../../support/http-event.ts';
 import { sha256 } from '../../support/sha256.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller } from '../../support/world.ts';
+import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
 /** Ten minutes after the records were written. */
 const later = Date.parse('2026-01-05T08:10:00Z');
 const soon = () => AbortSignal.timeout(300_000);
@@ -70,7 +70,7 @@ async function follow(id: string): Promise<Upload> {
   for (;;) {
     const { status, dueAt, attempts } = await world.find(id);
     if (['delivered', 'failed', 'expired', 'cancelled'].includes(status)) return world.find(id);
-    world.clock.set(Math.max(world.clock.now() + MINUTE, Date.parse(dueAt ?? '') || 0));
+    world.clock.set(Math.max(world.clock.now() + MINUTE_MS, Date.parse(dueAt ?? '') || 0));
     await world.sweep.run(soon());
     await world.delivery.onRequest({ uploadId: id, attempt: attempts + 1 }, world.run());
   }
@@ -135,7 +135,7 @@ describe.each(Object.entries(forms))('a record of the form %s', (_form, records)
 
     await world.uploads.retry(caller, upload.id);
     const after = await follow(upload.id);
-    world.clock.advance(180 * MINUTE);
+    world.clock.advance(180 * MINUTE_MS);
     await world.sweep.run(soon());
 
     expect(after).toMatchObject({ status: 'delivered' });

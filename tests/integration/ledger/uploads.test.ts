@@ -9,13 +9,13 @@ import { createUpload, expireOrWait } from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { useWorld } from '../../support/use-world.ts';
 import type { World } from '../../support/world.ts';
+import { HOUR_MS } from '../../../lib/domain/units.ts';
 
 const start = Date.UTC(2026, 0, 2);
-const HOUR = 3_600_000;
 const policy = {
-  uploadDeadlineMs: HOUR,
-  retryWindowMs: HOUR,
-  failedRetentionMs: HOUR,
+  uploadDeadlineMs: HOUR_MS,
+  retryWindowMs: HOUR_MS,
+  failedRetentionMs: HOUR_MS,
   commitWindowMs: 600_000,
 };
 

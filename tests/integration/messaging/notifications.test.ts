@@ -7,9 +7,8 @@ import { caller } from '../../support/world.ts';
 import { collectErrors } from '../../support/surroundings.ts';
 import { beginParts, putParts } from '../../support/parts-fixture.ts';
 import { subscribe } from '../../support/subscriber.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const soon = () => AbortSignal.timeout(300_000);
 const refusal = { match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } };
 
@@ -90,9 +89,9 @@ describe('the notification of an end', () => {
   it('tells of a file that never came', async () => {
     const upload = await world.create(randomBytes(10));
 
-    await sweepAfter(72 * HOUR);
-    await sweepAfter(HOUR);
-    await sweepAfter(HOUR);
+    await sweepAfter(72 * HOUR_MS);
+    await sweepAfter(HOUR_MS);
+    await sweepAfter(HOUR_MS);
 
     expect(await readNotifications()).toMatchObject([
       {
@@ -108,7 +107,7 @@ describe('the notification of an end', () => {
   it('is sent once, however often the sweep runs', async () => {
     const upload = await world.deliver();
 
-    for (let count = 0; count < 5; count += 1) await sweepAfter(10 * MINUTE);
+    for (let count = 0; count < 5; count += 1) await sweepAfter(10 * MINUTE_MS);
 
     expect(await readNotifications(upload.id)).toHaveLength(1);
     expect((await world.find(upload.id)).dueAt).toBeUndefined();
@@ -118,7 +117,7 @@ describe('the notification of an end', () => {
     const upload = await world.create(randomBytes(10));
     await world.uploads.cancel(caller, upload.id);
 
-    await sweepAfter(3 * HOUR);
+    await sweepAfter(3 * HOUR_MS);
 
     expect(await readNotifications()).toEqual([]);
   });
@@ -131,7 +130,7 @@ describe('the notification of an end', () => {
     await world.build({ sns, telemetry }).delivery.onArrival(world.arrival(upload, bytes), world.run());
 
     await world.uploads.cancel(caller, upload.id);
-    await sweepAfter(3 * HOUR);
+    await sweepAfter(3 * HOUR_MS);
 
     expect(await readNotifications()).toEqual([]);
     sns.destroy();
@@ -140,7 +139,7 @@ describe('the notification of an end', () => {
   it('comes again, under another id, when a second try fails, too', async () => {
     await world.faults([{ ...refusal, count: 2 }]);
     const upload = await world.deliver();
-    world.clock.advance(MINUTE);
+    world.clock.advance(MINUTE_MS);
 
     await world.uploads.retry(caller, upload.id);
     const [message = ''] = await world.requestsFor(upload.id);
@@ -166,7 +165,7 @@ describe('the notification of an end', () => {
 
   it('is sent for the delivery of an upload that had expired', async () => {
     const { bytes, upload, parts } = await beginParts(world, randomBytes(10));
-    await sweepAfter(72 * HOUR);
+    await sweepAfter(72 * HOUR_MS);
     await putParts(parts, bytes);
     await world.uploads.complete(caller, upload.id);
     const [message = ''] = await world.requestsFor(upload.id);
@@ -201,7 +200,7 @@ describe('the notification of an end', () => {
       await world.build({ sns, telemetry }).delivery.onArrival(world.arrival(upload, bytes), world.run());
       const delivered = await world.find(upload.id);
       const early = await readNotifications();
-      await sweepAfter(MINUTE);
+      await sweepAfter(MINUTE_MS);
 
       expect(delivered).toMatchObject({ status: 'delivered', notification: { type: 'UploadDelivered' } });
       expect(errors).toMatchObject([{ fields: { uploadId: upload.id } }]);
@@ -218,11 +217,11 @@ describe('the notification of an end', () => {
       const { sns, telemetry } = withoutNotifications();
       const upload = await world.create(randomBytes(10));
       const other = await world.stage(randomBytes(10));
-      world.clock.advance(72 * HOUR);
+      world.clock.advance(72 * HOUR_MS);
       const { sweep } = world.build({ sns, telemetry });
 
       await sweep.run(soon());
-      world.clock.advance(3 * HOUR);
+      world.clock.advance(3 * HOUR_MS);
       await sweep.run(soon());
       const silent = await world.find(upload.id);
       await sweepAfter(0);
@@ -248,7 +247,7 @@ describe('the notification of an end', () => {
       const upload = await world.stage(bytes);
       await world.build({ sns, telemetry }).delivery.onArrival(world.arrival(upload, bytes), world.run());
 
-      await sweepAfter(2 * MINUTE);
+      await sweepAfter(2 * MINUTE_MS);
 
       const [first, second, ...more] = await readNotifications();
       expect(more).toEqual([]);
@@ -263,11 +262,11 @@ describe('the notification of an end', () => {
     await world.ipdSettings({ missingIssues: [accepted.issueId] });
     const nameless = await world.next(accepted.id);
     const [received] = await world.received();
-    world.clock.advance(MINUTE);
+    world.clock.advance(MINUTE_MS);
 
     // Another function was late with what it knew.
     await createReconciliation(world).recordMatch(nameless.id, { attachmentId: received?.id ?? '' });
-    await sweepAfter(2 * MINUTE);
+    await sweepAfter(2 * MINUTE_MS);
 
     const [first, second, ...more] = await readNotifications();
     expect(first?.upload).toMatchObject({ attachment: { id: null, reason: expect.any(String) } });

@@ -5,13 +5,9 @@ import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId } from '../../support/world.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../lib/domain/units.ts';
 
 const versioned = z.looseObject({ version: z.int() });
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-
 /** An endpoint without a server. */
 const NOWHERE = 'http://127.0.0.1:1';
 
@@ -164,7 +160,7 @@ describe('the breaker', () => {
     const { delivery } = world.build({
       send: async (request) => {
         if (request.method === 'POST') {
-          const until = world.clock.now() + 310 * SECOND;
+          const until = world.clock.now() + 310 * SECOND_MS;
           const met = Array.from({ length: 5 }, (_, n) => ({ issueId: String(n), call: 'connection' }));
           const { version } = versioned.parse((await world.ledger.readState('breaker')) ?? { version: 0 });
           const locked = { outages: 5, met, openings: 1, openUntil: until, lockedUntil: until };
@@ -189,7 +185,7 @@ describe('while it is open', () => {
     const upload = await deliver();
 
     expect(upload).toMatchObject({ status: 'staged', attempts: 0, lastError: { code: 'ipd_paused' } });
-    expect(Date.parse(upload.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 30 * SECOND);
+    expect(Date.parse(upload.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 30 * SECOND_MS);
     expect(world.ipd.requests).toHaveLength(asked);
   });
 
@@ -201,22 +197,22 @@ describe('while it is open', () => {
     await world.delivery.onRequest({ uploadId: before.id, attempt: before.attempts + 1 }, world.run());
 
     const paused = await world.find(before.id);
-    world.clock.advance(40 * HOUR);
+    world.clock.advance(40 * HOUR_MS);
     const after = await world.next(before.id);
     expect(paused).toMatchObject({
       status: 'waiting',
       attempts: before.attempts,
       failedAttempts: before.failedAttempts,
     });
-    expect(Date.parse(paused.dueAt ?? '') - start).toBeGreaterThanOrEqual(30 * SECOND);
+    expect(Date.parse(paused.dueAt ?? '') - start).toBeGreaterThanOrEqual(30 * SECOND_MS);
     expect(after).toMatchObject({ status: 'waiting', attempts: before.attempts + 1 });
     const isOver = Date.parse(after.retryUntil ?? '') - Date.parse(before.retryUntil ?? '');
-    expect(isOver).toBe(start + 40 * HOUR - Date.parse(before.dueAt ?? ''));
+    expect(isOver).toBe(start + 40 * HOUR_MS - Date.parse(before.dueAt ?? ''));
   });
 
   it('a failed trial uses no attempt either, and its upload becomes the last of those that wait', async () => {
     const [upload] = await outage();
-    world.clock.advance(MINUTE);
+    world.clock.advance(MINUTE_MS);
 
     const after = await world.next(upload?.id ?? '');
 
@@ -226,7 +222,7 @@ describe('while it is open', () => {
       failedAttempts: 1,
       lastError: { code: 'ipd_unavailable' },
     });
-    expect(Date.parse(after.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 60 * SECOND);
+    expect(Date.parse(after.dueAt ?? '')).toBeGreaterThanOrEqual(world.clock.now() + 60 * SECOND_MS);
   });
 
   it('a doubt keeps its own reason', async () => {
@@ -255,9 +251,9 @@ describe('while it is open', () => {
     await world.faults([{ match: { operation: 'list' }, count: 1, fault: { kind: 'keyLocked' } }]);
     await deliver();
     await deliverMany(3);
-    world.clock.advance(240 * SECOND);
+    world.clock.advance(240 * SECOND_MS);
     const early = await world.sweep.run(AbortSignal.timeout(300_000));
-    world.clock.advance(90 * SECOND);
+    world.clock.advance(90 * SECOND_MS);
     const late = await world.sweep.run(AbortSignal.timeout(300_000));
 
     expect(early.queued).toBe(0);
@@ -291,7 +287,7 @@ describe('when its time is over', () => {
   it('one delivery tries, the others wait, and an answer closes it', async () => {
     await outage();
     await world.faults([]);
-    world.clock.advance(31 * SECOND);
+    world.clock.advance(31 * SECOND_MS);
     const open = await breaker();
 
     const probe = await startProbe();
@@ -310,7 +306,7 @@ describe('when its time is over', () => {
 
   it('of two deliveries at the same moment, one tries', async () => {
     await outage();
-    world.clock.advance(31 * SECOND);
+    world.clock.advance(31 * SECOND_MS);
     const asked = world.ipd.requests.length;
 
     const uploads = await Promise.all([deliver(), deliver(), deliver()]);
@@ -326,7 +322,7 @@ describe('when its time is over', () => {
     while (waits.length < 6) {
       const { retryAfterSeconds = 0 } = await breaker();
       waits.push(retryAfterSeconds);
-      world.clock.advance(retryAfterSeconds * SECOND);
+      world.clock.advance(retryAfterSeconds * SECOND_MS);
       await deliver();
     }
 
@@ -336,10 +332,10 @@ describe('when its time is over', () => {
   it('a delivery that dies during the trial keeps the others out until its lease ends', async () => {
     await outage();
     await world.faults([]);
-    world.clock.advance(31 * SECOND);
+    world.clock.advance(31 * SECOND_MS);
     await startProbe();
 
-    world.clock.advance(305 * SECOND - 1);
+    world.clock.advance(305 * SECOND_MS - 1);
     const early = await deliver();
     world.clock.advance(1);
     const late = await deliver();
@@ -352,7 +348,7 @@ describe('when its time is over', () => {
   it('a delivery that sends IPD no request leaves the trial to the next one', async () => {
     await outage();
     await world.faults([]);
-    world.clock.advance(31 * SECOND);
+    world.clock.advance(31 * SECOND_MS);
     const bytes = newFile();
     const upload = await world.stage(bytes);
     const wordless = world.build({ config: { ipd: { ...world.config.ipd, credentials: undefined } } });
@@ -370,7 +366,7 @@ describe('when its time is over', () => {
   it('a file that only waits for its scan leaves the trial to others', async () => {
     await outage();
     await world.faults([]);
-    world.clock.advance(31 * SECOND);
+    world.clock.advance(31 * SECOND_MS);
     const scanned = world.build({ config: { requiredScanTag: { name: 'scan', value: 'clean' } } });
     const bytes = newFile();
     const unscanned = await world.stage(bytes);
@@ -392,7 +388,7 @@ describe('when its time is over', () => {
     const slow = await startProbe();
     await outage();
     await world.faults([]);
-    world.clock.advance(31 * SECOND);
+    world.clock.advance(31 * SECOND_MS);
     await startProbe();
     // The first one has lost its upload meanwhile, so it never passes the fence.
     await world.ledger.change(slow.id, (before) => ({ ...before, status: 'cancelled' }));

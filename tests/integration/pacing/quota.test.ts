@@ -7,8 +7,8 @@ import { putFile } from '../../support/answer.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { oneRequest } from '../../support/world.ts';
 import { end, request } from '../../support/ways-to-end.ts';
+import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
 const file = { name: 'a.bin', type: 'a/b', size: 1 };
 
 const world = await useWorld({ environment: { MAX_OPEN_UPLOADS: '3', UPLOADS_PER_MINUTE: '4' } });
@@ -214,7 +214,7 @@ describe('the quota of a user', () => {
     const { owner } = newOwner();
     await create({ owner, projects: '*' });
 
-    const key = `quota#${createHash('sha256').update(owner).digest('hex')}#${Math.floor(world.clock.now() / MINUTE)}`;
+    const key = `quota#${createHash('sha256').update(owner).digest('hex')}#${Math.floor(world.clock.now() / MINUTE_MS)}`;
     const command = new GetCommand({ TableName: world.config.table, Key: { pk: key } });
     const { Item } = await DynamoDBDocumentClient.from(world.clients.dynamodb).send(command);
 
@@ -242,7 +242,7 @@ describe('the quota of a user', () => {
     });
   });
 
-  const nextMinute = (): number => (Math.floor(world.clock.now() / MINUTE) + 1) * MINUTE;
+  const nextMinute = (): number => (Math.floor(world.clock.now() / MINUTE_MS) + 1) * MINUTE_MS;
   const allow = (uploadsPerMinute: number) => ({
     ...world.config.limits,
     maxOpenUploads: 1000,

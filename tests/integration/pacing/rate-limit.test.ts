@@ -5,9 +5,8 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId } from '../../support/world.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const soon = () => AbortSignal.timeout(300_000);
 const kept = z.looseObject({
   version: z.int(),
@@ -23,11 +22,11 @@ const newFile = (): Buffer => randomBytes((size += 1));
 const deliver = (): Promise<Upload> => world.deliver(newFile());
 const state = async () => kept.parse((await world.ledger.readState('breaker')) ?? { version: 0 });
 const counted = () =>
-  world.ledger.readState(`tries#${Math.floor(world.clock.now() / MINUTE)}`).then((item) => item ?? {});
+  world.ledger.readState(`tries#${Math.floor(world.clock.now() / MINUTE_MS)}`).then((item) => item ?? {});
 
 /** Moves the clock to the first moment of a later minute. */
 function toMinute(minutes = 1): void {
-  world.clock.set((Math.floor(world.clock.now() / MINUTE) + minutes) * MINUTE);
+  world.clock.set((Math.floor(world.clock.now() / MINUTE_MS) + minutes) * MINUTE_MS);
 }
 
 /** IPD throttles for so many minutes; in each of them the sweep runs, and then an upload comes. */
@@ -180,15 +179,19 @@ describe('while the rate is reduced', () => {
         before.status === 'delivered' ? { ...before, recheckAt, dueAt: recheckAt } : undefined,
       );
     }
-    const minute = Math.floor(world.clock.now() / MINUTE) - 1;
-    await world.ledger.addToState(`tries#${minute}`, { tries: 100, throttled: 10 }, world.clock.now() + HOUR);
+    const minute = Math.floor(world.clock.now() / MINUTE_MS) - 1;
+    await world.ledger.addToState(
+      `tries#${minute}`,
+      { tries: 100, throttled: 10 },
+      world.clock.now() + HOUR_MS,
+    );
 
     expect((await world.sweep.run(soon())).queued).toBe(3);
     toMinute();
     await world.ledger.addToState(
       `tries#${minute + 1}`,
       { tries: 10, throttled: 5 },
-      world.clock.now() + HOUR,
+      world.clock.now() + HOUR_MS,
     );
     for (const { id } of delivered) {
       await world.ledger.change(id, (before) => ({ ...before, dueAt: recheckAt }));
@@ -201,8 +204,8 @@ describe('while the rate is reduced', () => {
     const rate = { version: 0, outages: 0, openings: 0, rate: 3, countingSince: 0 };
     await world.ledger.writeState('breaker', (await state()).version, rate);
     toMinute();
-    const minute = Math.floor(world.clock.now() / MINUTE) - 1;
-    await world.ledger.addToState(`tries#${minute}`, { tries: 8, throttled: 1 }, world.clock.now() + HOUR);
+    const minute = Math.floor(world.clock.now() / MINUTE_MS) - 1;
+    await world.ledger.addToState(`tries#${minute}`, { tries: 8, throttled: 1 }, world.clock.now() + HOUR_MS);
     for (let count = 0; count < 6; count += 1) await deliver();
 
     expect((await world.sweep.run(soon())).queued).toBe(1);

@@ -6,10 +6,8 @@ import { putFile } from '../../support/answer.ts';
 import { collectErrors } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { oneRequest } from '../../support/world.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
 const soon = () => AbortSignal.timeout(300_000);
 
 const world = await useWorld();
@@ -39,10 +37,10 @@ describe('an upload that has ended while no notification can be sent', () => {
 
   it('is still checked for a second copy', async () => {
     const id = await deliverSilently();
-    const recheckAt = new Date(world.clock.now() + 11 * MINUTE).toISOString();
+    const recheckAt = new Date(world.clock.now() + 11 * MINUTE_MS).toISOString();
     await world.ledger.change(id, (before) => ({ ...before, recheckAt }));
     const { sweep, delivery } = silent();
-    world.clock.advance(11 * MINUTE);
+    world.clock.advance(11 * MINUTE_MS);
 
     await sweep.run(soon());
     const [message = ''] = await world.requestsFor(id);
@@ -61,10 +59,10 @@ describe('an upload that has ended while no notification can be sent', () => {
     const id = await deliverSilently();
     const { sweep } = silent();
 
-    world.clock.advance(6 * DAY);
+    world.clock.advance(6 * DAY_MS);
     await sweep.run(soon());
     const isKept = await world.isStaged(id);
-    world.clock.advance(DAY);
+    world.clock.advance(DAY_MS);
     await sweep.run(soon());
 
     expect(isKept).toBe(true);
@@ -77,12 +75,12 @@ describe('an upload that has ended while no notification can be sent', () => {
     const upload = await world.create(bytes);
     const { presigned } = await world.uploads.presign(upload);
     const { sweep } = silent();
-    world.clock.advance(72 * HOUR);
+    world.clock.advance(72 * HOUR_MS);
     await sweep.run(soon());
     expect(await world.find(upload.id)).toMatchObject({ status: 'expired' });
 
     await putFile(oneRequest(presigned), bytes);
-    world.clock.advance(MINUTE);
+    world.clock.advance(MINUTE_MS);
     await sweep.run(soon());
 
     expect(await world.find(upload.id)).toMatchObject({ status: 'staged' });
@@ -95,13 +93,13 @@ describe('the staged file of a delivered upload', () => {
 
   async function sweepFor(ms: number, { sweep } = world.build()): Promise<void> {
     const end = world.clock.now() + ms;
-    for (; world.clock.now() < end; world.clock.advance(5 * MINUTE)) await sweep.run(soon());
+    for (; world.clock.now() < end; world.clock.advance(5 * MINUTE_MS)) await sweep.run(soon());
   }
 
   it('is removed by one request', async () => {
     const { id } = await world.deliver();
 
-    await sweepFor(HOUR);
+    await sweepFor(HOUR_MS);
 
     expect(removals(id)).toBe(1);
     expect(await world.find(id)).toMatchObject({ status: 'delivered', isFileRemoved: true });
@@ -114,9 +112,9 @@ describe('the staged file of a delivered upload', () => {
     const silent = world.build({ sns, telemetry: collectErrors().telemetry });
     await silent.delivery.onArrival(world.arrival(upload, bytes), world.run());
 
-    await sweepFor(HOUR, silent);
+    await sweepFor(HOUR_MS, silent);
     sns.destroy();
-    await sweepFor(HOUR);
+    await sweepFor(HOUR_MS);
 
     expect(removals(upload.id)).toBe(1);
     expect((await world.find(upload.id)).dueAt).toBeUndefined();
@@ -124,15 +122,15 @@ describe('the staged file of a delivered upload', () => {
 
   it('is removed by one request, also when a second copy is checked for', async () => {
     const { id } = await world.deliver();
-    const recheckAt = new Date(world.clock.now() + 11 * MINUTE).toISOString();
+    const recheckAt = new Date(world.clock.now() + 11 * MINUTE_MS).toISOString();
     await world.ledger.change(id, (before) => ({ ...before, recheckAt, dueAt: recheckAt }));
 
-    await sweepFor(5 * MINUTE);
+    await sweepFor(5 * MINUTE_MS);
     world.clock.set(Date.parse(recheckAt));
     await world.sweep.run(soon());
     const [message = ''] = await world.requestsFor(id);
     await world.delivery.onRequest(JSON.parse(message), world.run());
-    await sweepFor(HOUR);
+    await sweepFor(HOUR_MS);
 
     expect(removals(id)).toBe(1);
     expect(await world.find(id)).not.toHaveProperty('recheckAt');
@@ -147,7 +145,7 @@ describe('the staged file of a delivered upload', () => {
     s3.destroy();
     const isLeft = await world.isStaged(upload.id);
 
-    await sweepFor(HOUR);
+    await sweepFor(HOUR_MS);
 
     expect(isLeft).toBe(true);
     expect(removals(upload.id)).toBe(1);

@@ -4,8 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, projectId } from '../../support/world.ts';
 import { end, request, stranger } from '../../support/ways-to-end.ts';
-
-const HOUR = 3_600_000;
+import { HOUR_MS } from '../../../lib/domain/units.ts';
 
 const world = await useWorld();
 
@@ -25,7 +24,7 @@ describe('intake', () => {
         version: 1,
         filename: 'e\u0301 😀.pdf',
         sentName: 'é 😀.pdf',
-        uploadDeadline: new Date(world.clock.now() + 72 * HOUR).toISOString(),
+        uploadDeadline: new Date(world.clock.now() + 72 * HOUR_MS).toISOString(),
       });
       expect(await world.find(upload.id)).toEqual(upload);
     });

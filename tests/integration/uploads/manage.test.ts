@@ -5,8 +5,7 @@ import { putFile } from '../../support/answer.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, oneRequest } from '../../support/world.ts';
 import { end, request, stranger } from '../../support/ways-to-end.ts';
-
-const HOUR = 3_600_000;
+import { HOUR_MS } from '../../../lib/domain/units.ts';
 
 const world = await useWorld();
 
@@ -184,12 +183,12 @@ describe('uploads', () => {
       const { upload } = await world.intake.create(caller, request);
       const created = world.clock.now();
       try {
-        world.clock.set(created + 72 * HOUR - 90_500);
+        world.clock.set(created + 72 * HOUR_MS - 90_500);
         expect(await world.uploads.resign(caller, upload.id)).toMatchObject({
           presigned: { expiresInSeconds: 90 },
         });
 
-        world.clock.set(created + 72 * HOUR);
+        world.clock.set(created + 72 * HOUR_MS);
         await expect(world.uploads.resign(caller, upload.id)).rejects.toMatchObject({
           code: 'upload_state_conflict',
         });

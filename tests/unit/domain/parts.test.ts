@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { bytesOf, cut, missingOf, partSizeFor } from '../../../lib/domain/parts.ts';
+import { MIB } from '../../../lib/domain/units.ts';
 
-const MIB = 1024 ** 2;
 const usual = 5 * MIB;
 const LARGEST = 5 * 1024 * 1024 * MIB;
 

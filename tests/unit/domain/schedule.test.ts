@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { findTooShort } from '../../../lib/runtime/retention.ts';
 import { busyDelay, fileUntil, giveUpAt, throttleDelay } from '../../../lib/domain/schedule.ts';
+import { DAY_MS, HOUR_MS } from '../../../lib/domain/units.ts';
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
 const start = Date.UTC(2026, 0, 2);
 const at = (ms: number): string => new Date(ms).toISOString();
 
@@ -20,29 +19,29 @@ describe('the wait after a throttle', () => {
 describe('the end of what waits', () => {
   const settings = { UPLOAD_DEADLINE_HOURS: 72, RETRY_WINDOW_HOURS: 24, FAILED_RETENTION_DAYS: 7 };
   const policy = {
-    uploadDeadlineMs: 72 * HOUR,
-    retryWindowMs: 24 * HOUR,
-    failedRetentionMs: 7 * DAY,
+    uploadDeadlineMs: 72 * HOUR_MS,
+    retryWindowMs: 24 * HOUR_MS,
+    failedRetentionMs: 7 * DAY_MS,
     commitWindowMs: 0,
   };
 
   it('is a window and a retention after the file was staged', () => {
-    expect(giveUpAt({ stagedAt: at(start) }, policy)).toBe(start + 8 * DAY);
-    expect(giveUpAt({ stagedAt: at(start), storedAt: at(start) }, policy)).toBe(start + 8 * DAY);
+    expect(giveUpAt({ stagedAt: at(start) }, policy)).toBe(start + 8 * DAY_MS);
+    expect(giveUpAt({ stagedAt: at(start), storedAt: at(start) }, policy)).toBe(start + 8 * DAY_MS);
   });
 
   it('of one that was tried again goes by the age of its file', () => {
-    const again = { stagedAt: at(start + 14 * DAY), storedAt: at(start) };
+    const again = { stagedAt: at(start + 14 * DAY_MS), storedAt: at(start) };
 
-    expect(giveUpAt(again, policy)).toBe(start + 15 * DAY);
-    expect(fileUntil(again, policy)).toBe(start + 15 * DAY);
+    expect(giveUpAt(again, policy)).toBe(start + 15 * DAY_MS);
+    expect(fileUntil(again, policy)).toBe(start + 15 * DAY_MS);
   });
 
   it('comes before the bucket removes the file, with every legal setting', () => {
     // A file may be put as soon as its upload is created, and is seen at the end of the deadline at the latest.
-    const seen = start + settings.UPLOAD_DEADLINE_HOURS * HOUR;
+    const seen = start + settings.UPLOAD_DEADLINE_HOURS * HOUR_MS;
     const last = fileUntil({ stagedAt: at(seen) }, policy);
-    const least = Math.ceil((last - start) / DAY);
+    const least = Math.ceil((last - start) / DAY_MS);
 
     expect(findTooShort(settings, { STAGED_FILES_EXPIRE_DAYS: String(least) })).toHaveLength(1);
     expect(findTooShort(settings, { STAGED_FILES_EXPIRE_DAYS: String(least + 1) })).toEqual([]);

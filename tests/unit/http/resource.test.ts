@@ -5,13 +5,13 @@ import * as lifecycle from '../../../lib/domain/lifecycle.ts';
 import { etagOf, pollAfterSeconds, toIpdAnswer, toResource } from '../../../lib/http/resource.ts';
 import { uploadSchema } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
+import { HOUR_MS } from '../../../lib/domain/units.ts';
 
-const HOUR = 3_600_000;
 const now = Date.UTC(2026, 0, 2);
 const policy = {
-  uploadDeadlineMs: 72 * HOUR,
-  retryWindowMs: 24 * HOUR,
-  failedRetentionMs: 168 * HOUR,
+  uploadDeadlineMs: 72 * HOUR_MS,
+  retryWindowMs: 24 * HOUR_MS,
+  failedRetentionMs: 168 * HOUR_MS,
   commitWindowMs: 600_000,
 };
 const moment = { now, policy };
@@ -24,7 +24,7 @@ function legal(upload: Upload | undefined): Upload {
 
 const names = { owner: 'user-1', projectId: 'p', issueId: 'i', filename: 'f "1"', sentName: 'f 1' };
 const awaiting = lifecycle.createUpload({ ...names, id: 'u', contentType: 'a/b', size: 10 }, moment);
-const lease = { token, until: now + HOUR, now, attempt: 1 };
+const lease = { token, until: now + HOUR_MS, now, attempt: 1 };
 const sending = legal(
   attempts.startSending(
     legal(attempts.claim(legal(lifecycle.stage(awaiting, { etag: 'e', size: 10 }, moment)), lease)),
@@ -101,7 +101,7 @@ describe('pollAfterSeconds', () => {
     expect(pollAfterSeconds(awaiting, now)).toBe(1);
     expect(pollAfterSeconds(unconfirmed, now)).toBe(15);
     expect(pollAfterSeconds(unconfirmed, now + 14_500)).toBe(2);
-    expect(pollAfterSeconds(unconfirmed, now - HOUR)).toBe(60);
+    expect(pollAfterSeconds(unconfirmed, now - HOUR_MS)).toBe(60);
     expect(pollAfterSeconds(nameless, now)).toBeUndefined();
   });
 });
