@@ -7,12 +7,12 @@ import { playAll, playRange } from './simulation.ts';
 import { createVirtualTime } from './virtual-time.ts';
 
 describe('the simulation', () => {
-  it('finds nothing lost, doubled, stuck, untold or left over, accounts for every upload and leaves no kind of fault out', async () => {
+  it('finds nothing lost, doubled, stuck, without notification or left over, accounts for every upload and leaves no kind of fault out', async () => {
     const { report, broken } = await playAll({ seed: 1, schedules: 500, processes: 1 });
 
     expect(broken).toEqual([]);
     expect(report).toMatchObject({ schedules: 500, lost: 0, duplicates: 0, stuck: 0 });
-    expect(report).toMatchObject({ untold: 0, leftovers: 0 });
+    expect(report).toMatchObject({ notNotified: 0, leftovers: 0 });
     const failed = Object.values(report.failed).reduce((sum, count) => sum + count, 0);
     expect(report.delivered + failed).toBe(report.uploads);
     expect(report.uploads).toBeGreaterThan(1000);
@@ -47,7 +47,7 @@ describe('the oracle', () => {
     ['reconciliation', 'duplicates'],
     ['fence', 'duplicates'],
     ['sweep', 'stuck'],
-    ['notices', 'untold'],
+    ['notifications', 'notNotified'],
     ['removal', 'leftovers'],
   ] as const)('detects the defects of a product without its %s: %s', async (missing, finding) => {
     const tally = await playRange({ seed: 1, from: 0, to: 40, missing });
@@ -56,11 +56,11 @@ describe('the oracle', () => {
   });
 
   it('is given a failing schedule with no more faults than it needs', async () => {
-    const { broken } = await playRange({ seed: 1, from: 0, to: 20, missing: 'sweep' });
+    const { broken } = await playRange({ seed: 2, from: 0, to: 20, missing: 'sweep' });
     const [index = 0] = broken;
 
-    const whole = await runSchedule({ seed: 1, index, missing: 'sweep' });
-    const { outcome } = await shrink({ seed: 1, index, missing: 'sweep' });
+    const whole = await runSchedule({ seed: 2, index, missing: 'sweep' });
+    const { outcome } = await shrink({ seed: 2, index, missing: 'sweep' });
 
     const total = (faults: ReadonlyMap<unknown, number>): number =>
       [...faults.values()].reduce((sum, count) => sum + count, 0);

@@ -1,4 +1,4 @@
-/** Uploads whose answer was lost, followed on the test's clock. */
+/** Uploads in doubt, followed on the test's clock. */
 import type { Upload } from '../../lib/domain/upload.ts';
 import type { World } from './world.ts';
 
@@ -7,7 +7,7 @@ export async function onUpload(world: World, fault: object, count = 1): Promise<
   await world.faults([{ match: { operation: 'upload' }, count, fault }]);
 }
 
-/** An upload whose answer was lost, and IPD did not keep the file. */
+/** An upload in doubt whose file IPD did not keep. */
 export async function inDoubt(
   world: World,
   bytes: Buffer,
@@ -17,17 +17,17 @@ export async function inDoubt(
   return world.deliver(bytes, request);
 }
 
-/** Looks again and again while the upload is unconfirmed; answers with the seconds since its doubt began at which it looked. */
-export async function lookUntilOver(
+/** Checks again and again while the upload is unconfirmed; answers with the seconds from the start of its doubt to each check. */
+export async function checkUntilOver(
   world: World,
   upload: Upload,
-): Promise<{ stagingChecks: number[]; after: Upload }> {
+): Promise<{ checkedAfter: number[]; after: Upload }> {
   const since = Date.parse(upload.doubt?.since ?? '');
-  const stagingChecks: number[] = [];
+  const checkedAfter: number[] = [];
   let after = upload;
   while (after.status === 'unconfirmed') {
     after = await world.next(upload.id);
-    stagingChecks.push((world.clock.now() - since) / 1000);
+    checkedAfter.push((world.clock.now() - since) / 1000);
   }
-  return { stagingChecks, after };
+  return { checkedAfter, after };
 }

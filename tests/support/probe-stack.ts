@@ -8,7 +8,7 @@ import { startStack } from '../../local/stack.ts';
 
 export const PROBE_DIRECTORY = join(import.meta.dirname, 'service');
 
-/** Collects log lines and tells when one that fits has come. */
+/** Collects log lines and says when one that fits has come. */
 export function createLogCollector() {
   const lines: LogLine[] = [];
   const news = new EventEmitter();

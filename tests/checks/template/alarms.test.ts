@@ -5,14 +5,14 @@ import { z } from 'zod';
 import { idle } from '../../../bench/usage.ts';
 import { readService } from '../../../local/template.ts';
 import { METRIC_NAMES } from '../../../lib/runtime/telemetry.ts';
-import { OURS, templateAlarms, templateResources } from '../../support/alarms.ts';
+import { NAMESPACE, templateAlarms, templateResources } from '../../support/alarms.ts';
 import { sectionsOf } from '../../support/markdown.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const SERVICE = 'ipd-attachment-bridge-dev';
 
 const alarms = templateAlarms();
-const lookingAt = (namespace: string) =>
+const watchedIn = (namespace: string) =>
   alarms.flatMap(({ metrics }) => metrics).filter((metric) => metric.namespace === namespace);
 
 describe('an alarm', () => {
@@ -44,24 +44,24 @@ describe('an alarm', () => {
     expect(runbooks.toSorted()).toEqual(named.toSorted());
   });
 
-  it('is in the bill with all that it looks at', () => {
+  it('is in the bill with every metric that it watches', () => {
     expect(alarms.flatMap(({ metrics }) => metrics)).toHaveLength(idle.alarmMetrics);
   });
 
-  it('about something of our own looks at what the functions measure', () => {
-    const unknown = lookingAt(OURS).filter(({ name }) => !METRIC_NAMES.includes(name));
-    const services = new Set(lookingAt(OURS).map(({ dimensions }) => dimensions['service']));
+  it('about the product watches metrics that the functions write', () => {
+    const unknown = watchedIn(NAMESPACE).filter(({ name }) => !METRIC_NAMES.includes(name));
+    const services = new Set(watchedIn(NAMESPACE).map(({ dimensions }) => dimensions['service']));
 
     expect(unknown).toEqual([]);
     expect([...services]).toEqual([SERVICE]);
   });
 
-  it('about functions looks at every one that is deployed', () => {
+  it('about functions watches every one that is deployed', () => {
     const service = readService({ directory: ROOT, env: { IPD_PROJECTS: '*' } });
     const deployed = Object.keys(service.functions).map((key) => `${SERVICE}-${key}`);
 
     const seen = (name: string) =>
-      lookingAt('AWS/Lambda')
+      watchedIn('AWS/Lambda')
         .filter((metric) => metric.name === name)
         .map(({ dimensions }) => dimensions);
 
@@ -70,7 +70,7 @@ describe('an alarm', () => {
     expect(seen('Throttles')).toEqual(each);
   });
 
-  it('about dead letters looks at the queue that gets them', () => {
+  it('about dead letters watches the queue that gets them', () => {
     const { RedrivePolicy } = z
       .looseObject({ RedrivePolicy: z.unknown() })
       .parse(templateResources()['DeliveryQueue']?.Properties);
@@ -78,7 +78,7 @@ describe('an alarm', () => {
     expect(RedrivePolicy).toMatchObject({
       deadLetterTargetArn: { 'Fn::GetAtt': ['DeliveryDeadLetters', 'Arn'] },
     });
-    expect(lookingAt('AWS/SQS')).toEqual([
+    expect(watchedIn('AWS/SQS')).toEqual([
       {
         namespace: 'AWS/SQS',
         name: 'ApproximateNumberOfMessagesVisible',
@@ -87,8 +87,8 @@ describe('an alarm', () => {
     ]);
   });
 
-  it('about the API looks at the one that serverless makes', () => {
-    expect(lookingAt('AWS/ApiGateway')).toEqual([
+  it('about the API watches the one that serverless makes', () => {
+    expect(watchedIn('AWS/ApiGateway')).toEqual([
       {
         namespace: 'AWS/ApiGateway',
         name: '5xx',
@@ -104,12 +104,12 @@ describe('the dashboard', () => {
     widgets: z.array(z.object({ properties: z.object({ metrics: z.array(z.array(z.unknown())) }) })),
   });
 
-  it('is JSON that shows everything we measure, and nothing else of ours', () => {
+  it('is JSON that shows every metric of the product, and no other of its namespace', () => {
     const { DashboardBody } = body.parse(templateResources()['Dashboard']?.Properties);
     const shown = widgets
       .parse(JSON.parse(DashboardBody['Fn::Sub']))
       .widgets.flatMap(({ properties }) => properties.metrics)
-      .filter(([namespace]) => namespace === OURS);
+      .filter(([namespace]) => namespace === NAMESPACE);
 
     const names = [...new Set(shown.map(([, name]) => String(name)))];
     expect(names.toSorted()).toEqual(METRIC_NAMES.toSorted());
@@ -126,7 +126,7 @@ describe('the dashboard', () => {
 
     expect(searches).not.toBeNull();
     for (const search of searches ?? []) {
-      expect(JSON.parse(`"${search}"`)).toMatch(new RegExp(`^SEARCH\\('\\{"${OURS}",`));
+      expect(JSON.parse(`"${search}"`)).toMatch(new RegExp(`^SEARCH\\('\\{"${NAMESPACE}",`));
     }
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { inDoubt, lookUntilOver, onUpload } from '../../support/doubts.ts';
+import { inDoubt, checkUntilOver, onUpload } from '../../support/doubts.ts';
 import { sha256 } from '../../support/sha256.ts';
 import { useWorld } from '../../support/use-world.ts';
 
@@ -62,17 +62,17 @@ describe('a doubt', () => {
   });
 
   it.each([
-    { storedAfter: 50, stagingChecks: [15, 60] },
-    { storedAfter: 200, stagingChecks: [15, 60, 240] },
-    { storedAfter: 599, stagingChecks: [15, 60, 240, 660] },
+    { storedAfter: 50, checkedAfter: [15, 60] },
+    { storedAfter: 200, checkedAfter: [15, 60, 240] },
+    { storedAfter: 599, checkedAfter: [15, 60, 240, 660] },
   ])(
-    'is resolved at $looks s when IPD stores the file after $storedAfter s',
-    async ({ storedAfter, stagingChecks }) => {
+    'is resolved at $checkedAfter s when IPD stores the file after $storedAfter s',
+    async ({ storedAfter, checkedAfter }) => {
       await onUpload(world, { kind: 'storedLater', afterSeconds: storedAfter });
 
-      const seen = await lookUntilOver(world, await world.deliver());
+      const seen = await checkUntilOver(world, await world.deliver());
 
-      expect(seen).toMatchObject({ stagingChecks, after: { status: 'delivered' } });
+      expect(seen).toMatchObject({ checkedAfter, after: { status: 'delivered' } });
       expect(world.uploadRequests()).toHaveLength(1);
     },
   );
@@ -80,9 +80,9 @@ describe('a doubt', () => {
   it('is sent again after the commit window, when no check before has found it', async () => {
     const bytes = randomBytes(1000);
 
-    const { stagingChecks, after } = await lookUntilOver(world, await inDoubt(world, bytes));
+    const { checkedAfter, after } = await checkUntilOver(world, await inDoubt(world, bytes));
 
-    expect(stagingChecks).toEqual([15, 60, 240, 660]);
+    expect(checkedAfter).toEqual([15, 60, 240, 660]);
     expect(after).toMatchObject({ status: 'delivered', resent: true, failedAttempts: 0 });
     expect(await world.received()).toMatchObject([{ sha256: sha256(bytes) }]);
     expect(world.uploadRequests()).toHaveLength(2);
@@ -137,19 +137,19 @@ describe('a doubt', () => {
     expect(await world.received()).toHaveLength(1);
   });
 
-  it('ends in an unknown outcome when the work item is full and shows none of ours', async () => {
+  it('ends in an unknown outcome when the work item is full and does not show the file', async () => {
     const upload = await inDoubt(world, randomBytes(1000));
     await world.ipdSettings({ fullIssues: [upload.issueId] });
 
-    const { stagingChecks, after } = await lookUntilOver(world, upload);
+    const { checkedAfter, after } = await checkUntilOver(world, upload);
 
-    expect(stagingChecks).toEqual([15, 60, 240, 660]);
+    expect(checkedAfter).toEqual([15, 60, 240, 660]);
     expect(after).toMatchObject({ status: 'failed', lastError: { code: 'outcome_unknown' } });
     expect(world.uploadRequests()).toHaveLength(1);
     expect(await world.isStaged(upload.id)).toBe(true);
   });
 
-  it('is resolved when a full work item shows ours', async () => {
+  it('is resolved when a full work item shows the file', async () => {
     await onUpload(world, { kind: 'lostAnswer' });
     const upload = await world.deliver();
     await world.ipdSettings({ fullIssues: [upload.issueId] });
@@ -168,10 +168,10 @@ describe('a doubt', () => {
   });
 
   it('is resolved without the staged file when the SHA-256 was declared, and otherwise ends in an unknown outcome', async () => {
-    const [baseline, unknown] = [randomBytes(1000), randomBytes(1001)];
+    const [declared, undeclared] = [randomBytes(1000), randomBytes(1001)];
     await onUpload(world, { kind: 'lostAnswer' }, 2);
-    const first = await world.deliver(baseline, { sha256: sha256(baseline) });
-    const second = await world.deliver(unknown);
+    const first = await world.deliver(declared, { sha256: sha256(declared) });
+    const second = await world.deliver(undeclared);
     for (const { id } of [first, second]) await world.staging.remove(`staging/${id}`);
 
     expect(await world.next(first.id)).toMatchObject({ status: 'delivered' });
@@ -183,7 +183,7 @@ describe('a doubt', () => {
 });
 
 describe('a success without an id', () => {
-  it.each(['nullResult', 'emptyResult', 'resultWithoutId'])('is looked up at once: %s', async (kind) => {
+  it.each(['nullResult', 'emptyResult', 'resultWithoutId'])('is checked at once: %s', async (kind) => {
     await onUpload(world, { kind });
 
     const after = await world.deliver();
@@ -193,7 +193,7 @@ describe('a success without an id', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
-  it('is looked up by a delivery of its own after an earlier retryable failure, since many come back at once', async () => {
+  it('is checked by a delivery of its own after an earlier retryable failure, since many come back at once', async () => {
     await onUpload(world, { kind: 'iamUnavailable' });
     const waiting = await world.deliver();
     await onUpload(world, { kind: 'nullResult' });
@@ -209,18 +209,18 @@ describe('a success without an id', () => {
     expect(world.listRequests()).toHaveLength(readBefore + 2);
   });
 
-  it('is looked up until the list shows the file', async () => {
+  it('is checked until the list shows the file', async () => {
     await world.ipdSettings({ uploadResult: 'null', listDelaySeconds: 30 });
 
     const accepted = await world.deliver();
-    const { stagingChecks, after } = await lookUntilOver(world, accepted);
+    const { checkedAfter, after } = await checkUntilOver(world, accepted);
 
     const [attachment] = await world.received();
     expect(accepted).toMatchObject({
       doubt: { accepted: true, absences: 0 },
       lastError: { code: 'id_missing' },
     });
-    expect(stagingChecks).toEqual([15, 60]);
+    expect(checkedAfter).toEqual([15, 60]);
     expect(after).toMatchObject({ status: 'delivered', attachmentId: attachment?.id });
     expect(world.uploadRequests()).toHaveLength(1);
   });
@@ -228,9 +228,9 @@ describe('a success without an id', () => {
   it('that the list never shows is delivered without one, says why, and is never sent again', async () => {
     await world.ipdSettings({ uploadResult: 'null', listDelaySeconds: 1_000_000 });
 
-    const { stagingChecks, after } = await lookUntilOver(world, await world.deliver());
+    const { checkedAfter, after } = await checkUntilOver(world, await world.deliver());
 
-    expect(stagingChecks).toEqual([15, 60, 240, 660]);
+    expect(checkedAfter).toEqual([15, 60, 240, 660]);
     expect(after).toMatchObject({
       status: 'delivered',
       attachmentId: null,

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { inDoubt, lookUntilOver, onUpload } from '../../support/doubts.ts';
+import { inDoubt, checkUntilOver, onUpload } from '../../support/doubts.ts';
 import { collectErrors } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 
@@ -18,7 +18,7 @@ const REFUSAL = Buffer.from('{"error_code":"PM.02174103","error_msg":"No permiss
 
 const world = await useWorld();
 
-describe('which attachment is ours', () => {
+describe('the attachment of an upload', () => {
   it('is not recognised by size: the others are downloaded once', async () => {
     const upload = await inDoubt(world, randomBytes(1000));
     const mismatches = await world.attach(upload, randomBytes(1000));
@@ -36,9 +36,9 @@ describe('which attachment is ours', () => {
     const bytes = randomBytes(1000);
     const upload = await inDoubt(world, bytes);
     await world.attach(upload, randomBytes(1000));
-    const ours = await world.attach(upload, bytes);
+    const match = await world.attach(upload, bytes);
 
-    expect(await world.next(upload.id)).toMatchObject({ status: 'delivered', attachmentId: ours });
+    expect(await world.next(upload.id)).toMatchObject({ status: 'delivered', attachmentId: match });
   });
 
   it('is never one that was there before: those are not even downloaded', async () => {
@@ -48,7 +48,7 @@ describe('which attachment is ours', () => {
     await onUpload(world, { kind: 'gatewayTimeout', stored: false });
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
 
-    const { after } = await lookUntilOver(world, await world.find(upload.id));
+    const { after } = await checkUntilOver(world, await world.find(upload.id));
 
     expect(after).toMatchObject({ status: 'delivered', baseline: [before] });
     expect(after).not.toMatchObject({ attachmentId: before });
@@ -77,10 +77,10 @@ describe('which attachment is ours', () => {
     const shorter = await world.attach(upload, randomBytes(10));
     const after = await world.next(upload.id);
 
-    const ours = (await world.received()).find(({ size }) => size === 1000);
+    const match = (await world.received()).find(({ size }) => size === 1000);
     expect(after).toMatchObject({
       status: 'delivered',
-      attachmentId: ours?.id,
+      attachmentId: match?.id,
       baseline: [before],
       mismatches: [longer, shorter],
     });
@@ -90,7 +90,7 @@ describe('which attachment is ours', () => {
   it.each([
     ['the page of a proxy', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }],
     ['an error in JSON', { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' }],
-  ])('is not missing because a download without a known size was answered with %s', async (_name, answer) => {
+  ])('is not missing because a download of unlisted size was answered with %s', async (_name, answer) => {
     await onUpload(world, { kind: 'lostAnswer' });
     const upload = await world.deliver();
     const sizeless = { match: { operation: 'list' }, fault: { kind: 'sizelessList' } };
@@ -107,11 +107,11 @@ describe('which attachment is ours', () => {
     expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
   });
 
-  it('is looked for in five attachments at a time, as often as it takes', async () => {
+  it('is searched for in five attachments at a time, as often as needed', async () => {
     const bytes = randomBytes(1000);
     const upload = await inDoubt(world, bytes);
     for (let n = 0; n < 5; n += 1) await world.attach(upload, randomBytes(1000));
-    const ours = await world.attach(upload, bytes);
+    const match = await world.attach(upload, bytes);
     for (let n = 0; n < 7; n += 1) await world.attach(upload, randomBytes(1000));
 
     const first = await world.next(upload.id);
@@ -120,16 +120,16 @@ describe('which attachment is ours', () => {
 
     expect(first).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 }, failedAttempts: 0 });
     expect(downloaded).toBe(5);
-    expect(second).toMatchObject({ status: 'delivered', attachmentId: ours });
+    expect(second).toMatchObject({ status: 'delivered', attachmentId: match });
     expect(world.downloads()).toHaveLength(10);
   });
 
-  it('is found behind attachments that cannot be looked into', async () => {
+  it('is found behind attachments that cannot be read', async () => {
     const bytes = randomBytes(1000);
     const upload = await inDoubt(world, bytes);
     const closed: string[] = [];
     for (let n = 0; n < 6; n += 1) closed.push(await world.attach(upload, randomBytes(1000)));
-    const ours = await world.attach(upload, bytes);
+    const match = await world.attach(upload, bytes);
     const { delivery } = world.build({
       send: async (request) => {
         const isClosed = closed.some((id) => request.url.pathname.endsWith(id));
@@ -144,10 +144,10 @@ describe('which attachment is ours', () => {
       after = await world.find(upload.id);
     }
 
-    expect(after).toMatchObject({ status: 'delivered', attachmentId: ours });
+    expect(after).toMatchObject({ status: 'delivered', attachmentId: match });
   });
 
-  it('of others that look like a page do not keep back an upload that IPD surely has not', async () => {
+  it('may be sent although another attachment is downloaded as a page, when IPD surely has no copy', async () => {
     await world.faults([
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'iamUnavailable' } },
       { match: { operation: 'list' }, fault: { kind: 'sizelessList' } },
@@ -219,12 +219,12 @@ describe('an attachment that cannot be downloaded', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
-  it('ends in an outcome that a person has to look at when that lasts, and opens no breaker', async () => {
+  it('ends in an unknown outcome when that lasts, and opens no breaker', async () => {
     await onUpload(world, { kind: 'lostAnswer' });
     const doubtful = await world.deliver(randomBytes(1000));
     await world.faults([refuseDownloads]);
 
-    const { after } = await lookUntilOver(world, doubtful);
+    const { after } = await checkUntilOver(world, doubtful);
 
     expect(after).toMatchObject({ status: 'failed', lastError: { code: 'outcome_unknown' } });
     expect(world.uploadRequests()).toHaveLength(1);
@@ -233,7 +233,7 @@ describe('an attachment that cannot be downloaded', () => {
 });
 
 describe('two copies of one request', () => {
-  it('are seen at once after a lost answer: one is ours, the other is reported to an operator', async () => {
+  it('are seen at once after a lost answer: one is the match, the other is reported to an operator', async () => {
     await onUpload(world, { kind: 'storedTwice', answer: 'reset' });
     const { id } = await world.deliver();
     const { errors, telemetry } = collectErrors();
@@ -262,7 +262,7 @@ describe('after a second sending', () => {
   /** Sent again after the commit window; what was sent first shows up some seconds after that. */
   async function sentTwice(bytes: Buffer): Promise<Upload> {
     await onUpload(world, { kind: 'storedLater', afterSeconds: 700, answer: 'reset' });
-    const { after } = await lookUntilOver(world, await world.deliver(bytes));
+    const { after } = await checkUntilOver(world, await world.deliver(bytes));
     return after;
   }
 
@@ -301,27 +301,27 @@ describe('after a second sending', () => {
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'storedLater', afterSeconds: 700 } },
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'lostAnswer' } },
     ]);
-    const { stagingChecks, after } = await lookUntilOver(world, await world.deliver());
-    const finishRecheck = await world.next(after.id);
+    const { checkedAfter, after } = await checkUntilOver(world, await world.deliver());
+    const rechecked = await world.next(after.id);
 
-    expect(stagingChecks).toEqual([15, 60, 240, 660, 675]);
+    expect(checkedAfter).toEqual([15, 60, 240, 660, 675]);
     expect(after).toMatchObject({ status: 'delivered' });
-    expect(finishRecheck.duplicates).toHaveLength(1);
+    expect(rechecked.duplicates).toHaveLength(1);
     expect(await world.received()).toHaveLength(2);
   });
 
   it('nothing more is done when there is no second copy', async () => {
-    const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
+    const { after } = await checkUntilOver(world, await inDoubt(world, randomBytes(1000)));
 
-    const finishRecheck = await world.next(after.id);
+    const rechecked = await world.next(after.id);
 
-    expect(finishRecheck).toMatchObject({ status: 'delivered' });
-    expect(finishRecheck.duplicates ?? []).toEqual([]);
-    expect(finishRecheck.dueAt).toBeUndefined();
+    expect(rechecked).toMatchObject({ status: 'delivered' });
+    expect(rechecked.duplicates ?? []).toEqual([]);
+    expect(rechecked.dueAt).toBeUndefined();
   });
 
   it('the check for a second copy ends after a retry window, and other uploads have not waited for it', async () => {
-    const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
+    const { after } = await checkUntilOver(world, await inDoubt(world, randomBytes(1000)));
     await world.attach(after, randomBytes(1000));
     await world.faults([{ match: { operation: 'download' }, fault: { kind: 'internalError' } }]);
     const { errors, telemetry } = collectErrors();
@@ -349,19 +349,19 @@ describe('after a second sending', () => {
     await world.faults([
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'reset', afterBytes: 10 } },
     ]);
-    const { after: postpone } = await lookUntilOver(world, first);
+    const { after: interrupted } = await checkUntilOver(world, first);
     world.clock.advance(60_000);
     const delivered = await world.next(first.id);
     await world.attach(delivered, randomBytes(1000));
     const copy = await world.attach(delivered, bytes);
 
-    const finishRecheck = await world.next(first.id);
+    const rechecked = await world.next(first.id);
 
-    expect(postpone.status).toBe('waiting');
+    expect(interrupted.status).toBe('waiting');
     expect(delivered).toMatchObject({ status: 'delivered', resent: true });
     expect(await world.isStaged(first.id)).toBe(false);
-    expect(finishRecheck).toMatchObject({ duplicates: [copy] });
-    expect(finishRecheck.dueAt).toBeUndefined();
+    expect(rechecked).toMatchObject({ duplicates: [copy] });
+    expect(rechecked.dueAt).toBeUndefined();
   });
 
   it('the check gives an upload the id that IPD had never returned', async () => {
@@ -372,16 +372,16 @@ describe('after a second sending', () => {
     let after = await world.find(first.id);
     while (after.status === 'unconfirmed') after = await world.next(first.id);
 
-    const finishRecheck = await world.next(first.id);
+    const rechecked = await world.next(first.id);
 
     const [only] = await world.received();
     expect(after).toMatchObject({ status: 'delivered', attachmentId: null, resent: true });
-    expect(finishRecheck).toMatchObject({ status: 'delivered', attachmentId: only?.id });
-    expect(finishRecheck.duplicates ?? []).toEqual([]);
+    expect(rechecked).toMatchObject({ status: 'delivered', attachmentId: only?.id });
+    expect(rechecked.duplicates ?? []).toEqual([]);
   });
 
   it('the check sends IPD no request while the breaker is open, or before it is due', async () => {
-    const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
+    const { after } = await checkUntilOver(world, await inDoubt(world, randomBytes(1000)));
     const request = { uploadId: after.id, attempt: 99 };
     const asked = world.ipd.requests.length;
     await world.delivery.onRequest(request, world.run());
@@ -401,7 +401,7 @@ describe('after a second sending', () => {
     expect(await world.find(after.id)).toMatchObject({ recheckAt: expect.any(String) });
   });
 
-  it('a work item that cannot be read is reported to an operator, since it may hold a copy', async () => {
+  it('a work item that cannot be read is reported to an operator, since it may have a copy', async () => {
     const delivered = await sentTwice(randomBytes(1000));
     const { errors, telemetry } = collectErrors();
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'noPermission' } }]);
@@ -413,9 +413,9 @@ describe('after a second sending', () => {
     expect(await world.find(delivered.id)).not.toHaveProperty('recheckAt');
   });
 
-  it('the check waits while another upload holds the work item, whose copy it must not take', async () => {
+  it('the check waits while another upload occupies the work item, whose copy it must not take', async () => {
     const bytes = randomBytes(1000);
-    const { after } = await lookUntilOver(world, await inDoubt(world, bytes));
+    const { after } = await checkUntilOver(world, await inDoubt(world, bytes));
     await onUpload(world, { kind: 'lostAnswer' });
     const other = await world.deliver(bytes);
     world.clock.set(Date.parse(after.status === 'delivered' ? (after.recheckAt ?? '') : ''));
@@ -427,13 +427,13 @@ describe('after a second sending', () => {
 
     expect(waiting).toMatchObject({ recheckAt: expect.any(String) });
     expect(found).toMatchObject({ status: 'delivered' });
-    const finishRecheck = await world.find(after.id);
-    expect(finishRecheck).not.toHaveProperty('recheckAt');
-    expect([...(finishRecheck.duplicates ?? []), ...(found.duplicates ?? [])]).toEqual([]);
+    const rechecked = await world.find(after.id);
+    expect(rechecked).not.toHaveProperty('recheckAt');
+    expect([...(rechecked.duplicates ?? []), ...(found.duplicates ?? [])]).toEqual([]);
   });
 
   it('another upload waits while the check runs', async () => {
-    const { after } = await lookUntilOver(world, await inDoubt(world, randomBytes(1000)));
+    const { after } = await checkUntilOver(world, await inDoubt(world, randomBytes(1000)));
     world.clock.set(Date.parse(after.status === 'delivered' ? (after.recheckAt ?? '') : ''));
     let other: Upload | undefined;
     const { delivery } = world.build({
