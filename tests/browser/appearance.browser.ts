@@ -22,7 +22,7 @@ afterAll(() => stack?.stop());
 
 afterEach(() => here.close());
 
-describe.each(VERSIONS)('the look of the page with Uppy %d', (version) => {
+describe.each(VERSIONS)('the appearance of the page with Uppy %d', (version) => {
   const scenes = WINDOWS.flatMap((window) => [
     { ...window, colorScheme: 'light' as const },
     { ...window, colorScheme: 'dark' as const },

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { holdBack, MIB, partNumber, sampleFile } from './visit.ts';
+import { delayRequest, MIB, partNumber, sampleFile } from './visit.ts';
 import type { Visit } from './visit.ts';
 
 let stack: BrowserStack;
@@ -60,10 +60,10 @@ describe('the list of uploads', () => {
   it('shows how far a large file is and, cancelled there, takes it from Uppy as well', async () => {
     const file = sampleFile('halfway.bin', 12 * MIB);
     await visitAs('stroller');
-    const { held, letGo } = await holdBack(here.page, (url, method) => partNumber(url, method) === 2);
+    const { delayed, letGo } = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);
     await here.pick(file);
     await here.upload();
-    await held;
+    await delayed;
 
     await here.row('halfway.bin').getByText('41 %').waitFor();
     await here.page.getByRole('button', { name: 'Cancel halfway.bin' }).click();
@@ -75,7 +75,7 @@ describe('the list of uploads', () => {
     expect(here.troubles()).toEqual([]);
   });
 
-  it('tells why IPD did not take a file, and sends it again on request', async () => {
+  it('says why IPD did not take a file, and sends it again on request', async () => {
     const file = sampleFile('second try.bin', 1000);
     await visitAs('insister');
     await stack.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);

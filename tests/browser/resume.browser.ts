@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Page } from 'playwright-core';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { holdBack, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
+import { delayRequest, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
 import type { Visit } from './visit.ts';
 
 let stack: BrowserStack;
@@ -39,10 +39,10 @@ const REMEMBERED = `(async () => {
 
 /** Sends all parts of a file but the second one, then leaves the page and comes back. */
 async function interrupt(): Promise<void> {
-  const second = await holdBack(here.page, (url, method) => partNumber(url, method) === 2);
+  const second = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);
   const first = stored(here.page, 1);
   await here.upload();
-  await Promise.all([first, second.held]);
+  await Promise.all([first, second.delayed]);
   await here.page.waitForFunction(REMEMBERED);
   await here.page.reload();
   second.letGo();
@@ -95,10 +95,10 @@ describe.each(VERSIONS)('a reload in the middle of a large upload with Uppy %d',
     await interrupt();
     await here.page.getByText('Session restored').waitFor();
 
-    const cancelling = await holdBack(here.page, (_url, method) => method === 'DELETE');
+    const cancelling = await delayRequest(here.page, (_url, method) => method === 'DELETE');
     await here.page.getByLabel('Work item').fill('956239067176935402');
     await here.page.keyboard.press('Tab');
-    await cancelling.held;
+    await cancelling.delayed;
     // A user who presses the button now must not resume the upload that is being cancelled.
     await here.page.locator('#picker[inert]').waitFor();
     cancelling.letGo();

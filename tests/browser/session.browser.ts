@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { holdBack, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
+import { delayRequest, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
 import type { Visit } from './visit.ts';
 
 const LARGEST = 20 * MIB;
@@ -54,7 +54,7 @@ describe.each(VERSIONS)('the upload session of the page with Uppy %d', (version)
 
   afterEach(() => here.close());
 
-  it('that has expired is told and replaced, and a retry brings the file to IPD', async () => {
+  it('that has expired is reported and replaced, and a retry brings the file to IPD', async () => {
     const file = sampleFile(`late ${version}.bin`, 50_000);
     const opened = here.page.waitForResponse('**/v1/uppy-sessions');
     await here.pick(file);
@@ -73,10 +73,10 @@ describe.each(VERSIONS)('the upload session of the page with Uppy %d', (version)
 
   it('that expires in the middle of a large file is replaced, and nothing of the first try stays', async () => {
     const file = sampleFile(`long ${version}.bin`, 11 * MIB);
-    const second = await holdBack(here.page, (url, method) => partNumber(url, method) === 2);
+    const second = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);
     await here.pick(file);
     await here.upload();
-    await second.held;
+    await second.delayed;
     await expireTicket();
 
     second.letGo();

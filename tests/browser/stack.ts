@@ -92,7 +92,7 @@ export async function startBrowserStack(environment: Record<string, string> = {}
       if (response.status !== 201) throw new Error(`${response.status} ${await response.text()}`);
     },
 
-    /** The multipart uploads that storage holds open. */
+    /** The multipart uploads that are open in storage. */
     async openMultiparts(): Promise<string[]> {
       const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
       return Uploads.map(({ Key = '' }) => Key);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { holdBack, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
+import { delayRequest, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
 import type { SampleFile, Visit } from './visit.ts';
 
 let stack: BrowserStack;
@@ -66,11 +66,11 @@ describe.each(VERSIONS)('the page with Uppy %d', (version) => {
   it('takes files that are added while another one is under way', async () => {
     const first = sampleFile(`first ${version}.bin`, 11 * MIB);
     const second = sampleFile(`second ${version}.bin`, 12 * MIB);
-    const { held, letGo } = await holdBack(here.page, (url, method) => partNumber(url, method) === 2);
+    const { delayed, letGo } = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);
 
     await here.pick(first);
     await here.upload();
-    await held;
+    await delayed;
     await here.add(second);
     await here.upload();
     letGo();
@@ -82,10 +82,10 @@ describe.each(VERSIONS)('the page with Uppy %d', (version) => {
 
   it('leaves nothing in storage when an upload in parts is cancelled', async () => {
     const file = sampleFile(`unwanted ${version}.bin`, 12 * MIB);
-    const { held, letGo } = await holdBack(here.page, (url, method) => partNumber(url, method) === 2);
+    const { delayed, letGo } = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);
     await here.pick(file);
     await here.upload();
-    await held;
+    await delayed;
     expect(await stack.openMultiparts()).toHaveLength(1);
 
     const aborted = here.page.waitForResponse((response) => response.request().method() === 'DELETE');

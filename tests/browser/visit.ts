@@ -84,7 +84,7 @@ export async function visit(browser: Browser, { origin, version, ...options }: V
     problem: page.getByRole('alert'),
     /** An upload in the list by its file's name. */
     row: (name: string) => page.locator('#uploads > li', { hasText: name }),
-    /** Settles when the page shows that IPD has these bytes. */
+    /** Resolves when the page shows that IPD has these bytes. */
     async arrival({ name, sha256 }: SampleFile): Promise<void> {
       await page.locator('#uploads > li[data-status=delivered]', { hasText: name }).waitFor();
       const received = page.locator(`#received > li[data-sha256="${sha256}"]`);
@@ -99,19 +99,19 @@ export async function visit(browser: Browser, { origin, version, ...options }: V
   };
 }
 
-/** Holds back the first request that fits, until it is let go or the page is left. */
-export async function holdBack(page: Page, fits: (url: URL, method: string) => boolean) {
-  const held = Promise.withResolvers<string>();
+/** Delays the first request that fits, until `letGo` is called or the page is left. */
+export async function delayRequest(page: Page, fits: (url: URL, method: string) => boolean) {
+  const delayed = Promise.withResolvers<string>();
   const gate = Promise.withResolvers<void>();
   await page.route('**/*', async (route, request) => {
     const url = new URL(request.url());
     if (!fits(url, request.method())) return route.fallback();
-    held.resolve(request.url());
+    delayed.resolve(request.url());
     await gate.promise;
     // The page may be gone.
     await route.continue().catch(() => undefined);
   });
-  return { held: held.promise, letGo: () => gate.resolve() };
+  return { delayed: delayed.promise, letGo: () => gate.resolve() };
 }
 
 /** The number of the part that a request brings to storage, if it brings one. */

@@ -25,11 +25,11 @@ const SLOW_PUT_MS = 40 * MINUTE;
 /** The client asks for URLs at most this often in one try. */
 const MAX_ROUNDS = 6;
 
-/** How one round of parts ended: storage took all, storage no longer knows the upload, or the user stopped. */
+/** How one round of parts ended: storage took all, the upload is gone from storage, or the user stopped. */
 type Round = 'all' | 'gone' | 'stopped';
 
-/** Sends the file: `due` is the moment at which it begins, `turn` counts the tries. */
-export type Bring = (due: number, turn: number) => Promise<void>;
+/** Sends the file: `due` is the moment at which it begins, `tryIndex` counts the tries from 0. */
+export type Bring = (due: number, tryIndex: number) => Promise<void>;
 
 /** Sends the file of an upload as its record says. */
 export function createBringing(
@@ -68,14 +68,14 @@ export function createBringing(
     }
   }
 
-  async function bringParts(turn: number): Promise<void> {
+  async function bringParts(tryIndex: number): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const view = await ask((services) => services.uploads.resign(caller, id));
       const { presigned } = view ?? {};
       if (presigned === undefined || !('parts' in presigned)) return;
-      if (round + turn > 0 && presigned.parts.length > 0) faults.count('partsResumed');
+      if (round + tryIndex > 0 && presigned.parts.length > 0) faults.count('partsResumed');
       const until = time.now() + presigned.expiresInSeconds * SECOND;
-      const end = await putAll(presigned.parts, { until, turn });
+      const end = await putAll(presigned.parts, { until, tryIndex });
       trace.note('user', `parts: ${end}`, id);
       if (end === 'stopped') return;
       if (end === 'all') return sayComplete();
@@ -84,12 +84,12 @@ export function createBringing(
 
   async function putAll(
     parts: SignedPart[],
-    { until, turn }: { until: number; turn: number },
+    { until, tryIndex }: { until: number; tryIndex: number },
   ): Promise<Round> {
     const { stopAt, dropAt, hasRepeats } = plan.parts;
     const total = parts.length;
     for (const [index, part] of shuffled(parts).entries()) {
-      if (turn === 0 && stopAt !== undefined && index >= stopAt * total) {
+      if (tryIndex === 0 && stopAt !== undefined && index >= stopAt * total) {
         faults.count('partsMissing');
         return 'stopped';
       }
@@ -104,7 +104,7 @@ export function createBringing(
     return 'all';
   }
 
-  /** False when storage no longer knows the upload. */
+  /** False when the upload is gone from storage. */
   function put(part: SignedPart): boolean {
     const { uploadId, body } = read(part);
     const target = { Bucket: '', Key: key, UploadId: uploadId, PartNumber: part.number };
@@ -155,5 +155,5 @@ export function createBringing(
       .map(({ part }) => part);
   }
 
-  return (due, turn) => (multipart === undefined ? bringWhole(due) : bringParts(turn));
+  return (due, tryIndex) => (multipart === undefined ? bringWhole(due) : bringParts(tryIndex));
 }

@@ -1,7 +1,7 @@
 /**
  * One container that runs functions: its clock, and the faults that it can meet at every call to the outside. It may
  * die before, during or after a call, stand still for any time, or have its clock set.
- * A dead container's calls never settle. It does not know what it calls.
+ * A dead container's calls never end. It does not know what it calls.
  */
 import type { Clock } from '../../lib/runtime/clock.ts';
 import type { Random } from './random.ts';

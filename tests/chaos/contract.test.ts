@@ -203,7 +203,7 @@ describe.each([
         ),
       );
 
-    it('stores an object once and tells its length and its MD5', async () => {
+    it('stores an object once and answers with its length and its MD5', async () => {
       expect(await statusOf(() => put('once'))).toBe(200);
       expect(await statusOf(() => put('once'))).toBe(412);
 
@@ -332,7 +332,7 @@ describe.each([
       expect((await ends.held()) - before).toBe(files);
     });
 
-    it('never sees the end of a file that the fence holds back', async () => {
+    it('never sees the end of a file that the fence keeps from it', async () => {
       const before = await ends.held();
       const fence = async (): Promise<void> => {
         throw new Error('no');

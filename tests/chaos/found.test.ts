@@ -41,10 +41,10 @@ function startStory() {
   return {
     world,
     user: (changes: Partial<Plan> = {}) => play({ ...plan, ...changes }, { world, platform }),
-    /** Lets time pass until this holds, or for two days. */
-    until: async (holds: () => boolean): Promise<void> => {
+    /** Lets time pass until this is so, or for two days. */
+    until: async (isSo: () => boolean): Promise<void> => {
       const horizon = world.time.now() + 48 * HOUR;
-      await world.time.run(() => holds() || world.time.now() >= horizon);
+      await world.time.run(() => isSo() || world.time.now() >= horizon);
     },
     find: (id: string | undefined): Upload | undefined => world.find(id ?? ''),
     held: () => world.ipd.admin.attachments().length,
@@ -70,7 +70,7 @@ describe('what the simulation has found', () => {
     expect(held()).toBe(1);
   });
 
-  it('the look for a second copy does not take the attachment of an equal file', async () => {
+  it('the check for a second copy does not take the attachment of an equal file', async () => {
     const { world, user, until, find, held } = startStory();
     const first = user();
     await until(
@@ -121,7 +121,7 @@ describe('what the simulation has found', () => {
     expect(held()).toBe(0);
   });
 
-  it('a look for a second copy that comes before the file is removed leaves no file behind', async () => {
+  it('a check for a second copy that comes before the file is removed leaves no file behind', async () => {
     const { world, user, until, find } = startStory();
     world.rules.of = (): Rule => 'unreachable';
     const story = user();
@@ -149,7 +149,7 @@ describe('what the simulation has found', () => {
     expect(world.objects.has(stagingKey(id))).toBe(false);
   });
 
-  it('a reader that takes only the first due upload reaches every shard of the index in turn', async () => {
+  it('a reader that takes only the first due upload reaches every shard of the index', async () => {
     const { world, until } = startStory();
     const { services } = world.createWorker('test');
     const caller = { owner: 'user', projects: '*' } as const;

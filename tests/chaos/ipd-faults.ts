@@ -23,7 +23,7 @@ const WINDOW_SECONDS = 590;
 const all = ['upload', 'list', 'download', 'token'] as const;
 const withAccess = ['upload', 'list', 'download'] as const;
 
-/** IPD may or may not have stored the file; its answer does not tell. */
+/** IPD may or may not have stored the file; its answer does not say. */
 const perhapsStored = (random: Random): Record<string, unknown> =>
   random.chance(0.2) ? { early: true } : { stored: random.chance(0.5) };
 const lasting: Row = { operations: ['upload'], isLasting: true };
@@ -100,7 +100,7 @@ const rows = {
   noPermission: { ...lasting, operations: withAccess },
   projectMissing: { ...lasting, operations: ['upload', 'list'] },
   notAllowed: { ...lasting, operations: ['upload', 'list'] },
-  /** A list with as many rows as it can show, none of them ours. */
+  /** A list with as many rows as it can show, none of them this upload's. */
   listOf: { operations: ['list'], isLasting: true, options: () => ({ count: 100 }) },
 } as const satisfies Record<string, Row>;
 

@@ -28,7 +28,7 @@ export function createLine(options: {
   const exchange = new AbortController();
   let isOver = false;
   let pushed = 0;
-  let movedAt = time.now();
+  let progressAt = time.now();
   let change = Promise.withResolvers<void>();
 
   function changed(): void {
@@ -36,8 +36,8 @@ export function createLine(options: {
     change = Promise.withResolvers();
   }
 
-  function moved(): void {
-    movedAt = time.now();
+  function progressed(): void {
+    progressAt = time.now();
     changed();
   }
 
@@ -64,20 +64,20 @@ export function createLine(options: {
 
   async function push(chunk: Uint8Array): Promise<void> {
     while (isFull()) await change.promise;
-    // A caller that stood still finds the connection timed out, unless it writes before it looks at its timers.
-    if (time.now() - movedAt >= idleMs && container.random.chance(0.5)) breakOff(failure('ETIMEDOUT'));
+    // A caller that stood still finds the connection timed out, unless it writes before it checks its timers.
+    if (time.now() - progressAt >= idleMs && container.random.chance(0.5)) breakOff(failure('ETIMEDOUT'));
     if (isOver) return;
     buffer.push(chunk);
     pushed += chunk.length;
     if (pushed >= length) rest = 'complete';
-    moved();
+    progressed();
   }
 
   async function pull(): Promise<IteratorResult<Uint8Array, undefined>> {
     for (;;) {
       const chunk = buffer.shift();
       if (chunk !== undefined) {
-        moved();
+        progressed();
         return { value: chunk, done: false };
       }
       if (rest === 'complete') return { value: undefined, done: true };
@@ -87,7 +87,7 @@ export function createLine(options: {
   }
 
   async function watch(): Promise<void> {
-    const left = movedAt + idleMs - time.now();
+    const left = progressAt + idleMs - time.now();
     if (left <= 0) breakOff(failure('ETIMEDOUT'));
     if (isOver) return;
     await container.clock.sleep(left);

@@ -9,12 +9,12 @@ import type { NotificationMessage } from './ends/topic.ts';
 type Names = (id: string) => string;
 
 /** Final uploads without a notification of their end. */
-export type Telling = { untold: number; findings: string[] };
+export type NotificationVerdict = { notNotified: number; findings: string[] };
 
 /** Files and parts in storage that nothing but their age will remove. */
 export type Tidiness = { leftovers: number; findings: string[] };
 
-/** How far a sweep looks ahead, and how wrong its clock may be. */
+/** How far ahead a sweep reads, and how wrong its clock may be. */
 const SWEEP_REACH_MS = 90_000;
 
 const TYPES: Partial<Record<Upload['status'], string>> = {
@@ -24,21 +24,21 @@ const TYPES: Partial<Record<Upload['status'], string>> = {
 };
 
 /**
- * `endings`: every version of a record that needs a notification, where that is known; a message that fits none of them
- * is false.
+ * `endings`: every version of a record that needs a notification, where the caller has them; a message that fits
+ * none of them is false.
  */
 export function judgeNotifications(
   { uploads, messages, endings }: { uploads: Upload[]; messages: NotificationMessage[]; endings?: Upload[] },
   nameOf: Names,
-): Telling {
+): NotificationVerdict {
   const findings: string[] = [];
-  let untold = 0;
+  let notNotified = 0;
   for (const upload of uploads) {
     const type = TYPES[upload.status];
     if (type === undefined) continue;
-    const isTold = messages.some((message) => message.type === type && tellsOf(message, upload));
-    if (isTold) continue;
-    untold += 1;
+    const isNotified = messages.some((message) => message.type === type && isAbout(message, upload));
+    if (isNotified) continue;
+    notNotified += 1;
     findings.push(`no notification says that ${nameOf(upload.id)} is ${upload.status}`);
   }
   const meanings = new Map<string, string>();
@@ -46,28 +46,28 @@ export function judgeNotifications(
     const { type, time, deduplicationId, upload } = message;
     const isTrue = endings?.some(
       (ending) =>
-        ending.notification?.type === type && ending.notification.at === time && tellsOf(message, ending),
+        ending.notification?.type === type && ending.notification.at === time && isAbout(message, ending),
     );
-    if (isTrue === false) findings.push(`${type} of ${nameOf(upload.id)} tells of what never was`);
+    if (isTrue === false) findings.push(`${type} of ${nameOf(upload.id)} matches no version of its record`);
     const meaning = `${upload.id} ${type} ${time}`;
     if ((meanings.get(deduplicationId) ?? meaning) !== meaning) {
-      findings.push(`two notices of ${nameOf(upload.id)} cannot be told apart`);
+      findings.push(`two notifications of ${nameOf(upload.id)} have the same deduplication id`);
     }
     meanings.set(deduplicationId, meaning);
   }
-  return { untold, findings };
+  return { notNotified, findings };
 }
 
 /** Same upload, same end. */
-function tellsOf({ upload: told }: NotificationMessage, upload: Upload): boolean {
+function isAbout({ upload: notified }: NotificationMessage, upload: Upload): boolean {
   const attachmentId = upload.status === 'delivered' ? upload.attachmentId : undefined;
-  const code = upload.status === 'failed' ? upload.lastError.code : told.error?.code;
+  const code = upload.status === 'failed' ? upload.lastError.code : notified.error?.code;
   return (
-    told.id === upload.id &&
-    told.status === upload.status &&
-    told.attachment?.id === attachmentId &&
-    told.error?.code === code &&
-    told.size === (upload.maxSize === undefined ? upload.size : null)
+    notified.id === upload.id &&
+    notified.status === upload.status &&
+    notified.attachment?.id === attachmentId &&
+    notified.error?.code === code &&
+    notified.size === (upload.maxSize === undefined ? upload.size : null)
   );
 }
 

@@ -5,7 +5,7 @@ describe('an outage of IPD of six hours with 1,000 uploads', () => {
   it.each([
     { what: 'as it comes', seed: 1, recoveredInMinutes: 38 },
     { what: 'with many more arriving while it is made up for', seed: 112, recoveredInMinutes: 38 },
-    // Each upload takes a look of its own.
+    // Each upload needs a check of its own.
     { what: 'of an IPD that names no ids', seed: 104, recoveredInMinutes: 60 },
   ])(
     'ends in 1,000 attachments, without help and without a stampede: $what',

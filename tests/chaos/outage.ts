@@ -1,5 +1,5 @@
 /**
- * IPD is down for hours while uploads go on arriving; then it is back, and no operator helps. The run measures how long
+ * IPD is down for hours while uploads go on arriving; then it is back, and no operator helps. The run reports how long
  * it takes until all uploads are delivered, and how many requests IPD gets after it is back.
  */
 import { createRandom } from './random.ts';
@@ -16,7 +16,7 @@ const HOUR = 60 * MINUTE;
 const WORK_ITEMS = 40;
 
 export type Outage = Verdict & {
-  /** The most requests of any kind in any minute after the recovery: a delivery takes two, a look and the upload. */
+  /** The most requests of any kind in any minute after the recovery: a delivery takes two, a check and the upload. */
   peakPerMinute: number;
   /** The deliveries that the settings allow in a minute. */
   ratePerMinute: number;

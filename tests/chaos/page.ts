@@ -1,6 +1,6 @@
 /**
  * A page with Uppy: opens a session, then sends the file in one form, or in parts. The page chooses the size of the
- * parts, has each one signed, and lists them when it completes. Only the page can tell whether they make the file.
+ * parts, has each one signed, and lists them when it completes. Only the page knows whether they make the file.
  */
 import { PutObjectCommand, S3ServiceException, UploadPartCommand } from '@aws-sdk/client-s3';
 import type { NamedPart } from '../../lib/uploads/stage.ts';
@@ -52,10 +52,10 @@ export function createPage({ story, world, platform }: { story: Story; world: Wo
     story.isPut = true;
   }
 
-  async function bringParts({ ticket, id, key }: Begun, turn: number): Promise<void> {
+  async function bringParts({ ticket, id, key }: Begun, tryIndex: number): Promise<void> {
     const ask = createAsk(id, { world, platform });
     const reference = { uploadId: id, key };
-    const stored = turn === 0 ? [] : await ask(({ uppy }) => uppy.listParts(ticket, reference));
+    const stored = tryIndex === 0 ? [] : await ask(({ uppy }) => uppy.listParts(ticket, reference));
     if (stored === undefined) return;
     if (stored.length > 0) faults.count('partsResumed');
     const named = new Map<number, NamedPart>(stored.map((part) => [part.number, part]));
@@ -63,7 +63,7 @@ export function createPage({ story, world, platform }: { story: Story; world: Wo
     for (const [index, piece] of pieces.entries()) {
       const number = index + 1;
       const { stopAt } = plan.parts;
-      if (turn === 0 && stopAt !== undefined && index >= stopAt * pieces.length) {
+      if (tryIndex === 0 && stopAt !== undefined && index >= stopAt * pieces.length) {
         faults.count('partsMissing');
         return;
       }
@@ -110,8 +110,8 @@ export function createPage({ story, world, platform }: { story: Story; world: Wo
   return async (): Promise<{ id: string; bring: Bring } | AppError | undefined> => {
     const begun = await platform.api(begin);
     if (begun === undefined || begun instanceof AppError) return begun;
-    const bring: Bring = (due, turn) =>
-      plan.mode === 'page parts' ? bringParts(begun, turn) : postForm(begun, due);
+    const bring: Bring = (due, tryIndex) =>
+      plan.mode === 'page parts' ? bringParts(begun, tryIndex) : postForm(begun, due);
     return { id: begun.id, bring };
   };
 }

@@ -1,6 +1,6 @@
 /**
  * IPD keeps uploads waiting for hours or days: it is down, it works off a backlog slowly, or a quota is used up; or one
- * user's files make it fail. The run tells how each upload ended, and how many requests that took.
+ * user's files make it fail. The run reports how each upload ended, and how many requests that took.
  */
 import { createHash } from 'node:crypto';
 import { createRandom } from './random.ts';
@@ -96,11 +96,11 @@ export async function playPatience(trial: Trial): Promise<Patience> {
     );
   });
   // To read all records at each step would take longer than the rest of the run.
-  let looked = start;
+  let checkedAt = start;
   await time.run(() => {
     if (time.now() >= start + horizonMs) return true;
-    if (time.now() < looked + MINUTE || !platform.isIdle() || !world.queue.isEmpty()) return false;
-    looked = time.now();
+    if (time.now() < checkedAt + MINUTE || !platform.isIdle() || !world.queue.isEmpty()) return false;
+    checkedAt = time.now();
     if (stories.some(({ isOver }) => !isOver)) return false;
     return world.uploads().every(({ status }) => status === 'delivered' || status === 'failed');
   });

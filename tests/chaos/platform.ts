@@ -17,7 +17,7 @@ const CONCURRENCY = 5;
 const TIMEOUT_MS = { deliver: 300 * SECOND, sweep: 50 * SECOND, api: 15 * SECOND };
 /** As functions/deliver.ts and functions/sweep.ts have it. */
 const MARGIN_MS = 10 * SECOND;
-/** How far a sweep looks ahead, and how wrong its clock may be. */
+/** How far ahead a sweep reads, and how wrong its clock may be. */
 const SWEEP_REACH_MS = MINUTE + 30 * SECOND;
 
 /** How a run ended, as far as the platform can see. */
@@ -30,7 +30,7 @@ export function createPlatform(world: World) {
   let delivering = 0;
   let running = 0;
 
-  /** Runs one function once and tells how it ended; a container that has survived waits for the next run. */
+  /** Runs one function once and says how it ended; a container that has survived waits for the next run. */
   async function invoke(
     kind: keyof typeof TIMEOUT_MS,
     work: (worker: Worker) => Promise<void>,

@@ -1,6 +1,6 @@
 /**
  * `npm run chaos`: attacks the delivery and counts what IPD holds. Ends with 1 unless nothing was lost, doubled, stuck,
- * untold or left over; prints what went wrong with its seed and a shortest trace.
+ * without notification or left over; prints what went wrong with its seed and a shortest trace.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -65,11 +65,11 @@ async function waits(): Promise<void> {
     const { delivered, failed, duplicates, stuck, requests } = rest;
     const details = [...new Set(endings.flatMap(({ detail }) => detail ?? []))];
     const hours = Math.round(tookMs / 360_000) / 10;
-    const isRight = isExpected(rest);
+    const isAsExpected = isExpected(rest);
     print({
       name,
       seed: trial.seed,
-      isRight,
+      isAsExpected,
       delivered,
       failed,
       duplicates,
@@ -78,7 +78,7 @@ async function waits(): Promise<void> {
       requests,
       details,
     });
-    if (!isRight || duplicates + stuck > 0) process.exitCode = 1;
+    if (!isAsExpected || duplicates + stuck > 0) process.exitCode = 1;
   }
 }
 
@@ -86,8 +86,8 @@ async function real(): Promise<void> {
   const { runReal } = await import('./real/run.ts');
   const report = await runReal({ schedules, seed, log: (line) => console.error(line) });
   print(report);
-  const { lost, duplicates, stuck, untold, leftovers } = report;
-  if (lost + duplicates + stuck + untold + leftovers > 0) process.exitCode = 1;
+  const { lost, duplicates, stuck, notNotified, leftovers } = report;
+  if (lost + duplicates + stuck + notNotified + leftovers > 0) process.exitCode = 1;
 }
 
 async function printTrace(index: number): Promise<void> {

@@ -25,7 +25,7 @@ export type ScheduleOptions = {
 
 export type Outcome = Verdict & {
   /** Uploads without a notification of their end. */
-  untold: number;
+  notNotified: number;
   /** Files and parts in storage that no upload needs. */
   leftovers: number;
   faults: Map<FaultKind, number>;
@@ -40,8 +40,8 @@ const HOUR = 3_600_000;
 const PATIENCE_MS = 48 * HOUR;
 
 /** True when the schedule has a defect. */
-export function isBroken({ lost, duplicates, stuck, untold, leftovers, findings }: Outcome): boolean {
-  return lost + duplicates + stuck + untold + leftovers + findings.length > 0;
+export function isBroken({ lost, duplicates, stuck, notNotified, leftovers, findings }: Outcome): boolean {
+  return lost + duplicates + stuck + notNotified + leftovers + findings.length > 0;
 }
 
 /** Runs a schedule to its end. */
@@ -52,7 +52,7 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     random: random.fork('world'),
     profile,
     missing,
-    uploadsPerMinute: random.fork('allowance').chance(0.1) ? 2 : 1000,
+    uploadsPerMinute: random.fork('quota').chance(0.1) ? 2 : 1000,
     ...(without && { without }),
   });
   const { time, faults, trace } = world;
@@ -98,17 +98,17 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
   );
   verdict.findings.push(...tooLong.map(({ id }) => `${trace.nameOf(id)} is longer than its session allows`));
   const { topic, endings, objects, strays } = world;
-  const telling = judgeNotifications({ uploads, messages: topic.messages, endings }, trace.nameOf);
+  const notified = judgeNotifications({ uploads, messages: topic.messages, endings }, trace.nameOf);
   const tidiness = judgeStorage(
     { uploads, keys: objects.keys(), strays, begun: objects.begun(), now: time.now() },
     trace.nameOf,
   );
-  verdict.findings.push(...telling.findings, ...tidiness.findings);
-  const { untold } = telling;
+  verdict.findings.push(...notified.findings, ...tidiness.findings);
+  const { notNotified } = notified;
   const { leftovers } = tidiness;
   return {
     ...verdict,
-    untold,
+    notNotified,
     leftovers,
     faults: faults.counts,
     drawn: faults.drawn,

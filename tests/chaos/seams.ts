@@ -1,5 +1,5 @@
 /**
- * The AWS clients that one container holds: commands of the real SDK, carried out by the in-memory ends, with the
+ * The AWS clients of one container: commands of the real SDK, carried out by the in-memory ends, with the
  * faults of the connection. Errors are those that the SDK throws after its own retries have failed.
  */
 import { Readable } from 'node:stream';
@@ -135,7 +135,7 @@ export function queueOf({ container, queue, faults, note }: Surroundings): SQSCl
   return standIn(SQSClient.prototype, (command) => container.call(() => execute(command), 10));
 }
 
-/** The client of the notices. */
+/** The client of the notification topic. */
 export function topicOf({ container, topic, faults, note, isMute }: Surroundings): SNSClient {
   const { random } = container;
 

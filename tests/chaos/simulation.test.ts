@@ -47,7 +47,7 @@ describe('the oracle', () => {
     ['reconciliation', 'duplicates'],
     ['fence', 'duplicates'],
     ['sweep', 'stuck'],
-    ['notices', 'untold'],
+    ['notifications', 'notNotified'],
     ['removal', 'leftovers'],
   ] as const)('detects the defects of a product without its %s: %s', async (missing, finding) => {
     const tally = await playRange({ seed: 1, from: 0, to: 40, missing });

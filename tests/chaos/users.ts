@@ -148,7 +148,7 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
   const story: Story = { plan, sha256, uploadId: undefined, isPut: false, isOver: false };
   const openPage = createPage({ story, world, platform });
 
-  async function tell(): Promise<void> {
+  async function playStory(): Promise<void> {
     await time.sleep(plan.createAt);
     const begun = await create();
     story.uploadId = begun?.id;
@@ -163,7 +163,7 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
       await act();
     };
     await Promise.all([
-      ...plan.putAfter.map((afterMs, turn) => at(afterMs, () => bring(created + afterMs, turn))),
+      ...plan.putAfter.map((afterMs, index) => at(afterMs, () => bring(created + afterMs, index))),
       ...(plan.cancelAfter === undefined ? [] : [at(plan.cancelAfter, () => cancel(id))]),
       ...plan.retryAfter.map((afterMs) => at(afterMs, () => retry(id))),
     ]);
@@ -215,6 +215,6 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
     trace.note('user', answer instanceof AppError ? 'cannot retry' : 'retries', id);
   }
 
-  void tell();
+  void playStory();
   return story;
 }

@@ -2,7 +2,7 @@
  * Time that passes only when all tasks wait: tasks that can run do so first, then the clock jumps to the next timer.
  * It does not know which task waits, and it must not be mixed with real timers or sockets.
  */
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextCycle } from 'node:timers/promises';
 
 export type VirtualTime = ReturnType<typeof createVirtualTime>;
 
@@ -46,8 +46,8 @@ export function createVirtualTime(start: number) {
   /** Lets time pass until `isOver`, which is called when all tasks wait, or until no timer is left. */
   async function run(isOver: () => boolean): Promise<void> {
     for (;;) {
-      // Promises and streams go on within a turn of the event loop; after one turn all of them wait for a timer.
-      await turn();
+      // Promises and streams go on within a cycle of the event loop; after one cycle all of them wait for a timer.
+      await nextCycle();
       if (isOver()) return;
       let timer = pop(heap);
       while (timer !== undefined && timer.act === undefined) timer = pop(heap);
@@ -85,10 +85,10 @@ function pop(heap: Timer[]): Timer | undefined {
   for (;;) {
     let child = 2 * index + 1;
     let below = heap[child];
-    const right = heap[child + 1];
-    if (below !== undefined && right !== undefined && isBefore(right, below)) {
+    const sibling = heap[child + 1];
+    if (below !== undefined && sibling !== undefined && isBefore(sibling, below)) {
       child += 1;
-      below = right;
+      below = sibling;
     }
     if (below === undefined || isBefore(last, below)) break;
     heap[index] = below;

@@ -1,5 +1,5 @@
 /**
- * Everything around the product in one simulated world: time, the in-memory ends, and containers that hold the real
+ * Everything around the product in one simulated world: time, the in-memory ends, and containers with the real
  * services. It starts nothing by itself: `platform.ts` runs the functions and `users.ts` the users.
  */
 import { ZodError } from 'zod';
@@ -31,7 +31,7 @@ import { wireOf } from './wire.ts';
 import type { IpdCall, Rule } from './wire.ts';
 
 /** Parts of the product that a test of the oracle takes away. */
-export type Missing = 'reconciliation' | 'fence' | 'sweep' | 'notices' | 'removal';
+export type Missing = 'reconciliation' | 'fence' | 'sweep' | 'notifications' | 'removal';
 
 export type Worker = { container: Container; services: Services; errand: { uploadId?: string | undefined } };
 
@@ -103,7 +103,7 @@ export function createWorld(options: {
     PREFLIGHT: ipdRandom.chance(0.2) ? 'on' : 'off',
     UPLOAD_DEADLINE_HOURS: String(options.uploadDeadlineHours ?? ipdRandom.pick([1, 24])),
     FAILED_RETENTION_DAYS: ipdRandom.chance(0.2) ? '1' : '7',
-    NOTIFICATIONS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
+    NOTIFICATIONS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notifications',
     ...options.settings,
   });
   const partSizeBytes = ipdRandom.pick([150, 400, 1200]);
@@ -166,7 +166,7 @@ export function createWorld(options: {
       time,
       note,
       isDenied: missing === 'fence' ? isFence : undefined,
-      isMute: missing === 'notices',
+      isMute: missing === 'notifications',
       isKept: missing === 'removal',
     };
     // Ready, since virtual time does not wait for modules that are loaded.

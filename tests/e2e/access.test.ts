@@ -167,7 +167,7 @@ describe('every route of the service', () => {
     expect(await product.ledger.find(String(answer.body['uploadId']))).toMatchObject({ owner: 'stranger' });
   });
 
-  // The last of the file: it looks at what all tests before have left.
+  // The last of the file: it reads what all tests before have left.
   it("has left the owner's uploads as they were, for the owner to see", async () => {
     const headers = { authorization: `Bearer ${owner.token}` };
     const { body } = await product.call('GET /v1/uploads', { headers });

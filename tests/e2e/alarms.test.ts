@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => product.stop());
 
-/** Causes every condition that an alarm watches, except those that AWS measures itself. */
+/** Causes every condition that an alarm watches, except those whose metrics AWS writes. */
 async function goWrong(): Promise<void> {
   await product.faults([
     { match: { filename: 'throttled' }, count: 1, fault: { kind: 'serviceThrottled' } },
@@ -40,9 +40,9 @@ async function goWrong(): Promise<void> {
     upload({ filename: 'lost', issueId: '956239067176935401' }).then(ended),
     upload({ filename: 'twice', issueId: '956239067176935402' }).then(ended),
     upload({ filename: 'refused', issueId: '956239067176935404' }).then(ended),
-    upload({ filename: 'odd', issueId: '956239067176935406' }).then(() => told('Contradictions')),
+    upload({ filename: 'odd', issueId: '956239067176935406' }).then(() => measured('Contradictions')),
     // This upload waits for seconds; its metric is written first.
-    upload({ filename: 'throttled', issueId: '956239067176935403' }).then(() => told('IpdThrottles')),
+    upload({ filename: 'throttled', issueId: '956239067176935403' }).then(() => measured('IpdThrottles')),
   ]);
 
   delivered = twice;
@@ -56,12 +56,12 @@ async function goWrong(): Promise<void> {
   await becomeDue(twice, (before) => ({ ...before, recheckAt: new Date().toISOString() }));
   await writeNonsense();
   await product.fireSchedules();
-  await Promise.all([told('Duplicates'), product.follow(lost)]);
+  await Promise.all([measured('Duplicates'), product.follow(lost)]);
 
   await product.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
   // The check of the work item meets this fault, and no delivery begins.
   await upload({ filename: 'locked out', issueId: '956239067176935405' });
-  await told('AuthenticationFailures');
+  await measured('AuthenticationFailures');
   await product.fireSchedules();
 }
 
@@ -79,11 +79,11 @@ async function ended(id: string): Promise<string> {
   return id;
 }
 
-async function becomeDue(id: string, move: Transition = (before) => before): Promise<void> {
+async function becomeDue(id: string, transition: Transition = (before) => before): Promise<void> {
   const dueAt = new Date().toISOString();
   await product.ledger.change(id, (before) => {
-    const moved = move(before);
-    return moved && { ...moved, dueAt };
+    const after = transition(before);
+    return after && { ...after, dueAt };
   });
 }
 
@@ -128,7 +128,7 @@ async function writeNonsense(): Promise<void> {
   client.destroy();
 }
 
-async function told(name: string): Promise<void> {
+async function measured(name: string): Promise<void> {
   await product.logs.waitFor((line) => measuredIn([line]).some((metric) => metric.name === name));
 }
 
@@ -138,7 +138,7 @@ const alarms = templateAlarms().flatMap(({ id, metrics }) =>
     .map((metric) => ({ id, metric, name: metric.name })),
 );
 
-describe('a metric that an alarm looks at', () => {
+describe('a metric that an alarm watches', () => {
   it.each(alarms)('is measured when its time has come: $name of $id', ({ metric }) => {
     expect(measuredIn(product.logs.lines)).toContainEqual(metric);
   });

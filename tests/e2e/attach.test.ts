@@ -38,7 +38,7 @@ describe("IPD's own upload route", () => {
     });
   });
 
-  it('tells in Location where the upload can be looked at', async () => {
+  it('says in Location where the upload can be read', async () => {
     const { headers } = await product.attach(form(filePart()), formType);
 
     const found = await product.call(`GET ${headers.get('location')}`);
@@ -97,7 +97,7 @@ describe("IPD's own upload route", () => {
     expect(second).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
   });
 
-  it('answers with the id although IPD told none', async () => {
+  it('answers with the id although IPD answers without one', async () => {
     await product.ipdSettings({ uploadResult: 'null' });
 
     const { status, body } = await product.attach(form(filePart()), formType);

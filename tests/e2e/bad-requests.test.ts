@@ -23,7 +23,7 @@ describe('POST /v1/uploads', () => {
     ['two objects', '{}{}', 400, 'invalid_json'],
     ['a trailing comma', '{"size":5,}', 400, 'invalid_json'],
     ['single quotes', "{'size':5}", 400, 'invalid_json'],
-    ['a byte order mark', `\uFEFF${JSON.stringify(file)}`, 400, 'invalid_json'],
+    ['U+FEFF before the JSON', `\uFEFF${JSON.stringify(file)}`, 400, 'invalid_json'],
     ['bytes that are no UTF-8', Buffer.from([0xff, 0xfe, 0x00, 0x7b]), 400, 'invalid_json'],
     ['a body in UTF-16', Buffer.from(JSON.stringify(file), 'utf16le'), 400, 'invalid_json'],
     ['a hundred thousand brackets', '['.repeat(100_000), 400, 'invalid_json'],

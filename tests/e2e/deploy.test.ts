@@ -58,16 +58,16 @@ const putAll = async (uploads: Begun[]): Promise<void> => {
   await Promise.all(uploads.map(({ put }) => put()));
 };
 
-/** Until one of them is on its way to IPD, where all of them stay until `letGo`. */
+/** Until one of them is on its way to IPD, where all of them stay until `endDelay`. */
 const inFlight = (uploads: Begun[]): Promise<unknown> =>
   Promise.any(
     uploads.map(({ id }) =>
       product.follow(id, (status) => status !== 'awaiting_upload' && status !== 'staged'),
     ),
   );
-const hold = () =>
+const delayAnswers = () =>
   product.faults([{ match: { operation: 'upload' }, fault: { kind: 'slowAnswer', seconds: 3600 } }]);
-const letGo = () => product.faults([]);
+const endDelay = () => product.faults([]);
 
 const deliveriesBy = ({ directory: path }: Versions['older'], since = 0): number =>
   answers.slice(since).filter((file) => file === `${path}/functions/deliver.mjs`).length;
@@ -90,7 +90,7 @@ async function hasNovelty({ id }: Begun): Promise<boolean> {
 }
 
 it('a deploy and its way back lose nothing, send nothing twice, and keep what the newer code wrote', async () => {
-  await hold();
+  await delayAnswers();
   product.deploy(versions.older);
   const [first, across] = [await beginAll(5), await beginAll(2)];
 
@@ -98,15 +98,15 @@ it('a deploy and its way back lose nothing, send nothing twice, and keep what th
   await inFlight(first);
   const deployed = answers.length;
   product.deploy(versions.newer);
-  await letGo();
+  await endDelay();
   await followAll(first);
   const [second, back] = [await beginAll(5), await beginAll(2)];
-  await hold();
+  await delayAnswers();
   await putAll([...second, ...across]);
   await inFlight([...second, ...across]);
   const returned = answers.length;
   product.deploy(versions.older);
-  await letGo();
+  await endDelay();
   await putAll(back);
 
   const all = [...first, ...across, ...second, ...back];

@@ -27,7 +27,7 @@ const file = { projectId, issueId, filename: 'a.bin', contentType: 'a/b', size: 
 const session = { projectId, issueId };
 
 /** Problems that no caller can cause; every route may answer them. */
-const OURS = new Set(['internal', 'unavailable']);
+const SERVICE_PROBLEMS = new Set(['internal', 'unavailable']);
 /** Where a scan is required, no file goes on without one: the tests of the scan gate show it. */
 const ELSEWHERE = ['attachFile scan_refused'];
 
@@ -316,21 +316,21 @@ describe('openapi.yaml', () => {
       ),
     );
 
-    const byCallers = described.filter((name) => !OURS.has(name.split(' ')[1] ?? ''));
+    const byCallers = described.filter((name) => !SERVICE_PROBLEMS.has(name.split(' ')[1] ?? ''));
     expect(byCallers.toSorted()).toEqual([...Object.keys(reaches), ...ELSEWHERE].toSorted());
-    for (const code of OURS) {
+    for (const code of SERVICE_PROBLEMS) {
       expect(described.filter((name) => name.endsWith(` ${code}`))).toHaveLength(operations.length);
     }
   });
 
-  it.each(Object.keys(reaches))('is right about %s', async (name) => {
+  it.each(Object.keys(reaches))('names an answer that the service gives: %s', async (name) => {
     const answer = await reaches[name]?.(await newUser());
 
     expect(answer).toMatchObject({ body: { code: name.split(' ')[1] } });
   });
 
   it.each(operations.map(({ routeKey }) => routeKey))(
-    'is right about a body of eleven megabytes: %s',
+    'describes the answer to a body of eleven megabytes: %s',
     async (route) => {
       const [method = '', template = ''] = route.split(' ');
       const path = template.replaceAll(/\{\w+\}/g, 'x');

@@ -48,7 +48,7 @@ describe('a name that would begin something new where it is not escaped', () => 
     ],
     // Their low bytes are CR and LF: a program that cuts characters down to bytes would see a line break.
     ['characters that are cut to line breaks', 'a\u560d\u560ax: y.txt', 'a\u560d\u560ax: y.txt'],
-    ['a name that turns its direction', 'a\u202efdp.exe', 'a fdp.exe', 'a fdp.exe'],
+    ['a name that reverses its direction', 'a\u202efdp.exe', 'a fdp.exe', 'a fdp.exe'],
     ['characters above U+FFFF', '😀"😀.txt', '😀%22😀.txt'],
   ])('comes to IPD as one name: %s', async (_what, filename, raw, kept = filename) => {
     const { body, received } = await deliver({ filename, contentType: 'text/plain' });

@@ -18,7 +18,7 @@ it('the whole product delivers a file once a scanner has tagged it, with what it
   const body = { projectId, issueId, filename: 'a.bin', contentType: 'a/b', size: 10 };
   const created = await product.call('POST /v1/uploads', { body });
   await putFile(created.signed(), randomBytes(10));
-  const held = await product.follow(created.id, (status) => status === 'waiting');
+  const waiting = await product.follow(created.id, (status) => status === 'waiting');
 
   await scanner.send(
     new PutObjectTaggingCommand({
@@ -31,7 +31,7 @@ it('the whole product delivers a file once a scanner has tagged it, with what it
   await product.fireSchedules();
   const { body: after } = await product.follow(created.id);
 
-  expect(held.body).toMatchObject({ error: { code: 'scan_pending', retryable: false } });
+  expect(waiting.body).toMatchObject({ error: { code: 'scan_pending', retryable: false } });
   expect(after).toMatchObject({ status: 'delivered', error: null });
   const uses = product.iam.uses();
   expect(uses).toContainEqual(

@@ -6,7 +6,7 @@ import { createTelemetry } from '../../lib/runtime/telemetry.ts';
 import { startWorker } from '../../local/gateway/worker.ts';
 import { putFile } from '../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../support/form.ts';
-import { lookAtAnswer, secretsIn, takeLeaks } from '../support/secrets.ts';
+import { checkAnswer, secretsIn, takeLeaks } from '../support/secrets.ts';
 import { useDirectory } from '../support/use-directory.ts';
 import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
@@ -84,7 +84,7 @@ describe('the scan', () => {
     ['in a refusal', 'POST /v1/uploads', 409, ['POST /v1/uploads: signature']],
     ['where it does not belong', 'GET /v1/uploads/{id}', 200, ['GET /v1/uploads/{id}: signature']],
   ])('judges a signed URL in an answer %s', (_where, route, status, found) => {
-    lookAtAnswer(route, status, JSON.stringify({ url: signed }));
+    checkAnswer(route, status, JSON.stringify({ url: signed }));
 
     expect(namesOfLeaks()).toEqual(found);
   });
@@ -92,7 +92,7 @@ describe('the scan', () => {
 
 describe('the product', () => {
   it('says no secret in the life of an upload, of a session, and of what it refuses', async () => {
-    const before = takeLeaks().looked;
+    const before = takeLeaks().checked;
     const single = await product.call('POST /v1/uploads', { body: file });
     await putFile(single.signed(), hello);
     await product.follow(single.id);
@@ -109,8 +109,8 @@ describe('the product', () => {
     await product.call(`GET /v1/uppy/${ticket}/s3/params?filename=a.bin`);
     await product.fireSchedules();
 
-    const { leaks, looked } = takeLeaks();
+    const { leaks, checked } = takeLeaks();
     expect(leaks).toEqual([]);
-    expect(looked - before).toBeGreaterThan(25);
+    expect(checked - before).toBeGreaterThan(25);
   });
 });

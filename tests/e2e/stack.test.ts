@@ -207,7 +207,7 @@ describe('the whole way', () => {
   });
 });
 
-// The last of the file: it looks at what all tests before have left.
+// The last of the file: it reads what all tests before have left.
 describe('the logs of all functions', () => {
   it('name the uploads', () => {
     const text = product.logs.lines.map(({ line }) => line).join('\n');
@@ -219,20 +219,20 @@ describe('the logs of all functions', () => {
     );
   });
 
-  it('hold no token, signature, password or key', () => {
+  it('contain no token, signature, password or key', () => {
     expect(secrets.size).toBeGreaterThan(10);
     expect(secrets).not.toContain('');
-    const telling =
+    const secretForms =
       /X-Amz-Signature|X-Amz-Credential|Bearer |SDK-HMAC-SHA256 |Signature=[0-9a-f]|eyJ[\w-]{20}/i;
 
     for (const { line } of product.logs.lines) {
-      expect(line).not.toMatch(telling);
+      expect(line).not.toMatch(secretForms);
       for (const secret of secrets) expect(line).not.toContain(secret);
     }
   });
 });
 
-/** Moves the next look at an upload to now, as if the time until then had gone by. */
+/** Makes an upload due now, as if the time until then had gone by. */
 async function comeDue(id: string): Promise<void> {
   await product.ledger.change(id, (upload) => ({ ...upload, dueAt: new Date().toISOString() }));
 }

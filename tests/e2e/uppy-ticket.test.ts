@@ -27,7 +27,7 @@ describe('the ticket', () => {
     expect(JSON.stringify(answer.body)).not.toContain(ticket);
   });
 
-  it('is taken percent-encoded, too, and not told either', async () => {
+  it('is accepted percent-encoded, too, and is in no answer then either', async () => {
     const { base, ticket } = await visit();
     const encoded = `%74k_${ticket.slice(3, -1)}%${ticket.charCodeAt(ticket.length - 1).toString(16)}`;
 
@@ -39,7 +39,7 @@ describe('the ticket', () => {
     for (const answer of [bad, unknown]) expect(await answer.text()).not.toContain(ticket.slice(3, -1));
   });
 
-  // The last of the file: they break storage, and look at what all tests before have left.
+  // The last of the file: they break storage, and read what all tests before have left.
   it('is in no answer when storage is down', async () => {
     const page = await visit();
     const { path, query } = await begin(page);

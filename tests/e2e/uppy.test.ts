@@ -60,7 +60,7 @@ describe('Uppy', () => {
     expect(await product.received()).toMatchObject([{ filename, sha256: sha256(bytes) }]);
   });
 
-  it('5 brings a large file to IPD, its parts at once and their marks as they are', async () => {
+  it('5 brings a large file to IPD, its parts at once and their ETags as they are', async () => {
     const bytes = randomBytes(2 * PART_BYTES + 777);
     const page = await openPage(product);
     const begun = await begin(page, filename);
@@ -77,7 +77,7 @@ describe('Uppy', () => {
     expect(await product.received()).toMatchObject([{ filename, sha256: sha256(bytes) }]);
   });
 
-  it('6 brings a large file to IPD, one part after the other and their marks without quotes', async () => {
+  it('6 brings a large file to IPD, one part after the other and their ETags without quotes', async () => {
     const bytes = randomBytes(PART_BYTES + 777);
     const page = await openPage(product);
     const begun = await begin(page, filename);
@@ -136,7 +136,7 @@ describe('Uppy', () => {
     expect((await product.follow(begun.id)).body).toMatchObject({ status: 'delivered', size: 1 });
   });
 
-  it('takes a file back', async () => {
+  it('cancels an upload', async () => {
     const page = await openPage(product);
     const begun = await begin(page, filename);
     await sendPart(page, begun, 1, Buffer.from('x'));
@@ -190,7 +190,7 @@ describe('a browser that runs Uppy', () => {
     }
   });
 
-  it('may read the mark of a part that storage has taken', async () => {
+  it('may read the ETag of a part that storage has taken', async () => {
     const page = await openPage(product);
     const { path, query } = await begin(page, filename);
     const { url } = signedPart.parse((await page.ask('GET', `${path}/1${query}`)).body);

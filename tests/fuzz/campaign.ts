@@ -10,10 +10,10 @@ import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { z } from 'zod';
 import { lambdaContext } from '../support/http-event.ts';
-import { lookAtAnswer, takeLeaks, watch } from '../support/secrets.ts';
+import { checkAnswer, takeLeaks, watch } from '../support/secrets.ts';
 import { inputsFor } from './inputs.ts';
 import type { Input } from './inputs.ts';
-import type { Known } from './messages.ts';
+import type { Issued } from './messages.ts';
 import { judge, judgeReceived } from './oracle.ts';
 import type { Judged } from './oracle.ts';
 import { findTargets, loadHandlers } from './targets.ts';
@@ -27,15 +27,15 @@ type Options = {
 
 /** Inputs that are under way together. */
 const TOGETHER = 8;
-const KNOWN_KEPT = 300;
-/** The path parameters that name a known id or ticket. */
+const ISSUED_KEPT = 300;
+/** The path parameters that name an issued id or ticket. */
 const NAMES = ['id', 'ticket', 'uploadId'];
 /** The function that waits for IPD keeps a margin of 3 s, so it does not wait at all. */
 const REMAINING_MS = 3_000;
 const DELIVERY_MS = 60_000;
-/** How often a campaign measures the memory. */
+/** How many times a campaign reads the memory in use. */
 const SAMPLES = 10;
-/** A queue's messages are of many kinds; a sweep looks at everything that is due. */
+/** A queue's messages are of many kinds; a sweep reads everything that is due. */
 const WEIGHTS = { route: 20, queue: 60, schedule: 1 };
 const MAX_FAILURES = 20;
 /** The product's last log lines, which may show the cause of a failure. */
@@ -106,7 +106,7 @@ async function playAll({ inputs, seed, onProgress }: Options) {
     try {
       const answer = await handlers.get(target.handler)?.(event, context);
       const judged = judge(target, answer);
-      lookAtAnswer(name, Number(judged.status), JSON.stringify(answer ?? null));
+      checkAnswer(name, Number(judged.status), JSON.stringify(answer ?? null));
       const seen = (routes[name] ??= {});
       seen[judged.status] = (seen[judged.status] ?? 0) + 1;
       if (/^20\d$/.test(judged.status)) memory.learn({ event, bearer, ...judged });
@@ -144,14 +144,14 @@ async function playAll({ inputs, seed, onProgress }: Options) {
 
 /** The ids and tickets that the product gave out last, and the user of each. */
 function createMemory() {
-  const known: Known[] = [];
+  const issued: Issued[] = [];
 
   function learn({
     event,
     bearer,
     body,
     created,
-  }: Judged & { event: object; bearer: Known | undefined }): void {
+  }: Judged & { event: object; bearer: Issued | undefined }): void {
     const { companionEndpoint, ...values } = given.safeParse(JSON.parse(body)).data ?? {};
     const id = values.id ?? values.uploadId ?? created;
     const owner = claimsOf.safeParse(event).data?.requestContext.authorizer.jwt.claims.sub ?? bearer?.owner;
@@ -160,15 +160,15 @@ function createMemory() {
     const named = Object.entries({ ...values, id, ticket }).flatMap(([name, value]): [string, string][] =>
       value === undefined ? [] : [[name, value]],
     );
-    known.push({ owner, values: Object.fromEntries(named) });
-    if (known.length > KNOWN_KEPT) known.shift();
+    issued.push({ owner, values: Object.fromEntries(named) });
+    if (issued.length > ISSUED_KEPT) issued.shift();
   }
 
-  /** A known id or ticket that the target can use, if there is one. */
-  function recall(pick: number | undefined, { kind, name }: Target): Known | undefined {
+  /** An issued id or ticket that the target can use, if there is one. */
+  function recall(pick: number | undefined, { kind, name }: Target): Issued | undefined {
     if (pick === undefined) return undefined;
     const needs = kind === 'queue' ? ['id'] : NAMES.filter((one) => name.includes(`{${one}}`));
-    const fitting = known.filter(({ values }) => needs.every((one) => one in values));
+    const fitting = issued.filter(({ values }) => needs.every((one) => one in values));
     return fitting.at(-1 - (pick % Math.max(fitting.length, 1)));
   }
 

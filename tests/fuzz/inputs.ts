@@ -8,7 +8,7 @@ import { queueEvent } from '../support/queue-event.ts';
 import { describeRoute } from './described.ts';
 import { hostileText, hostileValue, hugeJson, hugeText, mostly, spoilt, spoiltText } from './hostile.ts';
 import { messages } from './messages.ts';
-import type { Known } from './messages.ts';
+import type { Issued } from './messages.ts';
 import type { Target } from './targets.ts';
 
 type Texts = Record<string, string>;
@@ -16,9 +16,9 @@ type Arbitraries = Record<string, fc.Arbitrary<unknown>>;
 
 export type Input = {
   target: string;
-  /** The event, once it is known what there is. */
-  toEvent: (known: Known | undefined) => object;
-  /** Which of the known, from the latest on; undefined for none of them. */
+  /** Makes the event; it names what was issued, where that is given. */
+  toEvent: (issued: Issued | undefined) => object;
+  /** Which of the issued, counted from the latest; undefined for none of them. */
   pick: number | undefined;
 };
 
@@ -48,17 +48,17 @@ function httpEvents({ name: route, hasAuthorizer }: Extract<Target, { kind: 'rou
       body: described?.isForm === true ? mostly(forms, noJson) : bodyOf(described?.body),
       claims: hasAuthorizer ? claims : fc.constant(undefined),
     })
-    .map((request) => (known: Known | undefined): object => {
+    .map((request) => (issued: Issued | undefined): object => {
       const { path: given, claims: own, body } = request;
-      const values = known?.values ?? {};
+      const values = issued?.values ?? {};
       const pathParameters = { ...given, ...pickFrom(values, Object.keys(path)) };
       const queryStringParameters = { ...request.query, ...pickFrom(values, Object.keys(query)) };
-      const jwt = known === undefined || own === undefined ? own : { ...own, sub: known.owner };
+      const jwt = issued === undefined || own === undefined ? own : { ...own, sub: issued.owner };
       return httpEvent({ ...request, route, pathParameters, queryStringParameters, body, claims: jwt });
     });
 }
 
-/** As API Gateway gives it; the path holds what its parameters hold. */
+/** As API Gateway gives it; the path contains the values of its parameters. */
 function httpEvent(request: {
   route: string;
   rawPath: string;
@@ -185,13 +185,13 @@ const forms: fc.Arbitrary<Body> = fc
 
 const noJson = fc.oneof(fc.constant(undefined), forms, bodies(hostileText));
 
-function otherEvents(target: Target): fc.Arbitrary<(known: Known | undefined) => object> {
+function otherEvents(target: Target): fc.Arbitrary<(issued: Issued | undefined) => object> {
   if (target.kind === 'schedule') {
     return fc.dictionary(hostileText, hostileValue).map((event) => () => event);
   }
   return fc
     .array(messages, { minLength: 1, maxLength: 3 })
-    .map((made) => (known: Known | undefined) => queueEvent(...made.map((make) => make(known))));
+    .map((made) => (issued: Issued | undefined) => queueEvent(...made.map((make) => make(issued))));
 }
 
 function text(values: fc.Arbitrary<unknown>): fc.Arbitrary<string> {

@@ -3,11 +3,11 @@ import * as fc from 'fast-check';
 import { storageEvent } from '../support/queue-event.ts';
 import { hostileText, hugeJson, hugeText, mostly } from './hostile.ts';
 
-/** Whose it is, and what the product has called it: `id`, `ticket`, `uploadId`, `key`. */
-export type Known = { owner: string; values: Record<string, string> };
+/** What the product has issued in one answer: its owner, and its values by name: `id`, `ticket`, `uploadId`, `key`. */
+export type Issued = { owner: string; values: Record<string, string> };
 
-/** A body, once it is known what there is. */
-export const messages: fc.Arbitrary<(known: Known | undefined) => string> = fc
+/** Functions that make a body; it names what was issued, where that is given. */
+export const messages: fc.Arbitrary<(issued: Issued | undefined) => string> = fc
   .record({
     id: fc.uuid(),
     attempt: mostly(fc.constantFrom(1, 1, 1, 2, 3), fc.integer()),
@@ -25,9 +25,9 @@ export const messages: fc.Arbitrary<(known: Known | undefined) => string> = fc
       { weight: 1, arbitrary: fc.oneof(hugeText, hugeJson) },
     ),
   })
-  .map((made) => (known: Known | undefined): string => {
+  .map((made) => (issued: Issued | undefined): string => {
     if (made.huge !== undefined) return made.huge;
-    const uploadId = known?.values['id'] ?? made.id;
+    const uploadId = issued?.values['id'] ?? made.id;
     const key = made.key ?? `staging/${uploadId}`;
     const { eventName } = made;
     const value = {

@@ -1,5 +1,5 @@
 /**
- * What must hold for every answer to an input: openapi.yaml describes it, it is no 5xx of ours, no header carries text
+ * What must be true of every answer to an input: openapi.yaml describes it, it is no 5xx, no header carries text
  * of the input, and it is short enough for Lambda. The function reports no queue message as failed, since SQS would
  * deliver it again.
  */

@@ -1,4 +1,4 @@
-/** The alarms and the dashboard of the template, and what functions measure in their lines. */
+/** The alarms and the dashboard of the template, and the metrics in the lines of functions. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readService, resourcesOf } from '../../local/template.ts';
@@ -7,7 +7,7 @@ import type { LogLine } from '../../local/gateway/runner.ts';
 /** The namespace of the product's own metrics. */
 export const NAMESPACE = 'ipd-attachment-bridge';
 
-/** A metric by all that CloudWatch tells it by; a value that the deploy fills in is kept as it stands there. */
+/** A metric by all that CloudWatch distinguishes it by; a value that the deploy fills in is kept as it stands there. */
 export type Metric = { namespace: string; name: string; dimensions: Record<string, unknown> };
 
 const dimensions = z
@@ -46,7 +46,7 @@ export function templateResources(env: Record<string, string> = {}) {
   return resourcesOf(readService({ directory, env: settings }));
 }
 
-/** Each alarm with its words and the metrics that it looks at. */
+/** Each alarm with its words and the metrics that it watches. */
 export function templateAlarms(env: Record<string, string> = {}) {
   return Object.entries(templateResources(env))
     .filter(([, { Type }]) => Type === 'AWS::CloudWatch::Alarm')

@@ -1,6 +1,6 @@
 /**
  * A line to an HTTP server that breaks or stands still where a test wants it: passes requests on as they are,
- * with their Host, so that signatures hold, and answers up to the byte at which the plan ends them.
+ * with their Host, so that signatures stay valid, and answers up to the byte at which the plan ends them.
  */
 import { createServer, request as forward } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';

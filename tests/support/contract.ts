@@ -1,6 +1,6 @@
 /**
- * openapi.yaml as tests hold answers against it: status, media type, headers, body and problem code. Requests are not
- * looked at, since tests send wrong ones on purpose.
+ * openapi.yaml as tests compare answers with it: status, media type, headers, body and problem code. Requests are not
+ * checked, since tests send wrong ones on purpose.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Uploads whose answer was lost, followed on the test's clock. */
+/** Uploads in doubt, followed on the test's clock. */
 import type { Upload } from '../../lib/domain/upload.ts';
 import type { World } from './world.ts';
 
@@ -7,7 +7,7 @@ export async function onUpload(world: World, fault: object, count = 1): Promise<
   await world.faults([{ match: { operation: 'upload' }, count, fault }]);
 }
 
-/** An upload whose answer was lost, and IPD did not keep the file. */
+/** An upload in doubt whose file IPD did not keep. */
 export async function inDoubt(
   world: World,
   bytes: Buffer,

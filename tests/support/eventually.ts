@@ -1,4 +1,4 @@
-/** Waiting for what another process does, where no event tells. */
+/** Waiting for what another process does, where no event reports it. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Settles once `check` holds; the test's own time limit ends a wait that is in vain. */

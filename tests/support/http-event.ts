@@ -6,7 +6,7 @@ import type { Context } from 'aws-lambda';
 import type { HttpEvent, HttpResult } from '../../lib/http/gateway.ts';
 import { readAnswer } from './answer.ts';
 import { expectContract } from './contract.ts';
-import { lookAtAnswer } from './secrets.ts';
+import { checkAnswer } from './secrets.ts';
 
 type Handler = (event: HttpEvent, context: Context) => Promise<HttpResult>;
 
@@ -26,7 +26,7 @@ export type HttpCall = {
 export async function callHttp(handler: Handler, call: HttpCall) {
   const answer = await handler(httpEvent(call), lambdaContext(call.remainingMs));
   const { statusCode = 0, headers = {}, body = '' } = answer;
-  lookAtAnswer(call.route, statusCode, JSON.stringify(answer));
+  checkAnswer(call.route, statusCode, JSON.stringify(answer));
   expectContract({ request: call.route, status: statusCode, headers: Object.entries(headers), body });
   return { status: statusCode, headers, ...readAnswer(body) };
 }

@@ -1,4 +1,4 @@
-/** All that the ledger keeps, over one table: tests look at several parts of it at once. */
+/** All that the ledger keeps, over one table: tests read several parts of it at once. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createAttachments } from '../../lib/ledger/attachments.ts';
 import { createCounters } from '../../lib/ledger/counters.ts';

@@ -1,4 +1,4 @@
-/** Keys for parts that a test starts itself: the same in every run, with the marks by which leaks are found. */
+/** Keys for parts that a test starts itself: the same in every run, with the words by which leaks are found. */
 const digits = '0123456789'.repeat(4);
 
 export const awsKey = { accessKeyId: 'local', secretAccessKey: `local-secret-${digits}` };

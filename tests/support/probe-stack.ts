@@ -9,7 +9,7 @@ import { compileCache } from './compile-cache.ts';
 
 export const PROBE_DIRECTORY = join(import.meta.dirname, 'service');
 
-/** Collects log lines and tells when one that fits has come. */
+/** Collects log lines and says when one that fits has come. */
 export function createLogCollector() {
   const lines: LogLine[] = [];
   const news = new EventEmitter();

@@ -135,7 +135,7 @@ export async function startProduct({ environment = {} }: { environment?: Record<
   };
 }
 
-/** Starts everything on a storage of this process: what was asked of it can be read, and its clock moved. */
+/** Starts everything on a storage of this process: what was asked of it can be read, and its clock set. */
 export async function startProductOnStorage() {
   const storage = await startStorage();
   const product = await startProduct({ environment: storage.environment });

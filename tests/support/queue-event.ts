@@ -51,7 +51,7 @@ export function storageEvent(...objects: Created[]): object {
         },
         object: {
           key,
-          // A removal tells neither.
+          // A removal has neither.
           ...(eventName.startsWith('ObjectCreated') && {
             size: bytes.length,
             eTag: createHash('md5').update(bytes).digest('hex'),

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { lookAt } from './secrets.ts';
+import { checkText } from './secrets.ts';
 
 /** Starts the program; `ended` resolves with its exit code and what it wrote. */
 export function runCommandLine(program: string, args: string[], environment: Record<string, string> = {}) {
@@ -13,7 +13,7 @@ export function runCommandLine(program: string, args: string[], environment: Rec
   const closed = once(child, 'close');
   const written = Promise.all([text(child.stdout), text(child.stderr)]);
   const ended = Promise.all([closed, written]).then(([[code], [stdout, stderr]]) => {
-    lookAt(program, `${stdout}\n${stderr}`);
+    checkText(program, `${stdout}\n${stderr}`);
     return {
       code: Number(code),
       stdout: stdout.trimEnd().split('\n'),

@@ -1,12 +1,12 @@
 /**
- * Looks for secrets in everything that the product says, in every test: log lines, answers, the output of
+ * Finds secrets in everything that the product says, in every test: log lines, answers, the output of
  * the command line. It knows the forms of all secrets, and the answers that may carry one.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { z } from 'zod';
 
 /** Each with a name that is no secret. */
-const STAGING_CHECKS: Record<string, RegExp> = {
+const SECRET_FORMS: Record<string, RegExp> = {
   JWT: /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/,
   signature: /X-Amz-Signature["'=:\s\\]+[0-9a-f]{64}/i,
   ticket: /\btk_[\w-]{43}\b/,
@@ -34,37 +34,37 @@ const wrote = z.object({ modulePath: z.string(), line: z.string() });
 const PROBES = '/tests/support/service/';
 
 let leaks: string[] = [];
-let looked = 0;
+let checked = 0;
 
 /** The names of the secrets in a text. */
 export function secretsIn(text: string): string[] {
-  return Object.entries(STAGING_CHECKS).flatMap(([name, look]) => (look.test(text) ? [name] : []));
+  return Object.entries(SECRET_FORMS).flatMap(([name, form]) => (form.test(text) ? [name] : []));
 }
 
 /** Notes the secrets in a text, except those named in `allowed`. */
-export function lookAt(source: string, text: string, allowed: string[] = []): void {
-  looked += 1;
+export function checkText(source: string, text: string, allowed: string[] = []): void {
+  checked += 1;
   const found = secretsIn(text).filter((name) => !allowed.includes(name));
   if (found.length > 0) leaks.push(`${source}: ${found.join(', ')} in ${text.slice(0, 2000)}`);
 }
 
 /** The same for an answer of the HTTP API, headers included. */
-export function lookAtAnswer(route: string, status: number, text: string): void {
-  lookAt(route, text, status < 300 ? GIVEN[route] : []);
+export function checkAnswer(route: string, status: number, text: string): void {
+  checkText(route, text, status < 300 ? GIVEN[route] : []);
 }
 
 /** Checks everything from now on; the function that it returns ends that. */
 export function watch(): () => void {
-  const onLine = (message: unknown): void => lookAt('a log line', String(message));
+  const onLine = (message: unknown): void => checkText('a log line', String(message));
   const onWritten = (message: unknown): void => {
     const { modulePath, line } = wrote.parse(message);
-    if (!modulePath.includes(PROBES)) lookAt(`a line of ${modulePath}`, line);
+    if (!modulePath.includes(PROBES)) checkText(`a line of ${modulePath}`, line);
   };
   const onAnswered = (message: unknown): void => {
     const { modulePath, event, payload } = ran.parse(message);
     if (modulePath.includes(PROBES)) return;
     const status = answered.safeParse(JSON.parse(payload)).data?.statusCode ?? 0;
-    lookAtAnswer(asked.safeParse(event).data?.routeKey ?? modulePath, status, payload);
+    checkAnswer(asked.safeParse(event).data?.routeKey ?? modulePath, status, payload);
   };
   const listeners = { 'product-line': onLine, 'function-line': onWritten, 'function-answer': onAnswered };
   for (const [name, listener] of Object.entries(listeners)) subscribe(name, listener);
@@ -73,9 +73,9 @@ export function watch(): () => void {
   };
 }
 
-/** What has leaked since the last time, and how many texts were looked at so far. */
-export function takeLeaks(): { leaks: string[]; looked: number } {
+/** What has leaked since the last time, and how many texts were checked so far. */
+export function takeLeaks(): { leaks: string[]; checked: number } {
   const taken = leaks;
   leaks = [];
-  return { leaks: taken, looked };
+  return { leaks: taken, checked };
 }

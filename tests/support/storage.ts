@@ -1,6 +1,6 @@
 /**
  * Storage and its queue in this process, for a stack to be started with: a test can read their requests, and
- * move the clock by which URLs expire.
+ * set the clock by which URLs expire.
  */
 import { startS3 } from '../../local/s3/server.ts';
 import { startSqs } from '../../local/sqs.ts';

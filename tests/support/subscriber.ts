@@ -17,7 +17,7 @@ const message = z.looseObject({
   upload: z.looseObject({ id: z.string() }),
 });
 
-export type Told = z.infer<typeof message> & { attributes: Record<string, string | undefined> };
+export type Received = z.infer<typeof message> & { attributes: Record<string, string | undefined> };
 
 /** Subscribes; what is read from now on has been published from now on. */
 export async function subscribe({ clients: { sns, sqs }, config }: World) {
@@ -39,8 +39,8 @@ export async function subscribe({ clients: { sns, sqs }, config }: World) {
   );
 
   /** Takes the notifications since the last call from the queue; only those of one upload, where one is named. */
-  return async function told(uploadId?: string): Promise<Told[]> {
-    const all: Told[] = [];
+  return async function receive(uploadId?: string): Promise<Received[]> {
+    const all: Received[] = [];
     for (;;) {
       const { Messages = [] } = await sqs.send(
         new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageAttributeNames: ['All'] }),

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/runtime/clock.ts';
 import type { Fields, MetricValues, Telemetry } from '../../lib/runtime/telemetry.ts';
 
-/** A clock that moves only when the test moves it, or when code sleeps on it. */
+/** A clock that stands still until the test sets it, or code sleeps on it. */
 export function createTestClock(
   start = Date.now(),
 ): Clock & { advance(ms: number): void; set(ms: number): void } {
@@ -26,7 +26,7 @@ export function createTestClock(
   };
 }
 
-/** Telemetry that keeps its errors for a test to look at. */
+/** Telemetry that keeps its errors for a test to read. */
 export function collectErrors(): {
   errors: { message: string; fields: object | undefined }[];
   telemetry: Telemetry;
@@ -51,14 +51,14 @@ export function collectTelemetry(): {
 } {
   const lines: (Fields & { message: string })[] = [];
   const measured: (MetricValues & { code?: string })[] = [];
-  const tell = (message: string, fields: Fields = {}): void => void lines.push({ message, ...fields });
+  const note = (message: string, fields: Fields = {}): void => void lines.push({ message, ...fields });
   return {
     lines,
     measured,
     telemetry: {
-      info: tell,
-      warn: tell,
-      error: (message, _error, fields) => tell(message, fields),
+      info: note,
+      warn: note,
+      error: (message, _error, fields) => note(message, fields),
       addMetrics: (metrics, dimensions) => {
         if (Object.keys(metrics).length > 0) measured.push({ ...metrics, ...dimensions });
       },

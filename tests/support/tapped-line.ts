@@ -1,6 +1,6 @@
 /**
  * A line to an HTTP server that passes everything on and keeps each request's bytes, for a test to read what really
- * went over it. The Host stays, so that signatures hold.
+ * went over it. The Host stays, so that signatures stay valid.
  */
 import { createServer, request as forward } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -94,7 +94,7 @@ async function startUploadApi(options: StoreOptions) {
     if (!kept) return problem(404, 'not_found');
     switch (call) {
       case 'GET /uploads/:id':
-        return store.look(kept, headers['if-none-match']);
+        return store.read(kept, headers['if-none-match']);
       case 'POST /uploads/:id/urls':
         return store.urls(kept);
       case 'POST /uploads/:id/complete':

@@ -1,6 +1,6 @@
 /**
  * What the small upload API of the client's tests remembers: uploads, their stored bytes, and what each
- * call does to them, answers included. Moves an upload one state on with every other look at it.
+ * call does to them, answers included. Every second read of an upload brings it to its next state.
  */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
@@ -15,7 +15,7 @@ type Kept = {
   partSize: number | undefined;
   /** Set by the object's event or by complete. */
   isArrived: boolean;
-  stagingChecks: number;
+  reads: number;
 };
 
 /** `number` is 0 for a file sent by a single PUT; `signed` says which set of URLs was used. */
@@ -54,13 +54,13 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
 
   function create(body: Buffer, key: string): Answer {
     const about = creation.parse(JSON.parse(body.toString()));
-    const baseline = uploads.get(byKey.get(key) ?? '');
-    const isReused = baseline && !WITHOUT_ATTACHMENT.has(baseline.upload.status);
+    const earlier = uploads.get(byKey.get(key) ?? '');
+    const isReused = earlier && !WITHOUT_ATTACHMENT.has(earlier.upload.status);
     if (isReused) {
       const isSame = Object.entries(about).every(
-        ([name, value]) => name === 'mode' || baseline.upload[name] === value,
+        ([name, value]) => name === 'mode' || earlier.upload[name] === value,
       );
-      return isSame ? { status: 200, body: withUrls(baseline) } : problem(422, 'idempotency_key_reused');
+      return isSame ? { status: 200, body: withUrls(earlier) } : problem(422, 'idempotency_key_reused');
     }
     const id = randomUUID();
     byKey.set(key, id);
@@ -77,7 +77,7 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
       parts: new Map(),
       partSize: isMultipart ? partSize : undefined,
       isArrived: false,
-      stagingChecks: 0,
+      reads: 0,
     };
     uploads.set(id, kept);
     return { status: 201, body: withUrls(kept) };
@@ -110,7 +110,7 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
   function retry(kept: Kept): Answer {
     if (kept.upload.status !== 'failed') return problem(409, 'upload_state_conflict');
     kept.upload.status = 'staged';
-    kept.stagingChecks = 0;
+    kept.reads = 0;
     return { status: 202, body: shown(kept) };
   }
 
@@ -134,11 +134,11 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
     return { status: 200, body: { uploads: all.slice(cursor, cursor + limit).map(shown), nextCursor } };
   }
 
-  function look(kept: Kept, ifNoneMatch: string | undefined): Answer {
+  function read(kept: Kept, ifNoneMatch: string | undefined): Answer {
     const { upload } = kept;
-    const isMoving = kept.isArrived && !WITHOUT_ATTACHMENT.has(upload.status);
-    const step = isMoving ? STEPS[Math.min(Math.floor(kept.stagingChecks / 2), STEPS.length - 1)] : undefined;
-    if (step) kept.stagingChecks += 1;
+    const isUnderWay = kept.isArrived && !WITHOUT_ATTACHMENT.has(upload.status);
+    const step = isUnderWay ? STEPS[Math.min(Math.floor(kept.reads / 2), STEPS.length - 1)] : undefined;
+    if (step) kept.reads += 1;
     const etag = isAwaited(kept) ? `"1-${storedBytes(kept)}"` : `"${step ?? upload.status}"`;
     const headers = { etag, 'retry-after': retryAfter };
     if (ifNoneMatch === etag) return { status: 304, headers };
@@ -154,7 +154,7 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
       return storageRefusal(403, 'AccessDenied', 'Request has expired');
     const isOver = kept.isArrived || kept.upload.status === 'cancelled';
     if (number === 0 && kept.isArrived)
-      return storageRefusal(412, 'PreconditionFailed', 'At least one condition did not hold');
+      return storageRefusal(412, 'PreconditionFailed', 'The key exists already');
     if (number > 0 && isOver) return storageRefusal(404, 'NoSuchUpload', 'The upload does not exist');
     const range = cut(kept).find((part) => part.number === Math.max(number, 1));
     if (range?.length !== body.length)
@@ -188,7 +188,7 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
     return { ...kept.upload, staging: staging(kept) };
   }
 
-  return { state, uploads, create, urls, complete, cancel, retry, list, look, store };
+  return { state, uploads, create, urls, complete, cancel, retry, list, read, store };
 }
 
 function staging(kept: Kept): object {

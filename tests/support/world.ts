@@ -77,7 +77,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     region,
     sqsEndpoint: sqs.url,
   });
-  const ours = {
+  const testEnvironment = {
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: awsKey.accessKeyId,
     AWS_SECRET_ACCESS_KEY: awsKey.secretAccessKey,
@@ -96,7 +96,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   };
   const service = readService({
     directory: join(import.meta.dirname, '../..'),
-    env: { ...process.env, ...ours },
+    env: { ...process.env, ...testEnvironment },
   });
   const connection = { region, credentials: awsKey };
   const clients = {
@@ -113,9 +113,9 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     prefix: 'test',
   });
   const settings = Object.assign({}, ...functionsOf(service, references).map((entry) => entry.environment));
-  Object.assign(process.env, ours, settings);
+  Object.assign(process.env, testEnvironment, settings);
   // The same goes for what is asked of IPD before a file is taken.
-  const config = { ...readConfig({ ...ours, ...settings }), preflightsPerMinute: 1000 };
+  const config = { ...readConfig({ ...testEnvironment, ...settings }), preflightsPerMinute: 1000 };
 
   /** Services as a container of their own; what is given replaces the surroundings, and settings. */
   function build({ config: other, s3: storage, sqs: queue, sns: topic, ...given }: Given = {}) {
@@ -197,7 +197,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       await services.delivery.onArrival(arrivalOf(id, bytes), run());
       return find(id);
     },
-    /** Moves the clock until the upload is due, and handles the request that the sweep would have queued. */
+    /** Sets the clock forward until the upload is due, and handles the request that the sweep would have queued. */
     async next(id: string): Promise<Upload> {
       const { attempts, dueAt } = await find(id);
       if (dueAt === undefined) throw new Error(`upload ${id} is not due any more`);
@@ -209,7 +209,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     async attach(item: Upload, bytes: Buffer): Promise<string> {
       const client = createIpdClient({
         ...config.ipd,
-        credentials: readCredentials(ours.IPD_CREDENTIALS),
+        credentials: readCredentials(testEnvironment.IPD_CREDENTIALS),
         clock,
         send,
       });

@@ -29,7 +29,7 @@ const RUN_MS = 300_000;
 /** An upload that is not final by then is stuck. */
 const PATIENCE_MS = 48 * 60 * MINUTE;
 
-/** Settles when all uploads are final and nothing is left to be done for them, or after 48 hours of the shared clock. */
+/** Resolves when all uploads are final and nothing is left to be done for them, or after 48 hours of the shared clock. */
 export async function drive(ground: Ground, { ids, assign }: Drive): Promise<void> {
   const { clock, mailbox, victims, world } = ground;
   const stopped = new Set<Sleeper>();

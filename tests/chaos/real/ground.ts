@@ -96,7 +96,7 @@ export async function openGround({ spare }: { spare: number }) {
     /** How often each of the faults in force has happened. */
     firedFaults: async () => firedFaults.parse(await askIpd('/faults')).map(({ fired }) => fired),
     /**
-     * Settles once IPD has handled all requests, except `standing` ones whose child is stopped. Only then may the
+     * Resolves once IPD has handled all requests, except `standing` ones whose child is stopped. Only then may the
      * clock be set forward: otherwise IPD would break the product's assumption about the commit window.
      */
     async quiet(standing: number): Promise<void> {
@@ -112,12 +112,12 @@ export async function openGround({ spare }: { spare: number }) {
   };
 }
 
-/** Subscribes a queue to the notices; what it returns reads all that have come. */
+/** Subscribes a queue to the notifications; the function that it returns reads all that have come. */
 async function listen({
   clients: { sqs, sns },
   config: { topicArn },
 }: World): Promise<() => Promise<NotificationMessage[]>> {
-  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'chaos-notices' }));
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'chaos-notifications' }));
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
   );

@@ -38,7 +38,7 @@ const FAULTS_EACH = 4;
 const LASTING_EVERY = 5;
 const MINUTE = 60_000;
 
-/** Plans for so many schedules; all faults turn up as soon as there are enough of them. */
+/** Plans for so many schedules; with enough of them, every fault is drawn. */
 export function drawPlans(random: Random, schedules: number): Plan[] {
   const transient = createDeck(random.fork('transient'), keysOf(TRANSIENT));
   const lasting = createDeck(random.fork('lasting'), keysOf(LASTING));
@@ -84,7 +84,7 @@ function drawFates(random: Random, size: number): Fate[] {
     { kind: 'killedInBody', doom: { at: random.int(1, size), act: 'die' } },
     {
       kind: 'paused',
-      // The worst place for a stop is right behind the fence: the next step of the delivery cannot be undone.
+      // The worst place for a stop is directly after the fence: the next step of the delivery cannot be undone.
       doom: { at: random.chance(0.5) ? 'fence written' : random.pick(STEPS), act: 'stop' },
       forMs: random.pick([MINUTE / 3, 7 * MINUTE, 40 * MINUTE, 40 * MINUTE]),
     },

@@ -27,7 +27,7 @@ export type RealResult = {
   lost: number;
   duplicates: number;
   stuck: number;
-  untold: number;
+  notNotified: number;
   leftovers: number;
   seed: string | number;
   trace: string;
@@ -59,7 +59,7 @@ export async function runReal({ schedules, seed, log = () => undefined }: Option
     lost: 0,
     duplicates: 0,
     stuck: 0,
-    untold: 0,
+    notNotified: 0,
     leftovers: 0,
     seed,
     trace: createHash('sha256').update(JSON.stringify(plans)).digest('hex'),
@@ -143,19 +143,19 @@ async function decide(
   );
   const { failed, findings, ...counts } = judge(exhibits, held, (id) => id);
   const uploads = exhibits.map(({ upload }) => upload);
-  const telling = judgeNotifications({ uploads, messages: await notifications() }, (id) => id);
+  const notified = judgeNotifications({ uploads, messages: await notifications() }, (id) => id);
   const staged = await Promise.all(
     files.map(async ({ id }) => ((await world.isStaged(id)) ? [stagingKey(id)] : [])),
   );
   const tidiness = judgeStorage({ uploads, keys: staged.flat(), begun: [], now: clock.now() }, (id) => id);
-  findings.push(...telling.findings, ...tidiness.findings);
+  findings.push(...notified.findings, ...tidiness.findings);
   result.uploads += counts.uploads;
   result.delivered += counts.delivered;
   result.undecided += counts.undecided;
   result.lost += counts.lost;
   result.duplicates += counts.duplicates;
   result.stuck += counts.stuck;
-  result.untold += telling.untold;
+  result.notNotified += notified.notNotified;
   result.leftovers += tidiness.leftovers;
   for (const [code, times] of Object.entries(failed)) count(result.failed, code, times);
   if (findings.length > 0) {

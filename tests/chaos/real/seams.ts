@@ -1,8 +1,8 @@
 /**
  * The places where a delivery calls a service, by name, so that a process can die exactly there. Wraps the clients of
- * DynamoDB, S3, SNS and IPD and tells when a place has been passed; changes nothing of what they do.
+ * DynamoDB, S3, SNS and IPD and reports when a place has been passed; changes nothing of what they do.
  */
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextCycle } from 'node:timers/promises';
 import { CompleteMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { PublishCommand } from '@aws-sdk/client-sns';
@@ -15,7 +15,7 @@ import { s3With } from '../../../lib/storage/s3.ts';
 import { snsWith } from '../../../lib/messaging/sns.ts';
 import type { Surroundings } from '../../../lib/services.ts';
 
-/** In the order of a delivery; each means: right after that. */
+/** In the order of a delivery; each means: directly after that. */
 export const STEPS = [
   'claimed',
   'work item taken',
@@ -39,7 +39,7 @@ export type Step = (typeof STEPS)[number] | typeof JOINED;
 /** A named step, or so many bytes of the request to IPD. */
 export type Place = Step | number;
 
-/** Called when a delivery reaches a place; the delivery waits until it settles. */
+/** Called when a delivery reaches a place; the delivery waits until the promise resolves. */
 type Reach = (place: Place) => Promise<void>;
 
 type Ways = Pick<Surroundings, 'documents' | 'send'> & { s3: S3Client; sns: SNSClient };
@@ -64,15 +64,15 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
         await sink(chunk);
         sent += chunk.length;
         if (sent === length) underWay.delete(request);
-        // The socket gets what was written at the end of the turn.
-        passed = turn().then(() => reach(sent === length ? 'boundary sent' : sent));
+        // The socket gets what was written at the end of the event loop's cycle.
+        passed = nextCycle().then(() => reach(sent === length ? 'boundary sent' : sent));
         await passed;
       };
       await (body instanceof Uint8Array ? watchedSink(body) : body?.(watchedSink, signal));
     }
     underWay.add(request);
     const answer = await send({ ...request, body: watchedBody }).finally(() => underWay.delete(request));
-    // A delivery that is held at the boundary must not get the answer yet.
+    // A delivery that waits at the boundary must not get the answer yet.
     await passed;
     await reach('answered');
     return answer;

@@ -1,5 +1,5 @@
 /**
- * A delivery's process dies by SIGKILL right after each named step, several deliveries at a time: all of them stand
+ * A delivery's process dies by SIGKILL directly after each named step, several deliveries at a time: all of them stand
  * still at the step until the last one has come there, too. The same for the joining of parts. And several processes
  * that get the same event at once.
  */

@@ -1,5 +1,5 @@
 /**
- * A process that delivers, built of the product's own services, and that dies or stops where it is told to. It
+ * A process that delivers, built of the product's own services, and that dies or stops where its order says so. It
  * does what functions/deliver.ts does on the time of the shared clock; it never cleans up after itself.
  */
 import { readSync } from 'node:fs';
@@ -91,9 +91,9 @@ async function obey(order: z.output<typeof orderSchema>): Promise<void> {
         await miss(id);
       }),
     ]);
-    await tell({ kind: 'done' });
+    await sendReport({ kind: 'done' });
   } catch (error) {
-    await tell({ kind: 'failed', error: String(error) });
+    await sendReport({ kind: 'failed', error: String(error) });
   }
 }
 
@@ -102,7 +102,7 @@ async function reach(place: Place): Promise<void> {
   if (doom === undefined || !isMetBy(place, doom.at)) return;
   if (doom.act === 'stop') {
     doom = undefined;
-    await tell({ kind: 'stopped', unfinished: ways.unfinished() });
+    await sendReport({ kind: 'stopped', unfinished: ways.unfinished() });
     standStill();
     return;
   }
@@ -125,6 +125,6 @@ function isMetBy(place: Place, at: Place): boolean {
   return typeof place === 'number' && typeof at === 'number' ? place >= at : place === at;
 }
 
-async function tell(report: Report): Promise<void> {
+async function sendReport(report: Report): Promise<void> {
   await new Promise<void>((resolve) => process.send?.(report, undefined, undefined, () => resolve()));
 }

@@ -1,4 +1,4 @@
-/** A function of the probe service that never answers. It tells its process before it gets an event. */
+/** A function of the probe service that never answers. It notifies its process before it gets an event. */
 import { pid } from 'node:process';
 
 console.log(`pid ${pid}`);
