@@ -5,11 +5,10 @@ import { AppError, isProblemCode, problems } from '../../lib/domain/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import type { Platform } from './platform.ts';
 import type { World } from './world.ts';
+import { SECOND_MS } from '../../lib/domain/units.ts';
 
 /** The answer; undefined when the API refuses it, or does not answer for too long. */
 export type Ask = <T extends object>(act: (services: Services) => Promise<T>) => Promise<T | undefined>;
-
-const SECOND = 1000;
 const MAX_CALLS = 5;
 
 /** Calls the API about one upload; `onRefusal` is called with every refusal. */
@@ -27,7 +26,7 @@ export function createAsk(
         onRefusal?.(answer);
         return undefined;
       }
-      await time.sleep(random.int(1, 30) * SECOND);
+      await time.sleep(random.int(1, 30) * SECOND_MS);
     }
     return undefined;
   };

@@ -17,11 +17,10 @@ import type { Platform } from './platform.ts';
 import { caller } from './users.ts';
 import type { Story } from './users.ts';
 import type { World } from './world.ts';
+import { MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
 /** A PUT that was begun while its URL lived may take this long. */
-const SLOW_PUT_MS = 40 * MINUTE;
+const SLOW_PUT_MS = 40 * MINUTE_MS;
 /** The client asks for URLs at most this often in one try. */
 const MAX_ROUNDS = 6;
 
@@ -48,7 +47,7 @@ export function createBringing(
   async function bringWhole(due: number): Promise<void> {
     const deadline = Date.parse(world.find(id)?.uploadDeadline ?? '');
     if (due >= deadline) return;
-    await time.sleep(Math.min(random.int(0, 3 * SECOND), deadline + SLOW_PUT_MS - time.now()));
+    await time.sleep(Math.min(random.int(0, 3 * SECOND_MS), deadline + SLOW_PUT_MS - time.now()));
     try {
       objects.execute(new PutObjectCommand({ Bucket: '', Key: key, Body: plan.bytes, IfNoneMatch: '*' }));
       trace.note('user', 'put the file', id);
@@ -63,7 +62,7 @@ export function createBringing(
   function onRefusal({ code }: AppError): void {
     const upload = world.find(id);
     const left = Date.parse(upload?.uploadDeadline ?? '') - time.now();
-    if (code === 'upload_state_conflict' && upload?.status === 'awaiting_upload' && left > MINUTE) {
+    if (code === 'upload_state_conflict' && upload?.status === 'awaiting_upload' && left > MINUTE_MS) {
       world.surprises.push(`${trace.nameOf(id)} is awaited, and refused`);
     }
   }
@@ -74,7 +73,7 @@ export function createBringing(
       const { presigned } = view ?? {};
       if (presigned === undefined || !('parts' in presigned)) return;
       if (round + tryIndex > 0 && presigned.parts.length > 0) faults.count('partsResumed');
-      const until = time.now() + presigned.expiresInSeconds * SECOND;
+      const until = time.now() + presigned.expiresInSeconds * SECOND_MS;
       const end = await putAll(presigned.parts, { until, tryIndex });
       trace.note('user', `parts: ${end}`, id);
       if (end === 'stopped') return;
@@ -95,7 +94,7 @@ export function createBringing(
       }
       if (!hasDropped && dropAt !== undefined && index >= dropAt * total) drop(part);
       if (time.now() >= until) return 'gone';
-      await time.sleep(random.chance(0.05) ? random.int(0, SLOW_PUT_MS) : random.int(0, 2 * SECOND));
+      await time.sleep(random.chance(0.05) ? random.int(0, SLOW_PUT_MS) : random.int(0, 2 * SECOND_MS));
       if (!put(part)) return 'gone';
       if (!hasRepeats || !random.chance(0.5)) continue;
       faults.count('partTwice');

@@ -7,15 +7,14 @@ import type { Clock } from '../../lib/runtime/clock.ts';
 import type { Random } from './random.ts';
 import type { Faults } from './faults.ts';
 import type { VirtualTime } from './virtual-time.ts';
+import { SECOND_MS } from '../../lib/domain/units.ts';
 
 export type Container = ReturnType<typeof createContainer>;
-
-const SECOND = 1000;
 const PAUSES = [10, 45, 120, 310, 1200, 2000, 7200] as const;
 /** By how much a clock may be wrong in the end, either way. */
-const MAX_SKEW_MS = 30 * SECOND;
+const MAX_SKEW_MS = 30 * SECOND_MS;
 /** A request that was under way when its sender died arrives within this time. */
-const IN_FLIGHT_MS = 4 * SECOND;
+const IN_FLIGHT_MS = 4 * SECOND_MS;
 
 /** A container with its own random source. */
 export function createContainer({
@@ -51,7 +50,7 @@ export function createContainer({
     if (faults.strikes('pause', random)) {
       frozenUntil = Math.max(
         frozenUntil,
-        time.now() + random.pick(PAUSES) * SECOND * (0.5 + random.random()),
+        time.now() + random.pick(PAUSES) * SECOND_MS * (0.5 + random.random()),
       );
     }
     if (faults.strikes('clockJump', random)) skewMs = random.int(-MAX_SKEW_MS, MAX_SKEW_MS);

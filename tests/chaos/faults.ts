@@ -5,6 +5,7 @@
 import type { Random } from './random.ts';
 import { doubtfulKinds, ipdFaultKinds, passingKinds } from './ipd-faults.ts';
 import type { IpdFaultKind } from './ipd-faults.ts';
+import { MINUTE_MS } from '../../lib/domain/units.ts';
 
 /** The highest probability of each, at one opportunity. */
 const highest = {
@@ -72,9 +73,6 @@ export type FaultKind = OwnFaultKind | IpdFaultKind | (typeof userKinds)[number]
 
 const ownKinds = Object.keys(highest).filter((kind): kind is OwnFaultKind => kind in highest);
 export const faultKinds: readonly FaultKind[] = [...ownKinds, ...ipdFaultKinds, ...userKinds];
-
-const MINUTE = 60_000;
-
 export type Profile = {
   rates: ReadonlyMap<FaultKind, number>;
   /** The probability of a fault at a request to IPD, and the possible faults. */
@@ -107,7 +105,7 @@ export function drawProfile(random: Random): Profile {
     ipdKinds: drawIpdKinds(),
     lastingRate: random.chance(0.2) ? random.random() * 0.4 : 0,
     isListFull: random.chance(0.06),
-    durationMs: random.pick([10, 30, 90, 240, 400]) * MINUTE,
+    durationMs: random.pick([10, 30, 90, 240, 400]) * MINUTE_MS,
   };
 
   function drawIpdKinds(): readonly IpdFaultKind[] {

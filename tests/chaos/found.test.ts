@@ -8,9 +8,8 @@ import { issueIdOf, plainParts, play, projectId } from './users.ts';
 import type { Plan } from './users.ts';
 import { createWorld } from './world.ts';
 import type { Rule } from './wire.ts';
+import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const quiet = {
   rates: new Map(),
   ipdRate: 0,
@@ -43,7 +42,7 @@ function startStory() {
     user: (changes: Partial<Plan> = {}) => play({ ...plan, ...changes }, { world, platform }),
     /** Lets time pass until this is so, or for two days. */
     until: async (isSo: () => boolean): Promise<void> => {
-      const horizon = world.time.now() + 48 * HOUR;
+      const horizon = world.time.now() + 48 * HOUR_MS;
       await world.time.run(() => isSo() || world.time.now() >= horizon);
     },
     find: (id: string | undefined): Upload | undefined => world.find(id ?? ''),
@@ -59,7 +58,9 @@ describe('what the simulation has found', () => {
     world.rules.of = ({ operation }): Rule | undefined => {
       if (operation === 'upload') sent += 1;
       if (operation === 'upload' && sent === 1) return 'lostAnswer';
-      return operation === 'download' && world.time.now() < start + 30 * MINUTE ? 'htmlSuccess' : undefined;
+      return operation === 'download' && world.time.now() < start + 30 * MINUTE_MS
+        ? 'htmlSuccess'
+        : undefined;
     };
 
     const story = user();
@@ -77,7 +78,7 @@ describe('what the simulation has found', () => {
       () => find(first.uploadId)?.status === 'delivered' && find(first.uploadId)?.dueAt === undefined,
     );
     const { services } = world.createWorker('test');
-    const recheckAt = new Date(world.time.now() + 11 * MINUTE).toISOString();
+    const recheckAt = new Date(world.time.now() + 11 * MINUTE_MS).toISOString();
     void services.ledger.change(first.uploadId ?? '', (upload) => ({
       ...upload,
       recheckAt,
@@ -107,7 +108,7 @@ describe('what the simulation has found', () => {
       return operation === 'list' && sent > 0 ? 'projectMissing' : undefined;
     };
     const { services } = world.createWorker('test');
-    const longAgo = new Date(world.time.now() - HOUR).toISOString();
+    const longAgo = new Date(world.time.now() - HOUR_MS).toISOString();
     void services.ledger.change(story.uploadId ?? '', (upload) =>
       upload.status === 'waiting'
         ? { ...upload, status: 'unconfirmed', doubt: { since: longAgo, absences: 1, accepted: false } }
@@ -130,7 +131,7 @@ describe('what the simulation has found', () => {
     const { services } = world.createWorker('test');
     const id = story.uploadId ?? '';
     const now = new Date(world.time.now()).toISOString();
-    const dueAt = new Date(world.time.now() + 20 * MINUTE).toISOString();
+    const dueAt = new Date(world.time.now() + 20 * MINUTE_MS).toISOString();
     void services.ledger.change(id, (upload) => ({
       ...upload,
       status: 'delivered',
@@ -160,7 +161,7 @@ describe('what the simulation has found', () => {
     async function takeFirsts(): Promise<void> {
       for (let count = 0; count < 64; count += 1) await services.intake.create(caller, request);
       for (let count = 0; count < 100; count += 1) {
-        for await (const { id } of services.ledger.due(world.time.now() + HOUR)) {
+        for await (const { id } of services.ledger.due(world.time.now() + HOUR_MS)) {
           firsts.add(id);
           break;
         }

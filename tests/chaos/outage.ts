@@ -8,10 +8,8 @@ import { judge } from './oracle.ts';
 import type { Verdict } from './oracle.ts';
 import { issueIdOf, plainParts, play } from './users.ts';
 import { createWorld } from './world.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
 /** A work item's list shows a hundred. */
 const WORK_ITEMS = 40;
 
@@ -46,7 +44,7 @@ export async function playOutage({
   const { time, faults, config } = world;
   faults.stop();
   const platform = createPlatform(world);
-  const backAt = time.now() + hours * HOUR;
+  const backAt = time.now() + hours * HOUR_MS;
   const requests: number[] = [];
   world.rules.of = () => {
     if (time.now() < backAt) return random.pick(['unreachable', 'deaf', 'badGateway']);
@@ -65,15 +63,15 @@ export async function playOutage({
         mode: 'auto',
         isTooLong: false,
         parts: plainParts,
-        createAt: random.int(0, hours * HOUR - MINUTE),
-        putAfter: [random.int(SECOND, 30 * SECOND)],
+        createAt: random.int(0, hours * HOUR_MS - MINUTE_MS),
+        putAfter: [random.int(SECOND_MS, 30 * SECOND_MS)],
         cancelAfter: undefined,
         retryAfter: [],
       },
       { world, platform },
     ),
   );
-  const horizon = backAt + 48 * HOUR;
+  const horizon = backAt + 48 * HOUR_MS;
   const isDone = (): boolean =>
     platform.isIdle() && world.queue.isEmpty() && world.documents.due().length === 0;
   await time.run(() => time.now() >= horizon || (time.now() > backAt && isDone()));
@@ -91,7 +89,7 @@ export async function playOutage({
     ...judge(exhibits, world.ipd.admin.attachments(), world.trace.nameOf),
     peakPerMinute: peak(requests),
     ratePerMinute: config.deliveriesPerMinute,
-    recoveredInMinutes: Math.ceil((Math.max(...ends) - backAt) / MINUTE),
+    recoveredInMinutes: Math.ceil((Math.max(...ends) - backAt) / MINUTE_MS),
     seed,
   };
 }
@@ -101,7 +99,7 @@ function peak(times: readonly number[]): number {
   let first = 0;
   let most = 0;
   for (const [index, at] of times.entries()) {
-    while ((times[first] ?? at) <= at - MINUTE) first += 1;
+    while ((times[first] ?? at) <= at - MINUTE_MS) first += 1;
     most = Math.max(most, index - first + 1);
   }
   return most;

@@ -13,10 +13,10 @@ import type { Platform } from './platform.ts';
 import { caller, projectId } from './users.ts';
 import type { Story } from './users.ts';
 import type { World } from './world.ts';
+import { SECOND_MS } from '../../lib/domain/units.ts';
 
-const SECOND = 1000;
 /** A PUT that was begun while its URL lived may take this long. */
-const SLOW_PUT_MS = 2400 * SECOND;
+const SLOW_PUT_MS = 2400 * SECOND_MS;
 const type = 'application/octet-stream';
 
 /** What a page knows of a file that it has begun. */
@@ -40,13 +40,13 @@ export function createPage({ story, world, platform }: { story: Story; world: Wo
     }
     const { fields, expires } = await uppy.form(ticket, file);
     const { key = '' } = fields;
-    return { ticket, id: key.slice(stagingKey('').length), key, until: time.now() + expires * SECOND };
+    return { ticket, id: key.slice(stagingKey('').length), key, until: time.now() + expires * SECOND_MS };
   }
 
   /** Storage takes a form again and again while it lives, but never more bytes than it allows. */
   async function postForm({ id, key, until }: Begun, due: number): Promise<void> {
     if (due >= until || plan.isTooLong) return;
-    await time.sleep(random.int(0, 3 * SECOND));
+    await time.sleep(random.int(0, 3 * SECOND_MS));
     objects.execute(new PutObjectCommand({ Bucket: '', Key: key, Body: bytes }));
     trace.note('user', 'posted the file', id);
     story.isPut = true;
@@ -70,7 +70,7 @@ export function createPage({ story, world, platform }: { story: Story; world: Wo
       if (named.has(number)) continue;
       const signed = await ask(({ uppy }) => uppy.signPart(ticket, { ...reference, number }));
       if (signed === undefined) return;
-      await time.sleep(random.chance(0.03) ? random.int(0, SLOW_PUT_MS) : random.int(0, SECOND));
+      await time.sleep(random.chance(0.03) ? random.int(0, SLOW_PUT_MS) : random.int(0, SECOND_MS));
       const etag = put({ key, url: signed.url, number, piece });
       if (etag === undefined) return;
       // One Uppy keeps the quotes, another does not.

@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { backlogOf, dailyQuotaOf, outageOf, playPatience } from './patience.ts';
 import type { Ending, Trial } from './patience.ts';
+import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const whole = { lost: 0, duplicates: 0, stuck: 0, undecided: 0, findings: [] };
 
 const longest = (endings: Ending[]): number => Math.max(...endings.map(({ afterMs }) => afterMs));
@@ -11,18 +10,18 @@ const longest = (endings: Ending[]): number => Math.max(...endings.map(({ afterM
 describe('an upload with a retry window of 24 h', () => {
   // Ten seeds of each: npm run chaos -- --waits
   it.each([23, 48])('outlasts an outage of %i h', async (hours) => {
-    const trial = { seed: hours, uploads: 4, withinMs: HOUR, rule: outageOf(hours) };
+    const trial = { seed: hours, uploads: 4, withinMs: HOUR_MS, rule: outageOf(hours) };
 
-    const result = await playPatience({ ...trial, horizonMs: (hours + 30) * HOUR });
+    const result = await playPatience({ ...trial, horizonMs: (hours + 30) * HOUR_MS });
 
     expect(result).toMatchObject({ uploads: 4, delivered: 4, ...whole });
   });
 
   it('ends at its deadline with the last real error when IPD is down for longer than its file may wait', async () => {
     const settings = { RETRY_WINDOW_HOURS: '2', FAILED_RETENTION_DAYS: '1' };
-    const trial = { seed: 1, uploads: 6, withinMs: MINUTE, rule: outageOf(60), settings };
+    const trial = { seed: 1, uploads: 6, withinMs: MINUTE_MS, rule: outageOf(60), settings };
 
-    const { endings } = await playPatience({ ...trial, horizonMs: 30 * HOUR });
+    const { endings } = await playPatience({ ...trial, horizonMs: 30 * HOUR_MS });
 
     const reasons = new Set(endings.map(({ detail }) => detail?.replace(/(IAM: )?[A-Z]{5,}.*|HTTP.*/, '…')));
     expect(endings.map(({ status, code }) => [status, code])).toEqual(
@@ -31,18 +30,18 @@ describe('an upload with a retry window of 24 h', () => {
     expect([...reasons]).toEqual(
       expect.arrayContaining([expect.stringMatching(/^IPD did not (take the file|answer, or)/)]),
     );
-    expect(Math.min(...endings.map(({ afterMs }) => afterMs))).toBeGreaterThanOrEqual(26 * HOUR);
+    expect(Math.min(...endings.map(({ afterMs }) => afterMs))).toBeGreaterThanOrEqual(26 * HOUR_MS);
     // The sweep checks once an hour whether a waiting upload has reached its end.
-    expect(longest(endings)).toBeLessThan(27 * HOUR + 5 * MINUTE);
+    expect(longest(endings)).toBeLessThan(27 * HOUR_MS + 5 * MINUTE_MS);
   });
 
   it('waits for a quota that opens once a day, without requests in between', async () => {
-    const trial = { seed: 1, uploads: 12, withinMs: HOUR, rule: dailyQuotaOf(5) };
+    const trial = { seed: 1, uploads: 12, withinMs: HOUR_MS, rule: dailyQuotaOf(5) };
 
-    const result = await playPatience({ ...trial, horizonMs: 100 * HOUR });
+    const result = await playPatience({ ...trial, horizonMs: 100 * HOUR_MS });
 
     expect(result).toMatchObject({ uploads: 12, delivered: 12, ...whole });
-    expect(result.tookMs).toBeGreaterThan(48 * HOUR);
+    expect(result.tookMs).toBeGreaterThan(48 * HOUR_MS);
     expect(result.requests['upload']).toBeLessThan(3 * 12);
   });
 });
@@ -57,7 +56,7 @@ describe('a backlog that takes longer to work off than the retry window', () => 
     });
 
     expect(result).toMatchObject({ uploads: 100, delivered: 100, ...whole });
-    expect(longest(result.endings)).toBeGreaterThan(2 * HOUR);
+    expect(longest(result.endings)).toBeGreaterThan(2 * HOUR_MS);
   });
 });
 
@@ -66,17 +65,17 @@ describe('an IPD that throttles all uploads for hours', () => {
     const trial: Omit<Trial, 'horizonMs'> = {
       seed: 1,
       uploads: 10,
-      withinMs: MINUTE,
+      withinMs: MINUTE_MS,
       rule: (elapsedMs, { operation }) =>
-        elapsedMs < 4 * HOUR && operation === 'upload' ? 'throttled' : undefined,
+        elapsedMs < 4 * HOUR_MS && operation === 'upload' ? 'throttled' : undefined,
     };
 
-    const result = await playPatience({ ...trial, horizonMs: 10 * HOUR });
+    const result = await playPatience({ ...trial, horizonMs: 10 * HOUR_MS });
 
     expect(result).toMatchObject({ uploads: 10, delivered: 10, ...whole });
     // A single upload alone would send about 60 requests.
     expect(result.requests['upload']).toBeLessThan(10 * 40);
-    expect(result.tookMs).toBeLessThan(4 * HOUR + 30 * MINUTE);
+    expect(result.tookMs).toBeLessThan(4 * HOUR_MS + 30 * MINUTE_MS);
   });
 });
 
@@ -94,7 +93,7 @@ describe("one user's files that break every upload of theirs", () => {
         isPoisoned && operation === 'upload' && owner === poisoned
           ? { kind: 'gatewayTimeout', stored: false }
           : undefined,
-      horizonMs: 30 * MINUTE,
+      horizonMs: 30 * MINUTE_MS,
     });
     return endings.filter(({ owner }) => owner !== poisoned);
   }

@@ -11,10 +11,7 @@ import type { Verdict } from './oracle.ts';
 import { issueIdOf, plainParts, play } from './users.ts';
 import type { IpdCall, Rule } from './wire.ts';
 import { createWorld } from './world.ts';
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
 export type Trial = {
   seed: number;
@@ -88,7 +85,7 @@ export async function playPatience(trial: Trial): Promise<Patience> {
         isTooLong: false,
         parts: plainParts,
         createAt: trial.createAt?.(index) ?? random.int(0, withinMs),
-        putAfter: [SECOND],
+        putAfter: [SECOND_MS],
         cancelAfter: undefined,
         retryAfter: [],
       },
@@ -99,7 +96,7 @@ export async function playPatience(trial: Trial): Promise<Patience> {
   let checkedAt = start;
   await time.run(() => {
     if (time.now() >= start + horizonMs) return true;
-    if (time.now() < checkedAt + MINUTE || !platform.isIdle() || !world.queue.isEmpty()) return false;
+    if (time.now() < checkedAt + MINUTE_MS || !platform.isIdle() || !world.queue.isEmpty()) return false;
     checkedAt = time.now();
     if (stories.some(({ isOver }) => !isOver)) return false;
     return world.uploads().every(({ status }) => status === 'delivered' || status === 'failed');
@@ -132,12 +129,12 @@ export async function playPatience(trial: Trial): Promise<Patience> {
 /** IPD is out for this many hours after the start; each request fails in a way chosen at random. */
 export function outageOf(hours: number): Trial['rule'] {
   return (elapsedMs, _call, random) =>
-    elapsedMs < hours * HOUR ? random.pick(['unreachable', 'deaf', 'badGateway']) : undefined;
+    elapsedMs < hours * HOUR_MS ? random.pick(['unreachable', 'deaf', 'badGateway']) : undefined;
 }
 
 /** The account's quota of uploads a day; once it is used up, IPD answers with the time until the day ends. */
 export function dailyQuotaOf(uploads: number): Trial['rule'] {
-  const DAY = 24 * HOUR;
+  const DAY = 24 * HOUR_MS;
   const usedOf = new Map<number, number>();
   return (elapsedMs, { operation }) => {
     if (operation !== 'upload') return undefined;
@@ -145,7 +142,7 @@ export function dailyQuotaOf(uploads: number): Trial['rule'] {
     const used = usedOf.get(day) ?? 0;
     usedOf.set(day, used + 1);
     if (used < uploads) return undefined;
-    return { kind: 'throttled', retryAfterSeconds: Math.ceil(((day + 1) * DAY - elapsedMs) / SECOND) };
+    return { kind: 'throttled', retryAfterSeconds: Math.ceil(((day + 1) * DAY - elapsedMs) / SECOND_MS) };
   };
 }
 
@@ -154,11 +151,11 @@ export function backlogOf(options: { seed: number; uploads: number; outageHours:
   const { outageHours, ...rest } = options;
   return {
     ...rest,
-    withinMs: outageHours * HOUR,
+    withinMs: outageHours * HOUR_MS,
     settings: { IPD_RATE: '1' },
-    horizonMs: (outageHours + 4 * (options.uploads / 60)) * HOUR + 24 * HOUR,
+    horizonMs: (outageHours + 4 * (options.uploads / 60)) * HOUR_MS + 24 * HOUR_MS,
     rule: (elapsedMs, { operation }, random) => {
-      if (elapsedMs < outageHours * HOUR) return 'unreachable';
+      if (elapsedMs < outageHours * HOUR_MS) return 'unreachable';
       return operation === 'upload' && random.chance(0.2) ? 'iamUnavailable' : undefined;
     },
   };

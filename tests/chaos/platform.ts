@@ -8,17 +8,15 @@ import type { Run } from '../../lib/delivery/send.ts';
 import { uploadIdOf } from '../../lib/domain/upload.ts';
 import type { QueueMessage } from './ends/queue.ts';
 import type { Worker, World } from './world.ts';
+import { MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
 export type Platform = ReturnType<typeof createPlatform>;
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
 const CONCURRENCY = 5;
-const TIMEOUT_MS = { deliver: 300 * SECOND, sweep: 50 * SECOND, api: 15 * SECOND };
+const TIMEOUT_MS = { deliver: 300 * SECOND_MS, sweep: 50 * SECOND_MS, api: 15 * SECOND_MS };
 /** As functions/deliver.ts and functions/sweep.ts have it. */
-const MARGIN_MS = 10 * SECOND;
+const MARGIN_MS = 10 * SECOND_MS;
 /** How far ahead a sweep reads, and how wrong its clock may be. */
-const SWEEP_REACH_MS = MINUTE + 30 * SECOND;
+const SWEEP_REACH_MS = MINUTE_MS + 30 * SECOND_MS;
 
 /** How a run ended, as far as the platform can see. */
 type End = { kind: 'done' } | { kind: 'failed'; error: unknown } | { kind: 'lost' };
@@ -105,7 +103,7 @@ export function createPlatform(world: World) {
 
   /** Every minute; one that would find nothing is not run. */
   function sweep(): void {
-    time.after(MINUTE, sweep);
+    time.after(MINUTE_MS, sweep);
     if (documents.due(time.now() + SWEEP_REACH_MS).length === 0 || faults.strikes('sweepSkipped', random))
       return;
     void invoke('sweep', async ({ services, container }) => {
@@ -127,6 +125,6 @@ export function createPlatform(world: World) {
   }
 
   world.onVisible(poll);
-  if (missing !== 'sweep') time.after(random.int(0, MINUTE), sweep);
+  if (missing !== 'sweep') time.after(random.int(0, MINUTE_MS), sweep);
   return { api, isIdle: () => running === 0 };
 }

@@ -14,6 +14,7 @@ import { drawPlans, issueIdOf, play } from './users.ts';
 import type { Story } from './users.ts';
 import { createWorld } from './world.ts';
 import type { Missing, World } from './world.ts';
+import { HOUR_MS } from '../../lib/domain/units.ts';
 
 export type ScheduleOptions = {
   seed: number;
@@ -34,10 +35,8 @@ export type Outcome = Verdict & {
   trace: string;
   lines: () => string[];
 };
-
-const HOUR = 3_600_000;
 /** An upload that is not final this long after the last fault is stuck. */
-const PATIENCE_MS = 48 * HOUR;
+const PATIENCE_MS = 48 * HOUR_MS;
 
 /** True when the schedule has a defect. */
 export function isBroken({ lost, duplicates, stuck, notNotified, leftovers, findings }: Outcome): boolean {

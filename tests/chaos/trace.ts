@@ -3,8 +3,7 @@
  * text. It judges nothing.
  */
 import { createHash } from 'node:crypto';
-
-const DAY = 86_400_000;
+import { DAY_MS } from '../../lib/domain/units.ts';
 
 /** An empty trace; `elapsed` says how far time has come. */
 export function createTrace(elapsed: () => number) {
@@ -34,5 +33,5 @@ export function createTrace(elapsed: () => number) {
 }
 
 function timeOfDay(ms: number): string {
-  return `${Math.floor(ms / DAY)}d ${new Date(ms % DAY).toISOString().slice(11, 23)}`;
+  return `${Math.floor(ms / DAY_MS)}d ${new Date(ms % DAY_MS).toISOString().slice(11, 23)}`;
 }

@@ -13,6 +13,7 @@ import type { Faults } from './faults.ts';
 import { createPage } from './page.ts';
 import type { Platform } from './platform.ts';
 import type { World } from './world.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
 /** One user's file and the actions on it; times in milliseconds from the start. */
 export type Plan = {
@@ -59,11 +60,6 @@ export const projectId = '0123456789abcdef0123456789abcdef';
 const FIRST_ISSUE = 956_239_067_176_935_400n;
 export const caller = { owner: 'user', projects: '*' } as const;
 const contentType = 'application/octet-stream';
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-
 /** All parts, each once, and then one completion. */
 export const plainParts: PartsPlan = {
   stopAt: undefined,
@@ -96,9 +92,11 @@ function drawPlan(
   const size = isAlike ? twin.bytes.length : random.pick([20, random.int(21, 300), random.int(300, 3000)]);
   const isAwaited = !(random.chance(0.05) && faults.happens('noFile'));
   const isLate = isAwaited && random.chance(0.15) && faults.happens('fileLate');
-  const putAfter = isAwaited ? [isLate ? random.int(1, 100) * MINUTE : random.int(100, 5 * SECOND)] : [];
+  const putAfter = isAwaited
+    ? [isLate ? random.int(1, 100) * MINUTE_MS : random.int(100, 5 * SECOND_MS)]
+    : [];
   if (isAwaited && random.chance(0.1) && faults.happens('fileTwice'))
-    putAfter.push(random.int(1, 30 * MINUTE));
+    putAfter.push(random.int(1, 30 * MINUTE_MS));
   const own = {
     issueId: issueIdOf(random.int(0, issues - 1)),
     filename: random.pick(['photo.jpg', 'report 1.pdf', 'café \u{1F4CE}.txt', '需求说明.txt']),
@@ -115,19 +113,19 @@ function drawPlan(
     hasKey: random.chance(0.8),
     mode,
     isTooLong: mode === 'page parts' && random.chance(0.1) && faults.happens('fileTooLong'),
-    createAt: random.pick([0, random.int(0, 5 * SECOND), random.int(0, 10 * MINUTE)]),
+    createAt: random.pick([0, random.int(0, 5 * SECOND_MS), random.int(0, 10 * MINUTE_MS)]),
     putAfter,
     parts: drawParts(random, faults),
     cancelAfter: random.chance(0.08)
-      ? random.pick([random.int(0, 10 * SECOND), random.int(0, 2 * HOUR)])
+      ? random.pick([random.int(0, 10 * SECOND_MS), random.int(0, 2 * HOUR_MS)])
       : undefined,
-    retryAfter: random.chance(0.3) ? [random.int(0, HOUR), random.int(0, 5 * HOUR)] : [],
+    retryAfter: random.chance(0.3) ? [random.int(0, HOUR_MS), random.int(0, 5 * HOUR_MS)] : [],
   };
 }
 
 /** These faults count only when they happen: only an upload in parts can meet them. */
 function drawParts(random: Random, faults: Faults): PartsPlan {
-  const completeAfter = [random.pick([0, random.int(0, 5 * SECOND), random.int(0, 6 * MINUTE)])];
+  const completeAfter = [random.pick([0, random.int(0, 5 * SECOND_MS), random.int(0, 6 * MINUTE_MS)])];
   const isSaid = !random.chance(0.25) || !faults.allows('notCompleted');
   const isSaidAgain = random.chance(0.3) && faults.allows('completedTwice');
   return {
@@ -136,7 +134,7 @@ function drawParts(random: Random, faults: Faults): PartsPlan {
     hasRepeats: random.chance(0.2) && faults.allows('partTwice'),
     completeAfter: [
       ...(isSaid ? completeAfter : []),
-      ...(isSaid && isSaidAgain ? [random.pick([...completeAfter, random.int(0, 5 * MINUTE)])] : []),
+      ...(isSaid && isSaidAgain ? [random.pick([...completeAfter, random.int(0, 5 * MINUTE_MS)])] : []),
     ],
   };
 }
@@ -180,7 +178,7 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
       }
       if (answer?.code === 'rate_limited') faults.count('rateLimited');
       if (answer !== undefined && !isWorthRepeating(answer)) return undefined;
-      await time.sleep(random.int(1, 60) * SECOND);
+      await time.sleep(random.int(1, 60) * SECOND_MS);
     }
   }
 

@@ -1,9 +1,8 @@
 /** The trials of `npm run chaos -- --waits`: every reason for which uploads wait longer than their retry window. */
 import { backlogOf, dailyQuotaOf, outageOf } from './patience.ts';
 import type { Patience, Trial } from './patience.ts';
+import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const SEEDS = 10;
 
 type Result = Pick<Patience, 'uploads' | 'delivered' | 'failed'>;
@@ -19,9 +18,9 @@ export function trials(seed: number): Named[] {
       name: `outage of ${hours} h`,
       seed: each,
       uploads: 20,
-      withinMs: HOUR,
+      withinMs: HOUR_MS,
       rule: outageOf(hours),
-      horizonMs: (hours + 30) * HOUR,
+      horizonMs: (hours + 30) * HOUR_MS,
       isExpected: areDelivered,
     })),
   );
@@ -31,10 +30,10 @@ export function trials(seed: number): Named[] {
       name: 'outage that no upload outlasts',
       seed,
       uploads: 20,
-      withinMs: HOUR,
+      withinMs: HOUR_MS,
       settings: { FAILED_RETENTION_DAYS: '1' },
       rule: outageOf(100),
-      horizonMs: 60 * HOUR,
+      horizonMs: 60 * HOUR_MS,
       isExpected: ({ uploads, failed }) => failed['retries_exhausted'] === uploads,
     },
     {
@@ -46,19 +45,19 @@ export function trials(seed: number): Named[] {
       name: 'quota of 10 uploads a day',
       seed,
       uploads: 35,
-      withinMs: HOUR,
+      withinMs: HOUR_MS,
       rule: dailyQuotaOf(10),
-      horizonMs: 150 * HOUR,
+      horizonMs: 150 * HOUR_MS,
       isExpected: areDelivered,
     },
     {
       name: 'throttles for 25 h',
       seed,
       uploads: 20,
-      withinMs: MINUTE,
+      withinMs: MINUTE_MS,
       rule: (elapsedMs, { operation }) =>
-        elapsedMs < 25 * HOUR && operation === 'upload' ? 'throttled' : undefined,
-      horizonMs: 60 * HOUR,
+        elapsedMs < 25 * HOUR_MS && operation === 'upload' ? 'throttled' : undefined,
+      horizonMs: 60 * HOUR_MS,
       isExpected: areDelivered,
     },
   ];

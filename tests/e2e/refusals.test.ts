@@ -7,10 +7,9 @@ import type { Signed, SignedPart } from '../support/answer.ts';
 import { eventually } from '../support/eventually.ts';
 import { useProductOnStorage } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
+import { HOUR_MS } from '../../lib/domain/units.ts';
 
 const PART_BYTES = 5 * 1024 ** 2;
-const HOUR_MS = 3_600_000;
-
 const hello = Buffer.from('hello');
 const about = { projectId, issueId, filename: 'a.bin', contentType: 'video/mp4' };
 const bytes = randomBytes(PART_BYTES + 777);

@@ -5,8 +5,7 @@ import { markDelivered } from '../../lib/domain/endings.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { caller, issueId, projectId } from './world.ts';
 import type { World } from './world.ts';
-
-const HOUR = 3_600_000;
+import { HOUR_MS } from '../../lib/domain/units.ts';
 
 export const stranger: Caller = { owner: 'user-2', projects: '*' };
 export const request: UploadRequest = {
@@ -25,9 +24,9 @@ export async function end(world: World, upload: Upload, how: string): Promise<vo
 
 function endings(world: World): Record<string, (upload: Upload) => Promise<unknown>> {
   const now = world.clock.now();
-  const staged = { etag: 'e', stagedAt: iso(now), retryUntil: iso(now + HOUR) };
+  const staged = { etag: 'e', stagedAt: iso(now), retryUntil: iso(now + HOUR_MS) };
   const doubt = { since: iso(now), absences: 0, accepted: false };
-  const delivering = { ...staged, status: 'delivering', lease: { token: 't', until: iso(now + HOUR) } };
+  const delivering = { ...staged, status: 'delivering', lease: { token: 't', until: iso(now + HOUR_MS) } };
   const lastError = { code: 'ipd_refused', message: 'm', at: iso(now) };
   const failed = { ...staged, status: 'failed', lastError, keepUntil: iso(now) };
   const change = (fields: object) => (upload: Upload) =>

@@ -8,6 +8,7 @@ import type { Letter } from './mailbox.ts';
 import type { Order } from './orders.ts';
 import type { Fate } from './plan.ts';
 import type { Victim } from './victims.ts';
+import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
 type Drive = {
   ids: string[];
@@ -23,11 +24,10 @@ type Sleeper = { victim: Victim; letter: Letter; until: number; unfinished: numb
 
 /** Children at work at the same time; the machine may have no more than two cores. */
 const AT_ONCE = 4;
-const MINUTE = 60_000;
 /** Lambda kills a function that takes longer. */
 const RUN_MS = 300_000;
 /** An upload that is not final by then is stuck. */
-const PATIENCE_MS = 48 * 60 * MINUTE;
+const PATIENCE_MS = 48 * 60 * MINUTE_MS;
 
 /** Resolves when all uploads are final and nothing is left to be done for them, or after 48 hours of the shared clock. */
 export async function drive(ground: Ground, { ids, assign }: Drive): Promise<void> {
@@ -74,7 +74,7 @@ export async function drive(ground: Ground, { ids, assign }: Drive): Promise<voi
       mailbox.nextAt(),
       ...[...stopped].map(({ until }) => until),
       // The sweep runs every minute.
-      Math.max(clock.now() + MINUTE, Math.min(...rest.map(dueTime))),
+      Math.max(clock.now() + MINUTE_MS, Math.min(...rest.map(dueTime))),
     );
     const isOver = rest.length === 0 && stopped.size === 0 && mailbox.nextAt() === Infinity;
     if (isOver || clock.now() > end) break;

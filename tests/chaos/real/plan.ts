@@ -6,6 +6,7 @@ import type { Random } from '../random.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import type { Doom } from './orders.ts';
 import { STEPS } from './seams.ts';
+import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
 /** What happens to the child that handles a message. */
 export type Fate =
@@ -36,7 +37,6 @@ export type Plan = {
 const FIRST_ISSUE = 956_239_067_176_000_000n;
 const FAULTS_EACH = 4;
 const LASTING_EVERY = 5;
-const MINUTE = 60_000;
 
 /** Plans for so many schedules; with enough of them, every fault is drawn. */
 export function drawPlans(random: Random, schedules: number): Plan[] {
@@ -62,7 +62,7 @@ function drawPlan(random: Random, transient: Plan['transient']): Omit<Plan, 'iss
       content: hasTwins ? index % 2 : index,
       isHashDeclared: random.chance(0.5),
       isByParts,
-      events: Array.from({ length: copies }, () => random.int(0, 2 * MINUTE)),
+      events: Array.from({ length: copies }, () => random.int(0, 2 * MINUTE_MS)),
     };
   });
   const needsToken = transient.some((name) => name === 'tokenDeath' || name === 'tokenRefused');
@@ -86,7 +86,7 @@ function drawFates(random: Random, size: number): Fate[] {
       kind: 'paused',
       // The worst place for a stop is directly after the fence: the next step of the delivery cannot be undone.
       doom: { at: random.chance(0.5) ? 'fence written' : random.pick(STEPS), act: 'stop' },
-      forMs: random.pick([MINUTE / 3, 7 * MINUTE, 40 * MINUTE, 40 * MINUTE]),
+      forMs: random.pick([MINUTE_MS / 3, 7 * MINUTE_MS, 40 * MINUTE_MS, 40 * MINUTE_MS]),
     },
     ...Array.from({ length: random.int(0, 2) }, killedInTime),
   ];
