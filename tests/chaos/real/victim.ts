@@ -53,7 +53,7 @@ process.on('message', (message) => void obey(orderSchema.parse(message)));
 process.on('disconnect', () => process.exit());
 // Node does this at the end of a process, and SIGKILL leaves it no time for that.
 flushCompileCache();
-await tell({ kind: 'ready' });
+await sendReport({ kind: 'ready' });
 
 function build(auth: Order['auth']): Services {
   const settings = { ...config, ipd: { ...config.ipd, auth } };
