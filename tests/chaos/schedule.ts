@@ -51,7 +51,8 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     random: random.fork('world'),
     profile,
     missing,
-    uploadsPerMinute: random.fork('quota').chance(0.1) ? 2 : 1000,
+    // The name of a stream is part of its seed: another name would draw other schedules.
+    uploadsPerMinute: random.fork('allowance').chance(0.1) ? 2 : 1000, // cspell:disable-line
     ...(without && { without }),
   });
   const { time, faults, trace } = world;

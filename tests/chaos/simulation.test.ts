@@ -7,12 +7,12 @@ import { playAll, playRange } from './simulation.ts';
 import { createVirtualTime } from './virtual-time.ts';
 
 describe('the simulation', () => {
-  it('finds nothing lost, doubled, stuck, untold or left over, accounts for every upload and leaves no kind of fault out', async () => {
+  it('finds nothing lost, doubled, stuck, without notification or left over, accounts for every upload and leaves no kind of fault out', async () => {
     const { report, broken } = await playAll({ seed: 1, schedules: 200, processes: 1 });
 
     expect(broken).toEqual([]);
     expect(report).toMatchObject({ schedules: 200, lost: 0, duplicates: 0, stuck: 0 });
-    expect(report).toMatchObject({ untold: 0, leftovers: 0 });
+    expect(report).toMatchObject({ notNotified: 0, leftovers: 0 });
     const failed = Object.values(report.failed).reduce((sum, count) => sum + count, 0);
     expect(report.delivered + failed).toBe(report.uploads);
     expect(report.uploads).toBeGreaterThan(400);
