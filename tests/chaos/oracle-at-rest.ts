@@ -9,7 +9,7 @@ import type { NotificationMessage } from './ends/topic.ts';
 type Names = (id: string) => string;
 
 /** Final uploads without a notification of their end. */
-export type NotificationVerdict = { notNotified: number; findings: string[] };
+export type NotificationVerdict = { untold: number; findings: string[] };
 
 /** Files and parts in storage that nothing but their age will remove. */
 export type Tidiness = { leftovers: number; findings: string[] };
@@ -32,13 +32,13 @@ export function judgeNotifications(
   nameOf: Names,
 ): NotificationVerdict {
   const findings: string[] = [];
-  let notNotified = 0;
+  let untold = 0;
   for (const upload of uploads) {
     const type = TYPES[upload.status];
     if (type === undefined) continue;
     const isNotified = messages.some((message) => message.type === type && isAbout(message, upload));
     if (isNotified) continue;
-    notNotified += 1;
+    untold += 1;
     findings.push(`no notification says that ${nameOf(upload.id)} is ${upload.status}`);
   }
   const meanings = new Map<string, string>();
@@ -55,7 +55,7 @@ export function judgeNotifications(
     }
     meanings.set(deduplicationId, meaning);
   }
-  return { notNotified, findings };
+  return { untold, findings };
 }
 
 /** Same upload, same end. */

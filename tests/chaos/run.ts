@@ -86,8 +86,8 @@ async function real(): Promise<void> {
   const { runReal } = await import('./real/run.ts');
   const report = await runReal({ schedules, seed, log: (line) => console.error(line) });
   print(report);
-  const { lost, duplicates, stuck, notNotified, leftovers } = report;
-  if (lost + duplicates + stuck + notNotified + leftovers > 0) process.exitCode = 1;
+  const { lost, duplicates, stuck, untold, leftovers } = report;
+  if (lost + duplicates + stuck + untold + leftovers > 0) process.exitCode = 1;
 }
 
 async function printTrace(index: number): Promise<void> {

@@ -26,7 +26,7 @@ export type ScheduleOptions = {
 
 export type Outcome = Verdict & {
   /** Uploads without a notification of their end. */
-  notNotified: number;
+  untold: number;
   /** Files and parts in storage that no upload needs. */
   leftovers: number;
   faults: Map<FaultKind, number>;
@@ -39,8 +39,8 @@ export type Outcome = Verdict & {
 const PATIENCE_MS = 48 * HOUR_MS;
 
 /** True when the schedule has a defect. */
-export function isBroken({ lost, duplicates, stuck, notNotified, leftovers, findings }: Outcome): boolean {
-  return lost + duplicates + stuck + notNotified + leftovers + findings.length > 0;
+export function isBroken({ lost, duplicates, stuck, untold, leftovers, findings }: Outcome): boolean {
+  return lost + duplicates + stuck + untold + leftovers + findings.length > 0;
 }
 
 /** Runs a schedule to its end. */
@@ -104,11 +104,11 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     trace.nameOf,
   );
   verdict.findings.push(...notified.findings, ...tidiness.findings);
-  const { notNotified } = notified;
+  const { untold } = notified;
   const { leftovers } = tidiness;
   return {
     ...verdict,
-    notNotified,
+    untold,
     leftovers,
     faults: faults.counts,
     drawn: faults.drawn,

@@ -12,7 +12,7 @@ describe('the simulation', () => {
 
     expect(broken).toEqual([]);
     expect(report).toMatchObject({ schedules: 200, lost: 0, duplicates: 0, stuck: 0 });
-    expect(report).toMatchObject({ notNotified: 0, leftovers: 0 });
+    expect(report).toMatchObject({ untold: 0, leftovers: 0 });
     const failed = Object.values(report.failed).reduce((sum, count) => sum + count, 0);
     expect(report.delivered + failed).toBe(report.uploads);
     expect(report.uploads).toBeGreaterThan(400);
@@ -47,7 +47,7 @@ describe('the oracle', () => {
     ['reconciliation', 'duplicates'],
     ['fence', 'duplicates'],
     ['sweep', 'stuck'],
-    ['notifications', 'notNotified'],
+    ['notifications', 'untold'],
     ['removal', 'leftovers'],
   ] as const)('detects the defects of a product without its %s: %s', async (missing, finding) => {
     const tally = await playRange({ seed: 1, from: 0, to: 40, missing });

@@ -21,7 +21,7 @@ const tallySchema = z.object({
   lost: z.number(),
   duplicates: z.number(),
   stuck: z.number(),
-  notNotified: z.number(),
+  untold: z.number(),
   leftovers: z.number(),
   traces: z.array(z.string()),
   /** The numbers of the schedules with a defect. */
@@ -42,7 +42,7 @@ const TOTALS = [
   'lost',
   'duplicates',
   'stuck',
-  'notNotified',
+  'untold',
   'leftovers',
 ] as const;
 /** Fewer schedules than this are done before a second process has started. */
@@ -108,7 +108,7 @@ function emptyTally(): Tally {
     lost: 0,
     duplicates: 0,
     stuck: 0,
-    notNotified: 0,
+    untold: 0,
     leftovers: 0,
     traces: [],
     broken: [],

@@ -11,7 +11,7 @@ describe('runReal', () => {
 
     expect(lines.filter((line) => line.startsWith('failed'))).toEqual([]);
     expect(result).toMatchObject({ schedules: 10, lost: 0, duplicates: 0, stuck: 0 });
-    expect(result).toMatchObject({ notNotified: 0, leftovers: 0 });
+    expect(result).toMatchObject({ untold: 0, leftovers: 0 });
     const failed = Object.values(result.failed).reduce((sum, count) => sum + count, 0);
     expect(result.delivered + failed).toBe(result.uploads);
     expect(result.delivered).toBeGreaterThan(failed);

@@ -27,7 +27,7 @@ export type RealResult = {
   lost: number;
   duplicates: number;
   stuck: number;
-  notNotified: number;
+  untold: number;
   leftovers: number;
   seed: string | number;
   trace: string;
@@ -59,7 +59,7 @@ export async function runReal({ schedules, seed, log = () => undefined }: Option
     lost: 0,
     duplicates: 0,
     stuck: 0,
-    notNotified: 0,
+    untold: 0,
     leftovers: 0,
     seed,
     trace: createHash('sha256').update(JSON.stringify(plans)).digest('hex'),
@@ -155,7 +155,7 @@ async function decide(
   result.lost += counts.lost;
   result.duplicates += counts.duplicates;
   result.stuck += counts.stuck;
-  result.notNotified += notified.notNotified;
+  result.untold += notified.untold;
   result.leftovers += tidiness.leftovers;
   for (const [code, times] of Object.entries(failed)) count(result.failed, code, times);
   if (findings.length > 0) {
