@@ -51,7 +51,7 @@ type Claiming = (upload: Upload, lease: attempts.NewLease) => Upload | undefined
 type Try = { contact: Contact; result: Outcome | Failure };
 
 /** What the delivery reports to the breaker. */
-type Visit = { contact: Contact; tries: Tries };
+type CallResult = { contact: Contact; tries: Tries };
 
 export function createDelivery(deps: {
   ledger: Ledger;
@@ -116,21 +116,21 @@ export function createDelivery(deps: {
   async function recheck(upload: Upload, { killedAt, signal }: Run): Promise<void> {
     if (!endings.isRecheckDue(upload, clock.now())) return;
     const until = killedAt + LEASE_SLACK_MS;
-    const gate = await breaker.enter({ owner: upload.owner, issueId: upload.issueId, until });
-    if (gate.kind !== 'free') return;
-    const visit: Visit = { contact: 'none', tries: { tries: 0, throttled: 0 } };
+    const permission = await breaker.request({ owner: upload.owner, issueId: upload.issueId, until });
+    if (permission.kind !== 'granted') return;
+    const call: CallResult = { contact: 'none', tries: { tries: 0, throttled: 0 } };
     try {
       const client = await connect().catch(() => undefined);
       if (client === undefined) return;
       const watched = watchList(client);
       const finding = await reconciliation.recheck(watched.client, upload, { until, signal });
-      visit.contact = watched.contact();
-      visit.tries = {
+      call.contact = watched.contact();
+      call.tries = {
         tries: Number(finding !== undefined),
         throttled: Number(finding?.kind === 'throttled'),
       };
     } finally {
-      await gate.leave(visit.contact, visit.tries);
+      await permission.report(call.contact, call.tries);
     }
   }
 
@@ -171,24 +171,24 @@ export function createDelivery(deps: {
     }
 
     const { owner, issueId } = upload;
-    const gate = await breaker.enter({ owner, issueId, until: lease.until, isRateLimited });
-    if (gate.kind === 'slow') return waitFor(upload, wanted, { until: clock.now() });
-    if (gate.kind === 'closed') {
-      const until = gate.until + clock.random() * PATIENCE_MS;
+    const permission = await breaker.request({ owner, issueId, until: lease.until, isRateLimited });
+    if (permission.kind === 'rate_limited') return waitFor(upload, wanted, { until: clock.now() });
+    if (permission.kind === 'refused') {
+      const until = permission.until + clock.random() * PATIENCE_MS;
       return waitFor(upload, wanted, { until, code: 'ipd_paused' });
     }
-    let visit: Visit = { contact: 'none', tries: { tries: 0, throttled: 0 } };
-    let leaving: Promise<BreakerView> | undefined;
-    const leave = (): Promise<BreakerView> => (leaving ??= gate.leave(visit.contact, visit.tries));
+    let call: CallResult = { contact: 'none', tries: { tries: 0, throttled: 0 } };
+    let reporting: Promise<BreakerView> | undefined;
+    const report = (): Promise<BreakerView> => (reporting ??= permission.report(call.contact, call.tries));
     try {
       const holder = await claimed();
       if (!isLeasedBy(holder, lease)) return holder;
-      const { outcome, ...visited } = await attemptDelivery(holder, run);
-      visit = visited;
+      const { outcome, ...called } = await attemptDelivery(holder, run);
+      call = called;
       if (outcome.kind !== 'retryable_failure') return await end(holder, outcome);
-      return await end(holder, ofEveryUpload(outcome, visit.contact, await leave()));
+      return await end(holder, ofEveryUpload(outcome, call.contact, await report()));
     } finally {
-      await leave();
+      await report();
     }
   }
 

@@ -163,7 +163,7 @@ export function createReconciliation(deps: {
 
   /**
    * Records an attachment as this upload's, in an order that a later run can finish after a crash: candidate, claim, state. An
-   * attachment that another upload has claimed is given up, and the file is looked up again.
+   * attachment that another upload has claimed is given up, and the list is checked again.
    */
   async function recordMatch(
     uploadId: string,
@@ -205,7 +205,7 @@ export function createReconciliation(deps: {
   /**
    * One commit window after a resend, checks whether the first copy has appeared after all. IPD cannot delete, so a
    * person has to know. Does nothing while another upload holds the work item: its copy could be taken for this file.
-   * `until`: when this function is surely dead.
+   * `until`: when this function has surely ended.
    */
   async function recheck(
     client: IpdClient,

@@ -110,7 +110,7 @@ export function recordProgress(
   return isLeaseHolder(upload, token) ? { ...upload, bytesSent } : undefined;
 }
 
-/** IPD reported success without an id: the id is looked up, and the file is never sent again. Needs no lease. */
+/** IPD reported success without an id: the bridge searches for the id, and the file is never sent again. Needs no lease. */
 export function markAccepted(upload: Upload, { now, policy }: Moment): Upload | undefined {
   if (upload.status === 'delivered' || upload.doubt?.accepted) return undefined;
   const doubt = { since: iso(now), absences: 0, accepted: true };

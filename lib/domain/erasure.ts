@@ -34,7 +34,7 @@ export function whyNotErased(upload: Upload): string | undefined {
   if (upload.status === 'delivered') {
     return upload.recheckAt === undefined
       ? undefined
-      : `it was sent twice, and is looked at for a second copy after ${upload.recheckAt}`;
+      : `it was sent twice, and is checked for a second copy after ${upload.recheckAt}`;
   }
   if (!mayBeInIpd(upload)) return undefined;
   if (!isFinal(upload)) return `it is ${upload.status} and IPD may have it: its outcome is awaited`;

@@ -86,7 +86,7 @@ export const retryableFailures = {
   ipd_paused: 'IPD does not answer, or does not accept our credentials; all deliveries wait until it does.',
   work_item_busy: 'Another upload of the same size to this work item comes first.',
   answer_lost: 'IPD may have the file: its answer was lost. IPD is checked before anything is sent again.',
-  id_missing: 'IPD has the file but did not say under which id; it is looked up.',
+  id_missing: 'IPD has the file but did not say under which id; the bridge searches for it.',
   scan_pending: 'The file has not been scanned for malware yet; it is sent when it has.',
 } as const satisfies Record<string, string>;
 

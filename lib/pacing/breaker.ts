@@ -13,25 +13,25 @@ import type { Tries } from '../domain/rate.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import { HOUR_MS, MINUTE_MS } from '../domain/units.ts';
 
-/** A caller that wants to call IPD. Without `until` (the end of its lease) it never tests whether IPD is back. */
-export type Visitor = {
+/** A delivery or a pre-flight check that is about to call IPD. Without `until` (the end of its lease) it is never the trial. */
+export type Call = {
   owner?: string | undefined;
   issueId: string;
   until?: number;
-  /** The sweep gave it a slot. While the rate is reduced, a caller without one may not call IPD. */
+  /** The sweep gave it a slot. While the rate is reduced, no call is allowed without one. */
   isRateLimited?: boolean;
 };
 
-/** `open` until a moment (milliseconds); `half_open`: one delivery may test IPD. `rate`: absent unless reduced. */
+/** `open` until a moment (milliseconds); `half_open`: one delivery, the trial, may test IPD. `rate`: absent unless reduced. */
 export type BreakerView = { state: 'closed' | 'open' | 'half_open'; until?: number; rate?: number };
 
-export type Gate =
-  /** IPD must not be asked before this moment. */
-  | { kind: 'closed'; until: number }
+export type Permission =
+  /** IPD must not be called before this moment. */
+  | { kind: 'refused'; until: number }
   /** The rate is reduced: the sweep gives the slots. */
-  | { kind: 'slow' }
-  /** `leave` reports how the call went, exactly once, and returns the new view. */
-  | { kind: 'free'; leave: (contact: Contact, tries?: Tries) => Promise<BreakerView> };
+  | { kind: 'rate_limited' }
+  /** `report` says how the call went, exactly once, and returns the new view. */
+  | { kind: 'granted'; report: (contact: Contact, tries?: Tries) => Promise<BreakerView> };
 
 export type Breaker = ReturnType<typeof createBreaker>;
 
@@ -58,17 +58,15 @@ type Outage = z.infer<typeof outage>;
 
 const stateItem = z.object({
   version: z.int(),
-  /** How many outages there are in `met`: an older version reads this one. */
-  outages: z.int(),
   /** What has failed since IPD answered the same call. */
-  met: z.array(outage).default([]),
+  recentOutages: z.array(outage).default([]),
   /** How often it was opened without an answer in between. */
   openings: z.int(),
   openUntil: z.int().optional(),
   /** Our credentials were refused: until then no answer closes it. */
   lockedUntil: z.int().optional(),
   /** The trial delivery ends by then. */
-  probeUntil: z.int().optional(),
+  trialUntil: z.int().optional(),
   /** Deliveries a minute, while they are fewer than the setting says. */
   rate: z.int().optional(),
   /**
@@ -82,7 +80,7 @@ type State = z.infer<typeof stateItem>;
 
 const triesItem = z.object({ tries: z.int(), throttled: z.int() });
 const NO_TRIES: Tries = { tries: 0, throttled: 0 };
-const CLOSED: State = { version: 0, outages: 0, met: [], openings: 0 };
+const CLOSED: State = { version: 0, recentOutages: [], openings: 0 };
 
 export function createBreaker({
   sharedState,
@@ -102,42 +100,45 @@ export function createBreaker({
     return viewOf(await read(), clock.now());
   }
 
-  /** Whether this visitor may call IPD now. A trial visitor that dies keeps the others out until its lease ends. */
-  async function enter({ owner, issueId, until, isRateLimited = true }: Visitor): Promise<Gate> {
+  /** Whether this call may go to IPD now. A trial whose function dies keeps all other calls back until its lease ends. */
+  async function request({ owner, issueId, until, isRateLimited = true }: Call): Promise<Permission> {
     const state = await read();
     const now = clock.now();
-    let probeUntil: number | undefined;
+    let trialUntil: number | undefined;
     if (state.openUntil !== undefined) {
-      if (now < state.openUntil) return { kind: 'closed', until: state.openUntil };
+      if (now < state.openUntil) return { kind: 'refused', until: state.openUntil };
       // Most trials end long before their lease does.
-      const trial = (end: number): Gate => ({ kind: 'closed', until: Math.min(end, now + MINUTE_MS) });
-      if (now < (state.probeUntil ?? 0)) return trial(state.probeUntil ?? 0);
-      if (until === undefined) return { kind: 'closed', until: now };
-      probeUntil = until;
-      if (!(await write(state, { ...state, probeUntil }))) return trial(until);
+      const afterTrial = (end: number): Permission => ({
+        kind: 'refused',
+        until: Math.min(end, now + MINUTE_MS),
+      });
+      if (now < (state.trialUntil ?? 0)) return afterTrial(state.trialUntil ?? 0);
+      if (until === undefined) return { kind: 'refused', until: now };
+      trialUntil = until;
+      if (!(await write(state, { ...state, trialUntil }))) return afterTrial(until);
     } else if (state.rate !== undefined && !isRateLimited) {
-      return { kind: 'slow' };
+      return { kind: 'rate_limited' };
     }
-    const isQuiet = state.met.length === 0 && state.openUntil === undefined;
-    const leave = async (contact: Contact, tries = NO_TRIES): Promise<BreakerView> => {
+    const isQuiet = state.recentOutages.length === 0 && state.openUntil === undefined;
+    const report = async (contact: Contact, tries = NO_TRIES): Promise<BreakerView> => {
       const isCounted = tries.throttled > 0 || state.countingSince !== undefined;
       if (isCounted && tries.tries > 0) await count(tries);
       const beginsCounting = tries.throttled > 0 && state.countingSince === undefined;
       const isWell = contact === 'answered' || contact === 'listed' || contact === 'none';
       if (isQuiet && isWell && !beginsCounting) return { state: 'closed' };
-      return record({ contact, probeUntil, beginsCounting, owner: owner && hashOf(owner), issueId });
+      return record({ contact, trialUntil, beginsCounting, owner: owner && hashOf(owner), issueId });
     };
-    return { kind: 'free', leave };
+    return { kind: 'granted', report };
   }
 
-  async function record(visit: Visit): Promise<BreakerView> {
-    const { contact } = visit;
-    const { before, next } = await change((state) => after(state, visit, clock.now()));
+  async function record(result: CallResult): Promise<BreakerView> {
+    const { contact } = result;
+    const { before, next } = await change((state) => after(state, result, clock.now()));
     if (contact === 'locked_out') telemetry.addMetrics({ AuthenticationFailures: 1 });
     const { openUntil } = next;
     if (openUntil !== before.openUntil) {
       const words = openUntil === undefined ? 'breaker closed' : 'breaker opened';
-      telemetry.warn(words, { contact, openUntil, ...summaryOf(next.met) });
+      telemetry.warn(words, { contact, openUntil, ...summaryOf(next.recentOutages) });
     }
     return viewOf(next, clock.now());
   }
@@ -189,47 +190,51 @@ export function createBreaker({
     return sharedState.writeState(STATE, seen.version, next);
   }
 
-  return { enter, view, updateRate };
+  return { request, view, updateRate };
 }
 
-type Visit = {
+type CallResult = {
   contact: Contact;
   owner: string | undefined;
   issueId: string;
-  /** The end of the trial that this visit wrote, if it is the trial. */
-  probeUntil: number | undefined;
+  /** The end of the trial that this call wrote, if it is the trial. */
+  trialUntil: number | undefined;
   beginsCounting: boolean;
 };
 
-/** Pure: the state after one visit to IPD. */
-function after(before: State, visit: Visit, now: number): State {
-  const { contact } = visit;
-  const countingSince = before.countingSince ?? (visit.beginsCounting ? now : undefined);
+/** Pure: the state after one call to IPD. */
+function after(before: State, result: CallResult, now: number): State {
+  const { contact } = result;
+  const countingSince = before.countingSince ?? (result.beginsCounting ? now : undefined);
   const state = { ...before, countingSince };
-  // Only the trial visit ends the trial.
-  const isProbe = visit.probeUntil !== undefined && visit.probeUntil === state.probeUntil;
-  const givenBack = isProbe ? { ...state, probeUntil: undefined } : state;
-  if (contact === 'none') return givenBack;
-  const met = metAfter(state.met, visit, isProbe);
-  const noted = { ...givenBack, met, outages: met.length };
+  // Only the trial itself ends the trial.
+  const isTrial = result.trialUntil !== undefined && result.trialUntil === state.trialUntil;
+  const ended = isTrial ? { ...state, trialUntil: undefined } : state;
+  if (contact === 'none') return ended;
+  const recentOutages = outagesAfter(state.recentOutages, result, isTrial);
+  const noted = { ...ended, recentOutages };
   if (contact === 'locked_out') {
     const lockedUntil = now + LOCK_OUT_MS;
     return opened({ ...noted, lockedUntil }, lockedUntil);
   }
-  // Only time ends a lock-out. A visit that began before it cannot.
+  // Only time ends a lock-out. A call that began before it cannot.
   if (now < (state.lockedUntil ?? 0)) return noted;
   const isOpen = state.openUntil !== undefined && now < state.openUntil;
-  if (!isOutage(met)) {
-    return { ...noted, openings: 0, openUntil: undefined, lockedUntil: undefined, probeUntil: undefined };
+  if (!isOutage(recentOutages)) {
+    return { ...noted, openings: 0, openUntil: undefined, lockedUntil: undefined, trialUntil: undefined };
   }
   // Uploads fail and a list was answered: that proves nothing about uploads, so another delivery has to test.
   if (isOpen || contact === 'listed') return noted;
   return opened(noted, now + Math.min(OPEN_MS.first * 2 ** state.openings, OPEN_MS.longest));
 }
 
-/** The outages after this visit: an answer removes the outages of the same call. */
-function metAfter(met: Outage[], { contact, owner, issueId }: Visit, isProbe: boolean): Outage[] {
-  const ofUploads = met.filter(({ call }) => call === 'upload');
+/** The outages after this call: an answer removes the outages of the same call. */
+function outagesAfter(
+  recentOutages: Outage[],
+  { contact, owner, issueId }: CallResult,
+  isTrial: boolean,
+): Outage[] {
+  const ofUploads = recentOutages.filter(({ call }) => call === 'upload');
   const add = (before: Outage[], call: Outage['call']): Outage[] =>
     [...before, { owner, issueId, call }].slice(-OUTAGES_KEPT);
   switch (contact) {
@@ -238,16 +243,16 @@ function metAfter(met: Outage[], { contact, owner, issueId }: Visit, isProbe: bo
     case 'listed':
       return ofUploads;
     case 'unreachable':
-      return add(met, 'connection');
+      return add(recentOutages, 'connection');
     case 'list_failed':
-      return add(met, 'list');
+      return add(recentOutages, 'list');
     case 'upload_failed':
       // The list of this upload may have been answered long ago, so it does not count; a trial's list was answered
       // just now.
-      return add(isProbe ? ofUploads : met, 'upload');
+      return add(isTrial ? ofUploads : recentOutages, 'upload');
     case 'locked_out':
     case 'none':
-      return met;
+      return recentOutages;
   }
 }
 
@@ -256,19 +261,19 @@ function metAfter(met: Outage[], { contact, owner, issueId }: Visit, isProbe: bo
  * different owners meet failures at different work items; or when the lists of different work items fail, which
  * contain nothing of a user; or when there is no connection.
  */
-function isOutage(met: Outage[]): boolean {
+function isOutage(recentOutages: Outage[]): boolean {
   const isEnough = (some: Outage[]): boolean => some.length >= OUTAGES_TO_OPEN;
-  const owners = new Set(met.flatMap(({ owner }) => owner ?? []));
-  const lists = met.filter(({ call }) => call !== 'upload');
+  const owners = new Set(recentOutages.flatMap(({ owner }) => owner ?? []));
+  const lists = recentOutages.filter(({ call }) => call !== 'upload');
   return (
-    (isEnough(met) && owners.size > 1 && workItemsOf(met).size > 1) ||
+    (isEnough(recentOutages) && owners.size > 1 && workItemsOf(recentOutages).size > 1) ||
     (isEnough(lists) && workItemsOf(lists).size > 1) ||
-    isEnough(met.filter(({ call }) => call === 'connection'))
+    isEnough(recentOutages.filter(({ call }) => call === 'connection'))
   );
 }
 
-function workItemsOf(met: Outage[]): Set<string> {
-  return new Set(met.map(({ issueId }) => issueId));
+function workItemsOf(recentOutages: Outage[]): Set<string> {
+  return new Set(recentOutages.map(({ issueId }) => issueId));
 }
 
 function opened(state: State, until: number): State {
@@ -276,20 +281,20 @@ function opened(state: State, until: number): State {
     ...state,
     openings: Math.min(state.openings + 1, 10),
     openUntil: Math.max(state.openUntil ?? 0, until),
-    probeUntil: undefined,
+    trialUntil: undefined,
   };
 }
 
-function viewOf({ openUntil, probeUntil, rate }: State, now: number): BreakerView {
+function viewOf({ openUntil, trialUntil, rate }: State, now: number): BreakerView {
   const reduced = rate === undefined ? {} : { rate };
   if (openUntil === undefined) return { state: 'closed', ...reduced };
   if (now < openUntil) return { state: 'open', until: openUntil, ...reduced };
-  return { state: 'half_open', until: probeUntil ?? openUntil, ...reduced };
+  return { state: 'half_open', until: trialUntil ?? openUntil, ...reduced };
 }
 
-function summaryOf(met: Outage[]) {
-  const owners = new Set(met.flatMap(({ owner }) => owner ?? []));
-  return { outages: met.length, owners: owners.size, workItems: workItemsOf(met).size };
+function summaryOf(recentOutages: Outage[]) {
+  const owners = new Set(recentOutages.flatMap(({ owner }) => owner ?? []));
+  return { outages: recentOutages.length, owners: owners.size, workItems: workItemsOf(recentOutages).size };
 }
 
 const counterOf = (minute: number): string => `tries#${minute}`;

@@ -40,14 +40,14 @@ export function createPreflight(deps: {
   /** Throws `work_item_missing`, `work_item_full` or `ipd_forbidden` where IPD says so. */
   async function checkWorkItem(item: WorkItem): Promise<void> {
     if (!deps.preflight) return;
-    const gate = await breaker.enter({ issueId: item.issueId, isRateLimited: false });
-    if (gate.kind !== 'free') return;
+    const permission = await breaker.request({ issueId: item.issueId, isRateLimited: false });
+    if (permission.kind !== 'granted') return;
     const client = await reachIpd();
     if (client === undefined || !(await quota.takePreflight())) return;
     const signal = clock.timeout(PREFLIGHT_MS);
     const listed = await client.list(item, signal);
     // The user does not wait longer for a slow IPD; slow alone is no outage.
-    await gate.leave(signal.aborted ? 'none' : contactOfList(listed));
+    await permission.report(signal.aborted ? 'none' : contactOfList(listed));
     if (listed.kind === 'listed') {
       if (listed.attachments.length < LIST_LIMIT) return;
       throw new AppError(

@@ -177,7 +177,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       }
       workItems += 1n;
       const { version } = versioned.parse((await services.ledger.readState('breaker')) ?? { version: 0 });
-      await services.ledger.writeState('breaker', version, { outages: 0, openings: 0 });
+      await services.ledger.writeState('breaker', version, { openings: 0 });
     },
     /** The upload requests that IPD has seen, oldest first. */
     uploadRequests: () => ipd.requests.filter(({ operation }) => operation === 'upload'),

@@ -161,9 +161,12 @@ describe('the breaker', () => {
       send: async (request) => {
         if (request.method === 'POST') {
           const until = world.clock.now() + 310 * SECOND_MS;
-          const met = Array.from({ length: 5 }, (_, n) => ({ issueId: String(n), call: 'connection' }));
+          const recentOutages = Array.from({ length: 5 }, (_, n) => ({
+            issueId: String(n),
+            call: 'connection',
+          }));
           const { version } = versioned.parse((await world.ledger.readState('breaker')) ?? { version: 0 });
-          const locked = { outages: 5, met, openings: 1, openUntil: until, lockedUntil: until };
+          const locked = { recentOutages, openings: 1, openUntil: until, lockedUntil: until };
           await world.ledger.writeState('breaker', version, locked);
         }
         return send(request);

@@ -170,7 +170,7 @@ describe('while the rate is reduced', () => {
 
   it('the check for a second copy takes a slot of the sweep, too', async () => {
     const delivered = [await deliver(), await deliver(), await deliver()];
-    const rate = { version: 0, outages: 0, openings: 0, rate: 2, countingSince: 0 };
+    const rate = { version: 0, openings: 0, rate: 2, countingSince: 0 };
     await world.ledger.writeState('breaker', (await state()).version, rate);
     toMinute();
     const recheckAt = new Date(world.clock.now()).toISOString();
@@ -201,7 +201,7 @@ describe('while the rate is reduced', () => {
   });
 
   it('the sweep requests as many deliveries as the rate allows, and none starts without it', async () => {
-    const rate = { version: 0, outages: 0, openings: 0, rate: 3, countingSince: 0 };
+    const rate = { version: 0, openings: 0, rate: 3, countingSince: 0 };
     await world.ledger.writeState('breaker', (await state()).version, rate);
     toMinute();
     const minute = Math.floor(world.clock.now() / MINUTE_MS) - 1;
