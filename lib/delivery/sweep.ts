@@ -48,8 +48,8 @@ export function createSweep(deps: {
   /** Works until nothing is due or the signal aborts. One upload that fails does not stop the others. */
   async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
     const started = clock.now();
-    const gate = await breaker.updateRate(deliveriesPerMinute);
-    const slots = createSlots(deliveriesAllowed(gate));
+    const view = await breaker.updateRate(deliveriesPerMinute);
+    const slots = createSlots(deliveriesAllowed(view));
     let oldest = started;
     let done = 0;
     let queued = 0;
@@ -89,7 +89,7 @@ export function createSweep(deps: {
     const open = signal.aborted ? undefined : await countOpen();
     telemetry.addMetrics({
       OldestDueAge: (started - oldest) / 1000,
-      BreakerOpen: gate.state === 'closed' ? 0 : 1,
+      BreakerOpen: view.state === 'closed' ? 0 : 1,
       ...(open !== undefined && { OpenUploads: open }),
     });
     return { done, queued };
