@@ -45,7 +45,7 @@ const PAUSE_IN_PLACE_MS = 10_000;
 const PATIENCE_MS = 30_000;
 
 /** The transition that gives this run the lease, where the upload may be delivered. */
-type Claiming = (upload: Upload, lease: attempts.NewLease) => Upload | undefined;
+type ClaimTransition = (upload: Upload, lease: attempts.NewLease) => Upload | undefined;
 
 /** The result of one read of the list and, if the file was sent, of the upload. */
 type Try = { contact: Contact; result: Outcome | Failure };
@@ -87,7 +87,7 @@ export function createDelivery(deps: {
     const upload = await find(uploadId);
     if (upload?.status === 'delivered') await recheck(upload, run);
     else if (upload !== undefined) {
-      const claim: Claiming = (before, lease) =>
+      const claim: ClaimTransition = (before, lease) =>
         attempts.claim(before, { ...lease, attempt, now: clock.now() });
       await deliver(upload, { run, isRateLimited: isArrival !== true }, claim);
     }
@@ -155,16 +155,16 @@ export function createDelivery(deps: {
   async function deliver(
     upload: Upload,
     { run, isRateLimited }: { run: Run; isRateLimited: boolean },
-    claim: Claiming,
+    claim: ClaimTransition,
   ): Promise<Upload> {
     const lease = { token: clock.uuid(), until: run.killedAt + LEASE_SLACK_MS };
-    const wanted = claim(upload, lease);
-    if (wanted === undefined) return upload;
+    const next = claim(upload, lease);
+    if (next === undefined) return upload;
     const claimed = async (): Promise<Upload> =>
       (await ledger.change(upload, (before) => claim(before, lease))).upload;
-    if (wanted.status !== 'delivering') return claimed();
+    if (next.status !== 'delivering') return claimed();
     // An upload that waits for its scan does not call IPD, so it must not use up the breaker's trial delivery.
-    const blocked = await scanGate.atStart(wanted);
+    const blocked = await scanGate.atStart(next);
     if (blocked !== undefined) {
       const holder = await claimed();
       return isLeasedBy(holder, lease) ? end(holder, blocked) : holder;
@@ -172,10 +172,10 @@ export function createDelivery(deps: {
 
     const { owner, issueId } = upload;
     const permission = await breaker.request({ owner, issueId, until: lease.until, isRateLimited });
-    if (permission.kind === 'rate_limited') return waitFor(upload, wanted, { until: clock.now() });
+    if (permission.kind === 'rate_limited') return pauseUpload(upload, next, { until: clock.now() });
     if (permission.kind === 'refused') {
       const until = permission.until + clock.random() * PATIENCE_MS;
-      return waitFor(upload, wanted, { until, code: 'ipd_paused' });
+      return pauseUpload(upload, next, { until, code: 'ipd_paused' });
     }
     let call: CallResult = { contact: 'none', tries: { tries: 0, throttled: 0 } };
     let reporting: Promise<BreakerView> | undefined;
@@ -186,7 +186,7 @@ export function createDelivery(deps: {
       const { outcome, ...called } = await attemptDelivery(holder, run);
       call = called;
       if (outcome.kind !== 'retryable_failure') return await end(holder, outcome);
-      return await end(holder, ofEveryUpload(outcome, call.contact, await report()));
+      return await end(holder, uncountedWhileOpen(outcome, call.contact, await report()));
     } finally {
       await report();
     }
@@ -196,7 +196,7 @@ export function createDelivery(deps: {
    * While the breaker is open, every upload would fail like this one: it waits like the others, and no attempt is
    * counted.
    */
-  function ofEveryUpload(
+  function uncountedWhileOpen(
     outcome: Extract<Outcome, { kind: 'retryable_failure' }>,
     contact: Contact,
     { state, until = 0 }: BreakerView,
@@ -207,19 +207,19 @@ export function createDelivery(deps: {
   }
 
   async function end(upload: Delivering, outcome: Outcome): Promise<Upload> {
-    const after = await writeDown(upload, outcome);
+    const after = await recordOutcome(upload, outcome);
     if (after.status === 'delivered' || after.status === 'failed') await closing.tryNow(after);
     return after;
   }
 
   /** Postpones an upload that may not call IPD now. If its file has just arrived, records that as well. */
-  async function waitFor(
+  async function pauseUpload(
     upload: Upload,
-    wanted: Upload,
+    next: Upload,
     { until, code }: { until: number; code?: RetryableFailureCode },
   ): Promise<Upload> {
     const { upload: after } = await ledger.change(upload, (before) => {
-      const { etag, size } = wanted;
+      const { etag, size } = next;
       const arrived = etag === undefined ? undefined : lifecycle.stage(before, { etag, size }, moment());
       const present = arrived ?? before;
       return attempts.pause(present, { until, code, ...moment() }) ?? arrived;
@@ -237,15 +237,15 @@ export function createDelivery(deps: {
     upload: Delivering,
     run: Run,
   ): Promise<{ outcome: Outcome; contact: Contact; tries: Tries }> {
-    const unasked = { contact: 'none' as const, tries: { tries: 0, throttled: 0 } };
+    const notCalled = { contact: 'none' as const, tries: { tries: 0, throttled: 0 } };
     if (upload.candidate !== undefined) {
-      return { outcome: { kind: 'match', attachmentId: upload.candidate }, ...unasked };
+      return { outcome: { kind: 'match', attachmentId: upload.candidate }, ...notCalled };
     }
     if (!(await workItems.takeWorkItem(upload))) {
       const afterMs = busyDelay(clock.now() - Date.parse(upload.stagedAt), clock.random());
       return {
         outcome: { kind: 'retryable_failure', code: 'work_item_busy', counts: false, afterMs },
-        ...unasked,
+        ...notCalled,
       };
     }
     let { throttles = 0 } = upload;
@@ -341,7 +341,7 @@ export function createDelivery(deps: {
     return isSameAttempt(after, upload) ? after : undefined;
   }
 
-  async function writeDown(upload: Delivering, outcome: Outcome): Promise<Upload> {
+  async function recordOutcome(upload: Delivering, outcome: Outcome): Promise<Upload> {
     const { token } = upload.lease;
     if (outcome.kind === 'match') return reconciliation.recordMatch(upload.id, outcome);
     const { upload: after } = await ledger.change(upload.id, (before) => {
