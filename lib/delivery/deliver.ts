@@ -281,13 +281,15 @@ export function createDelivery(deps: {
   async function checkThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
     const watched = watchList(client);
     const read = (result: Try['result']): Try => ({ contact: watched.contact(), result });
+    // A reading proves what IPD had when it began: a copy may be stored while the downloads last.
+    const begun = moment();
     const finding = await reconciliation.check(watched.client, upload, run.signal);
     if (finding.kind === 'match' && upload.doubt === undefined) {
       const what = upload.resent ? 'stored a file after the commit window' : 'has a file that it refused';
       reconciliation.reportContradiction(upload, what, finding.attachmentId);
     }
     if (finding.kind !== 'none') return read(readingOf(finding, upload));
-    const objection = objectionTo(upload, finding, moment());
+    const objection = objectionTo(upload, finding, begun);
     if (objection !== undefined) return read(objection);
     const resolved = upload.doubt === undefined ? upload : await resolveDoubt(upload);
     if (resolved === undefined) return read({ kind: 'retryable_failure', code: 'lease_lost', counts: true });

@@ -102,6 +102,30 @@ describe('a doubt', () => {
     expect(world.uploadRequests()).toHaveLength(2);
   });
 
+  it('is not resolved by a check that began within the commit window and ended after it', async () => {
+    const upload = await inDoubt(world, randomBytes(1000));
+    const { attempts } = await world.next(upload.id);
+    await world.attach(upload, randomBytes(1000));
+    const sent = world.uploadRequests().length;
+    world.clock.set(Date.parse(upload.doubt?.since ?? '') + COMMITTED - 60_000);
+    const { documents } = world.connectTable();
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        const answer = await next(args);
+        if (JSON.stringify(args.input).includes('"mismatches":[')) world.clock.advance(120_000);
+        return answer;
+      },
+      { step: 'initialize', name: 'slowDownload' },
+    );
+
+    const { delivery } = world.build({ documents });
+    await delivery.onRequest({ uploadId: upload.id, attempt: attempts + 1 }, world.run());
+
+    expect(world.clock.now()).toBeGreaterThan(Date.parse(upload.doubt?.since ?? '') + COMMITTED);
+    expect(await world.find(upload.id)).toMatchObject({ status: 'unconfirmed', doubt: { absences: 2 } });
+    expect(world.uploadRequests()).toHaveLength(sent);
+  });
+
   it('is not resolved by a failed check', async () => {
     const { id } = await inDoubt(world, randomBytes(1000));
     await world.next(id);
