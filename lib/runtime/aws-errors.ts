@@ -22,8 +22,8 @@ const unanswered = z.object({
 });
 
 /**
- * Throws an error of AWS's as an AppError: `unavailable` for an outage, `internal` for a refusal. `what` was tried, and on
- * what. Another error is thrown as it is.
+ * Throws an error of AWS's as an AppError: `unavailable` for an outage, `internal` for a refusal. `what` was tried,
+ * and on what. Another error is thrown as it is.
  */
 export function failed(what: string): (error: unknown) => never {
   return (cause) => {
