@@ -64,6 +64,22 @@ export async function useEverything({
     }
   }
 
+  /** Storage's event may be quicker than the function, which then queues nothing: another upload tries again. */
+  function hasQueued(key: string): boolean {
+    const uses = product.iam.uses();
+    return uses.some(({ functionKey, action }) => functionKey === key && action === 'sqs:SendMessage');
+  }
+
+  async function completeUpload(): Promise<void> {
+    const bytes = randomBytes(PART_BYTES + 1);
+    const whole = await create(parted);
+    for (const { offset, length, ...signed } of whole.parts()) {
+      await putFile(signed, bytes.subarray(offset, offset + length));
+    }
+    expect(await product.call(`POST /v1/uploads/${whole.id}/complete`)).toMatchObject({ status: 200 });
+    await product.follow(whole.id);
+  }
+
   async function useUploads(): Promise<void> {
     const single = await create({ ...file, size: 10 });
     expect(await product.call(`POST /v1/uploads/${single.id}/complete`)).toMatchObject({ status: 409 });
@@ -72,21 +88,11 @@ export async function useEverything({
     await product.call('GET /v1/uploads');
     await product.call('GET /v1/uploads?state=open');
 
-    const bytes = randomBytes(PART_BYTES + 1);
-    const whole = await create(parted);
-    for (const { offset, length, ...signed } of whole.parts()) {
-      await putFile(signed, bytes.subarray(offset, offset + length));
-    }
-    expect(await product.call(`POST /v1/uploads/${whole.id}/complete`)).toMatchObject({ status: 200 });
-    await product.follow(whole.id);
+    await completeUpload();
+    while (!hasQueued('uploads')) await completeUpload();
 
     const unwanted = await create(parted);
     expect(await product.call(`DELETE /v1/uploads/${unwanted.id}`)).toMatchObject({ status: 200 });
-  }
-
-  function hasQueued(key: string): boolean {
-    const uses = product.iam.uses();
-    return uses.some(({ functionKey, action }) => functionKey === key && action === 'sqs:SendMessage');
   }
 
   async function completeParts(page: Awaited<ReturnType<typeof openPage>>) {
@@ -106,7 +112,6 @@ export async function useEverything({
     const { body } = await page.ask('GET', '/s3/params?filename=a.bin&type=video/mp4');
     expect((await postForm(formAnswer.parse(body), randomBytes(10))).status).toBe(201);
 
-    // Storage's event may be quicker than the function, which then queues nothing: the next upload tries again.
     const part = await completeParts(page);
     while (!hasQueued('uppy')) await completeParts(page);
     const parts = { parts: [part] };
@@ -133,6 +138,7 @@ export async function useEverything({
     await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: `staging/${uploadId}`, Body: content }));
     await product.logs.waitFor(({ line }) => line.includes('unknown upload ignored'));
     expect(await attach(interrupted)).toMatchObject({ status: 200 });
+    while (!hasQueued('attach')) await attach(randomUUID());
   }
 
   async function useDeliver(): Promise<void> {
@@ -149,10 +155,7 @@ export async function useEverything({
     expect((await product.follow(throttled.id)).body).toMatchObject({ status: 'delivered' });
   }
 
-  async function useSweep(): Promise<void> {
-    const missing = await create({ ...file, size: 10 });
-    await fallDue(missing.id);
-
+  async function forgetParts(): Promise<void> {
     const bytes = randomBytes(PART_BYTES + 1);
     const forgotten = await create(parted);
     for (const { offset, length, ...signed } of forgotten.parts()) {
@@ -160,6 +163,14 @@ export async function useEverything({
     }
     await fallDue(forgotten.id);
     expect((await product.follow(forgotten.id)).body).toMatchObject({ status: 'delivered' });
+  }
+
+  async function useSweep(): Promise<void> {
+    const missing = await create({ ...file, size: 10 });
+    await fallDue(missing.id);
+
+    await forgetParts();
+    while (!hasQueued('sweep')) await forgetParts();
 
     const late = await create(parted);
     await fallDue(late.id, { uploadDeadline: late.body['createdAt'] });
