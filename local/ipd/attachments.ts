@@ -17,6 +17,8 @@ type NewAttachment = Omit<Attachment, 'id' | 'createdAt' | 'visibleAt'> & {
 /** Holds attachments in memory and their bytes in `blobs`. */
 export function createAttachments({ clock, blobs }: { clock: () => number; blobs: Blobs }) {
   let attachments: Attachment[] = [];
+  /** The same by work item. */
+  const held = new Map<string, Attachment[]>();
   let lastId = 0n;
 
   function nextId(): string {
@@ -29,19 +31,17 @@ export function createAttachments({ clock, blobs }: { clock: () => number; blobs
     const createdAt = clock() + afterSeconds * 1000;
     const attachment = { ...file, id: nextId(), createdAt, visibleAt: createdAt + listDelaySeconds * 1000 };
     attachments.push(attachment);
+    held.set(keyOf(file), [...at(file), attachment]);
     return attachment;
   }
 
-  function isAt(item: WorkItem, attachment: Attachment): boolean {
-    return attachment.projectId === item.projectId && attachment.issueId === item.issueId;
-  }
+  const at = (item: WorkItem): readonly Attachment[] => held.get(keyOf(item)) ?? [];
 
   return {
     add,
     /** The attachments that the list shows now, oldest first. */
-    visible: (item: WorkItem) => attachments.filter((one) => isAt(item, one) && one.visibleAt <= clock()),
-    countAt: (item: WorkItem) =>
-      attachments.filter((one) => isAt(item, one) && one.createdAt <= clock()).length,
+    visible: (item: WorkItem) => at(item).filter((one) => one.visibleAt <= clock()),
+    countAt: (item: WorkItem) => at(item).filter((one) => one.createdAt <= clock()).length,
     find: (projectId: string, id: string) =>
       attachments.find((one) => one.projectId === projectId && one.id === id && one.createdAt <= clock()),
     read: (attachment: Attachment) => blobs.read(attachment.blob),
@@ -49,7 +49,10 @@ export function createAttachments({ clock, blobs }: { clock: () => number; blobs
     all: () => attachments.toSorted((a, b) => a.createdAt - b.createdAt),
     async clear(): Promise<void> {
       attachments = [];
+      held.clear();
       await blobs.clear();
     },
   };
 }
+
+const keyOf = ({ projectId, issueId }: WorkItem): string => `${projectId} ${issueId}`;

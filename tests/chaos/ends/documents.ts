@@ -4,11 +4,13 @@
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { compare, createSortedRows } from './sorted-rows.ts';
+import type { Place, Row, SortedRows } from './sorted-rows.ts';
 
 type Item = Record<string, unknown>;
 
-/** An item as the indexes show it from this time on, and its place in the order of each index that has it. */
-type IndexEntry = { from: number; item: Item; places: ReadonlyMap<string, string> };
+/** The attributes of an item that the indexes show, from this time on. */
+type IndexEntry = { from: number; row: Row };
 
 type Expressions = Pick<
   QueryCommand['input'],
@@ -19,12 +21,21 @@ export type Documents = ReturnType<typeof createDocuments>;
 
 const ENTRIES_KEPT = 4;
 
+type Keys = { hash: string; range: string; projected: readonly string[] };
+
 /** As resources/staging.yml has them. */
-const INDEXES: Record<string, { hash: string; range: string; projected: readonly string[] }> = {
+const INDEXES: Record<string, Keys> = {
   due: { hash: 'dueShard', range: 'dueAt', projected: ['status'] },
   owner: { hash: 'owner', range: 'createdAt', projected: ['projectId', 'issueId'] },
   open: { hash: 'openOwner', range: 'createdAt', projected: ['projectId', 'issueId'] },
 };
+
+const SHOWN = [
+  ...new Set([
+    'pk',
+    ...Object.values(INDEXES).flatMap(({ hash, range, projected }) => [hash, range, ...projected]),
+  ]),
+];
 
 /** A table with one key; a query returns pages of `pageSize` rows. `onWritten` is called with each item written. */
 export function createDocuments({
@@ -39,10 +50,16 @@ export function createDocuments({
   const items = new Map<string, string>();
   /** Each item before its last change: an eventually consistent read returns it. */
   const earlier = new Map<string, string | undefined>();
-  const index = new Map<string, IndexEntry[]>();
+  /** The last versions of each item that an index has or had. */
+  const versions = new Map<string, IndexEntry[]>();
+  /** The newest state of each index, by partition. */
+  const partitions = new Map(Object.keys(INDEXES).map((name) => [name, new Map<string, SortedRows>()]));
+  /** Which item changed in the indexes, and when, in the order of time. */
+  const changes: { at: number; pk: string }[] = [];
+  let lagMs = 0;
 
   /** Carries out one command. `lagMs` lets a query answer from the index as it was. */
-  function execute(command: object, { lagMs = 0 } = {}): object {
+  function execute(command: object, { lagMs: ownLagMs = 0 } = {}): object {
     if (command instanceof GetCommand) {
       const { Key, ConsistentRead } = command.input;
       const text = (ConsistentRead === true ? items : earlier).get(String(Key?.['pk']));
@@ -50,7 +67,7 @@ export function createDocuments({
     }
     if (command instanceof PutCommand) return put(command.input);
     if (command instanceof UpdateCommand) return update(command.input);
-    if (command instanceof QueryCommand) return query(command.input, now() - lagMs);
+    if (command instanceof QueryCommand) return query(command.input, Math.max(lagMs, ownLagMs));
     throw new TypeError(`the table does not know ${command.constructor.name}`);
   }
 
@@ -60,11 +77,7 @@ export function createDocuments({
     // As the marshaller does, JSON leaves out what is undefined.
     const text = JSON.stringify(item);
     keep(pk, text);
-    const places = placesOf(item);
-    if (places.size > 0 || index.has(pk)) {
-      const entries = [...(index.get(pk) ?? []), { from: now(), item: JSON.parse(text), places }];
-      index.set(pk, entries.slice(-ENTRIES_KEPT));
-    }
+    show(pk, pick(item, SHOWN));
     onWritten?.(item);
     return {};
   }
@@ -98,36 +111,106 @@ export function createDocuments({
     });
   }
 
+  /** Brings a new version of an item into the indexes. */
+  function show(pk: string, row: Row): void {
+    const entries = versions.get(pk) ?? [];
+    const before = entries.at(-1)?.row ?? {};
+    for (const [name, keys] of Object.entries(INDEXES)) {
+      const [was, is] = [placeOf(before, keys), placeOf(row, keys)];
+      if (was !== undefined) partitionOf(name, before[keys.hash]).remove(was);
+      if (is !== undefined) partitionOf(name, row[keys.hash]).add({ ...is, row });
+    }
+    const isShown = Object.values(INDEXES).some((keys) => placeOf(row, keys) !== undefined);
+    if (!isShown && entries.length === 0) return;
+    changes.push({ at: now(), pk });
+    const all = [...entries, { from: now(), row }];
+    const oldest = all.findLastIndex(({ from }) => from <= now() - lagMs);
+    versions.set(pk, all.slice(Math.max(Math.min(all.length - ENTRIES_KEPT, oldest), 0)));
+  }
+
+  function partitionOf(name: string, hash: unknown): SortedRows {
+    const index = partitions.get(name) ?? new Map<string, SortedRows>();
+    const rows = index.get(String(hash)) ?? createSortedRows();
+    index.set(String(hash), rows);
+    return rows;
+  }
+
   /** As in DynamoDB, `Limit` counts the rows that are read, not those that pass the filter. */
-  function query(input: QueryCommand['input'], at: number): object {
+  function query(input: QueryCommand['input'], lag: number): object {
     const { IndexName = '', ScanIndexForward = true, Limit = Infinity, FilterExpression: filter } = input;
     const keys = INDEXES[IndexName];
     if (keys === undefined) throw new Error(`the table has no index ${IndexName}`);
     const start = startOf(input, ['pk', keys.hash, keys.range]);
-    const from = start && placesOf(start).get(IndexName);
+    const after = start && placeOf(start, keys);
     const { isTrue: isWanted, exact } = conditionOf(input.KeyConditionExpression, input);
-    const hash = exact(keys.hash);
+    const hash = exact(keys.hash) ?? '';
     const { isTrue: isLeft } = conditionOf(filter, input);
-    const found: { row: Item; place: string }[] = [];
-    for (const entries of index.values()) {
-      const entry = entries.findLast((one) => one.from <= at);
-      // Most rows are of another hash: this is the quick way past them.
-      if (entry === undefined || entry.item[keys.hash] !== hash) continue;
-      const place = entry.places.get(IndexName);
-      if (place === undefined) continue;
-      const isAfter = from === undefined || (ScanIndexForward ? place > from : place < from);
-      if (isAfter && isWanted(entry.item)) found.push({ row: entry.item, place });
-    }
-    const rows = found
-      .toSorted((a, b) => (a.place < b.place === ScanIndexForward ? -1 : 1))
-      .map(({ row }) => row);
     const length = Math.min(Limit, pageSize);
+    const rows: Row[] = [];
+    let wasWanted = false;
+    for (const row of rowsOf({ name: IndexName, keys, hash, after, isForward: ScanIndexForward, lag })) {
+      const isIn = isWanted(row);
+      // Rows are in the order of the key, so those that a condition takes stand side by side.
+      if (wasWanted && !isIn) break;
+      wasWanted = isIn;
+      if (isIn) rows.push(row);
+      if (rows.length > length) break;
+    }
     const page = rows.slice(0, length);
     const last = rows.length > length || page.length === Limit ? page.at(-1) : undefined;
     return {
       Items: page.map((row) => pick(row, ['pk', keys.hash, keys.range, ...keys.projected])).filter(isLeft),
       ...(last && { LastEvaluatedKey: pick(last, ['pk', keys.hash, keys.range]) }),
     };
+  }
+
+  /** The rows of one partition as the index shows them after this lag. */
+  function* rowsOf(asked: {
+    name: string;
+    keys: Keys;
+    hash: string;
+    after: Place | undefined;
+    isForward: boolean;
+    lag: number;
+  }): Generator<Row> {
+    const { name, keys, hash, after, isForward, lag } = asked;
+    const present = partitions.get(name)?.get(hash)?.from(after, isForward) ?? [];
+    if (lag === 0) {
+      for (const { row } of present) yield row;
+      return;
+    }
+    const direction = isForward ? 1 : -1;
+    const isBehind = (place: Place): boolean => after === undefined || compare(place, after) * direction > 0;
+    const changed = changedSince(now() - lag);
+    const earlierRows = [...changed]
+      .flatMap((pk) => {
+        const row = versions.get(pk)?.findLast((one) => one.from <= now() - lag)?.row;
+        const place = row?.[keys.hash] === hash ? placeOf(row, keys) : undefined;
+        return row !== undefined && place !== undefined && isBehind(place) ? [{ ...place, row }] : [];
+      })
+      .toSorted((a, b) => compare(a, b) * direction);
+    let next = 0;
+    for (const entry of present) {
+      if (changed.has(entry.pk)) continue;
+      for (let one = earlierRows[next]; one !== undefined; one = earlierRows[next]) {
+        if (compare(one, entry) * direction > 0) break;
+        yield one.row;
+        next += 1;
+      }
+      yield entry.row;
+    }
+    for (const { row } of earlierRows.slice(next)) yield row;
+  }
+
+  /** The items whose newest version an index does not show yet that stands still at this time. */
+  function changedSince(time: number): Set<string> {
+    const changed = new Set<string>();
+    for (let index = changes.length - 1; index >= 0; index -= 1) {
+      const change = changes[index];
+      if (change === undefined || change.at <= time) break;
+      changed.add(change.pk);
+    }
+    return changed;
   }
 
   function find(pk: string): Item | undefined {
@@ -143,19 +226,27 @@ export function createDocuments({
       [...items].filter(([pk]) => pk.startsWith(prefix)).map(([, text]) => JSON.parse(text)),
     /** The items that are due at this time, by the newest state of the index. */
     due: (time = Infinity): Item[] =>
-      [...index.values()]
-        .map((entries) => entries.at(-1)?.item ?? {})
-        .filter(({ dueAt }) => typeof dueAt === 'string' && Date.parse(dueAt) <= time),
+      [...(partitions.get('due')?.values() ?? [])].flatMap((rows) => {
+        const due: Item[] = [];
+        for (const { at, pk } of rows.from(undefined, true)) {
+          if (Date.parse(at) > time) break;
+          due.push(find(pk) ?? {});
+        }
+        return due;
+      }),
+    /** From now on each index shows the table as it was so long ago. */
+    lagBy: (ms: number): void => {
+      lagMs = ms;
+    },
   };
 }
 
-/** By the name of each index that has the item. */
-function placesOf(item: Item): Map<string, string> {
-  return new Map(
-    Object.entries(INDEXES).flatMap(([name, { hash, range }]): [string, string][] =>
-      hash in item && range in item ? [[name, `${String(item[range])} ${String(item['pk'])}`]] : [],
-    ),
-  );
+/** Where an item stands in an index; undefined for one that the index does not have. */
+function placeOf(item: Item, { hash, range }: Keys): Place | undefined {
+  const at = item[range];
+  return item[hash] === undefined || at === undefined
+    ? undefined
+    : { at: String(at), pk: String(item['pk']) };
 }
 
 /** Alternatives of `attribute_not_exists(name)`, `name = :value` and, of numbers, `name <= :value`; several of them in brackets. */
@@ -215,6 +306,6 @@ function startOf({ ExclusiveStartKey: start }: Expressions, names: readonly stri
 
 function pick(item: Item, names: readonly string[]): Item {
   const picked: Item = {};
-  for (const name of names) if (name in item) picked[name] = item[name];
+  for (const name of names) if (item[name] !== undefined) picked[name] = item[name];
   return picked;
 }
