@@ -121,6 +121,11 @@ export async function startLedger({ directory }: { directory: string }) {
         await clients.dynamodb.send(new DeleteItemCommand({ TableName: table, Key }));
       });
     },
+    /** Lets the next sweep give slots, though less than a minute has passed since the last one. */
+    async freeSlots(): Promise<void> {
+      const Key = { pk: { S: 'state#slots' } };
+      await clients.dynamodb.send(new DeleteItemCommand({ TableName: table, Key }));
+    },
     /** How often each operation of DynamoDB and SQS was requested since the start. */
     async asked(): Promise<Record<string, number>> {
       const answer = once(child, 'message');

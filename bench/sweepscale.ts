@@ -73,6 +73,7 @@ async function prepare(count: number) {
     async sweep(): Promise<Sweep> {
       const due = dueUploads();
       await ledger.add(due);
+      await ledger.freeSlots();
       const before = requestsOf(await ledger.asked());
       const started = performance.now();
       await invoke();

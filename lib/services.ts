@@ -7,6 +7,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createArrivals } from './uploads/stage.ts';
 import { createAttach } from './uploads/attach.ts';
 import { createBreaker } from './pacing/breaker.ts';
+import { createSlotLease } from './pacing/slot-lease.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Clock } from './runtime/clock.ts';
 import { createClosing } from './uploads/clean-up.ts';
@@ -115,6 +116,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
 
   const { limits, stagingUrlTtlSeconds, preflightsPerMinute, deliveriesPerMinute } = config;
   const breaker = createBreaker({ sharedState, clock, telemetry });
+  const slotLease = createSlotLease({ sharedState });
   const quota = createQuota({ ledger, counters, clock, limits, preflightsPerMinute });
   const arrivals = createArrivals({ ledger, staging, multipart, queue, clock, policy });
   const closing = createClosing({ ledger, notifications, arrivals, telemetry });
@@ -196,6 +198,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     closing,
     queue,
     breaker,
+    slotLease,
     clock,
     policy,
     deliveriesPerMinute,

@@ -9,7 +9,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import type { Queue } from '../messaging/queue.ts';
+import type { SlotLease } from '../pacing/slot-lease.ts';
 import { createSlots } from '../domain/schedule.ts';
+import type { Slots } from '../domain/schedule.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import * as attempts from '../domain/attempts.ts';
 import * as endings from '../domain/endings.ts';
@@ -23,8 +25,6 @@ const AHEAD_MS = MINUTE_MS;
 const AT_ONCE = 10;
 /** The sweep's share of the full rate. The rest is for first deliveries, which events start without a slot. */
 const SHARE = 0.75;
-/** How often the sweep checks whether to give up an upload that is due and gets no slot. */
-
 /** How often open uploads are counted, and up to which number. */
 const COUNT_EVERY_RUNS = 10;
 const MOST_COUNTED = 10_000;
@@ -35,13 +35,15 @@ export function createSweep(deps: {
   closing: Closing;
   queue: Queue;
   breaker: Breaker;
+  slotLease: SlotLease;
   clock: Clock;
   policy: Policy;
   /** The most that IPD is to get. The sweep asks for most of it, spread over the minute. */
   deliveriesPerMinute: number;
   telemetry: Telemetry;
 }) {
-  const { ledger, arrivals, closing, queue, breaker, clock, policy, deliveriesPerMinute, telemetry } = deps;
+  const { ledger, arrivals, closing, queue, breaker, slotLease, clock, policy } = deps;
+  const { deliveriesPerMinute, telemetry } = deps;
 
   let runs = 0;
 
@@ -49,20 +51,31 @@ export function createSweep(deps: {
   async function run(signal: AbortSignal): Promise<{ done: number; queued: number }> {
     const started = clock.now();
     const view = await breaker.updateRate(deliveriesPerMinute);
-    const slots = createSlots(deliveriesAllowed(view));
+    const allowed = deliveriesAllowed(view);
+    let slots: Promise<Slots> | undefined;
+    /** Asked for only when something needs a slot, since it costs a write. */
+    const slotsOfRun = (): Promise<Slots> => (slots ??= openSlots(started, allowed));
     let oldest = started;
     let done = 0;
     let queued = 0;
     /** A slot for the check for a second copy: the index does not tell which delivered uploads need one. */
-    const takeSlot = (): number | undefined => {
-      const slotMs = slots.take(0);
+    const takeSlot = async (): Promise<number | undefined> => {
+      const slotMs = (await slotsOfRun()).take(0);
       if (slotMs === undefined) return undefined;
       queued += 1;
       return started + slotMs;
     };
-    const work = async (id: string, slotMs: number | undefined): Promise<void> => {
+    const work = async (id: string, slotMs: number | undefined, isDelivery: boolean): Promise<void> => {
       try {
         const upload = await ledger.find(id);
+        // The index lags behind: a delivery or another run has moved the upload on.
+        if (!isDue(upload?.dueAt, started)) {
+          if (isDelivery && slotMs !== undefined) {
+            (await slotsOfRun()).giveBack(slotMs);
+            queued -= 1;
+          }
+          return;
+        }
         const slotAt = slotMs === undefined ? undefined : started + slotMs;
         if (upload !== undefined) await act(upload, slotAt, takeSlot);
         done += 1;
@@ -72,19 +85,33 @@ export function createSweep(deps: {
       }
     };
     let batch: Promise<void>[] = [];
+    /** Slots that the present batch may give back. */
+    let uncertain = 0;
+    const finishBatch = async (): Promise<void> => {
+      await Promise.all(batch);
+      batch = [];
+      uncertain = 0;
+    };
     for await (const { id, status, dueAt } of ledger.due(started + AHEAD_MS)) {
       if (signal.aborted) break;
       oldest = Math.min(oldest, Date.parse(dueAt));
       const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
-      const slotMs = isDelivery ? slots.take(Date.parse(dueAt) - started) : 0;
+      const take = async (): Promise<number | undefined> =>
+        isDelivery ? (await slotsOfRun()).take(Date.parse(dueAt) - started) : 0;
+      let slotMs = await take();
+      if (slotMs === undefined && uncertain > 0) {
+        await finishBatch();
+        slotMs = await take();
+      }
       if (slotMs === undefined && !isHourOver(started - Date.parse(dueAt))) continue;
-      batch.push(work(id, slotMs));
-      if (isDelivery && slotMs !== undefined) queued += 1;
-      if (batch.length < AT_ONCE) continue;
-      await Promise.all(batch);
-      batch = [];
+      batch.push(work(id, slotMs, isDelivery));
+      if (isDelivery && slotMs !== undefined) {
+        queued += 1;
+        uncertain += 1;
+      }
+      if (batch.length >= AT_ONCE) await finishBatch();
     }
-    await Promise.all(batch);
+    await finishBatch();
     telemetry.info('sweep ended', { done, queued });
     const open = signal.aborted ? undefined : await countOpen();
     telemetry.addMetrics({
@@ -111,6 +138,11 @@ export function createSweep(deps: {
     }
   }
 
+  /** The slots of this minute; none where another run gives them. */
+  async function openSlots(started: number, allowed: number): Promise<Slots> {
+    return createSlots(allowed > 0 && (await slotLease.take(started)) ? allowed : 0);
+  }
+
   /** While IPD is out, the sweep asks for no deliveries. To find out whether IPD is back, one is enough. */
   function deliveriesAllowed({ state, until = 0, rate }: BreakerView): number {
     // While the rate is reduced, only the sweep starts deliveries.
@@ -122,7 +154,7 @@ export function createSweep(deps: {
   async function act(
     upload: Upload,
     slotAt: number | undefined,
-    takeSlot: () => number | undefined,
+    takeSlot: () => Promise<number | undefined>,
   ): Promise<void> {
     const now = clock.now();
     switch (upload.status) {
@@ -149,7 +181,7 @@ export function createSweep(deps: {
         if (upload.status !== 'delivered' || !isDue(upload.recheckAt, now)) return end(upload, now);
         if (endings.isRecheckOver(upload, { now, policy })) return giveUpRecheck(upload);
         const clean = await closing.removeFile(upload);
-        const slot = takeSlot();
+        const slot = await takeSlot();
         if (slot !== undefined) await ask(clean, Math.max(slot, Date.parse(upload.recheckAt)));
         await closing.notify(clean);
       }
@@ -194,7 +226,10 @@ export function createSweep(deps: {
   async function ask(upload: Upload, earliest: number): Promise<void> {
     const now = clock.now();
     const at = Math.max(earliest, upload.status === 'staged' ? 0 : Date.parse(upload.dueAt ?? ''));
-    const { changed } = await ledger.change(upload, (before) => lifecycle.requeue(before, { now }));
+    const { changed } = await ledger.change(upload, (before) =>
+      // Another run that read it at the same moment may have been faster.
+      isDue(before.dueAt, now) ? lifecycle.requeue(before, { now }) : undefined,
+    );
     if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 }, at - now);
   }
 

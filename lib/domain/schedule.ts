@@ -106,6 +106,8 @@ export function scanDelay(ageMs: number): number {
   return next === undefined ? nth(SCAN_CHECKS, SCAN_CHECKS.length) : next - ageMs;
 }
 
+export type Slots = ReturnType<typeof createSlots>;
+
 /**
  * Slots for deliveries, spread evenly over a minute. `take` gives the first free slot at or after `earliestMs`, in
  * milliseconds from the start of the minute, or undefined when none is left.
@@ -124,7 +126,14 @@ export function createSlots(count: number) {
     return slot * everyMs;
   }
 
-  return { take };
+  /** Frees a slot that `take` gave: nothing is delivered in it. */
+  function giveBack(atMs: number): void {
+    const slot = Math.round(atMs / everyMs);
+    taken.delete(slot);
+    firstFree = Math.min(firstFree, slot);
+  }
+
+  return { take, giveBack };
 }
 
 function nth(list: readonly number[], index: number): number {

@@ -188,14 +188,34 @@ describe('sweep', () => {
     const { sweep } = world.build({ config: { deliveriesPerMinute: 3 } });
 
     const counts: number[] = [];
-    do counts.push((await sweep.run(soon())).queued);
-    while (counts.at(-1) !== 0);
+    for (let minute = 0; minute < 4; minute += 1) {
+      counts.push((await sweep.run(soon())).queued);
+      world.clock.advance(MINUTE_MS);
+    }
 
-    expect(Math.max(...counts)).toBe(2);
+    expect(counts).toEqual([2, 2, 1, 0]);
     const due = await Promise.all(uploads.map(({ id }) => world.find(id)));
-    expect(due.map(({ dueAt }) => Date.parse(dueAt ?? '') - world.clock.now())).toEqual(
-      due.map(() => 15 * MINUTE_MS),
+    expect(due.every(({ dueAt }) => Date.parse(dueAt ?? '') > world.clock.now())).toBe(true);
+  });
+
+  it('gives the slots of a minute once when runs begin at the same moment, and asks for no upload twice', async () => {
+    const uploads = await Promise.all(Array.from({ length: 5 }, () => world.stage()));
+    for (const { id } of uploads) await world.ledger.change(id, (before) => stagedNow(before));
+    world.clock.advance(20 * MINUTE_MS);
+    const { sqs, sent } = recordingQueue();
+    const sweeps = Array.from(
+      { length: 10 },
+      () => world.build({ sqs, config: { deliveriesPerMinute: 4 } }).sweep,
     );
+
+    await Promise.all(sweeps.map((sweep) => sweep.run(soon())));
+    const inFirstMinute = sent.length;
+    world.clock.advance(MINUTE_MS);
+    await Promise.all(sweeps.map((sweep) => sweep.run(soon())));
+
+    expect(inFirstMinute).toBe(3);
+    expect(sent.map(({ uploadId }) => uploadId).toSorted()).toEqual(uploads.map(({ id }) => id).toSorted());
+    sqs.destroy();
   });
 
   it('asks for nothing when an upload has been cancelled since it was read', async () => {
@@ -239,6 +259,7 @@ describe('sweep', () => {
 
   it('requests a delivery that falls due before its next run no earlier than it is due', async () => {
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'iamUnavailable' } }]);
+    world.clock.advance(MINUTE_MS);
     const waiting = await world.deliver();
     const { sqs, sent } = recordingQueue();
 

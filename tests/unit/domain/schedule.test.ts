@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { findTooShort } from '../../../lib/runtime/retention.ts';
-import { busyDelay, fileUntil, giveUpAt, throttleDelay } from '../../../lib/domain/schedule.ts';
+import { busyDelay, createSlots, fileUntil, giveUpAt, throttleDelay } from '../../../lib/domain/schedule.ts';
 import { DAY_MS, HOUR_MS } from '../../../lib/domain/units.ts';
 
 const start = Date.UTC(2026, 0, 2);
@@ -54,5 +54,32 @@ describe('the wait for a work item that another upload occupies', () => {
 
     expect(ages.map((age) => busyDelay(age, 0) / 1000)).toEqual([15, 15, 60, 300, 300]);
     expect(ages.map((age) => busyDelay(age, 1) / 1000)).toEqual([30, 30, 120, 600, 600]);
+  });
+});
+
+describe('the slots of a minute', () => {
+  it('are given in order, each once, none before the moment that is asked for', () => {
+    const slots = createSlots(3);
+
+    expect([slots.take(30_000), slots.take(0), slots.take(-5000), slots.take(0)]).toEqual([
+      40_000,
+      0,
+      20_000,
+      undefined,
+    ]);
+  });
+
+  it('are given again once they are given back', () => {
+    const slots = createSlots(7);
+    const taken = Array.from({ length: 7 }, () => slots.take(0) ?? 0);
+
+    slots.giveBack(taken[5] ?? 0);
+    slots.giveBack(taken[2] ?? 0);
+
+    expect([slots.take(0), slots.take(0), slots.take(0)]).toEqual([taken[2], taken[5], undefined]);
+  });
+
+  it('are none where nothing may be delivered', () => {
+    expect(createSlots(0).take(-1000)).toBeUndefined();
   });
 });
