@@ -17,6 +17,8 @@ const HELP = `npm run chaos -- [options]
   --outage       IPD down for 6 hours with 1,000 uploads arriving
   --waits        outages of 23 and 48 hours in a retry window of 24, ten seeds each; one that no upload outlasts; a
                  backlog of 30 hours; a daily quota; throttles for 25 hours. Takes some minutes
+  --scale        a million records with 100,000 due, ten late sweeps at once, a hundred files to one work item, an index
+                 minutes behind: one line of figures each. Takes some minutes
   --real         the embedded stack over sockets, its deliveries killed by SIGKILL`;
 /** How many of the failing schedules are made short and shown. */
 const SHOWN = 3;
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     trace: { type: 'string' },
     outage: { type: 'boolean', default: false },
     waits: { type: 'boolean', default: false },
+    scale: { type: 'boolean', default: false },
     real: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -40,6 +43,7 @@ if (values.help) console.log(HELP);
 else if (values.trace !== undefined) await printTrace(wholeNumber('trace', values.trace));
 else if (values.outage) await outage();
 else if (values.waits) await waits();
+else if (values.scale) await scale();
 else if (values.real) await real();
 else await simulation();
 
@@ -80,6 +84,16 @@ async function waits(): Promise<void> {
     });
     if (!isAsExpected || duplicates + stuck > 0) process.exitCode = 1;
   }
+}
+
+async function scale(): Promise<void> {
+  const { playTrials } = await import('./scale-trials.ts');
+  const isKept = await playTrials({
+    seed,
+    processes: availableParallelism(),
+    print: (line) => console.log(line),
+  });
+  if (!isKept) process.exitCode = 1;
 }
 
 async function real(): Promise<void> {

@@ -243,10 +243,8 @@ export function createDocuments({
 
 /** Where an item stands in an index; undefined for one that the index does not have. */
 function placeOf(item: Item, { hash, range }: Keys): Place | undefined {
-  const at = item[range];
-  return item[hash] === undefined || at === undefined
-    ? undefined
-    : { at: String(at), pk: String(item['pk']) };
+  const { [hash]: partition, [range]: at } = item;
+  return partition === undefined || typeof at !== 'string' ? undefined : { at, pk: String(item['pk']) };
 }
 
 /** Alternatives of `attribute_not_exists(name)`, `name = :value` and, of numbers, `name <= :value`; several of them in brackets. */
