@@ -26,7 +26,7 @@ export type Backlog = {
   kind: 'waiting' | 'equal' | 'arriving';
 };
 
-/** One upload as it was left, and the hash of its file. */
+/** One upload as it was left, since when it could be delivered, and the hash of its file. */
 export type Left = { id: string; shard: string; dueAt: number; sha256: string };
 
 /** Leaves so many uploads in the world, and among so many records in all. */
@@ -74,7 +74,7 @@ export function leaveBacklog(
       put();
     }
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    left.push({ id, shard: shardOf(id), dueAt, sha256 });
+    left.push({ id, shard: shardOf(id), dueAt: Math.min(dueAt, now), sha256 });
   }
   return left;
 }

@@ -22,7 +22,7 @@ describe('a backlog of a hundred uploads', () => {
     expect(figures).toMatchObject(whole);
     // A minute until the first sweep, and one in which the last slots are used.
     expect(figures.drainMinutes).toBeLessThan(figures.fairMinutes + 2);
-    expect(figures.longestBeyondFairMinutes).toBeLessThan(3);
+    expect(figures.longestBeyondFairMinutes).toBeLessThan(4);
     expect(figures.askedPerShard).toHaveLength(8);
     expect(figures.callsPerUpload).toMatchObject({
       'IPD list': 1,
@@ -41,7 +41,7 @@ describe('a backlog of a hundred uploads', () => {
     const figures = await play('ten late sweeps');
 
     expect(figures).toMatchObject(whole);
-    expect(figures.drainMinutes).toBeLessThan(60 + figures.fairMinutes + 2);
+    expect(figures.drainMinutes).toBeLessThan(figures.fairMinutes + 2);
     // A delivery takes two requests.
     expect(figures.peakPerMinute).toBeLessThanOrEqual(2 * figures.rate);
     expect(figures.callsPerUpload).toMatchObject({ SendMessage: 1, 'IPD list': 1, 'IPD upload': 1 });
@@ -51,10 +51,12 @@ describe('a backlog of a hundred uploads', () => {
     const figures = await play(`index behind by ${minutes} min`);
 
     expect(figures).toMatchObject(whole);
-    // The index shows the backlog only when it has come so far.
-    expect(figures.drainMinutes).toBeLessThan(minutes + figures.fairMinutes + 2);
+    expect(figures.drainMinutes).toBeLessThan(figures.fairMinutes + 2);
+    // A sweep begins with a shard at random.
+    expect(figures.askedPerShard).toHaveLength(8);
+    expect(figures.longestBeyondFairMinutes).toBeLessThan(figures.fairMinutes);
     expect(figures.callsPerUpload).toMatchObject({ SendMessage: 1, 'IPD list': 1, 'IPD upload': 1 });
-    expect(figures.readsPerUpload).toBeLessThan(12 + minutes);
+    expect(figures.readsPerUpload).toBeLessThan(10 + minutes);
   });
 });
 

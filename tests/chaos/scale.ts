@@ -124,6 +124,7 @@ async function runLate(world: World, { sweeps, ms }: { sweeps: number; ms: numbe
 function figuresOf(played: { trial: Trial; world: World; meter: Meter; left: Left[]; began: number }) {
   const { trial, world, meter, left, began } = played;
   const { uploads, rate } = trial;
+  const start = began + (trial.late?.ms ?? 0);
   const perUpload = (count: number): number => Math.round((count / uploads) * 100) / 100;
   const minutes = (ms: number): number => Math.round((ms / MINUTE_MS) * 10) / 10;
   const ends = left.map(({ id }) => meter.deliveredAt.get(id) ?? Infinity);
@@ -142,13 +143,14 @@ function figuresOf(played: { trial: Trial; world: World; meter: Meter; left: Lef
     copies: surplusOf(held, wanted),
     /** Delivered, but there is still something to be done. */
     unclosed: records.filter((record) => record?.['dueAt'] !== undefined).length,
-    drainMinutes: minutes(Math.max(...ends, 0) - began),
+    /** From the first sweep to the last delivery. */
+    drainMinutes: minutes(Math.max(...ends, 0) - start),
     fairMinutes: minutes(fairMinutes(trial) * MINUTE_MS),
     highestAgeMinutes: minutes(
       Math.max(...left.map(({ dueAt }, index) => (ends[index] ?? Infinity) - dueAt)),
     ),
     /** The longest time beyond the one at which the upload would be delivered if the oldest always came first. */
-    longestBeyondFairMinutes: minutes(beyondFair(trial, left, ends, began)),
+    longestBeyondFairMinutes: minutes(beyondFair(trial, left, ends, start)),
     ...shardsOf(left, meter),
     askedTwice: meter.askedTwice(),
     peakPerMinute: meter.peakPerMinute(),
@@ -165,8 +167,7 @@ function figuresOf(played: { trial: Trial; world: World; meter: Meter; left: Lef
   };
 }
 
-function beyondFair(trial: Trial, left: Left[], ends: number[], began: number): number {
-  const start = began + (trial.late?.ms ?? 0);
+function beyondFair(trial: Trial, left: Left[], ends: number[], start: number): number {
   const slotMs = (fairMinutes(trial) * MINUTE_MS) / trial.uploads;
   const order = left.map(({ dueAt }, index) => ({ dueAt, end: ends[index] ?? Infinity }));
   return order
