@@ -1,0 +1,930 @@
+/*
+ * The delivery protocol, for Spin: every order of the steps of two functions, the sweep, the user, IPD and the clock. Each step
+ * is one write of a record, one request to IPD or one event, and names the function that it stands for, as PATH: NAME.
+ * `npm run model` (model/check.ts) compiles and runs it; docs/delivery.md lists what is assumed.
+ *
+ * Time is abstract. A lease may end, by the sweep's clock, at any moment. The clock has two steps for an upload: "the commit
+ * window is over" and "the retry window is over". All uploads are of one size and for one work item. What is bounded: the number
+ * of UPLOADS, of requests with a file (SENDS) and of retries by the user (one for each upload).
+ *
+ * Switches. A variant says what is tried. BREAK_ breaks an assumption, WITHOUT_ removes a guard of the protocol: for each of these
+ * Spin must find an error.
+ */
+#ifndef UPLOADS
+#define UPLOADS 1
+#endif
+#ifndef SENDS
+#define SENDS 2
+#endif
+#define COPIES (SENDS + 1)
+#define NONE 7
+/* The attachment of a person who uses IPD without the bridge; it has the same size. */
+#define PERSON 6
+#define THEIRS SENDS
+#define BIT(c) (1 << (c))
+
+#ifdef EQUAL_BYTES
+#define SAME_BYTES(c, u) (copy[c].from != PERSON)
+#elif defined(EQUAL_OLD_ATTACHMENT) || defined(BREAK_NO_EQUAL_FILE)
+#define SAME_BYTES(c, u) (copy[c].from == u || copy[c].from == PERSON)
+#else
+#define SAME_BYTES(c, u) (copy[c].from == u)
+#endif
+
+mtype = { awaiting_upload, staged, delivering, waiting, unconfirmed, delivered, failed, expired, cancelled };
+/* Of a copy in IPD: not sent, not decided yet, kept but not listed yet, kept and listed, dropped. */
+mtype = { unsent, undecided, kept, listed, dropped };
+
+/* lib/domain/upload.ts: uploadSchema. A time is here whether it has come. */
+typedef Upload {
+  mtype status = awaiting_upload;
+  byte holder = NONE;
+  bool isSending;
+  bool doubt;
+  bool accepted;
+  bool absent;
+  bool isWindowOver;
+  bool isRetryOver;
+  bool hasBaseline;
+  byte baseline;
+  byte mismatches;
+  byte duplicates;
+  byte candidate = NONE;
+  byte attachment = NONE;
+  bool resent;
+  bool recheck;
+  byte rechecker = NONE;
+  bool isRetried
+}
+
+/* What IPD has, and lib/ledger/attachments.ts: claimAttachment. */
+typedef Copy {
+  mtype state = unsent;
+  byte from = NONE;
+  byte owner = NONE
+}
+
+Upload up[UPLOADS];
+Copy copy[COPIES];
+byte sends;
+/* lib/ledger/work-items.ts: findHolder */
+byte workItem = NONE;
+/* True while the version of the work item that this function read is still the newest. */
+bool isNewest[2];
+/* The upload of a function that is behind the fence and has not sent the closing boundary. */
+byte atBoundary[2] = NONE;
+
+#define KEPT(c) (copy[c].state == kept || copy[c].state == listed)
+#define MAY_SHOW(c) (copy[c].state == undecided || copy[c].state == kept)
+#define OF(c, u) (copy[c].from == u)
+#if SENDS == 1
+#define SUM(what, u) (what(0, u))
+#elif SENDS == 2
+#define SUM(what, u) (what(0, u) + what(1, u))
+#elif SENDS == 3
+#define SUM(what, u) (what(0, u) + what(1, u) + what(2, u))
+#else
+#define SUM(what, u) (what(0, u) + what(1, u) + what(2, u) + what(3, u))
+#endif
+#define KEPT_OF(c, u) (OF(c, u) && KEPT(c))
+#define SHOWING_OF(c, u) (OF(c, u) && MAY_SHOW(c))
+#define AT_BOUNDARY(u) (atBoundary[0] == u || atBoundary[1] == u)
+
+/* lib/domain/upload.ts: isReady, isFinal, mayBeInIpd, occupiesWorkItem */
+#define IS_READY(u) (up[u].status == staged || up[u].status == waiting || up[u].status == unconfirmed)
+#define IS_FINAL(u) (up[u].status == delivered || up[u].status == failed || up[u].status == expired || up[u].status == cancelled)
+#define MAY_BE_IN_IPD(u) (up[u].doubt || up[u].candidate != NONE || up[u].status == delivered || up[u].isSending)
+#define OCCUPIES(u) ((up[u].status == delivered && up[u].rechecker != NONE) || (!IS_FINAL(u) && (up[u].status == delivering || MAY_BE_IN_IPD(u))))
+
+/* lib/domain/schedule.ts: committedAt. No request of this upload can have an effect any more that the list does not show. */
+#if defined(BREAK_COMMIT_WINDOW) || defined(BREAK_CLOCKS)
+#define IPD_IS_DONE(u) true
+#else
+#define IPD_IS_DONE(u) (SUM(SHOWING_OF, u) == 0)
+#endif
+#ifdef BREAK_KILLED_IN_TIME
+#define HOLDER_IS_DONE(u) true
+#else
+#define HOLDER_IS_DONE(u) (!AT_BOUNDARY(u))
+#endif
+#define WINDOW_MAY_END(u) (IPD_IS_DONE(u) && HOLDER_IS_DONE(u))
+
+/* The promises; checked after every step that writes a record or changes what IPD has. */
+#define ONE_COPY(u) (SUM(KEPT_OF, u) <= 1)
+#define DELIVERED_HAS_COPY(u) (up[u].status != delivered || (SUM(KEPT_OF, u) >= 1 && (up[u].attachment == NONE || KEPT_OF(up[u].attachment, u))))
+#define END_KNOWS_COPY(u) (!(up[u].status == failed || up[u].status == cancelled || up[u].status == expired) || up[u].doubt || (SUM(KEPT_OF, u) + SUM(SHOWING_OF, u) == 0 && !AT_BOUNDARY(u)))
+inline check(u) {
+  assert(ONE_COPY(u));
+  assert(DELIVERED_HAS_COPY(u));
+  assert(END_KNOWS_COPY(u));
+#if UPLOADS > 1
+  assert(up[0].attachment == NONE || up[0].attachment != up[1].attachment);
+#endif
+}
+
+#define SAY(what) printf("STEP function %d, upload %d: ", _pid + 1, u + 1); printf(what); printf("\n")
+#define SAY_OF(who, u, what) printf("STEP "); printf(who); printf(", upload %d: ", u + 1); printf(what); printf("\n")
+
+/* ---- Transitions ---- */
+
+/* lib/domain/attempts.ts: unconfirmed */
+inline toUnconfirmed(u) {
+  up[u].status = unconfirmed;
+  up[u].holder = NONE;
+  up[u].isSending = false
+}
+
+/* A doubt from now on; the commit window begins anew. */
+inline newDoubt(u, isAccepted) {
+  up[u].doubt = true;
+  up[u].accepted = isAccepted;
+  up[u].absent = false;
+  up[u].isWindowOver = false
+}
+
+inline noDoubt(u) {
+  up[u].doubt = false;
+  up[u].accepted = false;
+  up[u].absent = false;
+  up[u].isWindowOver = false
+}
+
+/* lib/domain/endings.ts: markDelivered */
+inline markDelivered(u, c) {
+  if
+  :: up[u].status != delivered ->
+    up[u].status = delivered;
+    up[u].attachment = c;
+    up[u].holder = NONE;
+    up[u].isSending = false;
+    up[u].candidate = NONE;
+    up[u].recheck = up[u].resent;
+    noDoubt(u)
+  :: up[u].status == delivered && up[u].attachment == NONE -> up[u].attachment = c
+  :: else
+  fi
+}
+
+/* lib/domain/endings.ts: fail. With a doubt the code is `outcome_unknown`. */
+inline fail(u) {
+  if
+  :: up[u].accepted -> markDelivered(u, NONE)
+  :: else ->
+    up[u].status = failed;
+    up[u].holder = NONE;
+    up[u].isSending = false
+  fi
+}
+
+/* While this holds, no upload is given up. See GIVEN_UP_IN_WINDOW. */
+#ifdef GIVEN_UP_IN_WINDOW
+#define MAY_GIVE_UP(u) true
+#else
+#define MAY_GIVE_UP(u) (!up[u].doubt || up[u].isWindowOver)
+#endif
+
+/* lib/domain/attempts.ts: postponed, exhausted */
+inline postponed(u) {
+  if
+  :: up[u].isRetryOver && up[u].candidate == NONE && MAY_GIVE_UP(u) -> fail(u)
+  :: else ->
+    up[u].status = (up[u].doubt -> unconfirmed : waiting);
+    up[u].holder = NONE;
+    up[u].isSending = false
+  fi
+}
+
+/* lib/domain/attempts.ts: rejectCandidate */
+inline rejectCandidate(u, c) {
+  up[u].mismatches = up[u].mismatches | BIT(c);
+  up[u].duplicates = up[u].duplicates & ~BIT(c);
+  if
+  :: up[u].candidate == c ->
+    up[u].candidate = NONE;
+    i = 0;
+    do
+    :: i < COPIES && !(up[u].duplicates & BIT(i)) -> i++
+    :: i < COPIES && (up[u].duplicates & BIT(i)) ->
+      up[u].candidate = i;
+      up[u].duplicates = up[u].duplicates & ~BIT(i);
+      break
+    :: i >= COPIES -> break
+    od;
+    i = 0;
+    if
+    :: up[u].candidate == NONE && (up[u].status == delivering || up[u].status == unconfirmed) ->
+      if :: !up[u].doubt -> newDoubt(u, false) :: else fi;
+      toUnconfirmed(u)
+    :: else
+    fi
+  :: else
+  fi
+}
+
+/* lib/ledger/attachments.ts: claimAttachment */
+#ifdef WITHOUT_ATTACHMENT_CLAIM
+#define MAY_CLAIM(c, u) true
+#else
+#define MAY_CLAIM(c, u) (copy[c].owner == NONE || copy[c].owner == u)
+#endif
+
+#ifdef WITHOUT_LEASE_AT_FENCE
+#define HAS_LEASE(u) (up[u].status == delivering || up[u].status == waiting || up[u].status == staged)
+#else
+#define HAS_LEASE(u) (up[u].status == delivering && up[u].holder == _pid)
+#endif
+#define IS_HOLDER(u) (up[u].status == delivering && up[u].holder == _pid)
+
+#ifdef WITHOUT_BASELINE
+#define BASELINE(u) 0
+#else
+#define BASELINE(u) up[u].baseline
+#endif
+
+/* ---- A function: one delivery, or one check for a second copy, at a time. It may die before each step ---- */
+
+#ifdef DEATHS
+byte deaths;
+#define DIES :: atomic { deaths < DEATHS; deaths++; SAY("the function dies"); goto over }
+#else
+#define DIES :: atomic { SAY("the function dies"); goto over }
+#endif
+
+active [2] proctype deliver() {
+  byte u, c = NONE, i, shown, matches;
+  bool isNamed, isRecheck, seenDoubt, seenAccepted, seenAbsent, wasWindowOver, isAnswered;
+
+over:
+  atomic {
+    atBoundary[_pid] = NONE;
+    isNewest[_pid] = false;
+    u = 0; c = NONE; i = 0; shown = 0; matches = 0;
+    isNamed = false; isRecheck = false; seenDoubt = false; seenAccepted = false; seenAbsent = false; wasWindowOver = false;
+    isAnswered = false;
+end_idle:
+    /* lib/delivery/deliver.ts: onRequest, onArrival; lib/domain/attempts.ts: claim, claimArrival. An old message may ask as well. */
+    if
+    :: IS_READY(0) -> u = 0
+    :: up[0].status == delivered && up[0].recheck && up[0].rechecker == NONE && WINDOW_MAY_END(0) -> u = 0; isRecheck = true
+#if UPLOADS > 1
+    :: IS_READY(1) -> u = 1
+    :: up[1].status == delivered && up[1].recheck && up[1].rechecker == NONE && WINDOW_MAY_END(1) -> u = 1; isRecheck = true
+#endif
+    fi;
+    if
+    :: isRecheck ->
+      /* lib/domain/endings.ts: beginRecheck, isRecheckDue */
+      SAY("beginRecheck");
+      up[u].rechecker = _pid;
+      goto take
+    :: else ->
+      SAY("claim");
+      up[u].status = delivering;
+      up[u].holder = _pid;
+      up[u].isSending = false;
+      seenDoubt = up[u].doubt;
+      seenAccepted = up[u].accepted;
+      seenAbsent = up[u].absent;
+      if
+      :: up[u].candidate != NONE -> c = up[u].candidate; goto nominate
+      :: else
+      fi
+    fi
+  }
+
+take:
+  /* lib/ledger/work-items.ts: takeWorkItem. The first write, and the read of the upload that took the item last. */
+  if
+  DIES
+#ifdef WITHOUT_WORK_ITEM_LOCK
+  :: atomic { SAY("takeWorkItem"); goto list }
+#else
+  :: atomic {
+    if
+    :: workItem == NONE || workItem == u ->
+      SAY("takeWorkItem");
+      workItem = u;
+      isNewest[0] = false;
+      isNewest[1] = false;
+      goto list
+    :: else ->
+      if
+      :: OCCUPIES(workItem) ->
+        SAY("takeWorkItem: busy");
+        if
+        :: isRecheck && up[u].rechecker == _pid -> up[u].rechecker = NONE
+        :: !isRecheck && IS_HOLDER(u) -> postponed(u)
+        :: else
+        fi;
+        check(u);
+        goto over
+      :: else -> SAY("takeWorkItem: the last holder does not need it"); isNewest[_pid] = true
+      fi
+    fi
+  }
+#endif
+  fi;
+  /* lib/ledger/work-items.ts: takeWorkItem. The second write, over the version that was read. */
+  if
+  DIES
+  :: atomic {
+#ifndef WITHOUT_WORK_ITEM_VERSION
+    if :: !isNewest[_pid] -> goto take :: else fi;
+#endif
+    SAY("takeWorkItem: taken over");
+    workItem = u;
+    isNewest[0] = false;
+    isNewest[1] = false
+  }
+  fi;
+
+list:
+  /* lib/ipd/client.ts: list; lib/delivery/outcome.ts: readingOf, toOutcome */
+  if
+  DIES
+  :: atomic {
+    SAY("list");
+    shown = 0;
+    for (i : 0 .. COPIES - 1) { if :: copy[i].state == listed -> shown = shown | BIT(i) :: else fi };
+    i = 0;
+    wasWindowOver = up[u].isWindowOver
+  }
+  :: atomic {
+    /* lib/domain/attempts.ts: postpone. The list fails, is throttled, gives no list, or a download fails. */
+    SAY("list: no answer");
+    if
+    :: isAnswered
+    :: isRecheck -> if :: up[u].rechecker == _pid -> up[u].rechecker = NONE :: else fi
+    :: !isRecheck && IS_HOLDER(u) -> postponed(u)
+    :: else
+    fi;
+    check(u);
+    goto over
+  }
+  :: atomic {
+    /* lib/domain/attempts.ts: fail. No access to the work item. In doubt the end is `outcome_unknown`. */
+    !isAnswered && !isRecheck && MAY_GIVE_UP(u);
+    SAY("list: refused");
+    if :: IS_HOLDER(u) -> fail(u) :: else fi;
+    check(u);
+    goto over
+  }
+  fi;
+
+prove:
+  /* lib/delivery/reconcile.ts: check, prove; lib/ledger/attachments.ts: findClaims; lib/domain/endings.ts: recordMismatches */
+  if
+  DIES
+  :: atomic {
+    matches = 0;
+    for (i : 0 .. COPIES - 1) {
+      if
+      :: up[u].hasBaseline && (shown & BIT(i)) && !((BASELINE(u) | up[u].mismatches | up[u].duplicates) & BIT(i)) && up[u].attachment != i && MAY_CLAIM(i, u) ->
+        if
+#ifdef WITHOUT_BYTES
+        :: matches = matches | BIT(i)
+#else
+        :: SAME_BYTES(i, u) -> matches = matches | BIT(i)
+        :: else -> up[u].mismatches = up[u].mismatches | BIT(i)
+#endif
+        fi
+      :: else
+      fi
+    };
+    i = 0;
+    shown = (matches == 0 -> shown : 0);
+    if
+    :: matches != 0 ->
+      SAY("check: a match");
+      do
+      :: i < COPIES && (matches & BIT(i)) && c == NONE -> c = i; i++
+      :: i < COPIES && (!(matches & BIT(i)) || c != NONE || (matches >> (i + 1)) != 0) -> i++
+      :: i >= COPIES -> break
+      od;
+      i = 0;
+      matches = matches & ~BIT(c);
+      if
+      :: isRecheck && up[u].attachment != NONE -> matches = matches | BIT(c); c = NONE; goto copies
+      :: else -> goto nominate
+      fi
+    :: else -> SAY("check: none")
+    fi
+  }
+  fi;
+  if
+  :: atomic {
+    isRecheck;
+    /* lib/domain/endings.ts: finishRecheck */
+    SAY("finishRecheck");
+    up[u].recheck = false;
+    if :: up[u].rechecker == _pid -> up[u].rechecker = NONE :: else fi;
+    goto over
+  }
+  :: atomic { isAnswered; goto over }
+  :: atomic {
+    !isRecheck && !isAnswered && !seenDoubt;
+    goto fence
+  }
+  :: atomic {
+    !isRecheck && !isAnswered && seenDoubt;
+    /* lib/delivery/outcome.ts: objectionTo; lib/domain/attempts.ts: resolvesDoubt */
+    if
+#if defined(WITHOUT_COMMIT_WINDOW)
+    :: seenAbsent && !seenAccepted
+#elif defined(WITHOUT_TIME_OF_READING)
+    :: seenAbsent && up[u].isWindowOver && !seenAccepted
+#else
+    :: seenAbsent && wasWindowOver && !seenAccepted
+#endif
+    :: seenAbsent && wasWindowOver && seenAccepted ->
+      SAY("fail: not in the list");
+      if :: IS_HOLDER(u) -> fail(u) :: else fi;
+      check(u);
+      goto over
+    :: else ->
+      /* lib/domain/attempts.ts: recordAbsence */
+      SAY("recordAbsence");
+      if :: IS_HOLDER(u) && up[u].doubt -> up[u].absent = true; toUnconfirmed(u) :: else fi;
+      check(u);
+      goto over
+    fi
+  }
+  fi;
+  /* lib/domain/attempts.ts: resolveDoubt */
+  if
+  DIES
+  :: atomic {
+    if
+    :: IS_HOLDER(u) && up[u].doubt && !up[u].accepted ->
+      SAY("resolveDoubt");
+      noDoubt(u);
+      up[u].resent = true;
+      seenDoubt = false;
+      seenAbsent = false;
+      if
+      :: up[u].isRetryOver -> SAY("postpone: the retry window is over"); postponed(u); check(u); goto over
+      :: else
+      fi
+    :: else -> SAY("resolveDoubt: the lease is lost"); goto over
+    fi
+  }
+  fi;
+
+fence:
+  /* lib/delivery/send.ts: createFencedFile; lib/domain/attempts.ts: startSending */
+  if
+  DIES
+  :: atomic {
+    /* lib/domain/attempts.ts: postpone, fail. Storage or IPD breaks off before the fence, or the staged file is gone. */
+    SAY("send: broken off before the fence");
+    if
+    :: IS_HOLDER(u) -> postponed(u)
+    :: IS_HOLDER(u) -> fail(u)
+    :: else
+    fi;
+    check(u);
+    goto over
+  }
+#ifdef BREAK_BOUNDARY
+  :: atomic {
+    sends < SENDS;
+    SAY("IPD keeps a form without its closing boundary, and the function dies");
+    copy[sends].from = u;
+    copy[sends].state = kept;
+    sends++;
+    check(u);
+    goto over
+  }
+#endif
+  :: atomic {
+    sends < SENDS;
+    if
+    :: HAS_LEASE(u) && !up[u].doubt && up[u].candidate == NONE ->
+      SAY("startSending");
+      up[u].isSending = true;
+      up[u].baseline = (up[u].hasBaseline -> up[u].baseline : shown);
+      up[u].hasBaseline = true;
+      atBoundary[_pid] = u
+    :: else -> SAY("startSending: the lease is lost"); goto over
+    fi
+  }
+  fi;
+  /* lib/ipd/form.ts: frameFile. The closing boundary is sent: from here on IPD may have the file. */
+  if
+  DIES
+  :: atomic {
+    sends < SENDS;
+    SAY("the closing boundary is sent");
+    atBoundary[_pid] = NONE;
+    c = sends;
+    copy[c].from = u;
+    copy[c].state = undecided;
+    sends++
+  }
+  :: atomic { sends == SENDS; SAY("the connection breaks"); c = NONE; atBoundary[_pid] = NONE }
+  fi;
+  /* lib/ipd/client.ts: upload; lib/delivery/deliver.ts: send. What IPD answers. */
+  if
+  DIES
+  :: atomic {
+    c != NONE && (copy[c].state == undecided || copy[c].state == listed);
+    SAY("answer: success with the id");
+    if :: copy[c].state == undecided -> copy[c].state = kept :: else fi;
+#ifdef BREAK_STORED_ONCE
+    if :: sends < SENDS -> copy[sends].from = u; copy[sends].state = kept; sends++ :: else fi;
+#endif
+    isNamed = true;
+    check(u);
+    goto nominate
+  }
+  :: atomic {
+    /* lib/delivery/reconcile.ts: checkNamed. The answer names another attachment that IPD has. */
+    c != NONE && (copy[c].state == undecided || copy[c].state == listed);
+    if :: copy[c].state == undecided -> copy[c].state = kept :: else fi;
+    check(u);
+    if
+    :: copy[THEIRS].state == listed -> c = THEIRS
+    :: c != 0 && KEPT(0) -> c = 0
+#if SENDS > 1
+    :: c != 1 && KEPT(1) -> c = 1
+#endif
+#if SENDS > 2
+    :: c != 2 && KEPT(2) -> c = 2
+#endif
+    :: else -> c = NONE
+    fi;
+    if
+#ifdef WITHOUT_CHECK_OF_NAMED_ID
+    :: c != NONE
+#else
+    :: c != NONE && !((shown | up[u].baseline | up[u].mismatches) & BIT(c))
+#endif
+      -> SAY("answer: success with another's id"); isNamed = true; goto nominate
+    :: else -> SAY("answer: success without an id")
+    fi
+  }
+  :: atomic {
+    /* lib/domain/attempts.ts: markUnconfirmed */
+    SAY("answer: lost; markUnconfirmed");
+#ifdef WITHOUT_DOUBT_AFTER_LOST_ANSWER
+    if :: IS_HOLDER(u) -> postponed(u) :: else fi;
+#else
+    if :: IS_HOLDER(u) -> newDoubt(u, false); toUnconfirmed(u) :: else fi;
+#endif
+    check(u);
+    goto over
+  }
+  :: atomic {
+    /* lib/delivery/send.ts: withdrawFence; lib/domain/attempts.ts: withdrawFence */
+    c != NONE && (copy[c].state == undecided || copy[c].state == dropped);
+    SAY("answer: refused; withdrawFence");
+#ifdef BREAK_REFUSAL
+    if :: copy[c].state == undecided -> copy[c].state = kept :: else fi;
+#else
+    copy[c].state = dropped;
+#endif
+    c = NONE;
+    if
+    :: IS_HOLDER(u) -> up[u].isSending = false
+    :: else -> SAY("withdrawFence: the lease is lost"); goto over
+    fi;
+    goto refused
+  }
+  fi;
+  /* lib/delivery/deliver.ts: findAccepted; lib/domain/attempts.ts: markAccepted */
+  if
+  DIES
+  :: atomic {
+    SAY("markAccepted");
+    c = NONE;
+    if
+    :: up[u].status != delivered && !up[u].accepted ->
+      newDoubt(u, true);
+      if :: up[u].status == delivering || up[u].status == unconfirmed -> toUnconfirmed(u) :: else fi
+    :: else
+    fi;
+    check(u);
+    isAnswered = true;
+    goto list
+  }
+  fi;
+
+refused:
+  if
+  DIES
+  :: atomic {
+    /* lib/domain/attempts.ts: fail. A clear refusal. */
+    SAY("fail: refused");
+    if :: IS_HOLDER(u) -> fail(u) :: else fi;
+    check(u);
+    goto over
+  }
+  :: atomic {
+    /* lib/domain/attempts.ts: postpone. A throttle, a dead token. */
+    SAY("postpone: throttled");
+    if :: IS_HOLDER(u) -> postponed(u) :: else fi;
+    check(u);
+    goto over
+  }
+  :: atomic {
+    /* lib/delivery/deliver.ts: attemptDelivery. A throttle that the function sleeps through; it reads the record again. */
+    if
+    :: IS_HOLDER(u) -> SAY("sleep"); seenDoubt = up[u].doubt; seenAccepted = up[u].accepted; seenAbsent = up[u].absent; shown = 0; goto list
+    :: else -> goto over
+    fi
+  }
+  fi;
+
+nominate:
+  /* lib/delivery/reconcile.ts: recordMatch; lib/domain/endings.ts: setCandidate */
+  if
+  DIES
+  :: atomic {
+    SAY("setCandidate");
+    shown = 0;
+    if
+    :: up[u].status == delivered && up[u].attachment != NONE && up[u].attachment != c -> up[u].duplicates = up[u].duplicates | BIT(c)
+    :: up[u].status != delivered && up[u].candidate != NONE && up[u].candidate != c -> up[u].duplicates = up[u].duplicates | BIT(c)
+    :: up[u].status != delivered && up[u].candidate == NONE ->
+      up[u].candidate = c;
+      if
+      :: isNamed && up[u].doubt -> up[u].accepted = true
+      :: isNamed && !up[u].doubt -> newDoubt(u, true)
+      :: else
+      fi
+    :: else
+    fi;
+    isNamed = false;
+    check(u)
+  }
+  fi;
+  /* lib/delivery/reconcile.ts: claim; lib/ledger/attachments.ts: claimAttachment */
+  if
+  DIES
+  :: atomic {
+    if
+    :: MAY_CLAIM(c, u) -> SAY("claimAttachment"); copy[c].owner = u
+    :: else -> SAY("claimAttachment: another upload has it; rejectCandidate"); rejectCandidate(u, c)
+    fi;
+    check(u);
+    if
+    :: up[u].candidate != NONE && up[u].candidate != c
+    :: else -> goto more
+    fi
+  }
+  fi;
+  /* The same for the candidate that another function has found first. */
+  if
+  DIES
+  :: atomic {
+    if
+    :: up[u].candidate == NONE
+    :: up[u].candidate != NONE && MAY_CLAIM(up[u].candidate, u) -> SAY("claimAttachment of the candidate"); copy[up[u].candidate].owner = u
+    :: else -> i = up[u].candidate; SAY("claimAttachment of the candidate: another upload has it; rejectCandidate"); isNamed = true
+    fi;
+    if :: isNamed -> isNamed = false; shown = i; rejectCandidate(u, shown); shown = 0 :: else fi;
+    check(u)
+  }
+  fi;
+more:
+  atomic {
+    if
+    :: up[u].candidate == NONE && (up[u].mismatches & BIT(c)) && matches != 0 ->
+      i = 0;
+      do :: !(matches & BIT(i)) -> i++ :: else -> break od;
+      c = i;
+      i = 0;
+      matches = matches & ~BIT(c);
+      goto nominate
+    :: else
+    fi
+  }
+copies:
+  /* lib/delivery/reconcile.ts: recordCopies; lib/domain/endings.ts: recordDuplicates */
+  if
+  DIES
+  :: atomic {
+    if
+    :: matches != 0 ->
+      SAY("recordCopies");
+      for (i : 0 .. COPIES - 1) {
+        if
+        :: (matches & BIT(i)) && MAY_CLAIM(i, u) -> copy[i].owner = u; up[u].duplicates = up[u].duplicates | BIT(i)
+        :: else
+        fi
+      };
+      i = 0;
+      matches = 0
+    :: else
+    fi;
+    if :: isRecheck && c == NONE -> goto list :: else fi
+  }
+  fi;
+  if
+  DIES
+  :: atomic {
+    if
+    :: up[u].candidate != NONE -> SAY("markDelivered"); i = up[u].candidate; markDelivered(u, i); i = 0
+    :: up[u].candidate == NONE && !(up[u].mismatches & BIT(c)) -> SAY("markDelivered"); markDelivered(u, c)
+    :: else -> SAY("no attachment is left")
+    fi;
+    check(u);
+    c = NONE;
+    if :: isRecheck -> goto list :: else -> goto over fi
+  }
+  fi
+}
+
+/* ---- The sweep ---- */
+
+#define IS_GIVEN_UP(u) (IS_READY(u) && up[u].isRetryOver && up[u].candidate == NONE && MAY_GIVE_UP(u))
+#define IS_FOR_SWEEP(u) (up[u].status == delivering || IS_GIVEN_UP(u) || up[u].rechecker != NONE)
+
+/* lib/delivery/sweep.ts: run, act */
+active proctype sweep() {
+  byte u;
+end_idle:
+  do
+  :: atomic {
+    if
+    :: IS_FOR_SWEEP(0) -> u = 0
+#if UPLOADS > 1
+    :: IS_FOR_SWEEP(1) -> u = 1
+#endif
+    fi;
+    if
+    :: up[u].status == delivering ->
+      /* lib/domain/attempts.ts: expireLease. The sweep's clock may be ahead: the function may still be alive. */
+      SAY_OF("sweep", u, "expireLease");
+      if
+#ifndef WITHOUT_DOUBT_AFTER_LEASE
+      :: up[u].isSending && !up[u].accepted -> newDoubt(u, false); toUnconfirmed(u)
+#endif
+      :: else -> postponed(u)
+      fi
+    :: IS_GIVEN_UP(u) ->
+      /* lib/domain/attempts.ts: giveUp */
+      SAY_OF("sweep", u, "giveUp");
+      fail(u)
+    :: up[u].rechecker != NONE ->
+      /* lib/domain/upload.ts: isLive. The lease of a check for a second copy ends. */
+      SAY_OF("sweep", u, "the lease of the check for a second copy ends");
+      up[u].rechecker = NONE
+    fi;
+    check(u);
+    u = 0
+  }
+  od
+}
+
+/* ---- The user and storage ---- */
+
+active proctype user() {
+  byte u;
+end_idle:
+  do
+  :: atomic {
+    /* lib/domain/lifecycle.ts: stage. The file is there, perhaps after its deadline. */
+    if
+    :: up[0].status == awaiting_upload || up[0].status == expired -> u = 0
+#if UPLOADS > 1
+    :: up[1].status == awaiting_upload || up[1].status == expired -> u = 1
+#endif
+    fi;
+    SAY_OF("storage", u, "stage");
+    up[u].status = staged;
+    u = 0
+  }
+  :: atomic {
+    /* lib/domain/lifecycle.ts: expireOrWait */
+    if
+    :: up[0].status == awaiting_upload -> u = 0
+#if UPLOADS > 1
+    :: up[1].status == awaiting_upload -> u = 1
+#endif
+    fi;
+    SAY_OF("sweep", u, "expireOrWait");
+    up[u].status = expired;
+    check(u);
+    u = 0
+  }
+  :: atomic {
+    /* lib/domain/lifecycle.ts: cancel */
+#ifdef WITHOUT_CANCEL_RULE
+#define MAY_CANCEL(u) (up[u].status != cancelled && up[u].status != delivered)
+#else
+#define MAY_CANCEL(u) (up[u].status != cancelled && !MAY_BE_IN_IPD(u))
+#endif
+    if
+    :: MAY_CANCEL(0) -> u = 0
+#if UPLOADS > 1
+    :: MAY_CANCEL(1) -> u = 1
+#endif
+    fi;
+    SAY_OF("user", u, "cancel");
+    up[u].status = cancelled;
+    up[u].holder = NONE;
+    up[u].isSending = false;
+    check(u);
+    u = 0
+  }
+  :: atomic {
+    /* lib/domain/lifecycle.ts: retry */
+    if
+    :: up[0].status == failed && !up[0].isRetried -> u = 0
+#if UPLOADS > 1
+    :: up[1].status == failed && !up[1].isRetried -> u = 1
+#endif
+    fi;
+    SAY_OF("user", u, "retry");
+    up[u].isRetried = true;
+    up[u].isRetryOver = false;
+    up[u].absent = false;
+#ifdef WITHOUT_DOUBT_AT_RETRY
+    noDoubt(u);
+#endif
+    up[u].status = (up[u].doubt -> unconfirmed : staged);
+    u = 0
+  }
+  od
+}
+
+/* ---- IPD ---- */
+
+active proctype ipd() {
+  byte c;
+end_idle:
+  do
+  :: atomic {
+    if
+    :: MAY_SHOW(0) -> c = 0
+#if SENDS > 1
+    :: MAY_SHOW(1) -> c = 1
+#endif
+#if SENDS > 2
+    :: MAY_SHOW(2) -> c = 2
+#endif
+#if SENDS > 3
+    :: MAY_SHOW(3) -> c = 3
+#endif
+    fi;
+    if
+    :: printf("STEP IPD, upload %d: keeps and lists the copy\n", copy[c].from + 1); copy[c].state = listed
+    :: copy[c].state == undecided -> printf("STEP IPD, upload %d: drops the request\n", copy[c].from + 1); copy[c].state = dropped
+    fi;
+    check(copy[c].from);
+    c = 0
+  }
+  od
+}
+
+/* A person attaches a file of this size without the bridge: with other bytes at any moment, or with equal ones before all uploads. */
+#ifdef EQUAL_OLD_ATTACHMENT
+init { d_step { copy[THEIRS].from = PERSON; copy[THEIRS].state = listed } }
+#else
+#if defined(PERSON_ATTACHES) || defined(BREAK_NO_EQUAL_FILE)
+active proctype person() {
+end_idle:
+  atomic { copy[THEIRS].state == unsent; printf("STEP a person attaches a file\n"); copy[THEIRS].from = PERSON; copy[THEIRS].state = listed }
+}
+#endif
+#endif
+
+/* ---- The clock ---- */
+
+active proctype clock() {
+  byte u;
+end_idle:
+  do
+  :: atomic {
+    if
+    :: up[0].doubt && !up[0].isWindowOver && WINDOW_MAY_END(0) -> u = 0
+#if UPLOADS > 1
+    :: up[1].doubt && !up[1].isWindowOver && WINDOW_MAY_END(1) -> u = 1
+#endif
+    fi;
+    SAY_OF("clock", u, "the commit window is over");
+    up[u].isWindowOver = true;
+    u = 0
+  }
+  :: atomic {
+    /* lib/domain/schedule.ts: giveUpAt */
+    if
+    :: !up[0].isRetryOver && !IS_FINAL(0) && up[0].status != awaiting_upload -> u = 0
+#if UPLOADS > 1
+    :: !up[1].isRetryOver && !IS_FINAL(1) && up[1].status != awaiting_upload -> u = 1
+#endif
+    fi;
+    SAY_OF("clock", u, "the retry window is over");
+    up[u].isRetryOver = true;
+    u = 0
+  }
+  od
+}
+
+#if UPLOADS > 1
+#define ALL_FINAL (IS_FINAL(0) && IS_FINAL(1))
+#else
+#define ALL_FINAL (IS_FINAL(0))
+#endif
+ltl ends { <> [] ALL_FINAL }
