@@ -44,7 +44,10 @@ typedef Upload {
   bool accepted;
   bool absent;
   bool isWindowOver;
+#ifdef LIVENESS
   bool isRetryOver;
+  bool isRetried;
+#endif
   bool hasBaseline;
   byte baseline;
   byte mismatches;
@@ -53,8 +56,7 @@ typedef Upload {
   byte attachment = NONE;
   bool resent;
   bool recheck;
-  byte rechecker = NONE;
-  bool isRetried
+  byte rechecker = NONE
 }
 
 /* What IPD has, and lib/ledger/attachments.ts: claimAttachment. */
@@ -71,6 +73,7 @@ byte sends;
 byte workItem = NONE;
 /* True while the version of the work item that this function read is still the newest. */
 bool isNewest[2];
+bool isBusy[2];
 /* The upload of a function that is behind the fence and has not sent the closing boundary. */
 byte atBoundary[2] = NONE;
 
@@ -113,10 +116,20 @@ byte atBoundary[2] = NONE;
 #define ONE_COPY(u) (SUM(KEPT_OF, u) <= 1)
 #define DELIVERED_HAS_COPY(u) (up[u].status != delivered || (SUM(KEPT_OF, u) >= 1 && (up[u].attachment == NONE || KEPT_OF(up[u].attachment, u))))
 #define END_KNOWS_COPY(u) (!(up[u].status == failed || up[u].status == cancelled || up[u].status == expired) || up[u].doubt || (SUM(KEPT_OF, u) + SUM(SHOWING_OF, u) == 0 && !AT_BOUNDARY(u)))
+/* Of equal files, each is the file of one upload that reckons with it, or is recorded as a duplicate. */
+#define KEPT_OF_ANY(c, u) (copy[c].from != NONE && KEPT(c))
+#define RECKONS(u) (MAY_BE_IN_IPD(u) || AT_BOUNDARY(u))
+#define DUPLICATE(c, u) ((up[u].duplicates >> c) & 1)
 inline check(u) {
+#ifdef EQUAL_BYTES
+  assert(SUM(KEPT_OF_ANY, u) <= RECKONS(0) + RECKONS(1) + SUM(DUPLICATE, 0) + SUM(DUPLICATE, 1));
+  assert(SUM(KEPT_OF_ANY, u) >= (up[0].status == delivered) + (up[1].status == delivered));
+  assert(up[u].attachment == NONE || KEPT_OF_ANY(up[u].attachment, u));
+#else
   assert(ONE_COPY(u));
   assert(DELIVERED_HAS_COPY(u));
   assert(END_KNOWS_COPY(u));
+#endif
 #if UPLOADS > 1
   assert(up[0].attachment == NONE || up[0].attachment != up[1].attachment);
 #endif
@@ -183,15 +196,27 @@ inline fail(u) {
 #define MAY_GIVE_UP(u) (!up[u].doubt || up[u].isWindowOver)
 #endif
 
-/* lib/domain/attempts.ts: postponed, exhausted */
+/*
+ * lib/domain/schedule.ts: giveUpAt. To prove the promises, an upload may be given up at any moment, and its user may retry it again
+ * and again. To prove that each run ends, each of the two happens once: LIVENESS.
+ */
+#ifdef LIVENESS
+#define IS_RETRY_OVER(u) up[u].isRetryOver
+#define MAY_RETRY(u) (up[u].status == failed && !up[u].isRetried)
+#else
+#define IS_RETRY_OVER(u) true
+#define MAY_RETRY(u) (up[u].status == failed)
+#endif
+#define MAY_END(u) (IS_RETRY_OVER(u) && up[u].candidate == NONE && MAY_GIVE_UP(u))
+
+/* lib/domain/attempts.ts: postponed, exhausted. Without LIVENESS the sweep's giveUp comes at once, or not. */
 inline postponed(u) {
-  if
-  :: up[u].isRetryOver && up[u].candidate == NONE && MAY_GIVE_UP(u) -> fail(u)
-  :: else ->
-    up[u].status = (up[u].doubt -> unconfirmed : waiting);
-    up[u].holder = NONE;
-    up[u].isSending = false
-  fi
+  up[u].status = (up[u].doubt -> unconfirmed : waiting);
+  up[u].holder = NONE;
+  up[u].isSending = false;
+#ifdef LIVENESS
+  if :: MAY_END(u) -> fail(u) :: else fi
+#endif
 }
 
 /* lib/domain/attempts.ts: rejectCandidate */
@@ -250,6 +275,10 @@ byte deaths;
 #define DIES :: atomic { SAY("the function dies"); goto over }
 #endif
 
+#define MAY_BEGIN (_pid == 0 || isBusy[0])
+/* lib/domain/endings.ts: isRecheckDue. One commit window after the upload was delivered. */
+#define IS_RECHECK_DUE(u) (up[u].status == delivered && up[u].recheck && up[u].rechecker == NONE && WINDOW_MAY_END(u))
+
 active [2] proctype deliver() {
   byte u, c = NONE, i, shown, matches;
   bool isNamed, isRecheck, seenDoubt, seenAccepted, seenAbsent, wasWindowOver, isAnswered;
@@ -261,19 +290,24 @@ over:
     u = 0; c = NONE; i = 0; shown = 0; matches = 0;
     isNamed = false; isRecheck = false; seenDoubt = false; seenAccepted = false; seenAbsent = false; wasWindowOver = false;
     isAnswered = false;
+    isBusy[_pid] = false;
 end_idle:
-    /* lib/delivery/deliver.ts: onRequest, onArrival; lib/domain/attempts.ts: claim, claimArrival. An old message may ask as well. */
+    /*
+     * lib/delivery/deliver.ts: onRequest, onArrival; lib/domain/attempts.ts: claim, claimArrival. An old message may ask as well. The
+     * functions are alike, so the second one begins only while the first one is busy.
+     */
     if
-    :: IS_READY(0) -> u = 0
-    :: up[0].status == delivered && up[0].recheck && up[0].rechecker == NONE && WINDOW_MAY_END(0) -> u = 0; isRecheck = true
+    :: MAY_BEGIN && IS_READY(0) -> u = 0
+    :: MAY_BEGIN && IS_RECHECK_DUE(0) -> u = 0; isRecheck = true
 #if UPLOADS > 1
-    :: IS_READY(1) -> u = 1
-    :: up[1].status == delivered && up[1].recheck && up[1].rechecker == NONE && WINDOW_MAY_END(1) -> u = 1; isRecheck = true
+    :: MAY_BEGIN && IS_READY(1) -> u = 1
+    :: MAY_BEGIN && IS_RECHECK_DUE(1) -> u = 1; isRecheck = true
 #endif
     fi;
+    isBusy[_pid] = true;
     if
     :: isRecheck ->
-      /* lib/domain/endings.ts: beginRecheck, isRecheckDue */
+      /* lib/domain/endings.ts: beginRecheck */
       SAY("beginRecheck");
       up[u].rechecker = _pid;
       goto take
@@ -393,6 +427,7 @@ prove:
     };
     i = 0;
     shown = (matches == 0 -> shown : 0);
+    if :: matches != 0 -> seenDoubt = false; seenAccepted = false; seenAbsent = false; wasWindowOver = false :: else fi;
     if
     :: matches != 0 ->
       SAY("check: a match");
@@ -461,9 +496,14 @@ prove:
       up[u].resent = true;
       seenDoubt = false;
       seenAbsent = false;
+      wasWindowOver = false;
       if
-      :: up[u].isRetryOver -> SAY("postpone: the retry window is over"); postponed(u); check(u); goto over
-      :: else
+      :: IS_RETRY_OVER(u) -> SAY("postpone: the retry window is over"); postponed(u); check(u); goto over
+#ifdef LIVENESS
+      :: !IS_RETRY_OVER(u)
+#else
+      :: true
+#endif
       fi
     :: else -> SAY("resolveDoubt: the lease is lost"); goto over
     fi
@@ -737,7 +777,7 @@ copies:
 
 /* ---- The sweep ---- */
 
-#define IS_GIVEN_UP(u) (IS_READY(u) && up[u].isRetryOver && up[u].candidate == NONE && MAY_GIVE_UP(u))
+#define IS_GIVEN_UP(u) (IS_READY(u) && MAY_END(u))
 #define IS_FOR_SWEEP(u) (up[u].status == delivering || IS_GIVEN_UP(u) || up[u].rechecker != NONE)
 
 /* lib/delivery/sweep.ts: run, act */
@@ -779,6 +819,12 @@ end_idle:
 
 /* ---- The user and storage ---- */
 
+#ifdef EQUAL_OLD_ATTACHMENT
+#define IS_BEGUN (copy[THEIRS].state == listed)
+#else
+#define IS_BEGUN true
+#endif
+
 active proctype user() {
   byte u;
 end_idle:
@@ -786,9 +832,9 @@ end_idle:
   :: atomic {
     /* lib/domain/lifecycle.ts: stage. The file is there, perhaps after its deadline. */
     if
-    :: up[0].status == awaiting_upload || up[0].status == expired -> u = 0
+    :: IS_BEGUN && (up[0].status == awaiting_upload || up[0].status == expired) -> u = 0
 #if UPLOADS > 1
-    :: up[1].status == awaiting_upload || up[1].status == expired -> u = 1
+    :: IS_BEGUN && (up[1].status == awaiting_upload || up[1].status == expired) -> u = 1
 #endif
     fi;
     SAY_OF("storage", u, "stage");
@@ -831,14 +877,16 @@ end_idle:
   :: atomic {
     /* lib/domain/lifecycle.ts: retry */
     if
-    :: up[0].status == failed && !up[0].isRetried -> u = 0
+    :: MAY_RETRY(0) -> u = 0
 #if UPLOADS > 1
-    :: up[1].status == failed && !up[1].isRetried -> u = 1
+    :: MAY_RETRY(1) -> u = 1
 #endif
     fi;
     SAY_OF("user", u, "retry");
+#ifdef LIVENESS
     up[u].isRetried = true;
     up[u].isRetryOver = false;
+#endif
     up[u].absent = false;
 #ifdef WITHOUT_DOUBT_AT_RETRY
     noDoubt(u);
@@ -907,8 +955,8 @@ end_idle:
     up[u].isWindowOver = true;
     u = 0
   }
+#ifdef LIVENESS
   :: atomic {
-    /* lib/domain/schedule.ts: giveUpAt */
     if
     :: !up[0].isRetryOver && !IS_FINAL(0) && up[0].status != awaiting_upload -> u = 0
 #if UPLOADS > 1
@@ -919,6 +967,7 @@ end_idle:
     up[u].isRetryOver = true;
     u = 0
   }
+#endif
   od
 }
 
