@@ -31,6 +31,16 @@
 #define SAME_BYTES(c, u) (copy[c].from == u)
 #endif
 
+/* With FAULTS a run has at most so many faults, retries and cancellations: two uploads have too many states otherwise. */
+#ifdef FAULTS
+byte faults;
+#define MAY_FAIL (faults < FAULTS)
+#define FAULT faults = (MAY_FAIL -> faults + 1 : faults)
+#else
+#define MAY_FAIL true
+#define FAULT skip
+#endif
+
 mtype = { awaiting_upload, staged, delivering, waiting, unconfirmed, delivered, failed, expired, cancelled };
 /* Of a copy in IPD: not sent, not decided yet, kept but not listed yet, kept and listed, dropped. */
 mtype = { unsent, undecided, kept, listed, dropped };
@@ -76,6 +86,8 @@ bool isNewest[2];
 bool isBusy[2];
 /* The upload of a function that is behind the fence and has not sent the closing boundary. */
 byte atBoundary[2] = NONE;
+/* The upload that a function has sent, or was about to send, in this run. */
+byte sender[2] = NONE;
 
 #define KEPT(c) (copy[c].state == kept || copy[c].state == listed)
 #define MAY_SHOW(c) (copy[c].state == undecided || copy[c].state == kept)
@@ -108,7 +120,7 @@ byte atBoundary[2] = NONE;
 #ifdef BREAK_KILLED_IN_TIME
 #define HOLDER_IS_DONE(u) true
 #else
-#define HOLDER_IS_DONE(u) (!AT_BOUNDARY(u))
+#define HOLDER_IS_DONE(u) (sender[0] != u && sender[1] != u)
 #endif
 #define WINDOW_MAY_END(u) (IPD_IS_DONE(u) && HOLDER_IS_DONE(u))
 
@@ -189,11 +201,15 @@ inline fail(u) {
   fi
 }
 
-/* While this holds, no upload is given up. See GIVEN_UP_IN_WINDOW. */
-#ifdef GIVEN_UP_IN_WINDOW
+/* An upload in doubt is given up only after its commit window; if there are equal files, never. */
+#if defined(BREAK_NOT_GIVEN_UP_BEFORE_EQUAL_FILE)
 #define MAY_GIVE_UP(u) true
-#else
+#elif defined(EQUAL_BYTES)
+#define MAY_GIVE_UP(u) (!up[u].doubt)
+#elif UPLOADS > 1
 #define MAY_GIVE_UP(u) (!up[u].doubt || up[u].isWindowOver)
+#else
+#define MAY_GIVE_UP(u) true
 #endif
 
 /*
@@ -258,6 +274,8 @@ inline rejectCandidate(u, c) {
 #else
 #define HAS_LEASE(u) (up[u].status == delivering && up[u].holder == _pid)
 #endif
+/* The record as this function has last read or written it. */
+#define SEE(u) seenCandidate = up[u].candidate; isOut = ((up[u].mismatches & BIT(c)) != 0)
 #define IS_HOLDER(u) (up[u].status == delivering && up[u].holder == _pid)
 
 #ifdef WITHOUT_BASELINE
@@ -266,14 +284,21 @@ inline rejectCandidate(u, c) {
 #define BASELINE(u) up[u].baseline
 #endif
 
+/*
+ * An atomic step that begins with `if` begins with `skip`: Spin takes an `else` of its first statement for one of all steps that are
+ * possible here.
+ */
+
+/* Another attachment that IPD's answer names was listed before, or another upload owns it. */
+#ifdef BREAK_NAMED_ID
+#define MAY_BE_NAMED(c) KEPT(c)
+#else
+#define MAY_BE_NAMED(c) (KEPT(c) && (((shown | up[u].baseline | up[u].mismatches) & BIT(c)) || (copy[c].owner != NONE && copy[c].owner != u)))
+#endif
+
 /* ---- A function: one delivery, or one check for a second copy, at a time. It may die before each step ---- */
 
-#ifdef DEATHS
-byte deaths;
-#define DIES :: atomic { deaths < DEATHS; deaths++; SAY("the function dies"); goto over }
-#else
-#define DIES :: atomic { SAY("the function dies"); goto over }
-#endif
+#define DIES :: atomic { MAY_FAIL; FAULT; SAY("the function dies"); goto over }
 
 #define MAY_BEGIN (_pid == 0 || isBusy[0])
 /* lib/domain/endings.ts: isRecheckDue. One commit window after the upload was delivered. */
@@ -281,13 +306,15 @@ byte deaths;
 
 active [2] proctype deliver() {
   byte u, c = NONE, i, shown, matches;
-  bool isNamed, isRecheck, seenDoubt, seenAccepted, seenAbsent, wasWindowOver, isAnswered;
+  byte seenCandidate = NONE;
+  bool isOut, isNamed, isRecheck, seenDoubt, seenAccepted, seenAbsent, wasWindowOver, isAnswered;
 
 over:
   atomic {
     atBoundary[_pid] = NONE;
+    sender[_pid] = NONE;
     isNewest[_pid] = false;
-    u = 0; c = NONE; i = 0; shown = 0; matches = 0;
+    u = 0; c = NONE; i = 0; shown = 0; matches = 0; seenCandidate = NONE; isOut = false;
     isNamed = false; isRecheck = false; seenDoubt = false; seenAccepted = false; seenAbsent = false; wasWindowOver = false;
     isAnswered = false;
     isBusy[_pid] = false;
@@ -334,6 +361,7 @@ take:
   :: atomic { SAY("takeWorkItem"); goto list }
 #else
   :: atomic {
+    skip;
     if
     :: workItem == NONE || workItem == u ->
       SAY("takeWorkItem");
@@ -362,6 +390,7 @@ take:
   if
   DIES
   :: atomic {
+    skip;
 #ifndef WITHOUT_WORK_ITEM_VERSION
     if :: !isNewest[_pid] -> goto take :: else fi;
 #endif
@@ -385,6 +414,8 @@ list:
   }
   :: atomic {
     /* lib/domain/attempts.ts: postpone. The list fails, is throttled, gives no list, or a download fails. */
+    MAY_FAIL;
+    FAULT;
     SAY("list: no answer");
     if
     :: isAnswered
@@ -397,7 +428,8 @@ list:
   }
   :: atomic {
     /* lib/domain/attempts.ts: fail. No access to the work item. In doubt the end is `outcome_unknown`. */
-    !isAnswered && !isRecheck && MAY_GIVE_UP(u);
+    MAY_FAIL && !isAnswered && !isRecheck && MAY_GIVE_UP(u);
+    FAULT;
     SAY("list: refused");
     if :: IS_HOLDER(u) -> fail(u) :: else fi;
     check(u);
@@ -489,6 +521,7 @@ prove:
   if
   DIES
   :: atomic {
+    skip;
     if
     :: IS_HOLDER(u) && up[u].doubt && !up[u].accepted ->
       SAY("resolveDoubt");
@@ -516,6 +549,8 @@ fence:
   DIES
   :: atomic {
     /* lib/domain/attempts.ts: postpone, fail. Storage or IPD breaks off before the fence, or the staged file is gone. */
+    MAY_FAIL || sends == SENDS;
+    FAULT;
     SAY("send: broken off before the fence");
     if
     :: IS_HOLDER(u) -> postponed(u)
@@ -544,7 +579,8 @@ fence:
       up[u].isSending = true;
       up[u].baseline = (up[u].hasBaseline -> up[u].baseline : shown);
       up[u].hasBaseline = true;
-      atBoundary[_pid] = u
+      atBoundary[_pid] = u;
+      sender[_pid] = u
     :: else -> SAY("startSending: the lease is lost"); goto over
     fi
   }
@@ -579,17 +615,18 @@ fence:
   }
   :: atomic {
     /* lib/delivery/reconcile.ts: checkNamed. The answer names another attachment that IPD has. */
-    c != NONE && (copy[c].state == undecided || copy[c].state == listed);
+    MAY_FAIL && c != NONE && (copy[c].state == undecided || copy[c].state == listed);
+    FAULT;
     if :: copy[c].state == undecided -> copy[c].state = kept :: else fi;
     check(u);
     if
-    :: copy[THEIRS].state == listed -> c = THEIRS
-    :: c != 0 && KEPT(0) -> c = 0
+    :: c != THEIRS && MAY_BE_NAMED(THEIRS) -> c = THEIRS
+    :: c != 0 && MAY_BE_NAMED(0) -> c = 0
 #if SENDS > 1
-    :: c != 1 && KEPT(1) -> c = 1
+    :: c != 1 && MAY_BE_NAMED(1) -> c = 1
 #endif
 #if SENDS > 2
-    :: c != 2 && KEPT(2) -> c = 2
+    :: c != 2 && MAY_BE_NAMED(2) -> c = 2
 #endif
     :: else -> c = NONE
     fi;
@@ -605,6 +642,8 @@ fence:
   }
   :: atomic {
     /* lib/domain/attempts.ts: markUnconfirmed */
+    MAY_FAIL || c == NONE;
+    FAULT;
     SAY("answer: lost; markUnconfirmed");
 #ifdef WITHOUT_DOUBT_AFTER_LOST_ANSWER
     if :: IS_HOLDER(u) -> postponed(u) :: else fi;
@@ -616,7 +655,8 @@ fence:
   }
   :: atomic {
     /* lib/delivery/send.ts: withdrawFence; lib/domain/attempts.ts: withdrawFence */
-    c != NONE && (copy[c].state == undecided || copy[c].state == dropped);
+    c != NONE && (copy[c].state == dropped || (MAY_FAIL && copy[c].state == undecided));
+    FAULT;
     SAY("answer: refused; withdrawFence");
 #ifdef BREAK_REFUSAL
     if :: copy[c].state == undecided -> copy[c].state = kept :: else fi;
@@ -667,6 +707,7 @@ refused:
     goto over
   }
   :: atomic {
+    skip;
     /* lib/delivery/deliver.ts: attemptDelivery. A throttle that the function sleeps through; it reads the record again. */
     if
     :: IS_HOLDER(u) -> SAY("sleep"); seenDoubt = up[u].doubt; seenAccepted = up[u].accepted; seenAbsent = up[u].absent; shown = 0; goto list
@@ -680,8 +721,15 @@ nominate:
   if
   DIES
   :: atomic {
-    SAY("setCandidate");
+    skip;
     shown = 0;
+#ifndef FOUND_MATCH_WITHOUT_LEASE
+    if
+    :: !isNamed && !isRecheck && !isAnswered && !IS_HOLDER(u) -> SAY("setCandidate: the lease is lost"); goto over
+    :: else
+    fi;
+#endif
+    SAY("setCandidate");
     if
     :: up[u].status == delivered && up[u].attachment != NONE && up[u].attachment != c -> up[u].duplicates = up[u].duplicates | BIT(c)
     :: up[u].status != delivered && up[u].candidate != NONE && up[u].candidate != c -> up[u].duplicates = up[u].duplicates | BIT(c)
@@ -695,6 +743,7 @@ nominate:
     :: else
     fi;
     isNamed = false;
+    SEE(u);
     check(u)
   }
   fi;
@@ -702,13 +751,14 @@ nominate:
   if
   DIES
   :: atomic {
+    skip;
     if
     :: MAY_CLAIM(c, u) -> SAY("claimAttachment"); copy[c].owner = u
-    :: else -> SAY("claimAttachment: another upload has it; rejectCandidate"); rejectCandidate(u, c)
+    :: else -> SAY("claimAttachment: another upload has it; rejectCandidate"); rejectCandidate(u, c); SEE(u)
     fi;
     check(u);
     if
-    :: up[u].candidate != NONE && up[u].candidate != c
+    :: seenCandidate != NONE && seenCandidate != c
     :: else -> goto more
     fi
   }
@@ -717,19 +767,21 @@ nominate:
   if
   DIES
   :: atomic {
+    skip;
     if
-    :: up[u].candidate == NONE
-    :: up[u].candidate != NONE && MAY_CLAIM(up[u].candidate, u) -> SAY("claimAttachment of the candidate"); copy[up[u].candidate].owner = u
-    :: else -> i = up[u].candidate; SAY("claimAttachment of the candidate: another upload has it; rejectCandidate"); isNamed = true
+    :: MAY_CLAIM(seenCandidate, u) -> SAY("claimAttachment of the candidate"); copy[seenCandidate].owner = u
+    :: else ->
+      SAY("claimAttachment of the candidate: another upload has it; rejectCandidate");
+      rejectCandidate(u, seenCandidate);
+      SEE(u)
     fi;
-    if :: isNamed -> isNamed = false; shown = i; rejectCandidate(u, shown); shown = 0 :: else fi;
     check(u)
   }
   fi;
 more:
   atomic {
     if
-    :: up[u].candidate == NONE && (up[u].mismatches & BIT(c)) && matches != 0 ->
+    :: seenCandidate == NONE && isOut && matches != 0 ->
       i = 0;
       do :: !(matches & BIT(i)) -> i++ :: else -> break od;
       c = i;
@@ -744,6 +796,7 @@ copies:
   if
   DIES
   :: atomic {
+    skip;
     if
     :: matches != 0 ->
       SAY("recordCopies");
@@ -754,7 +807,8 @@ copies:
         fi
       };
       i = 0;
-      matches = 0
+      matches = 0;
+      if :: c != NONE -> SEE(u) :: else fi
     :: else
     fi;
     if :: isRecheck && c == NONE -> goto list :: else fi
@@ -763,13 +817,16 @@ copies:
   if
   DIES
   :: atomic {
+    skip;
     if
-    :: up[u].candidate != NONE -> SAY("markDelivered"); i = up[u].candidate; markDelivered(u, i); i = 0
-    :: up[u].candidate == NONE && !(up[u].mismatches & BIT(c)) -> SAY("markDelivered"); markDelivered(u, c)
+    :: seenCandidate != NONE -> SAY("markDelivered"); markDelivered(u, seenCandidate)
+    :: seenCandidate == NONE && !isOut -> SAY("markDelivered"); markDelivered(u, c)
     :: else -> SAY("no attachment is left")
     fi;
     check(u);
     c = NONE;
+    seenCandidate = NONE;
+    isOut = false;
     if :: isRecheck -> goto list :: else -> goto over fi
   }
   fi
@@ -778,7 +835,7 @@ copies:
 /* ---- The sweep ---- */
 
 #define IS_GIVEN_UP(u) (IS_READY(u) && MAY_END(u))
-#define IS_FOR_SWEEP(u) (up[u].status == delivering || IS_GIVEN_UP(u) || up[u].rechecker != NONE)
+#define IS_FOR_SWEEP(u) (MAY_FAIL && (up[u].status == delivering || IS_GIVEN_UP(u) || up[u].rechecker != NONE))
 
 /* lib/delivery/sweep.ts: run, act */
 active proctype sweep() {
@@ -792,6 +849,7 @@ end_idle:
     :: IS_FOR_SWEEP(1) -> u = 1
 #endif
     fi;
+    FAULT;
     if
     :: up[u].status == delivering ->
       /* lib/domain/attempts.ts: expireLease. The sweep's clock may be ahead: the function may still be alive. */
@@ -844,11 +902,12 @@ end_idle:
   :: atomic {
     /* lib/domain/lifecycle.ts: expireOrWait */
     if
-    :: up[0].status == awaiting_upload -> u = 0
+    :: MAY_FAIL && up[0].status == awaiting_upload -> u = 0
 #if UPLOADS > 1
-    :: up[1].status == awaiting_upload -> u = 1
+    :: MAY_FAIL && up[1].status == awaiting_upload -> u = 1
 #endif
     fi;
+    FAULT;
     SAY_OF("sweep", u, "expireOrWait");
     up[u].status = expired;
     check(u);
@@ -862,11 +921,12 @@ end_idle:
 #define MAY_CANCEL(u) (up[u].status != cancelled && !MAY_BE_IN_IPD(u))
 #endif
     if
-    :: MAY_CANCEL(0) -> u = 0
+    :: MAY_FAIL && MAY_CANCEL(0) -> u = 0
 #if UPLOADS > 1
-    :: MAY_CANCEL(1) -> u = 1
+    :: MAY_FAIL && MAY_CANCEL(1) -> u = 1
 #endif
     fi;
+    FAULT;
     SAY_OF("user", u, "cancel");
     up[u].status = cancelled;
     up[u].holder = NONE;
@@ -877,11 +937,12 @@ end_idle:
   :: atomic {
     /* lib/domain/lifecycle.ts: retry */
     if
-    :: MAY_RETRY(0) -> u = 0
+    :: MAY_FAIL && MAY_RETRY(0) -> u = 0
 #if UPLOADS > 1
-    :: MAY_RETRY(1) -> u = 1
+    :: MAY_FAIL && MAY_RETRY(1) -> u = 1
 #endif
     fi;
+    FAULT;
     SAY_OF("user", u, "retry");
 #ifdef LIVENESS
     up[u].isRetried = true;
