@@ -7,7 +7,7 @@
  * window is over" and "the retry window is over". All uploads are of one size and for one work item. What is bounded: the number
  * of UPLOADS, of requests with a file (SENDS) and of retries by the user (one for each upload).
  *
- * Switches. A variant says what is tried. BREAK_ breaks an assumption, WITHOUT_ removes a guard of the protocol: for each of these
+ * FOUND_ is what the product does and should not. Switches. A variant says what is tried. BREAK_ breaks an assumption, WITHOUT_ removes a guard of the protocol: for each of these
  * Spin must find an error.
  */
 #ifndef UPLOADS
@@ -132,18 +132,19 @@ byte sender[2] = NONE;
 #define KEPT_OF_ANY(c, u) (copy[c].from != NONE && KEPT(c))
 #define RECKONS(u) (MAY_BE_IN_IPD(u) || AT_BOUNDARY(u))
 #define DUPLICATE(c, u) ((up[u].duplicates >> c) & 1)
+#define PROMISE(what, isKept) if :: isKept :: else -> printf("BROKEN "); printf(what); printf("\n"); assert(false) fi
 inline check(u) {
 #ifdef EQUAL_BYTES
-  assert(SUM(KEPT_OF_ANY, u) <= RECKONS(0) + RECKONS(1) + SUM(DUPLICATE, 0) + SUM(DUPLICATE, 1));
-  assert(SUM(KEPT_OF_ANY, u) >= (up[0].status == delivered) + (up[1].status == delivered));
-  assert(up[u].attachment == NONE || KEPT_OF_ANY(up[u].attachment, u));
+  PROMISE("Each copy of equal files is reckoned with by one upload, or recorded as a duplicate", SUM(KEPT_OF_ANY, u) <= RECKONS(0) + RECKONS(1) + SUM(DUPLICATE, 0) + SUM(DUPLICATE, 1));
+  PROMISE("There are as many copies of equal files as delivered uploads", SUM(KEPT_OF_ANY, u) >= (up[0].status == delivered) + (up[1].status == delivered));
+  PROMISE("The attachment of a delivered upload is such a file", up[u].attachment == NONE || KEPT_OF_ANY(up[u].attachment, u));
 #else
-  assert(ONE_COPY(u));
-  assert(DELIVERED_HAS_COPY(u));
-  assert(END_KNOWS_COPY(u));
+  PROMISE("IPD keeps at most one copy of an upload", ONE_COPY(u));
+  PROMISE("A delivered upload has a copy in IPD, and its attachment is that copy", DELIVERED_HAS_COPY(u));
+  PROMISE("An upload that has failed, expired or been cancelled has no copy in IPD, unless it is in doubt", END_KNOWS_COPY(u));
 #endif
 #if UPLOADS > 1
-  assert(up[0].attachment == NONE || up[0].attachment != up[1].attachment);
+  PROMISE("An attachment belongs to at most one upload", up[0].attachment == NONE || up[0].attachment != up[1].attachment);
 #endif
 }
 
@@ -414,8 +415,10 @@ list:
   }
   :: atomic {
     /* lib/domain/attempts.ts: postpone. The list fails, is throttled, gives no list, or a download fails. */
+#ifndef LIVENESS
     MAY_FAIL;
     FAULT;
+#endif
     SAY("list: no answer");
     if
     :: isAnswered
@@ -725,7 +728,7 @@ nominate:
     shown = 0;
 #ifndef FOUND_MATCH_WITHOUT_LEASE
     if
-    :: !isNamed && !isRecheck && !isAnswered && !IS_HOLDER(u) -> SAY("setCandidate: the lease is lost"); goto over
+    :: !isNamed && !isRecheck && !isAnswered && up[u].candidate != c && !IS_HOLDER(u) -> SAY("setCandidate: the lease is lost"); goto over
     :: else
     fi;
 #endif
@@ -835,7 +838,14 @@ copies:
 /* ---- The sweep ---- */
 
 #define IS_GIVEN_UP(u) (IS_READY(u) && MAY_END(u))
+#ifdef LIVENESS
+/* To end the lease of a living function is a fault, all else that the sweep does is none. */
+#define IS_ALIVE(u) (up[u].status == delivering && isBusy[up[u].holder])
+#define IS_FOR_SWEEP(u) ((up[u].status == delivering && (MAY_FAIL || !IS_ALIVE(u))) || IS_GIVEN_UP(u) || up[u].rechecker != NONE)
+#else
+#define IS_ALIVE(u) true
 #define IS_FOR_SWEEP(u) (MAY_FAIL && (up[u].status == delivering || IS_GIVEN_UP(u) || up[u].rechecker != NONE))
+#endif
 
 /* lib/delivery/sweep.ts: run, act */
 active proctype sweep() {
@@ -849,7 +859,7 @@ end_idle:
     :: IS_FOR_SWEEP(1) -> u = 1
 #endif
     fi;
-    FAULT;
+    if :: IS_ALIVE(u) -> FAULT :: else fi;
     if
     :: up[u].status == delivering ->
       /* lib/domain/attempts.ts: expireLease. The sweep's clock may be ahead: the function may still be alive. */
