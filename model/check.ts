@@ -93,7 +93,7 @@ const guards: Row[] = [
     says: 'an attachment may have two owners',
     switches: [...TWO, 'FAULTS=2'],
   },
-  { name: 'WITHOUT_WORK_ITEM_LOCK', says: 'no work-item lock', switches: [...TWO, 'FAULTS=2'] },
+  { name: 'WITHOUT_WORK_ITEM_LOCK', says: 'no work-item lock', switches: [...TWO, 'FAULTS=1'] },
   {
     name: 'WITHOUT_WORK_ITEM_VERSION',
     says: 'the work item is taken over without its version',

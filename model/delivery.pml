@@ -66,7 +66,7 @@ typedef Upload {
   byte attachment = NONE;
   bool resent;
   bool recheck;
-  byte rechecker = NONE
+  byte recheckHolder = NONE
 }
 
 /* What IPD has, and lib/ledger/attachments.ts: claimAttachment. */
@@ -109,7 +109,7 @@ byte sender[2] = NONE;
 #define IS_READY(u) (up[u].status == staged || up[u].status == waiting || up[u].status == unconfirmed)
 #define IS_FINAL(u) (up[u].status == delivered || up[u].status == failed || up[u].status == expired || up[u].status == cancelled)
 #define MAY_BE_IN_IPD(u) (up[u].doubt || up[u].candidate != NONE || up[u].status == delivered || up[u].isSending)
-#define OCCUPIES(u) ((up[u].status == delivered && up[u].rechecker != NONE) || (!IS_FINAL(u) && (up[u].status == delivering || MAY_BE_IN_IPD(u))))
+#define OCCUPIES(u) ((up[u].status == delivered && up[u].recheckHolder != NONE) || (!IS_FINAL(u) && (up[u].status == delivering || MAY_BE_IN_IPD(u))))
 
 /* lib/domain/schedule.ts: committedAt. No request of this upload can have an effect any more that the list does not show. */
 #if defined(BREAK_COMMIT_WINDOW) || defined(BREAK_CLOCKS)
@@ -303,7 +303,7 @@ inline rejectCandidate(u, c) {
 
 #define MAY_BEGIN (_pid == 0 || isBusy[0])
 /* lib/domain/endings.ts: isRecheckDue. One commit window after the upload was delivered. */
-#define IS_RECHECK_DUE(u) (up[u].status == delivered && up[u].recheck && up[u].rechecker == NONE && WINDOW_MAY_END(u))
+#define IS_RECHECK_DUE(u) (up[u].status == delivered && up[u].recheck && up[u].recheckHolder == NONE && WINDOW_MAY_END(u))
 
 active [2] proctype deliver() {
   byte u, c = NONE, i, shown, matches;
@@ -337,7 +337,7 @@ end_idle:
     :: isRecheck ->
       /* lib/domain/endings.ts: beginRecheck */
       SAY("beginRecheck");
-      up[u].rechecker = _pid;
+      up[u].recheckHolder = _pid;
       goto take
     :: else ->
       SAY("claim");
@@ -375,7 +375,7 @@ take:
       :: OCCUPIES(workItem) ->
         SAY("takeWorkItem: busy");
         if
-        :: isRecheck && up[u].rechecker == _pid -> up[u].rechecker = NONE
+        :: isRecheck && up[u].recheckHolder == _pid -> up[u].recheckHolder = NONE
         :: !isRecheck && IS_HOLDER(u) -> postponed(u)
         :: else
         fi;
@@ -422,7 +422,7 @@ list:
     SAY("list: no answer");
     if
     :: isAnswered
-    :: isRecheck -> if :: up[u].rechecker == _pid -> up[u].rechecker = NONE :: else fi
+    :: isRecheck -> if :: up[u].recheckHolder == _pid -> up[u].recheckHolder = NONE :: else fi
     :: !isRecheck && IS_HOLDER(u) -> postponed(u)
     :: else
     fi;
@@ -487,7 +487,7 @@ prove:
     /* lib/domain/endings.ts: finishRecheck */
     SAY("finishRecheck");
     up[u].recheck = false;
-    if :: up[u].rechecker == _pid -> up[u].rechecker = NONE :: else fi;
+    if :: up[u].recheckHolder == _pid -> up[u].recheckHolder = NONE :: else fi;
     goto over
   }
   :: atomic { isAnswered; goto over }
@@ -841,10 +841,10 @@ copies:
 #ifdef LIVENESS
 /* To end the lease of a living function is a fault, all else that the sweep does is none. */
 #define IS_ALIVE(u) (up[u].status == delivering && isBusy[up[u].holder])
-#define IS_FOR_SWEEP(u) ((up[u].status == delivering && (MAY_FAIL || !IS_ALIVE(u))) || IS_GIVEN_UP(u) || up[u].rechecker != NONE)
+#define IS_FOR_SWEEP(u) ((up[u].status == delivering && (MAY_FAIL || !IS_ALIVE(u))) || IS_GIVEN_UP(u) || up[u].recheckHolder != NONE)
 #else
 #define IS_ALIVE(u) true
-#define IS_FOR_SWEEP(u) (MAY_FAIL && (up[u].status == delivering || IS_GIVEN_UP(u) || up[u].rechecker != NONE))
+#define IS_FOR_SWEEP(u) (MAY_FAIL && (up[u].status == delivering || IS_GIVEN_UP(u) || up[u].recheckHolder != NONE))
 #endif
 
 /* lib/delivery/sweep.ts: run, act */
@@ -874,10 +874,10 @@ end_idle:
       /* lib/domain/attempts.ts: giveUp */
       SAY_OF("sweep", u, "giveUp");
       fail(u)
-    :: up[u].rechecker != NONE ->
+    :: up[u].recheckHolder != NONE ->
       /* lib/domain/upload.ts: isLive. The lease of a check for a second copy ends. */
       SAY_OF("sweep", u, "the lease of the check for a second copy ends");
-      up[u].rechecker = NONE
+      up[u].recheckHolder = NONE
     fi;
     check(u);
     u = 0
