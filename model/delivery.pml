@@ -3,12 +3,12 @@
  * is one write of a record, one request to IPD or one event, and names the function that it stands for, as PATH: NAME.
  * `npm run model` (model/check.ts) compiles and runs it; docs/delivery.md lists what is assumed.
  *
- * Time is abstract. A lease may end, by the sweep's clock, at any moment. The clock has two steps for an upload: "the commit
- * window is over" and "the retry window is over". All uploads are of one size and for one work item. What is bounded: the number
- * of UPLOADS, of requests with a file (SENDS) and of retries by the user (one for each upload).
+ * Time is abstract. A lease may end, by the sweep's clock, at any moment. The clock has one step for each upload in doubt, "the commit
+ * window is over", and with LIVENESS another one, "the retry window is over". All uploads are of one size and for one work item. What is
+ * bounded: the number of UPLOADS, of requests with a file (SENDS) and, if it is set, of FAULTS.
  *
- * FOUND_ is what the product does and should not. Switches. A variant says what is tried. BREAK_ breaks an assumption, WITHOUT_ removes a guard of the protocol: for each of these
- * Spin must find an error.
+ * Switches: BREAK_ breaks an assumption, WITHOUT_ removes a guard of the protocol; for each of these Spin must find an error. FOUND_ is
+ * what the product does and should not do. The others are variants.
  */
 #ifndef UPLOADS
 #define UPLOADS 1
