@@ -223,6 +223,8 @@ export function createReconciliation(deps: {
       let current = begun.upload;
       let finding = await check(client, current, signal);
       while (finding.kind === 'match') {
+        // The lease may have ended before the list was read: an equal upload may have sent its file since.
+        if (!(await workItems.takeWorkItem(current))) return undefined;
         const { attachmentId, copies = [] } = finding;
         const isNameless = current.status === 'delivered' && current.attachmentId === null;
         // An attachment whose id IPD never named may show only now: then it is our one attachment, not a further

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as attempts from '../../../lib/domain/attempts.ts';
 import type { Clock } from '../../../lib/runtime/clock.ts';
 import { send } from '../../../lib/ipd/wire.ts';
-import { inDoubt, onUpload } from '../../support/doubts.ts';
+import { checkUntilOver, inDoubt, onUpload } from '../../support/doubts.ts';
 import { sha256 } from '../../support/sha256.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
 import { caller } from '../../support/world.ts';
@@ -175,5 +175,37 @@ describe('a function that has lost the lease and finds the file of an equal uplo
     expect(late).toMatchObject({ status: 'waiting', baseline: [] });
     expect(equal).toMatchObject({ status: 'delivered', attachmentId: first?.id });
     expect(after).toMatchObject({ status: 'delivered', attachmentId: second?.id });
+  });
+
+  it('leaves it to that upload when its own is delivered and was checked for a second copy', async () => {
+    const bytes = randomBytes(1000);
+    const { after: late } = await checkUntilOver(world, await inDoubt(world, bytes));
+    const equal = await world.stage(bytes);
+    world.clock.set(Date.parse(late.status === 'delivered' ? (late.recheckAt ?? '') : ''));
+    let other: Other | undefined;
+    const { delivery } = world.build({
+      send: async (request) => {
+        if (!isList(request) || other !== undefined) return send(request);
+        world.clock.advance(400_000);
+        other = await startOther((begun) => begun.onArrival(world.arrival(equal, bytes), world.run()));
+        other.begin();
+        await other.stored;
+        return send(request);
+      },
+    });
+
+    await delivery.onRequest({ uploadId: late.id, attempt: 99 }, world.run());
+    const unfinished = await world.find(late.id);
+    await other?.finish();
+    await world.delivery.onRequest({ uploadId: late.id, attempt: 99 }, world.run());
+
+    const [first, second, ...others] = (await world.received()).map(({ id }) => id);
+    const [rechecked, delivered] = [await world.find(late.id), await world.find(equal.id)];
+    expect(others).toEqual([]);
+    expect(unfinished).toMatchObject({ recheckAt: expect.any(String) });
+    expect(rechecked).toMatchObject({ status: 'delivered', attachmentId: first });
+    expect(rechecked).not.toHaveProperty('recheckAt');
+    expect(delivered).toMatchObject({ status: 'delivered', attachmentId: second });
+    expect([rechecked, delivered].flatMap(({ duplicates = [] }) => duplicates)).toEqual([]);
   });
 });
