@@ -99,12 +99,13 @@ const guards: Row[] = [
     says: 'the work item is taken over without its version',
     switches: [...TWO, 'FAULTS=2'],
   },
-];
-
-/** What the model has found in the product and the product still does. A fix makes a guard of such a row. */
-const found: Row[] = [
   {
-    name: 'FOUND_MATCH_WITHOUT_LEASE',
+    name: 'WITHOUT_WORK_ITEM_AFTER_LIST',
+    says: 'the check for a second copy does not take the work item again',
+    switches: ['UPLOADS=2', 'SENDS=3', 'FAULTS=2', 'EQUAL_BYTES'],
+  },
+  {
+    name: 'WITHOUT_LEASE_AT_MATCH',
     says: 'a check records its match though its function has lost the lease',
     switches: [...TWO, 'FAULTS=2'],
   },
@@ -142,12 +143,6 @@ async function checkAll(): Promise<void> {
     const result = await check({ ...row, switches: [...row.switches, row.name] }, 'shortest');
     print(row, result.broken === undefined ? 'NOT FOUND' : 'found', result);
     if (result.broken === undefined) isGood = false;
-  }
-  console.log('\nFound in the product:');
-  for (const row of wanted(found)) {
-    const result = await check({ ...row, switches: [...row.switches, row.name] }, 'shortest');
-    print(row, result.broken === undefined ? 'no error' : 'ERROR', result);
-    isGood = false;
   }
   if (!isGood) process.exitCode = 1;
 }

@@ -7,8 +7,8 @@
  * window is over", and with LIVENESS another one, "the retry window is over". All uploads are of one size and for one work item. What is
  * bounded: the number of UPLOADS, of requests with a file (SENDS) and, if it is set, of FAULTS.
  *
- * Switches: BREAK_ breaks an assumption, WITHOUT_ removes a guard of the protocol; for each of these Spin must find an error. FOUND_ is
- * what the product does and should not do. The others are variants.
+ * Switches: BREAK_ breaks an assumption, WITHOUT_ removes a guard of the protocol; for each of these Spin must find an error. The others are
+ * variants.
  */
 #ifndef UPLOADS
 #define UPLOADS 1
@@ -132,11 +132,13 @@ byte sender[2] = NONE;
 #define KEPT_OF_ANY(c, u) (copy[c].from != NONE && KEPT(c))
 #define RECKONS(u) (MAY_BE_IN_IPD(u) || AT_BOUNDARY(u))
 #define DUPLICATE(c, u) ((up[u].duplicates >> c) & 1)
+/* One that is not claimed yet may still be rejected. */
+#define OWN_DUPLICATE(c, u) (DUPLICATE(c, u) && copy[c].owner == u)
 #define PROMISE(what, isKept) if :: isKept :: else -> printf("BROKEN "); printf(what); printf("\n"); assert(false) fi
 inline check(u) {
 #ifdef EQUAL_BYTES
   PROMISE("Each copy of equal files is reckoned with by one upload, or recorded as a duplicate", SUM(KEPT_OF_ANY, u) <= RECKONS(0) + RECKONS(1) + SUM(DUPLICATE, 0) + SUM(DUPLICATE, 1));
-  PROMISE("There are as many copies of equal files as delivered uploads", SUM(KEPT_OF_ANY, u) >= (up[0].status == delivered) + (up[1].status == delivered));
+  PROMISE("There are as many copies of equal files as delivered uploads, and one more for each recorded duplicate", SUM(KEPT_OF_ANY, u) >= (up[0].status == delivered) + (up[1].status == delivered) + SUM(OWN_DUPLICATE, 0) + SUM(OWN_DUPLICATE, 1));
   PROMISE("The attachment of a delivered upload is such a file", up[u].attachment == NONE || KEPT_OF_ANY(up[u].attachment, u));
 #else
   PROMISE("IPD keeps at most one copy of an upload", ONE_COPY(u));
@@ -279,6 +281,15 @@ inline rejectCandidate(u, c) {
 #define SEE(u) seenCandidate = up[u].candidate; isOut = ((up[u].mismatches & BIT(c)) != 0)
 #define IS_HOLDER(u) (up[u].status == delivering && up[u].holder == _pid)
 
+/* lib/domain/endings.ts: setCandidate. Whether this function may record this attachment as the upload's. */
+#define IS_OWN(c, u) (up[u].candidate == c || (up[u].status == delivered && up[u].attachment == c))
+#define IS_IN_IPD(u) (isNamed || up[u].accepted || (up[u].status == delivered && up[u].attachment == NONE))
+#ifdef WITHOUT_LEASE_AT_MATCH
+#define MAY_RECORD(c, u) true
+#else
+#define MAY_RECORD(c, u) (IS_OWN(c, u) || IS_IN_IPD(u) || IS_HOLDER(u))
+#endif
+
 #ifdef WITHOUT_BASELINE
 #define BASELINE(u) 0
 #else
@@ -359,7 +370,7 @@ take:
   if
   DIES
 #ifdef WITHOUT_WORK_ITEM_LOCK
-  :: atomic { SAY("takeWorkItem"); goto list }
+  :: atomic { SAY("takeWorkItem"); goto taken }
 #else
   :: atomic {
     skip;
@@ -369,7 +380,7 @@ take:
       workItem = u;
       isNewest[0] = false;
       isNewest[1] = false;
-      goto list
+      goto taken
     :: else ->
       if
       :: OCCUPIES(workItem) ->
@@ -402,6 +413,14 @@ take:
   }
   fi;
 
+taken:
+  atomic {
+    if
+    :: isRecheck && c != NONE -> goto nominate
+    :: isRecheck && c == NONE && matches != 0 -> goto copies
+    :: else
+    fi
+  }
 list:
   /* lib/ipd/client.ts: list; lib/delivery/outcome.ts: readingOf, toOutcome */
   if
@@ -473,8 +492,14 @@ prove:
       od;
       i = 0;
       matches = matches & ~BIT(c);
+      if :: isRecheck && up[u].attachment != NONE -> matches = matches | BIT(c); c = NONE :: else fi;
+      /* lib/delivery/reconcile.ts: recheck. The work item is taken again: its lease may have ended before the list was read. */
       if
-      :: isRecheck && up[u].attachment != NONE -> matches = matches | BIT(c); c = NONE; goto copies
+#ifndef WITHOUT_WORK_ITEM_AFTER_LIST
+      :: isRecheck -> goto take
+#else
+      :: isRecheck -> goto taken
+#endif
       :: else -> goto nominate
       fi
     :: else -> SAY("check: none")
@@ -726,12 +751,14 @@ nominate:
   :: atomic {
     skip;
     shown = 0;
-#ifndef FOUND_MATCH_WITHOUT_LEASE
     if
-    :: !isNamed && !isRecheck && !isAnswered && up[u].candidate != c && !IS_HOLDER(u) -> SAY("setCandidate: the lease is lost"); goto over
-    :: else
+    :: MAY_RECORD(c, u)
+    :: else ->
+      SAY("setCandidate: the lease is lost");
+      c = NONE;
+      matches = 0;
+      if :: isRecheck -> goto list :: else -> goto over fi
     fi;
-#endif
     SAY("setCandidate");
     if
     :: up[u].status == delivered && up[u].attachment != NONE && up[u].attachment != c -> up[u].duplicates = up[u].duplicates | BIT(c)
@@ -762,7 +789,7 @@ nominate:
     check(u);
     if
     :: seenCandidate != NONE && seenCandidate != c
-    :: else -> goto more
+    :: else -> goto claimed
     fi
   }
   fi;
@@ -781,16 +808,15 @@ nominate:
     check(u)
   }
   fi;
-more:
+claimed:
   atomic {
     if
-    :: seenCandidate == NONE && isOut && matches != 0 ->
-      i = 0;
-      do :: !(matches & BIT(i)) -> i++ :: else -> break od;
-      c = i;
-      i = 0;
-      matches = matches & ~BIT(c);
-      goto nominate
+    :: seenCandidate == NONE && isOut ->
+      SAY("recordMatch: another upload has it");
+      c = NONE;
+      matches = 0;
+      isOut = false;
+      if :: isRecheck -> goto list :: else -> goto over fi
     :: else
     fi
   }
@@ -821,11 +847,8 @@ copies:
   DIES
   :: atomic {
     skip;
-    if
-    :: seenCandidate != NONE -> SAY("markDelivered"); markDelivered(u, seenCandidate)
-    :: seenCandidate == NONE && !isOut -> SAY("markDelivered"); markDelivered(u, c)
-    :: else -> SAY("no attachment is left")
-    fi;
+    SAY("markDelivered");
+    if :: seenCandidate != NONE -> markDelivered(u, seenCandidate) :: else -> markDelivered(u, c) fi;
     check(u);
     c = NONE;
     seenCandidate = NONE;
