@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -37,4 +39,14 @@ describe('a switch of the model', () => {
       expect(read('docs/delivery.md')).toContain(`\`${name}\``);
     },
   );
+});
+
+describe('npm run model', () => {
+  it('says NOT RUN where Spin and a C compiler are missing, and does not fail', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, 'model/check.ts')], {
+      env: { PATH: '' },
+    });
+
+    expect(stdout).toMatch(/^NOT RUN: this machine does not have Spin and a C compiler/);
+  });
 });
