@@ -28,7 +28,7 @@ import { busyDelay, throttleDelay } from '../domain/schedule.ts';
 import type { Run, Sending } from './send.ts';
 import type { Staging } from '../storage/staged-files.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-import { isUnwanted, uploadIdOf } from '../domain/upload.ts';
+import { isLeaseHolder, isUnwanted, uploadIdOf } from '../domain/upload.ts';
 import type { Delivering, Policy, Upload } from '../domain/upload.ts';
 
 /** By this much the lease outlives the function: it ends when Lambda has surely killed the function. */
@@ -285,8 +285,10 @@ export function createDelivery(deps: {
     const begun = moment();
     const finding = await reconciliation.check(watched.client, upload, run.signal);
     if (finding.kind === 'match' && upload.doubt === undefined) {
-      const what = upload.resent ? 'stored a file after the commit window' : 'has a file that it refused';
-      reconciliation.reportContradiction(upload, what, finding.attachmentId);
+      const contradiction = upload.resent
+        ? 'stored a file after the commit window'
+        : 'has a file that it refused';
+      return read({ ...finding, contradiction });
     }
     if (finding.kind !== 'none') return read(readingOf(finding, upload));
     const objection = objectionTo(upload, finding, begun);
@@ -345,7 +347,7 @@ export function createDelivery(deps: {
 
   async function recordOutcome(upload: Delivering, outcome: Outcome): Promise<Upload> {
     const { token } = upload.lease;
-    if (outcome.kind === 'match') return reconciliation.recordMatch(upload.id, outcome);
+    if (outcome.kind === 'match') return reconciliation.recordMatch(upload.id, outcome, token);
     const { upload: after } = await ledger.change(upload.id, (before) => {
       switch (outcome.kind) {
         case 'accepted':
@@ -383,7 +385,7 @@ function isSameAttempt(record: Upload | undefined, { lease }: Delivering): recor
 }
 
 function isLeasedBy(record: Upload | undefined, { token }: { token: string }): record is Delivering {
-  return record?.status === 'delivering' && record.lease.token === token;
+  return record !== undefined && isLeaseHolder(record, token);
 }
 
 function fieldsOf(upload: Upload) {

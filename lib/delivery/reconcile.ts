@@ -30,6 +30,8 @@ export type Match = {
   sha256?: string | undefined;
   /** IPD's own answer to our request names it. */
   isNamed?: boolean;
+  /** How IPD contradicts itself if this is our file; reported when the match is recorded. */
+  contradiction?: string;
 };
 
 /** What a list says before anything is compared by bytes. */
@@ -163,29 +165,28 @@ export function createReconciliation(deps: {
 
   /**
    * Records an attachment as this upload's, in an order that a later run can finish after a crash: candidate, claim, state. An
-   * attachment that another upload has claimed is given up, and the list is checked again.
+   * attachment that another upload has claimed is given up, and the list is checked again. A match that is not legal for
+   * the holder of this lease is not recorded, and nothing is claimed.
    */
   async function recordMatch(
     uploadId: string,
-    { attachmentId, copies = [], ...match }: Match,
+    { attachmentId, copies = [], contradiction, ...match }: Match,
+    token?: string,
   ): Promise<Upload> {
-    const { upload: nominated } = await ledger.change(uploadId, (before) =>
-      endings.setCandidate(before, { attachmentId, ...match, now: clock.now() }),
+    const { changed, upload: nominated } = await ledger.change(uploadId, (before) =>
+      endings.setCandidate(before, { attachmentId, ...match, token, now: clock.now() }),
     );
+    if (!changed) return nominated;
+    if (contradiction !== undefined) reportContradiction(nominated, contradiction, attachmentId);
     let current = await claim(nominated, attachmentId);
     if (current.duplicates?.includes(attachmentId)) reportDuplicate(current, attachmentId);
     // Another function has found another copy first.
     const { candidate } = current;
     if (candidate !== undefined && candidate !== attachmentId) current = await claim(current, candidate);
-    const [next, ...rest] = copies;
-    const isLost = current.candidate === undefined && current.mismatches?.includes(attachmentId);
-    // Another upload claimed this one first, so take a further copy.
-    if (isLost && next !== undefined)
-      return recordMatch(uploadId, { ...match, attachmentId: next, copies: rest });
+    // Another upload claimed this one first. The next check finds a further copy.
+    if (current.candidate === undefined && current.mismatches?.includes(attachmentId)) return current;
     current = await recordCopies(current, copies);
-    const matched =
-      current.candidate ?? (current.mismatches?.includes(attachmentId) ? undefined : attachmentId);
-    if (matched === undefined) return current;
+    const matched = current.candidate ?? attachmentId;
     const { upload } = await ledger.change(current, (before) =>
       endings.markDelivered(before, { attachmentId: matched, ...moment() }),
     );
@@ -222,6 +223,8 @@ export function createReconciliation(deps: {
       let current = begun.upload;
       let finding = await check(client, current, signal);
       while (finding.kind === 'match') {
+        // The lease may have ended before the list was read: an equal upload may have sent its file since.
+        if (!(await workItems.takeWorkItem(current))) return undefined;
         const { attachmentId, copies = [] } = finding;
         const isNameless = current.status === 'delivered' && current.attachmentId === null;
         // An attachment whose id IPD never named may show only now: then it is our one attachment, not a further

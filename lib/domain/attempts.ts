@@ -8,7 +8,7 @@ import { lastReasonOf, retryableFailures } from './errors.ts';
 import type { FailureCode, RetryableFailureCode } from './errors.ts';
 import * as lifecycle from './lifecycle.ts';
 import { committedAt, giveUpAt, LEASE_GRACE_MS, nextDoubtCheck, retryDelay } from './schedule.ts';
-import { iso, isReady } from './upload.ts';
+import { isLeaseHolder, iso, isReady } from './upload.ts';
 import type { Delivering, Doubt, In, Moment, StagedObject, Upload } from './upload.ts';
 
 /** The lease: its token and its end. */
@@ -223,10 +223,6 @@ export function expireLease(
   // The sweep may have come late: that time does not use up the retry window.
   const retryUntil = iso(Date.parse(upload.retryUntil) + now - Date.parse(upload.lease.until));
   return postponed({ ...upload, retryUntil }, { code: 'lease_lost', counts: true, now, random, policy });
-}
-
-function isLeaseHolder(upload: Upload, token: string): upload is Delivering {
-  return upload.status === 'delivering' && upload.lease.token === token;
 }
 
 /** `retryUntil` ends an upload that was tried. An upload that could not be tried waits longer, until it is given up. */

@@ -1,12 +1,12 @@
 /**
  * The transitions at an upload's end: its attachment is identified, it is delivered or fails, subscribers are
  * notified, its staged file is removed, IPD is checked once more. Pure; lifecycle.ts says what a transition is. What
- * IPD has does not depend on the lease, so no transition here needs the token of a delivery.
+ * IPD has does not depend on the lease, so only a match that IPD's answer does not name needs the token of a delivery.
  */
 import { failures, remarks } from './errors.ts';
 import type { FailureCode } from './errors.ts';
 import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, fileUntil, LATE_ARRIVAL_MS } from './schedule.ts';
-import { isFinal, isLive, iso } from './upload.ts';
+import { isFinal, isLeaseHolder, isLive, iso } from './upload.ts';
 import type { In, Moment, Notification, Policy, Upload } from './upload.ts';
 
 /** Records attachments that are not our file: other bytes, or another upload's claim. */
@@ -15,9 +15,13 @@ export function recordMismatches<T extends Upload>(upload: T, ids: string[]): T 
 }
 
 /**
- * Makes this attachment our candidate; needs no lease. An upload has one attachment, so a second one is a duplicate.
- * `isNamed`: IPD's answer to our request names it, so IPD has the file even if the claim of this id fails. `sha256`:
- * of our file, if the check compared bytes.
+ * Makes this attachment our candidate. An upload has one attachment, so a second one is a duplicate. `isNamed`: IPD's
+ * answer to our request names it, so IPD has the file even if the claim of this id fails. `sha256`: of our file, if the
+ * check compared bytes.
+ *
+ * What only a check has found needs the lease, `token`: without it, an equal upload may have taken the work item, and the
+ * attachment may be that one's file. It needs none where IPD surely has our file and has not named its id. So an upload
+ * that was given up in doubt stays `failed` when a late function finds its file: a retry finds it again.
  */
 export function setCandidate(
   upload: Upload,
@@ -25,13 +29,22 @@ export function setCandidate(
     attachmentId,
     isNamed = false,
     sha256,
+    token,
     now,
-  }: { attachmentId: string; isNamed?: boolean; sha256?: string | undefined; now: number },
+  }: {
+    attachmentId: string;
+    isNamed?: boolean;
+    sha256?: string | undefined;
+    token?: string | undefined;
+    now: number;
+  },
 ): Upload | undefined {
   const own = upload.status === 'delivered' ? upload.attachmentId : upload.candidate;
   if (own === attachmentId) return upload;
+  const isInIpd = isNamed || own === null || upload.doubt?.accepted === true;
+  if (!isInIpd && !isLeaseHolder(upload, token)) return undefined;
   if (typeof own === 'string') return recordDuplicates(upload, [attachmentId]);
-  if (upload.status === 'delivered') return undefined;
+  if (upload.status === 'delivered') return upload;
   const sentSha256 = upload.sentSha256 ?? (upload.resent ? sha256 : undefined);
   const candidate = { ...upload, candidate: attachmentId, sentSha256 };
   if (!isNamed) return candidate;

@@ -282,6 +282,11 @@ export function occupiesWorkItem(upload: Upload, now: number): boolean {
   return !isFinal(upload) && (upload.status === 'delivering' || mayBeInIpd(upload));
 }
 
+/** True for the delivery that has the lease. */
+export function isLeaseHolder(upload: Upload, token: string | undefined): upload is Delivering {
+  return upload.status === 'delivering' && upload.lease.token === token;
+}
+
 /** True while a lease keeps others out. */
 export function isLive(current: Lease | undefined, now: number): boolean {
   return current !== undefined && now < Date.parse(current.until);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { claim } from '../../../lib/domain/attempts.ts';
 import { createReconciliation } from '../../../lib/delivery/reconcile.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { onUpload } from '../../support/doubts.ts';
@@ -96,10 +97,15 @@ describe('a claim', () => {
     const taken = '1'.repeat(18);
     await world.ledger.claimAttachment(taken, randomUUID());
     const { delivery } = world.build({ telemetry });
+    const now = world.clock.now();
+    const lease = { token: randomUUID(), until: now + 300_000 };
+    await world.ledger.change(id, (before) => claim(before, { ...lease, attempt: before.attempts + 1, now }));
 
-    const after = await createReconciliation({ ...world, telemetry }).recordMatch(id, {
-      attachmentId: taken,
-    });
+    const after = await createReconciliation({ ...world, telemetry }).recordMatch(
+      id,
+      { attachmentId: taken },
+      lease.token,
+    );
     world.clock.set(Date.parse(after.dueAt ?? ''));
     await delivery.onRequest({ uploadId: id, attempt: after.attempts + 1 }, world.run());
 
@@ -128,7 +134,7 @@ describe('a claim', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
-  it('on the first of two copies that is lost takes the second', async () => {
+  it('on the first of two copies that is lost leaves the second for the next check', async () => {
     await onUpload(world, { kind: 'storedTwice', answer: 'reset' });
     const { id } = await world.deliver();
     const [first, second] = (await world.received()).map((copy) => copy.id);
@@ -138,7 +144,10 @@ describe('a claim', () => {
 
     await delivery.onRequest({ uploadId: id, attempt: attempts + 1 }, world.run());
 
-    const after = await world.find(id);
+    const rejected = await world.find(id);
+    const after = await world.next(id);
+
+    expect(rejected).toMatchObject({ status: 'unconfirmed', mismatches: [first] });
     expect(after).toMatchObject({ status: 'delivered', attachmentId: second, mismatches: [first] });
     expect(after.duplicates ?? []).toEqual([]);
   });

@@ -57,7 +57,9 @@ describe('startSending', () => {
   });
 
   it('is not legal once there is a candidate', () => {
-    const found = legal(endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', now: start }));
+    const found = legal(
+      endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', token, now: start }),
+    );
 
     expect(attempts.startSending(found, { ...sending, now: start })).toBeUndefined();
   });
@@ -213,7 +215,9 @@ describe('the retry window', () => {
 });
 
 describe('a candidate', () => {
-  const found = legal(endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', now: start }));
+  const found = legal(
+    endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', token, now: start }),
+  );
 
   it('is finished however late it is: nothing ends an upload that has its attachment', () => {
     const now = start + 100 * 24 * HOUR;

@@ -13,35 +13,81 @@ import {
   moment,
   sent,
   start,
+  token,
   transitions,
+  uploadsByState,
 } from './transition-samples.ts';
 
 describe('setCandidate', () => {
+  const found = { attachmentId: '1', token, now: start };
+  const candidateOf = (upload: Upload, match: Partial<Parameters<typeof endings.setCandidate>[1]> = {}) =>
+    legal(endings.setCandidate(upload, { ...found, ...match }));
+
   it('makes an attachment the candidate, and a second one a copy too many', () => {
-    const first = legal(endings.setCandidate(after(...sent), { attachmentId: '1', now: start }));
-    const second = legal(endings.setCandidate(first, { attachmentId: '2', now: start }));
+    const first = candidateOf(after(...sent));
+    const second = candidateOf(first, { attachmentId: '2' });
 
     expect(first.candidate).toBe('1');
-    expect(endings.setCandidate(first, { attachmentId: '1', now: start })).toBe(first);
+    expect(endings.setCandidate(first, found)).toBe(first);
     expect(second).toMatchObject({ candidate: '1', duplicates: ['2'] });
   });
 
   it('keeps in mind that IPD has the file when its own answer names the id', () => {
-    const found = legal(endings.setCandidate(after(...sent), { attachmentId: '1', now: start }));
-    const named = legal(
-      endings.setCandidate(after(...sent), { attachmentId: '1', isNamed: true, now: start }),
-    );
+    const named = candidateOf(after(...sent), { isNamed: true });
 
-    expect(found.doubt).toBeUndefined();
+    expect(candidateOf(after(...sent)).doubt).toBeUndefined();
     expect(named.doubt).toEqual({ since: iso(start), absences: 0, accepted: true });
   });
 
   it('keeps the hash of a file that was sent again, and of no other', () => {
     const again = after(...inDoubt, 'claim', 'resolveDoubt');
-    const match = { attachmentId: '1', sha256: 'h', now: start };
 
-    expect(legal(endings.setCandidate(again, match)).sentSha256).toBe('h');
-    expect(legal(endings.setCandidate(after(...sent), match)).sentSha256).toBeUndefined();
+    expect(candidateOf(again, { sha256: 'h' }).sentSha256).toBe('h');
+    expect(candidateOf(after(...sent), { sha256: 'h' }).sentSha256).toBeUndefined();
+  });
+
+  const isWithoutId = (state: string): boolean => /without an id|for its id/.test(state);
+
+  it.each(Object.entries(uploadsByState).filter(([state]) => !isWithoutId(state)))(
+    'is not legal without the lease for what a check has found: %s',
+    (_state, upload) => {
+      expect(endings.setCandidate(upload, { ...found, token: undefined, attachmentId: '2' })).toBeUndefined();
+      expect(
+        endings.setCandidate(upload, { ...found, token: 'of another', attachmentId: '2' }),
+      ).toBeUndefined();
+    },
+  );
+
+  it.each(Object.entries(uploadsByState).filter(([state]) => isWithoutId(state)))(
+    'needs no lease when IPD surely has the file: %s',
+    (_state, upload) => {
+      expect(candidateOf(upload, { token: undefined }).candidate).toBe('1');
+    },
+  );
+
+  it.each(Object.entries(uploadsByState).filter(([, { status }]) => status !== 'delivered'))(
+    "needs no lease when IPD's answer names the id: %s",
+    (_state, upload) => {
+      expect(candidateOf(upload, { token: undefined, isNamed: true })).toMatchObject({
+        candidate: '1',
+        doubt: { accepted: true },
+      });
+    },
+  );
+
+  it('needs no lease for the attachment that is the candidate already', () => {
+    const waiting = legal(transitions['expireLease']?.(candidateOf(after('stage', 'claim'))));
+
+    expect(waiting.status).toBe('waiting');
+    expect(endings.setCandidate(waiting, { ...found, token: undefined })).toBe(waiting);
+    expect(endings.setCandidate(waiting, { ...found, token: undefined, attachmentId: '2' })).toBeUndefined();
+  });
+
+  it('leaves an upload failed that was given up in doubt: a retry looks for its file', () => {
+    const failed = after(...inDoubt, 'claim', 'fail');
+
+    expect(endings.setCandidate(failed, found)).toBeUndefined();
+    expect(candidateOf(legal(transitions['markAccepted']?.(failed))).candidate).toBe('1');
   });
 });
 
@@ -50,11 +96,11 @@ describe('markDelivered', () => {
     const nameless = legal(endings.markDelivered(after(...sent), { attachmentId: null, ...moment }));
     const named = legal(endings.markDelivered(nameless, { attachmentId: '1', ...moment }));
 
-    expect(endings.setCandidate(nameless, { attachmentId: '1', now: start })).toBeUndefined();
+    expect(endings.setCandidate(nameless, { attachmentId: '1', now: start })).toBe(nameless);
     expect(named).toMatchObject({ status: 'delivered', attachmentId: '1' });
     expect(named).toHaveProperty('reason', undefined);
     expect(endings.markDelivered(named, { attachmentId: '2', ...moment })).toBeUndefined();
-    expect(endings.setCandidate(named, { attachmentId: '2', now: start })).toMatchObject({
+    expect(endings.setCandidate(named, { attachmentId: '2', isNamed: true, now: start })).toMatchObject({
       attachmentId: '1',
       duplicates: ['2'],
     });

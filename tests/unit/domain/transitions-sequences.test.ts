@@ -43,7 +43,12 @@ describe('any sequence of transitions', () => {
       withdrawFence: (one) => attempts.withdrawFence(one, { token: given.token, sentName: 'plain' }),
       recordProgress: (one) => attempts.recordProgress(one, { token: given.token, bytesSent: 5 }),
       setCandidate: (one) =>
-        endings.setCandidate(one, { attachmentId: counts ? '1' : '2', isNamed: size === 11, now }),
+        endings.setCandidate(one, {
+          attachmentId: counts ? '1' : '2',
+          isNamed: size === 11,
+          token: given.token,
+          now,
+        }),
       rejectCandidate: (one) =>
         attempts.rejectCandidate(one, { attachmentId: counts ? '1' : '2', now, policy }),
       beginRecheck: (one) => endings.beginRecheck(one, { ...lease, now }),
