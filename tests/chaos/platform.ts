@@ -44,7 +44,10 @@ export function createPlatform(world: World) {
       if (!(container.isFrozen() && faults.strikes('overstay', random))) container.die();
       resolve({ kind: 'lost' });
     });
-    void work(worker)
+    const death = new Promise<void>((die) => container.onDeath(die));
+    const working = work(worker);
+    void world.activity.during(Promise.race([working.catch(() => undefined), death]));
+    void working
       .then(
         () => resolve({ kind: 'done' }),
         (error: unknown) => resolve({ kind: 'failed', error }),
@@ -70,6 +73,7 @@ export function createPlatform(world: World) {
       const message = queue.receive((count) => (isShuffled ? random.int(0, count - 1) : 0));
       if (message === undefined) return;
       delivering += 1;
+      if (world.isDoubled) void invoke('deliver', (worker) => handle(worker, message.body));
       void deliver(message).then(poll);
     }
   }
@@ -106,9 +110,11 @@ export function createPlatform(world: World) {
     time.after(MINUTE_MS, sweep);
     if (documents.due(time.now() + SWEEP_REACH_MS).length === 0 || faults.strikes('sweepSkipped', random))
       return;
-    void invoke('sweep', async ({ services, container }) => {
-      await services.sweep.run(container.clock.timeout(TIMEOUT_MS.sweep - MARGIN_MS));
-    });
+    for (let runs = world.isDoubled ? 2 : 1; runs > 0; runs -= 1) {
+      void invoke('sweep', async ({ services, container }) => {
+        await services.sweep.run(container.clock.timeout(TIMEOUT_MS.sweep - MARGIN_MS));
+      });
+    }
   }
 
   /** One call of the API; undefined when the caller gets no usable answer. */

@@ -75,8 +75,18 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     () => time.now() >= horizon || (faults.isStopped() && isAtRest(world, stories, platform.isIdle())),
   );
 
-  const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
   const isCrowded = ({ issueId }: Upload): boolean => profile.isListFull && issueId === fullIssue;
+  return conclude(world, stories, isCrowded);
+}
+
+/** The verdict on a world at rest. `isCrowded`: the upload's work item shows a full list. */
+export function conclude(
+  world: World,
+  stories: readonly Story[],
+  isCrowded: (upload: Upload) => boolean,
+): Outcome {
+  const { time, trace, faults } = world;
+  const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
   const uploads = world.uploads();
   const exhibits = uploads.map((upload) => {
     const story = storyOf.get(upload.id);
@@ -87,7 +97,8 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
       isExcused: world.refused.has(upload.id) || isCrowded(upload),
     };
   });
-  const verdict = judge(exhibits, world.ipd.admin.attachments(), trace.nameOf);
+  const ours = world.ipd.admin.attachments().filter(({ id }) => !world.others.has(id));
+  const verdict = judge(exhibits, ours, trace.nameOf);
   const undecided = uploads.filter(
     (upload) => upload.lastError?.code === 'outcome_unknown' && !isCrowded(upload),
   );
@@ -118,7 +129,11 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
 }
 
 /** No work is running or due, except the removal of failed uploads' files, which is days away. */
-function isAtRest({ queue, documents, time }: World, stories: readonly Story[], isIdle: boolean): boolean {
+export function isAtRest(
+  { queue, documents, time }: World,
+  stories: readonly Story[],
+  isIdle: boolean,
+): boolean {
   if (!isIdle || !queue.isEmpty() || !stories.every(({ isOver }) => isOver)) return false;
   return documents.due().every(({ status, notification, keepUntil }) => {
     const isKept = status === 'failed' && notification === undefined;

@@ -22,9 +22,11 @@ import { createObjects } from './ends/objects.ts';
 import type { Creation } from './ends/objects.ts';
 import { createMessageQueue } from './ends/queue.ts';
 import { createTopic } from './ends/topic.ts';
+import { createActivity } from './activity.ts';
 import { createFaults } from './faults.ts';
 import type { Profile } from './faults.ts';
 import { documentsOf, queueOf, storageOf, topicOf } from './seams.ts';
+import type { Tape } from './tape.ts';
 import { createTrace } from './trace.ts';
 import { createVirtualTime } from './virtual-time.ts';
 import { wireOf } from './wire.ts';
@@ -48,17 +50,22 @@ export function createWorld(options: {
   random: Random;
   profile: Profile;
   without?: ReadonlySet<string>;
+  /** Decides every fault, in place of the random source. */
+  tape?: Tape | undefined;
   missing?: Missing | undefined;
   uploadDeadlineHours?: number;
   pageSize?: number;
   uploadsPerMinute?: number;
+  /** Each message arrives twice at the same moment, and each sweep runs twice. */
+  isDoubled?: boolean | undefined;
   /** Settings that are not drawn at random. */
   settings?: Record<string, string>;
 }) {
-  const { random, profile, without = new Set(), missing } = options;
+  const { random, profile, without = new Set(), tape, missing } = options;
   const time = createVirtualTime(START);
   const trace = createTrace(time.elapsed);
-  const faults = createFaults({ profile, without, note: (kind) => trace.note('fault', kind) });
+  const activity = createActivity();
+  const faults = createFaults({ profile, without, tape, note: (kind) => trace.note('fault', kind) });
   const topic = createTopic();
   /** Every version of a record that ends an upload and needs a notification. */
   const endings: Upload[] = [];
@@ -120,6 +127,8 @@ export function createWorld(options: {
   };
   /** Uploads that IPD refused for good at least once. */
   const refused = new Set<string>();
+  /** Attachments of other people, by their ids. */
+  const others = new Set<string>();
   /** Errors that the simulation did not inject. */
   const surprises: string[] = [];
   const rules = { of: (_call: IpdCall): Rule | undefined => undefined };
@@ -136,15 +145,15 @@ export function createWorld(options: {
   /** Storage sends the event of a new object; unlike S3, it may lose the event. */
   function announce(key: string, object: { eTag: string; size: number }, eventName: Creation): void {
     const body = JSON.stringify({ Records: [{ eventName, s3: { object: { key, ...object } } }] });
-    if (faults.strikes('eventLost', random)) {
+    const site = `storage: ${eventName}`;
+    if (faults.strikes('eventLost', random, site)) {
       const upload = find(uploadIdOf(key) ?? '');
       if (upload !== undefined && isFinal(upload) && upload.dueAt === undefined) strays.add(key);
       return;
     }
-    const delay = (): number =>
-      faults.strikes('eventDelayed', random) ? random.int(1, 7200) * 1000 : random.int(50, 2000);
+    const delay = (): number => faults.strikes('eventDelayed', random, site)?.ms ?? random.int(50, 2000);
     queue.send(body, delay());
-    if (faults.strikes('eventDuplicated', random)) queue.send(body, delay());
+    if (faults.strikes('eventDuplicated', random, site)) queue.send(body, delay());
   }
 
   let containers = 0;
@@ -153,10 +162,11 @@ export function createWorld(options: {
   function createWorker(kind: string): Worker {
     containers += 1;
     const name = `${kind}${containers}`;
-    const container = createContainer({ time, faults, random: random.fork(name) });
+    const container = createContainer({ kind, time, faults, activity, random: random.fork(name) });
     const errand: Worker['errand'] = {};
     const note = (what: string, key?: unknown): void => trace.note(name, what, key);
     const surroundings = {
+      activity,
       container,
       documents,
       objects,
@@ -187,6 +197,7 @@ export function createWorld(options: {
           refused: () => refused.add(errand.uploadId ?? ''),
           isInDoubt: () => find(errand.uploadId ?? '')?.doubt !== undefined,
         }),
+        hasOthers: () => others.size > 0,
         rule: (call) =>
           rules.of(call) ??
           (missing === 'reconciliation' && call.operation === 'list' ? 'emptyResult' : undefined),
@@ -229,6 +240,7 @@ export function createWorld(options: {
   return {
     time,
     trace,
+    activity,
     faults,
     random,
     documents,
@@ -240,8 +252,10 @@ export function createWorld(options: {
     ipd,
     config,
     missing,
+    isDoubled: options.isDoubled === true,
     rules,
     refused,
+    others,
     surprises,
     visibilityMs: VISIBILITY_MS,
     createWorker,
