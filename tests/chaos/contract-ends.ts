@@ -53,8 +53,7 @@ export async function openMemoryEnds(): Promise<Ends> {
   const surroundings = { ...world, objects: createObjects(), container, note: () => undefined };
   const wire = wireOf({
     ...surroundings,
-    errand: () => ({ refused: () => undefined, isInDoubt: () => false }),
-    hasOthers: () => false,
+    errand: () => ({ refused: () => undefined, isInDoubt: () => false, size: () => 1 }),
     rule: () => undefined,
   });
   return {

@@ -13,7 +13,7 @@ const TOKEN =
 
 /** A hash of the state; only of use while `world.activity` is quiet. */
 export function hashOfState(world: World): string {
-  const { time, documents, queue, objects, ipd, topic, trace, refused, strays } = world;
+  const { time, documents, queue, objects, ipd, people, topic, trace, refused, strays } = world;
   const pending = time.pending();
   const [next = time.now()] = pending;
   const state = {
@@ -33,7 +33,7 @@ export function hashOfState(world: World): string {
       ]),
     notifications: topic.messages.map(({ type, upload }) => [type, upload.id, upload.attachment?.id]),
     users: trace.of('user'),
-    judged: [[...refused], [...strays]],
+    judged: [[...refused], [...strays], people.deleted().map(({ id }) => id)],
     timers: pending,
   };
   const text = JSON.stringify(state, (name, value: unknown) => (DEAD_MEMBERS.has(name) ? undefined : value));

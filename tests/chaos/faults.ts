@@ -10,6 +10,7 @@ import {
   everyFault,
   fits,
   ipdFaultKinds,
+  isAlone,
   passingKinds,
   refusals,
 } from './ipd-faults.ts';
@@ -119,6 +120,10 @@ const table = {
   notificationAnswerLost: plain(0.3),
 
   ipdUnreachable: plain(0.3),
+  secretUnreadable: plain(0.3),
+  /** Other people use the work item: one attaches a file of equal size, one deletes an attachment of ours. */
+  personAttaches: plain(0.1),
+  personDeletes: plain(0.05),
 } as const;
 
 type OwnFaultKind = keyof typeof table;
@@ -270,7 +275,8 @@ export function createFaults(options: {
     if (isStopped) return undefined;
     if (tape !== undefined) {
       for (const kind of ipdFaultKinds) {
-        const fault = fits(kind, request) && tape.choose(site, kind, everyFault(kind, request));
+        const all = fits(kind, request) ? everyFault(kind, request) : [];
+        const fault = all.length > 0 && tape.choose(site, kind, all, { isAlone: isAlone(kind) });
         if (fault) return fault;
       }
       return undefined;

@@ -25,6 +25,8 @@ type Row = {
   isDoubtful?: boolean;
   /** The fault lasts: a repeated request meets it again. */
   isLasting?: boolean;
+  /** It breaks an assumption of the delivery, which withstands it once, and with no other fault beside it. */
+  isAlone?: boolean;
 };
 
 /** Just within the commit window. */
@@ -100,6 +102,15 @@ const rows = {
   wholeResult: { operations: ['upload'] },
   otherSize: { operations: ['upload'] },
   sizelessList: { operations: ['list'], isDoubtful: true },
+  /** The list hides the newest attachment, which it may have shown before. */
+  hiddenRow: { operations: ['list'], isAlone: true },
+  /** One request, two attachments. */
+  storedTwice: {
+    operations: ['upload'],
+    isDoubtful: true,
+    draw: (random) => ({ answer: random.pick(['real', 'reset']) }),
+    all: () => [{ answer: 'real' }, { answer: 'reset' }],
+  },
   tryLater200: { operations: ['upload'], isDoubtful: true, ...perhapsStored },
   truncatedJson: { operations: all },
   htmlSuccess: { operations: all },
@@ -150,11 +161,16 @@ const table: Record<IpdFaultKind, Row> = rows;
 
 export const ipdFaultKinds = Object.keys(rows).filter((kind): kind is IpdFaultKind => kind in rows);
 /** Faults that pass when the request is repeated. */
-export const passingKinds = ipdFaultKinds.filter((kind) => table[kind].isLasting !== true);
+export const passingKinds = ipdFaultKinds.filter((kind) => table[kind].isLasting !== true && !isAlone(kind));
 /** Faults after which the caller does not know whether IPD has the file. */
 export const doubtfulKinds = ipdFaultKinds.filter((kind) => table[kind].isDoubtful);
 /** Faults by which IPD refuses for good in a single answer. */
 export const refusals = ipdFaultKinds.filter((kind) => table[kind].isLasting && kind !== 'listOf');
+
+/** Whether the delivery withstands this fault only once, and with no other fault beside it. */
+export function isAlone(kind: IpdFaultKind): boolean {
+  return table[kind].isAlone === true;
+}
 
 /** Whether a request can meet this fault. */
 export function fits(kind: IpdFaultKind, request: IpdRequest): boolean {

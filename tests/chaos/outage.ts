@@ -86,7 +86,7 @@ export async function playOutage({
     upload.status === 'delivered' ? Date.parse(upload.deliveredAt) : Infinity,
   );
   return {
-    ...judge(exhibits, world.ipd.admin.attachments(), world.trace.nameOf),
+    ...judge(exhibits, { present: world.ipd.admin.attachments() }, world.trace.nameOf),
     peakPerMinute: peak(requests),
     ratePerMinute: config.deliveriesPerMinute,
     recoveredInMinutes: Math.ceil((Math.max(...ends) - backAt) / MINUTE_MS),

@@ -97,8 +97,8 @@ export function conclude(
       isExcused: world.refused.has(upload.id) || isCrowded(upload),
     };
   });
-  const ours = world.ipd.admin.attachments().filter(({ id }) => !world.others.has(id));
-  const verdict = judge(exhibits, ours, trace.nameOf);
+  const { people } = world;
+  const verdict = judge(exhibits, { present: people.ours(), deleted: people.deleted() }, trace.nameOf);
   const undecided = uploads.filter(
     (upload) => upload.lastError?.code === 'outcome_unknown' && !isCrowded(upload),
   );

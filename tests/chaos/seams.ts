@@ -24,6 +24,8 @@ import type { Container } from './container.ts';
 import type { Documents } from './ends/documents.ts';
 import type { Objects, Reading } from './ends/objects.ts';
 import type { MessageQueue } from './ends/queue.ts';
+import { fetchSecret } from '../../lib/services.ts';
+import type { CredentialsSource } from '../../lib/runtime/settings.ts';
 import { refusal } from './ends/refusal.ts';
 import type { Topic } from './ends/topic.ts';
 import type { Faults } from './faults.ts';
@@ -177,6 +179,21 @@ export function topicOf({ container, topic, faults, note, isMute }: Surroundings
   return standIn(SNSClient.prototype, (command) =>
     container.call(() => execute(command), nameOf(command), 15),
   );
+}
+
+/** The way to the secrets: the configuration has them in plain text. */
+export function secretsOf({
+  container,
+  faults,
+}: Surroundings): (source: CredentialsSource) => Promise<string> {
+  const { random } = container;
+  const where = 'read secret';
+  const read = async (source: CredentialsSource): Promise<string> => {
+    const isUnreadable = faults.strikes('secretUnreadable', random, `${container.kind}: ${where}`);
+    if (isUnreadable) throw new Error('the secret cannot be read');
+    return fetchSecret(source);
+  };
+  return (source) => container.call(() => read(source), where, 20);
 }
 
 /** The SDK's client, but for sending its commands elsewhere. */

@@ -80,12 +80,9 @@ function refuseFirst(world: World): void {
 }
 
 /** Other people's files in the same work item: two before the upload, one of them an equal file, and one during it. */
-export async function attachByOthers(world: World): Promise<void> {
-  const attach = async (content: Buffer): Promise<void> => {
-    const file = { projectId, issueId: issueIdOf(0), filename: 'report.pdf', bytes: content };
-    world.others.add((await world.ipd.people.attach(file)).id);
-  };
-  await attach(bytes);
-  await attach(Buffer.alloc(bytes.length, 'x'));
-  world.time.after(2 * MINUTE_MS, () => void attach(Buffer.alloc(bytes.length, 'y')));
+export async function attachByOthers({ people, time }: World): Promise<void> {
+  const item = { projectId, issueId: issueIdOf(0) };
+  await people.attach(item, bytes);
+  await people.attach(item, Buffer.alloc(bytes.length, 'x'));
+  time.after(2 * MINUTE_MS, () => void people.attach(item, Buffer.alloc(bytes.length, 'y')));
 }

@@ -37,14 +37,20 @@ export type Tape = ReturnType<typeof createTape>;
 export function createTape(deviations: readonly Deviation[]) {
   const points: ChoicePoint[] = [];
   let taken = 0;
+  let isClosed = false;
 
   return {
-    /** What the tape takes of these alternatives; undefined for the default. */
-    choose<T>(site: string, kind: string, all: readonly T[]): T | undefined {
-      points.push({ site, kind, alternatives: all.length });
+    /**
+     * What the tape takes of these alternatives; undefined for the default. `isAlone`: no other deviation goes with this
+     * one.
+     */
+    choose<T>(site: string, kind: string, all: readonly T[], { isAlone = false } = {}): T | undefined {
+      const isOffered = !isClosed && !(isAlone && taken > 0);
+      points.push({ site, kind, alternatives: isOffered ? all.length : 0 });
       const next = deviations[taken];
       if (next?.point !== points.length - 1) return undefined;
       taken += 1;
+      isClosed = isAlone;
       return all[next.alternative];
     },
     /** The points that the run has come to, in order. */

@@ -4,7 +4,7 @@
  */
 import type { Ipd } from '../../local/ipd/ipd.ts';
 import { findRoute } from '../../local/ipd/routes.ts';
-import type { Chunks, Operation } from '../../local/ipd/types.ts';
+import type { Chunks, Operation, WorkItem } from '../../local/ipd/types.ts';
 import type { Send, WireAnswer, WireRequest } from '../../lib/ipd/wire.ts';
 import type { Activity } from './activity.ts';
 import type { Container } from './container.ts';
@@ -12,6 +12,7 @@ import type { Faults } from './faults.ts';
 import { drawFault, refusals } from './ipd-faults.ts';
 import type { IpdFault, IpdFaultKind } from './ipd-faults.ts';
 import { createLine, failure } from './line.ts';
+import type { People } from './people.ts';
 import type { Line } from './line.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -21,7 +22,7 @@ export type IpdCall = { operation: Operation; issueId: string | undefined };
 export type Rule = 'unreachable' | 'deaf' | IpdFaultKind | IpdFault;
 
 /** The upload that a container is busy with. */
-export type Errand = { refused: () => void; isInDoubt: () => boolean };
+export type Errand = { refused: () => void; isInDoubt: () => boolean; size: () => number };
 
 type Asked = IpdCall & { size: number; hasToken: boolean };
 
@@ -34,11 +35,10 @@ export function wireOf(parts: {
   time: VirtualTime;
   errand: () => Errand;
   rule: (call: IpdCall) => Rule | undefined;
-  /** Whether IPD has attachments of other people. */
-  hasOthers: () => boolean;
+  people: People;
   note: (what: string) => void;
 }): Send {
-  const { activity, container, ipd, faults, time, errand, hasOthers, note } = parts;
+  const { activity, container, ipd, faults, time, errand, people, note } = parts;
   const { random } = container;
 
   return async (request) => {
@@ -60,6 +60,8 @@ export function wireOf(parts: {
     if (rule === 'unreachable' || faults.strikes('ipdUnreachable', random, site)) {
       throw failure('ECONNREFUSED');
     }
+
+    if (route.operation === 'upload' || route.operation === 'list') await letPeopleAct(route, site);
 
     const { signal, idleMs } = request;
     const line = createLine({
@@ -94,6 +96,14 @@ export function wireOf(parts: {
       throw error;
     }
   };
+
+  /** Other people are never synchronized with us: they may act before any request. */
+  async function letPeopleAct({ projectId, issueId }: WorkItem, site: string): Promise<void> {
+    if (faults.strikes('personAttaches', random, site)) {
+      await people.attach({ projectId, issueId }, Buffer.alloc(errand().size(), 'p'));
+    }
+    if (faults.strikes('personDeletes', random, site)) people.deleteOurs({ projectId, issueId });
+  }
 
   async function serve(
     line: Line,
@@ -141,7 +151,7 @@ export function wireOf(parts: {
     // A list that IPD refuses for good would keep an upload in doubt for ever; the simulation skips that case.
     const isRefusable = asked.operation !== 'list' || !errand().isInDoubt();
     // Before anything was sent, a null list counts as an empty one, so it must be one.
-    const mayBeNull = asked.operation !== 'list' || errand().isInDoubt() || !hasOthers();
+    const mayBeNull = asked.operation !== 'list' || errand().isInDoubt() || !people.hasAttached();
     return faults.strikesAtIpd({ ...asked, isRefusable, mayBeNull }, random, site);
   }
 }

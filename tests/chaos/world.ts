@@ -22,10 +22,11 @@ import { createObjects } from './ends/objects.ts';
 import type { Creation } from './ends/objects.ts';
 import { createMessageQueue } from './ends/queue.ts';
 import { createTopic } from './ends/topic.ts';
+import { createPeople } from './people.ts';
 import { createActivity } from './activity.ts';
 import { createFaults } from './faults.ts';
 import type { Profile } from './faults.ts';
-import { documentsOf, queueOf, storageOf, topicOf } from './seams.ts';
+import { documentsOf, queueOf, secretsOf, storageOf, topicOf } from './seams.ts';
 import type { Tape } from './tape.ts';
 import { createTrace } from './trace.ts';
 import { createVirtualTime } from './virtual-time.ts';
@@ -127,8 +128,7 @@ export function createWorld(options: {
   };
   /** Uploads that IPD refused for good at least once. */
   const refused = new Set<string>();
-  /** Attachments of other people, by their ids. */
-  const others = new Set<string>();
+  const people = createPeople(ipd);
   /** Errors that the simulation did not inject. */
   const surprises: string[] = [];
   const rules = { of: (_call: IpdCall): Rule | undefined => undefined };
@@ -190,14 +190,16 @@ export function createWorld(options: {
       s3: async () => s3,
       sqs: async () => sqs,
       sns: async () => sns,
+      readSecret: secretsOf(surroundings),
       send: wireOf({
         ...surroundings,
         ipd,
         errand: () => ({
           refused: () => refused.add(errand.uploadId ?? ''),
           isInDoubt: () => find(errand.uploadId ?? '')?.doubt !== undefined,
+          size: () => find(errand.uploadId ?? '')?.size ?? 1,
         }),
-        hasOthers: () => others.size > 0,
+        people,
         rule: (call) =>
           rules.of(call) ??
           (missing === 'reconciliation' && call.operation === 'list' ? 'emptyResult' : undefined),
@@ -255,7 +257,7 @@ export function createWorld(options: {
     isDoubled: options.isDoubled === true,
     rules,
     refused,
-    others,
+    people,
     surprises,
     visibilityMs: VISIBILITY_MS,
     createWorker,
