@@ -61,6 +61,8 @@ export function services(): Services {
 /** What a container gets from outside: time, chance, and the ways to everything remote. */
 export type Surroundings = {
   clock: Clock;
+  /** The time as storage has it: a URL's life begins by it. */
+  storageTime: () => number;
   send: Send;
   telemetry: Telemetry;
   documents: DynamoDBDocumentClient;
@@ -89,7 +91,8 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const staging = createStaging({ ...storage, clock });
   const multipart = createMultipart(storage);
   // Storage goes by its own clock, so a URL's life begins by the machine's.
-  const signing = createSigning({ signer: once(findSigner), bucket: config.bucket, now: Date.now });
+  const storageTime = given.storageTime ?? Date.now;
+  const signing = createSigning({ signer: once(findSigner), bucket: config.bucket, now: storageTime });
   const notifications = createNotifications({ sns: given.sns ?? once(loadSns), topicArn: config.topicArn });
   const queue = createQueue({ sqs: given.sqs ?? once(loadSqs), queueUrl: config.queueUrl });
 

@@ -151,6 +151,9 @@ const userKinds = [
   'fileTooLong',
   /** More uploads than a user may begin in a minute. */
   'rateLimited',
+  /** A file that comes by IPD's own route; an operator who has it tried again. */
+  'ownRoute',
+  'redrive',
 ] as const;
 
 export type FaultKind = OwnFaultKind | IpdFaultKind | (typeof userKinds)[number];

@@ -67,6 +67,7 @@ export async function playOutage({
         putAfter: [random.int(SECOND_MS, 30 * SECOND_MS)],
         cancelAfter: undefined,
         retryAfter: [],
+        redriveAfter: [],
       },
       { world, platform },
     ),

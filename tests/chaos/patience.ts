@@ -88,6 +88,7 @@ export async function playPatience(trial: Trial): Promise<Patience> {
         putAfter: [SECOND_MS],
         cancelAfter: undefined,
         retryAfter: [],
+        redriveAfter: [],
       },
       { world, platform },
     );

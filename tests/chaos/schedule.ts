@@ -2,6 +2,7 @@
  * One schedule: a world drawn from a seed, its faults until they stop, then time until no work is left, and the
  * oracle's verdict. The same seed gives the same trace.
  */
+import { stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { createRandom } from './random.ts';
 import { drawProfile } from './faults.ts';
@@ -90,10 +91,12 @@ export function conclude(
   const uploads = world.uploads();
   const exhibits = uploads.map((upload) => {
     const story = storyOf.get(upload.id);
+    // A user whose call of IPD's own route got no answer does not know the upload, but storage has its file.
+    const given = world.given.get(stagingKey(upload.id));
     return {
       upload,
-      sha256: story?.sha256 ?? '',
-      isAccepted: story?.isPut === true,
+      sha256: story?.sha256 ?? given ?? '',
+      isAccepted: story?.isPut === true || given !== undefined,
       isExcused: world.refused.has(upload.id) || isCrowded(upload),
     };
   });

@@ -32,6 +32,7 @@ const upload: Plan = {
   putAfter: [SECOND_MS],
   cancelAfter: undefined,
   retryAfter: [],
+  redriveAfter: [],
 };
 
 const inParts: Plan = { ...upload, mode: 'multipart', bytes: Buffer.alloc(400, 'parts') };

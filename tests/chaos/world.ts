@@ -2,6 +2,7 @@
  * Everything around the product in one simulated world: time, the in-memory ends, and containers with the real
  * services. It starts nothing by itself: `platform.ts` runs the functions and `users.ts` the users.
  */
+import { createHash } from 'node:crypto';
 import { ZodError } from 'zod';
 import { createIpd } from '../../local/ipd/ipd.ts';
 import { ipdCredentials } from '../support/local-keys.ts';
@@ -24,6 +25,7 @@ import { createMessageQueue } from './ends/queue.ts';
 import { createTopic } from './ends/topic.ts';
 import { createPeople } from './people.ts';
 import { createActivity } from './activity.ts';
+import { createStorageRequests } from './storage-requests.ts';
 import { createFaults } from './faults.ts';
 import type { Profile } from './faults.ts';
 import { documentsOf, queueOf, secretsOf, storageOf, topicOf } from './seams.ts';
@@ -135,11 +137,15 @@ export function createWorld(options: {
 
   /** Objects that came after the upload had ended, and whose event was lost: only the lifecycle rule removes them. */
   const strays = new Set<string>();
+  /** What storage was given first under each key, as SHA-256. */
+  const given = new Map<string, string>();
   const objects = createObjects({
     minPartBytes: partSizeBytes,
     partsPerPage: 2,
-    onCreated: (key, { bytes, etag }, eventName) =>
-      announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }, eventName),
+    onCreated: (key, { bytes, etag }, eventName) => {
+      if (!given.has(key)) given.set(key, createHash('sha256').update(bytes).digest('hex'));
+      announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }, eventName);
+    },
   });
 
   /** Storage sends the event of a new object; unlike S3, it may lose the event. */
@@ -185,6 +191,7 @@ export function createWorld(options: {
     const sns = snsWith(topicOf(surroundings));
     const services = buildServices(config, {
       clock: container.clock,
+      storageTime: () => container.clock.now(),
       telemetry: telemetryOf(name),
       documents: documentsOf(surroundings),
       s3: async () => s3,
@@ -247,6 +254,8 @@ export function createWorld(options: {
     random,
     documents,
     objects,
+    given,
+    storage: createStorageRequests({ objects, now: time.now }),
     queue,
     topic,
     endings,
