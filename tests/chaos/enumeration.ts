@@ -43,14 +43,20 @@ type Run = {
   outcome: Outcome | undefined;
 };
 
+type Bounds = {
+  missing?: Missing | undefined;
+  /** Only faults of these kinds. */
+  kinds?: ReadonlySet<string> | undefined;
+};
+
 /** Plays one tape in a small world to its end. */
 export async function playTape(
   small: SmallWorld,
   deviations: readonly Deviation[],
-  options: { missing?: Missing | undefined; isKnown?: (state: string) => boolean } = {},
+  options: Bounds & { isKnown?: (state: string) => boolean } = {},
 ): Promise<Run> {
-  const { missing, isKnown } = options;
-  const tape = createTape(deviations);
+  const { missing, kinds, isKnown } = options;
+  const tape = createTape(deviations, kinds);
   const world = createWorld({
     random: createConstant(),
     profile: quietProfile,
@@ -82,7 +88,7 @@ export async function playTape(
 /** Walks all tapes of a world with up to `depth` deviations; stops at the first counterexample. */
 export async function walk(
   small: SmallWorld,
-  { depth, missing }: { depth: number; missing?: Missing | undefined },
+  { depth, ...bounds }: Bounds & { depth: number },
 ): Promise<Walk> {
   /** For each state, how many deviations a run that came to it had left. */
   const left = new Map<string, number>();
@@ -106,7 +112,7 @@ export async function walk(
       left.set(state, rest);
       return false;
     };
-    const { points, outcome } = await playTape(small, deviations, { missing, isKnown });
+    const { points, outcome } = await playTape(small, deviations, { ...bounds, isKnown });
     result.schedules += 1;
     if (outcome === undefined) result.pruned += 1;
     else if (isBroken(outcome)) {

@@ -68,16 +68,18 @@ export function worldsNamed(text: string): string[] {
 export async function exhaust(options: {
   worlds: string[];
   depth: number;
+  /** Only faults of these kinds; all when there are none. */
+  kinds: string[];
   processes: number;
   onWalk?: (walk: Walk) => void;
 }): Promise<Exhaustion> {
-  const { worlds, depth, processes, onWalk } = options;
+  const { worlds, depth, kinds, processes, onWalk } = options;
   const waiting = [...worlds];
   const walks: Walk[] = [];
 
   async function work(): Promise<void> {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-      const walk = await walkElsewhere(name, depth);
+      const walk = await walkElsewhere(name, [String(depth), ...kinds]);
       walks.push(walk);
       onWalk?.(walk);
       if (walk.counterexample !== undefined) waiting.length = 0;
@@ -88,9 +90,9 @@ export async function exhaust(options: {
   return add(walks);
 }
 
-function walkElsewhere(name: string, depth: number): Promise<Walk> {
+function walkElsewhere(name: string, bounds: string[]): Promise<Walk> {
   return new Promise((resolve, reject) => {
-    const child = fork(new URL('exhaustive-process.ts', import.meta.url), [name, String(depth)]);
+    const child = fork(new URL('exhaustive-process.ts', import.meta.url), [name, ...bounds]);
     child.once('message', (walk) => resolve(walkSchema.parse(walk)));
     child.once('exit', (code) => reject(new Error(`the walk of "${name}" ended with ${code}`)));
   });

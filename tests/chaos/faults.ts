@@ -42,8 +42,9 @@ type Break = { afterBytes: number };
 const pauses = (highest: number): Kind<Pause> => ({
   highest,
   draw: (random) => ({ ms: random.pick(PAUSES_MS) * (0.5 + random.random()) }),
-  // Others go on a step; a whole run; or the pause outlasts the connection, the function, its message, its doubt.
-  all: [0.1, 3, 45, 310, 2000, 7200].map((seconds) => ({ ms: seconds * SECOND_MS })),
+  // Others go on a step; a whole run; or the pause outlasts the connection, almost the function, the function, its message,
+  // its doubt.
+  all: [0.1, 3, 45, 250, 310, 2000, 7200].map((seconds) => ({ ms: seconds * SECOND_MS })),
 });
 
 const breaks = (highest: number): Kind<Break> => ({

@@ -15,7 +15,7 @@ const HELP = `npm run chaos -- [options]
   --json         the last line is one JSON object
   --trace N      prints the trace of schedule N of the seed, and nothing else
   --exhaustive   every tape with one deviation, in every small world; --pairs: with two (hours); --world TEXT: only the
-                 worlds whose names have this text
+                 worlds whose names have this text; --kinds A,B: only faults of these kinds
   --tape TAPE    prints the trace of a tape in the world that --world names, and nothing else
   --outage       IPD down for 6 hours with 1,000 uploads arriving
   --waits        outages of 23 and 48 hours in a retry window of 24, ten seeds each; one that no upload outlasts; a
@@ -33,6 +33,7 @@ const { values } = parseArgs({
     exhaustive: { type: 'boolean', default: false },
     pairs: { type: 'boolean', default: false },
     world: { type: 'string', default: '' },
+    kinds: { type: 'string' },
     tape: { type: 'string' },
     outage: { type: 'boolean', default: false },
     waits: { type: 'boolean', default: false },
@@ -66,6 +67,7 @@ async function exhaustive(): Promise<void> {
   const started = Date.now();
   const result = await exhaust({
     ...what,
+    kinds: values.kinds?.split(',') ?? [],
     processes: availableParallelism(),
     onWalk: ({ coverage: _coverage, ...walk }) => console.error(JSON.stringify(walk)),
   });

@@ -46,6 +46,10 @@ export const smallWorlds: SmallWorld[] = [
     plans: [upload, { ...upload, createAt: 30 * SECOND_MS }],
   },
   {
+    name: 'three equal files, two at once',
+    plans: [upload, { ...upload, createAt: 5 * MINUTE_MS }, { ...upload, createAt: 5 * MINUTE_MS }],
+  },
+  {
     name: 'an upload and its retry',
     plans: [{ ...upload, retryAfter: [5 * MINUTE_MS] }],
     prepare: refuseFirst,

@@ -33,8 +33,8 @@ export function readTape(text: string): Deviation[] {
 
 export type Tape = ReturnType<typeof createTape>;
 
-/** A tape with these deviations, in the order of their points. */
-export function createTape(deviations: readonly Deviation[]) {
+/** A tape with these deviations, in the order of their points. With `kinds`, only these kinds of faults are offered. */
+export function createTape(deviations: readonly Deviation[], kinds?: ReadonlySet<string>) {
   const points: ChoicePoint[] = [];
   let taken = 0;
   let isClosed = false;
@@ -45,7 +45,7 @@ export function createTape(deviations: readonly Deviation[]) {
      * one.
      */
     choose<T>(site: string, kind: string, all: readonly T[], { isAlone = false } = {}): T | undefined {
-      const isOffered = !isClosed && !(isAlone && taken > 0);
+      const isOffered = !isClosed && !(isAlone && taken > 0) && kinds?.has(kind) !== false;
       points.push({ site, kind, alternatives: isOffered ? all.length : 0 });
       const next = deviations[taken];
       if (next?.point !== points.length - 1) return undefined;

@@ -36,7 +36,7 @@ import { wireOf } from './wire.ts';
 import type { IpdCall, Rule } from './wire.ts';
 
 /** Parts of the product that a test of the oracle takes away. */
-export type Missing = 'reconciliation' | 'fence' | 'sweep' | 'notifications' | 'removal';
+export type Missing = 'reconciliation' | 'fence' | 'sweep' | 'notifications' | 'removal' | 'workItemVersion';
 
 export type Worker = { container: Container; services: Services; errand: { uploadId?: string | undefined } };
 
@@ -184,6 +184,7 @@ export function createWorld(options: {
       isDenied: missing === 'fence' ? isFence : undefined,
       isMute: missing === 'notifications',
       isKept: missing === 'removal',
+      isUnversioned: missing === 'workItemVersion',
     };
     // Ready, since virtual time does not wait for modules that are loaded.
     const s3 = s3With(storageOf(surroundings));
