@@ -15,74 +15,81 @@ import {
 import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
 import { newUpload, toCursor, uploadsQuery } from '../lib/http/schemas.ts';
 import { etagOf, pollAfterSeconds, toResource } from '../lib/http/resource.ts';
-import { services } from '../lib/services.ts';
+import { untimed } from '../lib/runtime/invocation.ts';
+import { services as ofContainer } from '../lib/services.ts';
+import type { Services } from '../lib/services.ts';
 
-export const handler = middy<HttpEvent, HttpResult>()
-  .use(bindIds())
-  .use(answerProblems())
-  .handler(
-    routed({
-      'POST /v1/uploads': create,
-      'GET /v1/uploads': list,
-      'GET /v1/uploads/{id}': status,
-      'POST /v1/uploads/{id}/urls': resign,
-      'POST /v1/uploads/{id}/complete': complete,
-      'POST /v1/uploads/{id}/retry': retry,
-      'DELETE /v1/uploads/{id}': cancel,
-      'GET /v1/limits': limits,
-    }),
-  );
+export const handler = createHandler(ofContainer);
 
-async function create(event: HttpEvent): Promise<HttpResult> {
-  const { intake, uploads, config } = services();
-  const request = readBody(event, newUpload);
-  const { created, upload } = await intake.create(callerOf(event, config), request, idempotencyKey(event));
-  const view = await uploads.presign(upload, { isNew: created });
-  const headers = { location: `/v1/uploads/${upload.id}`, etag: etagOf(view) };
-  return json(created ? 201 : 200, toResource(view), headers);
-}
+/** The handler over these services. */
+export function createHandler(services: () => Services) {
+  return middy<HttpEvent, HttpResult>(untimed)
+    .use(bindIds())
+    .use(answerProblems({ services }))
+    .handler(
+      routed({
+        'POST /v1/uploads': create,
+        'GET /v1/uploads': list,
+        'GET /v1/uploads/{id}': status,
+        'POST /v1/uploads/{id}/urls': resign,
+        'POST /v1/uploads/{id}/complete': complete,
+        'POST /v1/uploads/{id}/retry': retry,
+        'DELETE /v1/uploads/{id}': cancel,
+        'GET /v1/limits': limits,
+      }),
+    );
 
-async function list(event: HttpEvent): Promise<HttpResult> {
-  const { uploads, config } = services();
-  const { state, cursor, ...rest } = readQuery(event, uploadsQuery);
-  const selection = { ...rest, isOpen: state === 'open', after: cursor };
-  const { views, next } = await uploads.list(callerOf(event, config), selection);
-  return json(200, { uploads: views.map(toResource), nextCursor: next ? toCursor(next) : null });
-}
+  async function create(event: HttpEvent): Promise<HttpResult> {
+    const { intake, uploads, config } = services();
+    const request = readBody(event, newUpload);
+    const { created, upload } = await intake.create(callerOf(event, config), request, idempotencyKey(event));
+    const view = await uploads.presign(upload, { isNew: created });
+    const headers = { location: `/v1/uploads/${upload.id}`, etag: etagOf(view) };
+    return json(created ? 201 : 200, toResource(view), headers);
+  }
 
-async function status(event: HttpEvent): Promise<HttpResult> {
-  const { uploads, config, clock } = services();
-  const view = await uploads.get(callerOf(event, config), pathParameter(event, 'id'));
-  const seconds = pollAfterSeconds(view.upload, clock.now());
-  const etag = etagOf(view);
-  const headers = { etag, ...(seconds !== undefined && { 'retry-after': String(seconds) }) };
-  if (isUnchanged(event, etag)) return { statusCode: 304, headers };
-  return json(200, toResource(view), headers);
-}
+  async function list(event: HttpEvent): Promise<HttpResult> {
+    const { uploads, config } = services();
+    const { state, cursor, ...rest } = readQuery(event, uploadsQuery);
+    const selection = { ...rest, isOpen: state === 'open', after: cursor };
+    const { views, next } = await uploads.list(callerOf(event, config), selection);
+    return json(200, { uploads: views.map(toResource), nextCursor: next ? toCursor(next) : null });
+  }
 
-async function resign(event: HttpEvent): Promise<HttpResult> {
-  const { uploads, config } = services();
-  return json(200, toResource(await uploads.resign(callerOf(event, config), pathParameter(event, 'id'))));
-}
+  async function status(event: HttpEvent): Promise<HttpResult> {
+    const { uploads, config, clock } = services();
+    const view = await uploads.get(callerOf(event, config), pathParameter(event, 'id'));
+    const seconds = pollAfterSeconds(view.upload, clock.now());
+    const etag = etagOf(view);
+    const headers = { etag, ...(seconds !== undefined && { 'retry-after': String(seconds) }) };
+    if (isUnchanged(event, etag)) return { statusCode: 304, headers };
+    return json(200, toResource(view), headers);
+  }
 
-async function complete(event: HttpEvent): Promise<HttpResult> {
-  const { uploads, config } = services();
-  return json(200, toResource(await uploads.complete(callerOf(event, config), pathParameter(event, 'id'))));
-}
+  async function resign(event: HttpEvent): Promise<HttpResult> {
+    const { uploads, config } = services();
+    return json(200, toResource(await uploads.resign(callerOf(event, config), pathParameter(event, 'id'))));
+  }
 
-async function cancel(event: HttpEvent): Promise<HttpResult> {
-  const { uploads, config } = services();
-  return json(200, toResource(await uploads.cancel(callerOf(event, config), pathParameter(event, 'id'))));
-}
+  async function complete(event: HttpEvent): Promise<HttpResult> {
+    const { uploads, config } = services();
+    return json(200, toResource(await uploads.complete(callerOf(event, config), pathParameter(event, 'id'))));
+  }
 
-async function retry(event: HttpEvent): Promise<HttpResult> {
-  const { uploads, config } = services();
-  return json(202, toResource(await uploads.retry(callerOf(event, config), pathParameter(event, 'id'))));
-}
+  async function cancel(event: HttpEvent): Promise<HttpResult> {
+    const { uploads, config } = services();
+    return json(200, toResource(await uploads.cancel(callerOf(event, config), pathParameter(event, 'id'))));
+  }
 
-async function limits(event: HttpEvent): Promise<HttpResult> {
-  const { intake, config } = services();
-  // The limits are the same for all users, but only a valid caller gets them.
-  callerOf(event, config);
-  return json(200, await intake.limits());
+  async function retry(event: HttpEvent): Promise<HttpResult> {
+    const { uploads, config } = services();
+    return json(202, toResource(await uploads.retry(callerOf(event, config), pathParameter(event, 'id'))));
+  }
+
+  async function limits(event: HttpEvent): Promise<HttpResult> {
+    const { intake, config } = services();
+    // The limits are the same for all users, but only a valid caller gets them.
+    callerOf(event, config);
+    return json(200, await intake.limits());
+  }
 }

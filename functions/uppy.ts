@@ -18,65 +18,76 @@ import {
 } from '../lib/http/gateway.ts';
 import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
 import { keyQuery, namedParts, newSession, partPath, uppyBody, uppyQuery } from '../lib/http/schemas.ts';
-import { services } from '../lib/services.ts';
+import { untimed } from '../lib/runtime/invocation.ts';
+import { services as ofContainer } from '../lib/services.ts';
+import type { Services } from '../lib/services.ts';
 
 const BASE = '/v1/uppy/{ticket}/s3';
 
-export const handler = middy<HttpEvent, HttpResult>()
-  .use(bindIds())
-  .use(answerProblems())
-  .handler(
-    routed({
-      'POST /v1/uppy-sessions': open,
-      [`GET ${BASE}/params`]: form,
-      [`POST ${BASE}/multipart`]: beginParts,
-      [`GET ${BASE}/multipart/{uploadId}`]: listParts,
-      [`DELETE ${BASE}/multipart/{uploadId}`]: abort,
-      [`GET ${BASE}/multipart/{uploadId}/{partNumber}`]: signPart,
-      [`POST ${BASE}/multipart/{uploadId}/complete`]: complete,
-    }),
-  );
+export const handler = createHandler(ofContainer);
 
-async function open(event: HttpEvent): Promise<HttpResult> {
-  const { uppy, config } = services();
-  const { ticket, ...session } = await uppy.open(callerOf(event, config), readBody(event, newSession));
-  return json(201, { companionEndpoint: `${originOf(event)}/v1/uppy/${ticket}`, ...session });
-}
+/** The handler over these services. */
+export function createHandler(services: () => Services) {
+  return middy<HttpEvent, HttpResult>(untimed)
+    .use(bindIds())
+    .use(answerProblems({ services }))
+    .handler(
+      routed({
+        'POST /v1/uppy-sessions': open,
+        [`GET ${BASE}/params`]: form,
+        [`POST ${BASE}/multipart`]: beginParts,
+        [`GET ${BASE}/multipart/{uploadId}`]: listParts,
+        [`DELETE ${BASE}/multipart/{uploadId}`]: abort,
+        [`GET ${BASE}/multipart/{uploadId}/{partNumber}`]: signPart,
+        [`POST ${BASE}/multipart/{uploadId}/complete`]: complete,
+      }),
+    );
 
-async function form(event: HttpEvent): Promise<HttpResult> {
-  const signed = await services().uppy.form(ticketOf(event), readQuery(event, uppyQuery), requestIdOf(event));
-  return json(200, { method: 'POST', ...signed });
-}
+  async function open(event: HttpEvent): Promise<HttpResult> {
+    const { uppy, config } = services();
+    const { ticket, ...session } = await uppy.open(callerOf(event, config), readBody(event, newSession));
+    return json(201, { companionEndpoint: `${originOf(event)}/v1/uppy/${ticket}`, ...session });
+  }
 
-async function beginParts(event: HttpEvent): Promise<HttpResult> {
-  const file = readBody(event, uppyBody);
-  return json(200, await services().uppy.beginParts(ticketOf(event), file, requestIdOf(event)));
-}
+  async function form(event: HttpEvent): Promise<HttpResult> {
+    const signed = await services().uppy.form(
+      ticketOf(event),
+      readQuery(event, uppyQuery),
+      requestIdOf(event),
+    );
+    return json(200, { method: 'POST', ...signed });
+  }
 
-async function listParts(event: HttpEvent): Promise<HttpResult> {
-  const stored = await services().uppy.listParts(ticketOf(event), referenceOf(event));
-  return json(
-    200,
-    stored.map(({ number, etag, size }) => ({ PartNumber: number, ETag: etag, Size: size })),
-  );
-}
+  async function beginParts(event: HttpEvent): Promise<HttpResult> {
+    const file = readBody(event, uppyBody);
+    return json(200, await services().uppy.beginParts(ticketOf(event), file, requestIdOf(event)));
+  }
 
-async function signPart(event: HttpEvent): Promise<HttpResult> {
-  const { partNumber } = check(event.pathParameters, partPath, ([name = '']) => `path:${String(name)}`);
-  const part = { ...referenceOf(event), number: partNumber };
-  return json(200, await services().uppy.signPart(ticketOf(event), part));
-}
+  async function listParts(event: HttpEvent): Promise<HttpResult> {
+    const stored = await services().uppy.listParts(ticketOf(event), referenceOf(event));
+    return json(
+      200,
+      stored.map(({ number, etag, size }) => ({ PartNumber: number, ETag: etag, Size: size })),
+    );
+  }
 
-async function complete(event: HttpEvent): Promise<HttpResult> {
-  const named = readBody(event, namedParts);
-  const { id } = await services().uppy.complete(ticketOf(event), referenceOf(event), named);
-  const { key } = referenceOf(event);
-  return json(200, { location: `${originOf(event)}/v1/uploads/${id}`, key });
-}
+  async function signPart(event: HttpEvent): Promise<HttpResult> {
+    const { partNumber } = check(event.pathParameters, partPath, ([name = '']) => `path:${String(name)}`);
+    const part = { ...referenceOf(event), number: partNumber };
+    return json(200, await services().uppy.signPart(ticketOf(event), part));
+  }
 
-async function abort(event: HttpEvent): Promise<HttpResult> {
-  await services().uppy.abort(ticketOf(event), referenceOf(event));
-  return json(200, {});
+  async function complete(event: HttpEvent): Promise<HttpResult> {
+    const named = readBody(event, namedParts);
+    const { id } = await services().uppy.complete(ticketOf(event), referenceOf(event), named);
+    const { key } = referenceOf(event);
+    return json(200, { location: `${originOf(event)}/v1/uploads/${id}`, key });
+  }
+
+  async function abort(event: HttpEvent): Promise<HttpResult> {
+    await services().uppy.abort(ticketOf(event), referenceOf(event));
+    return json(200, {});
+  }
 }
 
 function requestIdOf(event: HttpEvent): string {

@@ -62,18 +62,22 @@ export function services(): Services {
 /** What a container gets from outside: time, chance, and the ways to everything remote. */
 export type Surroundings = {
   clock: Clock;
+  /** The time as storage has it: a URL's life begins by it. */
+  storageTime: () => number;
   send: Send;
   telemetry: Telemetry;
   documents: DynamoDBDocumentClient;
   s3: () => Promise<S3>;
   sqs: () => Promise<Sqs>;
   sns: () => Promise<Sns>;
+  readSecret: (source: CredentialsSource) => Promise<string>;
 };
 
 /** Services of their own for a given configuration; what is not given is the real thing. */
 export function buildServices(config: Config, given: Partial<Surroundings> = {}) {
   const clock = given.clock ?? systemClock;
   const telemetry = given.telemetry ?? createTelemetry();
+  const readSecret = given.readSecret ?? fetchSecret;
   const { policy } = config;
   const retentionMs = config.recordRetentionMs;
   const table = createTable({ client: given.documents ?? createDocuments(), table: config.table, clock });
@@ -88,7 +92,8 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const staging = createStaging({ ...storage, clock });
   const multipart = createMultipart(storage);
   // Storage goes by its own clock, so a URL's life begins by the machine's.
-  const signing = createSigning({ signer: once(findSigner), bucket: config.bucket, now: Date.now });
+  const storageTime = given.storageTime ?? Date.now;
+  const signing = createSigning({ signer: once(findSigner), bucket: config.bucket, now: storageTime });
   const notifications = createNotifications({ sns: given.sns ?? once(loadSns), topicArn: config.topicArn });
   const queue = createQueue({ sqs: given.sqs ?? once(loadSqs), queueUrl: config.queueUrl });
 
@@ -97,7 +102,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   async function connect(): Promise<IpdClient> {
     const { credentials: source, ...settings } = config.ipd;
     if (source === undefined) throw new Error('settings: IPD_CREDENTIALS is missing');
-    const credentials = readCredentials(await fetchSecret(source));
+    const credentials = readCredentials(await readSecret(source));
     return createIpdClient({ ...settings, credentials, clock, send: given.send ?? sendOverWire });
   }
 
@@ -105,7 +110,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   async function findSigner(): Promise<Signer> {
     const { region, s3Endpoint, keys: own } = config.aws;
     const { endpoint = s3Endpoint, credentials } = config.signer;
-    const keys = credentials === undefined ? own : readSigningCredentials(await fetchSecret(credentials));
+    const keys = credentials === undefined ? own : readSigningCredentials(await readSecret(credentials));
     if (region === undefined || keys === undefined) {
       throw new Error(
         'settings: to sign URLs, AWS_REGION is needed, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or SIGNING_CREDENTIALS',

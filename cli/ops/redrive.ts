@@ -66,9 +66,9 @@ async function choose(services: Opened, { values, names }: Given) {
   return { uploads, isAll: true, missing };
 }
 
-/** Without `note` it only finds out what would happen. */
-async function tryAgain(
-  { ledger, staging, clock, config }: Opened,
+/** Has one upload tried again. Without `note` it only finds out what would happen. */
+export async function tryAgain(
+  { ledger, staging, clock, config }: Pick<Opened, 'ledger' | 'staging' | 'clock' | 'config'>,
   upload: Upload,
   note: { by: string; reason: string } | undefined,
 ): Promise<Outcome> {

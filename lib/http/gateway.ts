@@ -13,6 +13,7 @@ import type { ProblemCode, ProblemPlace } from '../domain/errors.ts';
 import type { Caller } from '../uploads/create.ts';
 import { isSpoilt, toPlainText } from '../domain/plain-text.ts';
 import { bindCall, createTelemetry } from '../runtime/telemetry.ts';
+import type { Telemetry } from '../runtime/telemetry.ts';
 
 export type { HttpEvent, HttpResult };
 
@@ -37,20 +38,35 @@ export function bindIds(): MiddlewareObj<HttpEvent, HttpResult> {
 }
 
 /**
- * Turns what a handler throws into a problem document; logs our own errors, once. `pointers`: for a place in the JSON
- * body, the place where this route has the same value.
+ * Turns what a handler throws into a problem document; logs our own errors, once, through the telemetry of the
+ * handler's services. `pointers`: for a place in the JSON body, the place where this route has the same value.
  */
-export function answerProblems(pointers: Record<string, string> = {}): MiddlewareObj<HttpEvent, HttpResult> {
+export function answerProblems({
+  services,
+  pointers = {},
+}: {
+  services: () => { telemetry: Telemetry };
+  pointers?: Record<string, string>;
+}): MiddlewareObj<HttpEvent, HttpResult> {
   return {
     onError: function answerProblem(request: Request<HttpEvent, HttpResult>): void {
       const { error, event } = request;
       const code = codeOf(error);
       const traceId = event.requestContext.requestId;
       if (problems[code].status >= 500)
-        createTelemetry().error('request failed', error, { traceId, route: event.routeKey });
+        telemetryOf(services).error('request failed', error, { traceId, route: event.routeKey });
       request.response = problem(code, { error, pointers, path: pathOf(event), traceId });
     },
   };
+}
+
+/** With settings that are wrong there are no services, and the error says so: it must be logged all the same. */
+function telemetryOf(services: () => { telemetry: Telemetry }): Telemetry {
+  try {
+    return services().telemetry;
+  } catch {
+    return createTelemetry();
+  }
 }
 
 /** The gateway has matched the route already. This calls the function that the table has for its route key. */

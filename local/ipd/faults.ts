@@ -86,6 +86,8 @@ const fixedAnswers: Record<string, FixedAnswer> = {
   wholeResult: { answer: ({ held }) => success(held), isStored: true },
   /** Names the new attachment with another size. */
   otherSize: { answer: ({ element }) => success([{ ...element, filesize: 1 }]), isStored: true },
+  /** The list does not show the newest attachment. */
+  hiddenRow: { answer: ({ real }) => withoutNewest(real) },
   sizelessList: { answer: ({ real }) => sizeless(real) },
   truncatedJson: { answer: ({ real }) => truncated(real), isStored: true },
   htmlSuccess: { answer: () => htmlPage(200, 'OK'), isStored: true },
@@ -231,6 +233,11 @@ function timing(options: Answering, row: Partial<FixedAnswer> = {}): Partial<Pla
 function sizeless(real: Reply): Reply {
   const { result } = listReply.parse(real.json);
   return success(result.map(({ file_size: _size, ...row }) => row));
+}
+
+function withoutNewest(real: Reply): Reply {
+  const { result } = listReply.parse(real.json);
+  return success(result.slice(0, -1));
 }
 
 const listReply = z.object({ result: z.array(z.looseObject({ file_size: z.unknown() })) });

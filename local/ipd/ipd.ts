@@ -15,6 +15,7 @@ import { createLimits, lengthRefusal, sizeRefusal } from './limits.ts';
 import { createOperations } from './operations.ts';
 import { notPublished, renderReply, success, uploadElement } from './replies.ts';
 import { createRequestLog, type RequestRecord } from './request-log.ts';
+import { createPeople } from './people.ts';
 import { findRoute, type Route } from './routes.ts';
 import { parseSettings, type SettingsInput } from './settings.ts';
 import {
@@ -225,7 +226,7 @@ export function createIpd(options: IpdOptions) {
     });
   }
 
-  return { handle, admin };
+  return { handle, admin, people: createPeople({ attachments, blobs }) };
 }
 
 /** IAM's token call needs no credentials but those in its body. */

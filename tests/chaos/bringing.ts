@@ -2,19 +2,9 @@
  * How a simulated client sends a file to storage: in one request, or in parts for which the API has signed URLs. For
  * parts, the client asks for the URLs of the missing ones, uses them until they expire, and may complete the upload.
  */
-import {
-  AbortMultipartUploadCommand,
-  PutObjectCommand,
-  S3ServiceException,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3';
-import type { AppError } from '../../lib/domain/errors.ts';
-import type { SignedPart } from '../../lib/storage/presigning.ts';
-import { stagingKey } from '../../lib/domain/upload.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
-import { createAsk } from './asking.ts';
-import type { Platform } from './platform.ts';
-import { caller } from './users.ts';
+import { AbortMultipartUploadCommand } from '@aws-sdk/client-s3';
+import { uploadIn } from './asking.ts';
+import type { Ask, SignedPart, SignedRequest, UploadAnswer } from './asking.ts';
 import type { Story } from './users.ts';
 import type { World } from './world.ts';
 import { MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
@@ -27,64 +17,70 @@ const MAX_ROUNDS = 6;
 /** How one round of parts ended: storage took all, the upload is gone from storage, or the user stopped. */
 type Round = 'all' | 'gone' | 'stopped';
 
-/** Sends the file: `due` is the moment at which it begins, `tryIndex` counts the tries from 0. */
-export type Bring = (due: number, tryIndex: number) => Promise<void>;
+/** Sends the file; `tryIndex` counts the tries from 0. */
+export type Bring = (tryIndex: number) => Promise<void>;
 
-/** Sends the file of an upload as its record says. */
+/** Sends the file of an upload as the answer to its creation says. */
 export function createBringing(
-  { id, multipart }: Upload,
-  { story, world, platform }: { story: Story; world: World; platform: Platform },
+  created: UploadAnswer,
+  { story, world, ask }: { story: Story; world: World; ask: Ask },
 ): Bring {
-  const { time, faults, random, objects, trace } = world;
+  const { time, faults, random, objects, storage, trace } = world;
   const { plan } = story;
-  const key = stagingKey(id);
-  const ask = createAsk(id, { world, platform, onRefusal });
+  const { id, uploadDeadline } = created;
+  const { mode, partSize = 1 } = created.staging;
   /** The parts in each multipart upload of S3; they are lost when it is removed. */
   const brought = new Map<string, Set<number>>();
   let hasDropped = false;
 
-  /** Through the presigned URL, whose life ends with the upload's deadline at the latest. */
-  async function bringWhole(due: number): Promise<void> {
-    const deadline = Date.parse(world.find(id)?.uploadDeadline ?? '');
-    if (due >= deadline) return;
-    await time.sleep(Math.min(random.int(0, 3 * SECOND_MS), deadline + SLOW_PUT_MS - time.now()));
-    try {
-      objects.execute(new PutObjectCommand({ Bucket: '', Key: key, Body: plan.bytes, IfNoneMatch: '*' }));
-      trace.note('user', 'put the file', id);
-    } catch (error) {
-      if (!(error instanceof S3ServiceException)) throw error;
-      trace.note('user', 'has put the file already', id);
+  /** Fresh URLs for what is missing; undefined when the API has none. */
+  async function resign(): Promise<UploadAnswer | undefined> {
+    const reply = await ask({ route: 'POST /v1/uploads/{id}/urls', parameters: { id } });
+    if (reply.kind === 'refusal') {
+      trace.note('user', `is refused: ${reply.code}`, id);
+      if (reply.code === 'upload_state_conflict') await checkRefusal();
     }
-    story.isPut = true;
+    return uploadIn(reply);
   }
 
   /** The API must not refuse while the upload awaits its file, even when S3 has lost the multipart upload. */
-  function onRefusal({ code }: AppError): void {
-    const upload = world.find(id);
-    const left = Date.parse(upload?.uploadDeadline ?? '') - time.now();
-    if (code === 'upload_state_conflict' && upload?.status === 'awaiting_upload' && left > MINUTE_MS) {
+  async function checkRefusal(): Promise<void> {
+    const left = Date.parse(uploadDeadline) - time.now();
+    const seen = uploadIn(await ask({ route: 'GET /v1/uploads/{id}', parameters: { id } }));
+    // Nothing makes an upload await its file again.
+    if (seen?.status === 'awaiting_upload' && left > MINUTE_MS) {
       world.surprises.push(`${trace.nameOf(id)} is awaited, and refused`);
     }
   }
 
+  /** Through the presigned URL. When its life is over, the client asks for another one. */
+  async function bringWhole(): Promise<void> {
+    const request = await liveRequest();
+    if (request === undefined) return;
+    await time.sleep(random.int(0, 3 * SECOND_MS));
+    const { status } = storage.put(request, plan.bytes);
+    trace.note('user', status === 200 ? 'put the file' : `put the file, and storage answered ${status}`, id);
+    if (status === 200 || status === 412) story.isPut = true;
+  }
+
+  async function liveRequest(): Promise<SignedRequest | undefined> {
+    const first = requestOf(created);
+    return first !== undefined && storage.isAlive(first.url) ? first : requestOf(await resign());
+  }
+
   async function bringParts(tryIndex: number): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const view = await ask((services) => services.uploads.resign(caller, id));
-      const { presigned } = view ?? {};
-      if (presigned === undefined || !('parts' in presigned)) return;
-      if (round + tryIndex > 0 && presigned.parts.length > 0) faults.count('partsResumed');
-      const until = time.now() + presigned.expiresInSeconds * SECOND_MS;
-      const end = await putAll(presigned.parts, { until, tryIndex });
+      const { parts } = (await resign())?.staging ?? {};
+      if (parts === undefined) return;
+      if (round + tryIndex > 0 && parts.length > 0) faults.count('partsResumed');
+      const end = await putAll(parts, tryIndex);
       trace.note('user', `parts: ${end}`, id);
       if (end === 'stopped') return;
       if (end === 'all') return sayComplete();
     }
   }
 
-  async function putAll(
-    parts: SignedPart[],
-    { until, tryIndex }: { until: number; tryIndex: number },
-  ): Promise<Round> {
+  async function putAll(parts: SignedPart[], tryIndex: number): Promise<Round> {
     const { stopAt, dropAt, hasRepeats } = plan.parts;
     const total = parts.length;
     for (const [index, part] of shuffled(parts).entries()) {
@@ -93,7 +89,7 @@ export function createBringing(
         return 'stopped';
       }
       if (!hasDropped && dropAt !== undefined && index >= dropAt * total) drop(part);
-      if (time.now() >= until) return 'gone';
+      if (!storage.isAlive(part.url)) return 'gone';
       await time.sleep(random.chance(0.05) ? random.int(0, SLOW_PUT_MS) : random.int(0, 2 * SECOND_MS));
       if (!put(part)) return 'gone';
       if (!hasRepeats || !random.chance(0.5)) continue;
@@ -105,33 +101,23 @@ export function createBringing(
 
   /** False when the upload is gone from storage. */
   function put(part: SignedPart): boolean {
-    const { uploadId, body } = read(part);
-    const target = { Bucket: '', Key: key, UploadId: uploadId, PartNumber: part.number };
-    try {
-      objects.execute(new UploadPartCommand({ ...target, Body: body }));
-    } catch (error) {
-      if (!(error instanceof S3ServiceException)) throw error;
-      return false;
-    }
-    const numbers = (brought.get(uploadId) ?? new Set()).add(part.number);
-    brought.set(uploadId, numbers);
-    if (numbers.size === Math.ceil(plan.bytes.length / (multipart?.partSize ?? 1))) story.isPut = true;
+    const { status } = storage.put(part, plan.bytes.subarray(part.offset, part.offset + part.length));
+    if (status !== 200) return false;
+    const multipart = storage.multipartOf(part.url);
+    const numbers = (brought.get(multipart) ?? new Set()).add(part.number);
+    brought.set(multipart, numbers);
+    if (numbers.size === Math.ceil(plan.bytes.length / partSize)) story.isPut = true;
     return true;
   }
 
   /** An operator removes the multipart upload from S3 by hand. */
   function drop(part: SignedPart): void {
-    const { uploadId } = read(part);
     hasDropped = true;
-    if (!objects.begun().some((begun) => begun.uploadId === uploadId)) return;
+    const begun = objects.begun().find(({ uploadId }) => uploadId === storage.multipartOf(part.url));
+    if (begun === undefined) return;
+    const { key, uploadId } = begun;
     objects.execute(new AbortMultipartUploadCommand({ Bucket: '', Key: key, UploadId: uploadId }));
     faults.count('partsDropped');
-    trace.note('user', "S3's upload is removed", id);
-  }
-
-  function read({ url, offset, length }: SignedPart): { uploadId: string; body: Buffer } {
-    const uploadId = new URL(url).searchParams.get('uploadId') ?? '';
-    return { uploadId, body: plan.bytes.subarray(offset, offset + length) };
   }
 
   async function sayComplete(): Promise<void> {
@@ -141,8 +127,8 @@ export function createBringing(
     await Promise.all(
       completeAfter.map(async (afterMs) => {
         await time.sleep(afterMs);
-        const view = await ask((services) => services.uploads.complete(caller, id));
-        trace.note('user', view === undefined ? 'cannot complete' : 'completes', id);
+        const { kind } = await ask({ route: 'POST /v1/uploads/{id}/complete', parameters: { id } });
+        trace.note('user', kind === 'answer' ? 'completes' : 'cannot complete', id);
       }),
     );
   }
@@ -154,5 +140,10 @@ export function createBringing(
       .map(({ part }) => part);
   }
 
-  return (due, tryIndex) => (multipart === undefined ? bringWhole(due) : bringParts(tryIndex));
+  return (tryIndex) => (mode === 'single' ? bringWhole() : bringParts(tryIndex));
+}
+
+function requestOf(upload: UploadAnswer | undefined): SignedRequest | undefined {
+  const { url, headers = {} } = upload?.staging ?? {};
+  return url === undefined ? undefined : { url, headers };
 }

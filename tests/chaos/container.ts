@@ -4,27 +4,26 @@
  * A dead container's calls never end. It does not know what it calls.
  */
 import type { Clock } from '../../lib/runtime/clock.ts';
+import type { Activity } from './activity.ts';
 import type { Random } from './random.ts';
 import type { Faults } from './faults.ts';
 import type { VirtualTime } from './virtual-time.ts';
-import { SECOND_MS } from '../../lib/domain/units.ts';
 
 export type Container = ReturnType<typeof createContainer>;
-const PAUSES = [10, 45, 120, 310, 1200, 2000, 7200] as const;
-/** By how much a clock may be wrong in the end, either way. */
-const MAX_SKEW_MS = 30 * SECOND_MS;
-/** A request that was under way when its sender died arrives within this time. */
-const IN_FLIGHT_MS = 4 * SECOND_MS;
 
-/** A container with its own random source. */
+/** A container with its own random source; `kind` says which function runs in it. */
 export function createContainer({
+  kind,
   time,
   random,
   faults,
+  activity,
 }: {
+  kind: string;
   time: VirtualTime;
   random: Random;
   faults: Faults;
+  activity: Activity;
 }) {
   const watchers = new Set<() => void>();
   let isDead = false;
@@ -45,26 +44,24 @@ export function createContainer({
     if (isDead) await new Promise<never>(() => undefined);
   }
 
-  async function meetFate(): Promise<void> {
-    if (faults.strikes('death', random)) die();
-    if (faults.strikes('pause', random)) {
-      frozenUntil = Math.max(
-        frozenUntil,
-        time.now() + random.pick(PAUSES) * SECOND_MS * (0.5 + random.random()),
-      );
-    }
-    if (faults.strikes('clockJump', random)) skewMs = random.int(-MAX_SKEW_MS, MAX_SKEW_MS);
+  /** `where`: what is called. */
+  async function meetFate(where: string): Promise<void> {
+    const site = `${kind}: ${where}`;
+    if (faults.strikes('death', random, site)) die();
+    const pause = faults.strikes('pause', random, site);
+    if (pause !== undefined) frozenUntil = Math.max(frozenUntil, time.now() + pause.ms);
+    skewMs = faults.strikes('clockJump', random, site)?.skewMs ?? skewMs;
     await awake();
   }
 
-  /** One call to the outside that takes about `latencyMs`. */
-  async function call<T>(effect: () => T | Promise<T>, latencyMs: number): Promise<T> {
-    await meetFate();
-    if (faults.strikes('deathInFlight', random)) {
-      time.after(random.int(0, IN_FLIGHT_MS), () => {
-        // The caller is dead, so the outcome has no receiver.
-        (async () => effect())().catch(() => undefined);
-      });
+  /** One call to the outside, to `where`, that takes about `latencyMs`. */
+  async function call<T>(effect: () => T | Promise<T>, where: string, latencyMs: number): Promise<T> {
+    await meetFate(where);
+    const inFlight = faults.strikes('deathInFlight', random, `${kind}: ${where}`);
+    if (inFlight !== undefined) {
+      // The caller is dead, so the outcome has no receiver.
+      const land = async (): Promise<unknown> => time.sleep(inFlight.landsAfterMs).then(effect);
+      activity.during(land()).catch(() => undefined);
       die();
       await awake();
     }
@@ -73,7 +70,7 @@ export function createContainer({
     try {
       return await effect();
     } finally {
-      await meetFate();
+      await meetFate(`${where} done`);
     }
   }
 
@@ -83,7 +80,7 @@ export function createContainer({
       try {
         await time.sleep(ms, signal);
       } finally {
-        await awake();
+        await meetFate('sleep');
       }
     },
     timeout(ms) {
@@ -98,6 +95,7 @@ export function createContainer({
   };
 
   return {
+    kind,
     clock,
     random,
     call,

@@ -15,6 +15,7 @@ import type { Send } from '../../lib/ipd/wire.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
 import { startWorld } from '../support/world.ts';
 import { createContainer } from './container.ts';
+import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
 import { createObjects } from './ends/objects.ts';
 import { documentsOf, queueOf, storageOf } from './seams.ts';
@@ -46,21 +47,13 @@ export type Ends = {
 /** The simulation's ends. */
 export async function openMemoryEnds(): Promise<Ends> {
   const random = createRandom('contract');
-  const quiet = {
-    rates: new Map(),
-    ipdRate: 0,
-    ipdKinds: [],
-    lastingRate: 0,
-    isListFull: false,
-    durationMs: 0,
-  };
-  const world = createWorld({ random, profile: quiet });
-  const { time, faults, ipd } = world;
-  const container = createContainer({ time, faults, random });
+  const world = createWorld({ random, profile: quietProfile });
+  const { time, faults, activity, ipd } = world;
+  const container = createContainer({ kind: 'test', time, faults, activity, random });
   const surroundings = { ...world, objects: createObjects(), container, note: () => undefined };
   const wire = wireOf({
     ...surroundings,
-    errand: () => ({ refused: () => undefined, isInDoubt: () => false }),
+    errand: () => ({ refused: () => undefined, isInDoubt: () => false, size: () => 1 }),
     rule: () => undefined,
   });
   return {

@@ -36,9 +36,11 @@ function startStory() {
     putAfter: [100],
     cancelAfter: undefined,
     retryAfter: [],
+    redriveAfter: [],
   };
   return {
     world,
+    platform,
     user: (changes: Partial<Plan> = {}) => play({ ...plan, ...changes }, { world, platform }),
     /** Lets time pass until this is so, or for two days. */
     until: async (isSo: () => boolean): Promise<void> => {
@@ -151,15 +153,15 @@ describe('what the simulation has found', () => {
   });
 
   it('a reader that takes only the first due upload reaches every shard of the index', async () => {
-    const { world, until } = startStory();
+    const { world, platform, until } = startStory();
     const { services } = world.createWorker('test');
-    const caller = { owner: 'user', projects: '*' } as const;
-    const request = { projectId, issueId: issueIdOf(0), filename: 'f', contentType: 'a/b', size: 1 };
+    const body = { projectId, issueId: issueIdOf(0), filename: 'f', contentType: 'a/b', size: 1 };
+    const call = { route: 'POST /v1/uploads', body };
     const firsts = new Set<string>();
     let isDone = false;
 
     async function takeFirsts(): Promise<void> {
-      for (let count = 0; count < 64; count += 1) await services.intake.create(caller, request);
+      for (let count = 0; count < 64; count += 1) await platform.api(call);
       for (let count = 0; count < 100; count += 1) {
         for await (const { id } of services.ledger.due(world.time.now() + HOUR_MS)) {
           firsts.add(id);

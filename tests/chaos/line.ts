@@ -16,8 +16,10 @@ export function createLine(options: {
   signal: AbortSignal;
   idleMs: number;
   length: number;
+  /** Whether what the line holds when it breaks does not arrive. */
+  areBytesLost: () => boolean;
 }) {
-  const { time, container, signal, idleMs, length } = options;
+  const { time, container, signal, idleMs, length, areBytesLost } = options;
   const room = container.random.pick([1, 2, 3, 8]);
   const buffer: Uint8Array[] = [];
   const { promise: broken, reject } = Promise.withResolvers<never>();
@@ -52,7 +54,7 @@ export function createLine(options: {
 
   function breakOff(error: unknown): void {
     if (isOver) return;
-    if (container.random.chance(0.5)) {
+    if (areBytesLost()) {
       buffer.length = 0;
       rest = 'lost';
     }
@@ -90,7 +92,8 @@ export function createLine(options: {
     const left = progressAt + idleMs - time.now();
     if (left <= 0) breakOff(failure('ETIMEDOUT'));
     if (isOver) return;
-    await container.clock.sleep(left);
+    await time.sleep(left);
+    await container.awake();
     await watch();
   }
 

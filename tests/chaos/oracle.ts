@@ -28,15 +28,15 @@ export type Exhibit = {
   isExcused: boolean;
 };
 
-/** Judges all uploads of one world; `nameOf` gives an upload a name for people. */
+/** Judges all uploads of one world. `deleted`: by people, after we sent them; `nameOf` gives an upload a name for people. */
 export function judge(
   exhibits: readonly Exhibit[],
-  attachments: readonly Attachment[],
+  { present, deleted = [] }: { present: readonly Attachment[]; deleted?: readonly Attachment[] },
   nameOf: (id: string) => string,
 ): Verdict {
   const findings: string[] = [];
   const failed: Record<string, number> = {};
-  const held = new Map(attachments.map((attachment) => [attachment.id, attachment]));
+  const held = new Map([...present, ...deleted].map((attachment) => [attachment.id, attachment]));
   const owners = new Map<string, string>();
   let delivered = 0;
   let undecided = 0;
@@ -77,7 +77,7 @@ export function judge(
     }
   }
 
-  const duplicates = countSurplus(exhibits, attachments, findings);
+  const duplicates = countSurplus(exhibits, present, findings);
   return { uploads: exhibits.length, delivered, failed, undecided, lost, duplicates, stuck, findings };
 }
 
@@ -94,7 +94,11 @@ function countSurplus(
     if (mayBeThere) allowed.set(key, (allowed.get(key) ?? 0) + 1);
   }
   let surplus = 0;
-  for (const { issueId, sha256, size } of attachments) {
+  /** IPD itself has stored one request twice. */
+  const seen = new Set<string>();
+  for (const { issueId, sha256, size, blob } of attachments) {
+    if (seen.has(blob)) continue;
+    seen.add(blob);
     const key = `${issueId} ${sha256}`;
     const left = (allowed.get(key) ?? 0) - 1;
     allowed.set(key, left);

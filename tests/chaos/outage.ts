@@ -67,6 +67,7 @@ export async function playOutage({
         putAfter: [random.int(SECOND_MS, 30 * SECOND_MS)],
         cancelAfter: undefined,
         retryAfter: [],
+        redriveAfter: [],
       },
       { world, platform },
     ),
@@ -86,7 +87,7 @@ export async function playOutage({
     upload.status === 'delivered' ? Date.parse(upload.deliveredAt) : Infinity,
   );
   return {
-    ...judge(exhibits, world.ipd.admin.attachments(), world.trace.nameOf),
+    ...judge(exhibits, { present: world.ipd.admin.attachments() }, world.trace.nameOf),
     peakPerMinute: peak(requests),
     ratePerMinute: config.deliveriesPerMinute,
     recoveredInMinutes: Math.ceil((Math.max(...ends) - backAt) / MINUTE_MS),

@@ -88,6 +88,7 @@ export async function playPatience(trial: Trial): Promise<Patience> {
         putAfter: [SECOND_MS],
         cancelAfter: undefined,
         retryAfter: [],
+        redriveAfter: [],
       },
       { world, platform },
     );
@@ -119,7 +120,7 @@ export async function playPatience(trial: Trial): Promise<Patience> {
     isExcused: false,
   }));
   return {
-    ...judge(exhibits, world.ipd.admin.attachments(), world.trace.nameOf),
+    ...judge(exhibits, { present: world.ipd.admin.attachments() }, world.trace.nameOf),
     endings,
     requests,
     tookMs: time.now() - start,

@@ -1,68 +1,109 @@
 /**
  * The platform that runs the functions as serverless.yml says: `deliver` from the queue, five at once; `sweep` every
- * minute; the API's calls. A run that does not end is killed at its timeout, mostly.
+ * minute; the API's calls. It hands the handlers their events and reads their answers, and nothing else. A run that does
+ * not end is killed at its timeout, mostly.
  */
-import { AppError } from '../../lib/domain/errors.ts';
-import { readMessage } from '../../lib/messaging/queue.ts';
-import type { Run } from '../../lib/delivery/send.ts';
-import { uploadIdOf } from '../../lib/domain/upload.ts';
+import type { Context, ScheduledEvent } from 'aws-lambda';
+import { tryAgain } from '../../cli/ops/redrive.ts';
+import { createHandler as createAttach } from '../../functions/attach.ts';
+import { createHandler as createDeliver } from '../../functions/deliver.ts';
+import { createHandler as createSweep } from '../../functions/sweep.ts';
+import { createHandler as createUploads } from '../../functions/uploads.ts';
+import { createHandler as createUppy } from '../../functions/uppy.ts';
+import type { Services } from '../../lib/services.ts';
+import { httpEvent, lambdaContext } from '../support/lambda-event.ts';
+import type { HttpCall } from '../support/lambda-event.ts';
+import { queueEvent } from '../support/queue-event.ts';
 import type { QueueMessage } from './ends/queue.ts';
 import type { Worker, World } from './world.ts';
-import { MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
 export type Platform = ReturnType<typeof createPlatform>;
+
+/** An answer of the API: what a client has of it. */
+export type HttpAnswer = { status: number; headers: Record<string, unknown>; body: unknown };
+
 const CONCURRENCY = 5;
-const TIMEOUT_MS = { deliver: 300 * SECOND_MS, sweep: 50 * SECOND_MS, api: 15 * SECOND_MS };
-/** As functions/deliver.ts and functions/sweep.ts have it. */
-const MARGIN_MS = 10 * SECOND_MS;
 /** How far ahead a sweep reads, and how wrong its clock may be. */
 const SWEEP_REACH_MS = MINUTE_MS + 30 * SECOND_MS;
+const UPLOAD_ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /** How a run ended, as far as the platform can see. */
-type End = { kind: 'done' } | { kind: 'failed'; error: unknown } | { kind: 'lost' };
+type End<Result> = { kind: 'done'; result: Result } | { kind: 'failed' } | { kind: 'lost' };
+
+type Handler<Event, Result> = (event: Event, context: Context) => Promise<Result>;
+
+/** A container with its handler, which lives as long. */
+type Instance<Event, Result> = Worker & { handler: Handler<Event, Result> };
 
 /** Runs the functions of a world from now on. */
 export function createPlatform(world: World) {
   const { time, faults, random, queue, documents, trace, missing } = world;
-  const idle: Record<keyof typeof TIMEOUT_MS, Worker[]> = { deliver: [], sweep: [], api: [] };
   let delivering = 0;
   let running = 0;
 
-  /** Runs one function once and says how it ended; a container that has survived waits for the next run. */
-  async function invoke(
-    kind: keyof typeof TIMEOUT_MS,
-    work: (worker: Worker) => Promise<void>,
-  ): Promise<End> {
-    const reused = random.chance(0.9) ? idle[kind].pop() : undefined;
-    const worker = reused ?? world.createWorker(kind);
-    const { container } = worker;
-    const { promise, resolve } = Promise.withResolvers<End>();
-    running += 1;
-    const forget = container.onDeath(() => resolve({ kind: 'lost' }));
-    const cancel = time.after(TIMEOUT_MS[kind], () => {
-      // The container stands still, and the platform fails to kill it: it goes on later where it stopped.
-      if (!(container.isFrozen() && faults.strikes('overstay', random))) container.die();
-      resolve({ kind: 'lost' });
-    });
-    void work(worker)
-      .then(
-        () => resolve({ kind: 'done' }),
-        (error: unknown) => resolve({ kind: 'failed', error }),
-      )
-      .finally(() => {
-        cancel();
-        forget();
-      });
-    const end = await promise;
-    running -= 1;
-    if (end.kind === 'lost') trace.note(kind, 'lost');
-    else idle[kind].push(worker);
-    if (end.kind === 'failed') {
-      trace.note(kind, end.error instanceof AppError ? `failed ${end.error.code}` : 'failed');
-      world.noteSurprise(end.error);
+  /** A function: runs its handler once and says how it ended; a container that has survived waits for the next run. */
+  function createFunction<Event, Result>(
+    name: string,
+    timeoutMs: number,
+    createHandler: (services: () => Services) => Handler<Event, Result>,
+  ): (event: Event, uploadId?: string) => Promise<End<Result>> {
+    const idle: Instance<Event, Result>[] = [];
+
+    function start(): Instance<Event, Result> {
+      const worker = world.createWorker(name);
+      return { ...worker, handler: createHandler(() => worker.services) };
     }
-    return end;
+
+    return async (event, uploadId) => {
+      const reused = random.chance(0.9) ? idle.pop() : undefined;
+      const instance = reused ?? start();
+      const { container, errand, handler } = instance;
+      errand.uploadId = uploadId;
+      const { promise, resolve } = Promise.withResolvers<End<Result>>();
+      running += 1;
+      const forget = container.onDeath(() => resolve({ kind: 'lost' }));
+      const cancel = time.after(timeoutMs, () => {
+        // The container stands still, and the platform fails to kill it: it goes on later where it stopped.
+        if (!(container.isFrozen() && faults.strikes('overstay', random))) container.die();
+        resolve({ kind: 'lost' });
+      });
+      // The platform sets the end, and the container compares it with its own clock.
+      const killedAt = time.now() + timeoutMs;
+      const handled = handler(
+        event,
+        lambdaContext(() => killedAt - container.clock.now()),
+      );
+      // A container that outlived its run goes on later.
+      const death = new Promise<void>((die) => container.onDeath(die));
+      void world.activity.during(Promise.race([handled.catch(() => undefined), death]));
+      void handled
+        .then(
+          (result) => resolve({ kind: 'done', result }),
+          (error: unknown) => {
+            world.noteSurprise(error);
+            resolve({ kind: 'failed' });
+          },
+        )
+        .finally(() => {
+          cancel();
+          forget();
+        });
+      const end = await promise;
+      running -= 1;
+      if (end.kind !== 'done') trace.note(name, end.kind);
+      if (end.kind !== 'lost') idle.push(instance);
+      return end;
+    };
   }
+
+  const functions = {
+    deliver: createFunction('deliver', 300 * SECOND_MS, createDeliver),
+    sweep: createFunction('sweep', 50 * SECOND_MS, createSweep),
+    uploads: createFunction('uploads', 15 * SECOND_MS, createUploads),
+    uppy: createFunction('uppy', 15 * SECOND_MS, createUppy),
+    attach: createFunction('attach', 29 * SECOND_MS, createAttach),
+  };
 
   function poll(): void {
     while (delivering < CONCURRENCY) {
@@ -74,31 +115,14 @@ export function createPlatform(world: World) {
     }
   }
 
-  async function deliver(message: QueueMessage): Promise<void> {
-    const end = await invoke('deliver', (worker) => handle(worker, message.body));
+  /** A message that the function names as failed, or whose run ends badly, comes again. */
+  async function deliver({ id, body }: QueueMessage): Promise<void> {
+    const [uploadId] = UPLOAD_ID.exec(body) ?? [];
+    if (world.isDoubled) void functions.deliver(queueEvent(body), uploadId);
+    const end = await functions.deliver(queueEvent(body), uploadId);
     delivering -= 1;
-    if (end.kind === 'done') queue.remove(message.id);
+    if (end.kind === 'done' && end.result.batchItemFailures.length === 0) queue.remove(id);
     else time.after(world.visibilityMs, poll);
-  }
-
-  /** What functions/deliver.ts does with a message. */
-  async function handle({ services, container, errand }: Worker, body: string): Promise<void> {
-    const { clock } = container;
-    const run: Run = {
-      killedAt: clock.now() + TIMEOUT_MS.deliver,
-      signal: clock.timeout(TIMEOUT_MS.deliver - MARGIN_MS),
-    };
-    const message = readMessage(body);
-    if (message === undefined) throw new Error('a message of unknown form');
-    if (message.kind === 'request') {
-      errand.uploadId = message.request.uploadId;
-      await services.delivery.onRequest(message.request, run);
-      return;
-    }
-    for (const arrival of message.arrivals) {
-      errand.uploadId = uploadIdOf(arrival.key);
-      await services.delivery.onArrival(arrival, run);
-    }
   }
 
   /** Every minute; one that would find nothing is not run. */
@@ -106,25 +130,54 @@ export function createPlatform(world: World) {
     time.after(MINUTE_MS, sweep);
     if (documents.due(time.now() + SWEEP_REACH_MS).length === 0 || faults.strikes('sweepSkipped', random))
       return;
-    void invoke('sweep', async ({ services, container }) => {
-      await services.sweep.run(container.clock.timeout(TIMEOUT_MS.sweep - MARGIN_MS));
-    });
+    for (let runs = world.isDoubled ? 2 : 1; runs > 0; runs -= 1) void functions.sweep(scheduledEvent);
   }
 
-  /** One call of the API; undefined when the caller gets no usable answer. */
-  async function api<T>(
-    call: (services: Worker['services']) => Promise<T>,
-  ): Promise<T | AppError | undefined> {
-    let answer: T | undefined;
-    const end = await invoke('api', async ({ services, errand }) => {
-      errand.uploadId = undefined;
-      answer = await call(services);
-    });
-    if (end.kind === 'failed' && end.error instanceof AppError) return end.error;
-    return end.kind === 'done' ? answer : undefined;
+  /** One call of the API. When the function does not end well, the gateway answers in its place. */
+  async function api(call: HttpCall): Promise<HttpAnswer> {
+    const [, path = ''] = call.route.split(' ');
+    const end = await functions[functionFor(path)](httpEvent(call));
+    if (end.kind === 'lost') return { status: 503, headers: {}, body: { message: 'Service Unavailable' } };
+    if (end.kind === 'failed')
+      return { status: 500, headers: {}, body: { message: 'Internal Server Error' } };
+    const { statusCode = 0, headers = {}, body = '' } = end.result;
+    trace.note('api', `answers ${statusCode}`, call.parameters?.['id'] ?? call.parameters?.['uploadId']);
+    return { status: statusCode, headers, body: body === '' ? undefined : JSON.parse(body) };
   }
+
+  /** An operator has one upload tried again in its owner's place; true when that will be done. */
+  const redrive = createFunction('operator', HOUR_MS, (services) => async (id: string) => {
+    const { ledger } = services();
+    const upload = await ledger.find(id);
+    const note = { by: 'operator', reason: 'simulated' };
+    return upload !== undefined && 'status' in (await tryAgain(services(), upload, note));
+  });
 
   world.onVisible(poll);
   if (missing !== 'sweep') time.after(random.int(0, MINUTE_MS), sweep);
-  return { api, isIdle: () => running === 0 };
+  return {
+    api,
+    redrive: async (id: string): Promise<boolean> => {
+      const end = await redrive(id, id);
+      return end.kind === 'done' && end.result;
+    },
+    isIdle: () => running === 0,
+  };
 }
+
+function functionFor(path: string): 'uploads' | 'uppy' | 'attach' {
+  if (path.startsWith('/v1/uppy')) return 'uppy';
+  return path.startsWith('/v1/ipdprojectservice') ? 'attach' : 'uploads';
+}
+
+const scheduledEvent: ScheduledEvent = {
+  version: '0',
+  id: '00000000-0000-0000-0000-000000000000',
+  'detail-type': 'Scheduled Event',
+  source: 'aws.events',
+  account: '000000000000',
+  time: '2026-01-02T03:04:05Z',
+  region: 'eu-central-1',
+  resources: [],
+  detail: {},
+};

@@ -37,6 +37,30 @@ export function createRandom(seed: string) {
   };
 }
 
+/**
+ * The source for runs in which a tape decides: always the middle of a range and the first of a list, and nothing by
+ * chance.
+ */
+export function createConstant(name = 'constant'): Random {
+  let uuids = 0;
+  return {
+    random: () => 0.5,
+    chance: () => false,
+    int: (from, to) => Math.floor((from + to) / 2),
+    pick<const T>(items: readonly T[]): T {
+      const [first] = items;
+      if (first === undefined) throw new Error('nothing to pick from');
+      return first;
+    },
+    uuid: () => {
+      uuids += 1;
+      return createRandom(`${name}/${uuids}`).uuid();
+    },
+    bytes: (length) => createRandom(name).bytes(length),
+    fork: (child) => createConstant(`${name}/${child}`),
+  };
+}
+
 /** Chris Doty-Humphrey's small fast counter: https://pracrand.sourceforge.net/RNG_engines.txt */
 function sfc32(key: Buffer): () => number {
   let a = key.readInt32LE(0);

@@ -14,6 +14,9 @@ const HELP = `npm run chaos -- [options]
   --seed N       the same seed plays the same schedules; without it, one from the clock
   --json         the last line is one JSON object
   --trace N      prints the trace of schedule N of the seed, and nothing else
+  --exhaustive   every tape with one deviation, in every small world; --pairs: with two (hours); --world TEXT: only the
+                 worlds whose names have this text; --kinds A,B: only faults of these kinds
+  --tape TAPE    prints the trace of a tape in the world that --world names, and nothing else
   --outage       IPD down for 6 hours with 1,000 uploads arriving
   --waits        outages of 23 and 48 hours in a retry window of 24, ten seeds each; one that no upload outlasts; a
                  backlog of 30 hours; a daily quota; throttles for 25 hours. Takes some minutes
@@ -29,6 +32,11 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000_007) },
     json: { type: 'boolean', default: false },
     trace: { type: 'string' },
+    exhaustive: { type: 'boolean', default: false },
+    pairs: { type: 'boolean', default: false },
+    world: { type: 'string', default: '' },
+    kinds: { type: 'string' },
+    tape: { type: 'string' },
     outage: { type: 'boolean', default: false },
     waits: { type: 'boolean', default: false },
     scale: { type: 'boolean', default: false },
@@ -41,6 +49,8 @@ const schedules = wholeNumber('schedules', values.schedules ?? (values.real ? '5
 
 if (values.help) console.log(HELP);
 else if (values.trace !== undefined) await printTrace(wholeNumber('trace', values.trace));
+else if (values.tape !== undefined) await printTape(values.world, values.tape);
+else if (values.exhaustive) await exhaustive();
 else if (values.outage) await outage();
 else if (values.waits) await waits();
 else if (values.scale) await scale();
@@ -52,6 +62,33 @@ async function simulation(): Promise<void> {
   for (const index of broken.slice(0, SHOWN)) await explain(index);
   print(report);
   if (broken.length > 0) process.exitCode = 1;
+}
+
+async function exhaustive(): Promise<void> {
+  const { exhaust, measure, worldsNamed } = await import('./exhaustive.ts');
+  const what = { worlds: worldsNamed(values.world), depth: values.pairs ? 2 : 1 };
+  print(await measure(what));
+  const started = Date.now();
+  const result = await exhaust({
+    ...what,
+    kinds: values.kinds?.split(',') ?? [],
+    processes: availableParallelism(),
+    onWalk: ({ coverage: _coverage, ...walk }) => console.error(JSON.stringify(walk)),
+  });
+  print({ ...result, seconds: Math.round((Date.now() - started) / 1000) });
+  if (result.counterexample !== undefined) {
+    const { world, tape } = result.counterexample;
+    console.error(`its trace: npm run chaos -- --world "${world}" --tape ${tape}`);
+    process.exitCode = 1;
+  }
+}
+
+async function printTape(world: string, tape: string): Promise<void> {
+  const { playTape } = await import('./enumeration.ts');
+  const { smallWorldOf } = await import('./small-worlds.ts');
+  const { readTape } = await import('./tape.ts');
+  const { outcome } = await playTape(smallWorldOf(world), readTape(tape));
+  console.log([...(outcome?.lines() ?? []), ...(outcome?.findings ?? [])].join('\n'));
 }
 
 async function outage(): Promise<void> {

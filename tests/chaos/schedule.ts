@@ -2,6 +2,7 @@
  * One schedule: a world drawn from a seed, its faults until they stop, then time until no work is left, and the
  * oracle's verdict. The same seed gives the same trace.
  */
+import { stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { createRandom } from './random.ts';
 import { drawProfile } from './faults.ts';
@@ -75,19 +76,32 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     () => time.now() >= horizon || (faults.isStopped() && isAtRest(world, stories, platform.isIdle())),
   );
 
-  const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
   const isCrowded = ({ issueId }: Upload): boolean => profile.isListFull && issueId === fullIssue;
+  return conclude(world, stories, isCrowded);
+}
+
+/** The verdict on a world at rest. `isCrowded`: the upload's work item shows a full list. */
+export function conclude(
+  world: World,
+  stories: readonly Story[],
+  isCrowded: (upload: Upload) => boolean,
+): Outcome {
+  const { time, trace, faults } = world;
+  const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
   const uploads = world.uploads();
   const exhibits = uploads.map((upload) => {
     const story = storyOf.get(upload.id);
+    // A user whose call of IPD's own route got no answer does not know the upload, but storage has its file.
+    const given = world.given.get(stagingKey(upload.id));
     return {
       upload,
-      sha256: story?.sha256 ?? '',
-      isAccepted: story?.isPut === true,
+      sha256: story?.sha256 ?? given ?? '',
+      isAccepted: story?.isPut === true || given !== undefined,
       isExcused: world.refused.has(upload.id) || isCrowded(upload),
     };
   });
-  const verdict = judge(exhibits, world.ipd.admin.attachments(), trace.nameOf);
+  const { people } = world;
+  const verdict = judge(exhibits, { present: people.ours(), deleted: people.deleted() }, trace.nameOf);
   const undecided = uploads.filter(
     (upload) => upload.lastError?.code === 'outcome_unknown' && !isCrowded(upload),
   );
@@ -118,7 +132,11 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
 }
 
 /** No work is running or due, except the removal of failed uploads' files, which is days away. */
-function isAtRest({ queue, documents, time }: World, stories: readonly Story[], isIdle: boolean): boolean {
+export function isAtRest(
+  { queue, documents, time }: World,
+  stories: readonly Story[],
+  isIdle: boolean,
+): boolean {
   if (!isIdle || !queue.isEmpty() || !stories.every(({ isOver }) => isOver)) return false;
   return documents.due().every(({ status, notification, keepUntil }) => {
     const isKept = status === 'failed' && notification === undefined;

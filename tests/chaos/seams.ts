@@ -12,11 +12,20 @@ import {
 } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { DynamoDBDocumentClient, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
+import type { Activity } from './activity.ts';
 import type { Container } from './container.ts';
 import type { Documents } from './ends/documents.ts';
 import type { Objects, Reading } from './ends/objects.ts';
 import type { MessageQueue } from './ends/queue.ts';
+import { fetchSecret } from '../../lib/services.ts';
+import type { CredentialsSource } from '../../lib/runtime/settings.ts';
 import { refusal } from './ends/refusal.ts';
 import type { Topic } from './ends/topic.ts';
 import type { Faults } from './faults.ts';
@@ -25,6 +34,7 @@ import type { VirtualTime } from './virtual-time.ts';
 export type Ends = { documents: Documents; objects: Objects; queue: MessageQueue; topic: Topic };
 
 type Surroundings = Ends & {
+  activity: Activity;
   container: Container;
   faults: Faults;
   time: VirtualTime;
@@ -35,48 +45,61 @@ type Surroundings = Ends & {
   /** The same: messages that only seem to be published, files and parts that only seem to be removed. */
   isMute?: boolean;
   isKept?: boolean;
+  /** The same: a work item is taken over though another upload has taken it meanwhile. */
+  isUnversioned?: boolean;
 };
 
 type Options = { abortSignal?: AbortSignal };
 
 /** The ledger's client. */
 export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient {
-  const { container, documents, faults, note, isDenied, time } = surroundings;
+  const { activity, container, documents, faults, note, isDenied, isUnversioned, time } = surroundings;
   const { random } = container;
 
   async function execute(command: object): Promise<object> {
-    if (faults.strikes('ledgerThrottled', random)) throw throttled();
+    const where = whereOf(command);
+    const site = `${container.kind}: ${where}`;
+    if (faults.strikes('ledgerThrottled', random, site)) throw throttled();
     if (command instanceof QueryCommand) {
-      const lagMs = faults.strikes('indexStale', random) ? random.int(1, 5000) : 0;
-      return documents.execute(command, { lagMs });
+      return documents.execute(command, { lagMs: faults.strikes('indexStale', random, site)?.lagMs });
     }
     if (!(command instanceof PutCommand || command instanceof UpdateCommand)) {
-      if (faults.strikes('ledgerTimeout', random)) throw timedOut();
+      if (faults.strikes('ledgerTimeout', random, site)) throw timedOut();
       return documents.execute(command);
     }
-    const item = command instanceof PutCommand ? command.input.Item : command.input.Key;
-    const { pk, status } = item ?? {};
-    if (isDenied?.(item ?? {})) return {};
-    note(`write ${typeof status === 'string' ? status : keyKind(pk)}`, pk);
-    if (faults.strikes('ledgerTimeout', random)) {
-      if (random.chance(0.5)) documents.execute(command);
+    const item = itemOf(command);
+    if (isDenied?.(item)) return {};
+    note(where, item['pk']);
+    const timeout = faults.strikes('ledgerTimeout', random, site);
+    if (timeout !== undefined) {
+      if (timeout.landsAfterMs === 0) documents.execute(command);
+      else if (timeout.landsAfterMs !== undefined) {
+        const land = time.sleep(timeout.landsAfterMs).then(() => documents.execute(command));
+        // Its sender has given up, so the outcome has no receiver.
+        activity.during(land).catch(() => undefined);
+      }
       throw timedOut();
     }
-    if (faults.strikes('ledgerAnswerLost', random)) {
+    const lost = faults.strikes('ledgerAnswerLost', random, site);
+    if (lost !== undefined) {
       documents.execute(command);
       // The SDK repeats it; meanwhile others may write.
-      await time.sleep(random.pick([100, 1000, 5000]));
+      await time.sleep(lost.repeatedAfterMs);
       await container.awake();
     }
     try {
-      return documents.execute(command);
+      return documents.execute(
+        isUnversioned === true && isTakeover(command) ? unconditional(command) : command,
+      );
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) note('refused', pk);
+      if (error instanceof ConditionalCheckFailedException) note('refused', item['pk']);
       throw error;
     }
   }
 
-  return standIn(DynamoDBDocumentClient.prototype, (command) => container.call(() => execute(command), 8));
+  return standIn(DynamoDBDocumentClient.prototype, (command) =>
+    container.call(() => execute(command), whereOf(command), 8),
+  );
 }
 
 /** The staging adapter's client. */
@@ -84,18 +107,20 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
   const { random } = container;
 
   async function execute(command: object, { abortSignal }: Options): Promise<object> {
-    note(command.constructor.name.replace('Command', ''), 'input' in command ? keyOf(command.input) : '');
+    const site = `${container.kind}: ${nameOf(command)}`;
+    note(nameOf(command), 'input' in command ? keyOf(command.input) : '');
     if (abortSignal?.aborted) throw abortSignal.reason;
-    if (faults.strikes('storageError', random)) throw refusal(503, 'SlowDown');
+    if (faults.strikes('storageError', random, site)) throw refusal(503, 'SlowDown');
     if (isKept === true && isRemoval(command)) return {};
-    if (faults.strikes('storageAnswerLost', random)) {
+    const lost = faults.strikes('storageAnswerLost', random, site);
+    if (lost !== undefined) {
       objects.execute(command);
-      if (random.chance(0.5)) throw refusal(500, 'InternalError');
+      if (lost.repeatedAfterMs === undefined) throw refusal(500, 'InternalError');
       // The SDK repeats it; meanwhile others may do the same.
-      await time.sleep(random.pick([100, 1000, 5000]));
+      await time.sleep(lost.repeatedAfterMs);
       await container.awake();
     }
-    const answer = objects.execute(command, command instanceof GetObjectCommand ? drawReading() : {});
+    const answer = objects.execute(command, command instanceof GetObjectCommand ? drawReading(site) : {});
     const body = 'Body' in answer ? answer.Body : undefined;
     if (body instanceof Readable) {
       // Like an answer of node:http, which ignores errors while it has no listener.
@@ -105,17 +130,19 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
     return answer;
   }
 
-  function drawReading(): Reading {
-    const breakAfter = random.int(0, 1000);
-    const chunkBytes = random.pick([100, 700, 4000, 4000]);
-    if (faults.strikes('storageReset', random)) return { chunkBytes, breakAfter, breakBy: 'reset' };
-    if (faults.strikes('storageStall', random)) return { chunkBytes, breakAfter, breakBy: 'stall' };
-    if (faults.strikes('storageShort', random)) return { chunkBytes, breakAfter, breakBy: 'end' };
+  function drawReading(site: string): Reading {
+    const chunkBytes = random.pick([4000, 4000, 700, 100]);
+    const reset = faults.strikes('storageReset', random, site);
+    if (reset !== undefined) return { chunkBytes, breakAfter: reset.afterBytes, breakBy: 'reset' };
+    const stall = faults.strikes('storageStall', random, site);
+    if (stall !== undefined) return { chunkBytes, breakAfter: stall.afterBytes, breakBy: 'stall' };
+    const short = faults.strikes('storageShort', random, site);
+    if (short !== undefined) return { chunkBytes, breakAfter: short.afterBytes, breakBy: 'end' };
     return { chunkBytes };
   }
 
   return standIn(S3Client.prototype, (command, options = {}) =>
-    container.call(() => execute(command, options), 20),
+    container.call(() => execute(command, options), nameOf(command), 20),
   );
 }
 
@@ -124,15 +151,18 @@ export function queueOf({ container, queue, faults, note }: Surroundings): SQSCl
   const { random } = container;
 
   function execute(command: object): object {
-    if (faults.strikes('queueError', random)) throw new Error('SQS does not answer');
+    const site = `${container.kind}: ${nameOf(command)}`;
+    if (faults.strikes('queueError', random, site)) throw new Error('SQS does not answer');
     const answer = queue.execute(command);
     note('queued', '');
-    if (faults.strikes('messageDuplicated', random)) queue.execute(command);
-    if (faults.strikes('queueAnswerLost', random)) throw new Error('the answer of SQS was lost');
+    if (faults.strikes('messageDuplicated', random, site)) queue.execute(command);
+    if (faults.strikes('queueAnswerLost', random, site)) throw new Error('the answer of SQS was lost');
     return answer;
   }
 
-  return standIn(SQSClient.prototype, (command) => container.call(() => execute(command), 10));
+  return standIn(SQSClient.prototype, (command) =>
+    container.call(() => execute(command), nameOf(command), 10),
+  );
 }
 
 /** The client of the notification topic. */
@@ -140,16 +170,34 @@ export function topicOf({ container, topic, faults, note, isMute }: Surroundings
   const { random } = container;
 
   function execute(command: object): object {
-    if (faults.strikes('notificationError', random)) throw new Error('SNS does not answer');
+    const site = `${container.kind}: ${nameOf(command)}`;
+    if (faults.strikes('notificationError', random, site)) throw new Error('SNS does not answer');
     if (isMute === true) return {};
     const answer = topic.execute(command);
     const { type, upload } = topic.messages.at(-1) ?? {};
     note(`published ${type ?? ''}`, upload?.id);
-    if (faults.strikes('notificationAnswerLost', random)) throw new Error('the answer of SNS was lost');
+    if (faults.strikes('notificationAnswerLost', random, site)) throw new Error('the answer of SNS was lost');
     return answer;
   }
 
-  return standIn(SNSClient.prototype, (command) => container.call(() => execute(command), 15));
+  return standIn(SNSClient.prototype, (command) =>
+    container.call(() => execute(command), nameOf(command), 15),
+  );
+}
+
+/** The way to the secrets: the configuration has them in plain text. */
+export function secretsOf({
+  container,
+  faults,
+}: Surroundings): (source: CredentialsSource) => Promise<string> {
+  const { random } = container;
+  const where = 'read secret';
+  const read = async (source: CredentialsSource): Promise<string> => {
+    const isUnreadable = faults.strikes('secretUnreadable', random, `${container.kind}: ${where}`);
+    if (isUnreadable) throw new Error('the secret cannot be read');
+    return fetchSecret(source);
+  };
+  return (source) => container.call(() => read(source), where, 20);
 }
 
 /** The SDK's client, but for sending its commands elsewhere. */
@@ -177,9 +225,36 @@ function timedOut(): Error {
   return Object.assign(new Error('DynamoDB did not answer'), { name: 'TimeoutError' });
 }
 
-/** The kind of an item, without its id. */
-function keyKind(pk: unknown): string {
-  return String(pk).split('#', 1).join('');
+/** Takes a work item whose holder was found idle. */
+function isTakeover(command: object): command is PutCommand {
+  const isOfWorkItem = command instanceof PutCommand && whereOf(command) === 'write work-item';
+  return isOfWorkItem && command.input.ExpressionAttributeValues?.[':seen'] !== '';
+}
+
+function unconditional({ input: { TableName, Item } }: PutCommand): PutCommand {
+  return new PutCommand({ TableName, Item });
+}
+
+/** What is read or written, without ids: `write delivering`, `read work-item`. */
+function whereOf(command: object): string {
+  if (command instanceof QueryCommand) return `query ${command.input.IndexName}`;
+  const { pk, status } = itemOf(command);
+  const kind = String(pk).split('#', 1).join('');
+  if (command instanceof PutCommand || command instanceof UpdateCommand) {
+    return `write ${typeof status === 'string' ? status : kind}`;
+  }
+  return `read ${kind}`;
+}
+
+/** The item that is written, or its key. */
+function itemOf(command: object): Record<string, unknown> {
+  if (command instanceof PutCommand) return command.input.Item ?? {};
+  if (command instanceof UpdateCommand || command instanceof GetCommand) return command.input.Key ?? {};
+  return {};
+}
+
+function nameOf(command: object): string {
+  return command.constructor.name.replace('Command', '');
 }
 
 function keyOf(input: unknown): unknown {

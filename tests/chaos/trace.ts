@@ -26,6 +26,9 @@ export function createTrace(elapsed: () => number) {
   return {
     note,
     nameOf,
+    /** What this one has done, without times. */
+    of: (who: string) =>
+      lines.map((line) => line.replace(/^\d+ /, '')).filter((line) => line.startsWith(`${who}: `)),
     hash: () => createHash('sha256').update(lines.join('\n')).digest('hex'),
     /** For people: days and the time of day since the start. */
     lines: () => lines.map((line) => line.replace(/^\d+/, (ms) => timeOfDay(Number(ms)))),

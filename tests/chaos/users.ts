@@ -1,16 +1,16 @@
 /**
  * The actions of users: they create uploads, send their files early or late, once, twice or never, cancel them, and
- * retry them. They repeat a call that gets no answer, as the client does, and know only what the API answers. How a
- * file gets into storage is in `bringing.ts`.
+ * retry them, or an operator does. They repeat a call that gets no answer, as the client does, and know only what the
+ * API answers. How a file gets into storage is in `bringing.ts`.
  */
 import { createHash } from 'node:crypto';
-import { AppError } from '../../lib/domain/errors.ts';
-import { isWorthRepeating } from './asking.ts';
+import { filePart, form, FORM_TYPE } from '../support/form.ts';
+import { createAsk, readUpload, uploadIn } from './asking.ts';
 import { createBringing } from './bringing.ts';
-import type { Bring } from './bringing.ts';
 import type { Random } from './random.ts';
 import type { Faults } from './faults.ts';
 import { createPage } from './page.ts';
+import type { Beginning } from './page.ts';
 import type { Platform } from './platform.ts';
 import type { World } from './world.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
@@ -24,8 +24,11 @@ export type Plan = {
   bytes: Buffer;
   isDeclared: boolean;
   hasKey: boolean;
-  /** How it is staged; a page with Uppy sends a form or parts, and declares no size. */
-  mode: 'auto' | 'single' | 'multipart' | 'page form' | 'page parts';
+  /**
+   * How it is staged; a page with Uppy sends a form or parts, and declares no size; a program that speaks to IPD sends
+   * it to IPD's own route.
+   */
+  mode: 'auto' | 'single' | 'multipart' | 'page form' | 'page parts' | 'own route';
   /** A page's file that has more bytes than its session allows. */
   isTooLong: boolean;
   createAt: number;
@@ -35,6 +38,8 @@ export type Plan = {
   parts: PartsPlan;
   cancelAfter: number | undefined;
   retryAfter: number[];
+  /** When an operator has it tried again in its owner's place. */
+  redriveAfter: number[];
 };
 
 export type PartsPlan = {
@@ -57,9 +62,10 @@ export type Story = {
 };
 
 export const projectId = '0123456789abcdef0123456789abcdef';
+const OWN_ROUTE = 'POST /v1/ipdprojectservice/projects/{project_id}/issues/{issue_id}/attachments/upload';
 const FIRST_ISSUE = 956_239_067_176_935_400n;
-export const caller = { owner: 'user', projects: '*' } as const;
-const contentType = 'application/octet-stream';
+const OWNER = 'user';
+export const contentType = 'application/octet-stream';
 /** All parts, each once, and then one completion. */
 export const plainParts: PartsPlan = {
   stopAt: undefined,
@@ -103,6 +109,7 @@ function drawPlan(
     bytes: Buffer.concat([Buffer.from([index]), random.bytes(size - 1)]),
   };
   const isPage = random.chance(0.18) && faults.happens('sizeUnknown');
+  const isOwnRoute = !isPage && random.chance(0.12) && faults.happens('ownRoute');
   const mode = isPage
     ? random.pick(['page form', 'page parts'])
     : random.pick(['auto', 'auto', 'auto', 'multipart', 'single']);
@@ -111,7 +118,7 @@ function drawPlan(
     ...(isAlike && { issueId: twin.issueId, filename: twin.filename }),
     isDeclared: random.chance(0.5),
     hasKey: random.chance(0.8),
-    mode,
+    mode: isOwnRoute ? 'own route' : mode,
     isTooLong: mode === 'page parts' && random.chance(0.1) && faults.happens('fileTooLong'),
     createAt: random.pick([0, random.int(0, 5 * SECOND_MS), random.int(0, 10 * MINUTE_MS)]),
     putAfter,
@@ -120,6 +127,7 @@ function drawPlan(
       ? random.pick([random.int(0, 10 * SECOND_MS), random.int(0, 2 * HOUR_MS)])
       : undefined,
     retryAfter: random.chance(0.3) ? [random.int(0, HOUR_MS), random.int(0, 5 * HOUR_MS)] : [],
+    redriveAfter: random.chance(0.15) ? [random.int(0, HOUR_MS), random.int(0, 8 * HOUR_MS)] : [],
   };
 }
 
@@ -144,7 +152,8 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
   const { time, faults, random, trace } = world;
   const sha256 = createHash('sha256').update(plan.bytes).digest('hex');
   const story: Story = { plan, sha256, uploadId: undefined, isPut: false, isOver: false };
-  const openPage = createPage({ story, world, platform });
+  const ask = createAsk(plan.owner ?? OWNER, { world, platform });
+  const openPage = createPage({ story, world, ask });
 
   async function playStory(): Promise<void> {
     await time.sleep(plan.createAt);
@@ -154,63 +163,91 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
     story.isOver = true;
   }
 
-  async function live({ id, bring }: { id: string; bring: Bring }): Promise<void> {
+  async function live({ id, bring }: Extract<Beginning, { kind: 'begun' }>): Promise<void> {
     const created = time.now();
     const at = async (afterMs: number, act: () => Promise<void>): Promise<void> => {
       await time.sleep(created + afterMs - time.now());
       await act();
     };
     await Promise.all([
-      ...plan.putAfter.map((afterMs, index) => at(afterMs, () => bring(created + afterMs, index))),
+      ...plan.putAfter.map((afterMs, index) => at(afterMs, () => bring(index))),
       ...(plan.cancelAfter === undefined ? [] : [at(plan.cancelAfter, () => cancel(id))]),
       ...plan.retryAfter.map((afterMs) => at(afterMs, () => retry(id))),
+      ...plan.redriveAfter.map((afterMs) => at(afterMs, () => redrive(id))),
     ]);
   }
 
-  /** Undefined when the product refuses it. */
-  async function create(): Promise<{ id: string; bring: Bring } | undefined> {
-    const begin = plan.mode === 'page form' || plan.mode === 'page parts' ? openPage : createNew();
+  /** Undefined when the product refuses it, or may have it and cannot be asked under the same key. */
+  async function create(): Promise<Extract<Beginning, { kind: 'begun' }> | undefined> {
+    const begin = beginningOf(plan.mode);
     for (;;) {
-      const answer = await begin();
-      if (answer !== undefined && !(answer instanceof AppError)) {
-        trace.note('user', 'created', answer.id);
-        return answer;
+      const beginning = await begin();
+      if (beginning.kind === 'begun') {
+        trace.note('user', 'created', beginning.id);
+        return beginning;
       }
-      if (answer?.code === 'rate_limited') faults.count('rateLimited');
-      if (answer !== undefined && !isWorthRepeating(answer)) return undefined;
+      trace.note('user', `cannot create: ${beginning.code}`);
+      // A page's ticket is used up by beginnings whose answers were lost.
+      if (!beginning.isPassing && beginning.code !== 'ticket_invalid') return undefined;
+      if (plan.mode === 'own route' && !plan.hasKey) return undefined;
       await time.sleep(random.int(1, 60) * SECOND_MS);
     }
   }
 
-  function createNew(): typeof openPage {
-    const { issueId, filename, bytes, isDeclared, mode } = plan;
-    const key = plan.hasKey ? random.uuid() : undefined;
-    const way = mode === 'single' || mode === 'multipart' ? mode : 'auto';
-    const about = { projectId, issueId, filename, contentType, size: bytes.length, mode: way } as const;
-    return async () => {
-      const answer = await platform.api(({ intake }) =>
-        intake.create(
-          { ...caller, owner: plan.owner ?? caller.owner },
-          { ...about, ...(isDeclared && { sha256 }) },
-          key,
-        ),
-      );
-      if (answer === undefined || answer instanceof AppError) return answer;
-      const { upload } = answer;
-      return { id: upload.id, bring: createBringing(upload, { story, world, platform }) };
-    };
+  function beginningOf(mode: Plan['mode']): () => Promise<Beginning> {
+    const { issueId, filename, bytes, isDeclared } = plan;
+    const headers = plan.hasKey ? { 'idempotency-key': random.uuid() } : undefined;
+    switch (mode) {
+      case 'page form':
+      case 'page parts':
+        return openPage;
+      case 'own route':
+        return () => attach({ ...headers, 'content-type': FORM_TYPE });
+      default: {
+        const about = { projectId, issueId, filename, contentType, size: bytes.length, mode };
+        const body = { ...about, ...(isDeclared && { sha256 }) };
+        return async () => {
+          const reply = await ask({ route: 'POST /v1/uploads', body, ...(headers && { headers }) });
+          if (reply.kind === 'refusal') return reply;
+          const created = readUpload(reply);
+          return { kind: 'begun', id: created.id, bring: createBringing(created, { story, world, ask }) };
+        };
+      }
+    }
+  }
+
+  /** IPD's own route: the call brings the file. Without a key, a repeated call is another upload. */
+  async function attach(headers: Record<string, string>): Promise<Beginning> {
+    const body = form(filePart(plan.filename, plan.bytes, contentType));
+    const { issueId } = plan;
+    const parameters = { project_id: projectId, issue_id: issueId };
+    const reply = await ask(
+      { route: OWN_ROUTE, parameters, headers, body },
+      plan.hasKey ? {} : { maxCalls: 1 },
+    );
+    if (reply.kind === 'refusal') return reply;
+    const location = String(reply.headers['location']);
+    story.isPut = true;
+    return { kind: 'begun', id: location.split('/').at(-1) ?? '', bring: async () => undefined };
   }
 
   async function cancel(id: string): Promise<void> {
     if (!faults.happens('cancel')) return;
-    const answer = await platform.api(({ uploads }) => uploads.cancel(caller, id));
-    trace.note('user', answer instanceof AppError ? 'cannot cancel' : 'cancels', id);
+    const { kind } = await ask({ route: 'DELETE /v1/uploads/{id}', parameters: { id } });
+    trace.note('user', kind === 'answer' ? 'cancels' : 'cannot cancel', id);
   }
 
   async function retry(id: string): Promise<void> {
-    if (world.find(id)?.status !== 'failed' || !faults.happens('retry')) return;
-    const answer = await platform.api(({ uploads }) => uploads.retry(caller, id));
-    trace.note('user', answer instanceof AppError ? 'cannot retry' : 'retries', id);
+    const seen = uploadIn(await ask({ route: 'GET /v1/uploads/{id}', parameters: { id } }));
+    if (seen?.status !== 'failed' || !faults.happens('retry')) return;
+    const { kind } = await ask({ route: 'POST /v1/uploads/{id}/retry', parameters: { id } });
+    trace.note('user', kind === 'answer' ? 'retries' : 'cannot retry', id);
+  }
+
+  async function redrive(id: string): Promise<void> {
+    if (!faults.allows('redrive') || !(await platform.redrive(id))) return;
+    faults.count('redrive');
+    trace.note('operator', 'has it tried again', id);
   }
 
   void playStory();

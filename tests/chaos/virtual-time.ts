@@ -57,7 +57,19 @@ export function createVirtualTime(start: number) {
     }
   }
 
-  return { now: () => now, elapsed: () => now - start, after, sleep, run };
+  return {
+    now: () => now,
+    elapsed: () => now - start,
+    /** The times of all timers that are set, the next one first. */
+    pending: () =>
+      heap
+        .filter(({ act }) => act !== undefined)
+        .map(({ at }) => at)
+        .toSorted((a, b) => a - b),
+    after,
+    sleep,
+    run,
+  };
 }
 
 function isBefore(a: Timer, b: Timer): boolean {

@@ -4,37 +4,41 @@
  */
 import type { Ipd } from '../../local/ipd/ipd.ts';
 import { findRoute } from '../../local/ipd/routes.ts';
-import type { Chunks, Operation } from '../../local/ipd/types.ts';
+import type { Chunks, Operation, WorkItem } from '../../local/ipd/types.ts';
 import type { Send, WireAnswer, WireRequest } from '../../lib/ipd/wire.ts';
+import type { Activity } from './activity.ts';
 import type { Container } from './container.ts';
 import type { Faults } from './faults.ts';
-import { faultOf, fits, refusals } from './ipd-faults.ts';
-import type { IpdFaultKind } from './ipd-faults.ts';
+import { drawFault, refusals } from './ipd-faults.ts';
+import type { IpdFault, IpdFaultKind } from './ipd-faults.ts';
 import { createLine, failure } from './line.ts';
+import type { People } from './people.ts';
 import type { Line } from './line.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export type IpdCall = { operation: Operation; issueId: string | undefined };
 
 /** What every request meets for a while: no server, a server that never answers, or one fault, perhaps with options. */
-export type Rule = 'unreachable' | 'deaf' | IpdFaultKind | { kind: IpdFaultKind; [option: string]: unknown };
+export type Rule = 'unreachable' | 'deaf' | IpdFaultKind | IpdFault;
 
 /** The upload that a container is busy with. */
-export type Errand = { refused: () => void; isInDoubt: () => boolean };
+export type Errand = { refused: () => void; isInDoubt: () => boolean; size: () => number };
 
 type Asked = IpdCall & { size: number; hasToken: boolean };
 
 /** The client's way to IPD. */
 export function wireOf(parts: {
+  activity: Activity;
   container: Container;
   ipd: Ipd;
   faults: Faults;
   time: VirtualTime;
   errand: () => Errand;
   rule: (call: IpdCall) => Rule | undefined;
+  people: People;
   note: (what: string) => void;
 }): Send {
-  const { container, ipd, faults, time, errand, note } = parts;
+  const { activity, container, ipd, faults, time, errand, people, note } = parts;
   const { random } = container;
 
   return async (request) => {
@@ -48,17 +52,38 @@ export function wireOf(parts: {
       size: length,
       hasToken: 'x-auth-token' in request.headers,
     };
-    await container.call(() => undefined, 30);
+    const where = `ask ${asked.operation}`;
+    const site = `${container.kind}: ${where}`;
+    await container.call(() => undefined, where, 30);
     const rule = parts.rule(asked);
-    note(`ask ${asked.operation}`);
-    if (rule === 'unreachable' || faults.strikes('ipdUnreachable', random)) throw failure('ECONNREFUSED');
+    note(where);
+    if (rule === 'unreachable' || faults.strikes('ipdUnreachable', random, site)) {
+      throw failure('ECONNREFUSED');
+    }
+
+    if (route.operation === 'upload' || route.operation === 'list') await letPeopleAct(route, site);
 
     const { signal, idleMs } = request;
-    const line = createLine({ time, container, signal, idleMs, length });
+    const line = createLine({
+      time,
+      container,
+      signal,
+      idleMs,
+      length,
+      areBytesLost: () => faults.strikes('bytesLost', random, site) !== undefined,
+    });
     const answer =
       rule === 'deaf'
         ? line.broken
-        : serve(line, { request, target, kind: rule ?? draw(asked), size: length });
+        : activity.during(
+            serve(line, {
+              request,
+              target,
+              fault: rule === undefined ? draw(asked, site) : faultBy(rule, asked),
+              size: length,
+            }),
+          );
+    answer.catch(() => undefined);
     write(request.body, { line, container }).catch(line.breakOff);
     try {
       const head = await Promise.race([answer, line.broken]);
@@ -72,16 +97,24 @@ export function wireOf(parts: {
     }
   };
 
+  /** Other people are never synchronized with us: they may act before any request. */
+  async function letPeopleAct({ projectId, issueId }: WorkItem, site: string): Promise<void> {
+    if (faults.strikes('personAttaches', random, site)) {
+      await people.attach({ projectId, issueId }, Buffer.alloc(errand().size(), 'p'));
+    }
+    if (faults.strikes('personDeletes', random, site)) people.deleteOurs({ projectId, issueId });
+  }
+
   async function serve(
     line: Line,
     call: {
       request: WireRequest;
       target: string;
-      kind: Exclude<Rule, 'unreachable' | 'deaf'> | undefined;
+      fault: IpdFault | undefined;
       size: number;
     },
   ): Promise<WireAnswer> {
-    const { request, target, kind, size } = call;
+    const { request, target, fault, size } = call;
     const handle = (): ReturnType<Ipd['handle']> =>
       ipd.handle({
         method: request.method,
@@ -89,7 +122,7 @@ export function wireOf(parts: {
         headers: { 'content-length': String(size), ...request.headers, host: request.url.host },
         body: line.incoming,
       });
-    const answer = await (kind === undefined ? handle() : withFault(kind, size, handle));
+    const answer = await (fault === undefined ? handle() : withFault(fault, handle));
     await time.sleep(random.int(5, 60));
     await container.awake();
     if (answer === 'reset') throw failure('ECONNRESET');
@@ -98,33 +131,28 @@ export function wireOf(parts: {
   }
 
   /** The fake IPD picks its fault before its first pause, so the rule applies to this request alone. */
-  function withFault<T>(
-    given: IpdFaultKind | { kind: IpdFaultKind; [option: string]: unknown },
-    size: number,
-    handle: () => T,
-  ): T {
-    const kind = typeof given === 'string' ? given : given.kind;
-    const fault = typeof given === 'string' ? faultOf(given, random, size) : given;
+  function withFault<T>(fault: IpdFault, handle: () => T): T {
     ipd.admin.faults.replace([{ fault }]);
     const answer = handle();
     // IPD applies no fault to a request that it refuses for its credentials.
     const hasFired = ipd.admin.faults.list().some(({ fired }) => fired > 0);
     ipd.admin.faults.replace([]);
-    if (hasFired) faults.count(kind);
-    if (hasFired && refusals.includes(kind)) errand().refused();
+    if (hasFired) faults.count(fault.kind);
+    if (hasFired && refusals.includes(fault.kind)) errand().refused();
     return answer;
   }
 
-  function draw(asked: Asked): IpdFaultKind | undefined {
-    if (faults.isStopped()) return undefined;
-    const { lastingRate, ipdRate, ipdKinds } = faults.profile;
+  /** The fault that a rule demands, with options at random where it names none. */
+  function faultBy(rule: IpdFaultKind | IpdFault, asked: Asked): IpdFault {
+    return typeof rule === 'string' ? drawFault(rule, random, asked) : rule;
+  }
+
+  function draw(asked: Asked, site: string): IpdFault | undefined {
     // A list that IPD refuses for good would keep an upload in doubt for ever; the simulation skips that case.
     const isRefusable = asked.operation !== 'list' || !errand().isInDoubt();
-    const kinds = isRefusable && random.chance(lastingRate) ? refusals : ipdKinds;
-    if (kinds === ipdKinds && !random.chance(ipdRate)) return undefined;
-    const fitting = kinds.filter((kind) => fits(kind, asked));
-    const kind = fitting[random.int(0, fitting.length - 1)];
-    return kind !== undefined && faults.allows(kind) ? kind : undefined;
+    // Before anything was sent, a null list counts as an empty one, so it must be one.
+    const mayBeNull = asked.operation !== 'list' || errand().isInDoubt() || !people.hasAttached();
+    return faults.strikesAtIpd({ ...asked, isRefusable, mayBeNull }, random, site);
   }
 }
 
@@ -141,7 +169,7 @@ async function write(
   const sink = async (chunk: Uint8Array): Promise<void> => {
     line.exchange.throwIfAborted();
     await line.push(chunk);
-    await container.meetFate();
+    await container.meetFate('send bytes');
   };
   await (body instanceof Uint8Array ? sink(body) : body(sink, line.exchange));
 }
@@ -151,7 +179,7 @@ async function* receive(
   { container, signal }: { container: Container; signal: AbortSignal },
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
-    await container.meetFate();
+    await container.meetFate('receive bytes');
     signal.throwIfAborted();
     yield chunk;
   }

@@ -2,6 +2,7 @@
  * Everything around the product in one simulated world: time, the in-memory ends, and containers with the real
  * services. It starts nothing by itself: `platform.ts` runs the functions and `users.ts` the users.
  */
+import { createHash } from 'node:crypto';
 import { ZodError } from 'zod';
 import { createIpd } from '../../local/ipd/ipd.ts';
 import { ipdCredentials } from '../support/local-keys.ts';
@@ -22,16 +23,20 @@ import { createObjects } from './ends/objects.ts';
 import type { Creation } from './ends/objects.ts';
 import { createMessageQueue } from './ends/queue.ts';
 import { createTopic } from './ends/topic.ts';
+import { createPeople } from './people.ts';
+import { createActivity } from './activity.ts';
+import { createStorageRequests } from './storage-requests.ts';
 import { createFaults } from './faults.ts';
 import type { Profile } from './faults.ts';
-import { documentsOf, queueOf, storageOf, topicOf } from './seams.ts';
+import { documentsOf, queueOf, secretsOf, storageOf, topicOf } from './seams.ts';
+import type { Tape } from './tape.ts';
 import { createTrace } from './trace.ts';
 import { createVirtualTime } from './virtual-time.ts';
 import { wireOf } from './wire.ts';
 import type { IpdCall, Rule } from './wire.ts';
 
 /** Parts of the product that a test of the oracle takes away. */
-export type Missing = 'reconciliation' | 'fence' | 'sweep' | 'notifications' | 'removal';
+export type Missing = 'reconciliation' | 'fence' | 'sweep' | 'notifications' | 'removal' | 'workItemVersion';
 
 export type Worker = { container: Container; services: Services; errand: { uploadId?: string | undefined } };
 
@@ -48,17 +53,22 @@ export function createWorld(options: {
   random: Random;
   profile: Profile;
   without?: ReadonlySet<string>;
+  /** Decides every fault, in place of the random source. */
+  tape?: Tape | undefined;
   missing?: Missing | undefined;
   uploadDeadlineHours?: number;
   pageSize?: number;
   uploadsPerMinute?: number;
+  /** Each message arrives twice at the same moment, and each sweep runs twice. */
+  isDoubled?: boolean | undefined;
   /** Settings that are not drawn at random. */
   settings?: Record<string, string>;
 }) {
-  const { random, profile, without = new Set(), missing } = options;
+  const { random, profile, without = new Set(), tape, missing } = options;
   const time = createVirtualTime(START);
   const trace = createTrace(time.elapsed);
-  const faults = createFaults({ profile, without, note: (kind) => trace.note('fault', kind) });
+  const activity = createActivity();
+  const faults = createFaults({ profile, without, tape, note: (kind) => trace.note('fault', kind) });
   const topic = createTopic();
   /** Every version of a record that ends an upload and needs a notification. */
   const endings: Upload[] = [];
@@ -120,31 +130,36 @@ export function createWorld(options: {
   };
   /** Uploads that IPD refused for good at least once. */
   const refused = new Set<string>();
+  const people = createPeople(ipd);
   /** Errors that the simulation did not inject. */
   const surprises: string[] = [];
   const rules = { of: (_call: IpdCall): Rule | undefined => undefined };
 
   /** Objects that came after the upload had ended, and whose event was lost: only the lifecycle rule removes them. */
   const strays = new Set<string>();
+  /** What storage was given first under each key, as SHA-256. */
+  const given = new Map<string, string>();
   const objects = createObjects({
     minPartBytes: partSizeBytes,
     partsPerPage: 2,
-    onCreated: (key, { bytes, etag }, eventName) =>
-      announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }, eventName),
+    onCreated: (key, { bytes, etag }, eventName) => {
+      if (!given.has(key)) given.set(key, createHash('sha256').update(bytes).digest('hex'));
+      announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }, eventName);
+    },
   });
 
   /** Storage sends the event of a new object; unlike S3, it may lose the event. */
   function announce(key: string, object: { eTag: string; size: number }, eventName: Creation): void {
     const body = JSON.stringify({ Records: [{ eventName, s3: { object: { key, ...object } } }] });
-    if (faults.strikes('eventLost', random)) {
+    const site = `storage: ${eventName}`;
+    if (faults.strikes('eventLost', random, site)) {
       const upload = find(uploadIdOf(key) ?? '');
       if (upload !== undefined && isFinal(upload) && upload.dueAt === undefined) strays.add(key);
       return;
     }
-    const delay = (): number =>
-      faults.strikes('eventDelayed', random) ? random.int(1, 7200) * 1000 : random.int(50, 2000);
+    const delay = (): number => faults.strikes('eventDelayed', random, site)?.ms ?? random.int(50, 2000);
     queue.send(body, delay());
-    if (faults.strikes('eventDuplicated', random)) queue.send(body, delay());
+    if (faults.strikes('eventDuplicated', random, site)) queue.send(body, delay());
   }
 
   let containers = 0;
@@ -153,10 +168,11 @@ export function createWorld(options: {
   function createWorker(kind: string): Worker {
     containers += 1;
     const name = `${kind}${containers}`;
-    const container = createContainer({ time, faults, random: random.fork(name) });
+    const container = createContainer({ kind, time, faults, activity, random: random.fork(name) });
     const errand: Worker['errand'] = {};
     const note = (what: string, key?: unknown): void => trace.note(name, what, key);
     const surroundings = {
+      activity,
       container,
       documents,
       objects,
@@ -168,6 +184,7 @@ export function createWorld(options: {
       isDenied: missing === 'fence' ? isFence : undefined,
       isMute: missing === 'notifications',
       isKept: missing === 'removal',
+      isUnversioned: missing === 'workItemVersion',
     };
     // Ready, since virtual time does not wait for modules that are loaded.
     const s3 = s3With(storageOf(surroundings));
@@ -175,18 +192,22 @@ export function createWorld(options: {
     const sns = snsWith(topicOf(surroundings));
     const services = buildServices(config, {
       clock: container.clock,
+      storageTime: () => container.clock.now(),
       telemetry: telemetryOf(name),
       documents: documentsOf(surroundings),
       s3: async () => s3,
       sqs: async () => sqs,
       sns: async () => sns,
+      readSecret: secretsOf(surroundings),
       send: wireOf({
         ...surroundings,
         ipd,
         errand: () => ({
           refused: () => refused.add(errand.uploadId ?? ''),
           isInDoubt: () => find(errand.uploadId ?? '')?.doubt !== undefined,
+          size: () => find(errand.uploadId ?? '')?.size ?? 1,
         }),
+        people,
         rule: (call) =>
           rules.of(call) ??
           (missing === 'reconciliation' && call.operation === 'list' ? 'emptyResult' : undefined),
@@ -229,10 +250,13 @@ export function createWorld(options: {
   return {
     time,
     trace,
+    activity,
     faults,
     random,
     documents,
     objects,
+    given,
+    storage: createStorageRequests({ objects, now: time.now }),
     queue,
     topic,
     endings,
@@ -240,8 +264,10 @@ export function createWorld(options: {
     ipd,
     config,
     missing,
+    isDoubled: options.isDoubled === true,
     rules,
     refused,
+    people,
     surprises,
     visibilityMs: VISIBILITY_MS,
     createWorker,

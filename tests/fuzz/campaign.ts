@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { z } from 'zod';
-import { lambdaContext } from '../support/http-event.ts';
+import { lambdaContext } from '../support/lambda-event.ts';
 import { checkAnswer, takeLeaks, watch } from '../support/secrets.ts';
 import { inputsFor } from './inputs.ts';
 import type { Input } from './inputs.ts';

@@ -1,94 +1,22 @@
-/**
- * Calls a function of the HTTP API as the gateway does: an event of payload format 2.0 and Lambda's context.
- * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
- */
+/** Calls a function of the HTTP API as the gateway does, and compares its answer with openapi.yaml. */
 import type { Context } from 'aws-lambda';
 import type { HttpEvent, HttpResult } from '../../lib/http/gateway.ts';
 import { readAnswer } from './answer.ts';
 import { expectContract } from './contract.ts';
+import { httpEvent, lambdaContext } from './lambda-event.ts';
+import type { HttpCall } from './lambda-event.ts';
 import { checkAnswer } from './secrets.ts';
 
 type Handler = (event: HttpEvent, context: Context) => Promise<HttpResult>;
 
-export type HttpCall = {
-  /** As API Gateway names it: `GET /v1/uploads/{id}`. */
-  route: string;
-  parameters?: Record<string, string>;
-  /** What the authorizer found in the token; null for a route without one. */
-  claims?: Record<string, string> | null;
-  headers?: Record<string, string>;
-  /** An object is sent as JSON, bytes in base64 as the gateway hands them over. */
-  body?: object | string;
-  remainingMs?: number;
-};
-
 /** Calls the handler and reads its answer, which has to be one that openapi.yaml describes. */
-export async function callHttp(handler: Handler, call: HttpCall) {
-  const answer = await handler(httpEvent(call), lambdaContext(call.remainingMs));
+export async function callHttp(
+  handler: Handler,
+  { remainingMs, ...call }: HttpCall & { remainingMs?: number },
+) {
+  const answer = await handler(httpEvent(call), lambdaContext(remainingMs));
   const { statusCode = 0, headers = {}, body = '' } = answer;
   checkAnswer(call.route, statusCode, JSON.stringify(answer));
   expectContract({ request: call.route, status: statusCode, headers: Object.entries(headers), body });
   return { status: statusCode, headers, ...readAnswer(body) };
-}
-
-/** Context with so much time left, whenever it is asked. */
-export function lambdaContext(remainingMs = 29_000): Context {
-  return {
-    callbackWaitsForEmptyEventLoop: true,
-    functionName: 'test',
-    functionVersion: '$LATEST',
-    invokedFunctionArn: 'arn:aws:lambda:eu-central-1:000000000000:function:test',
-    memoryLimitInMB: '512',
-    awsRequestId: 'request-1',
-    logGroupName: '/aws/lambda/test',
-    logStreamName: 'test',
-    getRemainingTimeInMillis: () => remainingMs,
-    done: () => undefined,
-    fail: () => undefined,
-    succeed: () => undefined,
-  };
-}
-
-function httpEvent({
-  route,
-  parameters = {},
-  claims = { sub: 'user-1' },
-  headers = {},
-  body,
-}: HttpCall): HttpEvent {
-  const [method = '', template = ''] = route.split(' ');
-  const path = template.replaceAll(/\{(\w+)\}/g, (_match, name: string) => parameters[name] ?? '');
-  const isBytes = Buffer.isBuffer(body);
-  const json: Record<string, string> =
-    typeof body === 'object' && !isBytes ? { 'content-type': 'application/json' } : {};
-  const event = {
-    version: '2.0',
-    routeKey: route,
-    rawPath: path,
-    rawQueryString: '',
-    headers: { host: 'api.example.com', ...json, ...headers },
-    pathParameters: Object.keys(parameters).length === 0 ? undefined : parameters,
-    requestContext: {
-      accountId: '000000000000',
-      apiId: 'local',
-      domainName: 'api.example.com',
-      domainPrefix: 'api',
-      http: { method, path, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: 'test' },
-      requestId: 'gateway-request-1',
-      routeKey: route,
-      stage: '$default',
-      time: '12/Mar/2026:19:03:58 +0000',
-      timeEpoch: 1_773_342_238_000,
-      authorizer: claims === null ? undefined : { jwt: { claims, scopes: null } },
-    },
-    body: body === undefined ? undefined : toText(body),
-    isBase64Encoded: isBytes,
-  };
-  // As it travels: members that are undefined are not there.
-  return JSON.parse(JSON.stringify(event));
-}
-
-function toText(body: object | string): string {
-  if (Buffer.isBuffer(body)) return body.toString('base64');
-  return typeof body === 'string' ? body : JSON.stringify(body);
 }

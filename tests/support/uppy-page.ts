@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { handler } from '../../functions/uppy.ts';
 import { callHttp } from './http-event.ts';
-import type { HttpCall } from './http-event.ts';
+import type { HttpCall } from './lambda-event.ts';
 import { issueId, projectId } from './world.ts';
 
 export type Reference = { uploadId: string; key: string };
@@ -29,22 +29,9 @@ export const routes = {
   complete: `POST ${S3}/multipart/{uploadId}/complete`,
 };
 
-/** A call of the function; `query` as it stands in a URL. */
-export function callUppy({ query, ...call }: HttpCall & { query?: string | undefined }) {
-  return callHttp(
-    (event, context) =>
-      handler(
-        query === undefined
-          ? event
-          : {
-              ...event,
-              rawQueryString: query,
-              queryStringParameters: Object.fromEntries(new URLSearchParams(query)),
-            },
-        context,
-      ),
-    { claims: null, ...call },
-  );
+/** A call of the function, without a token. */
+export function callUppy(call: HttpCall) {
+  return callHttp(handler, { claims: null, ...call });
 }
 
 export function requestSession(more: object = {}, sub: string = randomUUID()) {

@@ -93,6 +93,7 @@ export function createObjects({
     execute,
     has: (key: string) => objects.has(key),
     keys: () => [...objects.keys()],
+    etags: () => [...objects].map(([key, { etag }]) => [key, etag]),
     begun: parts.open,
   };
 }

@@ -67,6 +67,7 @@ export function createMessageQueue(options: {
     receive,
     remove: (id: number) => messages.delete(id),
     isEmpty: () => messages.size === 0,
+    all: () => [...messages.values()],
     dead,
   };
 }

@@ -141,7 +141,7 @@ async function decide(
       return { upload, sha256, isAccepted: true, isExcused };
     }),
   );
-  const { failed, findings, ...counts } = judge(exhibits, held, (id) => id);
+  const { failed, findings, ...counts } = judge(exhibits, { present: held }, (id) => id);
   const uploads = exhibits.map(({ upload }) => upload);
   const notified = judgeNotifications({ uploads, messages: await notifications() }, (id) => id);
   const staged = await Promise.all(

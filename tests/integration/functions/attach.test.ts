@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { handler } from '../../../functions/attach.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
-import type { HttpCall } from '../../support/http-event.ts';
+import type { HttpCall } from '../../support/lambda-event.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 

@@ -7,7 +7,7 @@ import { handler } from '../../../functions/deliver.ts';
 import { stage } from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { startWorker } from '../../../local/gateway/worker.ts';
-import { lambdaContext } from '../../support/http-event.ts';
+import { lambdaContext } from '../../support/lambda-event.ts';
 import { queueEvent, storageEvent } from '../../support/queue-event.ts';
 import { useWorld } from '../../support/use-world.ts';
 

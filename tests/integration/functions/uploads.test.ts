@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { handler } from '../../../functions/uploads.ts';
 import { putFile } from '../../support/answer.ts';
 import { callHttp } from '../../support/http-event.ts';
-import type { HttpCall } from '../../support/http-event.ts';
+import type { HttpCall } from '../../support/lambda-event.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 

@@ -1,0 +1,56 @@
+/**
+ * The durable state of a world in which nothing runs, as a text: two worlds with the same text have the same future. Times
+ * count from the next timer, and ids by their order, so that runs which differ only in what is over have the same text.
+ */
+import { createHash } from 'node:crypto';
+import type { World } from './world.ts';
+
+/** What no decision depends on. */
+const DEAD_MEMBERS = new Set(['version', 'history', 'updatedAt', 'correlationId', 'expiresAt']);
+/** A time as ISO 8601, one in milliseconds since 1970, an id of ours, an id of IPD's. */
+const TOKEN =
+  /\d{4}-\d\d-\d\dT[\d:.]+Z|\b1[678]\d{11}\b|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d{17,20}\b/g;
+
+/** A hash of the state; only of use while `world.activity` is quiet. */
+export function hashOfState(world: World): string {
+  const { time, documents, queue, objects, ipd, people, topic, trace, refused, strays } = world;
+  const pending = time.pending();
+  const [next = time.now()] = pending;
+  const state = {
+    items: documents.all('').filter(isAlive),
+    messages: queue.all().map(({ body, receives, visibleAt }) => ({ body, receives, visibleAt })),
+    dead: queue.dead.length,
+    objects: objects.etags(),
+    parts: objects.begun(),
+    attachments: ipd.admin
+      .attachments()
+      .map(({ id, issueId, sha256, createdAt, visibleAt }) => [
+        id,
+        issueId,
+        sha256,
+        Math.max(createdAt, next),
+        Math.max(visibleAt, next),
+      ]),
+    notifications: topic.messages.map(({ type, upload }) => [type, upload.id, upload.attachment?.id]),
+    users: trace.of('user'),
+    judged: [[...refused], [...strays], people.deleted().map(({ id }) => id)],
+    timers: pending,
+  };
+  const text = JSON.stringify(state, (name, value: unknown) => (DEAD_MEMBERS.has(name) ? undefined : value));
+  const names = new Map<string, string>();
+  const nameOf = (id: string): string => {
+    const name = names.get(id) ?? `id${names.size}`;
+    names.set(id, name);
+    return name;
+  };
+  const relative = text.replaceAll(TOKEN, (token) => {
+    if (token.endsWith('Z')) return String(Date.parse(token) - next);
+    return token.length === 13 ? String(Number(token) - next) : nameOf(token);
+  });
+  return createHash('sha256').update(relative).digest('base64');
+}
+
+/** Counters of a minute that is over are never read again. */
+function isAlive({ pk }: Record<string, unknown>): boolean {
+  return !/^(?:quota#|state#tries#)/.test(String(pk));
+}

@@ -1,0 +1,35 @@
+/** Other people in IPD: they attach files of their own to the same work items, and delete attachments of ours. */
+import type { Ipd } from '../../local/ipd/ipd.ts';
+import type { Attachment, WorkItem } from '../../local/ipd/types.ts';
+
+export type People = ReturnType<typeof createPeople>;
+
+export function createPeople({ people, admin }: Ipd) {
+  const own = new Set<string>();
+  const deleted: Attachment[] = [];
+
+  async function attach(item: WorkItem, bytes: Uint8Array): Promise<void> {
+    const { id } = await people.attach({ ...item, filename: 'of others.pdf', bytes });
+    own.add(id);
+  }
+
+  const isOurs = ({ id }: Attachment): boolean => !own.has(id);
+
+  return {
+    attach,
+    /** Deletes the newest attachment of ours in a work item. */
+    deleteOurs({ projectId, issueId }: WorkItem): void {
+      const newest = admin
+        .attachments()
+        .findLast((one) => one.projectId === projectId && one.issueId === issueId && isOurs(one));
+      if (newest === undefined) return;
+      people.remove(newest.id);
+      deleted.push(newest);
+    },
+    hasAttached: () => own.size > 0,
+    /** The attachments that are not theirs. */
+    ours: () => admin.attachments().filter(isOurs),
+    /** What they have deleted. */
+    deleted: (): readonly Attachment[] => deleted,
+  };
+}

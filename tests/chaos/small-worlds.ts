@@ -1,0 +1,93 @@
+/**
+ * The small worlds that the enumeration walks: a few uploads each, without chance. In every one of them, people attach
+ * files of equal size and of equal bytes to the same work item.
+ */
+import { issueIdOf, plainParts, projectId } from './users.ts';
+import type { Plan } from './users.ts';
+import type { World } from './world.ts';
+import { MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
+
+export type SmallWorld = {
+  name: string;
+  plans: Plan[];
+  /** What else happens, before the users begin. */
+  prepare?: (world: World) => void;
+  /** Each message arrives twice at the same moment, and each sweep runs twice. */
+  isDoubled?: boolean;
+  settings?: Record<string, string>;
+};
+
+const bytes = Buffer.from('a file of a few bytes');
+
+const upload: Plan = {
+  issueId: issueIdOf(0),
+  filename: 'report.pdf',
+  bytes,
+  isDeclared: false,
+  hasKey: true,
+  mode: 'single',
+  isTooLong: false,
+  parts: plainParts,
+  createAt: 0,
+  putAfter: [SECOND_MS],
+  cancelAfter: undefined,
+  retryAfter: [],
+  redriveAfter: [],
+};
+
+const inParts: Plan = { ...upload, mode: 'multipart', bytes: Buffer.alloc(400, 'parts') };
+
+export const smallWorlds: SmallWorld[] = [
+  { name: 'one upload', plans: [upload] },
+  { name: 'one declared upload', plans: [{ ...upload, isDeclared: true }] },
+  { name: 'two equal files', plans: [upload, upload] },
+  {
+    name: 'two equal files, one later',
+    plans: [upload, { ...upload, createAt: 30 * SECOND_MS }],
+  },
+  {
+    name: 'three equal files, two at once',
+    plans: [upload, { ...upload, createAt: 5 * MINUTE_MS }, { ...upload, createAt: 5 * MINUTE_MS }],
+  },
+  {
+    name: 'an upload and its retry',
+    plans: [{ ...upload, retryAfter: [5 * MINUTE_MS] }],
+    prepare: refuseFirst,
+  },
+  { name: 'parts', plans: [inParts] },
+  {
+    name: 'parts and a late complete',
+    plans: [{ ...inParts, parts: { ...plainParts, completeAfter: [10 * SECOND_MS, 4 * MINUTE_MS] } }],
+  },
+  { name: 'cancel against deliver', plans: [{ ...upload, cancelAfter: 5 * SECOND_MS }] },
+  {
+    name: 'cancel of one of two equal files',
+    plans: [{ ...upload, cancelAfter: 20 * MINUTE_MS }, upload],
+  },
+  { name: 'two functions, two sweeps', plans: [upload], isDoubled: true },
+];
+
+/** Throws for an unknown name. */
+export function smallWorldOf(name: string): SmallWorld {
+  const small = smallWorlds.find((one) => one.name === name);
+  if (small === undefined) throw new Error(`there is no small world "${name}"`);
+  return small;
+}
+
+/** IPD refuses the first file that it gets, for good. */
+function refuseFirst(world: World): void {
+  let isRefused = false;
+  world.rules.of = ({ operation }) => {
+    if (operation !== 'upload' || isRefused) return undefined;
+    isRefused = true;
+    return 'failed200';
+  };
+}
+
+/** Other people's files in the same work item: two before the upload, one of them an equal file, and one during it. */
+export async function attachByOthers({ people, time }: World): Promise<void> {
+  const item = { projectId, issueId: issueIdOf(0) };
+  await people.attach(item, bytes);
+  await people.attach(item, Buffer.alloc(bytes.length, 'x'));
+  time.after(2 * MINUTE_MS, () => void people.attach(item, Buffer.alloc(bytes.length, 'y')));
+}
