@@ -60,7 +60,10 @@ export async function openMemoryEnds(): Promise<Ends> {
   const surroundings = { ...world, objects: createObjects(), container, note: () => undefined };
   const wire = wireOf({
     ...surroundings,
-    errand: () => ({ refused: () => undefined, isInDoubt: () => false }),
+    errand: () => ({
+      asked: () => ({ met: () => undefined, answered: () => undefined }),
+      isInDoubt: () => false,
+    }),
     rule: () => undefined,
   });
   return {

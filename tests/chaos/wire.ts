@@ -19,8 +19,9 @@ export type IpdCall = { operation: Operation; issueId: string | undefined };
 /** What every request meets for a while: no server, a server that never answers, or one fault, perhaps with options. */
 export type Rule = 'unreachable' | 'deaf' | IpdFaultKind | { kind: IpdFaultKind; [option: string]: unknown };
 
-/** The upload that a container is busy with. */
-export type Errand = { refused: () => void; isInDoubt: () => boolean };
+/** The upload that a container is busy with; `asked` begins a request about it, which meets a fault or gets an answer. */
+export type Errand = { asked: (operation: Operation) => Request; isInDoubt: () => boolean };
+type Request = { met: (kind: IpdFaultKind) => void; answered: () => void };
 
 type Asked = IpdCall & { size: number; hasToken: boolean };
 
@@ -51,6 +52,7 @@ export function wireOf(parts: {
     await container.call(() => undefined, 30);
     const rule = parts.rule(asked);
     note(`ask ${asked.operation}`);
+    const contact = errand().asked(asked.operation);
     if (rule === 'unreachable' || faults.strikes('ipdUnreachable', random)) throw failure('ECONNREFUSED');
 
     const { signal, idleMs } = request;
@@ -58,11 +60,12 @@ export function wireOf(parts: {
     const answer =
       rule === 'deaf'
         ? line.broken
-        : serve(line, { request, target, kind: rule ?? draw(asked), size: length });
+        : serve(line, { request, target, kind: rule ?? draw(asked), size: length, contact });
     write(request.body, { line, container }).catch(line.breakOff);
     try {
       const head = await Promise.race([answer, line.broken]);
       note(`answer ${head.status}`);
+      contact.answered();
       return head;
     } catch (error) {
       line.breakOff(error);
@@ -79,9 +82,10 @@ export function wireOf(parts: {
       target: string;
       kind: Exclude<Rule, 'unreachable' | 'deaf'> | undefined;
       size: number;
+      contact: Request;
     },
   ): Promise<WireAnswer> {
-    const { request, target, kind, size } = call;
+    const { request, target, kind, size, contact } = call;
     const handle = (): ReturnType<Ipd['handle']> =>
       ipd.handle({
         method: request.method,
@@ -89,7 +93,7 @@ export function wireOf(parts: {
         headers: { 'content-length': String(size), ...request.headers, host: request.url.host },
         body: line.incoming,
       });
-    const answer = await (kind === undefined ? handle() : withFault(kind, size, handle));
+    const answer = await (kind === undefined ? handle() : withFault(kind, { size, contact }, handle));
     await time.sleep(random.int(5, 60));
     await container.awake();
     if (answer === 'reset') throw failure('ECONNRESET');
@@ -100,7 +104,7 @@ export function wireOf(parts: {
   /** The fake IPD picks its fault before its first pause, so the rule applies to this request alone. */
   function withFault<T>(
     given: IpdFaultKind | { kind: IpdFaultKind; [option: string]: unknown },
-    size: number,
+    { size, contact }: { size: number; contact: Request },
     handle: () => T,
   ): T {
     const kind = typeof given === 'string' ? given : given.kind;
@@ -111,7 +115,7 @@ export function wireOf(parts: {
     const hasFired = ipd.admin.faults.list().some(({ fired }) => fired > 0);
     ipd.admin.faults.replace([]);
     if (hasFired) faults.count(kind);
-    if (hasFired && refusals.includes(kind)) errand().refused();
+    if (hasFired) contact.met(kind);
     return answer;
   }
 
