@@ -60,7 +60,7 @@ export function createBringing(
     await time.sleep(random.int(0, 3 * SECOND_MS));
     const { status } = storage.put(request, plan.bytes);
     trace.note('user', status === 200 ? 'put the file' : `put the file, and storage answered ${status}`, id);
-    if (status === 200 || status === 412) story.isPut = true;
+    if (status === 200 || status === 412) story.storedAt ??= time.now();
   }
 
   async function liveRequest(): Promise<SignedRequest | undefined> {
@@ -106,7 +106,7 @@ export function createBringing(
     const multipart = storage.multipartOf(part.url);
     const numbers = (brought.get(multipart) ?? new Set()).add(part.number);
     brought.set(multipart, numbers);
-    if (numbers.size === Math.ceil(plan.bytes.length / partSize)) story.isPut = true;
+    if (numbers.size === Math.ceil(plan.bytes.length / partSize)) story.storedAt ??= time.now();
     return true;
   }
 

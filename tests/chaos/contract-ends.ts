@@ -53,7 +53,11 @@ export async function openMemoryEnds(): Promise<Ends> {
   const surroundings = { ...world, objects: createObjects(), container, note: () => undefined };
   const wire = wireOf({
     ...surroundings,
-    errand: () => ({ refused: () => undefined, isInDoubt: () => false, size: () => 1 }),
+    errand: () => ({
+      asked: () => ({ met: () => undefined, answered: () => undefined }),
+      isInDoubt: () => false,
+      size: () => 1,
+    }),
     rule: () => undefined,
   });
   return {

@@ -3,6 +3,7 @@
  * count from the next timer, and ids by their order, so that runs which differ only in what is over have the same text.
  */
 import { createHash } from 'node:crypto';
+import { refusals } from './ipd-faults.ts';
 import type { World } from './world.ts';
 
 /** What no decision depends on. */
@@ -13,7 +14,7 @@ const TOKEN =
 
 /** A hash of the state; only of use while `world.activity` is quiet. */
 export function hashOfState(world: World): string {
-  const { time, documents, queue, objects, ipd, people, topic, trace, refused, strays } = world;
+  const { time, documents, queue, objects, ipd, people, topic, trace, strays, chronicle } = world;
   const pending = time.pending();
   const [next = time.now()] = pending;
   const state = {
@@ -33,7 +34,16 @@ export function hashOfState(world: World): string {
       ]),
     notifications: topic.messages.map(({ type, upload }) => [type, upload.id, upload.attachment?.id]),
     users: trace.of('user'),
-    judged: [[...refused], [...strays], people.deleted().map(({ id }) => id)],
+    judged: [
+      [...strays],
+      people.deleted().map(({ id }) => id),
+      world.records().map(({ id }) =>
+        chronicle
+          .contactsOf(id)
+          .filter(({ fault }) => isAnswer(fault))
+          .map(({ fault }) => fault),
+      ),
+    ],
     timers: pending,
   };
   const text = JSON.stringify(state, (name, value: unknown) => (DEAD_MEMBERS.has(name) ? undefined : value));
@@ -53,4 +63,9 @@ export function hashOfState(world: World): string {
 /** Counters of a minute that is over are never read again. */
 function isAlive({ pk }: Record<string, unknown>): boolean {
   return !/^(?:quota#|state#tries#)/.test(String(pk));
+}
+
+/** An answer of IPD by which an upload may end without an attachment. */
+function isAnswer(fault: string | undefined): boolean {
+  return fault === 'listOf' || refusals.some((kind) => kind === fault);
 }

@@ -6,16 +6,17 @@ import { quietProfile } from './faults.ts';
 import { hashOfState } from './durable-state.ts';
 import { createPlatform } from './platform.ts';
 import { createConstant } from './random.ts';
-import { conclude, isAtRest, isBroken } from './schedule.ts';
+import { isAtRest, isBroken, outcomeOf } from './schedule.ts';
 import type { Outcome } from './schedule.ts';
 import { attachByOthers } from './small-worlds.ts';
 import type { SmallWorld } from './small-worlds.ts';
 import { createTape, toText } from './tape.ts';
 import type { ChoicePoint, Deviation } from './tape.ts';
 import { play } from './users.ts';
+import { judgeWorld } from './verdict.ts';
 import { createWorld } from './world.ts';
 import type { Missing } from './world.ts';
-import { HOUR_MS } from '../../lib/domain/units.ts';
+import { HOUR_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
 /** A run that is not at rest after this time is stuck. */
 const HORIZON_MS = 120 * HOUR_MS;
@@ -56,7 +57,13 @@ export async function playTape(
   options: Bounds & { isKnown?: (state: string) => boolean } = {},
 ): Promise<Run> {
   const { missing, kinds, isKnown } = options;
-  const tape = createTape(deviations, kinds);
+  let quietFrom = 0;
+  const tape = createTape(deviations, {
+    kinds,
+    onTaken: (fault) => {
+      quietFrom = Math.max(quietFrom, world.time.now() + durationOf(fault));
+    },
+  });
   const world = createWorld({
     random: createConstant(),
     profile: quietProfile,
@@ -81,8 +88,18 @@ export async function playTape(
   });
   return {
     points: tape.points(),
-    outcome: isPruned ? undefined : conclude(world, stories, () => world.faults.counts.has('listOf')),
+    outcome: isPruned ? undefined : outcomeOf(world, judgeWorld(world, stories, { quietFrom })),
   };
+}
+
+/** How long a fault with these details lasts, in milliseconds. */
+function durationOf(fault: unknown): number {
+  const lengths = Object.entries(Object(fault)).map(([name, value]) => {
+    if (typeof value !== 'number') return 0;
+    if (/ms$/i.test(name)) return value;
+    return /seconds$/i.test(name) ? value * SECOND_MS : 0;
+  });
+  return Math.max(0, ...lengths);
 }
 
 /** Walks all tapes of a world with up to `depth` deviations; stops at the first counterexample. */

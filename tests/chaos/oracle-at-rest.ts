@@ -2,8 +2,8 @@
  * The oracle's other two checks, once no work is left: was a notification sent for the end of every upload, and is a
  * file left in storage that no upload needs? It reads and judges; it causes nothing.
  */
-import { isFinal, stagingKey, uploadIdOf } from '../../lib/domain/upload.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
+import { idIn, isFinal, keyOf, MINUTE, SECOND } from './oracle-reading.ts';
+import type { UploadRecord } from './oracle-reading.ts';
 import type { NotificationMessage } from './ends/topic.ts';
 
 type Names = (id: string) => string;
@@ -15,9 +15,9 @@ export type NotificationVerdict = { untold: number; findings: string[] };
 export type Tidiness = { leftovers: number; findings: string[] };
 
 /** How far ahead a sweep reads, and how wrong its clock may be. */
-const SWEEP_REACH_MS = 90_000;
+const SWEEP_REACH = MINUTE + 30 * SECOND;
 
-const TYPES: Partial<Record<Upload['status'], string>> = {
+export const TYPES: Partial<Record<UploadRecord['status'], string>> = {
   delivered: 'UploadDelivered',
   failed: 'UploadFailed',
   expired: 'UploadExpired',
@@ -28,18 +28,22 @@ const TYPES: Partial<Record<Upload['status'], string>> = {
  * none of them is false.
  */
 export function judgeNotifications(
-  { uploads, messages, endings }: { uploads: Upload[]; messages: NotificationMessage[]; endings?: Upload[] },
+  {
+    records,
+    messages,
+    endings,
+  }: { records: UploadRecord[]; messages: NotificationMessage[]; endings?: UploadRecord[] },
   nameOf: Names,
 ): NotificationVerdict {
   const findings: string[] = [];
   let untold = 0;
-  for (const upload of uploads) {
-    const type = TYPES[upload.status];
+  for (const record of records) {
+    const type = TYPES[record.status];
     if (type === undefined) continue;
-    const isNotified = messages.some((message) => message.type === type && isAbout(message, upload));
+    const isNotified = messages.some((message) => message.type === type && isAbout(message, record));
     if (isNotified) continue;
     untold += 1;
-    findings.push(`no notification says that ${nameOf(upload.id)} is ${upload.status}`);
+    findings.push(`no notification says that ${nameOf(record.id)} is ${record.status}`);
   }
   const meanings = new Map<string, string>();
   for (const message of messages) {
@@ -59,15 +63,15 @@ export function judgeNotifications(
 }
 
 /** Same upload, same end. */
-function isAbout({ upload: notified }: NotificationMessage, upload: Upload): boolean {
-  const attachmentId = upload.status === 'delivered' ? upload.attachmentId : undefined;
-  const code = upload.status === 'failed' ? upload.lastError.code : notified.error?.code;
+function isAbout({ upload: notified }: NotificationMessage, record: UploadRecord): boolean {
+  const attachmentId = record.status === 'delivered' ? record.attachmentId : undefined;
+  const code = record.status === 'failed' ? record.lastError?.code : notified.error?.code;
   return (
-    notified.id === upload.id &&
-    notified.status === upload.status &&
+    notified.id === record.id &&
+    notified.status === record.status &&
     notified.attachment?.id === attachmentId &&
     notified.error?.code === code &&
-    notified.size === (upload.maxSize === undefined ? upload.size : null)
+    notified.size === (record.maxSize === undefined ? record.size : null)
   );
 }
 
@@ -77,13 +81,13 @@ function isAbout({ upload: notified }: NotificationMessage, upload: Upload): boo
  */
 export function judgeStorage(
   {
-    uploads,
+    records,
     keys,
     strays = new Set(),
     begun,
     now,
   }: {
-    uploads: Upload[];
+    records: UploadRecord[];
     keys: string[];
     strays?: ReadonlySet<string>;
     begun: { uploadId: string; key: string; parts: number }[];
@@ -92,30 +96,28 @@ export function judgeStorage(
   nameOf: Names,
 ): Tidiness {
   const findings: string[] = [];
-  const records = new Map(uploads.map((upload) => [upload.id, upload]));
-  const ownerOf = (key: string): Upload | undefined => records.get(uploadIdOf(key) ?? '');
-  const isDone = (upload: Upload): boolean => isFinal(upload) && upload.dueAt === undefined;
+  const byId = new Map(records.map((record) => [record.id, record]));
+  const ownerOf = (key: string): UploadRecord | undefined => byId.get(idIn(key));
+  const isDone = (record: UploadRecord): boolean => isFinal(record) && record.dueAt === undefined;
   for (const key of keys) {
-    const upload = ownerOf(key);
-    if (!strays.has(key) && (upload === undefined || isDone(upload))) {
-      findings.push(`the file of ${nameOf(upload?.id ?? key)} is left in storage: ${upload?.status ?? ''}`);
+    const record = ownerOf(key);
+    if (!strays.has(key) && (record === undefined || isDone(record))) {
+      findings.push(`the file of ${nameOf(record?.id ?? key)} is left in storage: ${record?.status ?? ''}`);
     }
   }
   for (const { uploadId, key, parts } of begun) {
-    const upload = ownerOf(key);
-    const isReal = parts > 0 || upload?.multipart?.uploadId === uploadId;
-    if (isReal && (upload === undefined || isDone(upload))) {
-      findings.push(`${parts} parts of ${nameOf(upload?.id ?? key)} are left in storage`);
+    const record = ownerOf(key);
+    const isReal = parts > 0 || record?.multipart?.uploadId === uploadId;
+    if (isReal && (record === undefined || isDone(record))) {
+      findings.push(`${parts} parts of ${nameOf(record?.id ?? key)} are left in storage`);
     }
   }
   const leftovers = findings.length;
-  for (const upload of uploads) {
-    const isKept =
-      upload.status === 'failed' &&
-      upload.etag !== undefined &&
-      now < Date.parse(upload.keepUntil) - SWEEP_REACH_MS;
-    if (isKept && !keys.includes(stagingKey(upload.id))) {
-      findings.push(`the file of ${nameOf(upload.id)} is gone before its owner could have it tried again`);
+  for (const record of records) {
+    const { status, etag, keepUntil = 0 } = record;
+    const isKept = status === 'failed' && etag !== undefined && now < keepUntil - SWEEP_REACH;
+    if (isKept && !keys.includes(keyOf(record.id))) {
+      findings.push(`the file of ${nameOf(record.id)} is gone before its owner could have it tried again`);
     }
   }
   return { leftovers, findings };

@@ -1,10 +1,10 @@
 /**
- * Compares what IPD holds, byte for byte by SHA-256, with what the ledger says, once no work is left.
- * It reads and judges; it knows no fault but those that excuse an upload from being delivered.
+ * Compares what IPD holds, byte for byte by SHA-256, with what the records say, once no work is left. It excuses no
+ * upload: one that did not end as an attachment must have ended as an answer of IPD demands. It reads and judges.
  */
 import type { Attachment } from '../../local/ipd/types.ts';
-import { isFinal } from '../../lib/domain/upload.ts';
-import type { Upload } from '../../lib/domain/upload.ts';
+import { isFinal } from './oracle-reading.ts';
+import type { UploadRecord } from './oracle-reading.ts';
 
 export type Verdict = {
   uploads: number;
@@ -20,91 +20,138 @@ export type Verdict = {
 
 /** One upload as the oracle knows it from outside. */
 export type Exhibit = {
-  upload: Upload;
+  record: UploadRecord;
+  /** Of the bytes that its user sent. */
   sha256: string;
   /** Storage has had its file, so it was accepted. */
   isAccepted: boolean;
-  /** It may end without an attachment: IPD refused it for good, or its list is full. */
-  isExcused: boolean;
+  /** The codes with which it may end as failed, by what IPD has answered since it was last tried again. */
+  mayFailAs: ReadonlySet<string>;
+  /** IPD's list was full, or refused, so the id of its attachment may never have been seen. */
+  mayBeNameless: boolean;
 };
 
-/** Judges all uploads of one world. `deleted`: by people, after we sent them; `nameOf` gives an upload a name for people. */
+/** What else the oracle is given. */
+export type Facts = {
+  nameOf: (id: string) => string;
+  /** Copies that IPD itself has made, beside those of one request: files that it stored after its commit window. */
+  copiesByIpd?: number;
+  /** Attachments that other people have deleted. */
+  deleted?: readonly Attachment[];
+};
+
+/** Judges all uploads of one world. */
 export function judge(
   exhibits: readonly Exhibit[],
-  { present, deleted = [] }: { present: readonly Attachment[]; deleted?: readonly Attachment[] },
-  nameOf: (id: string) => string,
+  attachments: readonly Attachment[],
+  { nameOf, copiesByIpd = 0, deleted = [] }: Facts,
 ): Verdict {
   const findings: string[] = [];
   const failed: Record<string, number> = {};
-  const held = new Map([...present, ...deleted].map((attachment) => [attachment.id, attachment]));
+  const ever = [...attachments, ...deleted];
+  const held = new Map(ever.map((attachment) => [attachment.id, attachment]));
   const owners = new Map<string, string>();
   let delivered = 0;
   let undecided = 0;
   let lost = 0;
   let stuck = 0;
 
-  for (const { upload, sha256, isAccepted, isExcused } of exhibits) {
-    const { status, id } = upload;
+  for (const { record, sha256, isAccepted, mayFailAs, mayBeNameless } of exhibits) {
+    const { status, id, lastError } = record;
     const name = nameOf(id);
     // A failed upload is kept for a retry; every other final upload must have no work left.
-    if (!isFinal(upload) || (upload.dueAt !== undefined && status !== 'failed')) {
+    if (!isFinal(record) || (record.dueAt !== undefined && status !== 'failed')) {
       stuck += 1;
       findings.push(`${name} is stuck in ${status}`);
     }
-    if (status === 'delivered') delivered += 1;
-    else {
-      const code = status === 'failed' ? upload.lastError.code : status;
-      failed[code] = (failed[code] ?? 0) + 1;
-      if (code === 'outcome_unknown') undecided += 1;
-    }
     if (status === 'delivered') {
-      const attachmentId = upload.attachmentId ?? '';
-      const attachment = held.get(attachmentId);
-      const isLocal = attachment?.sha256 === sha256 && attachment.issueId === upload.issueId;
-      const isTaken = owners.has(attachmentId);
-      owners.set(attachmentId, id);
-      if ((!isLocal || isTaken) && !(isExcused && upload.attachmentId === null)) {
-        lost += 1;
-        findings.push(
-          `${name} is delivered as ${isTaken ? "another upload's attachment" : 'something else'}`,
-        );
-      }
-    } else if (isAccepted && !isExcused && isFinal(upload) && status !== 'cancelled') {
+      delivered += 1;
+      const objection = objectionTo(record, { sha256, mayBeNameless });
+      if (objection === undefined) continue;
       lost += 1;
-      findings.push(
-        `${name} ended as ${status} ${upload.lastError?.code ?? ''}: ${upload.lastError?.detail ?? ''}`,
-      );
+      findings.push(`${name} is delivered as ${objection}`);
+      continue;
     }
+    const code = status === 'failed' ? (lastError?.code ?? '') : status;
+    failed[code] = (failed[code] ?? 0) + 1;
+    if (code === 'outcome_unknown') undecided += 1;
+    if (!isFinal(record) || status === 'cancelled') continue;
+    const isLegal = status === 'failed' ? mayFailAs.has(code) : !isAccepted;
+    if (isLegal) continue;
+    lost += 1;
+    findings.push(`${name} ended as ${status} ${lastError?.code ?? ''}: ${lastError?.detail ?? ''}`);
   }
 
-  const duplicates = countSurplus(exhibits, present, findings);
+  /** Why this is not the upload's own attachment. */
+  function objectionTo(
+    { id, issueId, attachmentId }: UploadRecord,
+    { sha256, mayBeNameless }: { sha256: string; mayBeNameless: boolean },
+  ): string | undefined {
+    if (typeof attachmentId !== 'string') {
+      const isOurs = (one: Attachment): boolean => one.issueId === issueId && one.sha256 === sha256;
+      const isPlausible = deleted.some(isOurs) || (mayBeNameless && attachments.some(isOurs));
+      return isPlausible ? undefined : 'an attachment without an id';
+    }
+    const attachment = held.get(attachmentId);
+    if (owners.has(attachmentId)) return "another upload's attachment";
+    owners.set(attachmentId, id);
+    return attachment?.sha256 === sha256 && attachment.issueId === issueId ? undefined : 'something else';
+  }
+
+  const copies = countCopies(exhibits, { attachments, ever, copiesByIpd });
+  findings.push(...copies.findings.map(([id, words]) => (id === '' ? words : `${nameOf(id)} ${words}`)));
+  const { duplicates } = copies;
   return { uploads: exhibits.length, delivered, failed, undecided, lost, duplicates, stuck, findings };
 }
 
-/** Copies in IPD beyond one per upload that is delivered, in doubt or not final. */
-function countSurplus(
+/**
+ * Copies in IPD beyond one for each upload that is delivered, in doubt or not final. Every one of them must be in the
+ * `duplicates` of an upload with these bytes, and nothing else may be.
+ */
+function countCopies(
   exhibits: readonly Exhibit[],
-  attachments: readonly Attachment[],
-  findings: string[],
-): number {
-  const allowed = new Map<string, number>();
-  for (const { upload, sha256 } of exhibits) {
-    const mayBeThere = upload.status === 'delivered' || upload.doubt !== undefined || !isFinal(upload);
-    const key = `${upload.issueId} ${sha256}`;
-    if (mayBeThere) allowed.set(key, (allowed.get(key) ?? 0) + 1);
+  {
+    attachments,
+    ever,
+    copiesByIpd,
+  }: { attachments: readonly Attachment[]; ever: readonly Attachment[]; copiesByIpd: number },
+): { duplicates: number; findings: [id: string, words: string][] } {
+  const findings: [string, string][] = [];
+  const groupOf = (issueId: string, sha256: string): string => `${issueId} ${sha256}`;
+  const places = new Map<string, number>();
+  const named = new Map<string, string>();
+  const own = new Set(exhibits.map(({ record }) => record.attachmentId));
+  for (const { record, sha256 } of exhibits) {
+    const group = groupOf(record.issueId, sha256);
+    const mayBeThere = record.status === 'delivered' || record.doubt !== undefined || !isFinal(record);
+    if (mayBeThere) places.set(group, (places.get(group) ?? 0) + 1);
+    for (const id of record.duplicates ?? []) {
+      const there = ever.find((attachment) => attachment.id === id);
+      const isCopy = there !== undefined && groupOf(there.issueId, there.sha256) === group && !own.has(id);
+      if (!isCopy || named.has(id))
+        findings.push([record.id, 'names a duplicate that is none, or is named twice']);
+      named.set(id, record.id);
+    }
   }
+  const wrong = findings.length;
   let surplus = 0;
-  /** IPD itself has stored one request twice. */
-  const seen = new Set<string>();
-  for (const { issueId, sha256, size, blob } of attachments) {
-    if (seen.has(blob)) continue;
-    seen.add(blob);
-    const key = `${issueId} ${sha256}`;
-    const left = (allowed.get(key) ?? 0) - 1;
-    allowed.set(key, left);
-    if (left >= 0) continue;
-    surplus += 1;
-    findings.push(`a copy of ${size} bytes too many`);
+  let unnamed = 0;
+  const groups = Map.groupBy(attachments, ({ issueId, sha256 }) => groupOf(issueId, sha256));
+  for (const [group, copies] of groups) {
+    const beyond = copies.length - (places.get(group) ?? 0);
+    if (beyond <= 0) continue;
+    // IPD has stored one request twice. The bridge hears of that only when it has to look.
+    const ofOneRequest = Math.min(copies.length - new Set(copies.map(({ blob }) => blob)).size, beyond);
+    surplus += beyond - ofOneRequest;
+    const hidden = beyond - Math.max(copies.filter(({ id }) => named.has(id)).length, ofOneRequest);
+    if (hidden <= 0) continue;
+    unnamed += hidden;
+    findings.push([
+      '',
+      `${hidden} of ${copies.length} copies of ${copies[0]?.size} bytes are named by no upload`,
+    ]);
   }
-  return surplus;
+  const sentTwice = surplus - copiesByIpd;
+  if (sentTwice > 0) findings.push(['', `${sentTwice} copies too many, which IPD did not make`]);
+  return { duplicates: Math.max(sentTwice, unnamed, 0) + wrong, findings };
 }

@@ -5,6 +5,7 @@
 import { createRandom } from './random.ts';
 import { createPlatform } from './platform.ts';
 import { judge } from './oracle.ts';
+import { peak } from './oracle-effort.ts';
 import type { Verdict } from './oracle.ts';
 import { issueIdOf, plainParts, play } from './users.ts';
 import { createWorld } from './world.ts';
@@ -78,30 +79,17 @@ export async function playOutage({
   await time.run(() => time.now() >= horizon || (time.now() > backAt && isDone()));
 
   const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
-  const records = world.uploads();
-  const exhibits = records.map((upload) => {
-    const sha256 = storyOf.get(upload.id)?.sha256 ?? '';
-    return { upload, sha256, isAccepted: true, isExcused: false };
+  const records = world.records();
+  const exhibits = records.map((record) => {
+    const sha256 = storyOf.get(record.id)?.sha256 ?? '';
+    return { record, sha256, isAccepted: true, mayFailAs: new Set<string>(), mayBeNameless: false };
   });
-  const ends = records.map((upload) =>
-    upload.status === 'delivered' ? Date.parse(upload.deliveredAt) : Infinity,
-  );
+  const ends = records.map(({ deliveredAt = Infinity }) => deliveredAt);
   return {
-    ...judge(exhibits, { present: world.ipd.admin.attachments() }, world.trace.nameOf),
+    ...judge(exhibits, world.ipd.admin.attachments(), world.trace),
     peakPerMinute: peak(requests),
     ratePerMinute: config.deliveriesPerMinute,
     recoveredInMinutes: Math.ceil((Math.max(...ends) - backAt) / MINUTE_MS),
     seed,
   };
-}
-
-/** The most of them within any minute; they come in order. */
-function peak(times: readonly number[]): number {
-  let first = 0;
-  let most = 0;
-  for (const [index, at] of times.entries()) {
-    while ((times[first] ?? at) <= at - MINUTE_MS) first += 1;
-    most = Math.max(most, index - first + 1);
-  }
-  return most;
 }

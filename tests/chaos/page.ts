@@ -64,7 +64,7 @@ export function createPage({ story, world, ask }: { story: Story; world: World; 
       status === 200 ? 'posted the file' : `posted the file, and storage answered ${status}`,
       id,
     );
-    if (status === 200) story.isPut = true;
+    if (status === 200) story.storedAt ??= time.now();
   }
 
   async function bringParts(
@@ -100,7 +100,7 @@ export function createPage({ story, world, ask }: { story: Story; world: World; 
         await time.sleep(afterMs);
         const { kind } = await ask({ ...call, route: `POST ${S3}/multipart/{uploadId}/complete`, body });
         trace.note('user', kind === 'answer' ? 'completes' : 'cannot complete', id);
-        if (kind === 'answer') story.isPut = true;
+        if (kind === 'answer') story.storedAt ??= time.now();
       }),
     );
 

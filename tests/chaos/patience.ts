@@ -100,27 +100,26 @@ export async function playPatience(trial: Trial): Promise<Patience> {
     if (time.now() < checkedAt + MINUTE_MS || !platform.isIdle() || !world.queue.isEmpty()) return false;
     checkedAt = time.now();
     if (stories.some(({ isOver }) => !isOver)) return false;
-    return world.uploads().every(({ status }) => status === 'delivered' || status === 'failed');
+    return world.records().every(({ status }) => status === 'delivered' || status === 'failed');
   });
 
-  const records = world.uploads();
-  const endings = records.map((upload) => ({
-    owner: upload.owner,
-    status: upload.status,
-    code: upload.lastError?.code,
-    detail: upload.lastError?.detail,
-    afterMs:
-      Date.parse(upload.status === 'delivered' ? upload.deliveredAt : (upload.lastError?.at ?? '')) -
-      Date.parse(upload.stagedAt ?? ''),
+  const records = world.records();
+  const endings = records.map(({ owner, status, lastError, deliveredAt, stagedAt = 0 }) => ({
+    owner,
+    status,
+    code: lastError?.code,
+    detail: lastError?.detail,
+    afterMs: (deliveredAt ?? lastError?.at ?? 0) - stagedAt,
   }));
-  const exhibits = records.map((upload) => ({
-    upload,
-    sha256: hashes.get(upload.filename) ?? '',
+  const exhibits = records.map((record) => ({
+    record,
+    sha256: hashes.get(record.filename) ?? '',
     isAccepted: true,
-    isExcused: false,
+    mayFailAs: new Set<string>(),
+    mayBeNameless: false,
   }));
   return {
-    ...judge(exhibits, { present: world.ipd.admin.attachments() }, world.trace.nameOf),
+    ...judge(exhibits, world.ipd.admin.attachments(), world.trace),
     endings,
     requests,
     tookMs: time.now() - start,

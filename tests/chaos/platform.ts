@@ -41,6 +41,7 @@ export function createPlatform(world: World) {
   const { time, faults, random, queue, documents, trace, missing } = world;
   let delivering = 0;
   let running = 0;
+  let runs = 0;
 
   /** A function: runs its handler once and says how it ended; a container that has survived waits for the next run. */
   function createFunction<Event, Result>(
@@ -59,7 +60,8 @@ export function createPlatform(world: World) {
       const reused = random.chance(0.9) ? idle.pop() : undefined;
       const instance = reused ?? start();
       const { container, errand, handler } = instance;
-      errand.uploadId = uploadId;
+      runs += 1;
+      Object.assign(errand, { uploadId, run: runs });
       const { promise, resolve } = Promise.withResolvers<End<Result>>();
       running += 1;
       const forget = container.onDeath(() => resolve({ kind: 'lost' }));
@@ -130,7 +132,10 @@ export function createPlatform(world: World) {
     time.after(MINUTE_MS, sweep);
     if (documents.due(time.now() + SWEEP_REACH_MS).length === 0 || faults.strikes('sweepSkipped', random))
       return;
-    for (let runs = world.isDoubled ? 2 : 1; runs > 0; runs -= 1) void functions.sweep(scheduledEvent);
+    for (let left = world.isDoubled ? 2 : 1; left > 0; left -= 1) {
+      world.chronicle.sweeps.runs += 1;
+      void functions.sweep(scheduledEvent);
+    }
   }
 
   /** One call of the API. When the function does not end well, the gateway answers in its place. */

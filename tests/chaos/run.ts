@@ -1,6 +1,6 @@
 /**
  * `npm run chaos`: attacks the delivery and counts what IPD holds. Ends with 1 unless nothing was lost, doubled, stuck,
- * without notification or left over; prints what went wrong with its seed and a shortest trace.
+ * without notification, left over, late or costly; prints what went wrong with its seed and a shortest trace.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';

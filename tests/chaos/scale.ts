@@ -57,7 +57,7 @@ export async function playScale(trial: Trial): Promise<Figures> {
       FAILED_RETENTION_DAYS: '7',
     },
   });
-  const { time, documents, queue, endings, faults, ipd, trace } = world;
+  const { time, documents, queue, chronicle, faults, ipd, trace } = world;
   // Nothing reads the trace of so many uploads.
   trace.note = () => undefined;
   ipd.admin.replaceSettings({ uploadResult: 'element', maxAttachmentsPerIssue: 100 });
@@ -77,7 +77,7 @@ export async function playScale(trial: Trial): Promise<Figures> {
   const horizon = began + PATIENCE * fairMs + 60 * MINUTE_MS;
   let restsUntil = Infinity;
   await time.run(() => {
-    endings.length = 0;
+    chronicle.forget();
     if (restsUntil === Infinity && meter.deliveredAt.size >= trial.uploads) restsUntil = time.now() + REST_MS;
     if (time.now() >= horizon) return true;
     return time.now() >= restsUntil && platform.isIdle() && queue.isEmpty();

@@ -45,15 +45,13 @@ type Surroundings = Ends & {
   /** The same: messages that only seem to be published, files and parts that only seem to be removed. */
   isMute?: boolean;
   isKept?: boolean;
-  /** The same: a work item is taken over though another upload has taken it meanwhile. */
-  isUnversioned?: boolean;
 };
 
 type Options = { abortSignal?: AbortSignal };
 
 /** The ledger's client. */
 export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient {
-  const { activity, container, documents, faults, note, isDenied, isUnversioned, time } = surroundings;
+  const { activity, container, documents, faults, note, isDenied, time } = surroundings;
   const { random } = container;
 
   async function execute(command: object): Promise<object> {
@@ -88,9 +86,7 @@ export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient 
       await container.awake();
     }
     try {
-      return documents.execute(
-        isUnversioned === true && isTakeover(command) ? unconditional(command) : command,
-      );
+      return documents.execute(command);
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) note('refused', item['pk']);
       throw error;
@@ -223,16 +219,6 @@ function throttled(): Error {
 
 function timedOut(): Error {
   return Object.assign(new Error('DynamoDB did not answer'), { name: 'TimeoutError' });
-}
-
-/** Takes a work item whose holder was found idle. */
-function isTakeover(command: object): command is PutCommand {
-  const isOfWorkItem = command instanceof PutCommand && whereOf(command) === 'write work-item';
-  return isOfWorkItem && command.input.ExpressionAttributeValues?.[':seen'] !== '';
-}
-
-function unconditional({ input: { TableName, Item } }: PutCommand): PutCommand {
-  return new PutCommand({ TableName, Item });
 }
 
 /** What is read or written, without ids: `write delivering`, `read work-item`. */

@@ -23,6 +23,8 @@ const tallySchema = z.object({
   stuck: z.number(),
   untold: z.number(),
   leftovers: z.number(),
+  late: z.number(),
+  costly: z.number(),
   traces: z.array(z.string()),
   /** The numbers of the schedules with a defect. */
   broken: z.array(z.number()),
@@ -44,6 +46,8 @@ const TOTALS = [
   'stuck',
   'untold',
   'leftovers',
+  'late',
+  'costly',
 ] as const;
 /** Fewer schedules than this are done before a second process has started. */
 const WORTH_A_PROCESS = 400;
@@ -110,6 +114,8 @@ function emptyTally(): Tally {
     stuck: 0,
     untold: 0,
     leftovers: 0,
+    late: 0,
+    costly: 0,
     traces: [],
     broken: [],
   };

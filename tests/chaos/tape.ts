@@ -34,7 +34,17 @@ export function readTape(text: string): Deviation[] {
 export type Tape = ReturnType<typeof createTape>;
 
 /** A tape with these deviations, in the order of their points. With `kinds`, only these kinds of faults are offered. */
-export function createTape(deviations: readonly Deviation[], kinds?: ReadonlySet<string>) {
+export function createTape(
+  deviations: readonly Deviation[],
+  {
+    kinds,
+    onTaken,
+  }: {
+    kinds?: ReadonlySet<string> | undefined;
+    /** Called with every alternative that is taken. */
+    onTaken?: (taken: unknown) => void;
+  } = {},
+) {
   const points: ChoicePoint[] = [];
   let taken = 0;
   let isClosed = false;
@@ -51,6 +61,7 @@ export function createTape(deviations: readonly Deviation[], kinds?: ReadonlySet
       if (next?.point !== points.length - 1) return undefined;
       taken += 1;
       isClosed = isAlone;
+      onTaken?.(all[next.alternative]);
       return all[next.alternative];
     },
     /** The points that the run has come to, in order. */

@@ -4,6 +4,7 @@
  * API answers. How a file gets into storage is in `bringing.ts`.
  */
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { filePart, form, FORM_TYPE } from '../support/form.ts';
 import { createAsk, readUpload, uploadIn } from './asking.ts';
 import { createBringing } from './bringing.ts';
@@ -57,7 +58,12 @@ export type Story = {
   plan: Plan;
   sha256: string;
   uploadId: string | undefined;
-  isPut: boolean;
+  /** When storage, or the API, said that it had the whole file. */
+  storedAt: number | undefined;
+  /** The id of the attachment that the answer of IPD's own route named. */
+  attachmentId: string | undefined;
+  /** The API said that it is cancelled. */
+  isCancelled: boolean;
   isOver: boolean;
 };
 
@@ -73,6 +79,8 @@ export const plainParts: PartsPlan = {
   hasRepeats: false,
   completeAfter: [0],
 };
+
+const ownAnswer = z.object({ result: z.array(z.object({ id: z.string().nullable() })).nullable() });
 
 /** The number of this work item. */
 export const issueIdOf = (index: number): string => String(FIRST_ISSUE + BigInt(index));
@@ -151,7 +159,15 @@ function drawParts(random: Random, faults: Faults): PartsPlan {
 export function play(plan: Plan, { world, platform }: { world: World; platform: Platform }): Story {
   const { time, faults, random, trace } = world;
   const sha256 = createHash('sha256').update(plan.bytes).digest('hex');
-  const story: Story = { plan, sha256, uploadId: undefined, isPut: false, isOver: false };
+  const story: Story = {
+    plan,
+    sha256,
+    uploadId: undefined,
+    storedAt: undefined,
+    attachmentId: undefined,
+    isCancelled: false,
+    isOver: false,
+  };
   const ask = createAsk(plan.owner ?? OWNER, { world, platform });
   const openPage = createPage({ story, world, ask });
 
@@ -227,13 +243,15 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
     );
     if (reply.kind === 'refusal') return reply;
     const location = String(reply.headers['location']);
-    story.isPut = true;
+    story.attachmentId = ownAnswer.parse(reply.body).result?.[0]?.id ?? undefined;
+    story.storedAt ??= time.now();
     return { kind: 'begun', id: location.split('/').at(-1) ?? '', bring: async () => undefined };
   }
 
   async function cancel(id: string): Promise<void> {
     if (!faults.happens('cancel')) return;
     const { kind } = await ask({ route: 'DELETE /v1/uploads/{id}', parameters: { id } });
+    if (kind === 'answer') story.isCancelled = true;
     trace.note('user', kind === 'answer' ? 'cancels' : 'cannot cancel', id);
   }
 

@@ -9,7 +9,7 @@ import type { Send, WireAnswer, WireRequest } from '../../lib/ipd/wire.ts';
 import type { Activity } from './activity.ts';
 import type { Container } from './container.ts';
 import type { Faults } from './faults.ts';
-import { drawFault, refusals } from './ipd-faults.ts';
+import { drawFault } from './ipd-faults.ts';
 import type { IpdFault, IpdFaultKind } from './ipd-faults.ts';
 import { createLine, failure } from './line.ts';
 import type { People } from './people.ts';
@@ -21,8 +21,14 @@ export type IpdCall = { operation: Operation; issueId: string | undefined };
 /** What every request meets for a while: no server, a server that never answers, or one fault, perhaps with options. */
 export type Rule = 'unreachable' | 'deaf' | IpdFaultKind | IpdFault;
 
-/** The upload that a container is busy with. */
-export type Errand = { refused: () => void; isInDoubt: () => boolean; size: () => number };
+/** The upload that a container is busy with; `asked` begins a request about it, which meets a fault or gets an answer. */
+export type Errand = {
+  asked: (operation: Operation) => Request;
+  isInDoubt: () => boolean;
+  /** In bytes. */
+  size: () => number;
+};
+type Request = { met: (kind: IpdFaultKind) => void; answered: () => void };
 
 type Asked = IpdCall & { size: number; hasToken: boolean };
 
@@ -57,6 +63,7 @@ export function wireOf(parts: {
     await container.call(() => undefined, where, 30);
     const rule = parts.rule(asked);
     note(where);
+    const contact = errand().asked(asked.operation);
     if (rule === 'unreachable' || faults.strikes('ipdUnreachable', random, site)) {
       throw failure('ECONNREFUSED');
     }
@@ -81,6 +88,7 @@ export function wireOf(parts: {
               target,
               fault: rule === undefined ? draw(asked, site) : faultBy(rule, asked),
               size: length,
+              contact,
             }),
           );
     answer.catch(() => undefined);
@@ -88,6 +96,7 @@ export function wireOf(parts: {
     try {
       const head = await Promise.race([answer, line.broken]);
       note(`answer ${head.status}`);
+      contact.answered();
       return head;
     } catch (error) {
       line.breakOff(error);
@@ -112,9 +121,10 @@ export function wireOf(parts: {
       target: string;
       fault: IpdFault | undefined;
       size: number;
+      contact: Request;
     },
   ): Promise<WireAnswer> {
-    const { request, target, fault, size } = call;
+    const { request, target, fault, size, contact } = call;
     const handle = (): ReturnType<Ipd['handle']> =>
       ipd.handle({
         method: request.method,
@@ -122,7 +132,7 @@ export function wireOf(parts: {
         headers: { 'content-length': String(size), ...request.headers, host: request.url.host },
         body: line.incoming,
       });
-    const answer = await (fault === undefined ? handle() : withFault(fault, handle));
+    const answer = await (fault === undefined ? handle() : withFault(fault, contact, handle));
     await time.sleep(random.int(5, 60));
     await container.awake();
     if (answer === 'reset') throw failure('ECONNRESET');
@@ -131,14 +141,14 @@ export function wireOf(parts: {
   }
 
   /** The fake IPD picks its fault before its first pause, so the rule applies to this request alone. */
-  function withFault<T>(fault: IpdFault, handle: () => T): T {
+  function withFault<T>(fault: IpdFault, contact: Request, handle: () => T): T {
     ipd.admin.faults.replace([{ fault }]);
     const answer = handle();
     // IPD applies no fault to a request that it refuses for its credentials.
     const hasFired = ipd.admin.faults.list().some(({ fired }) => fired > 0);
     ipd.admin.faults.replace([]);
     if (hasFired) faults.count(fault.kind);
-    if (hasFired && refusals.includes(fault.kind)) errand().refused();
+    if (hasFired) contact.met(fault.kind);
     return answer;
   }
 

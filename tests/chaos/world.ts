@@ -3,9 +3,11 @@
  * services. It starts nothing by itself: `platform.ts` runs the functions and `users.ts` the users.
  */
 import { createHash } from 'node:crypto';
+import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { ZodError } from 'zod';
 import { createIpd } from '../../local/ipd/ipd.ts';
 import { ipdCredentials } from '../support/local-keys.ts';
+import type { Send } from '../../lib/ipd/wire.ts';
 import { readConfig } from '../../lib/runtime/config.ts';
 import { s3With } from '../../lib/storage/s3.ts';
 import { snsWith } from '../../lib/messaging/sns.ts';
@@ -14,31 +16,42 @@ import { buildServices } from '../../lib/services.ts';
 import type { Services } from '../../lib/services.ts';
 import type { Telemetry } from '../../lib/runtime/telemetry.ts';
 import { isFinal, uploadIdOf, uploadSchema } from '../../lib/domain/upload.ts';
+import { createChronicle } from './chronicle.ts';
+import type { Chronicle } from './chronicle.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { createContainer } from './container.ts';
 import type { Container } from './container.ts';
 import type { Random } from './random.ts';
 import { createDocuments } from './ends/documents.ts';
+import type { Documents } from './ends/documents.ts';
 import { createObjects } from './ends/objects.ts';
 import type { Creation } from './ends/objects.ts';
 import { createMessageQueue } from './ends/queue.ts';
 import { createTopic } from './ends/topic.ts';
 import { createPeople } from './people.ts';
 import { createActivity } from './activity.ts';
+import { withhold, withoutRestraint } from './missing.ts';
+import type { MissingInEnds } from './missing.ts';
 import { createStorageRequests } from './storage-requests.ts';
 import { createFaults } from './faults.ts';
 import type { Profile } from './faults.ts';
 import { documentsOf, queueOf, secretsOf, storageOf, topicOf } from './seams.ts';
 import type { Tape } from './tape.ts';
+import { readRecord } from './oracle-reading.ts';
 import { createTrace } from './trace.ts';
 import { createVirtualTime } from './virtual-time.ts';
 import { wireOf } from './wire.ts';
 import type { IpdCall, Rule } from './wire.ts';
 
 /** Parts of the product that a test of the oracle takes away. */
-export type Missing = 'reconciliation' | 'fence' | 'sweep' | 'notifications' | 'removal' | 'workItemVersion';
+export type Missing =
+  'reconciliation' | 'fence' | 'sweep' | 'notifications' | 'removal' | 'pacing' | 'restraint' | MissingInEnds;
 
-export type Worker = { container: Container; services: Services; errand: { uploadId?: string | undefined } };
+export type Worker = {
+  container: Container;
+  services: Services;
+  errand: { uploadId?: string | undefined; run: number };
+};
 
 export type World = ReturnType<typeof createWorld>;
 
@@ -46,6 +59,8 @@ const START = Date.UTC(2026, 0, 2, 3, 4, 5);
 /** As resources/staging.yml has them. */
 const VISIBILITY_MS = 1_800_000;
 const MAX_RECEIVES = 5;
+/** How far ahead a sweep reads, and how wrong its clock may be. */
+const SWEEP_REACH_MS = 90_000;
 const URL = 'http://127.0.0.1:1';
 
 /** A world without users. */
@@ -69,15 +84,12 @@ export function createWorld(options: {
   const trace = createTrace(time.elapsed);
   const activity = createActivity();
   const faults = createFaults({ profile, without, tape, note: (kind) => trace.note('fault', kind) });
-  const topic = createTopic();
-  /** Every version of a record that ends an upload and needs a notification. */
-  const endings: Upload[] = [];
+  const chronicle = createChronicle(time.now);
+  const topic = createTopic({ onPublished: chronicle.notified });
   const documents = createDocuments({
     now: time.now,
     pageSize: options.pageSize,
-    onWritten: (item) => {
-      if (item['notification'] !== undefined) endings.push(uploadSchema.parse(item));
-    },
+    onWritten: chronicle.wrote,
   });
   const queue = createMessageQueue({
     now: time.now,
@@ -127,9 +139,8 @@ export function createWorld(options: {
       uploadsPerMinute: options.uploadsPerMinute ?? 1000,
     },
     leastPartBytes: partSizeBytes,
+    ...(missing === 'pacing' && { deliveriesPerMinute: 100 * standard.deliveriesPerMinute }),
   };
-  /** Uploads that IPD refused for good at least once. */
-  const refused = new Set<string>();
   const people = createPeople(ipd);
   /** Errors that the simulation did not inject. */
   const surprises: string[] = [];
@@ -138,12 +149,15 @@ export function createWorld(options: {
   /** Objects that came after the upload had ended, and whose event was lost: only the lifecycle rule removes them. */
   const strays = new Set<string>();
   /** What storage was given first under each key, as SHA-256. */
-  const given = new Map<string, string>();
+  const given = new Map<string, { at: number; sha256: string }>();
   const objects = createObjects({
     minPartBytes: partSizeBytes,
     partsPerPage: 2,
+    onRemoved: (key) => chronicle.noted(key, false),
     onCreated: (key, { bytes, etag }, eventName) => {
-      if (!given.has(key)) given.set(key, createHash('sha256').update(bytes).digest('hex'));
+      chronicle.noted(key, true);
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      if (!given.has(key)) given.set(key, { at: time.now(), sha256 });
       announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }, eventName);
     },
   });
@@ -154,7 +168,10 @@ export function createWorld(options: {
     const site = `storage: ${eventName}`;
     if (faults.strikes('eventLost', random, site)) {
       const upload = find(uploadIdOf(key) ?? '');
-      if (upload !== undefined && isFinal(upload) && upload.dueAt === undefined) strays.add(key);
+      // The file of a delivered upload is removed once: one that comes later is removed on its event alone.
+      const isRemoved = chronicle.filesUnder(key).some(({ isThere }) => !isThere);
+      const isPast = upload?.status === 'delivered' && isRemoved;
+      if (upload !== undefined && isFinal(upload) && (isPast || upload.dueAt === undefined)) strays.add(key);
       return;
     }
     const delay = (): number => faults.strikes('eventDelayed', random, site)?.ms ?? random.int(50, 2000);
@@ -163,28 +180,30 @@ export function createWorld(options: {
   }
 
   let containers = 0;
+  const restrained = (parts: Parameters<typeof wireOf>[0]): Send =>
+    missing === 'restraint' ? withoutRestraint(wireOf(parts)) : wireOf(parts);
 
   /** A fresh container with the product's services, and the faults of its calls. */
   function createWorker(kind: string): Worker {
     containers += 1;
     const name = `${kind}${containers}`;
     const container = createContainer({ kind, time, faults, activity, random: random.fork(name) });
-    const errand: Worker['errand'] = {};
+    const errand: Worker['errand'] = { run: 0 };
     const note = (what: string, key?: unknown): void => trace.note(name, what, key);
+    const ends = withhold(missing, { documents, objects, queue, topic }, { kind, now: time.now });
     const surroundings = {
       activity,
       container,
-      documents,
-      objects,
-      queue,
-      topic,
+      ...ends,
+      ...(kind === 'sweep' && {
+        documents: { ...ends.documents, execute: watchSweep(ends.documents, chronicle, time.now) },
+      }),
       faults,
       time,
       note,
       isDenied: missing === 'fence' ? isFence : undefined,
       isMute: missing === 'notifications',
       isKept: missing === 'removal',
-      isUnversioned: missing === 'workItemVersion',
     };
     // Ready, since virtual time does not wait for modules that are loaded.
     const s3 = s3With(storageOf(surroundings));
@@ -199,11 +218,11 @@ export function createWorld(options: {
       sqs: async () => sqs,
       sns: async () => sns,
       readSecret: secretsOf(surroundings),
-      send: wireOf({
+      send: restrained({
         ...surroundings,
         ipd,
         errand: () => ({
-          refused: () => refused.add(errand.uploadId ?? ''),
+          asked: (operation) => chronicle.asked(operation, errand),
           isInDoubt: () => find(errand.uploadId ?? '')?.doubt !== undefined,
           size: () => find(errand.uploadId ?? '')?.size ?? 1,
         }),
@@ -259,24 +278,40 @@ export function createWorld(options: {
     storage: createStorageRequests({ objects, now: time.now }),
     queue,
     topic,
-    endings,
+    chronicle,
     strays,
     ipd,
     config,
+    /** What IPD is to get at most, by the settings that the operator has given. */
+    ratePerMinute: standard.deliveriesPerMinute,
     missing,
     isDoubled: options.isDoubled === true,
     rules,
-    refused,
     people,
     surprises,
     visibilityMs: VISIBILITY_MS,
     createWorker,
     noteSurprise,
     find,
-    uploads: () => documents.all('upload#').map((item) => uploadSchema.parse(item)),
+    /** All records as the oracle reads them. */
+    records: () => documents.all('upload#').map(readRecord),
     onVisible: (listener: () => void) => {
       listeners.visible = listener;
     },
+  };
+}
+
+/** Counts what a sweep reads. */
+function watchSweep({ execute }: Documents, { sweeps }: Chronicle, now: () => number): Documents['execute'] {
+  return (command, options) => {
+    if (command instanceof GetCommand) sweeps.reads += 1;
+    const answer = execute(command, options);
+    const rows: unknown = command instanceof QueryCommand && 'Items' in answer ? answer.Items : [];
+    if (Array.isArray(rows)) {
+      const isDue = ({ dueAt }: { dueAt: string }): boolean => Date.parse(dueAt) <= now() + SWEEP_REACH_MS;
+      sweeps.due += rows.filter(isDue).length;
+    }
+    return answer;
   };
 }
 

@@ -28,11 +28,15 @@ export type Reading = {
 /** How an object was created, as the bucket's events name it. */
 export type Creation = 'ObjectCreated:Put' | 'ObjectCreated:CompleteMultipartUpload';
 
-/** A bucket; `onCreated` is called with each new object. */
+/** A bucket; `onCreated` is called with each new object, `onRemoved` with each key that had one. */
 export function createObjects({
   onCreated,
+  onRemoved,
   ...sizes
-}: Sizes & { onCreated?: (key: string, object: StoredObject, event: Creation) => void } = {}) {
+}: Sizes & {
+  onCreated?: (key: string, object: StoredObject, event: Creation) => void;
+  onRemoved?: (key: string) => void;
+} = {}) {
   const objects = new Map<string, StoredObject>();
   const parts = createParts({
     ...sizes,
@@ -48,7 +52,8 @@ export function createObjects({
     if (command instanceof GetObjectCommand) return get(command.input, reading);
     if (command instanceof PutObjectCommand) return put(command.input);
     if (command instanceof DeleteObjectCommand) {
-      objects.delete(String(command.input.Key));
+      const key = String(command.input.Key);
+      if (objects.delete(key)) onRemoved?.(key);
       return {};
     }
     const answer = parts.execute(command);

@@ -23,8 +23,8 @@ export type NotificationMessage = z.infer<typeof message>;
 
 export type Topic = ReturnType<typeof createTopic>;
 
-/** An empty topic. */
-export function createTopic() {
+/** An empty topic; `onPublished` is called with each message. */
+export function createTopic({ onPublished }: { onPublished?: (message: NotificationMessage) => void } = {}) {
   const messages: NotificationMessage[] = [];
 
   /** Carries out one command. */
@@ -32,7 +32,9 @@ export function createTopic() {
     if (!(command instanceof PublishCommand)) {
       throw new TypeError(`the topic does not know ${command.constructor.name}`);
     }
-    messages.push(parseNotification(command.input.Message ?? ''));
+    const notification = parseNotification(command.input.Message ?? '');
+    messages.push(notification);
+    onPublished?.(notification);
     return { MessageId: String(messages.length) };
   }
 

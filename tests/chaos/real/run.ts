@@ -9,6 +9,7 @@ import { storageEvent } from '../../support/queue-event.ts';
 import { createRandom } from '../random.ts';
 import { judgeNotifications, judgeStorage } from '../oracle-at-rest.ts';
 import { judge } from '../oracle.ts';
+import { readRecord } from '../oracle-reading.ts';
 import { drive } from './drive.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import type { Rule } from './faults.ts';
@@ -136,18 +137,17 @@ async function decide(
   const codes: readonly string[] = plan.lasting === undefined ? [] : LASTING[plan.lasting].codes;
   const exhibits = await Promise.all(
     files.map(async ({ id, sha256 }) => {
-      const upload = await world.find(id);
-      const isExcused = upload.status === 'failed' && codes.includes(upload.lastError.code);
-      return { upload, sha256, isAccepted: true, isExcused };
+      const record = readRecord(await world.find(id));
+      return { record, sha256, isAccepted: true, mayFailAs: new Set(codes), mayBeNameless: false };
     }),
   );
-  const { failed, findings, ...counts } = judge(exhibits, { present: held }, (id) => id);
-  const uploads = exhibits.map(({ upload }) => upload);
-  const notified = judgeNotifications({ uploads, messages: await notifications() }, (id) => id);
+  const { failed, findings, ...counts } = judge(exhibits, held, { nameOf: (id) => id });
+  const records = exhibits.map(({ record }) => record);
+  const notified = judgeNotifications({ records, messages: await notifications() }, (id) => id);
   const staged = await Promise.all(
     files.map(async ({ id }) => ((await world.isStaged(id)) ? [stagingKey(id)] : [])),
   );
-  const tidiness = judgeStorage({ uploads, keys: staged.flat(), begun: [], now: clock.now() }, (id) => id);
+  const tidiness = judgeStorage({ records, keys: staged.flat(), begun: [], now: clock.now() }, (id) => id);
   findings.push(...notified.findings, ...tidiness.findings);
   result.uploads += counts.uploads;
   result.delivered += counts.delivered;

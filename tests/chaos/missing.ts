@@ -1,0 +1,151 @@
+/**
+ * Products that lack a part, for the tests of the oracle: the ends that one container of such a product sees, and how it
+ * speaks to IPD. Each changes one thing. What is taken away by settings and in `seams.ts` is in `world.ts`.
+ */
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import { PublishCommand } from '@aws-sdk/client-sns';
+import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { Send } from '../../lib/ipd/wire.ts';
+import type { Documents } from './ends/documents.ts';
+import { createObjects } from './ends/objects.ts';
+import { refusal } from './ends/refusal.ts';
+import { parseNotification } from './ends/topic.ts';
+import type { Ends } from './seams.ts';
+
+type Item = Record<string, unknown>;
+
+/** Changes an item on its way to the table; undefined for a write that only seems to be made. */
+type Change = (item: Item, before: Item | undefined) => Item | undefined;
+
+const isUpload = ({ pk }: Item): boolean => String(pk).startsWith('upload#');
+
+/** By the part that is missing: what the product writes instead. */
+const WRITES = {
+  claims: () => (item) => (String(item['pk']).startsWith('attachment#') ? undefined : item),
+  expiry: () => (item) => (item['status'] === 'expired' ? undefined : item),
+  cancellation: () => (item) => (item['status'] === 'cancelled' ? undefined : item),
+  leaseEnd: () => (item, before) => {
+    const isByAnother = before?.['status'] === 'delivering' && item['status'] !== 'delivering';
+    const isLapsed = Object(item['lastError']).code === 'lease_lost';
+    return isByAnother && (isLapsed || item['status'] === 'unconfirmed') ? undefined : item;
+  },
+  duplicates: () => (item) => ({ ...item, duplicates: undefined }),
+  wrongDuplicates: () => (item) =>
+    isUpload(item) && item['status'] === 'delivered'
+      ? { ...item, duplicates: [item['attachmentId'] ?? 'none'] }
+      : item,
+  reasons: () => (item) =>
+    item['status'] === 'failed'
+      ? { ...item, lastError: { ...Object(item['lastError']), code: 'too_large_for_ipd' } }
+      : item,
+  refusals: (now) => (item) => {
+    if (item['status'] !== 'failed') return item;
+    const deliveredAt = new Date(now).toISOString();
+    return { ...item, status: 'delivered', attachmentId: null, deliveredAt, lastError: undefined };
+  },
+  absences: () => (item) =>
+    item['doubt'] === undefined ? item : { ...item, doubt: { ...Object(item['doubt']), absences: 0 } },
+  backoff: (now) => (item) =>
+    item['status'] === 'waiting' ? { ...item, dueAt: new Date(now).toISOString() } : item,
+} satisfies Record<string, (now: number) => Change>;
+
+export type MissingInEnds =
+  | keyof typeof WRITES
+  | 'workItemVersion'
+  | 'arrivals'
+  | 'requests'
+  | 'thrift'
+  | 'promptNotifications'
+  | 'promptRemoval';
+
+const writes: Partial<Record<string, (now: number) => Change>> = WRITES;
+
+/** How late the product without promptness is. */
+const LATE_MS = 30 * 60_000;
+/** How often the product without restraint asks. */
+const REPEATS = 12;
+
+/** The ends of one container of this kind. */
+export function withhold(
+  missing: string | undefined,
+  ends: Ends,
+  { kind, now }: { kind: string; now: () => number },
+): Ends {
+  const isSweep = kind === 'sweep';
+  const change = writes[missing ?? ''];
+  if (change !== undefined) return { ...ends, documents: changed(ends.documents, change, now) };
+  const { documents, objects, queue, topic } = ends;
+  switch (missing) {
+    case 'workItemVersion':
+      return { ...ends, documents: { ...documents, execute: takeOver(documents) } };
+    case 'arrivals':
+      return isSweep ? { ...ends, objects: createObjects() } : ends;
+    case 'requests':
+      return isSweep ? { ...ends, queue: { ...queue, execute: () => ({}) } } : ends;
+    case 'thrift':
+      return isSweep ? { ...ends, documents: { ...documents, execute: readAll(documents) } } : ends;
+    case 'promptNotifications':
+      return { ...ends, topic: { ...topic, execute: publishLate(topic, now) } };
+    case 'promptRemoval':
+      return { ...ends, objects: { ...objects, execute: removeLate(objects, now) } };
+    default:
+      return ends;
+  }
+}
+
+/** How the product without restraint speaks to IPD. */
+export function withoutRestraint(send: Send): Send {
+  return async (request) => {
+    if (request.method === 'GET') for (let count = 1; count < REPEATS; count += 1) await send(request);
+    return send(request);
+  };
+}
+
+function changed(documents: Documents, changeAt: (now: number) => Change, now: () => number): Documents {
+  return {
+    ...documents,
+    execute: (command, options) => {
+      if (!(command instanceof PutCommand)) return documents.execute(command, options);
+      const { Item: item = {}, ...rest } = command.input;
+      const written = changeAt(now())(item, documents.find(String(item['pk'])));
+      if (written === undefined) return {};
+      return documents.execute(new PutCommand({ ...rest, Item: written }), options);
+    },
+  };
+}
+
+/** A work item whose holder was found idle is taken over, though another upload has taken it meanwhile. */
+function takeOver({ execute }: Documents): Documents['execute'] {
+  return (command, options) => {
+    if (!(command instanceof PutCommand)) return execute(command, options);
+    const { TableName, Item, ExpressionAttributeValues: values = {} } = command.input;
+    const isTakeover = String(Item?.['pk']).startsWith('work-item#') && values[':seen'] !== '';
+    return execute(isTakeover ? new PutCommand({ TableName, Item }) : command, options);
+  };
+}
+
+/** Every record, due or not. */
+function readAll({ execute }: Documents): Documents['execute'] {
+  return (command, options) => {
+    if (!(command instanceof QueryCommand) || command.input.IndexName !== 'due')
+      return execute(command, options);
+    const values = { ...command.input.ExpressionAttributeValues, ':time': '2999-01-01T00:00:00.000Z' };
+    return execute(new QueryCommand({ ...command.input, ExpressionAttributeValues: values }), options);
+  };
+}
+
+function publishLate({ execute }: Ends['topic'], now: () => number): Ends['topic']['execute'] {
+  return (command) => {
+    const text = command instanceof PublishCommand ? (command.input.Message ?? '') : '';
+    if (now() < Date.parse(parseNotification(text).time) + LATE_MS) throw new Error('not now');
+    return execute(command);
+  };
+}
+
+function removeLate({ execute }: Ends['objects'], now: () => number): Ends['objects']['execute'] {
+  const since = now();
+  return (command, reading) => {
+    if (command instanceof DeleteObjectCommand && now() < since + LATE_MS) throw refusal(503, 'SlowDown');
+    return execute(command, reading);
+  };
+}

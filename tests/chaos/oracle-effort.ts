@@ -1,0 +1,68 @@
+/**
+ * Bounds what the product costs others: requests to IPD for one upload, in one attempt and in all, and by minute; reads
+ * of a sweep for each record that is due. It reads the chronicle and judges.
+ */
+import type { Chronicle, IpdContact } from './chronicle.ts';
+import { HOUR, isFinal, MINUTE } from './oracle-reading.ts';
+import type { Version } from './oracle-reading.ts';
+
+/** What a delivery costs IPD, by docs/delivery.md: the list, and the upload or a check. */
+const REQUESTS_A_DELIVERY = 2;
+/** Pre-flight requests come on top. */
+const PREFLIGHT_SHARE = 0.25;
+
+/**
+ * What one run of a function asks IPD at most: four tries when IPD throttles, each perhaps again with a fresh token; five
+ * downloads a check.
+ */
+const PER_RUN: Record<string, number> = { list: 8, upload: 6, download: 12, token: 8 };
+/** The retry delays grow to hours, and jitter may halve them often: so many attempts ask IPD at once, and in an hour. */
+const TRIES = { atOnce: 12, hourly: 6 };
+/** An attempt that finds another upload of its size at work asks IPD nothing: at first often, then all 5 to 10 min. */
+const WAITS = { atOnce: 16, hourly: 12 };
+/** A sweep reads what all sweeps share (breaker, tries, slots), and each record; again where another writer was faster. */
+const SWEEP_READS = { run: 4, record: 1 };
+
+/** All findings of one upload. */
+export function judgeRequests(contacts: readonly IpdContact[], versions: readonly Version[]): string[] {
+  const findings: string[] = [];
+  for (const ofRun of Map.groupBy(contacts, ({ run }) => run).values()) {
+    for (const [operation, some] of Map.groupBy(ofRun, (contact) => contact.operation)) {
+      const most = PER_RUN[operation] ?? 0;
+      if (some.length > most) findings.push(`asked IPD ${some.length} times for ${operation} in one run`);
+    }
+  }
+  const since = versions.find(({ record }) => record.status !== 'awaiting_upload')?.at ?? 0;
+  const until = versions.findLast(({ record }) => !isFinal(record))?.at ?? 0;
+  const hours = Math.max(until - since, 0) / HOUR;
+  const asking = new Set(contacts.map(({ attempt }) => attempt)).size;
+  const tries = TRIES.atOnce + TRIES.hourly * hours;
+  if (asking > tries) findings.push(`asked IPD in ${asking} attempts`);
+  const attempts = versions.at(-1)?.record.attempts ?? 0;
+  if (attempts > tries + WAITS.atOnce + WAITS.hourly * hours) findings.push(`began ${attempts} attempts`);
+  return findings;
+}
+
+/** The most requests in any minute against the rate that was configured. */
+export function judgeRate(requests: readonly number[], deliveriesPerMinute: number): string[] {
+  const most = peak(requests);
+  const allowed = deliveriesPerMinute * (REQUESTS_A_DELIVERY + PREFLIGHT_SHARE);
+  return most > allowed ? [`IPD was asked ${most} times within a minute`] : [];
+}
+
+/** The most of them within any minute; they come in order. */
+export function peak(times: readonly number[]): number {
+  let first = 0;
+  let most = 0;
+  for (const [index, at] of times.entries()) {
+    while ((times[first] ?? at) <= at - MINUTE) first += 1;
+    most = Math.max(most, index - first + 1);
+  }
+  return most;
+}
+
+/** A sweep reads what it keeps of its own, and each due record. */
+export function judgeSweeps({ runs, due, reads }: Chronicle['sweeps']): string[] {
+  const allowed = SWEEP_READS.run * runs + SWEEP_READS.record * due;
+  return reads > allowed ? [`sweeps read ${reads} items for ${due} due records in ${runs} runs`] : [];
+}

@@ -1,0 +1,203 @@
+/** Each rule of the oracle finds a product that lacks what the rule demands, and none finds anything in the product. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { createPlatform } from './platform.ts';
+import { createRandom } from './random.ts';
+import { runSchedule } from './schedule.ts';
+import { issueIdOf, plainParts, play } from './users.ts';
+import type { Plan } from './users.ts';
+import { judgeWorld } from './verdict.ts';
+import type { IpdCall, Rule } from './wire.ts';
+import { createWorld } from './world.ts';
+import type { Missing } from './world.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
+
+const SCHEDULES = 40;
+const quiet = {
+  rates: new Map(),
+  ipdRate: 0,
+  ipdKinds: [],
+  lastingRate: 0,
+  isListFull: false,
+  durationMs: 0,
+};
+
+/** The findings of random schedules, up to the first that is as expected. */
+async function findIn(missing: Missing, expected: RegExp): Promise<string[]> {
+  const findings: string[] = [];
+  for (let index = 0; index < SCHEDULES; index += 1) {
+    const outcome = await runSchedule({ seed: 1, index, missing });
+    findings.push(...outcome.findings);
+    if (outcome.findings.some((words) => expected.test(words))) break;
+  }
+  return findings;
+}
+
+type Small = {
+  plans: Partial<Plan>[];
+  rule?: (elapsedMs: number, call: IpdCall) => Rule | undefined;
+  settings?: Record<string, string>;
+  /** When IPD is well again. */
+  quietAfterMs?: number;
+  hours: number;
+  copiesByIpd?: number;
+};
+
+/** The findings in a small world without randomness, but for the delays. */
+async function judgeSmall(small: Small, missing?: Missing): Promise<string[]> {
+  const { plans, rule, settings = {}, quietAfterMs = 0, hours, copiesByIpd = 0 } = small;
+  const random = createRandom('oracle');
+  const world = createWorld({
+    random,
+    profile: quiet,
+    missing,
+    uploadDeadlineHours: 24,
+    pageSize: 100,
+    settings: { PREFLIGHT: 'off', ...settings },
+  });
+  const { time } = world;
+  world.faults.stop();
+  const start = time.now();
+  world.rules.of = (call) => rule?.(time.now() - start, call);
+  const platform = createPlatform(world);
+  const stories = plans.map((plan, index) =>
+    play(
+      {
+        owner: `user ${index}`,
+        issueId: issueIdOf(index),
+        filename: 'report.pdf',
+        bytes: random.bytes(100 + index),
+        isDeclared: true,
+        hasKey: true,
+        mode: 'single',
+        isTooLong: false,
+        parts: plainParts,
+        createAt: 0,
+        putAfter: [SECOND_MS],
+        cancelAfter: undefined,
+        retryAfter: [],
+        redriveAfter: [],
+        ...plan,
+      },
+      { world, platform },
+    ),
+  );
+  await time.run(() => time.now() >= start + hours * HOUR_MS);
+  const { findings } = judgeWorld(world, stories, { quietFrom: start + quietAfterMs, copiesByIpd });
+  return findings;
+}
+
+describe('the oracle finds, in random schedules, a product without', () => {
+  it.each<[Missing, RegExp]>([
+    // One copy, never lost.
+    ['reconciliation', /copies too many, which IPD did not make/],
+    ['fence', /copies .* are named by no upload/],
+    ['wrongDuplicates', /names a duplicate that is none/],
+    ['cancellation', /and the API said that it is cancelled/],
+    ['reasons', /ended as failed too_large_for_ipd/],
+    ['refusals', /though IPD's last word was/],
+    // Every state ends in its time.
+    ['sweep', /is stuck in/],
+    ['expiry', /left awaiting_upload \d+ s too late/],
+    ['leaseEnd', /left delivering \d+ s too late/],
+    ['requests', /left (?:waiting|staged|unconfirmed) \d+ s too late/],
+    ['arrivals', /noticed its file \d+ s too late/],
+    ['notifications', /no notification says/],
+    ['promptNotifications', /was notified as delivered \d+ s too late/],
+    ['removal', /is left in storage/],
+    ['promptRemoval', /lost its file in storage \d+ s too late/],
+    // Bounded effort.
+    ['restraint', /asked IPD \d+ times for list in one run/],
+    ['backoff', /began \d+ attempts/],
+  ])('%s: %s', async (missing, expected) => {
+    expect(await findIn(missing, expected)).toContainEqual(expect.stringMatching(expected));
+  });
+});
+
+const worlds: { missing: Missing; expected: RegExp; small: Small }[] = [
+  {
+    // The first of two equal files has read the list, and waits when the second one is attached.
+    missing: 'claims',
+    expected: /is delivered as another upload's attachment/,
+    small: {
+      plans: [0, MINUTE_MS].map((createAt) => ({
+        createAt,
+        issueId: issueIdOf(0),
+        bytes: Buffer.from('equal bytes'),
+      })),
+      rule: (elapsedMs, { operation }) =>
+        operation === 'upload' && elapsedMs < MINUTE_MS
+          ? { kind: 'throttled', retryAfterSeconds: 300 }
+          : undefined,
+      hours: 2,
+    },
+  },
+  {
+    // IPD stores a request after its commit window, when the file has been sent again.
+    missing: 'duplicates',
+    expected: /copies of 100 bytes are named by no upload/,
+    small: {
+      plans: [{}],
+      rule: (elapsedMs, { operation }) =>
+        operation === 'upload' && elapsedMs < MINUTE_MS
+          ? { kind: 'storedLater', afterSeconds: 1200, answer: 'reset' }
+          : undefined,
+      hours: 2,
+      copiesByIpd: 1,
+    },
+  },
+  {
+    // IPD got the file, did not store it and did not answer.
+    missing: 'absences',
+    expected: /checked more than 3 times/,
+    small: {
+      plans: [{}],
+      rule: (elapsedMs, { operation }) =>
+        operation === 'upload' && elapsedMs < MINUTE_MS ? { kind: 'reset', stored: false } : undefined,
+      hours: 2,
+    },
+  },
+  {
+    // An hour's uploads are due when IPD is back.
+    missing: 'pacing',
+    expected: /IPD was asked \d+ times within a minute/,
+    small: {
+      plans: Array.from({ length: 60 }, (_, index) => ({ createAt: index * MINUTE_MS })),
+      rule: (elapsedMs) => (elapsedMs < HOUR_MS ? 'unreachable' : undefined),
+      settings: { IPD_RATE: '5' },
+      quietAfterMs: HOUR_MS,
+      hours: 6,
+    },
+  },
+  {
+    // Uploads that await their files, of which a few are due at a time.
+    missing: 'thrift',
+    expected: /sweeps read \d+ items for \d+ due records/,
+    small: {
+      plans: Array.from({ length: 40 }, (_, index) => ({ createAt: index * MINUTE_MS, putAfter: [] })),
+      hours: 28,
+    },
+  },
+];
+
+describe('the oracle finds, in a world made for it, a product without', () => {
+  it.each(worlds)('$missing: $expected', async ({ missing, expected, small }) => {
+    expect(await judgeSmall(small, missing)).toContainEqual(expect.stringMatching(expected));
+  });
+
+  it.each(worlds)('and finds nothing there in the product itself: $missing', async ({ small }) => {
+    expect(await judgeSmall(small)).toEqual([]);
+  });
+});
+
+describe('the oracle', () => {
+  it('shares no code with the product', () => {
+    const sources = readdirSync(import.meta.dirname)
+      .filter((name) => /^(?:oracle|verdict|chronicle)[a-z-]*\.ts$/.test(name))
+      .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'));
+
+    expect(sources.length).toBeGreaterThan(5);
+    for (const source of sources) expect(source).not.toMatch(/from '[./]*\/(?:lib|functions|client|cli)\//);
+  });
+});

@@ -1,0 +1,170 @@
+/**
+ * The oracle's verdict on one schedule: puts before its judges what IPD holds and has answered, what storage was given
+ * and holds, and what the API answered. Excuses nothing: the only legal ends but an attachment follow from IPD's answers.
+ */
+import type { IpdContact } from './chronicle.ts';
+import { judge } from './oracle.ts';
+import type { Exhibit, Verdict } from './oracle.ts';
+import { judgeNotifications, judgeStorage } from './oracle-at-rest.ts';
+import { judgeRate, judgeRequests, judgeSweeps } from './oracle-effort.ts';
+import { judgeLife, restBy } from './oracle-liveness.ts';
+import { isFinal, keyOf } from './oracle-reading.ts';
+import type { UploadRecord, Version } from './oracle-reading.ts';
+import type { Story } from './users.ts';
+import type { World } from './world.ts';
+
+export type WholeVerdict = Verdict & {
+  /** Uploads without a notification of their end. */
+  untold: number;
+  /** Files and parts in storage that no upload needs. */
+  leftovers: number;
+  /** Uploads for which the product did something later than it promises. */
+  late: number;
+  /** Uploads, or whole worlds, for which the product asked IPD or read its ledger too often. */
+  costly: number;
+};
+
+/** The code that each of IPD's clear refusals leads to, and a list that is full. */
+const CODES: Record<string, string> = {
+  error200: 'ipd_refused',
+  failed200: 'ipd_refused',
+  emojiRefused: 'name_refused',
+  bodyTooLarge: 'too_large_for_ipd',
+  noPermission: 'ipd_forbidden',
+  notAllowed: 'ipd_forbidden',
+  projectMissing: 'work_item_missing',
+  listOf: 'work_item_full',
+};
+/** The list may hide the file: in doubt, no check can find out. */
+const FULL_LIST = 'listOf';
+/** A name that IPD refused is tried once more in a plainer form. */
+const TRIED_AGAIN = 'emojiRefused';
+/**
+ * Judges a world in which no work is left, or should be. `quietFrom`: when the last fault ended; `copiesByIpd`: how many
+ * copies IPD has made by itself.
+ */
+export function judgeWorld(
+  world: World,
+  stories: readonly Story[],
+  { quietFrom, copiesByIpd = 0 }: { quietFrom: number; copiesByIpd?: number },
+): WholeVerdict {
+  const { chronicle, trace, topic, objects, people, strays, time, given } = world;
+  const { nameOf } = trace;
+  const now = time.now();
+  const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
+  const histories = chronicle.histories();
+  const records = world.records();
+  const exhibits = records.map((record): Exhibit => {
+    const story = storyOf.get(record.id);
+    // A user whose call of IPD's own route got no answer does not know the upload, but storage has its file.
+    const stored = given.get(keyOf(record.id));
+    const answers = answersIn(lastLifeOf(histories.get(record.id) ?? []), chronicle.contactsOf(record.id));
+    return {
+      record,
+      sha256: story?.sha256 ?? stored?.sha256 ?? '',
+      isAccepted: story?.storedAt !== undefined || stored !== undefined,
+      mayBeNameless: answers.some(({ operation }) => operation === 'list'),
+      mayFailAs: new Set([
+        ...answers.flatMap(codesOf),
+        // The file is longer than the session allows: its parts are never joined.
+        ...(story?.plan.isTooLong === true ? ['size_mismatch'] : []),
+      ]),
+    };
+  });
+  const verdict = judge(exhibits, people.ours(), { nameOf, copiesByIpd, deleted: people.deleted() });
+  const { findings } = verdict;
+  findings.push(...world.surprises);
+  let late = 0;
+  let costly = 0;
+  for (const record of records) {
+    const { id, status } = record;
+    const name = nameOf(id);
+    const story = storyOf.get(id);
+    const versions = histories.get(id) ?? [];
+    const contacts = chronicle.contactsOf(id);
+    if (status === 'delivered' && story?.plan.isTooLong === true) {
+      findings.push(`${name} is longer than its session allows`);
+    }
+    if (story?.isCancelled === true && status !== 'cancelled') {
+      findings.push(`${name} is ${status}, and the API said that it is cancelled`);
+    }
+    if (story?.attachmentId !== undefined && story.attachmentId !== record.attachmentId) {
+      findings.push(`${name} is ${status}, and the API named another attachment`);
+    }
+    const ignored = ignoredRefusal(record, contacts, lastLifeOf(versions));
+    if (ignored !== undefined) findings.push(`${name} is ${status}, though IPD's last word was ${ignored}`);
+    const life = {
+      versions,
+      storedAt: story?.storedAt ?? given.get(keyOf(id))?.at,
+      files: chronicle.filesUnder(keyOf(id)),
+      notifications: chronicle.published.filter(({ message }) => message.upload.id === id),
+      isStray: strays.has(keyOf(id)),
+      isDeleted: people
+        .deleted()
+        .some(({ issueId, sha256 }) => issueId === record.issueId && sha256 === story?.sha256),
+    };
+    const delays = judgeLife(life, { quietFrom, now });
+    if (isFinal(record) && record.dueAt !== undefined && status !== 'failed') {
+      const ended = versions.findLast((version) => version.record.status !== status)?.at ?? 0;
+      if (now > restBy(record, Math.max(ended, quietFrom))) delays.push('still has work left');
+    }
+    late += Number(delays.length > 0);
+    const extra = judgeRequests(contacts, versions);
+    costly += Number(extra.length > 0);
+    findings.push(...[...delays, ...extra].map((words) => `${name} ${words}`));
+  }
+  const waste = [...judgeRate(chronicle.requests, world.ratePerMinute), ...judgeSweeps(chronicle.sweeps)];
+  costly += waste.length;
+  const endings = [...histories.values()].flat().map(({ record }) => record);
+  const notified = judgeNotifications(
+    {
+      records,
+      messages: topic.messages,
+      endings: endings.filter(({ notification }) => notification !== undefined),
+    },
+    nameOf,
+  );
+  const tidiness = judgeStorage(
+    { records, keys: objects.keys(), strays, begun: objects.begun(), now },
+    nameOf,
+  );
+  findings.push(...waste, ...notified.findings, ...tidiness.findings);
+  return { ...verdict, untold: notified.untold, leftovers: tidiness.leftovers, late, costly };
+}
+
+/** From the last time that the upload was tried again, or its creation, to its end. */
+type LastLife = { begun: number; ended: number };
+
+function lastLifeOf(versions: readonly Version[]): LastLife {
+  const retried = versions.findLastIndex(
+    ({ record }, index) => record.status !== 'failed' && versions[index - 1]?.record.status === 'failed',
+  );
+  const ended = versions.findLast(
+    ({ record }, index) => isFinal(record) && versions[index - 1]?.record.status !== record.status,
+  );
+  return { begun: versions[Math.max(retried, 0)]?.at ?? 0, ended: ended?.at ?? Infinity };
+}
+
+/** The requests of this life that IPD refused for good, or answered with a full list. */
+function answersIn({ begun, ended }: LastLife, contacts: readonly IpdContact[]): IpdContact[] {
+  return contacts.filter(({ at, fault = '' }) => at >= begun && at <= ended && fault in CODES);
+}
+
+/** The codes that such an answer justifies. */
+function codesOf({ fault = '' }: IpdContact): string[] {
+  return [CODES[fault] ?? [], fault === FULL_LIST ? 'outcome_unknown' : []].flat();
+}
+
+/** A clear refusal after which IPD was not asked again, and which is not how the upload ended. */
+function ignoredRefusal(
+  { status, lastError }: UploadRecord,
+  contacts: readonly IpdContact[],
+  { begun, ended }: LastLife,
+): string | undefined {
+  const { fault = '', isAnswered = false, at = 0 } = contacts.at(-1) ?? {};
+  const code = CODES[fault];
+  const isClear = code !== undefined && isAnswered && fault !== TRIED_AGAIN && fault !== FULL_LIST;
+  // The upload had ended, or was cancelled, before IPD answered.
+  if (!isClear || at < begun || at > ended || status === 'cancelled') return undefined;
+  return status === 'failed' && lastError?.code === code ? undefined : fault;
+}
