@@ -44,8 +44,12 @@ export function createAttachments({ clock, blobs }: { clock: () => number; blobs
     countAt: (item: WorkItem) => at(item).filter((one) => one.createdAt <= clock()).length,
     find: (projectId: string, id: string) =>
       attachments.find((one) => one.projectId === projectId && one.id === id && one.createdAt <= clock()),
-    remove(id: string): void {
-      attachments = attachments.filter((one) => one.id !== id);
+    remove(gone: Attachment): void {
+      attachments = attachments.filter((one) => one !== gone);
+      held.set(
+        keyOf(gone),
+        at(gone).filter((one) => one !== gone),
+      );
     },
     read: (attachment: Attachment) => blobs.read(attachment.blob),
     /** All attachments, including those that appear later, newest last. */

@@ -23,7 +23,7 @@ export function createPeople({ people, admin }: Ipd) {
         .attachments()
         .findLast((one) => one.projectId === projectId && one.issueId === issueId && isOurs(one));
       if (newest === undefined) return;
-      people.remove(newest.id);
+      people.remove(newest);
       deleted.push(newest);
     },
     hasAttached: () => own.size > 0,
