@@ -164,7 +164,7 @@ export async function readInTheEnd(
   { world, platform }: { world: World; platform: Platform },
 ): Promise<void> {
   let isOver = false;
-  void readAll(stories, { world, platform }).then(() => {
+  void readAll(stories, { world, platform }).finally(() => {
     isOver = true;
   });
   await world.time.run(() => isOver);
