@@ -28,6 +28,8 @@ const uploadAnswer = z.object({
   id: z.string(),
   status: z.string(),
   uploadDeadline: z.iso.datetime(),
+  attachment: z.object({ id: z.string().nullable() }).nullable(),
+  error: z.object({ code: z.string() }).nullable(),
   staging: z.object({
     mode: z.enum(['single', 'multipart']),
     partSize: z.int().optional(),

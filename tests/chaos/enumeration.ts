@@ -12,7 +12,7 @@ import { attachByOthers } from './small-worlds.ts';
 import type { SmallWorld } from './small-worlds.ts';
 import { createTape, toText } from './tape.ts';
 import type { ChoicePoint, Deviation } from './tape.ts';
-import { play } from './users.ts';
+import { play, readInTheEnd } from './users.ts';
 import { judgeWorld } from './verdict.ts';
 import { createWorld } from './world.ts';
 import type { Missing } from './world.ts';
@@ -86,10 +86,11 @@ export async function playTape(
     isPruned = isKnown !== undefined && tape.isPlayed() && isKnown(hashOfState(world));
     return isPruned || isAtRest(world, stories, true);
   });
-  return {
-    points: tape.points(),
-    outcome: isPruned ? undefined : outcomeOf(world, judgeWorld(world, stories, { quietFrom })),
-  };
+  const points = [...tape.points()];
+  if (isPruned) return { points, outcome: undefined };
+  world.faults.stop();
+  await readInTheEnd(stories, { world, platform });
+  return { points, outcome: outcomeOf(world, judgeWorld(world, stories, { quietFrom })) };
 }
 
 /** How long a fault with these details lasts, in milliseconds. */

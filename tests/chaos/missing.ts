@@ -4,7 +4,7 @@
  */
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { PublishCommand } from '@aws-sdk/client-sns';
-import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Send } from '../../lib/ipd/wire.ts';
 import type { Documents } from './ends/documents.ts';
 import { createObjects } from './ends/objects.ts';
@@ -55,6 +55,7 @@ export type MissingInEnds =
   | 'arrivals'
   | 'requests'
   | 'thrift'
+  | 'openness'
   | 'promptNotifications'
   | 'promptRemoval';
 
@@ -84,6 +85,8 @@ export function withhold(
       return isSweep ? { ...ends, queue: { ...queue, execute: () => ({}) } } : ends;
     case 'thrift':
       return isSweep ? { ...ends, documents: { ...documents, execute: readAll(documents) } } : ends;
+    case 'openness':
+      return kind === 'uploads' ? { ...ends, documents: { ...documents, execute: hide(documents) } } : ends;
     case 'promptNotifications':
       return { ...ends, topic: { ...topic, execute: publishLate(topic, now) } };
     case 'promptRemoval':
@@ -131,6 +134,15 @@ function readAll({ execute }: Documents): Documents['execute'] {
       return execute(command, options);
     const values = { ...command.input.ExpressionAttributeValues, ':time': '2999-01-01T00:00:00.000Z' };
     return execute(new QueryCommand({ ...command.input, ExpressionAttributeValues: values }), options);
+  };
+}
+
+/** Shows no attachment. */
+function hide({ execute }: Documents): Documents['execute'] {
+  return (command, options) => {
+    const answer = execute(command, options);
+    const item = command instanceof GetCommand && 'Item' in answer ? Object(answer.Item) : {};
+    return item.status === 'delivered' ? { Item: { ...item, attachmentId: null } } : answer;
   };
 }
 

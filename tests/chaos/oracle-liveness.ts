@@ -82,8 +82,11 @@ export function judgeLife(life: Life, { quietFrom, now }: { quietFrom: number; n
         continue;
       }
       if (before?.doubt === undefined) since = at;
+      // A retry asks for new checks.
+      if (before?.status === 'failed') checks = 0;
       const isNewCheck = record.status === 'delivering' && before?.attempts !== record.attempts;
-      if (isNewCheck && !life.isDeleted && at > from(since) + DOUBT) checks += 1;
+      if (!isNewCheck || life.isDeleted || at <= from(since) + DOUBT) continue;
+      checks += 1;
       if (checks === CHECKS + 1)
         findings.push(`checked more than ${CHECKS} times for a file after its window`);
     }

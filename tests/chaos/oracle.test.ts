@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createPlatform } from './platform.ts';
 import { createRandom } from './random.ts';
 import { runSchedule } from './schedule.ts';
-import { issueIdOf, plainParts, play } from './users.ts';
+import { issueIdOf, plainParts, play, readInTheEnd } from './users.ts';
 import type { Plan } from './users.ts';
 import { judgeWorld } from './verdict.ts';
 import type { IpdCall, Rule } from './wire.ts';
@@ -84,6 +84,7 @@ async function judgeSmall(small: Small, missing?: Missing): Promise<string[]> {
     ),
   );
   await time.run(() => time.now() >= start + hours * HOUR_MS);
+  await readInTheEnd(stories, { world, platform });
   const { findings } = judgeWorld(world, stories, { quietFrom: start + quietAfterMs, copiesByIpd });
   return findings;
 }
@@ -95,6 +96,7 @@ describe('the oracle finds, in random schedules, a product without', () => {
     ['fence', /copies .* are named by no upload/],
     ['wrongDuplicates', /names a duplicate that is none/],
     ['cancellation', /and the API said that it is cancelled/],
+    ['openness', /is delivered, and the API shows delivered/],
     ['reasons', /ended as failed too_large_for_ipd/],
     ['refusals', /though IPD's last word was/],
     // Every state ends in its time.

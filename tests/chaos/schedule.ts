@@ -6,7 +6,7 @@ import { createRandom } from './random.ts';
 import { drawProfile } from './faults.ts';
 import type { FaultKind } from './faults.ts';
 import { createPlatform } from './platform.ts';
-import { drawPlans, issueIdOf, play } from './users.ts';
+import { drawPlans, issueIdOf, play, readInTheEnd } from './users.ts';
 import type { Story } from './users.ts';
 import { judgeWorld } from './verdict.ts';
 import type { WholeVerdict } from './verdict.ts';
@@ -70,6 +70,7 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     () => time.now() >= horizon || (faults.isStopped() && isAtRest(world, stories, platform.isIdle())),
   );
 
+  await readInTheEnd(stories, { world, platform });
   return outcomeOf(world, judgeWorld(world, stories, { quietFrom }));
 }
 

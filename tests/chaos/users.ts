@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { filePart, form, FORM_TYPE } from '../support/form.ts';
 import { createAsk, readUpload, uploadIn } from './asking.ts';
+import type { UploadAnswer } from './asking.ts';
 import { createBringing } from './bringing.ts';
 import type { Random } from './random.ts';
 import type { Faults } from './faults.ts';
@@ -62,6 +63,8 @@ export type Story = {
   storedAt: number | undefined;
   /** The id of the attachment that the answer of IPD's own route named. */
   attachmentId: string | undefined;
+  /** The upload as the API shows it in the end. */
+  seen: UploadAnswer | undefined;
   /** The API said that it is cancelled. */
   isCancelled: boolean;
   isOver: boolean;
@@ -155,6 +158,30 @@ function drawParts(random: Random, faults: Faults): PartsPlan {
   };
 }
 
+/** Lets every user read its upload once more. */
+export async function readInTheEnd(
+  stories: readonly Story[],
+  { world, platform }: { world: World; platform: Platform },
+): Promise<void> {
+  let isOver = false;
+  void readAll(stories, { world, platform }).finally(() => {
+    isOver = true;
+  });
+  await world.time.run(() => isOver);
+}
+
+async function readAll(
+  stories: readonly Story[],
+  { world, platform }: { world: World; platform: Platform },
+): Promise<void> {
+  for (const story of stories) {
+    const { uploadId: id, plan } = story;
+    if (id === undefined) continue;
+    const ask = createAsk(plan.owner ?? OWNER, { world, platform });
+    story.seen = uploadIn(await ask({ route: 'GET /v1/uploads/{id}', parameters: { id } }));
+  }
+}
+
 /** Runs a plan from now on; the story that it returns is updated as time passes. */
 export function play(plan: Plan, { world, platform }: { world: World; platform: Platform }): Story {
   const { time, faults, random, trace } = world;
@@ -165,6 +192,7 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
     uploadId: undefined,
     storedAt: undefined,
     attachmentId: undefined,
+    seen: undefined,
     isCancelled: false,
     isOver: false,
   };

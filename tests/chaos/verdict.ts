@@ -37,6 +37,8 @@ const CODES: Record<string, string> = {
 };
 /** The list may hide the file: in doubt, no check can find out. */
 const FULL_LIST = 'listOf';
+/** An attachment that cannot be downloaded may be another's. */
+const PROVES_NOTHING = 'download';
 /** A name that IPD refused is tried once more in a plainer form. */
 const TRIED_AGAIN = 'emojiRefused';
 /**
@@ -91,6 +93,9 @@ export function judgeWorld(
     if (story?.attachmentId !== undefined && story.attachmentId !== record.attachmentId) {
       findings.push(`${name} is ${status}, and the API named another attachment`);
     }
+    if (story !== undefined && !isShown(story.seen, record)) {
+      findings.push(`${name} is ${status}, and the API shows ${story.seen?.status ?? 'nothing'}`);
+    }
     const ignored = ignoredRefusal(record, contacts, lastLifeOf(versions));
     if (ignored !== undefined) findings.push(`${name} is ${status}, though IPD's last word was ${ignored}`);
     const life = {
@@ -132,6 +137,12 @@ export function judgeWorld(
   return { ...verdict, untold: notified.untold, leftovers: tidiness.leftovers, late, costly };
 }
 
+/** A user sees the state, the attachment and the reason that are on the record. */
+function isShown(seen: Story['seen'], { status, attachmentId, lastError }: UploadRecord): boolean {
+  const isAttached = seen?.attachment?.id === (status === 'delivered' ? attachmentId : undefined);
+  return seen?.status === status && isAttached && seen.error?.code === lastError?.code;
+}
+
 /** From the last time that the upload was tried again, or its creation, to its end. */
 type LastLife = { begun: number; ended: number };
 
@@ -147,7 +158,10 @@ function lastLifeOf(versions: readonly Version[]): LastLife {
 
 /** The requests of this life that IPD refused for good, or answered with a full list. */
 function answersIn({ begun, ended }: LastLife, contacts: readonly IpdContact[]): IpdContact[] {
-  return contacts.filter(({ at, fault = '' }) => at >= begun && at <= ended && fault in CODES);
+  return contacts.filter(
+    ({ at, operation, fault = '' }) =>
+      at >= begun && at <= ended && fault in CODES && operation !== PROVES_NOTHING,
+  );
 }
 
 /** The codes that such an answer justifies. */
@@ -161,9 +175,14 @@ function ignoredRefusal(
   contacts: readonly IpdContact[],
   { begun, ended }: LastLife,
 ): string | undefined {
-  const { fault = '', isAnswered = false, at = 0 } = contacts.at(-1) ?? {};
+  const { operation, fault = '', isAnswered = false, at = 0 } = contacts.at(-1) ?? {};
   const code = CODES[fault];
-  const isClear = code !== undefined && isAnswered && fault !== TRIED_AGAIN && fault !== FULL_LIST;
+  const isClear =
+    code !== undefined &&
+    operation !== PROVES_NOTHING &&
+    isAnswered &&
+    fault !== TRIED_AGAIN &&
+    fault !== FULL_LIST;
   // The upload had ended, or was cancelled, before IPD answered.
   if (!isClear || at < begun || at > ended || status === 'cancelled') return undefined;
   return status === 'failed' && lastError?.code === code ? undefined : fault;
