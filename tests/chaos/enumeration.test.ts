@@ -36,7 +36,10 @@ describe('the enumeration', () => {
 
     const { counterexample } = await walk(small, { depth: 1, missing });
 
-    expect(counterexample).toMatchObject({ world: 'one upload', findings: ['a copy of 21 bytes too many'] });
+    expect(counterexample).toMatchObject({
+      world: 'one upload',
+      findings: [expect.stringContaining('copies of 21 bytes'), expect.stringContaining('copies too many')],
+    });
     const tape = readTape(counterexample?.tape ?? '');
     expect(tape).toHaveLength(1);
     const { outcome } = await playTape(small, tape, { missing });
@@ -45,7 +48,7 @@ describe('the enumeration', () => {
 
   it('finds with two deviations what it does not find with one', async () => {
     const small = smallWorldOf('three equal files, two at once');
-    const bounds = { missing: 'workItemVersion', kinds: new Set(['pause', 'reset']) } as const;
+    const bounds = { missing: 'workItemVersion', kinds: new Set(['reset']) } as const;
 
     const singles = await walk(small, { depth: 1, ...bounds });
     const pairs = await walk(small, { depth: 2, ...bounds });

@@ -93,6 +93,19 @@ export async function playTape(
   return { points, outcome: outcomeOf(world, judgeWorld(world, stories, { quietFrom })) };
 }
 
+/** A tape that was run, and the choice points that the run came to. */
+type Branch = { deviations: readonly Deviation[]; points: readonly ChoicePoint[] };
+
+/** Those whose last deviation is of the rarest kind come first: the many pauses and deaths would take hours before them. */
+function rarestFirst(branches: readonly Branch[]): Branch[] {
+  const kindOf = ({ deviations, points }: Branch): string =>
+    points[deviations.at(-1)?.point ?? -1]?.kind ?? '';
+  const counts = new Map<string, number>();
+  for (const branch of branches) counts.set(kindOf(branch), (counts.get(kindOf(branch)) ?? 0) + 1);
+  const rarity = (branch: Branch): number => counts.get(kindOf(branch)) ?? 0;
+  return branches.toSorted((a, b) => rarity(a) - rarity(b));
+}
+
 /** How long a fault with these details lasts, in milliseconds. */
 function durationOf(fault: unknown): number {
   const lengths = Object.entries(Object(fault)).map(([name, value]) => {
@@ -151,12 +164,9 @@ export async function walk(
     tried.set(key, entry);
   }
 
-  /** Runs every tape that has one deviation more, behind the last one. */
-  async function deviate(
-    from: readonly Deviation[],
-    points: readonly ChoicePoint[],
-  ): Promise<[readonly Deviation[], readonly ChoicePoint[]][]> {
-    const next: [readonly Deviation[], readonly ChoicePoint[]][] = [];
+  /** Runs every tape that has one deviation more than this one, behind its last one. */
+  async function deviate({ deviations: from, points }: Branch): Promise<Branch[]> {
+    const next: Branch[] = [];
     for (let point = (from.at(-1)?.point ?? -1) + 1; point < points.length; point += 1) {
       const { alternatives } = points[point] ?? { alternatives: 0 };
       for (let alternative = 0; alternative < alternatives; alternative += 1) {
@@ -165,7 +175,7 @@ export async function walk(
         const taken = seen[point];
         if (taken !== undefined) note(taken);
         if (result.counterexample !== undefined) return [];
-        if (deviations.length < depth) next.push([deviations, seen]);
+        if (deviations.length < depth) next.push({ deviations, points: seen });
       }
     }
     return next;
@@ -174,11 +184,11 @@ export async function walk(
   const points = await run([]);
   result.points = points.length;
   result.deviations = points.reduce((sum, { alternatives }) => sum + alternatives, 0);
-  let level: [readonly Deviation[], readonly ChoicePoint[]][] = [[[], points]];
+  let level: Branch[] = [{ deviations: [], points }];
   while (level.length > 0 && result.counterexample === undefined) {
-    const next: typeof level = [];
-    for (const [deviations, seen] of level) {
-      next.push(...(await deviate(deviations, seen)));
+    const next: Branch[] = [];
+    for (const branch of rarestFirst(level)) {
+      next.push(...(await deviate(branch)));
       if (result.counterexample !== undefined) break;
     }
     level = next;
