@@ -100,6 +100,8 @@ const table = {
     }),
     all: [{ repeatedAfterMs: undefined }, { repeatedAfterMs: 5000 }],
   } satisfies Kind<{ repeatedAfterMs: number | undefined }>,
+  /** Somebody puts other bytes under the key of a file that is being delivered. */
+  fileReplaced: plain(0.02),
   storageReset: breaks(0.3),
   storageStall: breaks(0.1),
   storageShort: breaks(0.2),

@@ -116,6 +116,9 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
       await time.sleep(lost.repeatedAfterMs);
       await container.awake();
     }
+    if (command instanceof GetObjectCommand && faults.strikes('fileReplaced', random, site)) {
+      objects.replace(command.input.Key ?? '');
+    }
     const answer = objects.execute(command, command instanceof GetObjectCommand ? drawReading(site) : {});
     const body = 'Body' in answer ? answer.Body : undefined;
     if (body instanceof Readable) {

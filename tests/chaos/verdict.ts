@@ -50,7 +50,7 @@ export function judgeWorld(
   stories: readonly Story[],
   { quietFrom, copiesByIpd = 0 }: { quietFrom: number; copiesByIpd?: number },
 ): WholeVerdict {
-  const { chronicle, trace, topic, objects, people, strays, time, given } = world;
+  const { chronicle, trace, topic, objects, people, scanner, strays, time, given } = world;
   const { nameOf } = trace;
   const now = time.now();
   const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
@@ -70,6 +70,9 @@ export function judgeWorld(
         ...answers.flatMap(codesOf),
         // The file is longer than the session allows: its parts are never joined.
         ...(story?.plan.isTooLong === true ? ['size_mismatch'] : []),
+        // Other bytes were put in place of the file; in doubt, what IPD has cannot be found out any more.
+        ...(objects.replaced().has(keyOf(record.id)) ? ['staged_file_changed', 'outcome_unknown'] : []),
+        ...scanner.codesOf(keyOf(record.id)),
       ]),
     };
   });
@@ -86,6 +89,9 @@ export function judgeWorld(
     const contacts = chronicle.contactsOf(id);
     if (status === 'delivered' && story?.plan.isTooLong === true) {
       findings.push(`${name} is longer than its session allows`);
+    }
+    if (status === 'delivered' && scanner.forbids(keyOf(id))) {
+      findings.push(`${name} is delivered, and the scan did not pass it`);
     }
     if (story?.isCancelled === true && status !== 'cancelled') {
       findings.push(`${name} is ${status}, and the API said that it is cancelled`);

@@ -32,6 +32,8 @@ import { createPeople } from './people.ts';
 import { createActivity } from './activity.ts';
 import { withhold, withoutRestraint } from './missing.ts';
 import type { MissingInEnds } from './missing.ts';
+import { asNewer, createKeeping } from './newer.ts';
+import { createScanner, REQUIRED_SCAN_TAG } from './scanner.ts';
 import { createStorageRequests } from './storage-requests.ts';
 import { createFaults } from './faults.ts';
 import type { Profile } from './faults.ts';
@@ -89,8 +91,12 @@ export function createWorld(options: {
   const documents = createDocuments({
     now: time.now,
     pageSize: options.pageSize,
-    onWritten: chronicle.wrote,
+    onWritten: (item) => {
+      chronicle.wrote(item);
+      keep(item);
+    },
   });
+  const keep = createKeeping((pk) => surprises.push(`${pk} has lost what a newer version had written`));
   const queue = createMessageQueue({
     now: time.now,
     visibilityMs: VISIBILITY_MS,
@@ -108,6 +114,8 @@ export function createWorld(options: {
     fileSizeAs: ipdRandom.chance(0.3) ? 'string' : 'number',
     deadToken: ipdRandom.chance(0.5) ? 'service' : 'gateway',
   });
+  const isRollingOut = random.fork('rollout').chance(0.3);
+  const isScanned = random.fork('scan').chance(0.15);
   const standard = readConfig({
     AWS_REGION: 'eu-central-1',
     AWS_ACCESS_KEY_ID: 'simulated',
@@ -126,6 +134,7 @@ export function createWorld(options: {
     UPLOAD_DEADLINE_HOURS: String(options.uploadDeadlineHours ?? ipdRandom.pick([1, 24])),
     FAILED_RETENTION_DAYS: ipdRandom.chance(0.2) ? '1' : '7',
     NOTIFICATIONS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notifications',
+    ...(isScanned && { REQUIRED_SCAN_TAG }),
     ...options.settings,
   });
   const partSizeBytes = ipdRandom.pick([150, 400, 1200]);
@@ -158,9 +167,12 @@ export function createWorld(options: {
       chronicle.noted(key, true);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       if (!given.has(key)) given.set(key, { at: time.now(), sha256 });
+      if (isScanned) scanner.scan(key);
       announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }, eventName);
     },
   });
+
+  const scanner = createScanner({ time, random: random.fork('scanner'), setTag: objects.tag });
 
   /** Storage sends the event of a new object; unlike S3, it may lose the event. */
   function announce(key: string, object: { eTag: string; size: number }, eventName: Creation): void {
@@ -190,7 +202,9 @@ export function createWorld(options: {
     const container = createContainer({ kind, time, faults, activity, random: random.fork(name) });
     const errand: Worker['errand'] = { run: 0 };
     const note = (what: string, key?: unknown): void => trace.note(name, what, key);
-    const ends = withhold(missing, { documents, objects, queue, topic }, { kind, now: time.now });
+    const isNewer = isRollingOut && random.fork(`${name}/version`).chance(0.5);
+    const own = { documents: isNewer ? asNewer(documents) : documents, objects, queue, topic };
+    const ends = withhold(missing, own, { kind, now: time.now });
     const surroundings = {
       activity,
       container,
@@ -275,6 +289,7 @@ export function createWorld(options: {
     documents,
     objects,
     given,
+    scanner,
     storage: createStorageRequests({ objects, now: time.now }),
     queue,
     topic,

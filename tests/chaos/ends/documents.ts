@@ -62,6 +62,7 @@ export function createDocuments({
   function execute(command: object, { lagMs: ownLagMs = 0 } = {}): object {
     if (command instanceof GetCommand) {
       const { Key, ConsistentRead } = command.input;
+      expire(String(Key?.['pk']));
       const text = (ConsistentRead === true ? items : earlier).get(String(Key?.['pk']));
       return text === undefined ? {} : { Item: JSON.parse(text) };
     }
@@ -71,8 +72,16 @@ export function createDocuments({
     throw new TypeError(`the table does not know ${command.constructor.name}`);
   }
 
+  /** Time to live: DynamoDB may delete an item from the very second on. */
+  function expire(pk: string): void {
+    const { expiresAt } = find(pk) ?? {};
+    if (typeof expiresAt !== 'number' || expiresAt * 1000 > now()) return;
+    for (const kept of [items, earlier]) kept.delete(pk);
+  }
+
   function put({ Item: item = {}, ...condition }: PutCommand['input']): object {
     const pk = String(item['pk']);
+    expire(pk);
     check(condition, find(pk));
     // As the marshaller does, JSON leaves out what is undefined.
     const text = JSON.stringify(item);
@@ -85,6 +94,7 @@ export function createDocuments({
   /** Items that no index holds: numbers are added to, and values set. */
   function update({ Key, UpdateExpression: expression = '', ...input }: UpdateCommand['input']): object {
     const pk = String(Key?.['pk']);
+    expire(pk);
     const present = find(pk) ?? { pk };
     check(input, find(pk));
     const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
@@ -38,6 +39,8 @@ export function createObjects({
   onRemoved?: (key: string) => void;
 } = {}) {
   const objects = new Map<string, StoredObject>();
+  const tags = new Map<string, { Key: string; Value: string }>();
+  const replaced = new Set<string>();
   const parts = createParts({
     ...sizes,
     store: (input, object) => keep(input, object, 'ObjectCreated:CompleteMultipartUpload'),
@@ -47,12 +50,20 @@ export function createObjects({
   function execute(command: object, reading: Reading = {}): object {
     if (command instanceof HeadObjectCommand) {
       const { bytes, etag } = required(command.input, 'NotFound');
+      const { IfMatch } = command.input;
+      if (IfMatch !== undefined && IfMatch !== etag) throw refusal(412, 'PreconditionFailed');
       return { ContentLength: bytes.length, ETag: etag };
+    }
+    if (command instanceof GetObjectTaggingCommand) {
+      required(command.input, 'NoSuchKey');
+      const tag = tags.get(String(command.input.Key));
+      return { TagSet: tag === undefined ? [] : [tag] };
     }
     if (command instanceof GetObjectCommand) return get(command.input, reading);
     if (command instanceof PutObjectCommand) return put(command.input);
     if (command instanceof DeleteObjectCommand) {
       const key = String(command.input.Key);
+      tags.delete(key);
       if (objects.delete(key)) onRemoved?.(key);
       return {};
     }
@@ -84,6 +95,7 @@ export function createObjects({
     event: Creation,
   ): void {
     if (IfNoneMatch === '*' && objects.has(key)) throw refusal(412, 'PreconditionFailed');
+    tags.delete(key);
     objects.set(key, object);
     onCreated?.(key, object, event);
   }
@@ -96,6 +108,22 @@ export function createObjects({
 
   return {
     execute,
+    /** Sets the one tag of an object, if it is there. */
+    tag(key: string, Key: string, Value: string): void {
+      if (objects.has(key)) tags.set(key, { Key, Value });
+    },
+    /** Puts other bytes of the same length under a key that has some, without an event. */
+    replace(key: string): void {
+      const bytes = objects.get(key)?.bytes.map((byte) => 255 - byte);
+      if (bytes === undefined) return;
+      objects.set(key, {
+        bytes: Buffer.from(bytes),
+        etag: `"${createHash('md5').update(bytes).digest('hex')}"`,
+      });
+      replaced.add(key);
+    },
+    /** The keys whose bytes were replaced. */
+    replaced: (): ReadonlySet<string> => replaced,
     has: (key: string) => objects.has(key),
     keys: () => [...objects.keys()],
     etags: () => [...objects].map(([key, { etag }]) => [key, etag]),
