@@ -1,0 +1,263 @@
+/**
+ * `npm run mutants`: takes each guard of the product away, one at a time, and plays what could find that. Ends with 1
+ * where a mutant is left that nothing finds and nothing excludes, with 2 where an exclusion fits no mutant.
+ */
+import { globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, matchesGlob } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { isCurrent, measure, reaches, readCoverage, writeCoverage } from './coverage.ts';
+import type { Coverage, Measure } from './coverage.ts';
+import { excluded, unmatched } from './excluded.ts';
+import { mutantsOf } from './generate.ts';
+import type { Mutant } from './generate.ts';
+import { withWorkers } from './pool.ts';
+import type { Worker } from './pool.ts';
+import { hashOf, openResults } from './results.ts';
+import type { Half, Result } from './results.ts';
+import { SOURCES, TESTS } from './sources.ts';
+import { tableOf, writeTable } from './table.ts';
+
+const HELP = `npm run mutants -- [options]
+  --list          the mutants with their results, and nothing else
+  --left          like --list, of those alone that nothing finds and nothing excludes
+  --only TEXT     those whose identity holds the text
+  --files GLOB    those of these files (lib/delivery/*.ts)
+  --workers N     how many at a time (2)
+  --schedules N   of the simulation for each mutant (200)
+  --seed N        of these schedules (1)
+  --table         writes the table of docs/testing.md from the results, and runs nothing`;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const KEPT = join(ROOT, '.local/mutants');
+const SIMULATION = 'the simulation';
+
+const { values } = parseArgs({
+  options: {
+    list: { type: 'boolean', default: false },
+    left: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    files: { type: 'string', default: '**' },
+    workers: { type: 'string', default: '2' },
+    schedules: { type: 'string', default: '200' },
+    seed: { type: 'string', default: '1' },
+    table: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const workers = Number(values.workers);
+const played = { seed: Number(values.seed), schedules: Number(values.schedules) };
+
+const texts = await read(globSync(SOURCES, { cwd: ROOT }));
+const tests = await read(globSync(TESTS, { cwd: ROOT }));
+const chaos = await read(globSync('tests/chaos/**/*.ts', { cwd: ROOT }));
+const all = [...texts].flatMap(([file, text]) => mutantsOf(file, text));
+const isExcluded = new Set(excluded.map(({ mutant }) => mutant));
+const chosen = all.filter(({ id, file }) => id.includes(values.only) && matchesGlob(file, values.files));
+const results = await openResults(join(KEPT, 'results.jsonl'));
+const coverage: Coverage = await readCoverage(join(KEPT, 'coverage.json'));
+const strangers = unmatched(all, excluded);
+
+// The workers end with this process, and their copies with it.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+
+if (values.help) console.log(HELP);
+else if (strangers.length > 0) {
+  for (const { mutant } of strangers) console.error(`an exclusion fits no mutant: ${mutant}`);
+  process.exitCode = 2;
+} else if (values.list || values.left) list();
+else if (values.table) await table();
+else await run();
+
+function list(): void {
+  for (const mutant of chosen) {
+    if (values.left && !isLeft(mutant)) continue;
+    const states = [
+      ...(isExcluded.has(mutant.id) ? ['excluded'] : []),
+      state('tests', mutant),
+      state('simulation', mutant),
+    ];
+    console.log(`${mutant.file}:${mutant.line} ${mutant.id} (${states.join('; ')})`);
+  }
+}
+
+function state(half: Half, mutant: Mutant): string {
+  const result = current(half, mutant);
+  if (result === undefined) return `${half}: not run`;
+  return `${half}: ${result.isTimeout ? 'time-out in ' : ''}${result.by ?? 'not found'}`;
+}
+
+/** True of what nothing finds and nothing excludes, as far as it has been run. */
+function isLeft(mutant: Mutant): boolean {
+  const halves = [current('tests', mutant), current('simulation', mutant)];
+  return (
+    !isExcluded.has(mutant.id) && halves.every((result) => result !== undefined && result.by === undefined)
+  );
+}
+
+async function table(): Promise<void> {
+  const text = tableOf(
+    all.map((mutant) => ({
+      file: mutant.file,
+      isExcluded: isExcluded.has(mutant.id),
+      tests: current('tests', mutant),
+      simulation: current('simulation', mutant),
+    })),
+  );
+  console.log(text);
+  await writeTable(text);
+}
+
+async function run(): Promise<void> {
+  const waiting = chosen.filter(({ id }) => !isExcluded.has(id));
+  const files = new Set(waiting.map(({ file }) => file));
+  await measureAll(new Map([...texts].filter(([file]) => files.has(file))));
+  console.log(`${chosen.length} mutants, ${chosen.length - waiting.length} of them excluded`);
+  await runHalf('tests', waiting, playTests);
+  // What no test finds comes first: it is of the most interest.
+  const isFound = (mutant: Mutant): number => Number(current('tests', mutant)?.by !== undefined);
+  await runHalf(
+    'simulation',
+    waiting.toSorted((a, b) => isFound(a) - isFound(b)),
+    playSimulation,
+  );
+  const left = chosen.filter(isLeft);
+  for (const { file, line, id } of left) console.log(`nothing finds ${file}:${line} ${id}`);
+  if (left.length > 0) process.exitCode = 1;
+}
+
+async function runHalf(
+  half: Half,
+  mutants: Mutant[],
+  play: (worker: Worker, mutant: Mutant) => Promise<Result>,
+): Promise<void> {
+  const open = mutants.filter((mutant) => current(half, mutant) === undefined);
+  const started = performance.now();
+  let done = 0;
+  await withWorkers(open.length === 0 ? 0 : workers, async (worker) => {
+    for (let mutant = open.shift(); mutant !== undefined; mutant = open.shift()) {
+      await results.add(await play(worker, mutant));
+      done += 1;
+      const minutes = Math.round((performance.now() - started) / 60_000);
+      console.log(
+        `${minutes} min, ${done} done, ${open.length} to go: ${mutant.id} (${state(half, mutant)})`,
+      );
+    }
+  });
+}
+
+/** Plays what has changed since its last measure once without a mutant. */
+async function measureAll(files: ReadonlyMap<string, string>): Promise<void> {
+  const hashes = new Map([
+    [SIMULATION, simulationHash()],
+    ...[...tests].map(([test, text]) => [test, hashOf(text)] as const),
+  ]);
+  const open = [...hashes].filter(([what, hash]) => !isCurrent(coverage.get(what), hash, files));
+  if (open.length === 0) return;
+  console.log(`what do ${open.length} test files reach?`);
+  await withWorkers(workers, async (worker) => {
+    for (let next = open.shift(); next !== undefined; next = open.shift()) {
+      const [what, hash] = next;
+      const kind = what === SIMULATION ? 'simulation' : 'test';
+      const measured = await measure(worker, { kind, what, ...played }, { hash, files: texts });
+      coverage.set(what, measured);
+      if (measured.failure === undefined) continue;
+      console.error(`not used, since it fails without a mutant: ${what}: ${measured.failure}`);
+      await worker.end();
+    }
+  });
+  await writeCoverage(join(KEPT, 'coverage.json'), coverage);
+}
+
+/** The test files that reach the mutant: unit tests first, then what is quick, found much in this file or is about it. */
+function testsOf(mutant: Mutant): { test: string; measured: Measure }[] {
+  const finds = results.findsIn(mutant.file);
+  const own = mutant.file.replace(/^lib(.*)\.ts$/, '$1');
+  const cost = (test: string, { ms }: Measure): number =>
+    ms / (1 + (finds.get(test) ?? 0)) / (test.includes(own) ? 4 : 1) + (isUnit(test) ? 0 : 1_000_000);
+  return [...tests.keys()]
+    .flatMap((test) => {
+      const measured = coverage.get(test);
+      const isUsed = measured !== undefined && measured.failure === undefined && reaches(measured, mutant);
+      return isUsed ? [{ test, measured }] : [];
+    })
+    .toSorted((a, b) => cost(a.test, a.measured) - cost(b.test, b.measured));
+}
+
+async function playTests(worker: Worker, mutant: Mutant): Promise<Result> {
+  let ms = 0;
+  for (const { test, measured } of testsOf(mutant)) {
+    const task = { kind: 'test', what: test, isCovering: false, ...played } as const;
+    const limit = 20_000 + 5 * measured.ms;
+    const mutated = { ...task, mutant };
+    let answer = await worker.play(mutated, limit);
+    // Sockets and timers that an earlier mutant left behind may be to blame: the file must pass without this one.
+    const isDoubtful = answer.failure !== undefined && answer.failure !== 'timeout' && !isUnit(test);
+    if (isDoubtful && (await worker.play(task, limit)).failure !== undefined) {
+      await worker.end();
+      answer = await worker.play(mutated, limit);
+    }
+    ms += answer.ms;
+    if (answer.failure !== undefined)
+      return resultOf(mutant, { half: 'tests', by: test, failure: answer.failure, ms });
+  }
+  return resultOf(mutant, { half: 'tests', ms });
+}
+
+async function playSimulation(worker: Worker, mutant: Mutant): Promise<Result> {
+  const measured = coverage.get(SIMULATION);
+  if (measured === undefined || !reaches(measured, mutant))
+    return resultOf(mutant, { half: 'simulation', ms: 0 });
+  const task = { kind: 'simulation', what: SIMULATION, isCovering: false, mutant, ...played } as const;
+  const { failure, ms } = await worker.play(task, 30_000 + 5 * measured.ms);
+  return resultOf(mutant, {
+    half: 'simulation',
+    ms,
+    ...(failure !== undefined && { by: 'the simulation', failure }),
+  });
+}
+
+function resultOf(mutant: Mutant, found: Pick<Result, 'half' | 'ms' | 'by' | 'failure'>): Result {
+  const { half, by } = found;
+  return {
+    id: mutant.id,
+    ...found,
+    key: keyOf(mutant, half, by),
+    ms: Math.round(found.ms),
+    isTimeout: found.failure === 'timeout',
+  };
+}
+
+/** The result of a mutant; undefined where it has changed since. */
+function current(half: Half, mutant: Mutant): Result | undefined {
+  const kept = results.find(half, mutant.id);
+  return kept?.key === keyOf(mutant, half, kept?.by) ? kept : undefined;
+}
+
+/** A find stands as long as what found it; "not found" says something of all that reaches the mutant. */
+function keyOf(mutant: Mutant, half: Half, by: string | undefined): string {
+  if (half === 'simulation') return hashOf(mutant.context, simulationHash());
+  if (by !== undefined) return hashOf(mutant.context, by, tests.get(by) ?? '');
+  return hashOf(
+    mutant.context,
+    ...testsOf(mutant)
+      .flatMap(({ test }) => [test, tests.get(test) ?? ''])
+      .toSorted(),
+  );
+}
+
+function simulationHash(): string {
+  return hashOf(JSON.stringify(played), ...chaos.values());
+}
+
+function isUnit(test: string): boolean {
+  return test.startsWith('tests/unit/');
+}
+
+async function read(files: string[]): Promise<Map<string, string>> {
+  const entries = await Promise.all(
+    files.toSorted().map(async (file) => [file, await readFile(join(ROOT, file), 'utf8')] as const),
+  );
+  return new Map(entries);
+}
