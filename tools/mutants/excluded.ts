@@ -10,7 +10,13 @@ export type Exclusion = {
   proof: string;
 };
 
-export const excluded: Exclusion[] = [];
+export const excluded: Exclusion[] = [
+  {
+    mutant: 'lib/domain/endings.ts fail clause: without upload beside ??',
+    proof:
+      'An upload whose doubt is accepted is not delivered (markDelivered removes the doubt, and nothing adds one after it), and markDelivered is undefined for delivered uploads alone.',
+  },
+];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */
 export const removed: { guard: string; reason: string }[] = [];

@@ -17,6 +17,7 @@ import type { Worker } from './pool.ts';
 import { hashOf, openResults } from './results.ts';
 import type { Half, Result } from './results.ts';
 import { SOURCES, TESTS } from './sources.ts';
+import type { Task } from './worker.ts';
 import { tableOf, writeTable } from './table.ts';
 
 const HELP = `npm run mutants -- [options]
@@ -24,13 +25,13 @@ const HELP = `npm run mutants -- [options]
   --left          like --list, of those alone that nothing finds and nothing excludes
   --only TEXT     those whose identity holds the text
   --files GLOB    those of these files (lib/delivery/*.ts)
+  --half NAME     "tests" or "simulation" alone
   --workers N     how many at a time (2)
   --schedules N   of the simulation for each mutant (200)
   --seed N        of these schedules (1)
   --table         writes the table of docs/testing.md from the results, and runs nothing`;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const KEPT = join(ROOT, '.local/mutants');
-const SIMULATION = 'the simulation';
 
 const { values } = parseArgs({
   options: {
@@ -38,6 +39,7 @@ const { values } = parseArgs({
     left: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     files: { type: 'string', default: '**' },
+    half: { type: 'string' },
     workers: { type: 'string', default: '2' },
     schedules: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
@@ -46,11 +48,13 @@ const { values } = parseArgs({
   },
 });
 const workers = Number(values.workers);
-const played = { seed: Number(values.seed), schedules: Number(values.schedules) };
+const seed = Number(values.seed);
+const schedules = Array.from({ length: Number(values.schedules) }, (_, index) => index);
 
 const texts = await read(globSync(SOURCES, { cwd: ROOT }));
 const tests = await read(globSync(TESTS, { cwd: ROOT }));
 const chaos = await read(globSync('tests/chaos/**/*.ts', { cwd: ROOT }));
+const chaosHash = hashOf(...chaos.values());
 const all = [...texts].flatMap(([file, text]) => mutantsOf(file, text));
 const isExcluded = new Set(excluded.map(({ mutant }) => mutant));
 const chosen = all.filter(({ id, file }) => id.includes(values.only) && matchesGlob(file, values.files));
@@ -111,8 +115,6 @@ async function table(): Promise<void> {
 
 async function run(): Promise<void> {
   const waiting = chosen.filter(({ id }) => !isExcluded.has(id));
-  const files = new Set(waiting.map(({ file }) => file));
-  await measureAll(new Map([...texts].filter(([file]) => files.has(file))));
   console.log(`${chosen.length} mutants, ${chosen.length - waiting.length} of them excluded`);
   await runHalf('tests', waiting, playTests);
   // What no test finds comes first: it is of the most interest.
@@ -132,6 +134,8 @@ async function runHalf(
   mutants: Mutant[],
   play: (worker: Worker, mutant: Mutant) => Promise<Result>,
 ): Promise<void> {
+  if (values.half !== undefined && values.half !== half) return;
+  await measureAll(half, new Set(mutants.map(({ file }) => file)));
   const open = mutants.filter((mutant) => current(half, mutant) === undefined);
   const started = performance.now();
   let done = 0;
@@ -147,20 +151,34 @@ async function runHalf(
   });
 }
 
-/** Plays what has changed since its last measure once without a mutant. */
-async function measureAll(files: ReadonlyMap<string, string>): Promise<void> {
-  const hashes = new Map([
-    [SIMULATION, simulationHash()],
-    ...[...tests].map(([test, text]) => [test, hashOf(text)] as const),
-  ]);
-  const open = [...hashes].filter(([what, hash]) => !isCurrent(coverage.get(what), hash, files));
+/** Plays what has changed since its last measure once without a mutant: test files, or each schedule by itself. */
+async function measureAll(half: Half, files: ReadonlySet<string>): Promise<void> {
+  const wanted = new Map([...texts].filter(([file]) => files.has(file)));
+  const parts =
+    half === 'tests'
+      ? [...tests].map(([test, text]) => ({
+          what: test,
+          hash: hashOf(text),
+          kind: 'test' as const,
+          numbers: [],
+        }))
+      : schedules.map((index) => ({
+          what: scheduleName(index),
+          hash: chaosHash,
+          kind: 'simulation' as const,
+          numbers: [index],
+        }));
+  const open = parts.filter(({ what, hash }) => !isCurrent(coverage.get(what), hash, wanted));
   if (open.length === 0) return;
-  console.log(`what do ${open.length} test files reach?`);
+  console.log(`what do ${open.length} ${half === 'tests' ? 'test files' : 'schedules'} reach?`);
   await withWorkers(workers, async (worker) => {
     for (let next = open.shift(); next !== undefined; next = open.shift()) {
-      const [what, hash] = next;
-      const kind = what === SIMULATION ? 'simulation' : 'test';
-      const measured = await measure(worker, { kind, what, ...played }, { hash, files: texts });
+      const { kind, what, hash, numbers } = next;
+      const measured = await measure(
+        worker,
+        { kind, what, seed, schedules: numbers },
+        { hash, files: texts },
+      );
       coverage.set(what, measured);
       if (measured.failure === undefined) continue;
       console.error(`not used, since it fails without a mutant: ${what}: ${measured.failure}`);
@@ -188,7 +206,7 @@ function testsOf(mutant: Mutant): { test: string; measured: Measure }[] {
 async function playTests(worker: Worker, mutant: Mutant): Promise<Result> {
   let ms = 0;
   for (const { test, measured } of testsOf(mutant)) {
-    const task = { kind: 'test', what: test, isCovering: false, ...played } as const;
+    const task: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [] };
     const limit = 20_000 + 5 * measured.ms;
     const mutated = { ...task, mutant };
     let answer = await worker.play(mutated, limit);
@@ -205,12 +223,26 @@ async function playTests(worker: Worker, mutant: Mutant): Promise<Result> {
   return resultOf(mutant, { half: 'tests', ms });
 }
 
+/** Those schedules alone that reach the mutant: any other one goes as it does without. */
 async function playSimulation(worker: Worker, mutant: Mutant): Promise<Result> {
-  const measured = coverage.get(SIMULATION);
-  if (measured === undefined || !reaches(measured, mutant))
-    return resultOf(mutant, { half: 'simulation', ms: 0 });
-  const task = { kind: 'simulation', what: SIMULATION, isCovering: false, mutant, ...played } as const;
-  const { failure, ms } = await worker.play(task, 30_000 + 5 * measured.ms);
+  const reaching = schedules.flatMap((index) => {
+    const measured = coverage.get(scheduleName(index));
+    const isUsed = measured !== undefined && measured.failure === undefined && reaches(measured, mutant);
+    return isUsed ? [{ index, ms: measured.ms }] : [];
+  });
+  if (reaching.length === 0) return resultOf(mutant, { half: 'simulation', ms: 0 });
+  const limit = 30_000 + 5 * reaching.reduce((sum, { ms }) => sum + ms, 0);
+  const { failure, ms } = await worker.play(
+    {
+      kind: 'simulation',
+      what: 'the simulation',
+      mutant,
+      isCovering: false,
+      seed,
+      schedules: reaching.map(({ index }) => index),
+    },
+    limit,
+  );
   return resultOf(mutant, {
     half: 'simulation',
     ms,
@@ -237,7 +269,7 @@ function current(half: Half, mutant: Mutant): Result | undefined {
 
 /** A find stands as long as what found it; "not found" says something of all that reaches the mutant. */
 function keyOf(mutant: Mutant, half: Half, by: string | undefined): string {
-  if (half === 'simulation') return hashOf(mutant.context, simulationHash());
+  if (half === 'simulation') return hashOf(mutant.context, chaosHash, `${seed} ${schedules.length}`);
   if (by !== undefined) return hashOf(mutant.context, by, tests.get(by) ?? '');
   return hashOf(
     mutant.context,
@@ -247,8 +279,8 @@ function keyOf(mutant: Mutant, half: Half, by: string | undefined): string {
   );
 }
 
-function simulationHash(): string {
-  return hashOf(JSON.stringify(played), ...chaos.values());
+function scheduleName(index: number): string {
+  return `schedule ${index} of seed ${seed}`;
 }
 
 function isUnit(test: string): boolean {
