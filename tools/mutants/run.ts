@@ -60,6 +60,7 @@ const isExcluded = new Set(excluded.map(({ mutant }) => mutant));
 const chosen = all.filter(({ id, file }) => id.includes(values.only) && matchesGlob(file, values.files));
 const results = await openResults(join(KEPT, 'results.jsonl'));
 const coverage: Coverage = await readCoverage(join(KEPT, 'coverage.json'));
+const passedUnitTests = new Set<string>();
 const strangers = unmatched(all, excluded);
 
 // The workers end with this process, and their copies with it.
@@ -116,6 +117,7 @@ async function table(): Promise<void> {
 async function run(): Promise<void> {
   const waiting = chosen.filter(({ id }) => !isExcluded.has(id));
   console.log(`${chosen.length} mutants, ${chosen.length - waiting.length} of them excluded`);
+  await runHalf('tests', waiting, playUnitTests);
   await runHalf('tests', waiting, playTests);
   // What no test finds comes first: it is of the most interest.
   const isFound = (mutant: Mutant): number => Number(current('tests', mutant)?.by !== undefined);
@@ -132,7 +134,7 @@ async function run(): Promise<void> {
 async function runHalf(
   half: Half,
   mutants: Mutant[],
-  play: (worker: Worker, mutant: Mutant) => Promise<Result>,
+  play: (worker: Worker, mutant: Mutant) => Promise<Result | undefined>,
 ): Promise<void> {
   if (values.half !== undefined && values.half !== half) return;
   await measureAll(half, new Set(mutants.map(({ file }) => file)));
@@ -141,12 +143,12 @@ async function runHalf(
   let done = 0;
   await withWorkers(open.length === 0 ? 0 : workers, async (worker) => {
     for (let mutant = open.shift(); mutant !== undefined; mutant = open.shift()) {
-      await results.add(await play(worker, mutant));
+      const result = await play(worker, mutant);
+      if (result !== undefined) await results.add(result);
       done += 1;
       const minutes = Math.round((performance.now() - started) / 60_000);
-      console.log(
-        `${minutes} min, ${done} done, ${open.length} to go: ${mutant.id} (${state(half, mutant)})`,
-      );
+      const outcome = result === undefined ? 'no unit test finds it' : state(half, mutant);
+      console.log(`${minutes} min, ${done} done, ${open.length} to go: ${mutant.id} (${outcome})`);
     }
   });
 }
@@ -203,9 +205,23 @@ function testsOf(mutant: Mutant): { test: string; measured: Measure }[] {
     .toSorted((a, b) => cost(a.test, a.measured) - cost(b.test, b.measured));
 }
 
+/** First of all mutants, since they are quick; undefined where none finds it. */
+async function playUnitTests(worker: Worker, mutant: Mutant): Promise<Result | undefined> {
+  const unitTests = testsOf(mutant).filter(({ test }) => isUnit(test));
+  const result = await playEach(worker, mutant, unitTests);
+  if (result.by !== undefined) return result;
+  passedUnitTests.add(mutant.id);
+  return undefined;
+}
+
 async function playTests(worker: Worker, mutant: Mutant): Promise<Result> {
+  const isOpen = ({ test }: { test: string }): boolean => !isUnit(test) || !passedUnitTests.has(mutant.id);
+  return playEach(worker, mutant, testsOf(mutant).filter(isOpen));
+}
+
+async function playEach(worker: Worker, mutant: Mutant, played: ReturnType<typeof testsOf>): Promise<Result> {
   let ms = 0;
-  for (const { test, measured } of testsOf(mutant)) {
+  for (const { test, measured } of played) {
     const task: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [] };
     const limit = 20_000 + 5 * measured.ms;
     const mutated = { ...task, mutant };

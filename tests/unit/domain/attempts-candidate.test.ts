@@ -35,7 +35,7 @@ describe('a candidate that another upload has claimed', () => {
     expect(rejected.doubt).toBeUndefined();
   });
 
-  it('is no copy of ours any more, and the candidate stays, where it was a further copy', () => {
+  it('is no further copy any more, and the candidate stays', () => {
     const rejected = reject(found(after(...sent), '1', '2', '3'), '2');
 
     expect(rejected).toMatchObject({
