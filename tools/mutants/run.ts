@@ -20,6 +20,8 @@ import { SOURCES, TESTS } from './sources.ts';
 import type { Task } from './worker.ts';
 import { tableOf, writeTable } from './table.ts';
 
+type Nearness = 'unit' | 'path' | 'other';
+
 const HELP = `npm run mutants -- [options]
   --list          the mutants with their results, and nothing else
   --left          like --list, of those alone that nothing finds and nothing excludes
@@ -60,7 +62,8 @@ const isExcluded = new Set(excluded.map(({ mutant }) => mutant));
 const chosen = all.filter(({ id, file }) => id.includes(values.only) && matchesGlob(file, values.files));
 const results = await openResults(join(KEPT, 'results.jsonl'));
 const coverage: Coverage = await readCoverage(join(KEPT, 'coverage.json'));
-const passedUnitTests = new Set<string>();
+/** The kinds of tests that did not find a mutant in this run. */
+const passed = new Map<string, Nearness[]>();
 const strangers = unmatched(all, excluded);
 
 // The workers end with this process, and their copies with it.
@@ -117,8 +120,9 @@ async function table(): Promise<void> {
 async function run(): Promise<void> {
   const waiting = chosen.filter(({ id }) => !isExcluded.has(id));
   console.log(`${chosen.length} mutants, ${chosen.length - waiting.length} of them excluded`);
-  await runHalf('tests', waiting, playUnitTests);
-  await runHalf('tests', waiting, playTests);
+  await runHalf('tests', waiting, playKind('unit'));
+  await runHalf('tests', waiting, playKind('path'));
+  await runHalf('tests', waiting, playRest);
   // What no test finds comes first: it is of the most interest.
   const isFound = (mutant: Mutant): number => Number(current('tests', mutant)?.by !== undefined);
   await runHalf(
@@ -147,7 +151,8 @@ async function runHalf(
       if (result !== undefined) await results.add(result);
       done += 1;
       const minutes = Math.round((performance.now() - started) / 60_000);
-      const outcome = result === undefined ? 'no unit test finds it' : state(half, mutant);
+      const outcome =
+        result === undefined ? `not by ${passed.get(mutant.id)?.join(' and ') ?? ''}` : state(half, mutant);
       console.log(`${minutes} min, ${done} done, ${open.length} to go: ${mutant.id} (${outcome})`);
     }
   });
@@ -190,12 +195,11 @@ async function measureAll(half: Half, files: ReadonlySet<string>): Promise<void>
   await writeCoverage(join(KEPT, 'coverage.json'), coverage);
 }
 
-/** The test files that reach the mutant: unit tests first, then what is quick, found much in this file or is about it. */
+/** The test files that reach the mutant: unit tests first, then what is quick or found much in this file. */
 function testsOf(mutant: Mutant): { test: string; measured: Measure }[] {
   const finds = results.findsIn(mutant.file);
-  const own = mutant.file.replace(/^lib(.*)\.ts$/, '$1');
   const cost = (test: string, { ms }: Measure): number =>
-    ms / (1 + (finds.get(test) ?? 0)) / (test.includes(own) ? 4 : 1) + (isUnit(test) ? 0 : 1_000_000);
+    ms / (1 + (finds.get(test) ?? 0)) + (isUnit(test) ? 0 : 1_000_000);
   return [...tests.keys()]
     .flatMap((test) => {
       const measured = coverage.get(test);
@@ -205,18 +209,34 @@ function testsOf(mutant: Mutant): { test: string; measured: Measure }[] {
     .toSorted((a, b) => cost(a.test, a.measured) - cost(b.test, b.measured));
 }
 
-/** First of all mutants, since they are quick; undefined where none finds it. */
-async function playUnitTests(worker: Worker, mutant: Mutant): Promise<Result | undefined> {
-  const unitTests = testsOf(mutant).filter(({ test }) => isUnit(test));
-  const result = await playEach(worker, mutant, unitTests);
-  if (result.by !== undefined) return result;
-  passedUnitTests.add(mutant.id);
-  return undefined;
+/**
+ * Those of one kind. Where none finds the mutant, that is no result yet: the other kinds follow once all mutants have
+ * met this one.
+ */
+function playKind(kind: Nearness) {
+  return async (worker: Worker, mutant: Mutant): Promise<Result | undefined> => {
+    const result = await playEach(
+      worker,
+      mutant,
+      testsOf(mutant).filter(({ test }) => nearnessOf(test, mutant) === kind),
+    );
+    if (result.by !== undefined) return result;
+    passed.set(mutant.id, [...(passed.get(mutant.id) ?? []), kind]);
+    return undefined;
+  };
 }
 
-async function playTests(worker: Worker, mutant: Mutant): Promise<Result> {
-  const isOpen = ({ test }: { test: string }): boolean => !isUnit(test) || !passedUnitTests.has(mutant.id);
-  return playEach(worker, mutant, testsOf(mutant).filter(isOpen));
+/** All that this run has not played. */
+async function playRest(worker: Worker, mutant: Mutant): Promise<Result> {
+  const played = passed.get(mutant.id) ?? [];
+  const rest = testsOf(mutant).filter(({ test }) => !played.includes(nearnessOf(test, mutant)));
+  return playEach(worker, mutant, rest);
+}
+
+/** Unit tests are quick, and those of the same path find most. */
+function nearnessOf(test: string, { file }: Mutant): Nearness {
+  if (isUnit(test)) return 'unit';
+  return test.includes(file.replace(/^lib(.*)\.ts$/, '$1')) ? 'path' : 'other';
 }
 
 async function playEach(worker: Worker, mutant: Mutant, played: ReturnType<typeof testsOf>): Promise<Result> {
