@@ -7,7 +7,8 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Worker } from './pool.ts';
 import { hashOf } from './results.ts';
-import type { Task } from './worker.ts';
+import { reachedSchema } from './worker-messages.ts';
+import type { Task } from './worker-messages.ts';
 
 const measureSchema = z.object({
   /** Of what was played. */
@@ -15,10 +16,9 @@ const measureSchema = z.object({
   ms: z.number(),
   /** Why it cannot be used: it fails without a mutant. */
   failure: z.string().optional(),
-  files: z.record(
-    z.string(),
-    z.object({ hash: z.string(), reached: z.array(z.tuple([z.number(), z.number()])) }),
-  ),
+  /** The files in question that were reached, with the hash of what they were then. */
+  files: z.record(z.string(), z.string()),
+  reached: reachedSchema,
 });
 
 export type Measure = z.infer<typeof measureSchema>;
@@ -47,7 +47,7 @@ export function isCurrent(
   if (measured?.hash !== hash) return false;
   return Object.entries(measured.files).every(([file, before]) => {
     const text = files.get(file);
-    return text === undefined || hashOf(text) === before.hash;
+    return text === undefined || hashOf(text) === before;
   });
 }
 
@@ -59,19 +59,28 @@ export async function measure(
 ): Promise<Measure> {
   const covered = await worker.play({ ...task, isCovering: true }, LIMIT_MS);
   const reached = 'reached' in covered ? (covered.reached ?? {}) : {};
+  const inQuestion = Object.entries(reached).map(
+    ([name, places]) =>
+      [name, Object.fromEntries(Object.entries(places).filter(([file]) => files.has(file)))] as const,
+  );
+  const reachedFiles = new Set(inQuestion.flatMap(([, places]) => Object.keys(places)));
   return {
     hash,
     ms: covered.ms,
     ...(covered.failure !== undefined && { failure: covered.failure }),
-    files: Object.fromEntries(
-      Object.entries(reached).flatMap(([file, places]) => {
-        const text = files.get(file);
-        return text === undefined ? [] : [[file, { hash: hashOf(text), reached: places }]];
-      }),
-    ),
+    files: Object.fromEntries([...reachedFiles].map((file) => [file, hashOf(files.get(file) ?? '')])),
+    reached: Object.fromEntries(inQuestion),
   };
 }
 
-export function reaches(measured: Measure, { file, start }: { file: string; start: number }): boolean {
-  return measured.files[file]?.reached.some(([from, to]) => start >= from && start < to) ?? false;
+/** The tests of a file that reach the mutant; all of them where it is reached outside of tests, and undefined where nothing reaches it. */
+export function reachingTests(
+  { reached }: Measure,
+  { file, start }: { file: string; start: number },
+): string[] | 'all' | undefined {
+  const names = Object.entries(reached).flatMap(([name, places]) =>
+    places[file]?.some(([from, to]) => start >= from && start < to) === true ? [name] : [],
+  );
+  if (names.includes('')) return 'all';
+  return names.length === 0 ? undefined : names;
 }

@@ -10,8 +10,8 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { answerSchema } from './worker.ts';
-import type { Answer, Task } from './worker.ts';
+import { answerSchema } from './worker-messages.ts';
+import type { Answer, Task } from './worker-messages.ts';
 
 /** What a worker made of a task: `timeout` when it was ended, `died` when it ended by itself. */
 export type Result = Answer | { failure: 'timeout' | 'died'; ms: number };

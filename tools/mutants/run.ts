@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join, matchesGlob } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { isCurrent, measure, reaches, readCoverage, writeCoverage } from './coverage.ts';
+import { isCurrent, measure, reachingTests, readCoverage, writeCoverage } from './coverage.ts';
 import type { Coverage, Measure } from './coverage.ts';
 import { excluded, unmatched } from './excluded.ts';
 import { mutantsOf } from './generate.ts';
@@ -17,7 +17,7 @@ import type { Worker } from './pool.ts';
 import { hashOf, openResults } from './results.ts';
 import type { Half, Result } from './results.ts';
 import { SOURCES, TESTS } from './sources.ts';
-import type { Task } from './worker.ts';
+import type { Task } from './worker-messages.ts';
 import { tableOf, writeTable } from './table.ts';
 
 type Nearness = 'unit' | 'path' | 'other';
@@ -196,15 +196,16 @@ async function measureAll(half: Half, files: ReadonlySet<string>): Promise<void>
 }
 
 /** The test files that reach the mutant: unit tests first, then what is quick or found much in this file. */
-function testsOf(mutant: Mutant): { test: string; measured: Measure }[] {
+function testsOf(mutant: Mutant): { test: string; measured: Measure; reaching: string[] | 'all' }[] {
   const finds = results.findsIn(mutant.file);
   const cost = (test: string, { ms }: Measure): number =>
     ms / (1 + (finds.get(test) ?? 0)) + (isUnit(test) ? 0 : 1_000_000);
   return [...tests.keys()]
     .flatMap((test) => {
       const measured = coverage.get(test);
-      const isUsed = measured !== undefined && measured.failure === undefined && reaches(measured, mutant);
-      return isUsed ? [{ test, measured }] : [];
+      if (measured === undefined || measured.failure !== undefined) return [];
+      const reaching = reachingTests(measured, mutant);
+      return reaching === undefined ? [] : [{ test, measured, reaching }];
     })
     .toSorted((a, b) => cost(a.test, a.measured) - cost(b.test, b.measured));
 }
@@ -241,16 +242,17 @@ function nearnessOf(test: string, { file }: Mutant): Nearness {
 
 async function playEach(worker: Worker, mutant: Mutant, played: ReturnType<typeof testsOf>): Promise<Result> {
   let ms = 0;
-  for (const { test, measured } of played) {
-    const task: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [] };
+  for (const { test, measured, reaching } of played) {
+    const file: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [] };
     const limit = 20_000 + 5 * measured.ms;
-    const mutated = { ...task, mutant };
-    let answer = await worker.play(mutated, limit);
-    // Sockets and timers that an earlier mutant left behind may be to blame: the file must pass without this one.
-    const isDoubtful = answer.failure !== undefined && answer.failure !== 'timeout' && !isUnit(test);
-    if (isDoubtful && (await worker.play(task, limit)).failure !== undefined) {
-      await worker.end();
-      answer = await worker.play(mutated, limit);
+    let answer = await worker.play({ ...file, mutant, ...(reaching !== 'all' && { only: reaching }) }, limit);
+    // Sockets and timers that an earlier mutant left behind may be to blame: the test must pass without this one.
+    if (answer.failure !== undefined && answer.failure !== 'timeout' && !isUnit(test)) {
+      const failed = 'test' in answer && answer.test !== undefined ? { only: [answer.test] } : {};
+      if ((await worker.play({ ...file, ...failed }, limit)).failure !== undefined) {
+        await worker.end();
+        answer = await worker.play({ ...file, mutant }, limit);
+      }
     }
     ms += answer.ms;
     if (answer.failure !== undefined)
@@ -263,8 +265,8 @@ async function playEach(worker: Worker, mutant: Mutant, played: ReturnType<typeo
 async function playSimulation(worker: Worker, mutant: Mutant): Promise<Result> {
   const reaching = schedules.flatMap((index) => {
     const measured = coverage.get(scheduleName(index));
-    const isUsed = measured !== undefined && measured.failure === undefined && reaches(measured, mutant);
-    return isUsed ? [{ index, ms: measured.ms }] : [];
+    if (measured === undefined || measured.failure !== undefined) return [];
+    return reachingTests(measured, mutant) === undefined ? [] : [{ index, ms: measured.ms }];
   });
   if (reaching.length === 0) return resultOf(mutant, { half: 'simulation', ms: 0 });
   const limit = 30_000 + 5 * reaching.reduce((sum, { ms }) => sum + ms, 0);

@@ -13,38 +13,14 @@ import { expect } from 'expect';
 import * as fc from 'fast-check';
 import * as circus from 'jest-circus';
 import { z } from 'zod';
-
-const taskSchema = z.object({
-  kind: z.enum(['test', 'simulation']),
-  /** A test file; of the simulation, a name for people. */
-  what: z.string(),
-  mutant: z.object({ file: z.string(), text: z.string() }).optional(),
-  /** Whether the answer tells which places of lib/ were reached. */
-  isCovering: z.boolean(),
-  seed: z.number(),
-  /** The numbers of the seed's schedules to play. */
-  schedules: z.array(z.number()),
-});
-
-export type Task = z.infer<typeof taskSchema>;
-
-/** Where the code of a file was reached: pairs of a first and a last character. */
-export type Reached = Record<string, [number, number][]>;
-
-export const answerSchema = z.object({
-  /** What failed; undefined when all was well. */
-  failure: z.string().optional(),
-  ms: z.number(),
-  rss: z.number(),
-  reached: z.record(z.string(), z.array(z.tuple([z.number(), z.number()]))).optional(),
-});
-
-export type Answer = z.infer<typeof answerSchema>;
+import { taskSchema } from './worker-messages.ts';
+import type { Answer, Places, Reached, Task } from './worker-messages.ts';
 
 const root = process.cwd();
 const ROOT = pathToFileURL(`${root}/`).href;
 const SHIM = 'mutants:jest-globals';
 const SHARED = Symbol.for('what test files import of jest');
+const NAMES = ' › ';
 const RealDate = Date;
 const stripped = new Map<string, string>();
 const simulation = z.object({
@@ -52,10 +28,15 @@ const simulation = z.object({
   isBroken: z.custom<(outcome: object) => boolean>(isFunction),
 });
 
+type Block = ReturnType<typeof circus.getState>['rootDescribeBlock'];
+type Failed = { failure?: string; test?: string };
+
 let round = 0;
 let mutant: Task['mutant'];
 /** Errors that no promise and no test took. */
 let stray: unknown[] = [];
+let session: Session | undefined;
+let reached: Reached = {};
 
 registerHooks({
   resolve(specifier, context, next) {
@@ -86,17 +67,27 @@ async function answer(task: Task): Promise<void> {
   round += 1;
   mutant = task.mutant;
   stray = [];
-  const session = task.isCovering ? await startCoverage() : undefined;
+  session = task.isCovering ? await startCoverage() : undefined;
+  reached = {};
   const started = performance.now();
-  const failure = await (task.kind === 'test' ? playTests(task.what) : playSchedules(task)).catch(String);
+  const { failure, test } = await (task.kind === 'test' ? playTests(task) : playSchedules(task)).catch(
+    (error: unknown): Failed => ({ failure: String(error) }),
+  );
   const ms = performance.now() - started;
-  const reached = session && (await takeCoverage(session));
+  await takeCoverage('');
+  session?.disconnect();
   const found = failure ?? (stray.length > 0 ? `unhandled: ${String(stray[0])}` : undefined);
-  process.send?.({ failure: found, ms, rss: process.memoryUsage.rss(), reached } satisfies Answer);
+  process.send?.({
+    failure: found,
+    test,
+    ms,
+    rss: process.memoryUsage.rss(),
+    reached: session && reached,
+  } satisfies Answer);
 }
 
 /** One test file, to its first failure. */
-async function playTests(file: string): Promise<string | undefined> {
+async function playTests({ what: file, only }: Task): Promise<Failed> {
   const environment = { ...process.env };
   const url = pathToFileURL(join(root, file)).href;
   circus.resetState();
@@ -109,11 +100,16 @@ async function playTests(file: string): Promise<string | undefined> {
       await import(`${ROOT}tests/support/${support}.ts`);
     }
     await import(url);
+    if (only !== undefined) skipTests(state.rootDescribeBlock, (name) => !only.includes(name));
     const { testResults, unhandledErrors } = await circus.run();
     const failed = testResults.find(({ errors }) => errors.length > 0);
     const [error] = failed?.errors ?? unhandledErrors;
-    if (failed === undefined && error === undefined) return undefined;
-    return `${failed?.testPath.slice(1).join(' › ') ?? file}: ${error?.split('\n', 1).join('') ?? ''}`;
+    if (failed === undefined && error === undefined) return {};
+    const test = failed?.testPath.slice(1).join(NAMES);
+    return {
+      failure: `${test ?? file}: ${error?.split('\n', 1).join('') ?? ''}`,
+      ...(test !== undefined && { test }),
+    };
   } finally {
     setTime(undefined);
     for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
@@ -122,13 +118,13 @@ async function playTests(file: string): Promise<string | undefined> {
 }
 
 /** Schedules one after another, to the first that is broken. A driver that walks every choice has its place here. */
-async function playSchedules({ seed, schedules }: Task): Promise<string | undefined> {
+async function playSchedules({ seed, schedules }: Task): Promise<Failed> {
   const { runSchedule, isBroken } = simulation.parse(await import(`${ROOT}tests/chaos/schedule.ts`));
   for (const index of schedules) {
     const outcome = await runSchedule({ seed, index });
-    if (isBroken(outcome) || stray.length > 0) return `schedule ${index} of seed ${seed}`;
+    if (isBroken(outcome) || stray.length > 0) return { failure: `schedule ${index} of seed ${seed}` };
   }
-  return undefined;
+  return {};
 }
 
 /** The mutant, or the file's own text, without types; every character stays where it was. */
@@ -142,10 +138,12 @@ function sourceOf(path: string): string {
 /** What the tests use of jest, with time alone of its own functions: a test file that needs more is not played. */
 function jestGlobals() {
   const { afterAll, afterEach, beforeAll, beforeEach, describe, it, test } = circus;
-  circus.addEventHandler((event) => {
+  circus.addEventHandler(async (event) => {
+    if (event.name === 'test_start') await takeCoverage('');
+    if (event.name !== 'test_done') return;
+    await takeCoverage(nameOf(event.test));
     // What is left of the file would tell no more.
-    if (event.name === 'test_done' && event.test.errors.length > 0)
-      skipRest(circus.getState().rootDescribeBlock);
+    if (event.test.errors.length > 0) skipTests(circus.getState().rootDescribeBlock, () => true);
   });
   const jest = {
     useFakeTimers: ({ now }: { now: number }) => setTime(now),
@@ -155,11 +153,20 @@ function jestGlobals() {
   return { afterAll, afterEach, beforeAll, beforeEach, describe, it, test, expect, jest };
 }
 
-function skipRest(block: ReturnType<typeof circus.getState>['rootDescribeBlock']): void {
+/** Tests that have begun go on. */
+function skipTests(block: Block, isSkipped: (name: string) => boolean): void {
   for (const child of block.children) {
-    if (child.type === 'describeBlock') skipRest(child);
-    else if (child.startedAt === null || child.startedAt === undefined) child.mode = 'skip';
+    if (child.type === 'describeBlock') skipTests(child, isSkipped);
+    else if ((child.startedAt ?? null) === null && isSkipped(nameOf(child))) child.mode = 'skip';
   }
+}
+
+function nameOf(test: Extract<Block['children'][number], { type: 'test' }>): string {
+  const names = [test.name];
+  for (let block: Block | undefined = test.parent; block?.parent !== undefined; block = block.parent) {
+    names.unshift(block.name);
+  }
+  return names.join(NAMES);
 }
 
 /** A module whose exports are those of jest in this process. */
@@ -179,27 +186,29 @@ function setTime(now: number | undefined): void {
 }
 
 async function startCoverage(): Promise<Session> {
-  const session = new Session();
-  session.connect();
-  await session.post('Profiler.enable');
-  await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
-  return session;
+  const opened = new Session();
+  opened.connect();
+  await opened.post('Profiler.enable');
+  await opened.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+  return opened;
 }
 
-/** By file of lib/. Functions come with the outer ones first, so the last range that has a place tells of it. */
-async function takeCoverage(session: Session): Promise<Reached> {
+/** What was reached since the last call. Functions come with the outer ones first, so the last range that has a place tells of it. */
+async function takeCoverage(name: string): Promise<void> {
+  if (session === undefined) return;
   const { result } = await session.post('Profiler.takePreciseCoverage');
-  session.disconnect();
-  const reached: Reached = {};
+  const places: Places = {};
   for (const { url, functions } of result) {
     if (!url.startsWith(`${ROOT}lib/`) || !url.endsWith(`?${round}`)) continue;
     const ranges = functions.flatMap((one) => one.ranges);
     const counts = new Uint8Array(Math.max(...ranges.map(({ endOffset }) => endOffset)));
     for (const { startOffset, endOffset, count } of ranges)
       counts.fill(Math.min(count, 1), startOffset, endOffset);
-    reached[url.slice(ROOT.length).split('?', 1).join('')] = runsOf(counts);
+    places[url.slice(ROOT.length).split('?', 1).join('')] = runsOf(counts);
   }
-  return reached;
+  const before = reached[name] ?? {};
+  for (const [file, runs] of Object.entries(places)) before[file] = [...(before[file] ?? []), ...runs];
+  reached[name] = before;
 }
 
 function runsOf(counts: Uint8Array): [number, number][] {
