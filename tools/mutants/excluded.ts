@@ -43,6 +43,19 @@ export const excluded: Exclusion[] = [
     proof: 'Delivered records alone have isFileRemoved; the types need the clause.',
   },
   {
+    mutant: "lib/domain/endings.ts markCleaned condition: clean.status === 'delivered' is true",
+    proof: 'Delivered records alone have recheckAt, so it is undefined for any other one, as here.',
+  },
+  {
+    mutant: "lib/domain/lifecycle.ts requeue clause: without upload.status === 'delivered' beside &&",
+    proof: 'Delivered records alone have recheckAt; the types need the clause.',
+  },
+  {
+    mutant: 'lib/domain/schedule.ts createSlots/take condition: taken.has(firstFree) is false',
+    proof:
+      'Where firstFree stays behind, the loop before passes the slots that are taken one by one, and ends at the same free one.',
+  },
+  {
     mutant: 'lib/domain/lifecycle.ts retry clause: without stagedAt === undefined beside ||',
     proof: 'A record has etag and stagedAt, or neither: stage alone sets them, both at once.',
   },
