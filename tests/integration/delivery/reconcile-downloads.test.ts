@@ -40,4 +40,36 @@ describe('a download of an attachment', () => {
 
     expect(await world.next(upload.id)).toMatchObject({ status: 'unconfirmed', doubt: { absences: 1 } });
   });
+
+  it('that is a page is this file when it has its bytes', async () => {
+    const page = '<html>an attachment</html>';
+    await onUpload(world, { kind: 'lostAnswer' });
+    const upload = await world.deliver(Buffer.from(page));
+    await world.faults([
+      onDownload({ kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: page }),
+    ]);
+
+    expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
+  });
+});
+
+describe('the attachments of a work item', () => {
+  it('are all compared at once where there are no more than five', async () => {
+    const upload = await inDoubt(world, randomBytes(1000));
+    const others: string[] = [];
+    for (let n = 0; n < 5; n += 1) others.push(await world.attach(upload, randomBytes(1000)));
+
+    const after = await world.next(upload.id);
+
+    expect(after).toMatchObject({ status: 'unconfirmed', doubt: { absences: 1 } });
+    expect(after.mismatches?.toSorted()).toEqual(others.toSorted());
+  });
+
+  it('use up an attempt when none of them can be read', async () => {
+    const upload = await inDoubt(world, randomBytes(1000));
+    for (let n = 0; n < 6; n += 1) await world.attach(upload, randomBytes(1000));
+    await world.faults([{ match: { operation: 'download' }, fault: { kind: 'noPermission' } }]);
+
+    expect(await world.next(upload.id)).toMatchObject({ status: 'unconfirmed', failedAttempts: 1 });
+  });
 });
