@@ -20,8 +20,8 @@ const MARKERS = /(<!-- npm run mutants -- --table -->\n)[^]*?(\n<!-- end -->)/;
 export function tableOf(rows: Row[]): string {
   const folders = [...new Set(rows.map(({ file }) => dirname(file)))].toSorted();
   return [
-    '| Folder | Mutants | Unit and integration tests | The simulation alone | By a time-out | Excluded | Not run | Left |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| Folder | Mutants | Excluded | Found by tests | Not met them | Found by the simulation alone | Not met it | By a time-out | Left |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...folders.map((folder) =>
       line(
         `\`${folder}\``,
@@ -50,17 +50,20 @@ export async function writeTable(table: string): Promise<void> {
 
 function line(name: string, rows: Row[]): string {
   const count = (is: (row: Row) => boolean): number => rows.filter(is).length;
-  const isRun = ({ tests, simulation }: Row): boolean => tests !== undefined && simulation !== undefined;
-  const isFound = ({ tests, simulation }: Row): boolean =>
-    tests?.by !== undefined || simulation?.by !== undefined;
   const figures = [
     rows.length,
-    count(({ tests }) => tests?.by !== undefined),
-    count(({ simulation }) => simulation?.by !== undefined),
-    count(({ tests, simulation }) => tests?.isTimeout === true || simulation?.isTimeout === true),
     count((row) => row.isExcluded),
-    count((row) => !row.isExcluded && !isRun(row)),
-    count((row) => !row.isExcluded && isRun(row) && !isFound(row)),
+    count(({ tests }) => tests?.by !== undefined),
+    count((row) => !row.isExcluded && row.tests === undefined),
+    count(({ simulation }) => simulation?.by !== undefined),
+    count((row) => !row.isExcluded && row.simulation === undefined),
+    count(({ tests, simulation }) => tests?.isTimeout === true || simulation?.isTimeout === true),
+    count(isLeft),
   ];
   return `| ${[name, ...figures].join(' | ')} |`;
+}
+
+/** All tests that reach it have met it, and nothing has found it. */
+function isLeft({ isExcluded, tests, simulation }: Row): boolean {
+  return !isExcluded && tests !== undefined && tests.by === undefined && simulation?.by === undefined;
 }
