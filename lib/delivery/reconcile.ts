@@ -123,7 +123,7 @@ export function createReconciliation(deps: {
         compared += 1;
         // A page may be an error text in place of the file, or it may be another user's attachment.
         if (!isOfLength && file.isPage) unproven = NO_FILE;
-        else if (isOfLength && content.sha256 === sha256) matches.push(id);
+        else if (content.sha256 === sha256) matches.push(id);
         else await ledger.change(upload.id, (before) => endings.recordMismatches(before, [id]));
       }
     }

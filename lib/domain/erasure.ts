@@ -97,7 +97,7 @@ function bareError({ code, message, at }: NonNullable<Upload['lastError']>) {
 /** What a person has to remove by hand in IPD; undefined where IPD never got the file. */
 export function remnantOf(upload: Upload): Remnant | undefined {
   const isCertain = upload.status === 'delivered' || upload.candidate !== undefined;
-  if (!isCertain && !mayBeInIpd(upload)) return undefined;
+  if (!mayBeInIpd(upload)) return undefined;
   const own = upload.status === 'delivered' ? upload.attachmentId : upload.candidate;
   return {
     uploadId: upload.id,

@@ -1,0 +1,88 @@
+/**
+ * Mutants that nothing can find, each with its proof, and guards that nothing needed. `npm run mutants` fails where an
+ * exclusion fits no mutant any more.
+ */
+
+export type Exclusion = {
+  /** The identity of the mutant, as `npm run mutants -- --list` prints it. */
+  mutant: string;
+  /** Why the product behaves the same with it, in a sentence. */
+  proof: string;
+};
+
+export const excluded: Exclusion[] = [
+  {
+    mutant: 'lib/domain/endings.ts fail clause: without upload beside ??',
+    proof:
+      'An upload whose doubt is accepted is not delivered (markDelivered removes the doubt, and nothing adds one after it), and markDelivered is undefined for delivered uploads alone.',
+  },
+  ...[
+    "isRecheckDue guard: upload.status !== 'delivered' || upload.recheckAt === undefined is false",
+    "isRecheckDue clause: without upload.status !== 'delivered' beside ||",
+    'isRecheckDue clause: without upload.recheckAt === undefined beside ||',
+    "isRecheckOver guard: upload.status !== 'delivered' || upload.recheckAt === undefined is false",
+    "isRecheckOver clause: without upload.status !== 'delivered' beside ||",
+    'isRecheckOver clause: without upload.recheckAt === undefined beside ||',
+  ].map((mutant) => ({
+    mutant: `lib/domain/endings.ts ${mutant}`,
+    proof:
+      'Delivered records alone have recheckAt, and a time is neither before nor after the NaN that an absent one is read as; the types need the guard.',
+  })),
+  {
+    mutant: "lib/domain/endings.ts postponeRecheck clause: without upload.status !== 'delivered' beside ||",
+    proof:
+      'Delivered records alone have recheckLease, so for any other one the token differs; the types need the clause.',
+  },
+  {
+    mutant: "lib/domain/endings.ts finishRecheck clause: without upload.status !== 'delivered' beside ||",
+    proof:
+      'Delivered records alone have recheckAt, so the other clause stops any other one; the types need the clause.',
+  },
+  {
+    mutant: "lib/domain/upload.ts isFileRemoved clause: without upload.status === 'delivered' beside &&",
+    proof: 'Delivered records alone have isFileRemoved; the types need the clause.',
+  },
+  {
+    mutant: "lib/domain/endings.ts markCleaned condition: clean.status === 'delivered' is true",
+    proof: 'Delivered records alone have recheckAt, so it is undefined for any other one, as here.',
+  },
+  {
+    mutant: "lib/domain/lifecycle.ts requeue clause: without upload.status === 'delivered' beside &&",
+    proof: 'Delivered records alone have recheckAt; the types need the clause.',
+  },
+  {
+    mutant: 'lib/domain/schedule.ts createSlots/take condition: taken.has(firstFree) is false',
+    proof:
+      'Where firstFree stays behind, the loop before passes the slots that are taken one by one, and ends at the same free one.',
+  },
+  {
+    mutant: 'lib/domain/lifecycle.ts retry clause: without stagedAt === undefined beside ||',
+    proof: 'A record has etag and stagedAt, or neither: stage alone sets them, both at once.',
+  },
+  {
+    mutant: "lib/delivery/reconcile.ts createReconciliation/hashStaged clause: without '' beside ??",
+    proof: 'What has a candidate was staged, and has an ETag; the types need the clause.',
+  },
+  {
+    mutant: 'lib/domain/schedule.ts nth clause: without 0 beside ??',
+    proof: 'No list of delays is empty, and the index is held within it; the types need the clause.',
+  },
+];
+
+/** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */
+export const removed: { guard: string; reason: string }[] = [
+  {
+    guard: '`isOfLength` beside the comparison of hashes in `prove` (`lib/delivery/reconcile.ts`)',
+    reason: 'equal SHA-256 are those of equal bytes, so the length is equal too.',
+  },
+  {
+    guard: '`!isCertain` in `remnantOf` (`lib/domain/erasure.ts`)',
+    reason: '`mayBeInIpd` is true of every upload that is delivered or has a candidate.',
+  },
+];
+
+/** The exclusions that fit none of these mutants. */
+export function unmatched(mutants: { id: string }[], exclusions: Exclusion[]): Exclusion[] {
+  const ids = new Set(mutants.map(({ id }) => id));
+  return exclusions.filter(({ mutant }) => !ids.has(mutant));
+}

@@ -1,0 +1,333 @@
+/**
+ * `npm run mutants`: takes each guard of the product away, one at a time, and plays what could find that. Ends with 1
+ * where a mutant is left that nothing finds and nothing excludes, with 2 where an exclusion fits no mutant.
+ */
+import { globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, matchesGlob } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { isCurrent, measure, reachingTests, readCoverage, writeCoverage } from './coverage.ts';
+import type { Coverage, Measure } from './coverage.ts';
+import { excluded, unmatched } from './excluded.ts';
+import { mutantsOf } from './generate.ts';
+import type { Mutant } from './generate.ts';
+import { withWorkers } from './pool.ts';
+import type { Worker } from './pool.ts';
+import { hashOf, openResults } from './results.ts';
+import type { Half, Result } from './results.ts';
+import { SOURCES, TESTS } from './sources.ts';
+import type { Task } from './worker-messages.ts';
+import { tableOf, writeTable } from './table.ts';
+
+type Nearness = 'unit' | 'path' | 'other';
+
+const HELP = `npm run mutants -- [options]
+  --list          the mutants with their results, and nothing else
+  --left          like --list, of those alone that nothing finds and nothing excludes
+  --only TEXT     those whose identity holds the text
+  --files GLOB    those of these files (lib/delivery/*.ts)
+  --half NAME     "tests" or "simulation" alone
+  --workers N     how many at a time (2)
+  --schedules N   of the simulation for each mutant (200)
+  --seed N        of these schedules (1)
+  --table         writes the table of docs/testing.md from the results, and runs nothing`;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const KEPT = join(ROOT, '.local/mutants');
+
+const { values } = parseArgs({
+  options: {
+    list: { type: 'boolean', default: false },
+    left: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    files: { type: 'string', default: '**' },
+    half: { type: 'string' },
+    workers: { type: 'string', default: '2' },
+    schedules: { type: 'string', default: '200' },
+    seed: { type: 'string', default: '1' },
+    table: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const workers = Number(values.workers);
+const seed = Number(values.seed);
+const schedules = Array.from({ length: Number(values.schedules) }, (_, index) => index);
+
+const texts = await read(globSync(SOURCES, { cwd: ROOT }));
+const tests = await read(globSync(TESTS, { cwd: ROOT }));
+const chaos = await read(globSync('tests/chaos/**/*.ts', { cwd: ROOT }));
+const chaosHash = hashOf(...chaos.values());
+const all = [...texts].flatMap(([file, text]) => mutantsOf(file, text));
+const isExcluded = new Set(excluded.map(({ mutant }) => mutant));
+const chosen = all.filter(({ id, file }) => id.includes(values.only) && matchesGlob(file, values.files));
+const results = await openResults(join(KEPT, 'results.jsonl'));
+const coverage: Coverage = await readCoverage(join(KEPT, 'coverage.json'));
+/** The kinds of tests that did not find a mutant in this run. */
+const passed = new Map<string, Nearness[]>();
+const strangers = unmatched(all, excluded);
+
+// The workers end with this process, and their copies with it.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+
+if (values.help) console.log(HELP);
+else if (strangers.length > 0) {
+  for (const { mutant } of strangers) console.error(`an exclusion fits no mutant: ${mutant}`);
+  process.exitCode = 2;
+} else if (values.list || values.left) list();
+else if (values.table) await table();
+else await run();
+
+function list(): void {
+  for (const mutant of chosen) {
+    if (values.left && !isLeft(mutant)) continue;
+    const states = [
+      ...(isExcluded.has(mutant.id) ? ['excluded'] : []),
+      state('tests', mutant),
+      state('simulation', mutant),
+    ];
+    console.log(`${mutant.file}:${mutant.line} ${mutant.id} (${states.join('; ')})`);
+  }
+}
+
+function state(half: Half, mutant: Mutant): string {
+  const result = current(half, mutant);
+  if (result === undefined) return `${half}: not run`;
+  return `${half}: ${result.isTimeout ? 'time-out in ' : ''}${result.by ?? 'not found'}`;
+}
+
+/** True of what nothing finds and nothing excludes, as far as it has been run. */
+function isLeft(mutant: Mutant): boolean {
+  const halves = [current('tests', mutant), current('simulation', mutant)];
+  return (
+    !isExcluded.has(mutant.id) && halves.every((result) => result !== undefined && result.by === undefined)
+  );
+}
+
+async function table(): Promise<void> {
+  const text = tableOf(
+    all.map((mutant) => ({
+      file: mutant.file,
+      isExcluded: isExcluded.has(mutant.id),
+      tests: current('tests', mutant),
+      simulation: current('simulation', mutant),
+    })),
+  );
+  console.log(text);
+  await writeTable(text);
+}
+
+async function run(): Promise<void> {
+  const waiting = chosen.filter(({ id }) => !isExcluded.has(id));
+  console.log(`${chosen.length} mutants, ${chosen.length - waiting.length} of them excluded`);
+  await runHalf('tests', waiting, playKind('unit'));
+  await runHalf('tests', waiting, playKind('path'));
+  await runHalf('tests', waiting, playRest);
+  // What no test finds comes first: it is of the most interest.
+  const isFound = (mutant: Mutant): number => Number(current('tests', mutant)?.by !== undefined);
+  await runHalf(
+    'simulation',
+    waiting.toSorted((a, b) => isFound(a) - isFound(b)),
+    playSimulation,
+  );
+  const left = chosen.filter(isLeft);
+  for (const { file, line, id } of left) console.log(`nothing finds ${file}:${line} ${id}`);
+  if (left.length > 0) process.exitCode = 1;
+}
+
+async function runHalf(
+  half: Half,
+  mutants: Mutant[],
+  play: (worker: Worker, mutant: Mutant) => Promise<Result | undefined>,
+): Promise<void> {
+  if (values.half !== undefined && values.half !== half) return;
+  await measureAll(half, new Set(mutants.map(({ file }) => file)));
+  const open = mutants.filter((mutant) => current(half, mutant) === undefined);
+  const started = performance.now();
+  let done = 0;
+  await withWorkers(open.length === 0 ? 0 : workers, async (worker) => {
+    for (let mutant = open.shift(); mutant !== undefined; mutant = open.shift()) {
+      const result = await play(worker, mutant);
+      if (result !== undefined) await results.add(result);
+      done += 1;
+      const minutes = Math.round((performance.now() - started) / 60_000);
+      const outcome =
+        result === undefined ? `not by ${passed.get(mutant.id)?.join(' and ') ?? ''}` : state(half, mutant);
+      console.log(`${minutes} min, ${done} done, ${open.length} to go: ${mutant.id} (${outcome})`);
+    }
+  });
+}
+
+/** Plays what has changed since its last measure once without a mutant: test files, or each schedule by itself. */
+async function measureAll(half: Half, files: ReadonlySet<string>): Promise<void> {
+  const wanted = new Map([...texts].filter(([file]) => files.has(file)));
+  const parts =
+    half === 'tests'
+      ? [...tests].map(([test, text]) => ({
+          what: test,
+          hash: hashOf(text),
+          kind: 'test' as const,
+          numbers: [],
+        }))
+      : schedules.map((index) => ({
+          what: scheduleName(index),
+          hash: chaosHash,
+          kind: 'simulation' as const,
+          numbers: [index],
+        }));
+  const open = parts.filter(({ what, hash }) => !isCurrent(coverage.get(what), hash, wanted));
+  if (open.length === 0) return;
+  console.log(`what do ${open.length} ${half === 'tests' ? 'test files' : 'schedules'} reach?`);
+  await withWorkers(workers, async (worker) => {
+    for (let next = open.shift(); next !== undefined; next = open.shift()) {
+      const { kind, what, hash, numbers } = next;
+      const measured = await measure(
+        worker,
+        { kind, what, seed, schedules: numbers },
+        { hash, files: texts },
+      );
+      coverage.set(what, measured);
+      if (measured.failure === undefined) continue;
+      console.error(`not used, since it fails without a mutant: ${what}: ${measured.failure}`);
+      await worker.end();
+    }
+  });
+  await writeCoverage(join(KEPT, 'coverage.json'), coverage);
+}
+
+/** The test files that reach the mutant: unit tests first, then what is quick or found much in this file. */
+function testsOf(mutant: Mutant): { test: string; measured: Measure; reaching: string[] | 'all' }[] {
+  const finds = results.findsIn(mutant.file);
+  const cost = (test: string, { ms }: Measure): number =>
+    ms / (1 + (finds.get(test) ?? 0)) + (isUnit(test) ? 0 : 1_000_000);
+  return [...tests.keys()]
+    .flatMap((test) => {
+      const measured = coverage.get(test);
+      if (measured === undefined || measured.failure !== undefined) return [];
+      const reaching = reachingTests(measured, mutant);
+      return reaching === undefined ? [] : [{ test, measured, reaching }];
+    })
+    .toSorted((a, b) => cost(a.test, a.measured) - cost(b.test, b.measured));
+}
+
+/**
+ * Those of one kind. Where none finds the mutant, that is no result yet: the other kinds follow once all mutants have
+ * met this one.
+ */
+function playKind(kind: Nearness) {
+  return async (worker: Worker, mutant: Mutant): Promise<Result | undefined> => {
+    const result = await playEach(
+      worker,
+      mutant,
+      testsOf(mutant).filter(({ test }) => nearnessOf(test, mutant) === kind),
+    );
+    if (result.by !== undefined) return result;
+    passed.set(mutant.id, [...(passed.get(mutant.id) ?? []), kind]);
+    return undefined;
+  };
+}
+
+/** All that this run has not played. */
+async function playRest(worker: Worker, mutant: Mutant): Promise<Result> {
+  const played = passed.get(mutant.id) ?? [];
+  const rest = testsOf(mutant).filter(({ test }) => !played.includes(nearnessOf(test, mutant)));
+  return playEach(worker, mutant, rest);
+}
+
+/** Unit tests are quick, and those of the same path find most. */
+function nearnessOf(test: string, { file }: Mutant): Nearness {
+  if (isUnit(test)) return 'unit';
+  return test.includes(file.replace(/^lib(.*)\.ts$/, '$1')) ? 'path' : 'other';
+}
+
+async function playEach(worker: Worker, mutant: Mutant, played: ReturnType<typeof testsOf>): Promise<Result> {
+  let ms = 0;
+  for (const { test, measured, reaching } of played) {
+    const file: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [] };
+    const limit = 20_000 + 5 * measured.ms;
+    let answer = await worker.play({ ...file, mutant, ...(reaching !== 'all' && { only: reaching }) }, limit);
+    // Sockets and timers that an earlier mutant left behind may be to blame: the test must pass without this one.
+    if (answer.failure !== undefined && answer.failure !== 'timeout' && !isUnit(test)) {
+      const failed = 'test' in answer && answer.test !== undefined ? { only: [answer.test] } : {};
+      if ((await worker.play({ ...file, ...failed }, limit)).failure !== undefined) {
+        await worker.end();
+        answer = await worker.play({ ...file, mutant }, limit);
+      }
+    }
+    ms += answer.ms;
+    if (answer.failure !== undefined)
+      return resultOf(mutant, { half: 'tests', by: test, failure: answer.failure, ms });
+  }
+  return resultOf(mutant, { half: 'tests', ms });
+}
+
+/** Those schedules alone that reach the mutant: any other one goes as it does without. */
+async function playSimulation(worker: Worker, mutant: Mutant): Promise<Result> {
+  const reaching = schedules.flatMap((index) => {
+    const measured = coverage.get(scheduleName(index));
+    if (measured === undefined || measured.failure !== undefined) return [];
+    return reachingTests(measured, mutant) === undefined ? [] : [{ index, ms: measured.ms }];
+  });
+  if (reaching.length === 0) return resultOf(mutant, { half: 'simulation', ms: 0 });
+  const limit = 30_000 + 5 * reaching.reduce((sum, { ms }) => sum + ms, 0);
+  const { failure, ms } = await worker.play(
+    {
+      kind: 'simulation',
+      what: 'the simulation',
+      mutant,
+      isCovering: false,
+      seed,
+      schedules: reaching.map(({ index }) => index),
+    },
+    limit,
+  );
+  return resultOf(mutant, {
+    half: 'simulation',
+    ms,
+    ...(failure !== undefined && { by: 'the simulation', failure }),
+  });
+}
+
+function resultOf(mutant: Mutant, found: Pick<Result, 'half' | 'ms' | 'by' | 'failure'>): Result {
+  const { half, by } = found;
+  return {
+    id: mutant.id,
+    ...found,
+    key: keyOf(mutant, half, by),
+    ms: Math.round(found.ms),
+    isTimeout: found.failure === 'timeout',
+  };
+}
+
+/** The result of a mutant; undefined where it has changed since. */
+function current(half: Half, mutant: Mutant): Result | undefined {
+  const kept = results.find(half, mutant.id);
+  return kept?.key === keyOf(mutant, half, kept?.by) ? kept : undefined;
+}
+
+/** A find stands as long as what found it; "not found" says something of all that reaches the mutant. */
+function keyOf(mutant: Mutant, half: Half, by: string | undefined): string {
+  if (half === 'simulation') return hashOf(mutant.context, chaosHash, `${seed} ${schedules.length}`);
+  if (by !== undefined) return hashOf(mutant.context, by, tests.get(by) ?? '');
+  return hashOf(
+    mutant.context,
+    ...testsOf(mutant)
+      .flatMap(({ test }) => [test, tests.get(test) ?? ''])
+      .toSorted(),
+  );
+}
+
+function scheduleName(index: number): string {
+  return `schedule ${index} of seed ${seed}`;
+}
+
+function isUnit(test: string): boolean {
+  return test.startsWith('tests/unit/');
+}
+
+async function read(files: string[]): Promise<Map<string, string>> {
+  const entries = await Promise.all(
+    files.toSorted().map(async (file) => [file, await readFile(join(ROOT, file), 'utf8')] as const),
+  );
+  return new Map(entries);
+}

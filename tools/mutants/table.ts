@@ -1,0 +1,69 @@
+/** The table of docs/testing.md: how many mutants there are in each folder of lib/, and what found them. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
+import { excluded, removed } from './excluded.ts';
+import type { Result } from './results.ts';
+
+export type Row = {
+  file: string;
+  isExcluded: boolean;
+  /** Undefined where it has not been run, or has changed since. */
+  tests: Result | undefined;
+  simulation: Result | undefined;
+};
+
+const TARGET = fileURLToPath(new URL('../../docs/testing.md', import.meta.url));
+const MARKERS = /(<!-- npm run mutants -- --table -->\n)[^]*?(\n<!-- end -->)/;
+
+export function tableOf(rows: Row[]): string {
+  const folders = [...new Set(rows.map(({ file }) => dirname(file)))].toSorted();
+  return [
+    '| Folder | Mutants | Excluded | Found by tests | Not met them | Found by the simulation alone | Not met it | By a time-out | Left |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...folders.map((folder) =>
+      line(
+        `\`${folder}\``,
+        rows.filter(({ file }) => dirname(file) === folder),
+      ),
+    ),
+    line('together', rows),
+    '',
+    removed.length === 0 ? 'No guard was removed.' : 'Guards that were removed as needless:',
+    '',
+    ...removed.map(({ guard, reason }) => `- ${guard}: ${reason}`),
+    '',
+    excluded.length === 0 ? 'None is excluded.' : 'Excluded, with the proof:',
+    '',
+    ...excluded.map(({ mutant, proof }) => `- \`${mutant.replaceAll('`', "'")}\`: ${proof}`),
+  ].join('\n');
+}
+
+/** Puts the table into the document. */
+export async function writeTable(table: string): Promise<void> {
+  const document = await readFile(TARGET, 'utf8');
+  if (!MARKERS.test(document)) throw new Error('docs/testing.md has lost the comments around its table');
+  const text = document.replace(MARKERS, (_all, begin: string, end: string) => `${begin}\n${table}\n${end}`);
+  await writeFile(TARGET, await format(text, { ...(await resolveConfig(TARGET)), filepath: TARGET }));
+}
+
+function line(name: string, rows: Row[]): string {
+  const count = (is: (row: Row) => boolean): number => rows.filter(is).length;
+  const figures = [
+    rows.length,
+    count((row) => row.isExcluded),
+    count(({ tests }) => tests?.by !== undefined),
+    count((row) => !row.isExcluded && row.tests === undefined),
+    count(({ simulation }) => simulation?.by !== undefined),
+    count((row) => !row.isExcluded && row.simulation === undefined),
+    count(({ tests, simulation }) => tests?.isTimeout === true || simulation?.isTimeout === true),
+    count(isLeft),
+  ];
+  return `| ${[name, ...figures].join(' | ')} |`;
+}
+
+/** All tests that reach it have met it, and nothing has found it. */
+function isLeft({ isExcluded, tests, simulation }: Row): boolean {
+  return !isExcluded && tests !== undefined && tests.by === undefined && simulation?.by === undefined;
+}
