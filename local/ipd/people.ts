@@ -30,5 +30,5 @@ export function createPeople({
     });
   }
 
-  return { attach, remove: attachments.remove };
+  return { attach, remove: (gone: Attachment) => attachments.remove(gone) };
 }

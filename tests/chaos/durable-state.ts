@@ -8,7 +8,7 @@ import type { World } from './world.ts';
 
 /** What no decision depends on. */
 const DEAD_MEMBERS = new Set(['version', 'history', 'updatedAt', 'correlationId', 'expiresAt']);
-/** A time as ISO 8601, one in milliseconds since 1970, an id of ours, an id of IPD's. */
+/** A time as ISO 8601, one in milliseconds since 1970, an id of an upload, an id of IPD. */
 const TOKEN =
   /\d{4}-\d\d-\d\dT[\d:.]+Z|\b1[678]\d{11}\b|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d{17,20}\b/g;
 

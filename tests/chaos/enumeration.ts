@@ -54,9 +54,9 @@ type Bounds = {
 export async function playTape(
   small: SmallWorld,
   deviations: readonly Deviation[],
-  options: Bounds & { isKnown?: (state: string) => boolean } = {},
+  options: Bounds & { isReached?: (state: string) => boolean } = {},
 ): Promise<Run> {
-  const { missing, kinds, isKnown } = options;
+  const { missing, kinds, isReached } = options;
   let quietFrom = 0;
   const tape = createTape(deviations, {
     kinds,
@@ -83,7 +83,7 @@ export async function playTape(
   await time.run(() => {
     if (time.now() >= horizon) return true;
     if (!platform.isIdle() || !world.activity.isQuiet()) return false;
-    isPruned = isKnown !== undefined && tape.isPlayed() && isKnown(hashOfState(world));
+    isPruned = isReached !== undefined && tape.isPlayed() && isReached(hashOfState(world));
     return isPruned || isAtRest(world, stories, true);
   });
   const points = [...tape.points()];
@@ -136,14 +136,14 @@ export async function walk(
   async function run(deviations: readonly Deviation[]): Promise<readonly ChoicePoint[]> {
     const rest = depth - deviations.length;
     const own = new Set<string>();
-    const isKnown = (state: string): boolean => {
+    const isReached = (state: string): boolean => {
       if (own.has(state)) return false;
       own.add(state);
       if ((left.get(state) ?? -1) >= rest) return true;
       left.set(state, rest);
       return false;
     };
-    const { points, outcome } = await playTape(small, deviations, { ...bounds, isKnown });
+    const { points, outcome } = await playTape(small, deviations, { ...bounds, isReached });
     result.schedules += 1;
     if (outcome === undefined) result.pruned += 1;
     else if (isBroken(outcome)) {

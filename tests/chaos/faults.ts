@@ -100,7 +100,7 @@ const table = {
     }),
     all: [{ repeatedAfterMs: undefined }, { repeatedAfterMs: 5000 }],
   } satisfies Kind<{ repeatedAfterMs: number | undefined }>,
-  /** Somebody puts other bytes under the key of a file that is being delivered. */
+  /** An operator puts other bytes under the key of a file that is being delivered. */
   fileReplaced: plain(0.02),
   storageReset: breaks(0.3),
   storageStall: breaks(0.1),
@@ -124,7 +124,7 @@ const table = {
 
   ipdUnreachable: plain(0.3),
   secretUnreadable: plain(0.3),
-  /** Other people use the work item: one attaches a file of equal size, one deletes an attachment of ours. */
+  /** Other people use the work item: one attaches a file of equal size, one deletes an attachment of the product's. */
   personAttaches: plain(0.1),
   personDeletes: plain(0.05),
 } as const;
@@ -197,7 +197,7 @@ export function drawProfile(random: Random): Profile {
   const alone: OwnFaultKind = random.pick(ownKinds);
   if (isSingle && !isIpdAlone) chosen.push([alone, table[alone].highest]);
   if (temper === 'frozen') chosen.push(['pause', table.pause.highest]);
-  // A container that stands still past its timeout may survive it, and a connection that breaks may hold bytes.
+  // A container that stands still past its timeout may survive it, and bytes may be under way when a connection breaks.
   for (const kind of ['overstay', 'bytesLost'] as const) chosen.push([kind, table[kind].highest]);
   return {
     rates: new Map(chosen),

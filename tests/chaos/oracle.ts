@@ -88,8 +88,8 @@ export function judge(
     { sha256, mayBeNameless }: { sha256: string; mayBeNameless: boolean },
   ): string | undefined {
     if (typeof attachmentId !== 'string') {
-      const isOurs = (one: Attachment): boolean => one.issueId === issueId && one.sha256 === sha256;
-      const isPlausible = deleted.some(isOurs) || (mayBeNameless && attachments.some(isOurs));
+      const isFile = (one: Attachment): boolean => one.issueId === issueId && one.sha256 === sha256;
+      const isPlausible = deleted.some(isFile) || (mayBeNameless && attachments.some(isFile));
       return isPlausible ? undefined : 'an attachment without an id';
     }
     const attachment = held.get(attachmentId);
@@ -140,7 +140,7 @@ function countCopies(
   for (const [group, copies] of groups) {
     const beyond = copies.length - (places.get(group) ?? 0);
     if (beyond <= 0) continue;
-    // IPD has stored one request twice. The bridge hears of that only when it has to look.
+    // IPD has stored one request twice. The bridge learns that only from a check.
     const ofOneRequest = Math.min(copies.length - new Set(copies.map(({ blob }) => blob)).size, beyond);
     surplus += beyond - ofOneRequest;
     const hidden = beyond - Math.max(copies.filter(({ id }) => named.has(id)).length, ofOneRequest);

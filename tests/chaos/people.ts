@@ -1,4 +1,4 @@
-/** Other people in IPD: they attach files of their own to the same work items, and delete attachments of ours. */
+/** Other people in IPD: they attach files of their own to the same work items, and delete the product's attachments. */
 import type { Ipd } from '../../local/ipd/ipd.ts';
 import type { Attachment, WorkItem } from '../../local/ipd/types.ts';
 
@@ -13,22 +13,22 @@ export function createPeople({ people, admin }: Ipd) {
     own.add(id);
   }
 
-  const isOurs = ({ id }: Attachment): boolean => !own.has(id);
+  const isOfProduct = ({ id }: Attachment): boolean => !own.has(id);
 
   return {
     attach,
-    /** Deletes the newest attachment of ours in a work item. */
-    deleteOurs({ projectId, issueId }: WorkItem): void {
+    /** Deletes the product's newest attachment in a work item. */
+    deleteNewest({ projectId, issueId }: WorkItem): void {
       const newest = admin
         .attachments()
-        .findLast((one) => one.projectId === projectId && one.issueId === issueId && isOurs(one));
+        .findLast((one) => one.projectId === projectId && one.issueId === issueId && isOfProduct(one));
       if (newest === undefined) return;
       people.remove(newest);
       deleted.push(newest);
     },
     hasAttached: () => own.size > 0,
     /** The attachments that are not theirs. */
-    ours: () => admin.attachments().filter(isOurs),
+    attachmentsOfProduct: () => admin.attachments().filter(isOfProduct),
     /** What they have deleted. */
     deleted: (): readonly Attachment[] => deleted,
   };

@@ -2,6 +2,7 @@
  * A scan for malware beside the product: tags each new file after a while, most as clean, some as infected, and a few
  * never. It reads no file.
  */
+import type { Objects } from './ends/objects.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
@@ -12,13 +13,8 @@ export const REQUIRED_SCAN_TAG = 'scan=clean';
 /** The codes with which a file may end whose scan ended so. */
 const CODES = { clean: [], infected: ['scan_refused'], missing: ['scan_timed_out'] } as const;
 
-/** `setTag` writes a tag of storage. */
-export function createScanner(parts: {
-  time: VirtualTime;
-  random: Random;
-  setTag: (key: string, name: string, value: string) => void;
-}) {
-  const { time, random, setTag } = parts;
+export function createScanner(parts: { time: VirtualTime; random: Random; objects: Objects }) {
+  const { time, random, objects } = parts;
   const results = new Map<string, keyof typeof CODES>();
 
   return {
@@ -29,7 +25,7 @@ export function createScanner(parts: {
       results.set(key, result);
       if (result === 'missing') return;
       const afterMs = random.pick([random.int(1, 20) * SECOND_MS, random.int(1, 90) * MINUTE_MS]);
-      time.after(afterMs, () => setTag(key, 'scan', result));
+      time.after(afterMs, () => objects.tag(key, 'scan', result));
     },
     /** The codes with which the upload of this file may fail. */
     codesOf: (key: string): readonly string[] => CODES[results.get(key) ?? 'clean'],

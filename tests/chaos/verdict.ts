@@ -76,7 +76,11 @@ export function judgeWorld(
       ]),
     };
   });
-  const verdict = judge(exhibits, people.ours(), { nameOf, copiesByIpd, deleted: people.deleted() });
+  const verdict = judge(exhibits, people.attachmentsOfProduct(), {
+    nameOf,
+    copiesByIpd,
+    deleted: people.deleted(),
+  });
   const { findings } = verdict;
   findings.push(...world.surprises);
   let late = 0;

@@ -111,7 +111,7 @@ export function wireOf(parts: {
     if (faults.strikes('personAttaches', random, site)) {
       await people.attach({ projectId, issueId }, Buffer.alloc(errand().size(), 'p'));
     }
-    if (faults.strikes('personDeletes', random, site)) people.deleteOurs({ projectId, issueId });
+    if (faults.strikes('personDeletes', random, site)) people.deleteNewest({ projectId, issueId });
   }
 
   async function serve(

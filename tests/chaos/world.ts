@@ -172,7 +172,7 @@ export function createWorld(options: {
     },
   });
 
-  const scanner = createScanner({ time, random: random.fork('scanner'), setTag: objects.tag });
+  const scanner = createScanner({ time, objects, random: random.fork('scanner') });
 
   /** Storage sends the event of a new object; unlike S3, it may lose the event. */
   function announce(key: string, object: { eTag: string; size: number }, eventName: Creation): void {
