@@ -3,6 +3,7 @@
  */
 import { fork } from 'node:child_process';
 import { z } from 'zod';
+import type { Tried } from './coverage-table.ts';
 import { playTape } from './enumeration.ts';
 import type { Counterexample, Walk } from './enumeration.ts';
 import { smallWorldOf, smallWorlds } from './small-worlds.ts';
@@ -42,7 +43,7 @@ export type Exhaustion = {
   schedules: number;
   pruned: number;
   /** How often each kind of fault was tried at each call. */
-  coverage: Record<string, Record<string, number>>;
+  coverage: Tried;
   counterexample: Counterexample | undefined;
 };
 

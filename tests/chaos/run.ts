@@ -66,6 +66,7 @@ async function simulation(): Promise<void> {
 
 async function exhaustive(): Promise<void> {
   const { exhaust, measure, worldsNamed } = await import('./exhaustive.ts');
+  const { coverageTable } = await import('./coverage-table.ts');
   const what = { worlds: worldsNamed(values.world), depth: values.pairs ? 2 : 1 };
   print(await measure(what));
   const started = Date.now();
@@ -75,7 +76,10 @@ async function exhaustive(): Promise<void> {
     processes: availableParallelism(),
     onWalk: ({ coverage: _coverage, ...walk }) => console.error(JSON.stringify(walk)),
   });
-  print({ ...result, seconds: Math.round((Date.now() - started) / 1000) });
+  const { coverage, ...rest } = result;
+  const report = { ...rest, seconds: Math.round((Date.now() - started) / 1000) };
+  if (!values.json) console.log(coverageTable(coverage));
+  print(values.json ? { ...report, coverage } : report);
   if (result.counterexample !== undefined) {
     const { world, tape } = result.counterexample;
     console.error(`its trace: npm run chaos -- --world "${world}" --tape ${tape}`);

@@ -18,7 +18,10 @@ import {
 } from './transition-samples.ts';
 
 const found = (upload: Upload, ...ids: string[]): Upload =>
-  ids.reduce((one, attachmentId) => legal(endings.setCandidate(one, { attachmentId, now: start })), upload);
+  ids.reduce(
+    (one, attachmentId) => legal(endings.setCandidate(one, { attachmentId, token, now: start })),
+    upload,
+  );
 const reject = (upload: Upload, attachmentId: string, now = start): Upload =>
   legal(attempts.rejectCandidate(upload, { attachmentId, now, policy }));
 
@@ -47,7 +50,7 @@ describe('a candidate that another upload has claimed', () => {
   });
 
   it('leaves a doubt as old as it is, with its next check', () => {
-    const rejected = reject(found(after(...inDoubt), '1'), '1', start + 2 * MINUTE);
+    const rejected = reject(found(after(...inDoubt, 'claim'), '1'), '1', start + 2 * MINUTE);
 
     expect(rejected).toMatchObject({
       status: 'unconfirmed',

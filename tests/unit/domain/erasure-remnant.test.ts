@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import * as endings from '../../../lib/domain/endings.ts';
 import { erase, remnantOf, whyNotErased } from '../../../lib/domain/erasure.ts';
-import { after, inDoubt, legal, moment, sent, start, uploadsByState } from './transition-samples.ts';
+import { after, inDoubt, legal, moment, sent, start, token, uploadsByState } from './transition-samples.ts';
 
 describe('what a person has to remove in IPD', () => {
   it('is the candidate of an upload that is not delivered yet', () => {
-    const found = legal(endings.setCandidate(after('stage'), { attachmentId: '1', now: start }));
+    const found = legal(endings.setCandidate(after(...sent), { attachmentId: '1', token, now: start }));
 
     expect(remnantOf(found)).toMatchObject({ attachmentIds: ['1'], isCertain: true });
   });

@@ -86,7 +86,9 @@ describe('a failed upload', () => {
 
 describe('IPD', () => {
   it('may have what was sent, is in doubt, has a candidate or is delivered', () => {
-    const found = legal(endings.setCandidate(after('stage'), { attachmentId: '1', now: start }));
+    const found = legal(
+      endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', token, now: start }),
+    );
 
     expect(mayBeInIpd(found)).toBe(true);
     expect(states(mayBeInIpd)).toEqual([
