@@ -101,7 +101,7 @@ const table = {
     all: [{ repeatedAfterMs: undefined }, { repeatedAfterMs: 5000 }],
   } satisfies Kind<{ repeatedAfterMs: number | undefined }>,
   /** An operator puts other bytes under the key of a file that is being delivered. */
-  fileReplaced: plain(0.02),
+  fileReplaced: plain(0.1),
   storageReset: breaks(0.3),
   storageStall: breaks(0.1),
   storageShort: breaks(0.2),

@@ -68,7 +68,9 @@ export function judgeLife(life: Life, { quietFrom, now }: { quietFrom: number; n
     const { storedAt } = life;
     if (storedAt === undefined) return;
     const seenAt = versions.find(({ record }) => !isAwaiting(record))?.at;
-    demand('noticed its file', { by: from(storedAt) + STAGING_CHECK + SWEEP, at: seenAt });
+    const isLate = versions.findLast(({ at }) => at <= storedAt)?.record.status === 'expired';
+    const check = isLate ? LATE_ARRIVAL : STAGING_CHECK;
+    demand('noticed its file', { by: from(storedAt) + check + SWEEP, at: seenAt });
   }
 
   /** Once its window is over and IPD is well, a doubt needs few checks. */

@@ -67,7 +67,7 @@ describe('an IPD that throttles all uploads for hours', () => {
       uploads: 10,
       withinMs: MINUTE_MS,
       rule: (elapsedMs, { operation }) =>
-        elapsedMs < 4 * HOUR_MS && operation === 'upload' ? 'throttled' : undefined,
+        elapsedMs < 4 * HOUR_MS && operation === 'upload' ? { kind: 'throttled' } : undefined,
     };
 
     const result = await playPatience({ ...trial, horizonMs: 10 * HOUR_MS });

@@ -45,6 +45,9 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     random: random.fork('world'),
     profile,
     missing,
+    isExpiryPrompt: random.fork('expiry').chance(0.5),
+    isRollingOut: random.fork('rollout').chance(0.3),
+    isScanned: random.fork('scan').chance(0.15),
     // The name of a stream is part of its seed: another name would draw other schedules.
     uploadsPerMinute: random.fork('allowance').chance(0.1) ? 2 : 1000, // cspell:disable-line
     ...(without && { without }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createRandom } from './random.ts';
-import { faultKinds } from './faults.ts';
+import { drawProfile, faultKinds } from './faults.ts';
+import { ipdFaultKinds, isAlone, refusals } from './ipd-faults.ts';
 import { runSchedule } from './schedule.ts';
 import { shrink } from './shrink.ts';
 import { playAll, playRange } from './simulation.ts';
@@ -16,7 +17,20 @@ describe('the simulation', () => {
     const failed = Object.values(report.failed).reduce((sum, count) => sum + count, 0);
     expect(report.delivered + failed).toBe(report.uploads);
     expect(report.uploads).toBeGreaterThan(400);
-    expect(faultKinds.filter((kind) => report.faults[kind] === 0)).toEqual([]);
+    const ofIpd = new Set<string>(ipdFaultKinds);
+    expect(faultKinds.filter((kind) => report.faults[kind] === 0 && !ofIpd.has(kind))).toEqual([]);
+  });
+
+  it('lets IPD fail in every way but those that only a tape tries', () => {
+    const profiles = Array.from({ length: 200 }, (_, index) => drawProfile(createRandom(`profile ${index}`)));
+
+    const drawn = new Set(profiles.flatMap(({ ipdKinds }) => ipdKinds));
+
+    expect(ipdFaultKinds.filter((kind) => !drawn.has(kind))).toEqual(
+      ipdFaultKinds.filter((kind) => isAlone(kind) || refusals.includes(kind) || kind === 'listOf'),
+    );
+    expect(profiles.some(({ lastingRate }) => lastingRate > 0)).toBe(true);
+    expect(profiles.some(({ isListFull }) => isListFull)).toBe(true);
   });
 
   it('gives the same trace for the same schedule, and another trace for another schedule', async () => {

@@ -60,18 +60,19 @@ export function judgeWorld(
     const story = storyOf.get(record.id);
     // A user whose call of IPD's own route got no answer does not know the upload, but storage has its file.
     const stored = given.get(keyOf(record.id));
+    // Other bytes were put in place of the file: what IPD has cannot be compared any more.
+    const isReplaced = objects.replaced().has(keyOf(record.id));
     const answers = answersIn(lastLifeOf(histories.get(record.id) ?? []), chronicle.contactsOf(record.id));
     return {
       record,
       sha256: story?.sha256 ?? stored?.sha256 ?? '',
       isAccepted: story?.storedAt !== undefined || stored !== undefined,
-      mayBeNameless: answers.some(({ operation }) => operation === 'list'),
+      mayBeNameless: isReplaced || answers.some(({ operation }) => operation === 'list'),
       mayFailAs: new Set([
         ...answers.flatMap(codesOf),
         // The file is longer than the session allows: its parts are never joined.
         ...(story?.plan.isTooLong === true ? ['size_mismatch'] : []),
-        // Other bytes were put in place of the file; in doubt, what IPD has cannot be found out any more.
-        ...(objects.replaced().has(keyOf(record.id)) ? ['staged_file_changed', 'outcome_unknown'] : []),
+        ...(isReplaced ? ['staged_file_changed', 'outcome_unknown'] : []),
         ...scanner.codesOf(keyOf(record.id)),
       ]),
     };

@@ -56,7 +56,7 @@ export function trials(seed: number): Named[] {
       uploads: 20,
       withinMs: MINUTE_MS,
       rule: (elapsedMs, { operation }) =>
-        elapsedMs < 25 * HOUR_MS && operation === 'upload' ? 'throttled' : undefined,
+        elapsedMs < 25 * HOUR_MS && operation === 'upload' ? { kind: 'throttled' } : undefined,
       horizonMs: 60 * HOUR_MS,
       isExpected: areDelivered,
     },

@@ -78,10 +78,17 @@ export function createWorld(options: {
   uploadsPerMinute?: number;
   /** Each message arrives twice at the same moment, and each sweep runs twice. */
   isDoubled?: boolean | undefined;
+  /** Items go as soon as their time to live is over. */
+  isExpiryPrompt?: boolean;
+  /** A newer version of the product runs beside this one. */
+  isRollingOut?: boolean;
+  /** The product waits for a scan of each file. */
+  isScanned?: boolean;
   /** Settings that are not drawn at random. */
   settings?: Record<string, string>;
 }) {
   const { random, profile, without = new Set(), tape, missing } = options;
+  const { isRollingOut = false, isScanned = false } = options;
   const time = createVirtualTime(START);
   const trace = createTrace(time.elapsed);
   const activity = createActivity();
@@ -91,6 +98,7 @@ export function createWorld(options: {
   const documents = createDocuments({
     now: time.now,
     pageSize: options.pageSize,
+    isPrompt: options.isExpiryPrompt,
     onWritten: (item) => {
       chronicle.wrote(item);
       keep(item);
@@ -114,8 +122,6 @@ export function createWorld(options: {
     fileSizeAs: ipdRandom.chance(0.3) ? 'string' : 'number',
     deadToken: ipdRandom.chance(0.5) ? 'service' : 'gateway',
   });
-  const isRollingOut = random.fork('rollout').chance(0.3);
-  const isScanned = random.fork('scan').chance(0.15);
   const standard = readConfig({
     AWS_REGION: 'eu-central-1',
     AWS_ACCESS_KEY_ID: 'simulated',

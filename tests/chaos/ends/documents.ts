@@ -41,10 +41,13 @@ const SHOWN = [
 export function createDocuments({
   now,
   pageSize = 3,
+  isPrompt = false,
   onWritten,
 }: {
   now: () => number;
   pageSize?: number | undefined;
+  /** Items go as soon as their time to live is over. */
+  isPrompt?: boolean | undefined;
   onWritten?: (item: Item) => void;
 }) {
   const items = new Map<string, string>();
@@ -72,8 +75,9 @@ export function createDocuments({
     throw new TypeError(`the table does not know ${command.constructor.name}`);
   }
 
-  /** Time to live: DynamoDB may delete an item from the very second on. */
+  /** DynamoDB may delete an item from the very second on at which its time to live is over. */
   function expire(pk: string): void {
+    if (!isPrompt) return;
     const { expiresAt } = find(pk) ?? {};
     if (typeof expiresAt !== 'number' || expiresAt * 1000 > now()) return;
     for (const kept of [items, earlier]) kept.delete(pk);
