@@ -5,4 +5,6 @@ import { smallWorldOf } from './small-worlds.ts';
 const [name = '', depth = '1', ...kinds] = process.argv.slice(2);
 const bounds = { depth: Number(depth), kinds: kinds.length === 0 ? undefined : new Set(kinds) };
 
-process.send?.(await walk(smallWorldOf(name), bounds));
+const small = smallWorldOf(name);
+
+if (small !== undefined) process.send?.(await walk(small, bounds));

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Tried } from './coverage-table.ts';
 import { playTape } from './enumeration.ts';
 import type { Counterexample, Walk } from './enumeration.ts';
-import { smallWorldOf, smallWorlds } from './small-worlds.ts';
+import { smallWorlds } from './small-worlds.ts';
 import type { ChoicePoint } from './tape.ts';
 
 const coverage = z.object({ site: z.string(), kind: z.string(), tried: z.number() });
@@ -50,7 +50,9 @@ export type Exhaustion = {
 /** Plays the default tape of each world. */
 export async function measure({ worlds, depth }: { worlds: string[]; depth: number }): Promise<Extent> {
   const points: ChoicePoint[] = [];
-  for (const name of worlds) points.push(...(await playTape(smallWorldOf(name), [])).points);
+  for (const small of smallWorlds.filter(({ name }) => worlds.includes(name))) {
+    points.push(...(await playTape(small, [])).points);
+  }
   return {
     worlds: worlds.length,
     points: points.length,

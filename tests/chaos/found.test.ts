@@ -2,42 +2,20 @@
 import { describe, expect, it } from '@jest/globals';
 import { stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
+import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
 import { createPlatform } from './platform.ts';
-import { issueIdOf, plainParts, play, projectId } from './users.ts';
+import { issueIdOf, plainPlan, play, projectId } from './users.ts';
 import type { Plan } from './users.ts';
 import { createWorld } from './world.ts';
 import type { Rule } from './wire.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
-const quiet = {
-  rates: new Map(),
-  ipdRate: 0,
-  ipdKinds: [],
-  lastingRate: 0,
-  isListFull: false,
-  durationMs: 0,
-};
-
 function startStory() {
   const random = createRandom('story');
-  const world = createWorld({ random, profile: quiet, uploadDeadlineHours: 24 });
+  const world = createWorld({ random, profile: quietProfile, uploadDeadlineHours: 24 });
   const platform = createPlatform(world);
-  const plan: Plan = {
-    issueId: issueIdOf(0),
-    filename: 'report.pdf',
-    bytes: random.bytes(1000),
-    isDeclared: true,
-    hasKey: true,
-    mode: 'single',
-    isTooLong: false,
-    parts: plainParts,
-    createAt: 0,
-    putAfter: [100],
-    cancelAfter: undefined,
-    retryAfter: [],
-    redriveAfter: [],
-  };
+  const plan: Plan = { ...plainPlan, issueId: issueIdOf(0), bytes: random.bytes(1000), putAfter: [100] };
   return {
     world,
     platform,

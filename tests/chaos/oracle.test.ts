@@ -3,26 +3,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { createPlatform } from './platform.ts';
+import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
 import { runSchedule } from './schedule.ts';
-import { issueIdOf, plainParts, play, readInTheEnd } from './users.ts';
+import { issueIdOf, plainPlan, play, readInTheEnd } from './users.ts';
 import type { Plan } from './users.ts';
 import { judgeWorld } from './verdict.ts';
 import type { IpdCall, Rule } from './wire.ts';
 import { createWorld } from './world.ts';
 import type { Missing } from './world.ts';
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
+import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
 const SCHEDULES = 40;
-const quiet = {
-  rates: new Map(),
-  ipdRate: 0,
-  ipdKinds: [],
-  lastingRate: 0,
-  isListFull: false,
-  durationMs: 0,
-};
-
 /** The findings of random schedules, up to the first that is as expected. */
 async function findIn(missing: Missing, expected: RegExp): Promise<string[]> {
   const findings: string[] = [];
@@ -50,7 +42,7 @@ async function judgeSmall(small: Small, missing?: Missing): Promise<string[]> {
   const random = createRandom('oracle');
   const world = createWorld({
     random,
-    profile: quiet,
+    profile: quietProfile,
     missing,
     uploadDeadlineHours: 24,
     pageSize: 100,
@@ -66,18 +58,8 @@ async function judgeSmall(small: Small, missing?: Missing): Promise<string[]> {
       {
         owner: `user ${index}`,
         issueId: issueIdOf(index),
-        filename: 'report.pdf',
         bytes: random.bytes(100 + index),
-        isDeclared: true,
-        hasKey: true,
-        mode: 'single',
-        isTooLong: false,
-        parts: plainParts,
-        createAt: 0,
-        putAfter: [SECOND_MS],
-        cancelAfter: undefined,
-        retryAfter: [],
-        redriveAfter: [],
+        ...plainPlan,
         ...plan,
       },
       { world, platform },

@@ -2,12 +2,13 @@
  * IPD is down for hours while uploads go on arriving; then it is back, and no operator helps. The run reports how long
  * it takes until all uploads are delivered, and how many requests IPD gets after it is back.
  */
+import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
 import { createPlatform } from './platform.ts';
 import { judge } from './oracle.ts';
 import { peak } from './oracle-effort.ts';
 import type { Verdict } from './oracle.ts';
-import { issueIdOf, plainParts, play } from './users.ts';
+import { issueIdOf, plainPlan, play } from './users.ts';
 import { createWorld } from './world.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
@@ -35,10 +36,9 @@ export async function playOutage({
   hours: number;
 }): Promise<Outage> {
   const random = createRandom(`${seed}/outage`);
-  const quiet = { rates: new Map(), ipdRate: 0, ipdKinds: [], lastingRate: 0, isListFull: false };
   const world = createWorld({
     random,
-    profile: { ...quiet, durationMs: 0 },
+    profile: quietProfile,
     uploadDeadlineHours: 24,
     pageSize: 100,
   });
@@ -56,19 +56,14 @@ export async function playOutage({
   const stories = Array.from({ length: uploads }, (_, index) =>
     play(
       {
+        ...plainPlan,
         issueId: issueIdOf(index % WORK_ITEMS),
         filename: `photo ${index}.jpg`,
         bytes: Buffer.concat([Buffer.from(`${index} `), random.bytes(random.int(20, 200))]),
         isDeclared: random.chance(0.5),
-        hasKey: true,
         mode: 'auto',
-        isTooLong: false,
-        parts: plainParts,
         createAt: random.int(0, hours * HOUR_MS - MINUTE_MS),
         putAfter: [random.int(SECOND_MS, 30 * SECOND_MS)],
-        cancelAfter: undefined,
-        retryAfter: [],
-        redriveAfter: [],
       },
       { world, platform },
     ),

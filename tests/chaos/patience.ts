@@ -3,12 +3,13 @@
  * user's files make it fail. The run reports how each upload ended, and how many requests that took.
  */
 import { createHash } from 'node:crypto';
+import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
 import type { Random } from './random.ts';
 import { createPlatform } from './platform.ts';
 import { judge } from './oracle.ts';
 import type { Verdict } from './oracle.ts';
-import { issueIdOf, plainParts, play } from './users.ts';
+import { issueIdOf, plainPlan, play } from './users.ts';
 import type { IpdCall, Rule } from './wire.ts';
 import { createWorld } from './world.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
@@ -51,10 +52,9 @@ export async function playPatience(trial: Trial): Promise<Patience> {
   const { seed, uploads, withinMs, rule, ownerOf = (index) => `user ${index}`, horizonMs } = trial;
   const owners = new Map(Array.from({ length: uploads }, (_, index) => [issueIdOf(index), ownerOf(index)]));
   const random = createRandom(`${seed}/patience`);
-  const quiet = { rates: new Map(), ipdRate: 0, ipdKinds: [], lastingRate: 0, isListFull: false };
   const world = createWorld({
     random,
-    profile: { ...quiet, durationMs: 0 },
+    profile: quietProfile,
     uploadDeadlineHours: 24,
     pageSize: 1000,
     settings: { FAILED_RETENTION_DAYS: '7', PREFLIGHT: 'off', ...trial.settings },
@@ -75,20 +75,12 @@ export async function playPatience(trial: Trial): Promise<Patience> {
     hashes.set(`f${index}`, createHash('sha256').update(bytes).digest('hex'));
     return play(
       {
+        ...plainPlan,
         owner: ownerOf(index),
         issueId: issueIdOf(index),
         filename: `f${index}`,
         bytes,
-        isDeclared: true,
-        hasKey: true,
-        mode: 'single',
-        isTooLong: false,
-        parts: plainParts,
         createAt: trial.createAt?.(index) ?? random.int(0, withinMs),
-        putAfter: [SECOND_MS],
-        cancelAfter: undefined,
-        retryAfter: [],
-        redriveAfter: [],
       },
       { world, platform },
     );

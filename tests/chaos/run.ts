@@ -68,6 +68,7 @@ async function exhaustive(): Promise<void> {
   const { exhaust, measure, worldsNamed } = await import('./exhaustive.ts');
   const { coverageTable } = await import('./coverage-table.ts');
   const what = { worlds: worldsNamed(values.world), depth: values.pairs ? 2 : 1 };
+  if (what.worlds.length === 0) stopAtUsage(`no small world has "${values.world}" in its name`);
   print(await measure(what));
   const started = Date.now();
   const result = await exhaust({
@@ -91,7 +92,10 @@ async function printTape(world: string, tape: string): Promise<void> {
   const { playTape } = await import('./enumeration.ts');
   const { smallWorldOf } = await import('./small-worlds.ts');
   const { readTape } = await import('./tape.ts');
-  const { outcome } = await playTape(smallWorldOf(world), readTape(tape));
+  const [small, deviations] = [smallWorldOf(world), readTape(tape)];
+  if (small === undefined) stopAtUsage(`--world must name a small world, not "${world}"`);
+  if (deviations === undefined) stopAtUsage(`--tape must have a form like 412.1+500.0, not "${tape}"`);
+  const { outcome } = await playTape(small, deviations);
   console.log([...(outcome?.lines() ?? []), ...(outcome?.findings ?? [])].join('\n'));
 }
 
@@ -163,6 +167,10 @@ function print(report: object): void {
 
 function wholeNumber(name: string, text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  console.error(`--${name} must be a whole number, not "${text}"`);
+  stopAtUsage(`--${name} must be a whole number, not "${text}"`);
+}
+
+function stopAtUsage(problem: string): never {
+  console.error(problem);
   process.exit(2);
 }

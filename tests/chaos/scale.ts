@@ -3,6 +3,7 @@
  * once, a work item that all upload to, an index that is minutes behind. A trial reports how long it takes
  * until all is delivered, and how many calls that costs.
  */
+import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
 import { leaveBacklog } from './backlog.ts';
 import type { Backlog, Left } from './backlog.ts';
@@ -44,10 +45,9 @@ export async function playScale(trial: Trial): Promise<Figures> {
   const { seed, rate, late, lagMs = 0 } = trial;
   const random = createRandom(`${seed}/scale`);
   const eventLost: [['eventLost', number]] = [['eventLost', trial.kind === 'waiting' ? 1 : 0]];
-  const quiet = { ipdRate: 0, ipdKinds: [], lastingRate: 0, isListFull: false, durationMs: 0 };
   const world = createWorld({
     random,
-    profile: { ...quiet, rates: new Map(eventLost) },
+    profile: { ...quietProfile, rates: new Map(eventLost) },
     pageSize: ROWS_PER_PAGE,
     settings: {
       IPD_RATE: String(rate),

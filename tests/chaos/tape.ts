@@ -21,12 +21,12 @@ export function toText(deviations: readonly Deviation[]): string {
   return deviations.map(({ point, alternative }) => `${point}.${alternative}`).join('+');
 }
 
-/** Throws for a text that is no tape. */
-export function readTape(text: string): Deviation[] {
+/** Undefined for a text that is no tape. */
+export function readTape(text: string): Deviation[] | undefined {
   if (text === '') return [];
+  if (!/^\d+\.\d+(?:\+\d+\.\d+)*$/.test(text)) return undefined;
   return text.split('+').map((part) => {
-    const [, point, alternative] = /^(\d+)\.(\d+)$/.exec(part) ?? [];
-    if (point === undefined) throw new Error(`"${part}" is no deviation: it must have the form 412.1`);
+    const [point, alternative] = part.split('.');
     return { point: Number(point), alternative: Number(alternative) };
   });
 }

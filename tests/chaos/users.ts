@@ -85,6 +85,21 @@ export const plainParts: PartsPlan = {
 
 const ownAnswer = z.object({ result: z.array(z.object({ id: z.string().nullable() })).nullable() });
 
+/** One file, put in one request, and no more. */
+export const plainPlan = {
+  filename: 'report.pdf',
+  isDeclared: true,
+  hasKey: true,
+  mode: 'single',
+  isTooLong: false,
+  parts: plainParts,
+  createAt: 0,
+  putAfter: [SECOND_MS],
+  cancelAfter: undefined,
+  retryAfter: [],
+  redriveAfter: [],
+} satisfies Partial<Plan>;
+
 /** The number of this work item. */
 export const issueIdOf = (index: number): string => String(FIRST_ISSUE + BigInt(index));
 
