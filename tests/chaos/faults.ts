@@ -281,7 +281,8 @@ export function createFaults(options: {
     if (isStopped) return undefined;
     if (tape !== undefined) {
       for (const kind of ipdFaultKinds) {
-        const all = fits(kind, request) ? everyFault(kind, request) : [];
+        const isExcluded = refusals.includes(kind) && !request.isRefusable;
+        const all = fits(kind, request) && !isExcluded ? everyFault(kind, request) : [];
         const fault = all.length > 0 && tape.choose(site, kind, all, { isAlone: isAlone(kind) });
         if (fault) return fault;
       }
