@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { sha256 } from '../../support/sha256.ts';
+import { collectTelemetry } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller } from '../../support/world.ts';
 
@@ -49,13 +50,20 @@ describe('a delivery', () => {
     expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
   });
 
-  it('ignores events of unknown uploads and keys', async () => {
-    const unknown = { etag: 'x', size: 1, key: 'staging/00000000-0000-4000-8000-000000000000' };
+  it('ignores events of unknown uploads and keys, and logs a warning for each', async () => {
+    const uploadId = '00000000-0000-4000-8000-000000000000';
+    const unknown = { etag: 'x', size: 1, key: `staging/${uploadId}` };
+    const { lines, telemetry } = collectTelemetry();
+    const { delivery } = world.build({ telemetry });
 
-    await world.delivery.onArrival(unknown, world.run());
-    await world.delivery.onArrival({ ...unknown, key: 'elsewhere/x' }, world.run());
+    await delivery.onArrival(unknown, world.run());
+    await delivery.onArrival({ ...unknown, key: 'elsewhere/x' }, world.run());
 
     expect(world.ipd.requests).toEqual([]);
+    expect(lines).toEqual([
+      { message: 'message for an unknown upload ignored', uploadId },
+      { message: 'object under an unknown key ignored', bytes: 1 },
+    ]);
   });
 
   it('ignores a request for another attempt than the next', async () => {

@@ -3,6 +3,7 @@ import { PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/cl
 import { createHash, randomBytes } from 'node:crypto';
 import { redrive } from '../../../lib/domain/lifecycle.ts';
 import { toResource } from '../../../lib/http/resource.ts';
+import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller } from '../../support/world.ts';
@@ -191,6 +192,40 @@ describe('the gate', () => {
     expect(world.listRequests().length).toBeGreaterThan(2);
     // IPD does not have it, so the upload is no longer in doubt.
     expect(upload).toMatchObject({ status: 'failed', lastError: { code: 'scan_refused' } });
+    expect(world.uploadRequests()).toHaveLength(1);
+  });
+
+  it('leaves an upload to another function that has found it scanned meanwhile', async () => {
+    const { id, attempts } = await world.deliver(bytes);
+    const request = { uploadId: id, attempt: attempts + 1 };
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const s3 = new S3Client({ forcePathStyle: true });
+    s3.middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          const answer = await next(args);
+          if (commandName === 'GetObjectTaggingCommand') {
+            asked.resolve();
+            await gate.promise;
+          }
+          return answer;
+        },
+      { step: 'initialize', name: 'delayTags' },
+    );
+    const late = world.build({ s3 }).delivery.onRequest(request, world.run());
+    await asked.promise;
+    await tag(id, CLEAN);
+    const { delivery } = world.build({
+      send: async (sent) => {
+        gate.resolve();
+        await late;
+        return send(sent);
+      },
+    });
+
+    await delivery.onRequest(request, world.run());
+
+    expect(await world.find(id)).toMatchObject({ status: 'delivered', attempts: attempts + 1 });
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
