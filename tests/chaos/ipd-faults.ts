@@ -11,7 +11,14 @@ type Options = Record<string, unknown>;
 export type IpdFault = { kind: IpdFaultKind; [option: string]: unknown };
 
 /** `size`: the length of the request's body. */
-export type IpdRequest = { operation: Operation; hasToken: boolean; size: number; mayBeNull?: boolean };
+export type IpdRequest = {
+  operation: Operation;
+  hasToken: boolean;
+  size: number;
+  mayBeNull?: boolean;
+  /** All attachments of other people were there when the list was read. */
+  hasSeenAll?: boolean;
+};
 
 type Row = {
   operations: readonly Operation[];
@@ -176,6 +183,8 @@ export function isAlone(kind: IpdFaultKind): boolean {
 export function fits(kind: IpdFaultKind, request: IpdRequest): boolean {
   const { operations, isForTokens } = table[kind];
   if (kind === 'nullResult' && request.mayBeNull === false) return false;
+  // An id that is new, and not that of this file, breaks an assumption of the delivery.
+  if (kind === 'earlierResult' && request.hasSeenAll === false) return false;
   return operations.includes(request.operation) && (request.hasToken || isForTokens !== true);
 }
 

@@ -18,6 +18,8 @@ const PREFLIGHT_SHARE = 0.25;
 const PER_RUN: Record<string, number> = { list: 8, upload: 6, download: 12, token: 8 };
 /** The retry delays grow to hours, and jitter may halve them often: so many attempts ask IPD at once, and in an hour. */
 const TRIES = { atOnce: 12, hourly: 6 };
+/** Each doubt asks for a few checks within its window, and then the file is sent again at once. */
+const CHECKS_A_DOUBT = 5;
 /** An attempt that finds another upload of its size at work asks IPD nothing: at first often, then all 5 to 10 min. */
 const WAITS = { atOnce: 16, hourly: 12 };
 /** A sweep reads what all sweeps share (breaker, tries, slots), and each record; again where another writer was faster. */
@@ -36,7 +38,10 @@ export function judgeRequests(contacts: readonly IpdContact[], versions: readonl
   const until = versions.findLast(({ record }) => !isFinal(record))?.at ?? 0;
   const hours = Math.max(until - since, 0) / HOUR;
   const asking = new Set(contacts.map(({ attempt }) => attempt)).size;
-  const tries = TRIES.atOnce + TRIES.hourly * hours;
+  const doubts = versions.filter(
+    ({ record }, index) => record.doubt !== undefined && versions[index - 1]?.record.doubt === undefined,
+  ).length;
+  const tries = TRIES.atOnce + TRIES.hourly * hours + CHECKS_A_DOUBT * doubts;
   if (asking > tries) findings.push(`asked IPD in ${asking} attempts`);
   const attempts = versions.at(-1)?.record.attempts ?? 0;
   if (attempts > tries + WAITS.atOnce + WAITS.hourly * hours) findings.push(`began ${attempts} attempts`);

@@ -4,13 +4,16 @@ import type { Attachment, WorkItem } from '../../local/ipd/types.ts';
 
 export type People = ReturnType<typeof createPeople>;
 
-export function createPeople({ people, admin }: Ipd) {
+/** `now`: the world's time. */
+export function createPeople({ people, admin }: Ipd, now: () => number) {
   const own = new Set<string>();
   const deleted: Attachment[] = [];
+  let attachedAt = -Infinity;
 
   async function attach(item: WorkItem, bytes: Uint8Array): Promise<void> {
     const { id } = await people.attach({ ...item, filename: 'of others.pdf', bytes });
     own.add(id);
+    attachedAt = now();
   }
 
   const isOfProduct = ({ id }: Attachment): boolean => !own.has(id);
@@ -27,6 +30,8 @@ export function createPeople({ people, admin }: Ipd) {
       deleted.push(newest);
     },
     hasAttached: () => own.size > 0,
+    /** When they attached a file last. */
+    attachedAt: () => attachedAt,
     /** The attachments that are not theirs. */
     attachmentsOfProduct: () => admin.attachments().filter(isOfProduct),
     /** What they have deleted. */

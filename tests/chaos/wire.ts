@@ -46,6 +46,7 @@ export function wireOf(parts: {
 }): Send {
   const { activity, container, ipd, faults, time, errand, people, note } = parts;
   const { random } = container;
+  let listedAt = -Infinity;
 
   return async (request) => {
     const target = request.url.pathname + request.url.search;
@@ -69,6 +70,7 @@ export function wireOf(parts: {
     }
 
     if (route.operation === 'upload' || route.operation === 'list') await letPeopleAct(route, site);
+    if (route.operation === 'list') listedAt = time.now();
 
     const { signal, idleMs } = request;
     const line = createLine({
@@ -162,7 +164,11 @@ export function wireOf(parts: {
     const isRefusable = asked.operation !== 'list' || !errand().isInDoubt();
     // Before anything was sent, a null list counts as an empty one, so it must be one.
     const mayBeNull = asked.operation !== 'list' || errand().isInDoubt() || !people.hasAttached();
-    return faults.strikesAtIpd({ ...asked, isRefusable, mayBeNull }, random, site);
+    return faults.strikesAtIpd(
+      { ...asked, isRefusable, mayBeNull, hasSeenAll: people.attachedAt() <= listedAt },
+      random,
+      site,
+    );
   }
 }
 

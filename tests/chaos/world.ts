@@ -156,7 +156,7 @@ export function createWorld(options: {
     leastPartBytes: partSizeBytes,
     ...(missing === 'pacing' && { deliveriesPerMinute: 100 * standard.deliveriesPerMinute }),
   };
-  const people = createPeople(ipd);
+  const people = createPeople(ipd, time.now);
   /** Errors that the simulation did not inject. */
   const surprises: string[] = [];
   const rules = { of: (_call: IpdCall): Rule | undefined => undefined };
