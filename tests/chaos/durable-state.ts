@@ -36,6 +36,7 @@ export function hashOfState(world: World): string {
     users: trace.of('user'),
     judged: [
       [...strays],
+      [...objects.replaced()],
       people.deleted().map(({ id }) => id),
       world.records().map(({ id }) =>
         chronicle
