@@ -3,8 +3,9 @@
  * oracle's verdict. The same seed gives the same trace.
  */
 import { createRandom } from './random.ts';
+import type { Random } from './random.ts';
 import { drawProfile } from './faults.ts';
-import type { FaultKind } from './faults.ts';
+import type { FaultKind, Profile } from './faults.ts';
 import { createPlatform } from './platform.ts';
 import { drawPlans, issueIdOf, play, readInTheEnd } from './users.ts';
 import type { Story } from './users.ts';
@@ -12,7 +13,7 @@ import { judgeWorld } from './verdict.ts';
 import type { WholeVerdict } from './verdict.ts';
 import { createWorld } from './world.ts';
 import type { Missing, World } from './world.ts';
-import { HOUR_MS } from '../../lib/domain/units.ts';
+import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
 export type ScheduleOptions = {
   seed: number;
@@ -32,6 +33,27 @@ export type Outcome = WholeVerdict & {
 /** The run ends so long after the last fault, at the latest. */
 const PATIENCE_MS = 48 * HOUR_MS;
 
+/** The retry window of schedules in which IPD is out for longer than that. */
+const OUTAGE_WINDOW_MS = HOUR_MS;
+/** The product goes on being faulty for so long after an outage. */
+const AFTER_OUTAGE_MS = 10 * MINUTE_MS;
+
+const ATTEMPT_SURVIVES: ReadonlySet<FaultKind> = new Set([
+  'clockJump',
+  'ledgerAnswerLost',
+  'indexStale',
+  'eventLost',
+  'eventDuplicated',
+  'eventDelayed',
+  'queueError',
+  'queueAnswerLost',
+  'messageDuplicated',
+  'messageReordered',
+  'sweepSkipped',
+  'notificationError',
+  'notificationAnswerLost',
+]);
+
 /** True when the schedule has a defect. */
 export function isBroken({ findings }: Outcome): boolean {
   return findings.length > 0;
@@ -40,17 +62,21 @@ export function isBroken({ findings }: Outcome): boolean {
 /** Runs a schedule to its end. */
 export async function runSchedule({ seed, index, without, missing }: ScheduleOptions): Promise<Outcome> {
   const random = createRandom(`${seed}/${index}`);
-  const profile = drawProfile(random.fork('profile'));
+  const drawn = drawProfile(random.fork('profile'));
+  const outageMs = drawOutage(random.fork('outage'));
+  const profile = outageMs === 0 ? drawn : withOutage(drawn, outageMs);
   const world = createWorld({
     random: random.fork('world'),
     profile,
     missing,
     isExpiryPrompt: random.fork('expiry').chance(0.5),
     isRollingOut: random.fork('rollout').chance(0.3),
-    isScanned: random.fork('scan').chance(0.15),
+    // An upload waits as long for its scan as for IPD.
+    isScanned: random.fork('scan').chance(outageMs > 0 ? 0 : 0.15),
     // The name of a stream is part of its seed: another name would draw other schedules.
     uploadsPerMinute: random.fork('allowance').chance(0.1) ? 2 : 1000, // cspell:disable-line
     ...(without && { without }),
+    ...(outageMs > 0 && { settings: { RETRY_WINDOW_HOURS: String(OUTAGE_WINDOW_MS / HOUR_MS) } }),
   });
   const { time, faults, trace } = world;
   const plans = drawPlans(random.fork('plans'), faults);
@@ -62,6 +88,8 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     world.rules.of = ({ operation, issueId }) =>
       operation === 'list' && issueId === fullIssue && time.now() >= fullFrom ? 'listOf' : undefined;
   }
+  const backAt = time.now() + outageMs;
+  if (outageMs > 0) world.rules.of = () => (time.now() < backAt ? 'unreachable' : undefined);
   time.after(profile.durationMs, () => {
     faults.stop();
     trace.note('world', 'is quiet now');
@@ -75,6 +103,23 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
 
   await readInTheEnd(stories, { world, platform });
   return outcomeOf(world, judgeWorld(world, stories, { quietFrom }));
+}
+
+/** How long IPD is out from the beginning; mostly not at all. */
+function drawOutage(random: Random): number {
+  return random.chance(0.05) ? OUTAGE_WINDOW_MS + random.int(1, 240) * MINUTE_MS : 0;
+}
+
+/** No other fault makes an attempt fail, so that the outage alone could use up the retry window. */
+function withOutage(profile: Profile, outageMs: number): Profile {
+  return {
+    ...profile,
+    rates: new Map([...profile.rates].filter(([kind]) => ATTEMPT_SURVIVES.has(kind))),
+    ipdRate: 0,
+    lastingRate: 0,
+    isListFull: false,
+    durationMs: outageMs + AFTER_OUTAGE_MS,
+  };
 }
 
 /** A verdict, with how it came to that. */

@@ -28,7 +28,7 @@ export type Errand = {
   /** In bytes. */
   size: () => number;
 };
-type Request = { met: (kind: IpdFaultKind) => void; answered: () => void };
+type Request = { met: (kind: IpdFaultKind | 'unreachable') => void; answered: () => void };
 
 type Asked = IpdCall & { size: number; hasToken: boolean };
 
@@ -66,6 +66,7 @@ export function wireOf(parts: {
     note(where);
     const contact = errand().asked(asked.operation);
     if (rule === 'unreachable' || faults.strikes('ipdUnreachable', random, site)) {
+      contact.met('unreachable');
       throw failure('ECONNREFUSED');
     }
 
