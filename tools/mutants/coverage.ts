@@ -54,7 +54,7 @@ export function isCurrent(
 /** Plays once without a mutant. */
 export async function measure(
   worker: Worker,
-  task: Pick<Task, 'kind' | 'what' | 'seed' | 'schedules'>,
+  task: Pick<Task, 'kind' | 'what' | 'seed' | 'schedules' | 'worlds'>,
   { hash, files }: { hash: string; files: ReadonlyMap<string, string> },
 ): Promise<Measure> {
   const covered = await worker.play({ ...task, isCovering: true }, LIMIT_MS);

@@ -21,6 +21,7 @@ import type { Task } from './worker-messages.ts';
 import { tableOf, writeTable } from './table.ts';
 
 type Nearness = 'unit' | 'path' | 'other';
+type Part = Pick<Task, 'what' | 'worlds' | 'schedules'>;
 
 const HELP = `npm run mutants -- [options]
   --list          the mutants with their results, and nothing else
@@ -29,7 +30,8 @@ const HELP = `npm run mutants -- [options]
   --files GLOB    those of these files (lib/delivery/*.ts)
   --half NAME     "tests" or "simulation" alone
   --workers N     how many at a time (2)
-  --schedules N   of the simulation for each mutant (200)
+  --world NAME    a small world that is walked with every single fault for each mutant ("one upload"); several times for several
+  --schedules N   random schedules for each mutant (100)
   --seed N        of these schedules (1)
   --table         writes the table of docs/testing.md from the results, and runs nothing`;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -43,7 +45,8 @@ const { values } = parseArgs({
     files: { type: 'string', default: '**' },
     half: { type: 'string' },
     workers: { type: 'string', default: '2' },
-    schedules: { type: 'string', default: '200' },
+    world: { type: 'string', multiple: true, default: ['one upload'] },
+    schedules: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
     table: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -51,7 +54,15 @@ const { values } = parseArgs({
 });
 const workers = Number(values.workers);
 const seed = Number(values.seed);
-const schedules = Array.from({ length: Number(values.schedules) }, (_, index) => index);
+/** What the simulation plays, in parts that are measured each by itself. */
+const simulated: Part[] = [
+  ...values.world.map((world) => ({ what: `the world "${world}"`, worlds: [world], schedules: [] })),
+  ...Array.from({ length: Number(values.schedules) }, (_, index) => ({
+    what: `schedule ${index} of seed ${seed}`,
+    worlds: [],
+    schedules: [index],
+  })),
+];
 
 const texts = await read(globSync(SOURCES, { cwd: ROOT }));
 const tests = await read(globSync(TESTS, { cwd: ROOT }));
@@ -93,7 +104,7 @@ function list(): void {
 function state(half: Half, mutant: Mutant): string {
   const result = current(half, mutant);
   if (result === undefined) return `${half}: not run`;
-  return `${half}: ${result.isTimeout ? 'time-out in ' : ''}${result.by ?? 'not found'}`;
+  return `${half}: ${result.isTimeout ? 'time-out in ' : ''}${result.by ?? 'not found'} in ${result.ms} ms`;
 }
 
 /** True of what nothing finds and nothing excludes, as far as it has been run. */
@@ -164,31 +175,21 @@ async function measureAll(half: Half, files: ReadonlySet<string>): Promise<void>
   const parts =
     half === 'tests'
       ? [...tests].map(([test, text]) => ({
-          what: test,
+          part: { what: test, worlds: [], schedules: [] },
           hash: hashOf(text),
           kind: 'test' as const,
-          numbers: [],
         }))
-      : schedules.map((index) => ({
-          what: scheduleName(index),
-          hash: chaosHash,
-          kind: 'simulation' as const,
-          numbers: [index],
-        }));
-  const open = parts.filter(({ what, hash }) => !isCurrent(coverage.get(what), hash, wanted));
+      : simulated.map((part) => ({ part, hash: chaosHash, kind: 'simulation' as const }));
+  const open = parts.filter(({ part, hash }) => !isCurrent(coverage.get(part.what), hash, wanted));
   if (open.length === 0) return;
-  console.log(`what do ${open.length} ${half === 'tests' ? 'test files' : 'schedules'} reach?`);
+  console.log(`what do ${open.length} ${half === 'tests' ? 'test files' : 'worlds and schedules'} reach?`);
   await withWorkers(workers, async (worker) => {
     for (let next = open.shift(); next !== undefined; next = open.shift()) {
-      const { kind, what, hash, numbers } = next;
-      const measured = await measure(
-        worker,
-        { kind, what, seed, schedules: numbers },
-        { hash, files: texts },
-      );
-      coverage.set(what, measured);
+      const { kind, part, hash } = next;
+      const measured = await measure(worker, { kind, seed, ...part }, { hash, files: texts });
+      coverage.set(part.what, measured);
       if (measured.failure === undefined) continue;
-      console.error(`not used, since it fails without a mutant: ${what}: ${measured.failure}`);
+      console.error(`not used, since it fails without a mutant: ${part.what}: ${measured.failure}`);
       await worker.end();
     }
   });
@@ -243,7 +244,7 @@ function nearnessOf(test: string, { file }: Mutant): Nearness {
 async function playEach(worker: Worker, mutant: Mutant, played: ReturnType<typeof testsOf>): Promise<Result> {
   let ms = 0;
   for (const { test, measured, reaching } of played) {
-    const file: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [] };
+    const file: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [], worlds: [] };
     const limit = 20_000 + 5 * measured.ms;
     let answer = await worker.play({ ...file, mutant, ...(reaching !== 'all' && { only: reaching }) }, limit);
     // Sockets and timers that an earlier mutant left behind may be to blame: the test must pass without this one.
@@ -261,12 +262,12 @@ async function playEach(worker: Worker, mutant: Mutant, played: ReturnType<typeo
   return resultOf(mutant, { half: 'tests', ms });
 }
 
-/** Those schedules alone that reach the mutant: any other one goes as it does without. */
+/** Those worlds and schedules alone that reach the mutant: any other one goes as it does without. */
 async function playSimulation(worker: Worker, mutant: Mutant): Promise<Result> {
-  const reaching = schedules.flatMap((index) => {
-    const measured = coverage.get(scheduleName(index));
+  const reaching = simulated.flatMap((part) => {
+    const measured = coverage.get(part.what);
     if (measured === undefined || measured.failure !== undefined) return [];
-    return reachingTests(measured, mutant) === undefined ? [] : [{ index, ms: measured.ms }];
+    return reachingTests(measured, mutant) === undefined ? [] : [{ ...part, ms: measured.ms }];
   });
   if (reaching.length === 0) return resultOf(mutant, { half: 'simulation', ms: 0 });
   const limit = 30_000 + 5 * reaching.reduce((sum, { ms }) => sum + ms, 0);
@@ -277,7 +278,8 @@ async function playSimulation(worker: Worker, mutant: Mutant): Promise<Result> {
       mutant,
       isCovering: false,
       seed,
-      schedules: reaching.map(({ index }) => index),
+      worlds: reaching.flatMap(({ worlds }) => worlds),
+      schedules: reaching.flatMap(({ schedules }) => schedules),
     },
     limit,
   );
@@ -307,7 +309,7 @@ function current(half: Half, mutant: Mutant): Result | undefined {
 
 /** A find stands as long as what found it; "not found" says something of all that reaches the mutant. */
 function keyOf(mutant: Mutant, half: Half, by: string | undefined): string {
-  if (half === 'simulation') return hashOf(mutant.context, chaosHash, `${seed} ${schedules.length}`);
+  if (half === 'simulation') return hashOf(mutant.context, chaosHash, ...simulated.map(({ what }) => what));
   if (by !== undefined) return hashOf(mutant.context, by, tests.get(by) ?? '');
   return hashOf(
     mutant.context,
@@ -315,10 +317,6 @@ function keyOf(mutant: Mutant, half: Half, by: string | undefined): string {
       .flatMap(({ test }) => [test, tests.get(test) ?? ''])
       .toSorted(),
   );
-}
-
-function scheduleName(index: number): string {
-  return `schedule ${index} of seed ${seed}`;
 }
 
 function isUnit(test: string): boolean {

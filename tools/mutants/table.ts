@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { excluded, removed } from './excluded.ts';
 import type { Result } from './results.ts';
+import { SECOND_MS } from '../../lib/domain/units.ts';
 
 export type Row = {
   file: string;
@@ -20,8 +21,8 @@ const MARKERS = /(<!-- npm run mutants -- --table -->\n)[^]*?(\n<!-- end -->)/;
 export function tableOf(rows: Row[]): string {
   const folders = [...new Set(rows.map(({ file }) => dirname(file)))].toSorted();
   return [
-    '| Folder | Mutants | Excluded | Found by tests | Not met them | Found by the simulation alone | Not met it | By a time-out | Left |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| Folder | Mutants | Excluded | Found by unit tests | By integration tests | Median seconds | Not met them | Found by the simulation alone | Median seconds | Not met it | By a time-out | Left |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...folders.map((folder) =>
       line(
         `\`${folder}\``,
@@ -53,14 +54,28 @@ function line(name: string, rows: Row[]): string {
   const figures = [
     rows.length,
     count((row) => row.isExcluded),
-    count(({ tests }) => tests?.by !== undefined),
+    count(({ tests }) => isUnit(tests)),
+    count(({ tests }) => tests?.by !== undefined && !isUnit(tests)),
+    medianSeconds(rows.map(({ tests }) => tests)),
     count((row) => !row.isExcluded && row.tests === undefined),
     count(({ simulation }) => simulation?.by !== undefined),
+    medianSeconds(rows.map(({ simulation }) => simulation)),
     count((row) => !row.isExcluded && row.simulation === undefined),
     count(({ tests, simulation }) => tests?.isTimeout === true || simulation?.isTimeout === true),
     count(isLeft),
   ];
   return `| ${[name, ...figures].join(' | ')} |`;
+}
+
+function isUnit(tests: Result | undefined): boolean {
+  return tests?.by?.startsWith('tests/unit/') === true;
+}
+
+/** Of what found a mutant. */
+function medianSeconds(results: (Result | undefined)[]): string {
+  const times = results.flatMap((result) => (result?.by === undefined ? [] : [result.ms]));
+  const middle = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)];
+  return middle === undefined ? '' : (middle / SECOND_MS).toFixed(1);
 }
 
 /** All tests that reach it have met it, and nothing has found it. */

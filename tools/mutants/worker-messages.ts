@@ -13,6 +13,8 @@ export const taskSchema = z.object({
   seed: z.number(),
   /** The numbers of the seed's schedules to play. */
   schedules: z.array(z.number()),
+  /** The small worlds to walk, with every single fault, before them. */
+  worlds: z.array(z.string()),
 });
 
 export type Task = z.infer<typeof taskSchema>;

@@ -27,6 +27,12 @@ const simulation = z.object({
   runSchedule: z.custom<(schedule: { seed: number; index: number }) => Promise<object>>(isFunction),
   isBroken: z.custom<(outcome: object) => boolean>(isFunction),
 });
+const enumeration = z.object({
+  walk: z.custom<
+    (world: object, bounds: { depth: number }) => Promise<{ counterexample?: { tape: string } }>
+  >(isFunction),
+});
+const smallWorlds = z.object({ smallWorldOf: z.custom<(name: string) => object>(isFunction) });
 
 type Block = ReturnType<typeof circus.getState>['rootDescribeBlock'];
 type Failed = { failure?: string; test?: string };
@@ -70,7 +76,7 @@ async function answer(task: Task): Promise<void> {
   session = task.isCovering ? await startCoverage() : undefined;
   reached = {};
   const started = performance.now();
-  const { failure, test } = await (task.kind === 'test' ? playTests(task) : playSchedules(task)).catch(
+  const { failure, test } = await (task.kind === 'test' ? playTests(task) : playSimulation(task)).catch(
     (error: unknown): Failed => ({ failure: String(error) }),
   );
   const ms = performance.now() - started;
@@ -117,8 +123,15 @@ async function playTests({ what: file, only }: Task): Promise<Failed> {
   }
 }
 
-/** Schedules one after another, to the first that is broken. A driver that walks every choice has its place here. */
-async function playSchedules({ seed, schedules }: Task): Promise<Failed> {
+/** Small worlds with every single fault, then random schedules, to the first run that is broken. */
+async function playSimulation({ seed, schedules, worlds }: Task): Promise<Failed> {
+  const { walk } = enumeration.parse(await import(`${ROOT}tests/chaos/enumeration.ts`));
+  const { smallWorldOf } = smallWorlds.parse(await import(`${ROOT}tests/chaos/small-worlds.ts`));
+  for (const world of worlds) {
+    const { counterexample } = await walk(smallWorldOf(world), { depth: 1 });
+    if (counterexample !== undefined) return { failure: `tape ${counterexample.tape} of "${world}"` };
+    if (stray.length > 0) return { failure: `a walk of "${world}"` };
+  }
   const { runSchedule, isBroken } = simulation.parse(await import(`${ROOT}tests/chaos/schedule.ts`));
   for (const index of schedules) {
     const outcome = await runSchedule({ seed, index });
