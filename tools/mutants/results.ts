@@ -1,5 +1,5 @@
 /**
- * What became of each mutant, a line of JSON for each half of its run, written as it comes: an interrupted run goes on
+ * What became of each mutant, a line of JSON for each stage of its run, written as it comes: an interrupted run goes on
  * where it stopped. A result counts as long as the function and the tests that it is about have not changed.
  */
 import { createHash } from 'node:crypto';
@@ -7,12 +7,16 @@ import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 
-/** `tests` are unit and integration tests; `simulation` is the simulation alone. */
-export type Half = 'tests' | 'simulation';
+/**
+ * What a mutant meets: `tests` are the unit tests and the integration tests of the same path; `simulation` is the
+ * simulation alone; `others` are all other integration tests, for what neither of the two finds.
+ */
+export const stages = ['tests', 'simulation', 'others'] as const;
+export type Stage = (typeof stages)[number];
 
 const resultSchema = z.object({
   id: z.string(),
-  half: z.enum(['tests', 'simulation']),
+  stage: z.enum(stages),
   /** Of all that the result depends on. */
   key: z.string(),
   /** The test file or the schedule that found it; undefined when nothing did. */
@@ -31,24 +35,24 @@ export async function openResults(path: string) {
   const results = new Map<string, Result>();
   for (const line of text.split('\n').filter(Boolean)) {
     const result = resultSchema.parse(JSON.parse(line));
-    results.set(`${result.half} ${result.id}`, result);
+    results.set(`${result.stage} ${result.id}`, result);
   }
 
   async function add(result: Result): Promise<void> {
-    results.set(`${result.half} ${result.id}`, result);
+    results.set(`${result.stage} ${result.id}`, result);
     await appendFile(path, `${JSON.stringify(result)}\n`);
   }
 
   /** The newest; it may be out of date. */
-  function find(half: Half, id: string): Result | undefined {
-    return results.get(`${half} ${id}`);
+  function find(stage: Stage, id: string): Result | undefined {
+    return results.get(`${stage} ${id}`);
   }
 
   /** The test files that found mutants of a file, and how many each. */
   function findsIn(file: string): Map<string, number> {
     const finds = new Map<string, number>();
-    for (const { id, half, by } of results.values()) {
-      if (half !== 'tests' || by === undefined || !id.startsWith(`${file} `)) continue;
+    for (const { id, stage, by } of results.values()) {
+      if (stage === 'simulation' || by === undefined || !id.startsWith(`${file} `)) continue;
       finds.set(by, (finds.get(by) ?? 0) + 1);
     }
     return finds;

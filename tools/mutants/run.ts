@@ -14,13 +14,12 @@ import { mutantsOf } from './generate.ts';
 import type { Mutant } from './generate.ts';
 import { withWorkers } from './pool.ts';
 import type { Worker } from './pool.ts';
-import { hashOf, openResults } from './results.ts';
-import type { Half, Result } from './results.ts';
+import { hashOf, openResults, stages } from './results.ts';
+import type { Result, Stage } from './results.ts';
 import { SOURCES, TESTS } from './sources.ts';
 import type { Task } from './worker-messages.ts';
 import { tableOf, writeTable } from './table.ts';
 
-type Nearness = 'unit' | 'path' | 'other';
 type Part = Pick<Task, 'what' | 'worlds' | 'schedules'>;
 
 const HELP = `npm run mutants -- [options]
@@ -28,7 +27,8 @@ const HELP = `npm run mutants -- [options]
   --left          like --list, of those alone that nothing finds and nothing excludes
   --only TEXT     those whose identity holds the text
   --files GLOB    those of these files (lib/delivery/*.ts)
-  --half NAME     "tests" or "simulation" alone
+  --stage NAME    one of them alone: "tests" (unit tests and those of the same path), "simulation", "others" (all other
+                  tests, for what neither finds)
   --workers N     how many at a time (2)
   --world NAME    a small world that is walked with every single fault for each mutant ("one upload"); several times for several
   --schedules N   random schedules for each mutant (100)
@@ -43,7 +43,7 @@ const { values } = parseArgs({
     left: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     files: { type: 'string', default: '**' },
-    half: { type: 'string' },
+    stage: { type: 'string' },
     workers: { type: 'string', default: '2' },
     world: { type: 'string', multiple: true, default: ['one upload'] },
     schedules: { type: 'string', default: '100' },
@@ -73,8 +73,8 @@ const isExcluded = new Set(excluded.map(({ mutant }) => mutant));
 const chosen = all.filter(({ id, file }) => id.includes(values.only) && matchesGlob(file, values.files));
 const results = await openResults(join(KEPT, 'results.jsonl'));
 const coverage: Coverage = await readCoverage(join(KEPT, 'coverage.json'));
-/** The kinds of tests that did not find a mutant in this run. */
-const passed = new Map<string, Nearness[]>();
+/** Those that no unit test has found in this run. */
+const metUnitTests = new Set<string>();
 const strangers = unmatched(all, excluded);
 
 // The workers end with this process, and their copies with it.
@@ -94,25 +94,28 @@ function list(): void {
     if (values.left && !isLeft(mutant)) continue;
     const states = [
       ...(isExcluded.has(mutant.id) ? ['excluded'] : []),
-      state('tests', mutant),
-      state('simulation', mutant),
+      ...stages.map((stage) => state(stage, mutant)),
     ];
     console.log(`${mutant.file}:${mutant.line} ${mutant.id} (${states.join('; ')})`);
   }
 }
 
-function state(half: Half, mutant: Mutant): string {
-  const result = current(half, mutant);
-  if (result === undefined) return `${half}: not run`;
-  return `${half}: ${result.isTimeout ? 'time-out in ' : ''}${result.by ?? 'not found'} in ${result.ms} ms`;
+function state(stage: Stage, mutant: Mutant): string {
+  const result = current(stage, mutant);
+  if (result === undefined) return `${stage}: not run`;
+  return `${stage}: ${result.isTimeout ? 'time-out in ' : ''}${result.by ?? 'not found'} in ${result.ms} ms`;
 }
 
-/** True of what nothing finds and nothing excludes, as far as it has been run. */
+/** True of what has met all stages, and which nothing finds and nothing excludes. */
 function isLeft(mutant: Mutant): boolean {
-  const halves = [current('tests', mutant), current('simulation', mutant)];
+  const results = stages.map((stage) => current(stage, mutant));
   return (
-    !isExcluded.has(mutant.id) && halves.every((result) => result !== undefined && result.by === undefined)
+    !isExcluded.has(mutant.id) && results.every((result) => result !== undefined && result.by === undefined)
   );
+}
+
+function isFound(mutant: Mutant): boolean {
+  return stages.some((stage) => current(stage, mutant)?.by !== undefined);
 }
 
 async function table(): Promise<void> {
@@ -122,6 +125,7 @@ async function table(): Promise<void> {
       isExcluded: isExcluded.has(mutant.id),
       tests: current('tests', mutant),
       simulation: current('simulation', mutant),
+      others: current('others', mutant),
     })),
   );
   console.log(text);
@@ -131,29 +135,32 @@ async function table(): Promise<void> {
 async function run(): Promise<void> {
   const waiting = chosen.filter(({ id }) => !isExcluded.has(id));
   console.log(`${chosen.length} mutants, ${chosen.length - waiting.length} of them excluded`);
-  await runHalf('tests', waiting, playKind('unit'));
-  await runHalf('tests', waiting, playKind('path'));
-  await runHalf('tests', waiting, playRest);
-  // What no test finds comes first: it is of the most interest.
-  const isFound = (mutant: Mutant): number => Number(current('tests', mutant)?.by !== undefined);
-  await runHalf(
+  // Unit tests are quick: all mutants meet them first.
+  await runStage('tests', waiting, playUnitTests);
+  await runStage('tests', waiting, playNearTests);
+  await runStage(
     'simulation',
-    waiting.toSorted((a, b) => isFound(a) - isFound(b)),
+    waiting.toSorted((a, b) => Number(isFound(a)) - Number(isFound(b))),
     playSimulation,
+  );
+  await runStage(
+    'others',
+    waiting.filter((mutant) => !isFound(mutant)),
+    playOthers,
   );
   const left = chosen.filter(isLeft);
   for (const { file, line, id } of left) console.log(`nothing finds ${file}:${line} ${id}`);
   if (left.length > 0) process.exitCode = 1;
 }
 
-async function runHalf(
-  half: Half,
+async function runStage(
+  stage: Stage,
   mutants: Mutant[],
   play: (worker: Worker, mutant: Mutant) => Promise<Result | undefined>,
 ): Promise<void> {
-  if (values.half !== undefined && values.half !== half) return;
-  await measureAll(half, new Set(mutants.map(({ file }) => file)));
-  const open = mutants.filter((mutant) => current(half, mutant) === undefined);
+  if (values.stage !== undefined && values.stage !== stage) return;
+  await measureAll(stage, new Set(mutants.map(({ file }) => file)));
+  const open = mutants.filter((mutant) => current(stage, mutant) === undefined);
   const started = performance.now();
   let done = 0;
   await withWorkers(open.length === 0 ? 0 : workers, async (worker) => {
@@ -162,18 +169,17 @@ async function runHalf(
       if (result !== undefined) await results.add(result);
       done += 1;
       const minutes = Math.round((performance.now() - started) / 60_000);
-      const outcome =
-        result === undefined ? `not by ${passed.get(mutant.id)?.join(' and ') ?? ''}` : state(half, mutant);
+      const outcome = result === undefined ? 'no unit test finds it' : state(stage, mutant);
       console.log(`${minutes} min, ${done} done, ${open.length} to go: ${mutant.id} (${outcome})`);
     }
   });
 }
 
 /** Plays what has changed since its last measure once without a mutant: test files, or each schedule by itself. */
-async function measureAll(half: Half, files: ReadonlySet<string>): Promise<void> {
+async function measureAll(stage: Stage, files: ReadonlySet<string>): Promise<void> {
   const wanted = new Map([...texts].filter(([file]) => files.has(file)));
   const parts =
-    half === 'tests'
+    stage !== 'simulation'
       ? [...tests].map(([test, text]) => ({
           part: { what: test, worlds: [], schedules: [] },
           hash: hashOf(text),
@@ -182,7 +188,9 @@ async function measureAll(half: Half, files: ReadonlySet<string>): Promise<void>
       : simulated.map((part) => ({ part, hash: chaosHash, kind: 'simulation' as const }));
   const open = parts.filter(({ part, hash }) => !isCurrent(coverage.get(part.what), hash, wanted));
   if (open.length === 0) return;
-  console.log(`what do ${open.length} ${half === 'tests' ? 'test files' : 'worlds and schedules'} reach?`);
+  console.log(
+    `what do ${open.length} ${stage === 'simulation' ? 'worlds and schedules' : 'test files'} reach?`,
+  );
   await withWorkers(workers, async (worker) => {
     for (let next = open.shift(); next !== undefined; next = open.shift()) {
       const { kind, part, hash } = next;
@@ -211,37 +219,36 @@ function testsOf(mutant: Mutant): { test: string; measured: Measure; reaching: s
     .toSorted((a, b) => cost(a.test, a.measured) - cost(b.test, b.measured));
 }
 
-/**
- * Those of one kind. Where none finds the mutant, that is no result yet: the other kinds follow once all mutants have
- * met this one.
- */
-function playKind(kind: Nearness) {
-  return async (worker: Worker, mutant: Mutant): Promise<Result | undefined> => {
-    const result = await playEach(
-      worker,
-      mutant,
-      testsOf(mutant).filter(({ test }) => nearnessOf(test, mutant) === kind),
-    );
-    if (result.by !== undefined) return result;
-    passed.set(mutant.id, [...(passed.get(mutant.id) ?? []), kind]);
-    return undefined;
-  };
+/** Where no unit test finds the mutant, that is no result yet: the tests of the same path follow. */
+async function playUnitTests(worker: Worker, mutant: Mutant): Promise<Result | undefined> {
+  const units = testsOf(mutant).filter(({ test }) => isUnit(test));
+  const result = await playEach(worker, mutant, { stage: 'tests', played: units });
+  if (result.by !== undefined) return result;
+  metUnitTests.add(mutant.id);
+  return undefined;
 }
 
-/** All that this run has not played. */
-async function playRest(worker: Worker, mutant: Mutant): Promise<Result> {
-  const played = passed.get(mutant.id) ?? [];
-  const rest = testsOf(mutant).filter(({ test }) => !played.includes(nearnessOf(test, mutant)));
-  return playEach(worker, mutant, rest);
+async function playNearTests(worker: Worker, mutant: Mutant): Promise<Result> {
+  const isPlayed = (test: string): boolean => metUnitTests.has(mutant.id) && isUnit(test);
+  const near = testsOf(mutant).filter(({ test }) => isNear(test, mutant) && !isPlayed(test));
+  return playEach(worker, mutant, { stage: 'tests', played: near });
 }
 
-/** Unit tests are quick, and those of the same path find most. */
-function nearnessOf(test: string, { file }: Mutant): Nearness {
-  if (isUnit(test)) return 'unit';
-  return test.includes(file.replace(/^lib(.*)\.ts$/, '$1')) ? 'path' : 'other';
+async function playOthers(worker: Worker, mutant: Mutant): Promise<Result> {
+  const others = testsOf(mutant).filter(({ test }) => !isNear(test, mutant));
+  return playEach(worker, mutant, { stage: 'others', played: others });
 }
 
-async function playEach(worker: Worker, mutant: Mutant, played: ReturnType<typeof testsOf>): Promise<Result> {
+/** Unit tests, and those of the same path. */
+function isNear(test: string, { file }: Mutant): boolean {
+  return isUnit(test) || test.includes(file.replace(/^lib(.*)\.ts$/, '$1'));
+}
+
+async function playEach(
+  worker: Worker,
+  mutant: Mutant,
+  { stage, played }: { stage: Stage; played: ReturnType<typeof testsOf> },
+): Promise<Result> {
   let ms = 0;
   for (const { test, measured, reaching } of played) {
     const file: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [], worlds: [] };
@@ -257,9 +264,9 @@ async function playEach(worker: Worker, mutant: Mutant, played: ReturnType<typeo
     }
     ms += answer.ms;
     if (answer.failure !== undefined)
-      return resultOf(mutant, { half: 'tests', by: test, failure: answer.failure, ms });
+      return resultOf(mutant, { stage, by: test, failure: answer.failure, ms });
   }
-  return resultOf(mutant, { half: 'tests', ms });
+  return resultOf(mutant, { stage, ms });
 }
 
 /** Those worlds and schedules alone that reach the mutant: any other one goes as it does without. */
@@ -269,7 +276,7 @@ async function playSimulation(worker: Worker, mutant: Mutant): Promise<Result> {
     if (measured === undefined || measured.failure !== undefined) return [];
     return reachingTests(measured, mutant) === undefined ? [] : [{ ...part, ms: measured.ms }];
   });
-  if (reaching.length === 0) return resultOf(mutant, { half: 'simulation', ms: 0 });
+  if (reaching.length === 0) return resultOf(mutant, { stage: 'simulation', ms: 0 });
   const limit = 30_000 + 5 * reaching.reduce((sum, { ms }) => sum + ms, 0);
   const { failure, ms } = await worker.play(
     {
@@ -284,36 +291,37 @@ async function playSimulation(worker: Worker, mutant: Mutant): Promise<Result> {
     limit,
   );
   return resultOf(mutant, {
-    half: 'simulation',
+    stage: 'simulation',
     ms,
     ...(failure !== undefined && { by: 'the simulation', failure }),
   });
 }
 
-function resultOf(mutant: Mutant, found: Pick<Result, 'half' | 'ms' | 'by' | 'failure'>): Result {
-  const { half, by } = found;
+function resultOf(mutant: Mutant, found: Pick<Result, 'stage' | 'ms' | 'by' | 'failure'>): Result {
+  const { stage, by } = found;
   return {
     id: mutant.id,
     ...found,
-    key: keyOf(mutant, half, by),
+    key: keyOf(mutant, stage, by),
     ms: Math.round(found.ms),
     isTimeout: found.failure === 'timeout',
   };
 }
 
 /** The result of a mutant; undefined where it has changed since. */
-function current(half: Half, mutant: Mutant): Result | undefined {
-  const kept = results.find(half, mutant.id);
-  return kept?.key === keyOf(mutant, half, kept?.by) ? kept : undefined;
+function current(stage: Stage, mutant: Mutant): Result | undefined {
+  const kept = results.find(stage, mutant.id);
+  return kept?.key === keyOf(mutant, stage, kept?.by) ? kept : undefined;
 }
 
 /** A find stands as long as what found it; "not found" says something of all that reaches the mutant. */
-function keyOf(mutant: Mutant, half: Half, by: string | undefined): string {
-  if (half === 'simulation') return hashOf(mutant.context, chaosHash, ...simulated.map(({ what }) => what));
+function keyOf(mutant: Mutant, stage: Stage, by: string | undefined): string {
+  if (stage === 'simulation') return hashOf(mutant.context, chaosHash, ...simulated.map(({ what }) => what));
   if (by !== undefined) return hashOf(mutant.context, by, tests.get(by) ?? '');
   return hashOf(
     mutant.context,
     ...testsOf(mutant)
+      .filter(({ test }) => isNear(test, mutant) === (stage === 'tests'))
       .flatMap(({ test }) => [test, tests.get(test) ?? ''])
       .toSorted(),
   );

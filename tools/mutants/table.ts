@@ -13,6 +13,7 @@ export type Row = {
   /** Undefined where it has not been run, or has changed since. */
   tests: Result | undefined;
   simulation: Result | undefined;
+  others: Result | undefined;
 };
 
 const TARGET = fileURLToPath(new URL('../../docs/testing.md', import.meta.url));
@@ -21,8 +22,8 @@ const MARKERS = /(<!-- npm run mutants -- --table -->\n)[^]*?(\n<!-- end -->)/;
 export function tableOf(rows: Row[]): string {
   const folders = [...new Set(rows.map(({ file }) => dirname(file)))].toSorted();
   return [
-    '| Folder | Mutants | Excluded | Found by unit tests | By integration tests | Median seconds | Not met them | Found by the simulation alone | Median seconds | Not met it | By a time-out | Left |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| Folder | Mutants | Excluded | Found by unit tests | By integration tests of the same path | Median seconds | Not met them | Found by the simulation alone | Median seconds | Not met it | By other tests alone | By a time-out | Left |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...folders.map((folder) =>
       line(
         `\`${folder}\``,
@@ -61,7 +62,10 @@ function line(name: string, rows: Row[]): string {
     count(({ simulation }) => simulation?.by !== undefined),
     medianSeconds(rows.map(({ simulation }) => simulation)),
     count((row) => !row.isExcluded && row.simulation === undefined),
-    count(({ tests, simulation }) => tests?.isTimeout === true || simulation?.isTimeout === true),
+    count(({ others }) => others?.by !== undefined),
+    count(({ tests, simulation, others }) =>
+      [tests, simulation, others].some((result) => result?.isTimeout === true),
+    ),
     count(isLeft),
   ];
   return `| ${[name, ...figures].join(' | ')} |`;
@@ -78,7 +82,8 @@ function medianSeconds(results: (Result | undefined)[]): string {
   return middle === undefined ? '' : (middle / SECOND_MS).toFixed(1);
 }
 
-/** All tests that reach it have met it, and nothing has found it. */
-function isLeft({ isExcluded, tests, simulation }: Row): boolean {
-  return !isExcluded && tests !== undefined && tests.by === undefined && simulation?.by === undefined;
+/** It has met all that reaches it, and nothing has found it. */
+function isLeft({ isExcluded, ...met }: Row): boolean {
+  const results = [met.tests, met.simulation, met.others];
+  return !isExcluded && results.every((result) => result !== undefined && result.by === undefined);
 }
