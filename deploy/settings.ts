@@ -4,7 +4,14 @@
  */
 import * as z from 'zod';
 import { findTooShort } from '../lib/runtime/retention.ts';
-import { count, findMisplaced, functionSettings, givenOf, problemsOf } from '../lib/runtime/settings.ts';
+import {
+  count,
+  findMisplaced,
+  functionSettings,
+  givenOf,
+  isOrigin,
+  problemsOf,
+} from '../lib/runtime/settings.ts';
 import type { Environment } from '../lib/runtime/settings.ts';
 
 /** A deploy of a stage to a region; or the embedded stack, which fills in missing settings and adds `others`. */
@@ -128,12 +135,18 @@ function findMisspelt(names: string[], settings: string[]): string[] {
   });
 }
 
-/** True when the names differ in a few letters, or when one is the other with words added. */
+/** True when the names differ in a few letters or in the last of three words, or when one is the other with words added. */
 function isLike(name: string, setting: string): boolean {
   const [short, long] = name.length < setting.length ? [name, setting] : [setting, name];
   if (short.includes('_') && long.startsWith(`${short}_`)) return true;
+  const [stem, otherStem] = [withoutLastWord(name), withoutLastWord(setting)];
+  if (stem.includes('_') && stem === otherStem) return true;
   const few = Math.max(2, Math.floor(name.length / 4));
   return long.length - short.length <= few && distance(name, setting) <= few;
+}
+
+function withoutLastWord(name: string): string {
+  return name.replace(/_[^_]*$/, '');
 }
 
 /** How many letters to insert, delete or replace: https://en.wikipedia.org/wiki/Levenshtein_distance */
@@ -159,9 +172,4 @@ function isIssuer(text: string): boolean {
     url.username === '' &&
     !/[?#\s]|\/\/$|\/\.well-known\//.test(text)
   );
-}
-
-/** Exactly what a browser sends: in small letters, without the default port. */
-function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.parse(text)?.origin === text;
 }

@@ -32,7 +32,7 @@ describe('the settings of the schema', () => {
     const ofSchema = taken.filter(({ name }) => name !== 'AWS_REGION');
     expect([...new Set(ofSchema.map(({ name }) => name))].toSorted()).toEqual(names.toSorted());
     for (const { name, standard } of ofSchema) {
-      const expected = WITHOUT[name] ?? `'${standardOf(name) ?? ''}'`;
+      const expected = WITHOUT[name] ?? `'${String(standardOf(name) ?? '')}'`;
       expect({ name, standard }).toEqual({ name, standard: expected });
     }
   });

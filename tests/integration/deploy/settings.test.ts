@@ -70,6 +70,11 @@ function linesOf(error: unknown): string[] {
   return (error instanceof Error ? error.message : String(error)).split('\n');
 }
 
+const ENDPOINT =
+  'S3_PUBLIC_ENDPOINT: must be an origin, without a path or a query, for example https://files.example.com';
+const PROJECTS =
+  'IPD_PROJECTS: must be ids of projects, of 32 letters and digits each, with commas between them; or * for all';
+
 describe('a setting that the functions read', () => {
   it.each<[Environment, string]>([
     [
@@ -116,6 +121,19 @@ describe('a setting that the functions read', () => {
     [
       { S3_PUBLIC_ENDPOINT: 'files.example.com' },
       'S3_PUBLIC_ENDPOINT: must be a URL, for example https://files.example.com',
+    ],
+    [{ S3_PUBLIC_ENDPOINT: 'https://files.example.com/staging' }, ENDPOINT],
+    [{ S3_PUBLIC_ENDPOINT: 'https://files.example.com?region=eu' }, ENDPOINT],
+    [{ PROJECTS_CLAIM: '', IPD_PROJECTS: 'my-project' }, PROJECTS],
+    [{ PROJECTS_CLAIM: '', IPD_PROJECTS: `${'a'.repeat(32)}, *` }, PROJECTS],
+    [{ PROJECTS_CLAIM: '*' }, 'PROJECTS_CLAIM: must be the name of one claim, for example projects'],
+    [
+      { PROJECTS_CLAIM: 'projects, groups' },
+      'PROJECTS_CLAIM: must be the name of one claim, for example projects',
+    ],
+    [
+      { UPLOADED_BY_CLAIM: 'name email' },
+      'UPLOADED_BY_CLAIM: must be the name of one claim, for example name',
     ],
   ])('is refused with one sentence by package, start and function: %j', async (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
@@ -201,6 +219,10 @@ describe('a setting that only the template needs', () => {
     { ISSUER_URL: 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ab1' },
     { ALLOWED_ORIGIN: 'http://localhost:3000' },
     { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms' },
+    { S3_PUBLIC_ENDPOINT: 'https://files.example.com:8443' },
+    { PROJECTS_CLAIM: '', IPD_PROJECTS: `${'a'.repeat(32)}, ${'B2'.repeat(16)},` },
+    { PROJECTS_CLAIM: '', IPD_PROJECTS: '*' },
+    { PROJECTS_CLAIM: 'https://example.com/projects', UPLOADED_BY_CLAIM: 'cognito:username' },
     { UPLOAD_DEADLINE_HOURS: '240', PARTS_EXPIRE_DAYS: '11', STAGED_FILES_EXPIRE_DAYS: '26' },
   ])('is taken: %j', (settings) => {
     expect(packaging(settings)).toEqual([]);
@@ -250,6 +272,8 @@ describe('the secrets of a stage', () => {
 describe('a name that looks like a setting', () => {
   it.each([
     ['MAX_FILE_BYTE', 'MAX_FILE_BYTES'],
+    ['MAX_FILE_SIZE', 'MAX_FILE_BYTES'],
+    ['FAILED_RETENTION_HOURS', 'FAILED_RETENTION_DAYS'],
     ['STAGING_URL_TTL', 'STAGING_URL_TTL_SECONDS'],
     ['IPD_RATES', 'IPD_RATE'],
     ['UPLOAD_DEADLINE_HOUR', 'UPLOAD_DEADLINE_HOURS'],
