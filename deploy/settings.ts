@@ -25,6 +25,7 @@ const LOG_RETENTION = [
 
 const ISSUER =
   'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
+const RUNBOOK = 'must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md';
 const SECRETS = { IPD_CREDENTIALS: 'ipd', SIGNING_CREDENTIALS: 'signing' } as const;
 
 const templateSettings = {
@@ -56,11 +57,8 @@ const templateSettings = {
     .optional(),
   /** Where the operators can open docs/operations.md. */
   RUNBOOK_URL: z
-    .url('must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md')
-    .regex(
-      /^https?:\/\/[^#]+$/,
-      'must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md',
-    )
+    .url({ protocol: /^https?$/, error: RUNBOOK, abort: true })
+    .refine((url) => !url.includes('#'), RUNBOOK)
     .optional(),
 };
 
@@ -109,6 +107,9 @@ function findUndeployable(
   const topicRegion = ALARM_TOPIC_ARN?.split(':')[3] ?? region;
   if (topicRegion !== region) {
     problems.push(`ALARM_TOPIC_ARN: must be a topic in ${region}, where the alarms are`);
+  }
+  if (ALARM_TOPIC_ARN !== undefined && given['RUNBOOK_URL'] === undefined) {
+    problems.push(`RUNBOOK_URL: is missing: people who get alarms need docs/operations.md: it ${RUNBOOK}`);
   }
   for (const [name, word] of Object.entries(SECRETS)) {
     const [, secret] = /^(?:secretsmanager:(?:arn:.*:secret:)?|ssm:\/)(.*)$/s.exec(given[name] ?? '') ?? [];

@@ -30,7 +30,9 @@ describe('an alarm', () => {
     const sections = sectionsOf(await readFile(join(ROOT, 'docs/operations.md'), 'utf8'));
 
     const [, urgency, anchor = ''] =
-      /^Urgency: (now|today|this week)\. .+ Runbook: docs\/operations\.md#([a-z-]+)$/.exec(description) ?? [];
+      /^Urgency: (now|today|this week)\. .+ Runbook: the repository at the deployed revision, docs\/operations\.md#([a-z-]+)$/.exec(
+        description,
+      ) ?? [];
     const section = sections.find((one) => one.anchor === anchor);
     expect(`alarm-${name.replace(`${SERVICE}-`, '').toLowerCase()}`).toBe(anchor);
     expect(section?.text).toMatch(new RegExp(`^_Urgency:_ ${urgency ?? '?'}\\. _Means:_ `, 'm'));

@@ -16,8 +16,8 @@ const WITHOUT: Record<string, string> = {
   // Never deployed: without an issuer no deploy begins.
   ISSUER_URL: "'https://issuer.example.com'",
   IPD_CREDENTIALS: 'self:custom.ipdSecret',
-  // By default the alarms name the page by its path in the repository.
-  RUNBOOK_URL: "'docs/operations.md'",
+  // Only without a topic for alarms: their descriptions say where the page is.
+  RUNBOOK_URL: "'the repository at the deployed revision, docs/operations.md'",
 };
 
 describe('the settings of the schema', () => {

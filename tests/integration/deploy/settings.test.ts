@@ -165,6 +165,8 @@ const ISSUER =
   'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
 const ORIGIN =
   'ALLOWED_ORIGIN: must be one origin as browsers send it, with its scheme and without a path, for example https://app.example.com';
+const PAGE = 'https://wiki.example.com/bridge/operations.md';
+const RUNBOOK = `must be a URL without a fragment, for example ${PAGE}`;
 const TOPIC =
   'ALARM_TOPIC_ARN: must be the ARN of a standard topic, for example arn:aws:sns:eu-central-1:123456789012:alarms';
 
@@ -178,8 +180,8 @@ describe('a setting that only the template needs', () => {
     [{ ALLOWED_ORIGIN: 'https://app.example.com/' }, ORIGIN],
     [{ ALLOWED_ORIGIN: 'https://app.example.com:443' }, ORIGIN],
     [{ ALLOWED_ORIGIN: '*' }, ORIGIN],
-    [{ ALARM_TOPIC_ARN: 'alarms' }, TOPIC],
-    [{ ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms.fifo' }, TOPIC],
+    [{ ALARM_TOPIC_ARN: 'alarms', RUNBOOK_URL: PAGE }, TOPIC],
+    [{ ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms.fifo', RUNBOOK_URL: PAGE }, TOPIC],
     [
       { DELIVERY_CONCURRENCY: '1' },
       'DELIVERY_CONCURRENCY: must be a whole number from 2 to 1000, for example 5',
@@ -196,6 +198,8 @@ describe('a setting that only the template needs', () => {
       { LOG_RETENTION_DAYS: '31' },
       'LOG_RETENTION_DAYS: must be one of the days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653',
     ],
+    [{ RUNBOOK_URL: 'docs/operations.md' }, `RUNBOOK_URL: ${RUNBOOK}`],
+    [{ RUNBOOK_URL: `${PAGE}#alarms` }, `RUNBOOK_URL: ${RUNBOOK}`],
     [{ LAMBDA_TRACING: 'on' }, 'LAMBDA_TRACING: must be PassThrough or Active'],
   ])('is refused by package and start: %j', async (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
@@ -206,8 +210,12 @@ describe('a setting that only the template needs', () => {
     [{ ISSUER_URL: '' }, `ISSUER_URL: is missing: it ${ISSUER}`],
     [{ ISSUER_URL: 'http://login.example.com' }, `ISSUER_URL: API Gateway needs https: it ${ISSUER}`],
     [
-      { ALARM_TOPIC_ARN: 'arn:aws:sns:us-east-1:123456789012:alarms' },
+      { ALARM_TOPIC_ARN: 'arn:aws:sns:us-east-1:123456789012:alarms', RUNBOOK_URL: PAGE },
       'ALARM_TOPIC_ARN: must be a topic in eu-central-1, where the alarms are',
+    ],
+    [
+      { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms' },
+      `RUNBOOK_URL: is missing: people who get alarms need docs/operations.md: it ${RUNBOOK}`,
     ],
   ])('is refused by package alone: %j', (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
@@ -218,7 +226,7 @@ describe('a setting that only the template needs', () => {
     { ISSUER_URL: 'https://tenant.eu.auth0.com/' },
     { ISSUER_URL: 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ab1' },
     { ALLOWED_ORIGIN: 'http://localhost:3000' },
-    { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms' },
+    { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms', RUNBOOK_URL: PAGE },
     { S3_PUBLIC_ENDPOINT: 'https://files.example.com:8443' },
     { PROJECTS_CLAIM: '', IPD_PROJECTS: `${'a'.repeat(32)}, ${'B2'.repeat(16)},` },
     { PROJECTS_CLAIM: '', IPD_PROJECTS: '*' },
