@@ -34,7 +34,8 @@ export type Upload = {
   issueId: string;
   /**
    * A bare name of 1 to 200 characters without a path, control characters or U+FFFD. It is kept in composed
-   * form (NFC), and counted so; characters that reverse text, end a line or have no width become a space.
+   * form (NFC), and counted so; characters that reverse text, end a line or are not drawn, the joiners and
+   * variation selectors of emoji among them, become a space.
    */
   filename: string;
   /** A media type such as image/png. */
@@ -163,7 +164,8 @@ export type NewUpload = {
   issueId: string;
   /**
    * A bare name of 1 to 200 characters without a path, control characters or U+FFFD. It is kept in composed
-   * form (NFC), and counted so; characters that reverse text, end a line or have no width become a space.
+   * form (NFC), and counted so; characters that reverse text, end a line or are not drawn, the joiners and
+   * variation selectors of emoji among them, become a space.
    */
   filename: string;
   /**

@@ -117,8 +117,9 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
         meaning: 'The SNS topic that alarms notify',
       },
       RUNBOOK_URL: {
-        unset: '`docs/operations.md`',
-        meaning: 'Where the operators can read docs/operations.md. Alarms link to it',
+        unset: 'needed with `ALARM_TOPIC_ARN`',
+        meaning:
+          'Where the operators can read docs/operations.md. Alarms link to it; without it they only name the file',
       },
       LAMBDA_TRACING: '`Active`: X-Ray traces of the functions',
     },

@@ -4,7 +4,14 @@
  */
 import * as z from 'zod';
 import { findTooShort } from '../lib/runtime/retention.ts';
-import { count, findMisplaced, functionSettings, givenOf, problemsOf } from '../lib/runtime/settings.ts';
+import {
+  count,
+  findMisplaced,
+  functionSettings,
+  givenOf,
+  isOrigin,
+  problemsOf,
+} from '../lib/runtime/settings.ts';
 import type { Environment } from '../lib/runtime/settings.ts';
 
 /** A deploy of a stage to a region; or the embedded stack, which fills in missing settings and adds `others`. */
@@ -18,6 +25,7 @@ const LOG_RETENTION = [
 
 const ISSUER =
   'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
+const RUNBOOK = 'must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md';
 const SECRETS = { IPD_CREDENTIALS: 'ipd', SIGNING_CREDENTIALS: 'signing' } as const;
 
 const templateSettings = {
@@ -49,11 +57,8 @@ const templateSettings = {
     .optional(),
   /** Where the operators can open docs/operations.md. */
   RUNBOOK_URL: z
-    .url('must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md')
-    .regex(
-      /^https?:\/\/[^#]+$/,
-      'must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md',
-    )
+    .url({ protocol: /^https?$/, error: RUNBOOK, abort: true })
+    .refine((url) => !url.includes('#'), RUNBOOK)
     .optional(),
 };
 
@@ -103,6 +108,9 @@ function findUndeployable(
   if (topicRegion !== region) {
     problems.push(`ALARM_TOPIC_ARN: must be a topic in ${region}, where the alarms are`);
   }
+  if (ALARM_TOPIC_ARN !== undefined && given['RUNBOOK_URL'] === undefined) {
+    problems.push(`RUNBOOK_URL: is missing: people who get alarms need docs/operations.md: it ${RUNBOOK}`);
+  }
   for (const [name, word] of Object.entries(SECRETS)) {
     const [, secret] = /^(?:secretsmanager:(?:arn:.*:secret:)?|ssm:\/)(.*)$/s.exec(given[name] ?? '') ?? [];
     const folder = `ipd-attachment-bridge/${stage}/`;
@@ -128,12 +136,18 @@ function findMisspelt(names: string[], settings: string[]): string[] {
   });
 }
 
-/** True when the names differ in a few letters, or when one is the other with words added. */
+/** True when the names differ in a few letters or in the last of three words, or when one is the other with words added. */
 function isLike(name: string, setting: string): boolean {
   const [short, long] = name.length < setting.length ? [name, setting] : [setting, name];
   if (short.includes('_') && long.startsWith(`${short}_`)) return true;
+  const [stem, otherStem] = [withoutLastWord(name), withoutLastWord(setting)];
+  if (stem.includes('_') && stem === otherStem) return true;
   const few = Math.max(2, Math.floor(name.length / 4));
   return long.length - short.length <= few && distance(name, setting) <= few;
+}
+
+function withoutLastWord(name: string): string {
+  return name.replace(/_[^_]*$/, '');
 }
 
 /** How many letters to insert, delete or replace: https://en.wikipedia.org/wiki/Levenshtein_distance */
@@ -159,9 +173,4 @@ function isIssuer(text: string): boolean {
     url.username === '' &&
     !/[?#\s]|\/\/$|\/\.well-known\//.test(text)
   );
-}
-
-/** Exactly what a browser sends: in small letters, without the default port. */
-function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.parse(text)?.origin === text;
 }

@@ -3,13 +3,17 @@
  * characters, and composed, so that the same name is the same text. Pure.
  */
 
-/** Characters that end a line, reverse text or have no width: with them, two names that appear equal would differ. */
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u180E\u200B-\u200D\u2060-\u2064\uFEFF]+/gu;
+/**
+ * Characters that end a line, reverse text or are not drawn: with them, two names that appear equal would differ. The
+ * joiners and variation selectors of emoji are among them, so a family becomes its members. The marks of interlinear
+ * annotations (U+FFF9 to U+FFFB) are not in the property: https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+ */
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]+/gu;
 
 /** The character that an earlier decoder put where it could not decode bytes. */
 const UNREADABLE = '\uFFFD';
 
-/** The text in the form that is kept and counted. Invisible characters become a space. */
+/** The text in the form that is kept and counted. Each run of invisible characters becomes a space. */
 export function toPlainText(text: string): string {
   return text.toWellFormed().normalize('NFC').replaceAll(UNSEEN, ' ');
 }

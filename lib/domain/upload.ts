@@ -11,6 +11,9 @@ import * as z from 'zod';
  */
 export const RECORD_SCHEMA = 1;
 
+/** A project's id in IPD: https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */
+export const PROJECT_ID = /^[A-Za-z0-9]{32}$/;
+
 const time = z.iso.datetime();
 
 /** An object of which we know these members. Others, which a newer version has added, are kept. */

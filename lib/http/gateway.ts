@@ -25,7 +25,7 @@ const MAX_POINTER_LENGTH = 500;
 /** In characters, as people count them. */
 const MAX_NAME_LENGTH = 200;
 /** Gateways pass claims as text. How they pass `"sub": null` is not documented; no user has one of these names. */
-const NO_SUBJECTS = new Set(['', '<nil>', 'null']);
+const NO_VALUES = new Set(['', '<nil>', 'null']);
 const HOST = /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
 /** Adds the gateway's id of the call and Lambda's own to every log line. */
@@ -101,7 +101,7 @@ export function callerOf(
 ): Caller {
   const claims = event.requestContext.authorizer?.jwt.claims ?? {};
   const owner = claims['sub'];
-  if (typeof owner !== 'string' || NO_SUBJECTS.has(owner))
+  if (typeof owner !== 'string' || NO_VALUES.has(owner))
     throw new AppError('no_subject', 'the token has no `sub` claim');
   const { requestId } = event.requestContext;
   const caller = { owner, uploadedBy: nameFrom(claims[uploadedByClaim]) || nameFrom(owner), requestId };
@@ -254,7 +254,7 @@ function readListClaim(claim: unknown): string[] {
 
 /** A name for people, not too long. Empty for none. */
 function nameFrom(claim: unknown): string {
-  if (typeof claim !== 'string') return '';
+  if (typeof claim !== 'string' || NO_VALUES.has(claim)) return '';
   return Array.from(toPlainText(claim).trim()).slice(0, MAX_NAME_LENGTH).join('').trim();
 }
 

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { isComposite } from '../domain/content-type.ts';
 import { isSpoilt, toPlainText } from '../domain/plain-text.ts';
+import { PROJECT_ID } from '../domain/upload.ts';
 
 const PAGE = 'must be a whole number from 1 to 100';
 const PART = 'must be a part number from 1 to 10000';
@@ -16,7 +17,7 @@ const cursorItem = z.object({ id: z.uuid(), createdAt: startTime });
 /** https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */
 const projectId = z
   .string('must be a string')
-  .regex(/^[A-Za-z0-9]{32}$/, "must be the project's 32 letters and digits");
+  .regex(PROJECT_ID, "must be the project's 32 letters and digits");
 const issueId = z
   .string('must be a string, since it has more digits than a number can carry')
   .regex(

@@ -37,7 +37,12 @@ export type Breaker = ReturnType<typeof createBreaker>;
 
 /** After so many outages in a row, over all functions, the breaker opens. */
 const OUTAGES_TO_OPEN = 5;
-/** How many of the last ones are kept. */
+/**
+ * So many of one owner count at most. Other owners must meet two, since one failure beside the files of an owner that
+ * always fail is a chance, not an outage.
+ */
+const OUTAGES_OF_ONE_OWNER = 3;
+/** How many of the last ones are kept: more than the owners of an outage need, whichever of them meets the most. */
 const OUTAGES_KEPT = 20;
 /** It stays open for this long, twice as long each time, up to the longest. */
 const OPEN_MS = { first: 30_000, longest: 300_000 };
@@ -236,7 +241,7 @@ function outagesAfter(
 ): Outage[] {
   const ofUploads = recentOutages.filter(({ call }) => call === 'upload');
   const add = (before: Outage[], call: Outage['call']): Outage[] =>
-    [...before, { owner, issueId, call }].slice(-OUTAGES_KEPT);
+    kept([...before, { owner, issueId, call }]);
   switch (contact) {
     case 'answered':
       return [];
@@ -256,17 +261,29 @@ function outagesAfter(
   }
 }
 
+/** When there are too many, the owner who has the most loses the oldest, so no owner pushes out those of another. */
+function kept(outages: Outage[]): Outage[] {
+  if (outages.length <= OUTAGES_KEPT) return outages;
+  const [most = []] = ofEachOwner(outages).toSorted((one, other) => other.length - one.length);
+  return outages.filter((one) => one !== most[0]);
+}
+
+function ofEachOwner(outages: Outage[]): Outage[][] {
+  return [...Map.groupBy(outages, ({ owner }) => owner).values()];
+}
+
 /**
  * One user's files can make uploads fail, and one work item can make its list fail. So IPD counts as out only when
  * different owners meet failures at different work items; or when the lists of different work items fail, which
- * contain nothing of a user; or when there is no connection.
+ * contain nothing of a user; or when there is no connection. A pre-flight has no owner: it counts in the last two.
  */
 function isOutage(recentOutages: Outage[]): boolean {
   const isEnough = (some: Outage[]): boolean => some.length >= OUTAGES_TO_OPEN;
-  const owners = new Set(recentOutages.flatMap(({ owner }) => owner ?? []));
+  const owned = recentOutages.filter(({ owner }) => owner !== undefined);
+  const ofOwners = ofEachOwner(owned).flatMap((outages) => outages.slice(-OUTAGES_OF_ONE_OWNER));
   const lists = recentOutages.filter(({ call }) => call !== 'upload');
   return (
-    (isEnough(recentOutages) && owners.size > 1 && workItemsOf(recentOutages).size > 1) ||
+    (isEnough(ofOwners) && workItemsOf(owned).size > 1) ||
     (isEnough(lists) && workItemsOf(lists).size > 1) ||
     isEnough(recentOutages.filter(({ call }) => call === 'connection'))
   );

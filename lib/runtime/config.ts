@@ -116,7 +116,7 @@ export function readConfig(env: Environment = process.env) {
     requiredScanTag: values.REQUIRED_SCAN_TAG,
     projectsClaim: values.PROJECTS_CLAIM,
     uploadedByClaim: values.UPLOADED_BY_CLAIM,
-    projects: values.IPD_PROJECTS?.split(/[\s,]+/).filter(Boolean),
+    projects: values.IPD_PROJECTS,
     deliveriesPerMinute: values.IPD_RATE,
     preflightsPerMinute: Math.max(Math.floor(values.IPD_RATE * PREFLIGHT_SHARE), 1),
     ipd: {

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { GIB, MIB } from '../domain/units.ts';
+import { PROJECT_ID } from '../domain/upload.ts';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -35,13 +36,31 @@ const tag = z
   .regex(/^[^=]{1,128}=.{1,256}$/s, 'must have a form like GuardDutyMalwareScanStatus=NO_THREATS_FOUND')
   .transform((text) => ({ name: text.replace(/=.*/s, ''), value: text.replace(/^[^=]*=/, '') }));
 
+/** https://www.rfc-editor.org/rfc/rfc7519#section-4: any text, but a list or a wildcard is a mistake. */
+const claim = (example: string) =>
+  z.string().regex(/^[^\s,*]+$/, `must be the name of one claim, for example ${example}`);
+
+/** A project that IPD cannot have would open nothing: every upload would be refused. */
+const projects = z
+  .string()
+  .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+  .refine(
+    (ids) => ids.length > 0 && (String(ids) === '*' || ids.every((id) => PROJECT_ID.test(id))),
+    'must be ids of projects, of 32 letters and digits each, with commas between them; or * for all',
+  );
+
 export const functionSettings = {
   MAX_FILE_BYTES: count(50 * MIB, { min: 1, max: 5 * GIB }),
   STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 604_800 }),
   MULTIPART_THRESHOLD_BYTES: count(10 * MIB, { min: 1, max: 5 * GIB }),
   PART_SIZE_BYTES: count(5 * MIB, { min: LEAST_PART_BYTES, max: 100 * MIB }),
   S3_PUBLIC_ENDPOINT: z
-    .url({ protocol: /^https?$/, error: 'must be a URL, for example https://files.example.com' })
+    .url({
+      protocol: /^https?$/,
+      error: 'must be a URL, for example https://files.example.com',
+      abort: true,
+    })
+    .refine(isOrigin, 'must be an origin, without a path or a query, for example https://files.example.com')
     .optional(),
   SIGNING_CREDENTIALS: z.string().optional(),
   MAX_OPEN_UPLOADS: count(100, { min: 1, max: 10_000 }),
@@ -56,9 +75,9 @@ export const functionSettings = {
   IPD_COMMIT_WINDOW_SECONDS: count(600, { min: 1, max: 86_400 }),
   PREFLIGHT: z.enum(['on', 'off'], 'must be on or off').default('on'),
   REQUIRED_SCAN_TAG: tag.optional(),
-  PROJECTS_CLAIM: z.string().optional(),
-  UPLOADED_BY_CLAIM: z.string().default('name'),
-  IPD_PROJECTS: z.string().optional(),
+  PROJECTS_CLAIM: claim('projects').optional(),
+  UPLOADED_BY_CLAIM: claim('name').default('name'),
+  IPD_PROJECTS: projects.optional(),
   IPD_RATE: count(60, { min: 1, max: 12_000 }),
   IPD_REGION: z
     .string()
@@ -131,4 +150,9 @@ export function sourceOf(value: string | undefined): CredentialsSource | undefin
   if (kind === 'secretsmanager' && name !== undefined) return { kind, name };
   if (kind === 'ssm' && name !== undefined) return { kind, name };
   return { kind: 'inline', json: value };
+}
+
+/** Exactly what a browser sends: in small letters, without the default port. */
+export function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.parse(text)?.origin === text;
 }

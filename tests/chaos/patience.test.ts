@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { backlogOf, dailyQuotaOf, outageOf, playPatience } from './patience.ts';
+import { backlogOf, dailyQuotaOf, outageOf, playPatience, poisonOf, POISONER } from './patience.ts';
 import type { Ending, Trial } from './patience.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
@@ -80,24 +80,12 @@ describe('an IPD that throttles all uploads for hours', () => {
 });
 
 describe("one user's files that break every upload of theirs", () => {
-  const poisoned = 'user 0';
-  /** 5 uploads of one user within seconds, then 17 of others within a minute. */
   async function play(isPoisoned: boolean): Promise<Ending[]> {
-    const { endings } = await playPatience({
-      seed: 7,
-      uploads: 22,
-      withinMs: 0,
-      createAt: (index) => (index < 5 ? index * 500 : 10_000 + index * 3000),
-      ownerOf: (index) => (index < 5 ? poisoned : `user ${index}`),
-      rule: (_elapsedMs, { operation, owner }) =>
-        isPoisoned && operation === 'upload' && owner === poisoned
-          ? { kind: 'gatewayTimeout', stored: false }
-          : undefined,
-      horizonMs: 30 * MINUTE_MS,
-    });
-    return endings.filter(({ owner }) => owner !== poisoned);
+    const { endings } = await playPatience(poisonOf({ seed: 7, isPoisoned }));
+    return endings.filter(({ owner }) => owner !== POISONER);
   }
 
+  // Their times: npm run chaos -- --waits
   it('do not delay the uploads of other users', async () => {
     const [without, victims] = [await play(false), await play(true)];
 

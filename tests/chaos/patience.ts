@@ -152,3 +152,23 @@ export function backlogOf(options: { seed: number; uploads: number; outageHours:
     },
   };
 }
+
+/** The user whose files break every upload of theirs. */
+export const POISONER = 'user 0';
+const POISON = { uploads: 5, victims: 17 };
+
+/** 5 uploads of the poisoner within seconds, then 17 of others within a minute; with or without the poison. */
+export function poisonOf({ seed, isPoisoned }: { seed: number; isPoisoned: boolean }): Trial {
+  return {
+    seed,
+    uploads: POISON.uploads + POISON.victims,
+    withinMs: 0,
+    createAt: (index) => (index < POISON.uploads ? index * 500 : 10_000 + index * 3000),
+    ownerOf: (index) => (index < POISON.uploads ? POISONER : `user ${index}`),
+    rule: (_elapsedMs, { operation, owner }) =>
+      isPoisoned && operation === 'upload' && owner === POISONER
+        ? { kind: 'gatewayTimeout', stored: false }
+        : undefined,
+    horizonMs: 30 * MINUTE_MS,
+  };
+}

@@ -19,7 +19,8 @@ const HELP = `npm run chaos -- [options]
   --tape TAPE    prints the trace of a tape in the world that --world names, and nothing else
   --outage       IPD down for 6 hours with 1,000 uploads arriving
   --waits        outages of 23 and 48 hours in a retry window of 24, ten seeds each; one that no upload outlasts; a
-                 backlog of 30 hours; a daily quota; throttles for 25 hours. Takes some minutes
+                 backlog of 30 hours; a daily quota; throttles for 25 hours; how long uploads take beside one user whose
+                 files break every upload. Takes some minutes
   --scale        a million records with 100,000 due, ten late sweeps at once, a hundred files to one work item, an index
                  minutes behind: one line of figures each. Takes some minutes
   --real         the embedded stack over sockets, its deliveries killed by SIGKILL`;
@@ -107,8 +108,11 @@ async function outage(): Promise<void> {
 }
 
 async function waits(): Promise<void> {
-  const { trials } = await import('./waits.ts');
+  const { playPoison, trials } = await import('./waits.ts');
   const { playPatience } = await import('./patience.ts');
+  const poison = await playPoison(seed);
+  print(poison);
+  if (!poison.isAsExpected) process.exitCode = 1;
   for (const { name, isExpected, ...trial } of trials(seed)) {
     const { endings, tookMs, ...rest } = await playPatience(trial);
     const { delivered, failed, duplicates, stuck, requests } = rest;

@@ -1,7 +1,10 @@
-/** The trials of `npm run chaos -- --waits`: every reason for which uploads wait longer than their retry window. */
-import { backlogOf, dailyQuotaOf, outageOf } from './patience.ts';
+/**
+ * The trials of `npm run chaos -- --waits`: every reason for which uploads wait longer than their retry window, and
+ * one user's files that must keep no other's waiting.
+ */
+import { backlogOf, dailyQuotaOf, outageOf, playPatience, poisonOf, POISONER } from './patience.ts';
 import type { Patience, Trial } from './patience.ts';
-import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
 const SEEDS = 10;
 
@@ -61,4 +64,23 @@ export function trials(seed: number): Named[] {
       isExpected: areDelivered,
     },
   ];
+}
+
+/** One user's files break every upload of theirs: how long the others' take to be delivered, with the poison and without. */
+export async function playPoison(seed: number) {
+  const [without, poisoned] = [await victimsOf(false), await victimsOf(true)];
+  const isAsExpected = poisoned.isDelivered && poisoned.highestMs < without.highestMs + SECOND_MS;
+  return { name: 'poison of one user', seed, isAsExpected, without, poisoned };
+
+  async function victimsOf(isPoisoned: boolean) {
+    const { endings, lost, duplicates } = await playPatience(poisonOf({ seed, isPoisoned }));
+    const victims = endings.filter(({ owner }) => owner !== POISONER);
+    const times = victims.map(({ afterMs }) => afterMs).toSorted((one, other) => one - other);
+    return {
+      victims: victims.length,
+      isDelivered: victims.every(({ status }) => status === 'delivered') && lost + duplicates === 0,
+      medianMs: times[Math.floor(times.length / 2)],
+      highestMs: times.at(-1) ?? 0,
+    };
+  }
 }

@@ -15,17 +15,30 @@ const alarms = templateAlarms();
 const watchedIn = (namespace: string) =>
   alarms.flatMap(({ metrics }) => metrics).filter((metric) => metric.namespace === namespace);
 
+/** The steps from `_Do` on that no command follows, and that do not say that a person does them by hand. */
+function stepsWithoutCommand(runbook: string): string[] {
+  const [, steps = ''] = runbook.replaceAll(/^```sh\n[^]*?^```$/gm, '```').split(/^_Do/m);
+  const blocks = steps.trim().split(/\n\n+/);
+  return blocks.filter((block, index) => {
+    const next = blocks[index + 1] ?? '';
+    return block !== '```' && next !== '```' && !next.startsWith('- ') && !block.includes('_By hand:_');
+  });
+}
+
 describe('an alarm', () => {
   it.each(alarms)('says how urgent it is, and where its runbook is: $id', async ({ name, description }) => {
     const sections = sectionsOf(await readFile(join(ROOT, 'docs/operations.md'), 'utf8'));
 
     const [, urgency, anchor = ''] =
-      /^Urgency: (now|today|this week)\. .+ Runbook: docs\/operations\.md#([a-z-]+)$/.exec(description) ?? [];
+      /^Urgency: (now|today|this week)\. .+ Runbook: the repository at the deployed revision, docs\/operations\.md#([a-z-]+)$/.exec(
+        description,
+      ) ?? [];
     const section = sections.find((one) => one.anchor === anchor);
     expect(`alarm-${name.replace(`${SERVICE}-`, '').toLowerCase()}`).toBe(anchor);
     expect(section?.text).toMatch(new RegExp(`^_Urgency:_ ${urgency ?? '?'}\\. _Means:_ `, 'm'));
-    // The runbook has commands that a reader can paste.
+    // The runbook has commands that a reader can paste: to see what is wrong, and for each step.
     expect(section?.text).toMatch(/^_Read[^]*?^```sh$/m);
+    expect(stepsWithoutCommand(section?.text ?? '')).toEqual([]);
   });
 
   it('has a runbook wherever its readers have the page', () => {

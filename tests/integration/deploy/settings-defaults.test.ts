@@ -16,8 +16,8 @@ const WITHOUT: Record<string, string> = {
   // Never deployed: without an issuer no deploy begins.
   ISSUER_URL: "'https://issuer.example.com'",
   IPD_CREDENTIALS: 'self:custom.ipdSecret',
-  // By default the alarms name the page by its path in the repository.
-  RUNBOOK_URL: "'docs/operations.md'",
+  // Only without a topic for alarms: their descriptions say where the page is.
+  RUNBOOK_URL: "'the repository at the deployed revision, docs/operations.md'",
 };
 
 describe('the settings of the schema', () => {
@@ -32,7 +32,7 @@ describe('the settings of the schema', () => {
     const ofSchema = taken.filter(({ name }) => name !== 'AWS_REGION');
     expect([...new Set(ofSchema.map(({ name }) => name))].toSorted()).toEqual(names.toSorted());
     for (const { name, standard } of ofSchema) {
-      const expected = WITHOUT[name] ?? `'${standardOf(name) ?? ''}'`;
+      const expected = WITHOUT[name] ?? `'${String(standardOf(name) ?? '')}'`;
       expect({ name, standard }).toEqual({ name, standard: expected });
     }
   });

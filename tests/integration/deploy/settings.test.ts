@@ -70,6 +70,11 @@ function linesOf(error: unknown): string[] {
   return (error instanceof Error ? error.message : String(error)).split('\n');
 }
 
+const ENDPOINT =
+  'S3_PUBLIC_ENDPOINT: must be an origin, without a path or a query, for example https://files.example.com';
+const PROJECTS =
+  'IPD_PROJECTS: must be ids of projects, of 32 letters and digits each, with commas between them; or * for all';
+
 describe('a setting that the functions read', () => {
   it.each<[Environment, string]>([
     [
@@ -117,6 +122,19 @@ describe('a setting that the functions read', () => {
       { S3_PUBLIC_ENDPOINT: 'files.example.com' },
       'S3_PUBLIC_ENDPOINT: must be a URL, for example https://files.example.com',
     ],
+    [{ S3_PUBLIC_ENDPOINT: 'https://files.example.com/staging' }, ENDPOINT],
+    [{ S3_PUBLIC_ENDPOINT: 'https://files.example.com?region=eu' }, ENDPOINT],
+    [{ PROJECTS_CLAIM: '', IPD_PROJECTS: 'my-project' }, PROJECTS],
+    [{ PROJECTS_CLAIM: '', IPD_PROJECTS: `${'a'.repeat(32)}, *` }, PROJECTS],
+    [{ PROJECTS_CLAIM: '*' }, 'PROJECTS_CLAIM: must be the name of one claim, for example projects'],
+    [
+      { PROJECTS_CLAIM: 'projects, groups' },
+      'PROJECTS_CLAIM: must be the name of one claim, for example projects',
+    ],
+    [
+      { UPLOADED_BY_CLAIM: 'name email' },
+      'UPLOADED_BY_CLAIM: must be the name of one claim, for example name',
+    ],
   ])('is refused with one sentence by package, start and function: %j', async (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
     expect(await starting(settings)).toEqual([sentence]);
@@ -147,6 +165,8 @@ const ISSUER =
   'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
 const ORIGIN =
   'ALLOWED_ORIGIN: must be one origin as browsers send it, with its scheme and without a path, for example https://app.example.com';
+const PAGE = 'https://wiki.example.com/bridge/operations.md';
+const RUNBOOK = `must be a URL without a fragment, for example ${PAGE}`;
 const TOPIC =
   'ALARM_TOPIC_ARN: must be the ARN of a standard topic, for example arn:aws:sns:eu-central-1:123456789012:alarms';
 
@@ -160,8 +180,8 @@ describe('a setting that only the template needs', () => {
     [{ ALLOWED_ORIGIN: 'https://app.example.com/' }, ORIGIN],
     [{ ALLOWED_ORIGIN: 'https://app.example.com:443' }, ORIGIN],
     [{ ALLOWED_ORIGIN: '*' }, ORIGIN],
-    [{ ALARM_TOPIC_ARN: 'alarms' }, TOPIC],
-    [{ ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms.fifo' }, TOPIC],
+    [{ ALARM_TOPIC_ARN: 'alarms', RUNBOOK_URL: PAGE }, TOPIC],
+    [{ ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms.fifo', RUNBOOK_URL: PAGE }, TOPIC],
     [
       { DELIVERY_CONCURRENCY: '1' },
       'DELIVERY_CONCURRENCY: must be a whole number from 2 to 1000, for example 5',
@@ -178,6 +198,8 @@ describe('a setting that only the template needs', () => {
       { LOG_RETENTION_DAYS: '31' },
       'LOG_RETENTION_DAYS: must be one of the days that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653',
     ],
+    [{ RUNBOOK_URL: 'docs/operations.md' }, `RUNBOOK_URL: ${RUNBOOK}`],
+    [{ RUNBOOK_URL: `${PAGE}#alarms` }, `RUNBOOK_URL: ${RUNBOOK}`],
     [{ LAMBDA_TRACING: 'on' }, 'LAMBDA_TRACING: must be PassThrough or Active'],
   ])('is refused by package and start: %j', async (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
@@ -188,8 +210,12 @@ describe('a setting that only the template needs', () => {
     [{ ISSUER_URL: '' }, `ISSUER_URL: is missing: it ${ISSUER}`],
     [{ ISSUER_URL: 'http://login.example.com' }, `ISSUER_URL: API Gateway needs https: it ${ISSUER}`],
     [
-      { ALARM_TOPIC_ARN: 'arn:aws:sns:us-east-1:123456789012:alarms' },
+      { ALARM_TOPIC_ARN: 'arn:aws:sns:us-east-1:123456789012:alarms', RUNBOOK_URL: PAGE },
       'ALARM_TOPIC_ARN: must be a topic in eu-central-1, where the alarms are',
+    ],
+    [
+      { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms' },
+      `RUNBOOK_URL: is missing: people who get alarms need docs/operations.md: it ${RUNBOOK}`,
     ],
   ])('is refused by package alone: %j', (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
@@ -200,7 +226,11 @@ describe('a setting that only the template needs', () => {
     { ISSUER_URL: 'https://tenant.eu.auth0.com/' },
     { ISSUER_URL: 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ab1' },
     { ALLOWED_ORIGIN: 'http://localhost:3000' },
-    { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms' },
+    { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms', RUNBOOK_URL: PAGE },
+    { S3_PUBLIC_ENDPOINT: 'https://files.example.com:8443' },
+    { PROJECTS_CLAIM: '', IPD_PROJECTS: `${'a'.repeat(32)}, ${'B2'.repeat(16)},` },
+    { PROJECTS_CLAIM: '', IPD_PROJECTS: '*' },
+    { PROJECTS_CLAIM: 'https://example.com/projects', UPLOADED_BY_CLAIM: 'cognito:username' },
     { UPLOAD_DEADLINE_HOURS: '240', PARTS_EXPIRE_DAYS: '11', STAGED_FILES_EXPIRE_DAYS: '26' },
   ])('is taken: %j', (settings) => {
     expect(packaging(settings)).toEqual([]);
@@ -250,6 +280,8 @@ describe('the secrets of a stage', () => {
 describe('a name that looks like a setting', () => {
   it.each([
     ['MAX_FILE_BYTE', 'MAX_FILE_BYTES'],
+    ['MAX_FILE_SIZE', 'MAX_FILE_BYTES'],
+    ['FAILED_RETENTION_HOURS', 'FAILED_RETENTION_DAYS'],
     ['STAGING_URL_TTL', 'STAGING_URL_TTL_SECONDS'],
     ['IPD_RATES', 'IPD_RATE'],
     ['UPLOAD_DEADLINE_HOUR', 'UPLOAD_DEADLINE_HOURS'],

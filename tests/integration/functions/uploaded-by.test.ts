@@ -26,6 +26,12 @@ it.each<[what: string, claims: Record<string, string>, name: string]>([
   ['the claim that the setting names', { preferred_username: '王小明', name: 'another name' }, '王小明'],
   ['its `sub` without that claim', { name: 'another name' }, 'user-1'],
   ['its `sub` where the claim is empty', { preferred_username: ' \n' }, 'user-1'],
+  [
+    'its `sub` where the claim is null, which a gateway may write so',
+    { preferred_username: '<nil>' },
+    'user-1',
+  ],
+  ['its `sub` where the claim is null, or so', { preferred_username: 'null' }, 'user-1'],
   ['a name on one line', { preferred_username: '  Ada\r\nLovelace\u0000\u2028x ' }, 'Ada Lovelace x'],
   ['a name that turns nothing around', { preferred_username: 'Ada\u202Efdp.exe' }, 'Ada fdp.exe'],
   ['valid Unicode', { preferred_username: 'a\ud83d' }, 'a\ufffd'],

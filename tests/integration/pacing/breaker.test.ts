@@ -65,6 +65,30 @@ describe('the breaker', () => {
     expect(await breaker()).toEqual({ state: 'closed' });
   });
 
+  it('stays closed to one stray failure beside those of one user, and opens at the second', async () => {
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'gatewayTimeout' } }]);
+
+    await deliverMany(4, { owner: 'user-1' });
+    await deliver({ owner: 'user-2' });
+    const atFourToOne = await breaker();
+    await deliver({ owner: 'user-2' });
+
+    expect(atFourToOne).toEqual({ state: 'closed' });
+    expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 30 });
+  });
+
+  it("keeps another user's failure, however many of one user come after it", async () => {
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'gatewayTimeout' } }]);
+
+    await deliver({ owner: 'user-2' });
+    await deliverMany(25, { owner: 'user-1' });
+    const afterTheMany = await breaker();
+    await deliver({ owner: 'user-2' });
+
+    expect(afterTheMany).toEqual({ state: 'closed' });
+    expect(await breaker()).toEqual({ state: 'open', retryAfterSeconds: 30 });
+  });
+
   it('opens for one user alone when the lists of different work items fail, which carry nothing of the user', async () => {
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
 

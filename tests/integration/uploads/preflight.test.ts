@@ -60,6 +60,19 @@ describe('preflight', () => {
       expect(world.ipd.requests).toHaveLength(asked);
     });
 
+    it('whose credential is refused stops deliveries and the next checks', async () => {
+      await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
+      await world.intake.create(caller, request);
+      const { breaker } = await world.intake.limits();
+
+      const upload = await world.deliver();
+      await world.intake.create(caller, request);
+
+      expect(breaker).toMatchObject({ state: 'open', retryAfterSeconds: 310 });
+      expect(upload).toMatchObject({ status: 'staged', attempts: 0, lastError: { code: 'ipd_paused' } });
+      expect(world.ipd.requests).toHaveLength(1);
+    });
+
     it.each([
       ['work_item_missing', { missingIssues: [issueId] }],
       ['work_item_missing', { projects: [] }],

@@ -132,8 +132,9 @@ describe('readConfig', () => {
       projectsClaim: 'projects',
       projects: undefined,
     });
-    expect(readConfig({ ...needed, IPD_PROJECTS: 'p1, p2 p3,' })).toMatchObject({
-      projects: ['p1', 'p2', 'p3'],
+    const ids = ['a', 'B', '3'].map((letter) => letter.repeat(32));
+    expect(readConfig({ ...needed, IPD_PROJECTS: `${ids[0]}, ${ids[1]} ${ids[2]},` })).toMatchObject({
+      projects: ids,
     });
   });
 
