@@ -243,6 +243,31 @@ describe('sweep', () => {
     expect(await world.requestsFor(upload.id)).toEqual([]);
   });
 
+  it('asks for nothing when a later sweep has asked for the delivery since the upload was read', async () => {
+    const upload = await world.stage();
+    await world.ledger.change(upload.id, stagedNow);
+    world.clock.advance(MINUTE_MS);
+    const { documents } = world.connectTable();
+    let isOvertaken = false;
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        const isWrite = put.safeParse(args.input).data?.Item.id === upload.id;
+        if (isWrite && !isOvertaken) {
+          isOvertaken = true;
+          world.clock.advance(MINUTE_MS);
+          await world.sweep.run(soon());
+        }
+        return next(args);
+      },
+      { step: 'initialize', name: 'overtake' },
+    );
+
+    await world.build({ documents }).sweep.run(soon());
+
+    expect(isOvertaken).toBe(true);
+    expect(await world.requestsFor(upload.id)).toHaveLength(1);
+  });
+
   it('spreads deliveries over the minute', async () => {
     const uploads = await Promise.all(Array.from({ length: 5 }, () => world.stage()));
     for (const { id } of uploads) await world.ledger.change(id, (before) => stagedNow(before));
