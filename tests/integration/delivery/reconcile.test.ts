@@ -219,6 +219,19 @@ describe('an attachment that cannot be downloaded', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
+  it('does not keep an upload from IPD that surely has no copy, also where a 404 page is all that is left of it', async () => {
+    const sizeless = { match: { operation: 'list' }, fault: { kind: 'sizelessList' } };
+    await onUpload(world, { kind: 'iamUnavailable' });
+    const waiting = await world.deliver();
+    await world.attach(waiting, randomBytes(10));
+    const gone = { kind: 'answer', status: 404, body: '<html>404</html>' };
+    await world.faults([sizeless, { match: { operation: 'download' }, fault: gone }]);
+
+    expect(waiting).toMatchObject({ status: 'waiting', baseline: [] });
+    expect(await world.next(waiting.id)).toMatchObject({ status: 'delivered' });
+    expect(world.downloads()).toHaveLength(1);
+  });
+
   it('ends in an unknown outcome when that lasts, and opens no breaker', async () => {
     await onUpload(world, { kind: 'lostAnswer' });
     const doubtful = await world.deliver(randomBytes(1000));
