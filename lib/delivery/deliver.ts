@@ -22,7 +22,7 @@ import type { Outcome } from './outcome.ts';
 import { readMessage } from '../messaging/queue.ts';
 import type { Arrival, Request } from '../messaging/queue.ts';
 import type { Tries } from '../domain/rate.ts';
-import type { Reconciliation } from './reconcile.ts';
+import type { Reading, Reconciliation } from './reconcile.ts';
 import type { ScanGate } from './scan-gate.ts';
 import { busyDelay, throttleDelay } from '../domain/schedule.ts';
 import type { Run, Sending } from './send.ts';
@@ -308,10 +308,10 @@ export function createDelivery(deps: {
   async function send(
     client: IpdClient,
     upload: Delivering,
-    { run, baseline, listed }: { run: Run; baseline: string[]; listed: string[] },
+    { run, baseline, isBaselineNull, listed }: { run: Run } & Reading,
   ): Promise<Outcome | Failure> {
     const started = clock.now();
-    const sent = await sending.send(client, upload, { run, baseline });
+    const sent = await sending.send(client, upload, { run, baseline, isBaselineNull });
     if (sent.kind === 'unconfirmed') return { kind: 'unconfirmed', detail: sent.detail };
     if (sent.kind === 'unavailable' && sent.isContradiction) {
       reconciliation.reportContradiction(upload, sent.detail);

@@ -73,17 +73,20 @@ export function startSending(
     now: number;
     marginMs: number;
     baseline: string[];
+    isBaselineNull?: boolean | undefined;
     sentSha256?: string | undefined;
   },
 ): Upload | undefined {
   if (!isLeaseHolder(upload, sending.token)) return undefined;
   if (upload.doubt !== undefined || upload.candidate !== undefined) return undefined;
   if (sending.now >= Date.parse(upload.lease.until) - sending.marginMs) return undefined;
+  const isFirst = upload.baseline === undefined;
   return {
     ...upload,
     sendingAt: iso(sending.now),
     bytesSent: upload.size,
     baseline: upload.baseline ?? sending.baseline,
+    isBaselineNull: (isFirst ? sending.isBaselineNull : upload.isBaselineNull) || undefined,
     sentSha256: sending.sentSha256,
   };
 }

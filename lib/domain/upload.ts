@@ -100,6 +100,8 @@ const base = {
   throttles: z.int().optional(),
   /** Attachments of equal or unknown size that the work item had before anything was sent; never renewed. */
   baseline: z.array(z.string()).optional(),
+  /** True where IPD gave no list when the baseline was made, which may be how it lists nothing. */
+  isBaselineNull: z.boolean().optional(),
   /** Attachments that came later and have other bytes, or belong to another upload. */
   mismatches: z.array(z.string()).optional(),
   doubt: doubt.optional(),

@@ -56,6 +56,19 @@ describe('startSending', () => {
     expect(second.baseline).toEqual(['7']);
   });
 
+  it.each([
+    [true, false],
+    [false, true],
+  ])('notes with the baseline, and no later, whether IPD gave no list: %s', (isBaselineNull, isLater) => {
+    const staged = after('stage', 'claim');
+    const first = legal(attempts.startSending(staged, { ...sending, now: start, isBaselineNull }));
+    const again = legal(attempts.startSending(first, { ...sending, now: start, isBaselineNull: isLater }));
+
+    expect([first.isBaselineNull, again.isBaselineNull]).toEqual(
+      isBaselineNull ? [true, true] : [undefined, undefined],
+    );
+  });
+
   it('is not legal once there is a candidate', () => {
     const found = legal(
       endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', token, now: start }),
