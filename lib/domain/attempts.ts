@@ -192,16 +192,24 @@ export function fail(
   return isLeaseHolder(upload, event.token) ? endings.fail(upload, event) : undefined;
 }
 
-/** The upload cannot be tried before `until`. `code` says why; without one, it only waits for a slot. */
+/** The upload cannot be tried before `until`. `code` and `detail` say why; without them, it only waits for a slot. */
 export function pause(
   upload: Upload,
-  { until, code, now, policy }: Moment & { until: number; code?: RetryableFailureCode | undefined },
+  {
+    until,
+    code,
+    detail,
+    now,
+    policy,
+  }: Moment & { until: number; code?: RetryableFailureCode | undefined; detail?: string | undefined },
 ): Upload | undefined {
   if (!isReady(upload)) return undefined;
   const end = giveUpAt(upload, policy);
   if (now >= end) return giveUp(upload, { now, policy });
   const isReason = code !== undefined && upload.doubt === undefined;
-  const lastError = isReason ? { code, message: retryableFailures[code], at: iso(now) } : upload.lastError;
+  const lastError = isReason
+    ? { code, message: retryableFailures[code], detail, at: iso(now) }
+    : upload.lastError;
   return { ...upload, lastError, readyAt: upload.readyAt ?? iso(now), dueAt: iso(Math.min(until, end)) };
 }
 

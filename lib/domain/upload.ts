@@ -86,7 +86,7 @@ const base = {
   /** Attempts that count against the retry schedule. */
   failedAttempts: z.int(),
   bytesSent: z.int(),
-  /** The last thing that went wrong; cleared by success. */
+  /** The last thing that went wrong; cleared by success and by a retry. */
   lastError: errorEntry.optional(),
   etag: z.string().optional(),
   stagedAt: time.optional(),

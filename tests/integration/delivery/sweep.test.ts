@@ -111,9 +111,10 @@ describe('sweep', () => {
 
     expect(before).toMatchObject([{ status: 'waiting' }, { status: 'staged' }]);
     const waited = 'IPD did not answer, or did not accept our credentials, so all deliveries waited.';
+    const refusal = `${waited} IPD refused our credentials`;
     expect([await world.find(id), await world.find(arrived.id)]).toMatchObject([
       { status: 'failed', lastError: { code: 'retries_exhausted', detail: expect.stringContaining(waited) } },
-      { status: 'failed', lastError: { code: 'retries_exhausted', detail: waited } },
+      { status: 'failed', lastError: { code: 'retries_exhausted', detail: refusal } },
     ]);
     expect(await world.requestsFor(id)).toEqual([]);
     expect(await world.isStaged(id)).toBe(true);
