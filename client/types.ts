@@ -64,7 +64,10 @@ export type Upload = {
     /** Why there is no id. */
     reason?: string;
   } | null;
-  /** Why the upload failed, or the error of its last attempt; null when there is none. */
+  /**
+   * Why the upload failed, or the error of its last attempt since it was last retried; null when there is
+   * none.
+   */
   error: {
     /** The list is open. */
     code:
@@ -94,7 +97,7 @@ export type Upload = {
       | (string & {});
     /** For the person who sent the file. */
     message: string;
-    /** What IPD or storage said. */
+    /** What IPD or storage said, or more about the cause. */
     detail?: string;
     /**
      * Whether `POST /v1/uploads/{id}/retry` can help. It cannot when the file is gone or is not the declared

@@ -22,7 +22,7 @@ import type { Outcome } from './outcome.ts';
 import { readMessage } from '../messaging/queue.ts';
 import type { Arrival, Request } from '../messaging/queue.ts';
 import type { Tries } from '../domain/rate.ts';
-import type { Reconciliation } from './reconcile.ts';
+import type { Reading, Reconciliation } from './reconcile.ts';
 import type { ScanGate } from './scan-gate.ts';
 import { busyDelay, throttleDelay } from '../domain/schedule.ts';
 import type { Run, Sending } from './send.ts';
@@ -43,6 +43,8 @@ const PAUSE_IN_PLACE_MS = 10_000;
  * come back spread over the same length.
  */
 const PATIENCE_MS = 30_000;
+/** Why the breaker stops deliveries, for the error of an upload that waits for it. */
+const PAUSED_BY = { outage: 'IPD failed, or did not answer', credentials: 'IPD refused our credentials' };
 
 /** The transition that gives this run the lease, where the upload may be delivered. */
 type ClaimTransition = (upload: Upload, lease: attempts.NewLease) => Upload | undefined;
@@ -175,7 +177,7 @@ export function createDelivery(deps: {
     if (permission.kind === 'rate_limited') return pauseUpload(upload, next, { until: clock.now() });
     if (permission.kind === 'refused') {
       const until = permission.until + clock.random() * PATIENCE_MS;
-      return pauseUpload(upload, next, { until, code: 'ipd_paused' });
+      return pauseUpload(upload, next, { until, code: 'ipd_paused', detail: PAUSED_BY[permission.reason] });
     }
     let call: CallResult = { contact: 'none', tries: { tries: 0, throttled: 0 } };
     let reporting: Promise<BreakerView> | undefined;
@@ -216,13 +218,13 @@ export function createDelivery(deps: {
   async function pauseUpload(
     upload: Upload,
     next: Upload,
-    { until, code }: { until: number; code?: RetryableFailureCode },
+    { until, ...why }: { until: number; code?: RetryableFailureCode; detail?: string },
   ): Promise<Upload> {
     const { upload: after } = await ledger.change(upload, (before) => {
       const { etag, size } = next;
       const arrived = etag === undefined ? undefined : lifecycle.stage(before, { etag, size }, moment());
       const present = arrived ?? before;
-      return attempts.pause(present, { until, code, ...moment() }) ?? arrived;
+      return attempts.pause(present, { until, ...why, ...moment() }) ?? arrived;
     });
     telemetry.info('delivery paused', { ...fieldsOf(after), status: after.status });
     if (after.status === 'failed') await closing.tryNow(after);
@@ -308,10 +310,10 @@ export function createDelivery(deps: {
   async function send(
     client: IpdClient,
     upload: Delivering,
-    { run, baseline, listed }: { run: Run; baseline: string[]; listed: string[] },
+    { run, baseline, isBaselineNull, listed }: { run: Run } & Reading,
   ): Promise<Outcome | Failure> {
     const started = clock.now();
-    const sent = await sending.send(client, upload, { run, baseline });
+    const sent = await sending.send(client, upload, { run, baseline, isBaselineNull });
     if (sent.kind === 'unconfirmed') return { kind: 'unconfirmed', detail: sent.detail };
     if (sent.kind === 'unavailable' && sent.isContradiction) {
       reconciliation.reportContradiction(upload, sent.detail);
@@ -329,9 +331,9 @@ export function createDelivery(deps: {
     const { upload: after } = await ledger.change(upload.id, (before) =>
       attempts.markAccepted(before, moment()),
     );
-    // After a retryable failure many uploads come back at the same time. Each has a slot for two requests, so this
-    // check waits for a slot of its own.
-    if (upload.lastError !== undefined) return { kind: 'accepted' };
+    // After a retryable failure, or by an operator, many uploads come back at the same time. Each has a slot for two
+    // requests, so this check waits for a slot of its own.
+    if (upload.lastError !== undefined || upload.redrive !== undefined) return { kind: 'accepted' };
     const finding = await reconciliation.check(client, after, run.signal);
     return finding.kind === 'match' ? finding : { kind: 'accepted' };
   }

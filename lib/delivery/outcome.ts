@@ -31,8 +31,10 @@ export function readingOf(
     case 'unconfirmed':
       return { ...finding, kind: 'unavailable' };
     case 'unproven':
-    case 'unread':
-      return { kind: 'retryable_failure', code: 'answer_lost', detail: finding.detail, counts: true };
+    case 'unread': {
+      const code = upload.doubt === undefined ? 'ipd_unavailable' : 'answer_lost';
+      return { kind: 'retryable_failure', code, detail: finding.detail, counts: true };
+    }
     case 'unfinished':
       return {
         kind: 'retryable_failure',

@@ -40,6 +40,8 @@ export type Reading = {
   listed: string[];
   /** Those of equal or unknown size. */
   baseline: string[];
+  /** IPD gave no list, which counts as an empty one. */
+  isBaselineNull: boolean;
   /** The list is at its limit, so it may hide some. */
   isFull: boolean;
 };
@@ -79,12 +81,13 @@ export function createReconciliation(deps: {
     const listed = await client.list(upload, signal);
     if (listed.kind !== 'listed') return listed;
     const { attachments: shown, isGiven } = listed;
-    if (!isGiven && needsProof(upload)) return { kind: 'unread', detail: 'IPD gave no list of attachments' };
+    if (!isGiven && needsList(upload)) return { kind: 'unread', detail: 'IPD gave no list of attachments' };
     const similar = shown.filter(({ size }) => size === undefined || size === upload.size);
     const none: Finding = {
       kind: 'none',
       listed: shown.map(({ id }) => id),
       baseline: similar.map(({ id }) => id),
+      isBaselineNull: !isGiven,
       isFull: shown.length >= LIST_LIMIT,
     };
     if (upload.baseline === undefined) return none;
@@ -286,9 +289,15 @@ export function createReconciliation(deps: {
 }
 
 /**
- * While IPD may have a copy, a missing list must not count as an empty one. What IPD answers where there are no
- * attachments is not documented.
+ * Once IPD got the whole file, a missing list must not count as an empty one: IPD may have stored a file that it
+ * refused. But how IPD lists nothing is not documented, and no work item may be locked out: where IPD gave no list
+ * before the file was sent either, a missing list is an empty one until the upload is in doubt.
  */
+function needsList(upload: Upload): boolean {
+  return needsProof(upload) || (upload.baseline !== undefined && upload.isBaselineNull !== true);
+}
+
+/** While IPD may have a copy, what cannot be read must not count as another file. */
 function needsProof({ doubt, resent, status }: Upload): boolean {
   return status === 'delivered' || doubt !== undefined || resent === true;
 }

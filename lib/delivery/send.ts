@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import type { IpdClient, Stored } from '../ipd/client.ts';
 import type { Failure } from '../ipd/errors.ts';
+import type { Reading } from './reconcile.ts';
 import { safeName } from '../ipd/form.ts';
 import type { Sink } from '../runtime/stream.ts';
 import type { Ledger, Transition } from '../ledger/uploads.ts';
@@ -21,6 +22,9 @@ export type Run = { killedAt: number; signal: AbortSignal };
 export type Sending = ReturnType<typeof createSending>;
 
 type Sent = Stored | Failure;
+
+/** What the work item had before anything was sent. */
+type First = Pick<Reading, 'baseline' | 'isBaselineNull'>;
 
 /**
  * Time that the lease must have left at the fence: 20 s for IPD to answer (then the run's signal has aborted and the
@@ -42,12 +46,12 @@ export function createSending({
   async function send(
     client: IpdClient,
     upload: Delivering,
-    { run, baseline }: { run: Run; baseline: string[] },
+    { run, ...first }: { run: Run } & First,
   ): Promise<Sent> {
     let filename = upload.sentName;
     let hasFreshToken = false;
     for (;;) {
-      const fenced = createFencedFile(upload, { run, baseline });
+      const fenced = createFencedFile(upload, { run, ...first });
       const result = await client.upload({ ...upload, ...fenced, filename, signal: run.signal });
       if (result.kind === 'stored' || result.kind === 'unconfirmed') return result;
       const plainer = safeName(upload.filename);
@@ -62,7 +66,7 @@ export function createSending({
   }
 
   /** The source of the staged bytes, and the fence after them. */
-  function createFencedFile(upload: Delivering, { run, baseline }: { run: Run; baseline: string[] }) {
+  function createFencedFile(upload: Delivering, { run, ...first }: { run: Run } & First) {
     const { token } = upload.lease;
     const isHashed = upload.sha256 !== undefined || upload.resent === true;
     const hash = isHashed ? createHash('sha256') : undefined;
@@ -99,7 +103,7 @@ export function createSending({
       }
       const marginMs = FENCE_MARGIN_MS;
       await changeUnderLease(upload, (before) =>
-        attempts.startSending(before, { token, now: clock.now(), marginMs, baseline, sentSha256 }),
+        attempts.startSending(before, { token, now: clock.now(), marginMs, ...first, sentSha256 }),
       );
       // A run that this write delayed too long must stop: another run may take over the upload.
       if (clock.now() >= Date.parse(upload.lease.until) - marginMs) {

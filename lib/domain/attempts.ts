@@ -73,17 +73,20 @@ export function startSending(
     now: number;
     marginMs: number;
     baseline: string[];
+    isBaselineNull?: boolean | undefined;
     sentSha256?: string | undefined;
   },
 ): Upload | undefined {
   if (!isLeaseHolder(upload, sending.token)) return undefined;
   if (upload.doubt !== undefined || upload.candidate !== undefined) return undefined;
   if (sending.now >= Date.parse(upload.lease.until) - sending.marginMs) return undefined;
+  const isFirst = upload.baseline === undefined;
   return {
     ...upload,
     sendingAt: iso(sending.now),
     bytesSent: upload.size,
     baseline: upload.baseline ?? sending.baseline,
+    isBaselineNull: (isFirst ? sending.isBaselineNull : upload.isBaselineNull) || undefined,
     sentSha256: sending.sentSha256,
   };
 }
@@ -189,16 +192,24 @@ export function fail(
   return isLeaseHolder(upload, event.token) ? endings.fail(upload, event) : undefined;
 }
 
-/** The upload cannot be tried before `until`. `code` says why; without one, it only waits for a slot. */
+/** The upload cannot be tried before `until`. `code` and `detail` say why; without them, it only waits for a slot. */
 export function pause(
   upload: Upload,
-  { until, code, now, policy }: Moment & { until: number; code?: RetryableFailureCode | undefined },
+  {
+    until,
+    code,
+    detail,
+    now,
+    policy,
+  }: Moment & { until: number; code?: RetryableFailureCode | undefined; detail?: string | undefined },
 ): Upload | undefined {
   if (!isReady(upload)) return undefined;
   const end = giveUpAt(upload, policy);
   if (now >= end) return giveUp(upload, { now, policy });
   const isReason = code !== undefined && upload.doubt === undefined;
-  const lastError = isReason ? { code, message: retryableFailures[code], at: iso(now) } : upload.lastError;
+  const lastError = isReason
+    ? { code, message: retryableFailures[code], detail, at: iso(now) }
+    : upload.lastError;
   return { ...upload, lastError, readyAt: upload.readyAt ?? iso(now), dueAt: iso(Math.min(until, end)) };
 }
 

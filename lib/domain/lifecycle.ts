@@ -4,6 +4,7 @@
  * where it is not legal. The ledger handles concurrent writers.
  */
 import * as endings from './endings.ts';
+import { retryableFailures } from './errors.ts';
 import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, stagingCheckDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
 import { iso, isReady, mayBeInIpd, RECORD_SCHEMA } from './upload.ts';
 import type { Moment, NewUpload, StagedObject, Upload } from './upload.ts';
@@ -111,7 +112,7 @@ export function withdraw(
 
 /**
  * The user retries a failed upload; one in doubt is checked in IPD first. The retry window begins anew, the age of
- * the file does not.
+ * the file does not. The reason of the failure is forgotten: only that of a new attempt may end the upload.
  */
 export function retry(upload: Upload, { now, policy }: Moment): Upload | undefined {
   if (upload.status !== 'failed') return undefined;
@@ -126,12 +127,14 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
     readyAt: iso(now),
     failedAttempts: 0,
     throttles: undefined,
+    lastError: undefined,
     notification: undefined,
     dueAt: iso(now + QUEUE_PATIENCE_MS),
   };
-  return doubt === undefined
-    ? { ...again, status: 'staged' }
-    : { ...again, status: 'unconfirmed', doubt: { ...doubt, absences: 0 } };
+  if (doubt === undefined) return { ...again, status: 'staged' };
+  const code = 'answer_lost';
+  const lastError = { code, message: retryableFailures[code], at: iso(now) };
+  return { ...again, status: 'unconfirmed', doubt: { ...doubt, absences: 0 }, lastError };
 }
 
 /**

@@ -89,7 +89,7 @@ const base = {
   /** Attempts that count against the retry schedule. */
   failedAttempts: z.int(),
   bytesSent: z.int(),
-  /** The last thing that went wrong; cleared by success. */
+  /** The last thing that went wrong; cleared by success and by a retry. */
   lastError: errorEntry.optional(),
   etag: z.string().optional(),
   stagedAt: time.optional(),
@@ -103,6 +103,8 @@ const base = {
   throttles: z.int().optional(),
   /** Attachments of equal or unknown size that the work item had before anything was sent; never renewed. */
   baseline: z.array(z.string()).optional(),
+  /** True where IPD gave no list when the baseline was made, which may be how it lists nothing. */
+  isBaselineNull: z.boolean().optional(),
   /** Attachments that came later and have other bytes, or belong to another upload. */
   mismatches: z.array(z.string()).optional(),
   doubt: doubt.optional(),

@@ -181,8 +181,13 @@ export function createIpdClient(options: IpdOptions) {
       const isPage = /^(?:text\/html|application\/json)\b/i.test(headers['content-type'] ?? '');
       if (status === 200) return { kind: 'file' as const, isPage, body };
       const verdict = await interpret(reply);
-      return verdict.kind === 'success'
-        ? { kind: 'unconfirmed' as const, detail: 'no file in the answer' }
+      if (verdict.kind === 'success') {
+        return { kind: 'unconfirmed' as const, detail: 'no file in the answer' };
+      }
+      // An attachment that was deleted may answer so for ever, and must not keep a check from its end.
+      const isGone = status === 404 && verdict.kind === 'unconfirmed';
+      return isGone
+        ? { kind: 'refused' as const, code: 'ipd_refused' as const, detail: verdict.detail }
         : verdict;
     });
   }

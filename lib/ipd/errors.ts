@@ -11,8 +11,8 @@ export type Verdict =
   /** `status` is "success"; what `result` holds is for the caller to read. `requestId`: what Huawei's support asks for. */
   | { kind: 'success'; body: unknown; requestId?: string | undefined }
   /**
-   * IPD asks to try later. `isRefusal`: by a status or code that stands for a refusal before processing, so nothing
-   * was stored. A text alone does not prove that.
+   * IPD asks to try later. `isRefusal`: by a documented code that stands for a refusal before processing, so nothing
+   * was stored. A text or a status alone does not prove that: a proxy may have sent it.
    */
   | { kind: 'throttled'; isRefusal: boolean; retryAfterMs?: number; detail: string }
   /** The token is not valid any more. One try with a fresh one may help. */
@@ -42,8 +42,9 @@ const server = (status: number): boolean => status >= 500;
 
 /** The first rule that fits decides. */
 const RULES: readonly Rule[] = [
-  // PM.02153001 is a throttle with status 400. The third rule is for texts that come with status 200.
+  // PM.02153001 is a throttle with status 400. The fourth rule is for texts that come with status 200.
   { code: /^PM\.02153001$/, verdict: 'throttled' },
+  { status: [429], code: /^gw\.0308$/, verdict: 'throttled' },
   { status: [429], verdict: 'throttled' },
   {
     status: [200],
@@ -68,6 +69,8 @@ const RULES: readonly Rule[] = [
   { status: [503], code: /^gw\.0613$/, verdict: 'unavailable' },
   // The gateway does not find the API or its backend. This lasts for minutes while Huawei changes it.
   { status: [404], code: /^gw\.010[13]$/, verdict: 'unavailable' },
+  // No code: the page of a gateway or a proxy, which knows nothing of the work item.
+  { status: [404], code: /^$/, verdict: 'unconfirmed' },
   // The gateway lacks a plug-in, setting or orchestration: also a 500, but not a temporary one.
   { code: /^gw\.010[456]$/, verdict: 'ipd_refused' },
   { status: [408], verdict: 'unconfirmed' },
@@ -145,11 +148,11 @@ export function redact(text: string): string {
     .slice(0, 300);
 }
 
-function decide({ verdict, message }: Rule, detail: string, answer: RawAnswer): Verdict {
+function decide({ verdict, code }: Rule, detail: string, answer: RawAnswer): Verdict {
   switch (verdict) {
     case 'throttled': {
       const retryAfterMs = readRetryAfter(answer.headers['retry-after']);
-      const isRefusal = message === undefined;
+      const isRefusal = code !== undefined;
       return { kind: verdict, isRefusal, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     }
     case 'token_dead':

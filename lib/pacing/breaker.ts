@@ -26,8 +26,8 @@ export type Call = {
 export type BreakerView = { state: 'closed' | 'open' | 'half_open'; until?: number; rate?: number };
 
 export type Permission =
-  /** IPD must not be called before this moment. */
-  | { kind: 'refused'; until: number }
+  /** IPD must not be called before this moment, because of an outage, or since it refuses our credentials. */
+  | { kind: 'refused'; until: number; reason: 'outage' | 'credentials' }
   /** The rate is reduced: the sweep gives the slots. */
   | { kind: 'rate_limited' }
   /** `report` says how the call went, exactly once, and returns the new view. */
@@ -111,14 +111,14 @@ export function createBreaker({
     const now = clock.now();
     let trialUntil: number | undefined;
     if (state.openUntil !== undefined) {
-      if (now < state.openUntil) return { kind: 'refused', until: state.openUntil };
+      // A lock-out lasts longer than any outage before it; a trial that fails after it opens the breaker for longer.
+      const isLockedOut = state.openUntil <= (state.lockedUntil ?? 0);
+      const refused = { kind: 'refused', reason: isLockedOut ? 'credentials' : 'outage' } as const;
+      if (now < state.openUntil) return { ...refused, until: state.openUntil };
       // Most trials end long before their lease does.
-      const afterTrial = (end: number): Permission => ({
-        kind: 'refused',
-        until: Math.min(end, now + MINUTE_MS),
-      });
+      const afterTrial = (end: number): Permission => ({ ...refused, until: Math.min(end, now + MINUTE_MS) });
       if (now < (state.trialUntil ?? 0)) return afterTrial(state.trialUntil ?? 0);
-      if (until === undefined) return { kind: 'refused', until: now };
+      if (until === undefined) return { ...refused, until: now };
       trialUntil = until;
       if (!(await write(state, { ...state, trialUntil }))) return afterTrial(until);
     } else if (state.rate !== undefined && !isRateLimited) {

@@ -124,6 +124,10 @@ export function outageOf(hours: number): Trial['rule'] {
     elapsedMs < hours * HOUR_MS ? random.pick(['unreachable', 'deaf', 'badGateway']) : undefined;
 }
 
+/** What an upload that such an outage has ended gives as its reason: what its last attempt met, or why it had none. */
+export const OUTAGE_AS_REASON =
+  /^IPD did not (take the file\. .+|answer, or did not accept our credentials, so all deliveries waited\. IPD failed, or did not answer)$/;
+
 /** The account's quota of uploads a day; once it is used up, IPD answers with the time until the day ends. */
 export function dailyQuotaOf(uploads: number): Trial['rule'] {
   const DAY = 24 * HOUR_MS;

@@ -114,11 +114,11 @@ async function waits(): Promise<void> {
   print(poison);
   if (!poison.isAsExpected) process.exitCode = 1;
   for (const { name, isExpected, ...trial } of trials(seed)) {
-    const { endings, tookMs, ...rest } = await playPatience(trial);
-    const { delivered, failed, duplicates, stuck, requests } = rest;
+    const result = await playPatience(trial);
+    const { endings, tookMs, delivered, failed, duplicates, stuck, requests } = result;
     const details = [...new Set(endings.flatMap(({ detail }) => detail ?? []))];
     const hours = Math.round(tookMs / 360_000) / 10;
-    const isAsExpected = isExpected(rest);
+    const isAsExpected = isExpected(result);
     print({
       name,
       seed: trial.seed,

@@ -2,13 +2,21 @@
  * The trials of `npm run chaos -- --waits`: every reason for which uploads wait longer than their retry window, and
  * one user's files that must keep no other's waiting.
  */
-import { backlogOf, dailyQuotaOf, outageOf, playPatience, poisonOf, POISONER } from './patience.ts';
+import {
+  backlogOf,
+  dailyQuotaOf,
+  OUTAGE_AS_REASON,
+  outageOf,
+  playPatience,
+  poisonOf,
+  POISONER,
+} from './patience.ts';
 import type { Patience, Trial } from './patience.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
 const SEEDS = 10;
 
-type Result = Pick<Patience, 'uploads' | 'delivered' | 'failed'>;
+type Result = Pick<Patience, 'uploads' | 'delivered' | 'failed' | 'endings'>;
 type Named = Trial & { name: string; isExpected: (result: Result) => boolean };
 
 const areDelivered = ({ uploads, delivered }: Result): boolean => delivered === uploads;
@@ -37,7 +45,9 @@ export function trials(seed: number): Named[] {
       settings: { FAILED_RETENTION_DAYS: '1' },
       rule: outageOf(100),
       horizonMs: 60 * HOUR_MS,
-      isExpected: ({ uploads, failed }) => failed['retries_exhausted'] === uploads,
+      isExpected: ({ uploads, failed, endings }) =>
+        failed['retries_exhausted'] === uploads &&
+        endings.every(({ detail = '' }) => OUTAGE_AS_REASON.test(detail)),
     },
     {
       name: 'backlog of 30 h',

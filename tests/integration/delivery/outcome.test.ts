@@ -26,6 +26,17 @@ describe('the outcome of an attempt', () => {
     expect(await world.received()).toHaveLength(1);
   });
 
+  it('waits for the next attempt when the list is answered with a 404 page of a gateway', async () => {
+    const fault = { kind: 'answer', status: 404, body: '<html>404</html>' };
+    await world.faults([{ match: { operation: 'list' }, fault }]);
+
+    const waiting = await world.deliver();
+    await world.faults([]);
+
+    expect(waiting).toMatchObject({ status: 'waiting', lastError: { code: 'ipd_unavailable' } });
+    expect(await world.next(waiting.id)).toMatchObject({ status: 'delivered' });
+  });
+
   it.each([
     ['noPermission', 'ipd_forbidden'],
     ['projectMissing', 'work_item_missing'],

@@ -216,10 +216,16 @@ describe('IPD contradicts itself', () => {
   });
 });
 
-describe('an error text that asks to try later', () => {
-  it('does not say that nothing was stored: IPD is checked for the file, and it is not sent again', async () => {
+describe('an answer that does not say whether the file was stored', () => {
+  const page = { kind: 'answer', body: '<html>sorry</html>' };
+
+  it.each([
+    ['an error text that asks to try later', { kind: 'tryLater200' }],
+    ["a proxy's page that throttles", { ...page, status: 429 }],
+    ["a gateway's page that finds nothing", { ...page, status: 404 }],
+  ])('is a doubt: IPD is checked for the file, and it is not sent again: %s', async (_name, fault) => {
     const bytes = randomBytes(1000);
-    await onUpload(world, { kind: 'tryLater200', stored: true });
+    await onUpload(world, { ...fault, stored: true });
 
     const doubtful = await world.deliver(bytes);
     const after = await world.next(doubtful.id);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { redrive } from '../../../lib/domain/lifecycle.ts';
 import { inDoubt, checkUntilOver, onUpload } from '../../support/doubts.ts';
 import { sha256 } from '../../support/sha256.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -231,6 +232,18 @@ describe('a success without an id', () => {
     expect(after).toMatchObject({ status: 'delivered', attempts: 3 });
     // Once for the upload, once for the check.
     expect(world.listRequests()).toHaveLength(readBefore + 2);
+  });
+
+  it('is checked by a delivery of its own after an operator has retried it, since many come back at once, too', async () => {
+    await onUpload(world, { kind: 'error200' });
+    const { id } = await world.deliver();
+    await world.ledger.change(id, (before) =>
+      redrive(before, { by: 'op', reason: 'r', now: world.clock.now(), policy: world.policy }),
+    );
+    await onUpload(world, { kind: 'nullResult' });
+
+    expect(await world.next(id)).toMatchObject({ status: 'unconfirmed', doubt: { accepted: true } });
+    expect(await world.next(id)).toMatchObject({ status: 'delivered' });
   });
 
   it('is checked until the list shows the file', async () => {

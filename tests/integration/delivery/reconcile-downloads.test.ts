@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { send } from '../../../lib/ipd/wire.ts';
+import type { Send } from '../../../lib/ipd/wire.ts';
 import { inDoubt, onUpload } from '../../support/doubts.ts';
 import { useWorld } from '../../support/use-world.ts';
 
@@ -20,6 +22,27 @@ describe('a download of an attachment', () => {
     expect(broken.mismatches).toBeUndefined();
     expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
     expect(world.uploadRequests()).toHaveLength(1);
+  });
+
+  it('stops one byte past the size of the file, where the list gives no size', async () => {
+    const upload = await inDoubt(world, randomBytes(1000));
+    const longer = await world.attach(upload, randomBytes(200_000));
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'sizelessList' } }]);
+    let taken = 0;
+    const counted: Send = async (request) => {
+      const answer = await send(request);
+      if (!request.url.pathname.includes('/download/')) return answer;
+      return { ...answer, body: bytewise(answer.body, () => (taken += 1)) };
+    };
+    const { attempts, dueAt } = await world.find(upload.id);
+    world.clock.set(Date.parse(dueAt ?? ''));
+
+    await world
+      .build({ send: counted })
+      .delivery.onRequest({ uploadId: upload.id, attempt: attempts + 1 }, world.run());
+
+    expect(taken).toBe(1001);
+    expect(await world.find(upload.id)).toMatchObject({ doubt: { absences: 1 }, mismatches: [longer] });
   });
 
   it('that IPD throttles uses up no attempt', async () => {
@@ -73,3 +96,13 @@ describe('the attachments of a work item', () => {
     expect(await world.next(upload.id)).toMatchObject({ status: 'unconfirmed', failedAttempts: 1 });
   });
 });
+
+/** The same bytes one by one, and each of them counted. */
+async function* bytewise(body: AsyncIterable<Uint8Array>, count: () => void): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body) {
+    for (const byte of chunk) {
+      count();
+      yield Uint8Array.of(byte);
+    }
+  }
+}

@@ -7,6 +7,7 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import { inDoubt, checkUntilOver, onUpload } from '../../support/doubts.ts';
 import { collectErrors } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
+import { caller } from '../../support/world.ts';
 import { HOUR_MS } from '../../../lib/domain/units.ts';
 
 const versioned = z.looseObject({ version: z.int().optional() });
@@ -15,6 +16,8 @@ const versioned = z.looseObject({ version: z.int().optional() });
 const COMMITTED = 660_000;
 /** As the download page documents it. */
 const REFUSAL = Buffer.from('{"error_code":"PM.02174103","error_msg":"No permission."}');
+
+const noList = { match: { operation: 'list' }, fault: { kind: 'nullResult' } };
 
 const world = await useWorld();
 
@@ -167,7 +170,7 @@ describe('the attachment of an upload', () => {
   it('is not absent because IPD gives no list, once it may have the file', async () => {
     await onUpload(world, { kind: 'lostAnswer' });
     const upload = await world.deliver();
-    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'nullResult' } }]);
+    await world.faults([noList]);
     let unread = upload;
     while (world.clock.now() < Date.parse(upload.doubt?.since ?? '') + 2 * COMMITTED) {
       unread = await world.next(upload.id);
@@ -179,10 +182,40 @@ describe('the attachment of an upload', () => {
     expect(await world.received()).toHaveLength(1);
   });
 
+  it.each([
+    ['refused', { kind: 'noPermission' }],
+    ['throttled', { kind: 'throttled', retryAfterSeconds: 60 }],
+  ])('is not absent because IPD gives no list, once it was sent whole and %s', async (_name, fault) => {
+    await onUpload(world, { ...fault, stored: true });
+    const { id, status } = await world.deliver();
+    if (status === 'failed') await world.uploads.retry(caller, id);
+    await world.faults([noList]);
+
+    const unread = await world.next(id);
+    await world.faults([]);
+
+    const lastError = { code: 'ipd_unavailable', detail: 'IPD gave no list of attachments' };
+    expect(unread).toMatchObject({ status: 'waiting', lastError });
+    expect(await world.next(id)).toMatchObject({ status: 'delivered' });
+    expect(await world.received()).toHaveLength(1);
+    expect(world.uploadRequests()).toHaveLength(1);
+  });
+
   it('may be sent to a work item of which IPD gives no list', async () => {
-    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'nullResult' } }]);
+    await world.faults([noList]);
 
     expect(await world.deliver()).toMatchObject({ status: 'delivered' });
+  });
+
+  it('may be sent again after a throttle to a work item of which IPD has given no list from the start', async () => {
+    const throttle = { kind: 'throttled', retryAfterSeconds: 60 };
+    await world.faults([noList, { match: { operation: 'upload' }, count: 2, fault: throttle }]);
+    const first = await world.deliver();
+
+    const second = await world.next(first.id);
+
+    expect([first, second]).toMatchObject([{ status: 'waiting' }, { status: 'waiting' }]);
+    expect(await world.next(first.id)).toMatchObject({ status: 'delivered' });
   });
 
   it.each([
@@ -217,6 +250,19 @@ describe('an attachment that cannot be downloaded', () => {
     expect(unproven).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 } });
     expect(after.status).toBe('delivered');
     expect(world.uploadRequests()).toHaveLength(1);
+  });
+
+  it('does not keep an upload from IPD that surely has no copy, also where a 404 page is all that is left of it', async () => {
+    const sizeless = { match: { operation: 'list' }, fault: { kind: 'sizelessList' } };
+    await onUpload(world, { kind: 'iamUnavailable' });
+    const waiting = await world.deliver();
+    await world.attach(waiting, randomBytes(10));
+    const gone = { kind: 'answer', status: 404, body: '<html>404</html>' };
+    await world.faults([sizeless, { match: { operation: 'download' }, fault: gone }]);
+
+    expect(waiting).toMatchObject({ status: 'waiting', baseline: [] });
+    expect(await world.next(waiting.id)).toMatchObject({ status: 'delivered' });
+    expect(world.downloads()).toHaveLength(1);
   });
 
   it('ends in an unknown outcome when that lasts, and opens no breaker', async () => {

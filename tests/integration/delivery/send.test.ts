@@ -75,6 +75,28 @@ describe('a file on its way to IPD', () => {
     expect(await world.find(upload.id)).toMatchObject({ status: 'delivered', attempts: 2 });
   });
 
+  it.each([20, 34])(
+    'sends no closing boundary with %i s of the lease left, too few for an answer',
+    async (seconds) => {
+      const bytes = randomBytes(1000);
+      const upload = await world.stage(bytes);
+      const run = world.run();
+      const slow: Send = async (request) => {
+        if (request.method === 'POST') world.clock.set(run.killedAt + 5000 - seconds * 1000);
+        return send(request);
+      };
+
+      await world.build({ send: slow }).delivery.onArrival(world.arrival(upload, bytes), run);
+
+      const after = await world.find(upload.id);
+      expect(world.uploadRequests()).toMatchObject([{ complete: false }]);
+      expect(after).toMatchObject({ status: 'waiting', lastError: { code: 'lease_lost' } });
+      // No doubt: the next attempt needs no commit window.
+      expect(after.doubt).toBeUndefined();
+      expect(await world.next(upload.id)).toMatchObject({ status: 'delivered', attempts: 2 });
+    },
+  );
+
   it('destroys the connection when the upload is cancelled before the fence', async () => {
     const bytes = randomBytes(100_000);
     const upload = await world.stage(bytes);

@@ -111,9 +111,10 @@ describe('sweep', () => {
 
     expect(before).toMatchObject([{ status: 'waiting' }, { status: 'staged' }]);
     const waited = 'IPD did not answer, or did not accept our credentials, so all deliveries waited.';
+    const refusal = `${waited} IPD refused our credentials`;
     expect([await world.find(id), await world.find(arrived.id)]).toMatchObject([
       { status: 'failed', lastError: { code: 'retries_exhausted', detail: expect.stringContaining(waited) } },
-      { status: 'failed', lastError: { code: 'retries_exhausted', detail: waited } },
+      { status: 'failed', lastError: { code: 'retries_exhausted', detail: refusal } },
     ]);
     expect(await world.requestsFor(id)).toEqual([]);
     expect(await world.isStaged(id)).toBe(true);
@@ -241,6 +242,31 @@ describe('sweep', () => {
     expect(isCancelled).toBe(true);
     expect(await world.find(upload.id)).toMatchObject({ status: 'cancelled' });
     expect(await world.requestsFor(upload.id)).toEqual([]);
+  });
+
+  it('asks for nothing when a later sweep has asked for the delivery since the upload was read', async () => {
+    const upload = await world.stage();
+    await world.ledger.change(upload.id, stagedNow);
+    world.clock.advance(MINUTE_MS);
+    const { documents } = world.connectTable();
+    let isOvertaken = false;
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        const isWrite = put.safeParse(args.input).data?.Item.id === upload.id;
+        if (isWrite && !isOvertaken) {
+          isOvertaken = true;
+          world.clock.advance(MINUTE_MS);
+          await world.sweep.run(soon());
+        }
+        return next(args);
+      },
+      { step: 'initialize', name: 'overtake' },
+    );
+
+    await world.build({ documents }).sweep.run(soon());
+
+    expect(isOvertaken).toBe(true);
+    expect(await world.requestsFor(upload.id)).toHaveLength(1);
   });
 
   it('spreads deliveries over the minute', async () => {

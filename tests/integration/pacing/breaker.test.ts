@@ -216,6 +216,29 @@ describe('while it is open', () => {
     expect(world.ipd.requests).toHaveLength(asked);
   });
 
+  it('an upload says which it is: an outage, or credentials that IPD refuses', async () => {
+    const refused = { match: { operation: 'list' }, count: 1, fault: { kind: 'signatureFailed' } };
+    const code = 'ipd_paused';
+    await outage();
+    const atFirst = await deliver();
+    await world.faults([refused]);
+    world.clock.advance(MINUTE_MS);
+    await deliver();
+    const locked = await deliver();
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
+    world.clock.advance(6 * MINUTE_MS);
+    await deliver();
+    const outAgain = await deliver();
+
+    const details = [atFirst, locked, outAgain].map(({ lastError }) => [lastError?.code, lastError?.detail]);
+
+    expect(details).toEqual([
+      [code, 'IPD failed, or did not answer'],
+      [code, 'IPD refused our credentials'],
+      [code, 'IPD failed, or did not answer'],
+    ]);
+  });
+
   it('an attempt is put off without being used, and the time until the next one does not count', async () => {
     const [upload] = await outage();
     const before = await world.find(upload?.id ?? '');

@@ -18,7 +18,7 @@ const absent = (upload: Delivering): Delivering => ({
   ...upload,
   ...(upload.doubt && { doubt: { ...upload.doubt, absences: 1 } }),
 });
-const reading = { listed: [], baseline: [], isFull: false };
+const reading = { listed: [], baseline: [], isBaselineNull: false, isFull: false };
 const late = { now: committed, policy };
 
 function held(upload: Upload): Delivering {
@@ -43,6 +43,19 @@ describe('a work item that cannot be read', () => {
       detail: 'HTTP 504',
     });
   });
+
+  it.each(['unread', 'unproven'] as const)(
+    'is a retryable failure that says whether IPD may have the file: %s',
+    (kind) => {
+      const counted = { kind: 'retryable_failure', detail: 'none', counts: true };
+
+      expect(readingOf({ kind, detail: 'none' }, doubtful)).toEqual({ ...counted, code: 'answer_lost' });
+      expect(readingOf({ kind, detail: 'none' }, delivering)).toEqual({
+        ...counted,
+        code: 'ipd_unavailable',
+      });
+    },
+  );
 
   it.each([
     [true, false],

@@ -56,6 +56,19 @@ describe('startSending', () => {
     expect(second.baseline).toEqual(['7']);
   });
 
+  it.each([
+    [true, false],
+    [false, true],
+  ])('notes with the baseline, and no later, whether IPD gave no list: %s', (isBaselineNull, isLater) => {
+    const staged = after('stage', 'claim');
+    const first = legal(attempts.startSending(staged, { ...sending, now: start, isBaselineNull }));
+    const again = legal(attempts.startSending(first, { ...sending, now: start, isBaselineNull: isLater }));
+
+    expect([first.isBaselineNull, again.isBaselineNull]).toEqual(
+      isBaselineNull ? [true, true] : [undefined, undefined],
+    );
+  });
+
   it('is not legal once there is a candidate', () => {
     const found = legal(
       endings.setCandidate(after('stage', 'claim'), { attachmentId: '1', token, now: start }),
@@ -241,12 +254,16 @@ describe('giveUp', () => {
   const giveUp = (upload: Upload, now = end): Upload | undefined => attempts.giveUp(upload, { now, policy });
 
   it('ends what still waits when the window and the time for which failed files are kept are over', () => {
-    const paused = legal(attempts.pause(after('stage'), { until, code: 'ipd_paused', ...moment }));
+    const reason = { code: 'ipd_paused', detail: 'IPD is out' } as const;
+    const paused = legal(attempts.pause(after('stage'), { until, ...reason, ...moment }));
 
     expect(giveUp(paused, end - 1)).toBeUndefined();
     expect(giveUp(paused)).toMatchObject({
       status: 'failed',
-      lastError: { code: 'retries_exhausted', detail: expect.stringContaining('all deliveries waited') },
+      lastError: {
+        code: 'retries_exhausted',
+        detail: expect.stringMatching(/all deliveries waited. IPD is out$/),
+      },
       keepUntil: iso(end + 168 * HOUR),
     });
   });
@@ -298,6 +315,31 @@ describe('giveUp', () => {
     expect(giveUp(again, fileUntil)).toMatchObject({ status: 'failed', keepUntil: iso(fileUntil) });
     expect(second).toMatchObject({ keepUntil: iso(fileUntil) });
     expect(giveUp(third, fileUntil)).toMatchObject({ status: 'failed' });
+  });
+});
+
+describe('a retried upload', () => {
+  const end = start + 400 * HOUR;
+  const retried = (...names: string[]): Upload => legal(lifecycle.retry(after(...names), moment));
+
+  it('forgets why it had failed: when it is never tried again, that was not the reason', () => {
+    const upload = retried('stage', 'claim', 'fail');
+
+    expect(upload.lastError).toBeUndefined();
+    expect(attempts.giveUp(upload, { now: end, policy })).toMatchObject({
+      lastError: { code: 'retries_exhausted', detail: expect.stringMatching(/^It waited for a free slot/) },
+    });
+  });
+
+  it('still says that IPD may have its file', () => {
+    const upload = retried(...inDoubt, 'claim', 'fail');
+    const lastError = { code: 'answer_lost', at: iso(start) };
+
+    expect(upload).toMatchObject({ status: 'unconfirmed', lastError });
+    expect(upload.lastError?.detail).toBeUndefined();
+    expect(attempts.giveUp(upload, { now: end, policy })).toMatchObject({
+      lastError: { code: 'outcome_unknown', detail: expect.stringMatching(/its answer was lost\.$/) },
+    });
   });
 });
 

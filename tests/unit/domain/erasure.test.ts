@@ -109,6 +109,7 @@ describe('erase', () => {
         'recheckLease',
         'throttles',
         // Only some have them; they are about IPD.
+        'isBaselineNull',
         'mismatches',
         'duplicates',
         'resent',

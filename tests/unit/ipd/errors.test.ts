@@ -110,7 +110,9 @@ describe('situations of an upload', () => {
     ['a body that is too large, reported by a proxy', 413, '<html>413</html>', 'too_large_for_ipd'],
     ['400', 400, '', 'ipd_refused'],
     ['403', 403, '', 'ipd_forbidden'],
-    ['404', 404, '', 'ipd_refused'],
+    ['404 without a code', 404, '<html>404</html>', 'unconfirmed'],
+    ['404 with words and no code', 404, { error_msg: 'Not found.' }, 'unconfirmed'],
+    ['404 with a code of the service', 404, { error_code: 'PM.99999999' }, 'ipd_refused'],
     ['405', 405, '', 'ipd_refused'],
     ['408', 408, '', 'unconfirmed'],
     ['500', 500, '', 'unconfirmed'],
@@ -204,6 +206,22 @@ describe('shapes of a body', () => {
     expect(detailOf(classify(answer(404, body, { 'x-request-id': 'of-header' })))).toBe(
       'HTTP 404 APIGW.0101 gone (request of-header)',
     );
+  });
+});
+
+describe('a throttle', () => {
+  it.each([
+    ["the gateway's code", 429, { error_code: 'APIGW.0308' }, true],
+    ["the gateway's code in its other form", 429, { error_code: 'APIG.0308' }, true],
+    ["the service's code", 400, { error_code: 'PM.02153001' }, true],
+    ["the service's code in a 200", 200, { status: 'error', error_code: 'PM.02153001' }, true],
+    ['a 429 without a body', 429, '', false],
+    ['the page of a proxy', 429, '<html>Too many requests</html>', false],
+    ['a 429 with words and no code', 429, { error_msg: 'api over ratelimit' }, false],
+    ['a code that is not documented', 429, { error_code: 'PM.99999999' }, false],
+    ['words in a 200', 200, { status: 'error', message: 'Too many requests.' }, false],
+  ])('says that nothing was stored only by a documented code: %s', (_name, status, body, isRefusal) => {
+    expect(classify(answer(status, body))).toMatchObject({ kind: 'throttled', isRefusal });
   });
 });
 
