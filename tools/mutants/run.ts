@@ -141,7 +141,7 @@ async function run(): Promise<void> {
   const open = (): Mutant[] => waiting.filter((mutant) => !isFound(mutant));
   await runStage('simulation', open(), playSimulation);
   await runStage('others', open(), playOthers);
-  // How many the simulation finds alone is known once all have met it.
+  // How many the simulation finds alone is clear once all have met it.
   await runStage('simulation', waiting, playSimulation);
   const left = chosen.filter(isLeft);
   for (const { file, line, id } of left) console.log(`nothing finds ${file}:${line} ${id}`);
