@@ -8,6 +8,8 @@ export type Tries = { tries: number; throttled: number };
 
 /** More than this share of throttled tries is too fast. */
 const MOST_THROTTLED = 0.1;
+/** Then the rate falls to what IPD took in that minute, within these bounds: shares of the present rate. */
+const REDUCED = { least: 0.5, most: 0.9 };
 /** How fast the rate comes back: by a tenth a minute. */
 const RAISED_BY = 1.1;
 /** The rate never falls below this: only a delivery can show that IPD takes more again. */
@@ -19,7 +21,11 @@ export function nextRate(
   { tries, throttled }: Tries,
 ): number | undefined {
   const present = Math.min(rate ?? full, full);
-  if (throttled > tries * MOST_THROTTLED) return Math.max(Math.floor(present / 2), FLOOR);
+  if (throttled > tries * MOST_THROTTLED) {
+    const taken = tries - throttled;
+    const reduced = Math.min(Math.max(taken, present * REDUCED.least), present * REDUCED.most);
+    return Math.max(Math.floor(reduced), FLOOR);
+  }
   const raised = Math.ceil(present * RAISED_BY);
   return raised >= full ? undefined : raised;
 }

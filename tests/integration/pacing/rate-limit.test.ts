@@ -61,7 +61,7 @@ describe('the shared rate', () => {
     expect(await counted()).toMatchObject({ tries: 3, throttled: 1, expiresAt: expect.any(Number) });
   });
 
-  it('is halved by the sweep when, in a wholly counted minute, IPD throttled more than a tenth of the tries', async () => {
+  it('is reduced by the sweep when, in a wholly counted minute, IPD throttled more than a tenth of the tries', async () => {
     const { telemetry, lines } = collectTelemetry();
     const { sweep } = world.build({ telemetry });
     const rates: (number | undefined)[] = [];

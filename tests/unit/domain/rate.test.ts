@@ -13,10 +13,15 @@ describe('the rate of deliveries', () => {
     ]);
   });
 
-  it('is halved by more than that, but one delivery a minute still asks whether IPD takes more', () => {
-    expect([after(undefined, 100, 11), after(30, 3, 3), after(3, 1, 1), after(1, 1, 1)]).toEqual([
-      30, 15, 1, 1,
-    ]);
+  it('falls to what IPD took in the minute, by a tenth at least and by half at most', () => {
+    expect(after(undefined, 100, 11)).toBe(54);
+    expect(after(undefined, 60, 15)).toBe(45);
+    expect(after(undefined, 60, 50)).toBe(30);
+    expect(after(45, 45, 5)).toBe(40);
+  });
+
+  it('is halved where IPD takes nothing, but one delivery a minute still asks whether it takes more', () => {
+    expect([after(30, 3, 3), after(3, 1, 1), after(1, 1, 1)]).toEqual([15, 1, 1]);
   });
 
   it('is raised by a tenth a minute until it is full again', () => {
