@@ -190,7 +190,7 @@ describe('while the rate is reduced', () => {
     toMinute();
     await world.ledger.addToState(
       `tries#${minute + 1}`,
-      { tries: 10, throttled: 5 },
+      { tries: 10, throttled: 10 },
       world.clock.now() + HOUR_MS,
     );
     for (const { id } of delivered) {
@@ -205,7 +205,7 @@ describe('while the rate is reduced', () => {
     await world.ledger.writeState('breaker', (await state()).version, rate);
     toMinute();
     const minute = Math.floor(world.clock.now() / MINUTE_MS) - 1;
-    await world.ledger.addToState(`tries#${minute}`, { tries: 8, throttled: 1 }, world.clock.now() + HOUR_MS);
+    await world.ledger.addToState(`tries#${minute}`, { tries: 8, throttled: 7 }, world.clock.now() + HOUR_MS);
     for (let count = 0; count < 6; count += 1) await deliver();
 
     expect((await world.sweep.run(soon())).queued).toBe(1);
