@@ -8,8 +8,8 @@ export type Tries = { tries: number; throttled: number };
 
 /** More than this share of throttled tries is too fast. */
 const MOST_THROTTLED = 0.1;
-/** Then the rate falls to what IPD took in that minute, within these bounds: shares of the present rate. */
-const REDUCED = { least: 0.5, most: 0.9 };
+/** Then the rate falls to what IPD took in that minute, but to this share of the present one at least. */
+const LEAST = 0.5;
 /** How fast the rate comes back: by a tenth a minute. */
 const RAISED_BY = 1.1;
 /** The rate never falls below this: only a delivery can show that IPD takes more again. */
@@ -22,9 +22,8 @@ export function nextRate(
 ): number | undefined {
   const present = Math.min(rate ?? full, full);
   if (throttled > tries * MOST_THROTTLED) {
-    const taken = tries - throttled;
-    const reduced = Math.min(Math.max(taken, present * REDUCED.least), present * REDUCED.most);
-    return Math.max(Math.floor(reduced), FLOOR);
+    const taken = Math.max(tries - throttled, Math.floor(present * LEAST), FLOOR);
+    return taken >= present ? rate : taken;
   }
   const raised = Math.ceil(present * RAISED_BY);
   return raised >= full ? undefined : raised;

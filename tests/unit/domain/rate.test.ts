@@ -13,11 +13,15 @@ describe('the rate of deliveries', () => {
     ]);
   });
 
-  it('falls to what IPD took in the minute, by a tenth at least and by half at most', () => {
-    expect(after(undefined, 100, 11)).toBe(54);
+  it('falls to what IPD took in the minute, by half at most', () => {
     expect(after(undefined, 60, 15)).toBe(45);
     expect(after(undefined, 60, 50)).toBe(30);
     expect(after(45, 45, 5)).toBe(40);
+  });
+
+  it('stays where IPD took all that the rate allows', () => {
+    expect(after(45, 52, 7)).toBe(45);
+    expect(after(undefined, 100, 11)).toBeUndefined();
   });
 
   it('is halved where IPD takes nothing, but one delivery a minute still asks whether it takes more', () => {
