@@ -23,7 +23,7 @@ export function nextRate(
   const present = Math.min(rate ?? full, full);
   if (throttled > tries * MOST_THROTTLED) {
     const taken = Math.max(tries - throttled, Math.floor(present * LEAST), FLOOR);
-    return taken >= present ? rate : taken;
+    return taken >= full ? undefined : Math.min(taken, present);
   }
   const raised = Math.ceil(present * RAISED_BY);
   return raised >= full ? undefined : raised;
