@@ -19,8 +19,11 @@ const RETRY_DELAYS = [
   2 * HOUR_MS,
   4 * HOUR_MS,
 ];
-/** The waits after a throttle, without their jitter: doubled each time. Huawei's advice for a throttled call is 2 to 5 s. */
-const THROTTLE_DELAY = { first: 2 * SECOND_MS, longest: 4 * MINUTE_MS, spread: 1.25 };
+/**
+ * The waits after a throttle, doubled each time; Huawei's advice for a throttled call is 2 to 5 s. Jitter doubles them at
+ * most: uploads that were throttled together must not come back together, or they are throttled again.
+ */
+const THROTTLE_DELAY = { first: 2 * SECOND_MS, longest: 150 * SECOND_MS };
 /** When the work item is read after a doubt: most copies show at once. The last time is after the commit window. */
 const DOUBT_CHECKS = [15 * SECOND_MS, MINUTE_MS, 4 * MINUTE_MS];
 /**
@@ -54,11 +57,11 @@ export function retryDelay(failedAttempts: number, random: number): number {
   return random * nth(RETRY_DELAYS, failedAttempts);
 }
 
-/** How long an upload waits after so many throttles in a row: 2 s or a little more, doubled up to 4 to 5 min. */
+/** How long an upload waits after so many throttles in a row: 2 to 4 s, doubled up to 2.5 to 5 min. */
 export function throttleDelay(throttles: number, random: number): number {
-  const { first, longest, spread } = THROTTLE_DELAY;
+  const { first, longest } = THROTTLE_DELAY;
   const least = Math.min(first * 2 ** Math.min(throttles, 20), longest);
-  return least * (1 + random * (spread - 1));
+  return least * (1 + random);
 }
 
 type Stored = Pick<Upload, 'storedAt'> & { stagedAt: string };

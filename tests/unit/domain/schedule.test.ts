@@ -7,12 +7,12 @@ const start = Date.UTC(2026, 0, 2);
 const at = (ms: number): string => new Date(ms).toISOString();
 
 describe('the wait after a throttle', () => {
-  it('is 2 s, doubled each time up to 4 min, and up to a quarter more', () => {
+  it('is 2 s, doubled each time up to 2.5 min, and up to as much again', () => {
     const inSeconds = (random: number) =>
       [0, 1, 2, 3, 4, 5, 6, 7, 8, 500].map((throttles) => throttleDelay(throttles, random) / 1000);
 
-    expect(inSeconds(0)).toEqual([2, 4, 8, 16, 32, 64, 128, 240, 240, 240]);
-    expect(inSeconds(1)).toEqual([2.5, 5, 10, 20, 40, 80, 160, 300, 300, 300]);
+    expect(inSeconds(0)).toEqual([2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
+    expect(inSeconds(1)).toEqual([4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
   });
 });
 
