@@ -75,7 +75,7 @@ describe('the outcome of an attempt', () => {
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'throttled', retryAfterSeconds: 7 } },
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'serviceThrottled' } },
     ]);
-    // The test's random source always gives one half, here of 4 to 5 s.
+    // The test's random source always gives one half, here of 4 to 8 s.
     const before = world.clock.now();
 
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
@@ -85,7 +85,7 @@ describe('the outcome of an attempt', () => {
       attempts: 1,
       failedAttempts: 0,
     });
-    expect(world.clock.now() - before).toBe(7000 + 4500);
+    expect(world.clock.now() - before).toBe(7000 + 6000);
     expect(world.uploadRequests()).toHaveLength(3);
   });
 
@@ -137,8 +137,8 @@ describe('the outcome of an attempt', () => {
       upload = await world.next(upload.id);
     }
 
-    // Three waits, up to 9 s, were in place. Then up to 30 s of jitter come on top.
-    expect(waits.slice(0, 6)).toEqual([18, 36, 72, 144, 270, 270].map((seconds) => seconds + 15));
+    // Two waits, 3 and 6 s, were in place. Then up to 30 s of jitter come on top.
+    expect(waits.slice(0, 6)).toEqual([12, 24, 48, 96, 192, 225].map((seconds) => seconds + 15));
     expect(upload).toMatchObject({ status: 'waiting', failedAttempts: 0 });
     expect(world.uploadRequests().length).toBeLessThan(25);
   });
