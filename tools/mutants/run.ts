@@ -108,10 +108,8 @@ function state(stage: Stage, mutant: Mutant): string {
 
 /** True of what has met all stages, and which nothing finds and nothing excludes. */
 function isLeft(mutant: Mutant): boolean {
-  const results = stages.map((stage) => current(stage, mutant));
-  return (
-    !isExcluded.has(mutant.id) && results.every((result) => result !== undefined && result.by === undefined)
-  );
+  const met = stages.map((stage) => current(stage, mutant));
+  return !isExcluded.has(mutant.id) && met.every((result) => result !== undefined && result.by === undefined);
 }
 
 function isFound(mutant: Mutant): boolean {
