@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb';
 import { startDynamoDb } from '../../../local/dynamodb.ts';
 import { awsKey } from '../../support/local-keys.ts';
 import { makeTemporaryDirectory } from '../../support/probe-stack.ts';
@@ -21,6 +26,7 @@ describe('the local DynamoDB', () => {
         KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
       }),
     );
+    await waitUntilTableExists({ client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 }, { TableName: 'table' });
     const put = (pk: string) =>
       client.send(new PutItemCommand({ TableName: 'table', Item: { pk: { S: pk } } }));
     await put('first');
