@@ -1,10 +1,10 @@
 /**
  * What became of each mutant, a line of JSON for each stage of its run, written as it comes: an interrupted run goes on
- * where it stopped. A result counts as long as the function and the tests that it is about have not changed.
+ * where it stopped. A result counts as long as the function and the tests that it is about have not changed. The file
+ * is kept in git, so a run after a change measures again only what the change touches.
  */
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 
 /**
@@ -21,8 +21,6 @@ const resultSchema = z.object({
   key: z.string(),
   /** The test file or the schedule that found it; undefined when nothing did. */
   by: z.string().optional(),
-  /** What it said. */
-  failure: z.string().optional(),
   isTimeout: z.boolean(),
   ms: z.number(),
 });
@@ -30,7 +28,6 @@ const resultSchema = z.object({
 export type Result = z.infer<typeof resultSchema>;
 
 export async function openResults(path: string) {
-  await mkdir(dirname(path), { recursive: true });
   const text = await readFile(path, 'utf8').catch(() => '');
   const results = new Map<string, Result>();
   for (const line of text.split('\n').filter(Boolean)) {
@@ -58,7 +55,18 @@ export async function openResults(path: string) {
     return finds;
   }
 
-  return { add, find, findsIn };
+  /** Writes the file anew: the newest results alone, of these mutants alone, in their order. */
+  async function tidy(ids: string[]): Promise<void> {
+    const lines = ids.flatMap((id) =>
+      stages.flatMap((stage) => {
+        const result = find(stage, id);
+        return result === undefined ? [] : [`${JSON.stringify(result)}\n`];
+      }),
+    );
+    await writeFile(path, lines.join(''));
+  }
+
+  return { add, find, findsIn, tidy };
 }
 
 export function hashOf(...texts: string[]): string {

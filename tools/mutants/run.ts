@@ -35,7 +35,8 @@ const HELP = `npm run mutants -- [options]
   --seed N        of these schedules (1)
   --table         writes the table of docs/testing.md from the results, and runs nothing`;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const KEPT = join(ROOT, '.local/mutants');
+const RESULTS = join(ROOT, 'tools/mutants/results.jsonl');
+const COVERAGE = join(ROOT, '.local/mutants/coverage.json');
 
 const { values } = parseArgs({
   options: {
@@ -71,8 +72,8 @@ const chaosHash = hashOf(...chaos.values());
 const all = [...texts].flatMap(([file, text]) => mutantsOf(file, text));
 const isExcluded = new Set(excluded.map(({ mutant }) => mutant));
 const chosen = all.filter(({ id, file }) => id.includes(values.only) && matchesGlob(file, values.files));
-const results = await openResults(join(KEPT, 'results.jsonl'));
-const coverage: Coverage = await readCoverage(join(KEPT, 'coverage.json'));
+const results = await openResults(RESULTS);
+const coverage: Coverage = await readCoverage(COVERAGE);
 /** Those that no unit test has found in this run. */
 const metUnitTests = new Set<string>();
 const strangers = unmatched(all, excluded);
@@ -141,6 +142,7 @@ async function run(): Promise<void> {
   await runStage('others', open(), playOthers);
   // How many the simulation finds alone is clear once all have met it.
   await runStage('simulation', waiting, playSimulation);
+  await results.tidy(all.map(({ id }) => id));
   const left = chosen.filter(isLeft);
   for (const { file, line, id } of left) console.log(`nothing finds ${file}:${line} ${id}`);
   if (left.length > 0) process.exitCode = 1;
@@ -194,7 +196,7 @@ async function measureAll(stage: Stage, files: ReadonlySet<string>): Promise<voi
       await worker.end();
     }
   });
-  await writeCoverage(join(KEPT, 'coverage.json'), coverage);
+  await writeCoverage(COVERAGE, coverage);
 }
 
 /** The test files that reach the mutant: unit tests first, then what is quick or found much in this file. */
@@ -290,14 +292,17 @@ async function playSimulation(worker: Worker, mutant: Mutant): Promise<Result> {
   });
 }
 
-function resultOf(mutant: Mutant, found: Pick<Result, 'stage' | 'ms' | 'by' | 'failure'>): Result {
-  const { stage, by } = found;
+function resultOf(
+  mutant: Mutant,
+  { stage, by, ms, failure }: Pick<Result, 'stage' | 'ms' | 'by'> & { failure?: string },
+): Result {
   return {
     id: mutant.id,
-    ...found,
+    stage,
     key: keyOf(mutant, stage, by),
-    ms: Math.round(found.ms),
-    isTimeout: found.failure === 'timeout',
+    ...(by !== undefined && { by }),
+    isTimeout: failure === 'timeout',
+    ms: Math.round(ms),
   };
 }
 
