@@ -2,7 +2,7 @@
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
-  globalSetup: '<rootDir>/tests/support/compile-cache.ts',
+  globalSetup: '<rootDir>/tests/support/set-up.ts',
   globalTeardown: '<rootDir>/tests/support/remove-compile-cache.ts',
   setupFiles: ['<rootDir>/tests/support/quiet.ts'],
   setupFilesAfterEnv: ['<rootDir>/tests/support/scan.ts', '<rootDir>/tests/support/no-sockets.ts'],

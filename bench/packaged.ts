@@ -32,8 +32,9 @@ export async function packageFunctions(directory: string): Promise<Map<string, P
   const service = join(directory, 'service');
   await mkdir(service, { recursive: true });
   for (const source of SOURCES) await cp(join(ROOT, source), join(service, source), { recursive: true });
-  await symlink(join(ROOT, 'node_modules'), join(service, 'node_modules'));
-  const program = join(ROOT, 'node_modules/serverless/bin/serverless.js');
+  for (const modules of ['node_modules', 'tools/node_modules'])
+    await symlink(join(ROOT, modules), join(service, modules));
+  const program = join(ROOT, 'tools/node_modules/serverless/bin/serverless.js');
   await promisify(execFile)(process.execPath, [program, 'package', '--package', '../zips'], {
     cwd: service,
     env: {

@@ -1,13 +1,13 @@
 /**
  * `npm run check:template`: packages the service as a deploy does and has the template checked by cfn-lint, where this
- * machine has it, and by cdk-nag, which comes with the project. Ends with 1 when either finds something that is not
+ * machine has it, and by cdk-nag, which comes with the tools. Ends with 1 when either finds something that is not
  * justified beside its resource.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageFunctions } from '../../../bench/packaged.ts';
+import { packageFunctions } from '../bench/packaged.ts';
 import { review } from './nag.ts';
 
 const TEMPLATE = 'zips/cloudformation-template-update-stack.json';

@@ -251,7 +251,7 @@ function readStored(json: string | undefined): Record<string, unknown> {
 }
 
 function sayDeploy(stage: string): string {
-  return `They get it within hours, or at once by \`npx serverless deploy --stage ${stage} --force\`.`;
+  return `They get it within hours, or at once by \`npm run serverless -- deploy --stage ${stage} --force\`.`;
 }
 
 function iso(ms: number): string {

@@ -56,7 +56,7 @@ describe('the rule of layers', () => {
       await mkdir(join(directory, dirname(from)), { recursive: true });
       await appendFile(join(directory, from), `\nimport * as planted${index} from '${target}';\n`);
     }
-    const program = join(ROOT, 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs');
+    const program = join(ROOT, 'tools/node_modules/dependency-cruiser/bin/dependency-cruiser.mjs');
     const stdout = await new Promise<string>((resolve) => {
       const args = [program, '--output-type', 'json', ...FOLDERS];
       // It ends with the number of what it refuses.

@@ -110,5 +110,6 @@ async function copyProject(directory: string): Promise<void> {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
     });
   }
-  await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+  for (const modules of ['node_modules', 'tools/node_modules'])
+    await symlink(join(ROOT, modules), join(directory, modules));
 }

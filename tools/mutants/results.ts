@@ -1,7 +1,7 @@
 /**
  * What became of each mutant, a line of JSON for each stage of its run, written as it comes: an interrupted run goes on
  * where it stopped. A result counts as long as the function and the tests that it is about have not changed. The file
- * is kept in git, so a run after a change measures again only what the change touches.
+ * is kept in git, so a run after a change plays again only what the change touches.
  */
 import { createHash } from 'node:crypto';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';

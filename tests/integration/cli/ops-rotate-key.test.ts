@@ -122,7 +122,7 @@ describe('npm run ops -- rotate-key ipd', () => {
     });
     expect(said).toEqual([
       `Stored: ${SECRET}, version version-2; the one before is labelled AWSPREVIOUS.`,
-      expect.stringContaining('npx serverless deploy --stage prod --force'),
+      expect.stringContaining('npm run serverless -- deploy --stage prod --force'),
       expect.stringContaining('--check'),
     ]);
     expect(JSON.stringify([said, await aws.asked()])).not.toMatch(/new-secret|old-secret|the-password/);
@@ -170,7 +170,7 @@ describe('npm run ops -- rotate-key ipd', () => {
   });
 
   it.each([
-    ['not before the functions were deployed', 10, 30, false, /^Not yet\. .*serverless deploy/],
+    ['not before the functions were deployed', 10, 30, false, /^Not yet\. .*serverless -- deploy/],
     ['not while a delivery from before may go on', 10, 2, false, /^Not before \d{4}-.*: a delivery may/],
     ['when no run can have the old one', 30, 10, true, /^Every function has the new one/],
   ])('tells whether every function has it: %s', async (_case, stored, deploy, isFree, words) => {
@@ -219,14 +219,14 @@ describe('npm run ops -- rotate-key signing', () => {
     });
     expect(said).toEqual([
       `AKIANEW is made and stored: ${SECRET}, version version-2; the one before is labelled AWSPREVIOUS.`,
-      expect.stringContaining('npx serverless deploy --stage prod --force'),
+      expect.stringContaining('npm run serverless -- deploy --stage prod --force'),
       '60 minutes after that, the same command deletes the one before.',
     ]);
     expect(JSON.stringify([said, await aws.asked()])).not.toContain('made-secret');
   });
 
   it.each([
-    ['the functions have been deployed since', 100, 200, /^AKIAOLD stays: .*serverless deploy/],
+    ['the functions have been deployed since', 100, 200, /^AKIAOLD stays: .*serverless -- deploy/],
     ['URLs that it has signed are over', 100, 50, /^AKIAOLD stays: .* Not before \d{4}-/],
   ])('does not delete the first before %s', async (_case, minutes, deploy, words) => {
     await given([key('AKIAOLD', 1000), key('AKIANEW', minutes)], 'AKIANEW', deploy);

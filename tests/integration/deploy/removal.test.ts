@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { listen } from '../../../local/listen.ts';
 import { runCommandLine } from '../../support/run-command.ts';
 
-const program = join(import.meta.dirname, '../../../node_modules/serverless/bin/serverless.js');
+const program = join(import.meta.dirname, '../../../tools/node_modules/serverless/bin/serverless.js');
 
 /** AWS's query APIs, as far as a removal asks them before it deletes anything. */
 let keys: string[];

@@ -337,7 +337,7 @@ describe('PROJECTS_CLAIM and IPD_PROJECTS', () => {
 });
 
 describe('serverless package', () => {
-  const program = join(ROOT, 'node_modules/serverless/bin/serverless.js');
+  const program = join(ROOT, 'tools/node_modules/serverless/bin/serverless.js');
 
   it('ends with 1 and a line for each wrong setting, before it has made anything', async () => {
     const { code, stderr, stdout } = await runCommandLine(program, ['package', '--package', directory], {
