@@ -2,7 +2,8 @@
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
-  globalSetup: '<rootDir>/tests/support/set-up.ts',
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/tests/tools/'],
+  globalSetup: '<rootDir>/tests/support/compile-cache.ts',
   globalTeardown: '<rootDir>/tests/support/remove-compile-cache.ts',
   setupFiles: ['<rootDir>/tests/support/quiet.ts'],
   setupFilesAfterEnv: ['<rootDir>/tests/support/scan.ts', '<rootDir>/tests/support/no-sockets.ts'],

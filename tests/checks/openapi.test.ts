@@ -8,8 +8,7 @@ import { toMessage } from '../../lib/messaging/notifications.ts';
 import { newSession, newUpload } from '../../lib/http/schemas.ts';
 import { uploadSchema } from '../../lib/domain/upload.ts';
 import { readService } from '../../local/template.ts';
-import { generateTypes } from '../../tools/openapi-types.ts';
-import { contract, expectContract, faultsOf, operations, source } from '../support/contract.ts';
+import { contract, expectContract, faultsOf, operations } from '../support/contract.ts';
 import { issueId, projectId } from '../support/world.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -171,12 +170,6 @@ describe('docs/clients.md', () => {
     const text = await readFile(join(ROOT, 'docs/clients.md'), 'utf8');
 
     expect(Object.keys(problems).filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
-  });
-});
-
-describe('the types of the client', () => {
-  it('are those that openapi.yaml makes', async () => {
-    expect(await readFile(join(ROOT, 'client/types.ts'), 'utf8')).toBe(await generateTypes(source));
   });
 });
 

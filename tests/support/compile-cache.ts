@@ -1,6 +1,6 @@
 /**
- * One directory for what V8 has compiled, for the processes that all test files start. Each process loads the same AWS
- * clients, and without compiled code that is most of its start.
+ * Jest's global setup: one directory for what V8 has compiled, for the processes that all test files start. Each
+ * process loads the same AWS clients, and without compiled code that is most of its start.
  */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 const VARIABLE = 'TEST_COMPILE_CACHE';
 
-export async function makeCompileCache(): Promise<void> {
+export default async function setUp(): Promise<void> {
   // Jest's workers start with this environment.
   process.env[VARIABLE] = await mkdtemp(join(tmpdir(), 'bridge-compiled-'));
 }

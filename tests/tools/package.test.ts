@@ -2,17 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { packageFunctions } from '../../../bench/packaged.ts';
-import { startWorker } from '../../../local/gateway/worker.ts';
-import { functionsOf, readService } from '../../../local/template.ts';
-import { storeParts } from '../../support/parts-fixture.ts';
-import { callHttp } from '../../support/http-event.ts';
-import { lambdaContext } from '../../support/lambda-event.ts';
-import { queueEvent } from '../../support/queue-event.ts';
-import { useDirectory } from '../../support/use-directory.ts';
-import { useWorld } from '../../support/use-world.ts';
+import { packageFunctions } from '../../bench/packaged.ts';
+import { startWorker } from '../../local/gateway/worker.ts';
+import { functionsOf, readService } from '../../local/template.ts';
+import { storeParts } from '../support/parts-fixture.ts';
+import { callHttp } from '../support/http-event.ts';
+import { lambdaContext } from '../support/lambda-event.ts';
+import { queueEvent } from '../support/queue-event.ts';
+import { useDirectory } from '../support/use-directory.ts';
+import { useWorld } from '../support/use-world.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
+const ROOT = join(import.meta.dirname, '../..');
 const REGION = 'eu-central-1';
 const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
 /** What a deploy sets so that the functions start. */

@@ -3,10 +3,10 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { listen } from '../../../local/listen.ts';
-import { runCommandLine } from '../../support/run-command.ts';
+import { listen } from '../../local/listen.ts';
+import { runCommandLine } from '../support/run-command.ts';
 
-const program = join(import.meta.dirname, '../../../tools/node_modules/serverless/bin/serverless.js');
+const program = join(import.meta.dirname, '../../tools/node_modules/serverless/bin/serverless.js');
 
 /** AWS's query APIs, as far as a removal asks them before it deletes anything. */
 let keys: string[];

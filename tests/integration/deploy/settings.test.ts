@@ -336,27 +336,7 @@ describe('PROJECTS_CLAIM and IPD_PROJECTS', () => {
   });
 });
 
-describe('serverless package', () => {
-  const program = join(ROOT, 'tools/node_modules/serverless/bin/serverless.js');
-
-  it('ends with 1 and a line for each wrong setting, before it has made anything', async () => {
-    const { code, stderr, stdout } = await runCommandLine(program, ['package', '--package', directory], {
-      ...NEEDED_SETTINGS,
-      AWS_REGION: REGION,
-      MAX_FILE_BYTES: '50MB',
-      LOG_RETENTION_DAYS: '31',
-      ISSUER_URL: '',
-    }).ended;
-
-    expect(code).toBe(1);
-    const lines = [...stdout, ...stderr];
-    expect(lines.filter((line) => /^[A-Z_]+: /.test(line)).map((line) => line.split(':')[0])).toEqual([
-      'MAX_FILE_BYTES',
-      'LOG_RETENTION_DAYS',
-      'ISSUER_URL',
-    ]);
-  });
-
+describe('a command of serverless', () => {
   it.each(['info', 'remove', 'logs'])('is asked nothing by %s, which needs no setting', (command) => {
     expect(packaging({ MAX_FILE_BYTES: '50MB' }, command)).toEqual([]);
     expect(packaging({ MAX_FILE_BYTES: '50MB' }, 'deploy')).toHaveLength(1);
