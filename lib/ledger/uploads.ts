@@ -54,6 +54,9 @@ export function createLedger({
   /** Called with every record that was written, and with the record before. */
   onWritten?: (before: Upload | undefined, after: Upload) => void;
 }) {
+  /** The record that was written last: it saves the read of a change that follows, and its version proves it. */
+  let lastWritten: Upload | undefined;
+
   /** The record, read consistently; undefined when there is none. Throws `unavailable` for one that is too new for us. */
   async function find(id: string): Promise<Upload | undefined> {
     const item = await table.read(uploadKey(id));
@@ -77,29 +80,38 @@ export function createLedger({
 
   /**
    * Applies a transition, again and again if other writers are faster. `changed` is false when the transition was not legal:
-   * `upload` is then the record that said so. Throws `not_found` when there is no record.
+   * `upload` is then the record that said so, as it was given or, of an id, as it was read. Throws `not_found` when there is no record.
    */
   async function change(
     start: Upload | string,
     transition: Transition,
   ): Promise<{ changed: boolean; upload: Upload }> {
-    let upload = typeof start === 'string' ? await required(start) : start;
+    const remembered = lastWritten?.id === start ? lastWritten : undefined;
+    let upload = typeof start !== 'string' ? start : (remembered ?? (await required(start)));
+    let isRemembered = upload === remembered;
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
       const next = transition(upload);
-      if (next === undefined || next === upload) return { changed: next !== undefined, upload };
-      const version = upload.version + 1;
-      const updatedAt = new Date(clock.now()).toISOString();
-      const written = await put(
-        { ...withHistory(upload, next, updatedAt), version, updatedAt },
-        { condition: '#version = :version', names: VERSION, values: { ':version': upload.version } },
-      );
-      if (written !== undefined) {
-        onWritten?.(upload, written);
-        return { changed: true, upload: written };
-      }
+      const isWrite = next !== undefined && next !== upload;
+      // Another writer may have been faster. A write would show that; what is not to be written is decided by what is read.
+      if (!isWrite && !isRemembered) return { changed: next !== undefined, upload };
+      const written = isWrite ? await replace(upload, next) : undefined;
+      if (written !== undefined) return { changed: true, upload: written };
       upload = await required(upload.id);
+      isRemembered = false;
     }
     throw new AppError('unavailable', `too many writers on upload ${upload.id}`);
+  }
+
+  /** Writes the next record in the place of this one; undefined where another writer was faster. */
+  async function replace(upload: Upload, next: Upload): Promise<Upload | undefined> {
+    const version = upload.version + 1;
+    const updatedAt = new Date(clock.now()).toISOString();
+    const written = await put(
+      { ...withHistory(upload, next, updatedAt), version, updatedAt },
+      { condition: '#version = :version', names: VERSION, values: { ':version': upload.version } },
+    );
+    if (written !== undefined) onWritten?.(upload, written);
+    return written;
   }
 
   /**
@@ -190,7 +202,9 @@ export function createLedger({
         record.dueAt === undefined && { expiresAt: toSeconds(clock.now() + retentionMs) }),
     };
     const taken = await table.putUnless(uploadKey(record.id), item, when);
-    return taken === undefined ? record : undefined;
+    if (taken !== undefined) return undefined;
+    lastWritten = record;
+    return record;
   }
 
   async function required(id: string): Promise<Upload> {

@@ -56,7 +56,7 @@ describe('ledger', () => {
     await ledger.add(upload);
 
     await ledger.find(upload.id);
-    await ledger.change(upload.id, countCheck);
+    await ledger.change(upload.id, () => undefined);
     await ledger.takeWorkItem(upload);
     await ledger.findHolder(upload);
     await ledger.findClaims(['1']);
@@ -197,6 +197,58 @@ describe('ledger', () => {
       expect(illegal).toEqual({ changed: false, upload });
       expect(idle).toEqual({ changed: true, upload });
       expect(await world.ledger.find(upload.id)).toEqual(upload);
+    });
+
+    describe('of an id', () => {
+      it('begins from what this ledger wrote last, without a read', async () => {
+        const { client, ledger } = connect();
+        const upload = newUpload();
+        await ledger.add(upload);
+        let reads = 0;
+        client.middlewareStack.add(
+          (next, { commandName }) =>
+            async (args) => {
+              if (commandName === 'GetItemCommand') reads += 1;
+              return next(args);
+            },
+          { step: 'initialize', name: 'watch' },
+        );
+
+        await ledger.change(upload.id, countCheck);
+        const { upload: after } = await ledger.change(upload.id, countCheck);
+
+        expect(reads).toBe(0);
+        expect(after).toMatchObject({ stagingChecks: 2, version: 3 });
+      });
+
+      it('is decided by what another writer left', async () => {
+        const { ledger } = connect();
+        const upload = newUpload();
+        await ledger.add(upload);
+        const { upload: newer } = await world.ledger.change(upload, countCheck);
+        const isLegalOnce = (before: Upload) => (before.stagingChecks === 0 ? countCheck(before) : undefined);
+        const isLegalLater = (before: Upload) =>
+          before.stagingChecks === 1 ? countCheck(before) : undefined;
+        const isDone = (before: Upload) => (before.stagingChecks === 0 ? before : countCheck(before));
+
+        expect(await ledger.change(upload.id, isLegalOnce)).toEqual({ changed: false, upload: newer });
+        expect(await ledger.change(upload.id, isLegalLater)).toMatchObject({
+          changed: true,
+          upload: { stagingChecks: 2 },
+        });
+
+        await world.ledger.change(upload.id, (before) => ({ ...before, stagingChecks: 5 }));
+        expect((await ledger.change(upload.id, isDone)).upload).toMatchObject({ stagingChecks: 6 });
+      });
+
+      it('of another upload is read', async () => {
+        const { ledger } = connect();
+        const [upload, other] = [newUpload(), newUpload()];
+        await world.ledger.add(other);
+        await ledger.add(upload);
+
+        expect((await ledger.change(other.id, countCheck)).upload).toMatchObject({ id: other.id });
+      });
     });
 
     it('needs a record', async () => {
