@@ -4,9 +4,10 @@
  * file that IPD may have is never sent again before a check of the work item.
  */
 import * as attempts from '../domain/attempts.ts';
-import type { Breaker, BreakerView } from '../pacing/breaker.ts';
+import { isWell } from '../domain/breaker.ts';
+import type { BreakerView, Contact } from '../domain/breaker.ts';
+import type { Breaker } from '../pacing/breaker.ts';
 import { contactOfList } from '../pacing/contact.ts';
-import type { Contact } from '../pacing/contact.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import { AppError } from '../domain/errors.ts';
@@ -203,8 +204,7 @@ export function createDelivery(deps: {
     contact: Contact,
     { state, until = 0 }: BreakerView,
   ): Outcome {
-    const isWell = contact === 'answered' || contact === 'listed' || contact === 'none';
-    if (isWell || state === 'closed') return outcome;
+    if (isWell(contact) || state === 'closed') return outcome;
     return { ...outcome, counts: false, afterMs: Math.max(until - clock.now(), 0) };
   }
 

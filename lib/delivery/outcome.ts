@@ -4,7 +4,7 @@
  */
 import { resolvesDoubt } from '../domain/attempts.ts';
 import type { RetryableFailure } from '../domain/attempts.ts';
-import type { Contact } from '../pacing/contact.ts';
+import type { Contact } from '../domain/breaker.ts';
 import { AppError, isFailureCode, isRetryableFailureCode } from '../domain/errors.ts';
 import type { FailureCode } from '../domain/errors.ts';
 import { LIST_LIMIT } from '../ipd/client.ts';

@@ -4,7 +4,8 @@
  * queue.
  */
 import type { Arrivals } from '../uploads/stage.ts';
-import type { Breaker, BreakerView } from '../pacing/breaker.ts';
+import type { Breaker } from '../pacing/breaker.ts';
+import type { BreakerView } from '../domain/breaker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import type { Ledger } from '../ledger/uploads.ts';

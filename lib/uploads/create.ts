@@ -3,7 +3,8 @@
  * of HTTP.
  */
 import { createHash } from 'node:crypto';
-import type { Breaker, BreakerView } from '../pacing/breaker.ts';
+import type { Breaker } from '../pacing/breaker.ts';
+import type { BreakerView } from '../domain/breaker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import { normalName } from '../ipd/form.ts';
