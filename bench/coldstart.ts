@@ -3,19 +3,18 @@
  * Each figure comes from a process of its own, minus the figure of a handler that does nothing.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { stripTypeScriptTypes } from 'node:module';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as z from 'zod';
 import { packageFunctions } from './packaged.ts';
+import { writeEmpty, writePeer } from './plain-handlers.ts';
 import { median, rowsOf } from './report.ts';
 import type { Bench, Figures, Options, Row } from './report.ts';
 
 const ROUNDS = 25;
 const FUNCTIONS = ['uploads', 'deliver', 'uppy', 'attach', 'sweep'];
-const ROOT = join(import.meta.dirname, '..');
 
 /** Lambda's runtime imports a handler in the same way. CPU is measured beside time: a busy machine changes the time. */
 const PROGRAM = `
@@ -40,7 +39,7 @@ async function measure({ rounds = ROUNDS, log }: Options): Promise<Figures> {
     const zips = new Map(FUNCTIONS.map((name) => [name, found(functions.get(name), name)]));
     const paths = new Map([
       ['empty', await writeEmpty(directory)],
-      ['naive', await writeNaive(directory)],
+      ['naive', await writePeer(directory, 'naive')],
       ...[...zips].map(([name, { path }]) => [name, join(path, 'functions', `${name}.mjs`)] as const),
     ]);
     const starts = new Map([...paths.keys()].map((name): [string, Start[]] => [name, []]));
@@ -64,23 +63,6 @@ async function startAlone(path: string): Promise<Start> {
     env: { AWS_REGION: 'eu-central-1' },
   });
   return started.parse(JSON.parse(stdout));
-}
-
-async function writeEmpty(directory: string): Promise<string> {
-  const path = join(directory, 'empty.mjs');
-  await writeFile(path, 'export const handler = async () => ({ statusCode: 204 });\n');
-  return path;
-}
-
-/** The same as a deploy without a bundler: plain JavaScript beside its node_modules. */
-async function writeNaive(directory: string): Promise<string> {
-  const folder = join(directory, 'naive');
-  await mkdir(folder);
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const source = await readFile(new URL('peers/naive.ts', import.meta.url), 'utf8');
-  const path = join(folder, 'naive.mjs');
-  await writeFile(path, stripTypeScriptTypes(source));
-  return path;
 }
 
 function figures(starts: Map<string, Start[]>, zips: Map<string, { zipBytes: number }>): Figures {

@@ -9,9 +9,9 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Context } from 'aws-lambda';
 import { handler } from '../functions/uploads.ts';
 import { readConfig } from '../lib/runtime/config.ts';
-import type { HttpEvent } from '../lib/http/gateway.ts';
 import { createSigning } from '../lib/storage/presigning.ts';
 import { MIB } from '../lib/domain/units.ts';
+import { newCreateEvent } from './create-event.ts';
 
 const CALLS = 200;
 const LIFE_SECONDS = 3600;
@@ -85,7 +85,7 @@ async function measure(): Promise<void> {
 }
 
 async function createUpload(): Promise<void> {
-  const { statusCode, body = '' } = await handler(newEvent(), context);
+  const { statusCode, body = '' } = await handler(newCreateEvent({ size: SIZE }), context);
   if (statusCode !== 201 || !body.includes('X-Amz-Signature=')) throw new Error(`${statusCode} ${body}`);
 }
 
@@ -99,49 +99,6 @@ function answerAtOnce(): void {
 
 function answerReally(): void {
   Reflect.deleteProperty(DynamoDBDocumentClient.prototype, 'send');
-}
-
-/** From a user who has no upload yet, so that no quota is reached. */
-function newEvent(): HttpEvent {
-  const http = {
-    method: 'POST',
-    path: '/v1/uploads',
-    protocol: 'HTTP/1.1',
-    sourceIp: '127.0.0.1',
-    userAgent: 'bench',
-  };
-  return {
-    version: '2.0',
-    routeKey: 'POST /v1/uploads',
-    rawPath: '/v1/uploads',
-    rawQueryString: '',
-    headers: { 'content-type': 'application/json', host: 'api.example.com' },
-    requestContext: {
-      accountId: '000000000000',
-      apiId: 'bench',
-      authorizer: {
-        principalId: '',
-        integrationLatency: 0,
-        jwt: { claims: { sub: randomUUID() }, scopes: [] },
-      },
-      domainName: 'api.example.com',
-      domainPrefix: 'api',
-      http,
-      requestId: randomUUID(),
-      routeKey: 'POST /v1/uploads',
-      stage: '$default',
-      time: '',
-      timeEpoch: 0,
-    },
-    body: JSON.stringify({
-      projectId: '0123456789abcdef0123456789abcdef',
-      issueId: '956239067176935400',
-      filename: 'report.pdf',
-      contentType: 'application/pdf',
-      size: SIZE,
-    }),
-    isBase64Encoded: false,
-  };
 }
 
 const context: Context = {

@@ -4,7 +4,8 @@
  */
 import type { Carried } from './carrier.ts';
 import { openStage } from './delivery-stage.ts';
-import type { Errand, Leg } from './delivery-stage.ts';
+import type { Errand } from './delivery-stage.ts';
+import type { Leg } from './servers.ts';
 import { median, rowsOf } from './report.ts';
 import type { Bench, Row } from './report.ts';
 import { GIB, MIB } from '../lib/domain/units.ts';

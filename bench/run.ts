@@ -6,6 +6,7 @@ import type { Bench } from './report.ts';
 const BENCHES: Record<string, () => Promise<{ bench: Bench }>> = {
   delivery: () => import('./delivery.ts'),
   coldstart: () => import('./coldstart.ts'),
+  firstcall: () => import('./firstcall.ts'),
   create: () => import('./create.ts'),
   latency: () => import('./latency.ts'),
   drain: () => import('./drain.ts'),
@@ -37,8 +38,10 @@ async function run(of: () => Promise<{ bench: Bench }>, rounds: number | undefin
   const { rows, ratios } = await bench.measure({ rounds, log: (line) => console.error(line) });
   const exceeded = exceededOf(bench.limits, ratios);
   console.log(tableOf(rows));
-  for (const [ratio, limit] of Object.entries(bench.limits)) {
-    console.log(`${ratio}: ${ratios[ratio]?.toFixed(3) ?? 'not measured'} (at most ${limit})`);
+  for (const ratio of new Set([...Object.keys(bench.limits), ...Object.keys(ratios)])) {
+    const limit = bench.limits[ratio];
+    const value = ratios[ratio]?.toFixed(3) ?? 'not measured';
+    console.log(`${ratio}: ${value}${limit === undefined ? '' : ` (at most ${limit})`}`);
   }
   for (const line of exceeded) console.log(`over the limit: ${line}`);
   if (values.json) {

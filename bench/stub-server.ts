@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { listen } from '../local/listen.ts';
-import type { StubMessage } from './delivery-stage.ts';
+import type { StubMessage } from './servers.ts';
 import { createIpdAnswers } from './stub-ipd.ts';
 import { answerStorage } from './stub-storage.ts';
 
