@@ -7,10 +7,18 @@ export const BUCKET = 'staging';
 export const WORK_ITEM = { projectId: '0123456789abcdef0123456789abcdef', issueId: '956239067176935400' };
 
 /** A new upload that waits for its file. */
-export function newUpload({ size, sha256 }: { size: number; sha256?: string | undefined }): Upload {
+export function newUpload({
+  size,
+  sha256,
+  workItem = WORK_ITEM,
+}: {
+  size: number;
+  sha256?: string | undefined;
+  workItem?: typeof WORK_ITEM;
+}): Upload {
   const now = new Date().toISOString();
   return {
-    ...WORK_ITEM,
+    ...workItem,
     id: idForSize(size),
     status: 'awaiting_upload',
     version: 1,

@@ -1,4 +1,5 @@
 /** The first event of a function, new for each start, and the checks that a handler has done the whole job with it. */
+import { randomInt } from 'node:crypto';
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { KIB } from '../lib/domain/units.ts';
 import { WORK_ITEM, arrivalEvent, newUpload } from './arrival.ts';
@@ -23,7 +24,7 @@ export function newCreation(): FirstEvent {
 
 /** A file that has arrived, and the bridge's record of it: IPD must have the file, the record the attachment's id. */
 export async function newDelivery({ ledger, received }: Servers): Promise<FirstEvent> {
-  const upload = newUpload({ size: SIZE });
+  const upload = newUpload({ size: SIZE, workItem: newWorkItem() });
   await ledger.add([upload]);
   received.length = 0;
   return {
@@ -38,8 +39,8 @@ export async function newDelivery({ ledger, received }: Servers): Promise<FirstE
 
 /** The same for `peers/naive-deliver.ts`, with a record as `peers/naive.ts` writes it. */
 export async function newNaiveDelivery({ ledger, received }: Servers): Promise<FirstEvent> {
-  const { id, filename, contentType } = newUpload({ size: SIZE });
-  const { projectId, issueId } = WORK_ITEM;
+  const upload = newUpload({ size: SIZE, workItem: newWorkItem() });
+  const { id, projectId, issueId, filename, contentType } = upload;
   const texts = { pk: id, projectId, issueId, filename, contentType };
   const Item = Object.fromEntries(Object.entries(texts).map(([name, S]) => [name, { S }]));
   const { dynamodb } = ledger.clients;
@@ -57,6 +58,11 @@ export async function newNaiveDelivery({ ledger, received }: Servers): Promise<F
       checkReceived(received);
     },
   };
+}
+
+/** A work item without earlier files: the bridge reads the records of those of the same size. */
+function newWorkItem(): typeof WORK_ITEM {
+  return { ...WORK_ITEM, issueId: String(randomInt(1e14)) };
 }
 
 function checkReceived(received: readonly number[]): void {
