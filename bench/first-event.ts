@@ -11,7 +11,7 @@ export type FirstEvent = { event: object; check: (answer: unknown) => Promise<vo
 
 const SIZE = KIB;
 
-/** A user's first upload: the answer must hold a presigned URL. */
+/** A user's first upload: the answer must have a presigned URL. */
 export function newCreation(): FirstEvent {
   return {
     event: newCreateEvent({ size: SIZE }),

@@ -128,7 +128,7 @@ async function prepare(directory: string): Promise<Case[]> {
 async function startAlone({ job, subject, path }: Case, servers: Servers): Promise<Start> {
   const { name, settings } = job;
   const { NODE_OPTIONS, ...environment } = servers.environmentOf(name, { leg: 'plain', settings });
-  // The flags are ours, so what they cost is, too: nobody sets them for a first version.
+  // What the flags cost is part of the bridge: a first version has none.
   const options = subject === 'bridge' && NODE_OPTIONS !== undefined ? { NODE_OPTIONS } : {};
   const { event, check } = await job.newEvent[subject](servers);
   const { stdout } = await promisify(execFile)(
