@@ -11,7 +11,7 @@ import type { Closing } from '../uploads/clean-up.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import type { Queue } from '../messaging/queue.ts';
 import type { SlotLease } from '../pacing/slot-lease.ts';
-import { createSlots } from '../domain/schedule.ts';
+import { createSlots, isHourOver } from '../domain/schedule.ts';
 import type { Slots } from '../domain/schedule.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import * as attempts from '../domain/attempts.ts';
@@ -19,7 +19,7 @@ import * as endings from '../domain/endings.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { isFinal } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
-import { HOUR_MS, MINUTE_MS } from '../domain/units.ts';
+import { MINUTE_MS } from '../domain/units.ts';
 
 /** The sweep runs every minute, so it also takes uploads that fall due before the next run. */
 const AHEAD_MS = MINUTE_MS;
@@ -59,60 +59,39 @@ export function createSweep(deps: {
     let oldest = started;
     let done = 0;
     let queued = 0;
-    /** A slot for the check for a second copy: the index does not tell which delivered uploads need one. */
-    const takeSlot = async (): Promise<number | undefined> => {
-      const slotMs = (await slotsOfRun()).take(0);
+    /** The first free slot at or after `due`. Taken when a record was read: the index lags behind. */
+    const takeSlot = async (due: number): Promise<number | undefined> => {
+      const slotMs = (await slotsOfRun()).take(due - started);
       if (slotMs === undefined) return undefined;
       queued += 1;
       return started + slotMs;
     };
-    const work = async (id: string, slotMs: number | undefined, isDelivery: boolean): Promise<void> => {
+    const work = async (id: string): Promise<void> => {
       try {
         const upload = await ledger.find(id);
-        // The index lags behind: a delivery or another run has moved the upload on.
-        if (!isDue(upload?.dueAt, started)) {
-          if (isDelivery && slotMs !== undefined) {
-            (await slotsOfRun()).giveBack(slotMs);
-            queued -= 1;
-          }
-          return;
-        }
-        const slotAt = slotMs === undefined ? undefined : started + slotMs;
-        if (upload !== undefined) await act(upload, slotAt, takeSlot);
+        // A delivery or another run has moved the upload on.
+        if (upload === undefined || !isDue(upload.dueAt, started)) return;
+        await act(upload, Date.parse(upload.dueAt), takeSlot);
         done += 1;
       } catch (error) {
         telemetry.error('sweeping an upload failed, it stays due', error, { uploadId: id });
         telemetry.addMetrics({ Unhandled: 1 });
       }
     };
-    let batch: Promise<void>[] = [];
-    /** Slots that the present batch may give back. */
-    let uncertain = 0;
-    const finishBatch = async (): Promise<void> => {
-      await Promise.all(batch);
-      batch = [];
-      uncertain = 0;
+    const entries = ledger.due(started + AHEAD_MS);
+    const workThrough = async (): Promise<void> => {
+      for await (const { id, status, dueAt } of entries) {
+        if (signal.aborted) return;
+        const due = Date.parse(dueAt);
+        oldest = Math.min(oldest, due);
+        const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
+        // Without a slot, all that can be done is to give the upload up when its time is over.
+        const isUseless =
+          isDelivery && !isHourOver(started - due) && !(await slotsOfRun()).hasFree(due - started);
+        if (!isUseless) await work(id);
+      }
     };
-    for await (const { id, status, dueAt } of ledger.due(started + AHEAD_MS)) {
-      if (signal.aborted) break;
-      oldest = Math.min(oldest, Date.parse(dueAt));
-      const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
-      const take = async (): Promise<number | undefined> =>
-        isDelivery ? (await slotsOfRun()).take(Date.parse(dueAt) - started) : 0;
-      let slotMs = await take();
-      if (slotMs === undefined && uncertain > 0) {
-        await finishBatch();
-        slotMs = await take();
-      }
-      if (slotMs === undefined && !isHourOver(started - Date.parse(dueAt))) continue;
-      batch.push(work(id, slotMs, isDelivery));
-      if (isDelivery && slotMs !== undefined) {
-        queued += 1;
-        uncertain += 1;
-      }
-      if (batch.length >= AT_ONCE) await finishBatch();
-    }
-    await finishBatch();
+    await Promise.all(Array.from({ length: AT_ONCE }, workThrough));
     telemetry.info('sweep ended', { done, queued });
     const open = signal.aborted ? undefined : await countOpen();
     telemetry.addMetrics({
@@ -151,11 +130,11 @@ export function createSweep(deps: {
     return until <= clock.now() + AHEAD_MS ? 1 : 0;
   }
 
-  /** `slotAt`: the moment from which the upload may be delivered; undefined if it got no slot. */
+  /** `takeSlot` gives the moment from which the upload may be delivered; undefined where none is left. */
   async function act(
     upload: Upload,
-    slotAt: number | undefined,
-    takeSlot: () => Promise<number | undefined>,
+    due: number,
+    takeSlot: (due: number) => Promise<number | undefined>,
   ): Promise<void> {
     const now = clock.now();
     switch (upload.status) {
@@ -169,7 +148,7 @@ export function createSweep(deps: {
           attempts.giveUp(before, { now, policy }),
         );
         if (isFinal(after)) return closing.tryNow(after);
-        return slotAt === undefined ? undefined : ask(after, slotAt);
+        return askAt(await takeSlot(due), after);
       }
       case 'delivering': {
         const lapsed = { now, random: clock.random(), policy };
@@ -182,8 +161,7 @@ export function createSweep(deps: {
         if (upload.status !== 'delivered' || !isDue(upload.recheckAt, now)) return end(upload, now);
         if (endings.isRecheckOver(upload, { now, policy })) return giveUpRecheck(upload);
         const clean = await closing.removeFile(upload);
-        const slot = await takeSlot();
-        if (slot !== undefined) await ask(clean, Math.max(slot, Date.parse(upload.recheckAt)));
+        await askAt(await takeSlot(Date.parse(upload.recheckAt)), clean);
         await closing.notify(clean);
       }
     }
@@ -210,28 +188,26 @@ export function createSweep(deps: {
 
   /** The event may be lost, and the client may not have called complete: asks storage for the file. */
   async function find(upload: Upload, now: number): Promise<void> {
-    const { upload: found, missing, hasParts } = await arrivals.check(upload);
-    if (missing.length === 0) return undefined;
+    const { upload: found, hasParts } = await arrivals.check(upload);
     if (found.status === 'expired') return end(found, now);
     const { upload: after } = await ledger.change(found, (before) =>
       lifecycle.expireOrWait(before, { now, hasParts }),
     );
-    if (after.status !== 'expired') return undefined;
     return closing.tryNow(after);
   }
 
   /**
-   * Changes the record first. A message that is sent twice does no harm; an upload whose message is never sent falls
-   * due again.
+   * Asks for a delivery at the slot, if there is one. Changes the record first: a message that is sent twice does no
+   * harm, and an upload whose message is never sent falls due again.
    */
-  async function ask(upload: Upload, earliest: number): Promise<void> {
+  async function askAt(slot: number | undefined, upload: Upload): Promise<void> {
+    if (slot === undefined) return;
     const now = clock.now();
-    const at = Math.max(earliest, upload.status === 'staged' ? 0 : Date.parse(upload.dueAt ?? ''));
     const { changed } = await ledger.change(upload, (before) =>
       // Another run that read it at the same moment may have been faster.
       isDue(before.dueAt, now) ? lifecycle.requeue(before, { now }) : undefined,
     );
-    if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 }, at - now);
+    if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 }, slot - now);
   }
 
   return { run };
@@ -239,12 +215,4 @@ export function createSweep(deps: {
 
 function isDue(time: string | undefined, now: number): time is string {
   return time !== undefined && Date.parse(time) <= now + AHEAD_MS;
-}
-
-/**
- * True once in each overdue hour, as long as the sweep runs every minute. Reading a whole backlog each time would
- * cost too much.
- */
-function isHourOver(overdueMs: number): boolean {
-  return overdueMs >= HOUR_MS && overdueMs % HOUR_MS < MINUTE_MS;
 }

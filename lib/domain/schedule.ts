@@ -113,30 +113,40 @@ export type Slots = ReturnType<typeof createSlots>;
 
 /**
  * Slots for deliveries, spread evenly over a minute. `take` gives the first free slot at or after `earliestMs`, in
- * milliseconds from the start of the minute, or undefined when none is left.
+ * milliseconds from the start of the minute, or undefined when none is left; `hasFree` says whether there is one.
  */
 export function createSlots(count: number) {
   const everyMs = MINUTE_MS / count;
   const taken = new Set<number>();
   let firstFree = 0;
 
-  function take(earliestMs: number): number | undefined {
+  function firstFreeFrom(earliestMs: number): number {
     let slot = Math.max(firstFree, Math.ceil(earliestMs / everyMs));
     while (taken.has(slot)) slot += 1;
+    return slot;
+  }
+
+  function hasFree(earliestMs: number): boolean {
+    return firstFreeFrom(earliestMs) < count;
+  }
+
+  function take(earliestMs: number): number | undefined {
+    const slot = firstFreeFrom(earliestMs);
     if (slot >= count) return undefined;
     taken.add(slot);
     while (taken.has(firstFree)) firstFree += 1;
     return slot * everyMs;
   }
 
-  /** Frees a slot that `take` gave: nothing is delivered in it. */
-  function giveBack(atMs: number): void {
-    const slot = Math.round(atMs / everyMs);
-    taken.delete(slot);
-    firstFree = Math.min(firstFree, slot);
-  }
+  return { hasFree, take };
+}
 
-  return { take, giveBack };
+/**
+ * True once in each hour that an upload is overdue, for a sweep that runs every minute: to read a whole backlog each
+ * time would cost too much.
+ */
+export function isHourOver(overdueMs: number): boolean {
+  return overdueMs >= HOUR_MS && overdueMs % HOUR_MS < MINUTE_MS;
 }
 
 function nth(list: readonly number[], index: number): number {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createSlots, scanDelay } from '../../../lib/domain/schedule.ts';
+import { createSlots, isHourOver, scanDelay } from '../../../lib/domain/schedule.ts';
 import { nextRate } from '../../../lib/domain/rate.ts';
 
 describe('the slots of a minute', () => {
@@ -16,10 +16,29 @@ describe('the slots of a minute', () => {
     expect([take(0), take(0), take(0)]).toEqual([0, 15_000, undefined]);
   });
 
+  it('are free as long as one at or after the moment is', () => {
+    const { hasFree, take } = createSlots(2);
+
+    const before = [hasFree(0), hasFree(30_000), hasFree(30_001)];
+    take(30_000);
+    const between = [hasFree(0), hasFree(1)];
+    take(0);
+
+    expect([...before, ...between, hasFree(0)]).toEqual([true, true, false, true, false, false]);
+  });
+
   it('go on after those that were taken out of order', () => {
     const { take } = createSlots(4);
 
     expect([take(15_000), take(0), take(0), take(0)]).toEqual([15_000, 0, 30_000, 45_000]);
+  });
+});
+
+describe('what has no slot', () => {
+  it('is read in the first minute of each hour that it is overdue', () => {
+    const minutes = [-1, 0, 59, 60, 60.99, 61, 119, 120, 121];
+
+    expect(minutes.filter((minute) => isHourOver(minute * 60_000))).toEqual([60, 60.99, 120]);
   });
 });
 

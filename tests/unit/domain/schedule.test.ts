@@ -69,17 +69,9 @@ describe('the slots of a minute', () => {
     ]);
   });
 
-  it('are given again once they are given back', () => {
-    const slots = createSlots(7);
-    const taken = Array.from({ length: 7 }, () => slots.take(0) ?? 0);
-
-    slots.giveBack(taken[5] ?? 0);
-    slots.giveBack(taken[2] ?? 0);
-
-    expect([slots.take(0), slots.take(0), slots.take(0)]).toEqual([taken[2], taken[5], undefined]);
-  });
-
   it('are none where nothing may be delivered', () => {
-    expect(createSlots(0).take(-1000)).toBeUndefined();
+    const slots = createSlots(0);
+
+    expect([slots.hasFree(-1000), slots.take(-1000)]).toEqual([false, undefined]);
   });
 });
