@@ -57,7 +57,11 @@ export const breakerSchema = z.object({
 export type BreakerState = z.infer<typeof breakerSchema>;
 
 /** `open` until a moment (milliseconds); `half_open`: one delivery, the trial, may test IPD. `rate`: absent unless reduced. */
-export type BreakerView = { state: 'closed' | 'open' | 'half_open'; until?: number; rate?: number };
+export type BreakerView = {
+  state: 'closed' | 'open' | 'half_open';
+  until?: number | undefined;
+  rate?: number | undefined;
+};
 
 export type Refusal =
   /** IPD must not be called before this moment, because of an outage, or since it refuses our credentials. */
@@ -102,12 +106,12 @@ export function decide(
   state: BreakerState,
   { until, isRateLimited, now }: { until: number | undefined; isRateLimited: boolean; now: number },
 ): Decision {
-  const { openUntil, trialUntil } = state;
+  const { openUntil, trialUntil = 0 } = state;
   if (openUntil === undefined) {
     return state.rate !== undefined && !isRateLimited ? { kind: 'rate_limited' } : { kind: 'granted' };
   }
   if (now < openUntil) return refusedUntil(state, openUntil);
-  if (trialUntil !== undefined && now < trialUntil) return refusedByTrial(state, { trialUntil, now });
+  if (now < trialUntil) return refusedByTrial(state, { trialUntil, now });
   return until === undefined ? refusedUntil(state, now) : { kind: 'granted', trialUntil: until };
 }
 
@@ -247,16 +251,18 @@ export function afterMinute(
 }
 
 /** True where all tries of this minute were counted, and the rate has not been set by them. */
-export function isRateDue({ countingSince, ratedMinute = 0 }: BreakerState, minute: number): boolean {
+export function isRateDue(
+  { countingSince = Infinity, ratedMinute = 0 }: BreakerState,
+  minute: number,
+): boolean {
   // The tries before its first throttle were not counted.
-  return countingSince !== undefined && countingSince <= minute * MINUTE_MS && ratedMinute < minute;
+  return countingSince <= minute * MINUTE_MS && ratedMinute < minute;
 }
 
 export function viewOf({ openUntil, trialUntil, rate }: BreakerState, now: number): BreakerView {
-  const reduced = rate === undefined ? {} : { rate };
-  if (openUntil === undefined) return { state: 'closed', ...reduced };
-  if (now < openUntil) return { state: 'open', until: openUntil, ...reduced };
-  return { state: 'half_open', until: trialUntil ?? openUntil, ...reduced };
+  if (openUntil === undefined) return { state: 'closed', rate };
+  if (now < openUntil) return { state: 'open', until: openUntil, rate };
+  return { state: 'half_open', until: trialUntil ?? openUntil, rate };
 }
 
 /** For people: how many outages there were, of how many owners, at how many work items. */

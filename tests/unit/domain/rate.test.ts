@@ -19,6 +19,10 @@ describe('the rate of deliveries', () => {
     expect(after(45, 45, 5)).toBe(40);
   });
 
+  it('is not reduced where IPD took the full rate all the same', () => {
+    expect(nextRate({ rate: undefined, full: 10 }, { tries: 12, throttled: 2 })).toBeUndefined();
+  });
+
   it('stays where IPD took all that the rate allows', () => {
     expect(after(45, 52, 7)).toBe(45);
     expect(after(undefined, 100, 11)).toBeUndefined();
