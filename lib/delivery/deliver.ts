@@ -210,24 +210,22 @@ export function createDelivery(deps: {
 
   async function end(upload: Delivering, outcome: Outcome): Promise<Upload> {
     const after = await recordOutcome(upload, outcome);
-    if (after.status === 'delivered' || after.status === 'failed') await closing.tryNow(after);
+    await closing.tryNow(after);
     return after;
   }
 
   /** Postpones an upload that may not call IPD now. If its file has just arrived, records that as well. */
   async function pauseUpload(
     upload: Upload,
-    next: Upload,
+    { etag, size }: Delivering,
     { until, ...why }: { until: number; code?: RetryableFailureCode; detail?: string },
   ): Promise<Upload> {
     const { upload: after } = await ledger.change(upload, (before) => {
-      const { etag, size } = next;
-      const arrived = etag === undefined ? undefined : lifecycle.stage(before, { etag, size }, moment());
-      const present = arrived ?? before;
-      return attempts.pause(present, { until, ...why, ...moment() }) ?? arrived;
+      const arrived = lifecycle.stage(before, { etag, size }, moment());
+      return attempts.pause(arrived ?? before, { until, ...why, ...moment() });
     });
     telemetry.info('delivery paused', { ...fieldsOf(after), status: after.status });
-    if (after.status === 'failed') await closing.tryNow(after);
+    await closing.tryNow(after);
     return after;
   }
 
@@ -314,7 +312,6 @@ export function createDelivery(deps: {
   ): Promise<Outcome | Failure> {
     const started = clock.now();
     const sent = await sending.send(client, upload, { run, baseline, isBaselineNull });
-    if (sent.kind === 'unconfirmed') return { kind: 'unconfirmed', detail: sent.detail };
     if (sent.kind === 'unavailable' && sent.isContradiction) {
       reconciliation.reportContradiction(upload, sent.detail);
     }

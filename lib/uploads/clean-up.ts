@@ -59,7 +59,10 @@ export function createClosing({
     return clean;
   }
 
-  /** Directly after the end of an upload: what fails now is left to the sweep. */
+  /**
+   * Directly after a write that may have ended the upload: what fails now is left to the sweep. Does nothing with one
+   * that has not ended.
+   */
   async function tryNow(upload: Upload): Promise<void> {
     try {
       if (upload.status === 'delivered') await close(upload);
