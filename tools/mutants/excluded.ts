@@ -67,6 +67,20 @@ export const excluded: Exclusion[] = [
     mutant: 'lib/domain/schedule.ts nth clause: without 0 beside ??',
     proof: 'No list of delays is empty, and the index is held within it; the types need the clause.',
   },
+  {
+    mutant: 'lib/delivery/deliver.ts isLeasedBy clause: without record !== undefined beside &&',
+    proof:
+      'A record is deleted days after its upload has ended, and a run that had its lease takes minutes; the types need the clause.',
+  },
+  {
+    mutant:
+      "lib/delivery/deliver.ts createDelivery/send clause: without sent.kind === 'unavailable' beside &&",
+    proof: 'No other kind of answer has isContradiction; the types need the clause.',
+  },
+  {
+    mutant: "lib/delivery/send.ts createSending/send clause: without result.kind === 'refused' beside &&",
+    proof: 'No other kind of answer has a code; the types need the clause.',
+  },
 ];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */
@@ -78,6 +92,22 @@ export const removed: { guard: string; reason: string }[] = [
   {
     guard: '`!isCertain` in `remnantOf` (`lib/domain/erasure.ts`)',
     reason: '`mayBeInIpd` is true of every upload that is delivered or has a candidate.',
+  },
+  {
+    guard: 'the return of an unconfirmed answer in `send` (`lib/delivery/deliver.ts`)',
+    reason: 'the next line returns every answer but `stored`, and this one had the same members.',
+  },
+  {
+    guard: '`status` before `closing.tryNow` in `end` and `pauseUpload` (`lib/delivery/deliver.ts`)',
+    reason: 'an upload that has not ended has no notification, and `tryNow` does nothing with it.',
+  },
+  {
+    guard: '`etag === undefined` in `pauseUpload` (`lib/delivery/deliver.ts`)',
+    reason: 'it gets the claimed upload, which was staged.',
+  },
+  {
+    guard: '`?? arrived` in `pauseUpload` (`lib/delivery/deliver.ts`)',
+    reason: 'a file that has just arrived may be paused: its time is not over.',
   },
 ];
 
