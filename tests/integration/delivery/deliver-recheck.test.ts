@@ -92,6 +92,17 @@ describe('the check for a second copy', () => {
     expect(await world.find(upload.id)).not.toHaveProperty('recheckAt');
   });
 
+  it('waits while the breaker is open, and is due again', async () => {
+    const upload = await dueForCheck();
+    await setBreaker({ openUntil: world.clock.now() + 30_000 });
+    const asked = world.ipd.requests.length;
+
+    await check(upload);
+
+    expect(world.ipd.requests).toHaveLength(asked);
+    expect(await world.find(upload.id)).toEqual(upload);
+  });
+
   it('does not begin a trial of the breaker when it is not due', async () => {
     const delivered = await world.deliver();
     await setBreaker({ openings: 1, openUntil: world.clock.now() });
