@@ -1,0 +1,41 @@
+import { describe, expect, it } from '@jest/globals';
+import { onUpload } from '../../support/doubts.ts';
+import { useWorld } from '../../support/use-world.ts';
+
+const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
+
+describe('a delivery that IPD throttles', () => {
+  it.each([
+    { seconds: 10, after: { status: 'delivered', attempts: 1 }, requests: 2 },
+    { seconds: 11, after: { status: 'waiting', lastError: { code: 'ipd_throttled' } }, requests: 1 },
+  ])(
+    'sleeps through a pause of ten seconds, and leaves a longer one to the sweep: $seconds s',
+    async ({ seconds, after, requests }) => {
+      await onUpload(world, { kind: 'throttled', retryAfterSeconds: seconds });
+
+      expect(await world.deliver()).toMatchObject(after);
+      expect(world.uploadRequests()).toHaveLength(requests);
+    },
+  );
+
+  it.each([
+    { ms: 40_000, after: { status: 'delivered' }, requests: 2 },
+    { ms: 39_999, after: { status: 'unconfirmed', lastError: { code: 'ipd_throttled' } }, requests: 1 },
+  ])(
+    'sleeps through ten seconds where half a minute is left then, and not where less is: $ms ms',
+    async ({ ms, after, requests }) => {
+      await onUpload(world, { kind: 'lostAnswer' });
+      const { id, attempts, dueAt } = await world.deliver();
+      const throttle = { kind: 'throttled', retryAfterSeconds: 10 };
+      await world.faults([{ match: { operation: 'list' }, count: 1, fault: throttle }]);
+      const read = world.listRequests().length;
+      world.clock.set(Date.parse(dueAt ?? ''));
+
+      await world.delivery.onRequest({ uploadId: id, attempt: attempts + 1 }, world.run(ms));
+
+      expect(await world.find(id)).toMatchObject(after);
+      expect(world.listRequests()).toHaveLength(read + requests);
+      expect(world.uploadRequests()).toHaveLength(1);
+    },
+  );
+});
