@@ -195,6 +195,15 @@ describe('the gate', () => {
     expect(world.uploadRequests()).toHaveLength(1);
   });
 
+  it('is not asked for a file that IPD has: a function died before it recorded the attachment as delivered', async () => {
+    const { id } = await world.deliver(bytes);
+    const attachmentId = await world.attach(await world.find(id), bytes);
+    await world.ledger.change(id, (before) => ({ ...before, candidate: attachmentId }));
+    await tag(id, 'THREATS_FOUND');
+
+    expect(await world.next(id)).toMatchObject({ status: 'delivered', attachmentId });
+  });
+
   it('leaves an upload to another function that has found it scanned meanwhile', async () => {
     const { id, attempts } = await world.deliver(bytes);
     const request = { uploadId: id, attempt: attempts + 1 };
