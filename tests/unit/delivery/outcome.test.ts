@@ -158,8 +158,8 @@ describe('an error of our own', () => {
   it('is thrown where its code is neither, and so is any other', () => {
     const neither = new AppError('unavailable', 'm');
     const other = new Error('storage_unavailable');
+    const namesake = Object.assign(new Error('m'), { code: 'storage_unavailable' });
 
-    expect(thrownBy(neither)).toThrow(neither);
-    expect(thrownBy(other)).toThrow(other);
+    for (const error of [neither, other, namesake]) expect(thrownBy(error)).toThrow(error);
   });
 });
