@@ -26,6 +26,19 @@ describe('a message of the delivery queue', () => {
     expect(lines).toEqual([{ message: 'message for an unknown upload ignored', uploadId: request.uploadId }]);
     expect(world.ipd.requests).toEqual([]);
   });
+
+  it('with several events of S3 begins the delivery of each file', async () => {
+    const bytes = randomBytes(1000);
+    const uploads = [await world.stage(bytes), await world.stage(bytes)];
+    const Records = uploads.map((upload) => {
+      const { key, etag, size } = world.arrival(upload, bytes);
+      return { eventName: 'ObjectCreated:Put', s3: { object: { key, eTag: etag, size } } };
+    });
+
+    await world.delivery.onMessage(JSON.stringify({ Records }), world.run());
+
+    for (const { id } of uploads) expect(await world.find(id)).toMatchObject({ status: 'delivered' });
+  });
 });
 
 describe('a delivery', () => {
