@@ -137,6 +137,21 @@ describe('a file that was never sent', () => {
     expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
   });
 
+  it('is not sent against its scan', async () => {
+    const bytes = randomBytes(1000);
+    const upload = await world.stage(bytes);
+    await tag(upload, 'THREATS_FOUND');
+    const { delivery } = world.build({ config: { requiredScanTag: SCAN } });
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'failed',
+      lastError: { code: 'scan_refused' },
+    });
+    expect(world.ipd.requests).toEqual([]);
+  });
+
   it('is asked for its scan once in each delivery', async () => {
     const bytes = randomBytes(1000);
     const upload = await world.stage(bytes);
