@@ -40,10 +40,12 @@ const LEASE_SLACK_MS = 5_000;
  */
 const PAUSE_IN_PLACE_MS = 10_000;
 /**
- * A throttled delivery does not sleep if less than this would be left of its run. Deliveries that the breaker stops
- * come back spread over the same length.
+ * A throttled delivery does not sleep if less than this would be left of its run: it still has to send the file, and
+ * to be at the fence half a minute before its end.
  */
-const PATIENCE_MS = 30_000;
+const LEFT_AFTER_PAUSE_MS = 60_000;
+/** Deliveries that the breaker stops come back spread over this length. */
+const SPREAD_MS = 30_000;
 /** Why the breaker stops deliveries, for the error of an upload that waits for it. */
 const PAUSED_BY = { outage: 'IPD failed, or did not answer', credentials: 'IPD refused our credentials' };
 
@@ -177,7 +179,7 @@ export function createDelivery(deps: {
     const permission = await breaker.request({ owner, issueId, until: lease.until, isRateLimited });
     if (permission.kind === 'rate_limited') return pauseUpload(upload, next, { until: clock.now() });
     if (permission.kind === 'refused') {
-      const until = permission.until + clock.random() * PATIENCE_MS;
+      const until = permission.until + clock.random() * SPREAD_MS;
       return pauseUpload(upload, next, { until, code: 'ipd_paused', detail: PAUSED_BY[permission.reason] });
     }
     let call: CallResult = { contact: 'none', tries: { tries: 0, throttled: 0 } };
@@ -261,7 +263,7 @@ export function createDelivery(deps: {
         telemetry.addMetrics({ IpdThrottles: 1 });
         const afterMs = Math.max(result.retryAfterMs ?? 0, throttleDelay(throttles, clock.random()));
         throttles += 1;
-        if (afterMs > PAUSE_IN_PLACE_MS || clock.now() + afterMs + PATIENCE_MS > run.killedAt) {
+        if (afterMs > PAUSE_IN_PLACE_MS || clock.now() + afterMs + LEFT_AFTER_PAUSE_MS > run.killedAt) {
           const { detail } = result;
           const outcome = { kind: 'retryable_failure', code: 'ipd_throttled', counts: false } as const;
           return { outcome: { ...outcome, detail, afterMs, throttles }, contact, tries };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { onUpload } from '../../support/doubts.ts';
 import { useWorld } from '../../support/use-world.ts';
 
@@ -19,10 +20,10 @@ describe('a delivery that IPD throttles', () => {
   );
 
   it.each([
-    { ms: 40_000, after: { status: 'delivered' }, requests: 2 },
-    { ms: 39_999, after: { status: 'unconfirmed', lastError: { code: 'ipd_throttled' } }, requests: 1 },
+    { ms: 70_000, after: { status: 'delivered' }, requests: 2 },
+    { ms: 69_999, after: { status: 'unconfirmed', lastError: { code: 'ipd_throttled' } }, requests: 1 },
   ])(
-    'sleeps through ten seconds where half a minute is left then, and not where less is: $ms ms',
+    'sleeps through ten seconds where a minute is left then, and not where less is: $ms ms',
     async ({ ms, after, requests }) => {
       await onUpload(world, { kind: 'lostAnswer' });
       const { id, attempts, dueAt } = await world.deliver();
@@ -38,4 +39,18 @@ describe('a delivery that IPD throttles', () => {
       expect(world.uploadRequests()).toHaveLength(1);
     },
   );
+
+  it('uses no attempt where too little time would be left to pass the fence', async () => {
+    await onUpload(world, { kind: 'throttled', retryAfterSeconds: 10 });
+    const bytes = randomBytes(1000);
+    const upload = await world.stage(bytes);
+
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run(40_000));
+
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'waiting',
+      failedAttempts: 0,
+      lastError: { code: 'ipd_throttled' },
+    });
+  });
 });
