@@ -191,9 +191,11 @@ export function createSweep(deps: {
     const { upload: found, hasParts } = await arrivals.check(upload);
     if (found.status === 'expired') return end(found, now);
     const { upload: after } = await ledger.change(found, (before) =>
+      // Legal only while the file is awaited.
       lifecycle.expireOrWait(before, { now, hasParts }),
     );
-    return closing.tryNow(after);
+    // A function that has delivered it meanwhile closes it as well.
+    return after.status === 'expired' ? closing.tryNow(after) : undefined;
   }
 
   /**
