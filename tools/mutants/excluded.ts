@@ -12,6 +12,16 @@ export type Exclusion = {
 
 export const excluded: Exclusion[] = [
   {
+    mutant: 'lib/domain/attempts.ts claim clause: without iso(now) beside ??',
+    proof:
+      'An upload that may be claimed is due: every transition into such a state sets dueAt; the types need the clause.',
+  },
+  {
+    mutant: 'lib/domain/erasure.ts erase guard: ended === undefined is false',
+    proof:
+      'What cannot be cancelled may be in IPD, and then either whyNotErased has refused it or it is final; the types need the guard.',
+  },
+  {
     mutant: 'lib/domain/endings.ts fail clause: without upload beside ??',
     proof:
       'An upload whose doubt is accepted is not delivered (markDelivered removes the doubt, and nothing adds one after it), and markDelivered is undefined for delivered uploads alone.',

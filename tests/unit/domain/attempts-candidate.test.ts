@@ -60,6 +60,17 @@ describe('a candidate that another upload has claimed', () => {
     });
   });
 
+  it('is found out, too, when the function that found it has died', () => {
+    const unconfirmed = legal({ ...after(...inDoubt), candidate: '1' });
+
+    expect(reject(unconfirmed, '1', start + 2 * MINUTE)).toMatchObject({
+      status: 'unconfirmed',
+      dueAt: iso(start + 4 * MINUTE),
+      readyAt: iso(start + 4 * MINUTE),
+      mismatches: ['1'],
+    });
+  });
+
   it('changes nothing else of an upload that is not under way', () => {
     const failed = legal({ ...after('stage', 'claim', 'fail'), candidate: '1' });
 
@@ -117,6 +128,14 @@ describe('an upload whose time is over', () => {
     const upload = status === 'delivering' ? after('stage', 'claim') : after(...sent, 'markDelivered');
 
     expect(attempts.giveUp(upload, { now: end, policy })).toBeUndefined();
+  });
+
+  it('is ready from the first of several pauses on', () => {
+    const paused = legal(attempts.pause(after('stage'), { until, ...moment }));
+
+    expect(attempts.pause(paused, { until, now: start + HOUR, policy })).toMatchObject({
+      readyAt: iso(start),
+    });
   });
 
   it('is ready from the pause on where its record does not tell', () => {

@@ -44,6 +44,8 @@ describe('setCandidate', () => {
 
     expect(candidateOf(again, { sha256: 'h' }).sentSha256).toBe('h');
     expect(candidateOf(after(...sent), { sha256: 'h' }).sentSha256).toBeUndefined();
+    const hashed = legal({ ...again, sentSha256: 'sent' });
+    expect(candidateOf(hashed, { sha256: 'h' }).sentSha256).toBe('sent');
   });
 
   const isWithoutId = (state: string): boolean => /without an id|for its id/.test(state);
