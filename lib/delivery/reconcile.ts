@@ -298,8 +298,8 @@ function needsList(upload: Upload): boolean {
 }
 
 /** While IPD may have a copy, what cannot be read must not count as another file. */
-function needsProof({ doubt, resent, status }: Upload): boolean {
-  return status === 'delivered' || doubt !== undefined || resent === true;
+function needsProof({ doubt, resent }: Upload): boolean {
+  return doubt !== undefined || resent === true;
 }
 
 /** Each attempt begins at a later candidate, so that candidates that cannot be read do not block the others. */
@@ -309,9 +309,9 @@ function rotate<T>(candidates: T[], attempts: number): T[] {
   return [...candidates.slice(first), ...candidates.slice(0, first)];
 }
 
-function ownIds(upload: Upload): string[] {
-  const id = upload.status === 'delivered' ? upload.attachmentId : null;
-  return [...(id === null ? [] : [id]), ...(upload.duplicates ?? [])];
+/** Null, where IPD named no id, is in no list. */
+function ownIds(upload: Upload): (string | null)[] {
+  return [upload.status === 'delivered' ? upload.attachmentId : null, ...(upload.duplicates ?? [])];
 }
 
 /** Reads no further than one byte past `size`. A download that breaks off proves nothing. */

@@ -74,6 +74,32 @@ export const excluded: Exclusion[] = [
     proof: 'What has a candidate was staged, and has an ETag; the types need the clause.',
   },
   {
+    mutant: 'lib/delivery/reconcile.ts createReconciliation/checkNamed guard: attachmentId === null is false',
+    proof:
+      'An answer without an id states no size and no list has null, so nothing objects and null is what the end returns; the types need the guard.',
+  },
+  {
+    mutant:
+      "lib/delivery/reconcile.ts createReconciliation/recheck clause: without current.status === 'delivered' beside &&",
+    proof:
+      'beginRecheck is legal for delivered uploads alone, and no transition leads out of that state; the types need the clause.',
+  },
+  {
+    mutant:
+      'lib/delivery/reconcile.ts createReconciliation/recheck clause: without error instanceof AppError beside &&',
+    proof:
+      'Nothing that is thrown there has this code but an AppError, and nothing throws null or undefined; the types need the clause.',
+  },
+  {
+    mutant: 'lib/delivery/reconcile.ts rotate comparison: candidates.length <= DOWNLOADS_PER_CHECK by <',
+    proof: 'Five candidates are rotated by a multiple of five, which leaves them in their order.',
+  },
+  {
+    mutant: "lib/delivery/reconcile.ts ownIds condition: upload.status === 'delivered' is true",
+    proof:
+      'Delivered records alone have attachmentId, and an undefined one is the id of no listed attachment; the types need the condition.',
+  },
+  {
     mutant: 'lib/domain/schedule.ts nth clause: without 0 beside ??',
     proof: 'No list of delays is empty, and the index is held within it; the types need the clause.',
   },
@@ -118,6 +144,13 @@ export const removed: { guard: string; reason: string }[] = [
   {
     guard: '`?? arrived` in `pauseUpload` (`lib/delivery/deliver.ts`)',
     reason: 'a file that has just arrived may be paused: its time is not over.',
+    guard: "`status === 'delivered'` in `needsProof` (`lib/delivery/reconcile.ts`)",
+    reason:
+      'a delivered upload is checked because it was sent again, and then `resent` is true; a check that is made because IPD named no id heeds a match alone.',
+  },
+  {
+    guard: '`id === null` in `ownIds` (`lib/delivery/reconcile.ts`)',
+    reason: 'null is the id of no listed attachment.',
   },
 ];
 
