@@ -1,14 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { withHistory } from '../../../lib/ledger/history.ts';
-import { redrive } from '../../../lib/domain/lifecycle.ts';
+import { redrive, withdraw } from '../../../lib/domain/lifecycle.ts';
+import { claim } from '../../../lib/domain/attempts.ts';
 import { fail } from '../../../lib/domain/endings.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { fresh, legal, policy, start } from '../domain/transition-samples.ts';
+import { after, fresh, legal, policy, start } from '../domain/transition-samples.ts';
 
 const at = new Date(start).toISOString();
 
 /** The record as the ledger writes it. */
-const written = (before: Upload, after: Upload): Upload => withHistory(before, after, at);
+const written = (before: Upload, next: Upload): Upload => withHistory(before, next, at);
 
 describe('history', () => {
   it('notes a change of state, with the attempt that begins and the code of what went wrong', () => {
@@ -48,6 +49,40 @@ describe('history', () => {
       reason: 'fixed',
     });
     expect(again).toMatchObject({ status: 'staged', dueAt: at, redrive: { by: 'ann', reason: 'fixed' } });
+  });
+
+  it('notes that person at this one change alone', () => {
+    const broken = { ...fail(fresh(), { code: 'ipd_refused', now: start, policy }), etag: 'e', stagedAt: at };
+    const again = written(broken, legal(redrive(broken, { by: 'ann', reason: 'fixed', now: start, policy })));
+
+    const next = written(again, legal(claim(again, { attempt: 1, token: 't', until: start, now: start })));
+
+    expect(next.history?.at(-1)).toEqual({ at, status: 'delivering', attempt: 1 });
+  });
+
+  it('notes the person who cancelled it', () => {
+    const upload = fresh();
+    const cancelled = legal(withdraw(upload, { by: 'ann', reason: 'asked for', now: start }));
+
+    expect(written(upload, cancelled).history).toEqual([
+      { at, status: 'cancelled', by: 'ann', reason: 'asked for' },
+    ]);
+  });
+
+  it('notes an error once, and not again with a later change of state', () => {
+    const upload = after('stage', 'claim', 'postpone');
+    const once = written(after('stage', 'claim'), upload);
+
+    const unchanged = written(once, { ...once, dueAt: at });
+    const begun = written(
+      once,
+      legal(claim(once, { attempt: once.attempts + 1, token: 't', until: start, now: start })),
+    );
+
+    expect(once.history).toEqual([{ at, status: 'waiting', code: 'ipd_unavailable' }]);
+    expect(unchanged.history).toEqual(once.history);
+    expect(begun.lastError).toEqual(once.lastError);
+    expect(begun.history?.at(-1)).toEqual({ at, status: 'delivering', attempt: 2 });
   });
 
   it('keeps the last twenty', () => {
