@@ -100,6 +100,46 @@ export const excluded: Exclusion[] = [
       'Delivered records alone have attachmentId, and an undefined one is the id of no listed attachment; the types need the condition.',
   },
   {
+    mutant: 'lib/delivery/sweep.ts createSweep/run/work condition: upload !== undefined is true',
+    proof:
+      'Where there is no record, nothing is due, and the guard before has returned; the types need the condition.',
+  },
+  {
+    mutant: "lib/delivery/sweep.ts createSweep/act clause: without upload.status !== 'delivered' beside ||",
+    proof: 'Delivered records alone have recheckAt, and no time is not due; the types need the clause.',
+  },
+  {
+    mutant: "lib/delivery/sweep.ts createSweep/ask clause: without '' beside ??",
+    proof: 'Date.parse makes the same of undefined and of an empty text, NaN; the types need the clause.',
+  },
+  {
+    mutant: 'lib/delivery/sweep.ts isDue clause: without time !== undefined beside &&',
+    proof: 'Date.parse of undefined is NaN, which no comparison finds smaller; the types need the clause.',
+  },
+  {
+    mutant: "lib/ledger/journal.ts createJournal/tell condition: after.status === 'delivered' is true",
+    proof: 'Delivered records alone have attachmentId; the types need the condition.',
+  },
+  {
+    mutant: 'lib/ledger/journal.ts metricsOf clause: without 0 beside ??',
+    proof:
+      'Where a record has no duplicates after a write, the difference is NaN in place of a number that is not more than 0, and NaN is not more than 0 either; the types need the clause.',
+  },
+  {
+    mutant: 'lib/ledger/journal.ts metricsOf clause: without after.stagedAt !== undefined beside &&',
+    proof:
+      'Only what was staged is sent, and so delivered, and no transition removes stagedAt; the types need the clause.',
+  },
+  {
+    mutant: "lib/ledger/journal.ts isWithoutId clause: without upload.status === 'delivered' beside &&",
+    proof: 'Delivered records alone have attachmentId, and undefined is not null; the types need the clause.',
+  },
+  {
+    mutant: 'lib/ledger/record.ts readRecord condition: schema === 0 is true',
+    proof:
+      'A later form has no doubtSince, and startSending writes the baseline together with sendingAt, so fromFirstForm changes nothing in it.',
+  },
+  {
     mutant: 'lib/domain/schedule.ts nth clause: without 0 beside ??',
     proof: 'No list of delays is empty, and the index is held within it; the types need the clause.',
   },
@@ -147,6 +187,11 @@ export const removed: { guard: string; reason: string }[] = [
     guard: "`status === 'delivered'` in `needsProof` (`lib/delivery/reconcile.ts`)",
     reason:
       'a delivered upload is checked because it was sent again, and then `resent` is true; a check that is made because IPD named no id heeds a match alone.',
+  },
+  {
+    guard: '`missing.length === 0` in `find` (`lib/delivery/sweep.ts`)',
+    reason:
+      'nothing is missing only of an upload that is neither expired nor awaited any more, and for that no transition is legal there.',
   },
   {
     guard: '`id === null` in `ownIds` (`lib/delivery/reconcile.ts`)',
