@@ -100,17 +100,8 @@ export const excluded: Exclusion[] = [
       'Delivered records alone have attachmentId, and an undefined one is the id of no listed attachment; the types need the condition.',
   },
   {
-    mutant: 'lib/delivery/sweep.ts createSweep/run/work condition: upload !== undefined is true',
-    proof:
-      'Where there is no record, nothing is due, and the guard before has returned; the types need the condition.',
-  },
-  {
     mutant: "lib/delivery/sweep.ts createSweep/act clause: without upload.status !== 'delivered' beside ||",
     proof: 'Delivered records alone have recheckAt, and no time is not due; the types need the clause.',
-  },
-  {
-    mutant: "lib/delivery/sweep.ts createSweep/ask clause: without '' beside ??",
-    proof: 'Date.parse makes the same of undefined and of an empty text, NaN; the types need the clause.',
   },
   {
     mutant: 'lib/delivery/sweep.ts isDue clause: without time !== undefined beside &&',
@@ -184,6 +175,8 @@ export const removed: { guard: string; reason: string }[] = [
   {
     guard: '`?? arrived` in `pauseUpload` (`lib/delivery/deliver.ts`)',
     reason: 'a file that has just arrived may be paused: its time is not over.',
+  },
+  {
     guard: "`status === 'delivered'` in `needsProof` (`lib/delivery/reconcile.ts`)",
     reason:
       'a delivered upload is checked because it was sent again, and then `resent` is true; a check that is made because IPD named no id heeds a match alone.',
