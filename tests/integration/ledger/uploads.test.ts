@@ -177,6 +177,34 @@ describe('ledger', () => {
       expect(await world.find(upload.id)).toMatchObject({ status: 'delivered', version: 2 });
     });
 
+    it.each([
+      [19, 'is made where the twentieth try meets no other writer'],
+      [20, 'is given up after twenty tries in vain'],
+    ])('with %i faster writers %s', async (faster, _name) => {
+      const { client, ledger } = connect();
+      const upload = newUpload();
+      await world.ledger.add(upload);
+      let met = 0;
+      client.middlewareStack.add(
+        (next, { commandName }) =>
+          async (args) => {
+            if (commandName === 'PutItemCommand' && met < faster) {
+              met += 1;
+              await world.ledger.change(upload.id, countCheck);
+            }
+            return next(args);
+          },
+        { step: 'initialize', name: 'faster' },
+      );
+
+      const changed = await ledger.change(upload, countCheck).catch((error: unknown) => error);
+
+      expect(met).toBe(faster);
+      const { stagingChecks } = (await world.ledger.find(upload.id)) ?? upload;
+      expect(stagingChecks).toBe(20);
+      expect(changed).toMatchObject(faster < 20 ? { changed: true } : { code: 'unavailable' });
+    });
+
     it('is tried again on what another writer left', async () => {
       const upload = newUpload();
       await world.ledger.add(upload);
@@ -239,6 +267,27 @@ describe('ledger', () => {
 
         await world.ledger.change(upload.id, (before) => ({ ...before, stagingChecks: 5 }));
         expect((await ledger.change(upload.id, isDone)).upload).toMatchObject({ stagingChecks: 6 });
+      });
+
+      it('that is not legal reads once, and of a record that is given, never', async () => {
+        const { client, ledger } = connect();
+        const upload = newUpload();
+        await ledger.add(upload);
+        let reads = 0;
+        client.middlewareStack.add(
+          (next, { commandName }) =>
+            async (args) => {
+              if (commandName === 'GetItemCommand') reads += 1;
+              return next(args);
+            },
+          { step: 'initialize', name: 'watch' },
+        );
+
+        await ledger.change(upload.id, () => undefined);
+        const ofId = reads;
+        await ledger.change(upload, () => undefined);
+
+        expect([ofId, reads]).toEqual([1, 1]);
       });
 
       it('of another upload is read', async () => {
