@@ -1,42 +1,16 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { HeadObjectCommand, ListPartsCommand, S3Client } from '@aws-sdk/client-s3';
+import { describe, expect, it } from '@jest/globals';
+import { HeadObjectCommand, ListPartsCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../../support/answer.ts';
+import { useMeanwhile } from '../../support/meanwhile.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, issueId, projectId } from '../../support/world.ts';
 import { storeParts } from '../../support/parts-fixture.ts';
 
 const world = await useWorld();
+const servicesWhere = useMeanwhile(world);
 
 describe('an upload whose file is delivered while a call asks storage for it', () => {
-  let clients: S3Client[] = [];
-  afterEach(() => {
-    for (const client of clients) client.destroy();
-    clients = [];
-  });
-
-  /** Services whose first command of this kind reaches storage only after `happens` has ended. */
-  function servicesBehind(
-    command: typeof HeadObjectCommand | typeof ListPartsCommand,
-    happens: () => Promise<unknown>,
-  ) {
-    const s3 = new S3Client({ forcePathStyle: true });
-    clients.push(s3);
-    let isFirst = true;
-    s3.middlewareStack.add(
-      (next, { commandName }) =>
-        async (args) => {
-          if (isFirst && commandName === command.name) {
-            isFirst = false;
-            await happens();
-          }
-          return next(args);
-        },
-      { step: 'initialize', name: 'meanwhile' },
-    );
-    return world.build({ s3 });
-  }
-
   /** Another client completes the upload, and the delivery follows. */
   async function completeAndDeliver(id: string): Promise<void> {
     await world.uploads.complete(caller, id);
@@ -46,7 +20,7 @@ describe('an upload whose file is delivered while a call asks storage for it', (
   it('is complete', async () => {
     const bytes = randomBytes(1000);
     const upload = await world.stage(bytes);
-    const { uploads } = servicesBehind(HeadObjectCommand, () =>
+    const { uploads } = servicesWhere({ before: HeadObjectCommand }, () =>
       world.delivery.onArrival(world.arrival(upload, bytes), world.run()),
     );
 
@@ -58,14 +32,14 @@ describe('an upload whose file is delivered while a call asks storage for it', (
 
   it('is complete when it came in parts', async () => {
     const { upload } = await storeParts(world);
-    const { uploads } = servicesBehind(ListPartsCommand, () => completeAndDeliver(upload.id));
+    const { uploads } = servicesWhere({ before: ListPartsCommand }, () => completeAndDeliver(upload.id));
 
     expect(await uploads.complete(caller, upload.id)).toMatchObject({ upload: { status: 'delivered' } });
   });
 
   it('has no URLs any more, and gets no other multipart upload', async () => {
     const { upload } = await storeParts(world);
-    const { uploads } = servicesBehind(ListPartsCommand, () => completeAndDeliver(upload.id));
+    const { uploads } = servicesWhere({ before: ListPartsCommand }, () => completeAndDeliver(upload.id));
 
     await expect(uploads.resign(caller, upload.id)).rejects.toMatchObject({
       code: 'upload_state_conflict',
@@ -80,7 +54,7 @@ describe('an upload whose file is delivered while a call asks storage for it', (
     const { url } = await world.uppy.signPart(ticket, { ...reference, number: 1 });
     const stored = await putFile({ url, headers: {} }, randomBytes(10));
     const named = [{ number: 1, etag: stored.headers.get('etag') ?? '' }];
-    const { uppy } = servicesBehind(ListPartsCommand, async () => {
+    const { uppy } = servicesWhere({ before: ListPartsCommand }, async () => {
       await world.uppy.complete(ticket, reference, named);
       await world.delivery.onRequest({ uploadId: reference.uploadId, attempt: 1 }, world.run());
     });
@@ -90,7 +64,9 @@ describe('an upload whose file is delivered while a call asks storage for it', (
 
   it('is not reported as incomplete when it is cancelled instead', async () => {
     const upload = await world.stage(randomBytes(10));
-    const { uploads } = servicesBehind(HeadObjectCommand, () => world.uploads.cancel(caller, upload.id));
+    const { uploads } = servicesWhere({ before: HeadObjectCommand }, () =>
+      world.uploads.cancel(caller, upload.id),
+    );
 
     await expect(uploads.complete(caller, upload.id)).rejects.toMatchObject({
       code: 'upload_state_conflict',
@@ -102,7 +78,7 @@ describe('an upload whose file is delivered while a call asks storage for it', (
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
     const failed = await world.deliver();
     expect(failed).toMatchObject({ status: 'failed' });
-    const { uploads } = servicesBehind(HeadObjectCommand, async () => {
+    const { uploads } = servicesWhere({ before: HeadObjectCommand }, async () => {
       await world.uploads.retry(caller, failed.id);
       await world.next(failed.id);
     });
