@@ -144,7 +144,7 @@ export function createIntake(deps: {
       { now: clock.now(), policy },
     );
     const added = await ledger.add(upload);
-    if (!added.created && uploadId !== undefined && uploadId !== added.upload.multipart?.uploadId) {
+    if (uploadId !== undefined && uploadId !== added.upload.multipart?.uploadId) {
       await multipart.abort({ key, uploadId });
     }
     return added;
@@ -199,7 +199,7 @@ function mayStartAnew(upload: Upload): boolean {
 
 function fingerprintOf(request: UploadRequest): string {
   const { projectId, issueId, filename, contentType, size, sha256, mode = 'auto' } = request;
-  const parts = [projectId, issueId, filename, contentType, size, sha256 ?? null, mode];
+  const parts = [projectId, issueId, filename, contentType, size, sha256, mode];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 

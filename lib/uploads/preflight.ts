@@ -59,11 +59,7 @@ export function createPreflight(deps: {
       telemetry.warn('pre-flight passed without an answer', { code: listed.kind, detail: listed.detail });
       return;
     }
-    if (
-      listed.code === 'work_item_missing' ||
-      listed.code === 'work_item_full' ||
-      listed.code === 'ipd_forbidden'
-    ) {
+    if (listed.code === 'work_item_missing' || listed.code === 'ipd_forbidden') {
       throw new AppError(
         listed.code,
         `IPD refuses work item ${item.issueId} of project ${item.projectId}: ${listed.detail}`,

@@ -198,6 +198,18 @@ export const removed: { guard: string; reason: string }[] = [
   {
     guard: '`id === null` in `ownIds` (`lib/delivery/reconcile.ts`)',
     reason: 'null is the id of no listed attachment.',
+    guard:
+      '`!added.created` before the surplus multipart upload is ended in `begin` (`lib/uploads/create.ts`)',
+    reason: 'a record that was just created names the multipart upload that was just begun.',
+  },
+  {
+    guard: '`?? null` for an absent hash in `fingerprintOf` (`lib/uploads/create.ts`)',
+    reason: 'JSON has null for what is undefined in a list.',
+  },
+  {
+    guard:
+      '`work_item_full` among the codes that refuse a work item in `checkWorkItem` (`lib/uploads/preflight.ts`)',
+    reason: 'no answer of IPD is classified so: the length of the list alone tells it.',
   },
 ];
 
