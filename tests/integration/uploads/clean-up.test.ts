@@ -3,8 +3,10 @@ import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../../support/answer.ts';
+import { subscribe } from '../../support/subscriber.ts';
 import { collectErrors } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
+import { end } from '../../support/ways-to-end.ts';
 import { oneRequest } from '../../support/world.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
@@ -87,6 +89,20 @@ describe('an upload that has ended while no notification can be sent', () => {
   });
 });
 
+describe('the notification of the end of an upload', () => {
+  it('of a failure is sent at once, and not again', async () => {
+    const receive = await subscribe(world);
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+
+    const failed = await world.deliver();
+    const unchanged = await world.closing.notify(failed);
+
+    expect(failed).toMatchObject({ status: 'failed' });
+    expect(unchanged).toEqual(failed);
+    expect(await receive(failed.id)).toMatchObject([{ type: 'UploadFailed' }]);
+  });
+});
+
 describe('the staged file of a delivered upload', () => {
   const removals = (id: string): number =>
     world.s3.requests.filter(({ method, key }) => method === 'DELETE' && key === `staging/${id}`).length;
@@ -140,7 +156,8 @@ describe('the staged file of a delivered upload', () => {
     const bytes = randomBytes(10);
     const upload = await world.stage(bytes);
     const s3 = clientThatRemovesNothing();
-    const { delivery } = world.build({ s3, telemetry: collectErrors().telemetry });
+    const { errors, telemetry } = collectErrors();
+    const { delivery } = world.build({ s3, telemetry });
     await delivery.onArrival(world.arrival(upload, bytes), world.run());
     s3.destroy();
     const isLeft = await world.isStaged(upload.id);
@@ -148,7 +165,29 @@ describe('the staged file of a delivered upload', () => {
     await sweepFor(HOUR_MS);
 
     expect(isLeft).toBe(true);
+    expect(errors).toEqual([
+      { message: 'upload not closed, the sweep will', fields: { uploadId: upload.id } },
+    ]);
     expect(removals(upload.id)).toBe(1);
+    expect(await world.isStaged(upload.id)).toBe(false);
+    const closed = await world.find(upload.id);
+    expect(closed).toMatchObject({ isFileRemoved: true });
+    expect(closed).not.toHaveProperty('dueAt');
+  });
+
+  it('is recorded as removed only once storage has removed it', async () => {
+    const upload = await world.stage(randomBytes(10));
+    await end(world, upload, 'delivered');
+    const s3 = clientThatRemovesNothing();
+    const { closing } = world.build({ s3 });
+
+    await expect(closing.removeFile(await world.find(upload.id))).rejects.toThrow('the connection broke');
+    s3.destroy();
+    const before = await world.find(upload.id);
+    const after = await world.closing.removeFile(before);
+
+    expect(before).not.toHaveProperty('isFileRemoved');
+    expect(after).toMatchObject({ isFileRemoved: true });
     expect(await world.isStaged(upload.id)).toBe(false);
   });
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { CreateMultipartUploadCommand } from '@aws-sdk/client-s3';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { useMeanwhile } from '../../support/meanwhile.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller } from '../../support/world.ts';
 import { end, request, stranger } from '../../support/ways-to-end.ts';
@@ -9,8 +11,13 @@ import { beginParts, PART, partsOf, putParts, storeParts, underWay } from '../..
 const recordPut = z.object({ Item: z.object({ pk: z.string().startsWith('upload#') }) });
 
 const world = await useWorld();
+const servicesWhere = useMeanwhile(world);
 
 describe('an upload in parts', () => {
+  /** What was asked of storage about an upload, in order. */
+  const askedOf = (id: string): string[] =>
+    world.s3.requests.filter(({ key }) => key === `staging/${id}`).map(({ operation }) => operation);
+
   /** Aborts the multipart upload without the product. */
   async function abortBehind(id: string): Promise<void> {
     const { multipart } = await world.find(id);
@@ -42,6 +49,17 @@ describe('an upload in parts', () => {
     });
   });
 
+  describe('presign', () => {
+    it('asks storage nothing for an upload that has just begun', async () => {
+      const upload = await world.create(randomBytes(10), { mode: 'multipart' });
+
+      const { presigned } = await world.uploads.presign(upload, { isNew: true });
+
+      expect(partsOf(presigned)).toHaveLength(1);
+      expect(askedOf(upload.id)).toEqual(['CreateMultipartUpload']);
+    });
+  });
+
   describe('resign', () => {
     it('asks for what is missing, and for nothing when all is there', async () => {
       const { bytes, upload, parts } = await beginParts(world, randomBytes(2 * PART + 10));
@@ -63,10 +81,12 @@ describe('an upload in parts', () => {
       await abortBehind(upload.id);
 
       const { presigned, bytesStored } = await world.uploads.resign(caller, upload.id);
+      const asked = askedOf(upload.id);
       await putParts(partsOf(presigned), bytes);
       const { upload: completed } = await world.uploads.complete(caller, upload.id);
 
       expect(bytesStored).toBe(0);
+      expect(asked.at(-1)).toBe('CreateMultipartUpload');
       expect(partsOf(presigned).map(({ number }) => number)).toEqual([1, 2]);
       expect(completed).toMatchObject({ status: 'staged', size: bytes.length });
     });
@@ -83,6 +103,20 @@ describe('an upload in parts', () => {
       expect(await world.uploads.get(caller, upload.id)).toMatchObject({ bytesStored: 10 });
     });
 
+    it('asks for what is missing where another call has begun another one, and a part is there already', async () => {
+      const { bytes, upload } = await beginParts(world);
+      await abortBehind(upload.id);
+      const { uploads } = servicesWhere({ before: CreateMultipartUploadCommand }, async () => {
+        const { presigned } = await world.uploads.resign(caller, upload.id);
+        await putParts(partsOf(presigned).slice(1), bytes);
+      });
+
+      const { presigned, bytesStored } = await uploads.resign(caller, upload.id);
+
+      expect(partsOf(presigned).map(({ number }) => number)).toEqual([1]);
+      expect(bytesStored).toBe(10);
+    });
+
     it('finds that the file has arrived when it is gone for that', async () => {
       const { upload } = await storeParts(world);
       await joinBehind(upload.id);
@@ -92,10 +126,24 @@ describe('an upload in parts', () => {
         message: 'the upload is staged: no file is awaited any more',
       });
       expect(await world.requestsFor(upload.id)).toHaveLength(1);
+      expect(askedOf(upload.id).filter((operation) => operation === 'CreateMultipartUpload')).toHaveLength(1);
     });
   });
 
   describe('complete', () => {
+    it.each([
+      [2, 'part 2 is not stored'],
+      [1, 'part 1 is not stored (and 1 more)'],
+    ])('names the first part that is missing, and how many more: %d', async (first, message) => {
+      const { bytes, upload, parts } = await beginParts(world);
+      await putParts(parts.slice(0, first - 1), bytes);
+
+      await expect(world.uploads.complete(caller, upload.id)).rejects.toMatchObject({
+        code: 'upload_incomplete',
+        message,
+      });
+    });
+
     it('joins the parts and asks for the delivery, which sends the file as it was', async () => {
       const { bytes, upload } = await storeParts(world);
 

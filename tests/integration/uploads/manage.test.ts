@@ -28,9 +28,44 @@ describe('uploads', () => {
       }
       expect(await world.find(upload.id)).toEqual(upload);
     });
+
+    it('asks the table nothing for a text that is no id', async () => {
+      const { documents } = world.connectTable();
+      documents.middlewareStack.add(
+        () => async () => {
+          throw new Error('the table is not there');
+        },
+        { step: 'initialize', name: 'break-off' },
+      );
+      const { uploads } = world.build({ documents });
+
+      await expect(uploads.find(caller, 'report.pdf')).rejects.toMatchObject({ code: 'not_found' });
+    });
+  });
+
+  describe('complete', () => {
+    it('names the file that has not come', async () => {
+      const { id } = await world.create(randomBytes(10));
+
+      await expect(world.uploads.complete(caller, id)).rejects.toMatchObject({
+        code: 'upload_incomplete',
+        message: 'file is not stored',
+      });
+    });
   });
 
   describe('cancel', () => {
+    it('leaves nothing of a file that had come', async () => {
+      const { id } = await world.stage(randomBytes(10));
+      const before = await world.uploads.complete(caller, id);
+
+      const { bytesStored } = await world.uploads.cancel(caller, id);
+
+      expect(before).toMatchObject({ upload: { status: 'staged' }, bytesStored: 10 });
+      expect(bytesStored).toBe(0);
+      expect(await world.uploads.get(caller, id)).toMatchObject({ bytesStored: 0 });
+    });
+
     it.each(['awaiting_upload', 'staged', 'waiting', 'delivering', 'failed', 'expired', 'cancelled'])(
       'cancels an upload that is %s, and removes its file',
       async (how) => {
@@ -111,7 +146,7 @@ describe('uploads', () => {
 
       await expect(world.uploads.retry(caller, failed.id)).rejects.toMatchObject({
         code: 'upload_state_conflict',
-        message: expect.stringContaining('upload it again'),
+        message: 'only a failed upload can be tried again; its file is gone: upload it again',
       });
 
       expect(await world.find(failed.id)).toEqual(failed);
@@ -160,6 +195,48 @@ describe('uploads', () => {
       },
     );
 
+    it.each([
+      ['scan_refused', 'the scan for malware did not pass this file'],
+      ['size_mismatch', 'its file is not the one that was declared: upload it again'],
+      ['checksum_mismatch', 'its file is not the one that was declared: upload it again'],
+    ])('refuses a file that would fail again, though it is there: %s', async (code, why) => {
+      const upload = await world.stage(randomBytes(10));
+      await end(world, upload, 'failed');
+      const lastError = { code, message: 'm', at: upload.createdAt };
+      const { upload: failed } = await world.ledger.change(upload.id, (before) => ({ ...before, lastError }));
+
+      await expect(world.uploads.retry(caller, upload.id)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: `only a failed upload can be tried again; ${why}`,
+      });
+
+      expect(await world.find(upload.id)).toEqual(failed);
+      expect(await world.isStaged(upload.id)).toBe(true);
+    });
+
+    it("counts as one of its owner's calls, which a refused one does not", async () => {
+      const by = { ...caller, owner: randomUUID() };
+      const [first, gone] = [
+        await world.stage(undefined, {}, by.owner),
+        await world.stage(undefined, {}, by.owner),
+      ];
+      for (const upload of [first, gone]) await end(world, upload, 'failed');
+      await world.staging.remove(`staging/${gone.id}`);
+      // Two calls have created them.
+      const { uploads } = world.build({
+        config: { limits: { ...world.config.limits, uploadsPerMinute: 3 } },
+      });
+
+      await expect(uploads.retry(by, gone.id)).rejects.toMatchObject({ code: 'upload_state_conflict' });
+      expect(await uploads.retry(by, first.id)).toMatchObject({ upload: { status: 'staged' } });
+      await end(world, first, 'failed');
+      const before = await world.find(first.id);
+      await expect(uploads.retry(by, first.id)).rejects.toMatchObject({ code: 'rate_limited' });
+
+      expect(await world.find(first.id)).toEqual(before);
+      expect(await world.requestsFor(first.id)).toHaveLength(1);
+    });
+
     it("does not know another owner's upload", async () => {
       const { id } = await world.create(randomBytes(10));
 
@@ -191,10 +268,26 @@ describe('uploads', () => {
         world.clock.set(created + 72 * HOUR_MS);
         await expect(world.uploads.resign(caller, upload.id)).rejects.toMatchObject({
           code: 'upload_state_conflict',
+          message: 'the upload is awaiting_upload: no file is awaited any more',
         });
       } finally {
         world.clock.set(created);
       }
+    });
+
+    it('leaves an upload of a session to the session', async () => {
+      const { ticket } = await world.uppy.open(caller, request);
+      const { uploadId } = await world.uppy.beginParts(ticket, { filename: 'a.bin', type: 'a/b' });
+
+      await expect(world.uploads.resign(caller, uploadId)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: 'the session that began it signs for it',
+      });
+      await world.uploads.cancel(caller, uploadId);
+      await expect(world.uploads.resign(caller, uploadId)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: 'the upload is cancelled: no file is awaited any more',
+      });
     });
 
     it.each(['staged', 'delivering', 'delivered', 'cancelled', 'expired', 'failed', 'unconfirmed'])(

@@ -2,10 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { frameOverhead } from '../../../lib/ipd/form.ts';
 import { eventually } from '../../support/eventually.ts';
+import { collectTelemetry } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, issueId } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
 import { request } from '../../support/ways-to-end.ts';
+import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
 const world = await useWorld();
 
@@ -146,6 +148,53 @@ describe('preflight', () => {
 
       expect(await intake.create(caller, request)).toMatchObject({ created: true });
       expect(await intake.limits()).toMatchObject({ maxFileBytes: world.config.maxFileBytes });
+    });
+
+    it('takes an IPD that is slow for none that is down', async () => {
+      await world.faults([{ match: { operation: 'list' }, fault: { kind: 'slowAnswer', seconds: 3600 } }]);
+      const before = await world.ledger.readState('breaker');
+
+      for (const count of [1, 2, 3, 4, 5, 6]) {
+        const clock: typeof world.clock = {
+          ...world.clock,
+          timeout() {
+            const ending = new AbortController();
+            void eventually(() => world.ipd.requests.length === count).then(() => ending.abort());
+            return ending.signal;
+          },
+        };
+        const { intake } = world.build({ clock });
+        await intake.create(caller, { ...request, issueId: `${issueId}${count}` });
+      }
+
+      expect(await world.intake.limits()).toMatchObject({ breaker: { state: 'closed' } });
+      expect(await world.ledger.readState('breaker')).toEqual(before);
+    });
+
+    it.each([
+      ['internalError', 'pre-flight passed without an answer'],
+      ['throttled', 'pre-flight passed without an answer'],
+    ])('that passed for %s is in the log', async (kind, message) => {
+      const { lines, telemetry } = collectTelemetry();
+      const { intake } = world.build({ telemetry });
+      await world.faults([{ match: { operation: 'list' }, fault: { kind } }]);
+
+      await intake.create(caller, request);
+
+      expect(lines).toContainEqual(
+        expect.objectContaining({ message, code: expect.any(String), detail: expect.any(String) }),
+      );
+    });
+
+    it('is left out once the checks of this minute are used up', async () => {
+      const { intake } = world.build({ config: { preflightsPerMinute: 1 } });
+      world.clock.advance(MINUTE_MS);
+
+      await intake.create(caller, request);
+      await world.ipdSettings({ missingIssues: [issueId] });
+
+      expect(await intake.create(caller, request)).toMatchObject({ created: true });
+      expect(world.ipd.requests).toHaveLength(1);
     });
 
     it('can be switched off', async () => {
