@@ -161,13 +161,15 @@ describe('the staged file of a delivered upload', () => {
     await delivery.onArrival(world.arrival(upload, bytes), world.run());
     s3.destroy();
     const isLeft = await world.isStaged(upload.id);
+    const later = collectErrors();
 
-    await sweepFor(HOUR_MS);
+    await sweepFor(HOUR_MS, world.build({ telemetry: later.telemetry }));
 
     expect(isLeft).toBe(true);
     expect(errors).toEqual([
       { message: 'upload not closed, the sweep will', fields: { uploadId: upload.id } },
     ]);
+    expect(later.errors).toEqual([]);
     expect(removals(upload.id)).toBe(1);
     expect(await world.isStaged(upload.id)).toBe(false);
     const closed = await world.find(upload.id);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { send } from '../../../lib/ipd/wire.ts';
 import type { UploadRequest } from '../../../lib/uploads/create.ts';
 import { putFile } from '../../support/answer.ts';
-import { underWay } from '../../support/parts-fixture.ts';
+import { partsOf, putParts, underWay } from '../../support/parts-fixture.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, issueId, oneRequest, projectId } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
@@ -318,20 +318,24 @@ describe('intake', () => {
       expect(await underWay(world, { id })).toEqual([multipart?.uploadId]);
     });
 
-    it('gives the upload in parts also to a call that would have sent it in one piece', async () => {
+    it('leaves a file that came in parts alone, also in a call that would have sent it in one piece', async () => {
       const key = randomUUID();
+      const bytes = randomBytes(10);
       // As while new settings are deployed.
       const [before, after] = [{ multipartThresholdBytes: 1 }, { multipartThresholdBytes: 1000 }];
       const intake = limitedTo(
         after,
-        during(() => limitedTo(before).create(caller, request, key)),
+        during(async () => {
+          const { upload } = await limitedTo(before).create(caller, request, key);
+          await putParts(partsOf((await world.uploads.presign(upload)).presigned), bytes);
+          await world.uploads.complete(caller, upload.id);
+        }),
       );
 
       const { created, upload } = await intake.create(caller, request, key);
 
-      expect(created).toBe(false);
-      expect(upload.multipart?.uploadId).toEqual(expect.any(String));
-      expect(await underWay(world, upload)).toEqual([upload.multipart?.uploadId]);
+      expect({ created, status: upload.status }).toEqual({ created: false, status: 'staged' });
+      expect(await world.isStaged(upload.id)).toBe(true);
     });
 
     it('goes on under the id that it is bound to when the creation was interrupted', async () => {
