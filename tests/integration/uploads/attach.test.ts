@@ -142,7 +142,7 @@ describe('a file that is attached in one call', () => {
     expect(await world.requestsFor(upload.id)).toEqual([]);
   });
 
-  it('is answered for by what was known last where its record is gone', async () => {
+  it('is answered for as it was read last where its record is gone', async () => {
     const caller = someone();
     const { attach, until, pauses } = callFor(500, async () => {
       if (pauses.length > 1) return;

@@ -108,8 +108,8 @@ describe('the staged file of a delivered upload', () => {
     world.s3.requests.filter(({ method, key }) => method === 'DELETE' && key === `staging/${id}`).length;
 
   async function sweepFor(ms: number, { sweep } = world.build()): Promise<void> {
-    const end = world.clock.now() + ms;
-    for (; world.clock.now() < end; world.clock.advance(5 * MINUTE_MS)) await sweep.run(soon());
+    const until = world.clock.now() + ms;
+    for (; world.clock.now() < until; world.clock.advance(5 * MINUTE_MS)) await sweep.run(soon());
   }
 
   it('is removed by one request', async () => {

@@ -28,12 +28,12 @@ describe('intake', () => {
   function during(happens: () => Promise<unknown>): Pick<NonNullable<Parameters<World['build']>[0]>, 'send'> {
     let isFirst = true;
     return {
-      async send(request) {
+      async send(toIpd) {
         if (isFirst) {
           isFirst = false;
           await happens();
         }
-        return send(request);
+        return send(toIpd);
       },
     };
   }
@@ -297,7 +297,7 @@ describe('intake', () => {
       });
     });
 
-    it('is none where there is no key, whatever other keys are called', async () => {
+    it('is none where there is no key, also beside one with the name undefined', async () => {
       const { upload } = await world.intake.create(caller, request, 'undefined');
 
       const other = await world.intake.create(caller, request);

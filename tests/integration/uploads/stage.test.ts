@@ -203,7 +203,7 @@ describe('the check of a file that comes in parts as the client cuts it', () => 
     expect(await world.arrivals.check(upload, choose(parts))).toEqual({
       upload,
       missing: missing.map((pointer) => ({ pointer, detail: 'is not stored' })),
-      // Whether a part of it is the last one is not known, so the sweep does not hurry for them.
+      // Only the client can tell whether all are there, so the sweep does not hurry.
       hasParts: false,
     });
 
