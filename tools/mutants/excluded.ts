@@ -147,6 +147,8 @@ export const excluded: Exclusion[] = [
   {
     mutant: "lib/delivery/send.ts createSending/send clause: without result.kind === 'refused' beside &&",
     proof: 'No other kind of answer has a code; the types need the clause.',
+  },
+  {
     mutant: 'lib/uploads/stage.ts createArrivals/check clause: without begun !== undefined beside &&',
     proof:
       'The other clause is false where nothing was begun, since nothing is listed then; the types need this one.',
@@ -198,6 +200,8 @@ export const removed: { guard: string; reason: string }[] = [
   {
     guard: '`id === null` in `ownIds` (`lib/delivery/reconcile.ts`)',
     reason: 'null is the id of no listed attachment.',
+  },
+  {
     guard:
       '`!added.created` before the surplus multipart upload is ended in `begin` (`lib/uploads/create.ts`)',
     reason: 'a record that was just created names the multipart upload that was just begun.',
