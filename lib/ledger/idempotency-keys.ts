@@ -29,9 +29,9 @@ export function createIdempotencyKeys({
   /** What an owner's idempotency key is bound to; nothing once it is over, which is before its upload's record goes. */
   async function findKey(owner: string, key: string): Promise<KeyBinding | undefined> {
     const item = await read(ownerKey(owner, key));
-    const bound = item && keyItem.parse(item);
-    const isOver = bound?.expiresAt !== undefined && bound.expiresAt <= toSeconds(clock.now());
-    return isOver ? undefined : bound && bindingOf(bound);
+    if (item === undefined) return undefined;
+    const { expiresAt = Infinity, ...bound } = keyItem.parse(item);
+    return expiresAt <= toSeconds(clock.now()) ? undefined : bound;
   }
 
   /** Binds an owner's key to an upload, or takes it over from `instead`; answers with what it is bound to then, which may be another's. */

@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../lib/domain/units.ts';
+import { uploadKey } from '../../../lib/ledger/uploads.ts';
+import { collectErrors } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 
 const soon = () => AbortSignal.timeout(300_000);
@@ -180,5 +183,24 @@ describe('a run of the sweep', () => {
 
     expect(overtaken()).toBeDefined();
     expect(result).toEqual({ done: 0, queued: 0 });
+  });
+
+  it('passes over what the index names and is gone', async () => {
+    const { id } = await overdue(SECOND_MS);
+    const { documents } = world.connectTable();
+    const removal = new DeleteCommand({ TableName: world.config.table, Key: { pk: uploadKey(id) } });
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        if (get.safeParse(args.input).data?.Key.pk === uploadKey(id)) {
+          await DynamoDBDocumentClient.from(world.clients.dynamodb).send(removal);
+        }
+        return next(args);
+      },
+      { step: 'initialize', name: 'remove' },
+    );
+    const { errors, telemetry } = collectErrors();
+
+    expect(await world.build({ documents, telemetry }).sweep.run(soon())).toEqual({ done: 0, queued: 0 });
+    expect(errors).toEqual([]);
   });
 });

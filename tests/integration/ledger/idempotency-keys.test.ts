@@ -54,4 +54,20 @@ describe('an idempotency key', () => {
     expect(winners[0]).not.toEqual(old);
     expect(await world.ledger.findKey('user-1', key)).toEqual(winners[0]);
   });
+
+  it('is over, and may be bound anew, when the record of its upload may be gone', async () => {
+    const key = randomUUID();
+    const [first, second] = [binding(), binding()];
+    await world.ledger.bindKey('user-1', key, first);
+    const until = Math.ceil((world.clock.now() + world.config.recordRetentionMs) / 1000) * 1000;
+
+    world.clock.set(until - 1001);
+    const before = await world.ledger.findKey('user-1', key);
+    const refused = await world.ledger.bindKey('user-1', key, second);
+    world.clock.set(until);
+    const after = await world.ledger.findKey('user-1', key);
+    const bound = await world.ledger.bindKey('user-1', key, second);
+
+    expect([before, refused, after, bound]).toEqual([first, first, undefined, second]);
+  });
 });

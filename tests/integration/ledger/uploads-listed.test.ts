@@ -148,7 +148,7 @@ describe('a write', () => {
   const { read } = createTable({ client: documents, table, clock: world.clock });
   const itemOf = (id: string) => read(uploadKey(id));
 
-  it('is told once, with what was before', async () => {
+  it('is written down once, with what was before', async () => {
     written.length = 0;
     const [upload] = await add(owner, [{}]);
     if (upload !== undefined) await ledger.add(upload);
