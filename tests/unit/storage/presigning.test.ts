@@ -72,7 +72,7 @@ describe('a signature', () => {
   }
 
   const signingOf = ({ bucket, signer }: Place) =>
-    createSigning({ signer: async () => signer, bucket, now: Date.now });
+    createSigning({ signer: async () => signer, bucket, now: () => Date.now() });
 
   it.each(places)('of a whole file is the one that the SDK makes: %s', async (_name, place) => {
     for (const { key, contentType } of files) {
