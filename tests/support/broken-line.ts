@@ -6,8 +6,11 @@ import { createServer, request as forward } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { listen } from '../../local/listen.ts';
 
-/** How one answer ends early: the connection dies after so many bytes of the body, or nothing more comes. */
-export type Break = { afterBytes: number; how: 'cut' | 'stall'; meanwhile?: () => Promise<unknown> };
+/**
+ * How one answer ends early: after so many bytes of the body the connection dies, nothing more comes, or the answer
+ * ends as if that were all of it.
+ */
+export type Break = { afterBytes: number; how: 'cut' | 'stall' | 'end'; meanwhile?: () => Promise<unknown> };
 
 type Seen = { method: string | undefined; range: string | undefined; ifMatch: string | undefined };
 
@@ -32,7 +35,9 @@ async function passOn(
   response: ServerResponse,
   end: Break | undefined,
 ): Promise<void> {
-  response.writeHead(answer.statusCode ?? 0, answer.headers);
+  const { headers } = answer;
+  if (end?.how === 'end') delete headers['content-length'];
+  response.writeHead(answer.statusCode ?? 0, headers);
   let left = end?.afterBytes ?? Number.POSITIVE_INFINITY;
   for await (const chunk of answer) {
     const piece = Buffer.from(chunk).subarray(0, left);
@@ -41,6 +46,7 @@ async function passOn(
     if (left > 0) continue;
     await end?.meanwhile?.();
     if (end?.how === 'cut') response.destroy();
+    if (end?.how === 'end') response.end();
     return;
   }
   response.end();

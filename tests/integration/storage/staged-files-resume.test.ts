@@ -29,8 +29,17 @@ async function onLine(plan: (index: number) => Break | undefined, clock: Clock =
     forcePathStyle: true,
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
+  const commands: string[] = [];
+  s3.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      async (args) => {
+        commands.push(commandName);
+        return next(args);
+      },
+    { step: 'initialize', name: 'noteCommands' },
+  );
   open.push(line, { close: () => s3.destroy() });
-  return { ...world.build({ s3, clock }), requests: line.requests };
+  return { ...world.build({ s3, clock }), requests: line.requests, commands };
 }
 
 /** Where the readings began, and that each was of one version. */
@@ -42,8 +51,12 @@ function offsetsOf(
   return requests.map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? 'bytes=0-')?.[1]));
 }
 
-/** A clock that passes when the test says so; `pauses` are the times at which a sleep began. */
-function createManualClock(): Clock & { advance: (ms: number) => void; pauses: number[] } {
+/** A clock that passes when the test says so; `pauses` are the times at which a sleep began, `timers` those that run. */
+function createManualClock(): Clock & {
+  advance: (ms: number) => void;
+  pauses: number[];
+  timers: () => number;
+} {
   let now = 0;
   let limits: { at: number; limit: AbortController }[] = [];
   const pauses: number[] = [];
@@ -51,6 +64,7 @@ function createManualClock(): Clock & { advance: (ms: number) => void; pauses: n
     ...world.clock,
     now: () => now,
     pauses,
+    timers: () => limits.length,
     sleep: async () => void pauses.push(now),
     timeout: (ms) => {
       const limit = new AbortController();
@@ -197,9 +211,26 @@ describe('reading a staged file', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('gives up after ten resumptions', async () => {
+  it('watches a stream no longer than its reader takes it', async () => {
     const { object } = await stage(randomBytes(SIZE));
-    const { staging, requests } = await onLine(() => ({ afterBytes: 1000, how: 'cut' }));
+    const clock = createManualClock();
+    const { staging } = await onLine(() => undefined, clock);
+
+    const reading = staging.read(object, async () => {
+      throw new Error('full');
+    });
+    await expect(reading).rejects.toThrow('full');
+    clock.advance(20_000);
+
+    expect(clock.timers()).toBe(0);
+  });
+
+  it.each([
+    ['whose connection breaks', 'cut'],
+    ['that end before the file does', 'end'],
+  ] as const)('gives up after ten resumptions of answers %s', async (_name, how) => {
+    const { object } = await stage(randomBytes(SIZE));
+    const { staging, requests } = await onLine(() => ({ afterBytes: 1000, how }));
 
     await expect(poured((sink) => staging.read(object, sink))).rejects.toMatchObject({
       code: 'storage_unavailable',
@@ -235,12 +266,17 @@ describe('reading a staged file', () => {
     const { object } = await stage(randomBytes(SIZE));
     const controller = new AbortController();
     const meanwhile = async () => controller.abort();
-    const { staging, requests } = await onLine(() => ({ afterBytes: 200_000, how: 'cut', meanwhile }));
+    const { staging, requests, commands } = await onLine(() => ({
+      afterBytes: 200_000,
+      how: 'cut',
+      meanwhile,
+    }));
 
     const reading = poured((sink) => staging.read({ ...object, signal: controller.signal }, sink));
 
     await expect(reading).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect(requests).toHaveLength(1);
+    expect(commands).toEqual(['GetObjectCommand']);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { PutObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { systemClock } from '../../../lib/runtime/clock.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
@@ -10,7 +11,7 @@ const contentType = 'application/pdf';
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
 const soon = () => AbortSignal.timeout(300_000);
 
-const { server, bucket, client } = await useBucket();
+const { server, bucket, client, makeClient } = await useBucket();
 const staging = createStaging({ s3: async () => s3With(client), bucket, clock: systemClock });
 
 describe('staging', () => {
@@ -38,6 +39,29 @@ describe('staging', () => {
       const file = { key: newKey(), body: randomBytes(1), contentType };
 
       await expect(elsewhere.store(file)).rejects.toMatchObject({ code: 'unavailable' });
+    });
+
+    it('never takes the file that is there for one that storage refused', async () => {
+      const key = newKey();
+      await staging.store({ key, body: randomBytes(10), contentType });
+      const astray = makeClient();
+      astray.middlewareStack.add(
+        (next, { commandName }) =>
+          async (args) =>
+            next({
+              ...args,
+              input: {
+                ...args.input,
+                ...(commandName === 'PutObjectCommand' && { Bucket: 'no-such-bucket' }),
+              },
+            }),
+        { step: 'initialize', name: 'mislead' },
+      );
+      const { store } = createStaging({ s3: async () => s3With(astray), bucket, clock: systemClock });
+
+      const stored = store({ key, body: randomBytes(10), contentType });
+
+      await expect(stored).rejects.toMatchObject({ code: 'unavailable', cause: { name: 'NoSuchBucket' } });
     });
   });
 
@@ -99,6 +123,69 @@ describe('staging', () => {
       await expect(later).rejects.toBe(failure);
 
       expect(taken).toBe(2);
+    });
+  });
+
+  describe('tagOf', () => {
+    async function tag(key: string, tags: Record<string, string>): Promise<void> {
+      const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+      await client.send(new PutObjectTaggingCommand({ Bucket: bucket, Key: key, Tagging: { TagSet } }));
+    }
+
+    async function stored(body: Buffer): Promise<{ key: string; etag: string }> {
+      const key = newKey();
+      return { key, etag: (await staging.store({ key, body, contentType })).etag };
+    }
+
+    /** Puts a file in the place of another one. */
+    const replace = (key: string, body: Buffer) =>
+      client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+
+    it('is the value of the tag of that name, and of no other', async () => {
+      const file = await stored(randomBytes(10));
+      await tag(file.key, { Reviewed: 'yes', Scan: 'clean' });
+
+      expect(await staging.tagOf(file, 'Scan')).toBe('clean');
+      expect(await staging.tagOf(file, 'Other')).toBeUndefined();
+    });
+
+    it('is never that of another version', async () => {
+      const file = await stored(randomBytes(10));
+      await replace(file.key, randomBytes(10));
+      await tag(file.key, { Scan: 'clean' });
+
+      await expect(staging.tagOf(file, 'Scan')).rejects.toMatchObject({ code: 'staged_file_changed' });
+    });
+
+    it('is never that of a version that this one has replaced meanwhile', async () => {
+      const infected = randomBytes(10);
+      const file = await stored(infected);
+      await replace(file.key, randomBytes(10));
+      await tag(file.key, { Scan: 'clean' });
+      const slow = makeClient();
+      slow.middlewareStack.add(
+        (next) => async (args) => {
+          const [answer] = await Promise.allSettled([next(args)]);
+          await replace(file.key, infected);
+          if (answer.status === 'rejected') throw answer.reason;
+          return answer.value;
+        },
+        { step: 'initialize', name: 'replaceAfterwards' },
+      );
+      const { tagOf } = createStaging({ s3: async () => s3With(slow), bucket, clock: systemClock });
+
+      await expect(tagOf(file, 'Scan')).rejects.toMatchObject({ code: 'staged_file_changed' });
+    });
+
+    it('says where the file is gone, and where storage does not answer', async () => {
+      const file = await stored(randomBytes(10));
+      const unreachable = connect({ endpoint: 'http://127.0.0.1:1', region: REGION, maxAttempts: 1 });
+      const { tagOf } = createStaging({ s3: async () => s3With(unreachable), bucket, clock: systemClock });
+
+      await expect(tagOf(file, 'Scan')).rejects.toMatchObject({ code: 'storage_unavailable' });
+      await staging.remove(file.key);
+      await expect(staging.tagOf(file, 'Scan')).rejects.toMatchObject({ code: 'staged_file_missing' });
+      unreachable.destroy();
     });
   });
 
