@@ -135,9 +135,22 @@ describe('the quota of a user', () => {
     for (let index = 0; index < 4; index += 1) tickets.push((await world.uppy.open(owner, request)).ticket);
     const begin = (ticket = '') => world.uppy.beginParts(ticket, { filename: 'a.bin', type: 'a/b' });
 
-    await expect(world.uppy.open(owner, request)).rejects.toMatchObject({ code: 'rate_limited' });
+    await expect(world.uppy.open(owner, request)).rejects.toMatchObject({
+      code: 'rate_limited',
+      message: 'at most 4 uploads, and as many calls that may lead to IPD, are taken within a minute',
+    });
     for (const ticket of tickets) await world.uploads.cancel(owner, (await begin(ticket)).uploadId);
     await expect(begin(tickets[0])).rejects.toMatchObject({ code: 'rate_limited' });
+  });
+
+  it('is full for an upload of a session, too, once others have taken its room', async () => {
+    const owner = newOwner();
+    const { ticket } = await world.uppy.open(owner, request);
+    for (let index = 0; index < 3; index += 1) await create(owner);
+
+    const begun = world.uppy.beginParts(ticket, { filename: 'a.bin', type: 'a/b' });
+
+    await expect(begun).rejects.toMatchObject(tooMany);
   });
 
   it('has room for all of a session or for none', async () => {

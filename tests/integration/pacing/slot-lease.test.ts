@@ -17,6 +17,24 @@ describe('the lease of a minute’s slots', () => {
     expect(await take(now() + MINUTE_MS)).toBe(true);
   });
 
+  it('is over after 45 seconds', async () => {
+    const { take } = createSlotLease({ sharedState: world.ledger });
+    world.clock.advance(DAY_MS);
+    await take(now());
+
+    expect(await take(now() + 45 * SECOND_MS - 1)).toBe(false);
+    expect(await take(now() + 45 * SECOND_MS)).toBe(true);
+  });
+
+  it('is held against a clock that is a minute behind, and no more', async () => {
+    const { take } = createSlotLease({ sharedState: world.ledger });
+    world.clock.advance(DAY_MS);
+    await take(now() + MINUTE_MS);
+
+    expect(await take(now())).toBe(false);
+    expect(await take(now() - 1)).toBe(true);
+  });
+
   it('is not held for ever by a run whose clock was wrong', async () => {
     const { take } = createSlotLease({ sharedState: world.ledger });
     world.clock.advance(DAY_MS);
