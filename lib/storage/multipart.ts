@@ -103,7 +103,7 @@ function unavailable(key: string): (cause: unknown) => never {
   };
 }
 
+/** Any other 404 is that of a bucket that is not there. */
 function isGone(error: unknown): boolean {
-  const refusal = refusalOf(error);
-  return refusal?.name === 'NoSuchUpload' || refusal?.status === 404;
+  return refusalOf(error)?.name === 'NoSuchUpload';
 }

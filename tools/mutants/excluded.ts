@@ -226,6 +226,9 @@ export const removed: { guard: string; reason: string }[] = [
     guard:
       '`work_item_full` among the codes that refuse a work item in `checkWorkItem` (`lib/uploads/preflight.ts`)',
     reason: 'no answer of IPD is classified so: the length of the list alone tells it.',
+    guard: '`status === 404` in `isGone` (`lib/storage/multipart.ts`)',
+    reason:
+      'S3 calls an upload that is gone `NoSuchUpload`; any other 404 is that of a bucket that is not there, which is a failure.',
   },
 ];
 

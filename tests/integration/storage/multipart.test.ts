@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createMultipart } from '../../../lib/storage/multipart.ts';
 import type { MultipartId } from '../../../lib/storage/multipart.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
-import { CREDENTIALS, newKey, useBucket } from '../local/s3-support.ts';
+import { connect, CREDENTIALS, newKey, REGION, useBucket } from '../local/s3-support.ts';
 import { PART } from '../../support/parts-fixture.ts';
 
 const contentType = 'application/pdf';
@@ -132,20 +132,49 @@ describe('multipart', () => {
     expect(await multipart.list(target)).toEqual([short, last]);
   });
 
-  it('never takes a failure for an absence', async () => {
+  it('is unavailable where storage does not name the upload that it began', async () => {
+    const nameless = makeClient();
+    nameless.middlewareStack.add(
+      (next) => async (args) => {
+        const { response, output } = await next(args);
+        return { response, output: Object.assign(output, { UploadId: undefined }) };
+      },
+      { step: 'initialize', name: 'forgetName' },
+    );
+
+    const begun = createMultipart({ s3: async () => s3With(nameless), bucket }).begin({
+      key: newKey(),
+      contentType,
+    });
+
+    await expect(begun).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  const wrong = { ...CREDENTIALS, secretAccessKey: 'wrong' };
+  it.each([
+    ['refuses', () => makeClient(wrong), bucket],
+    ['has no such bucket', () => makeClient(), 'no-such-bucket'],
+    [
+      'does not answer',
+      () =>
+        connect({ endpoint: 'http://127.0.0.1:1', region: REGION, credentials: CREDENTIALS, maxAttempts: 1 }),
+      bucket,
+    ],
+  ])('never takes a failure for an absence: storage %s', async (_name, open, place) => {
     const target = await begin();
     const part = await put(target, 1, randomBytes(10));
-    const wrong = makeClient({ ...CREDENTIALS, secretAccessKey: 'wrong' });
-    const refused = createMultipart({ s3: async () => s3With(wrong), bucket });
+    const other = open();
+    const failing = createMultipart({ s3: async () => s3With(other), bucket: place });
 
     for (const call of [
-      refused.begin({ key: target.key, contentType }),
-      refused.list(target),
-      refused.complete(target, [part]),
-      refused.abort(target),
+      () => failing.begin({ key: target.key, contentType }),
+      () => failing.list(target),
+      () => failing.complete(target, [part]),
+      () => failing.abort(target),
     ]) {
-      await expect(call).rejects.toMatchObject({ code: 'unavailable' });
+      await expect(call()).rejects.toMatchObject({ code: 'unavailable' });
     }
     expect(await multipart.list(target)).toEqual([part]);
+    other.destroy();
   });
 });
