@@ -80,8 +80,8 @@ export function createQuota(deps: {
     { uploads = 0, calls = 0, roomFor = 0 }: { uploads?: number; calls?: number; roomFor?: number },
   ): Promise<void> {
     const counted = await counters.countInMinute(hashOf(owner), {
-      ...(uploads + roomFor > 0 && { uploads: { add: uploads, upTo: uploadsPerMinute - roomFor } }),
-      ...(calls > 0 && { calls: { add: calls, upTo: uploadsPerMinute } }),
+      uploads: { add: uploads, upTo: uploadsPerMinute - roomFor },
+      calls: { add: calls, upTo: uploadsPerMinute },
     });
     if (counted) return;
     const asked = roomFor > 1 ? `, and you ask for ${roomFor} more` : '';

@@ -109,7 +109,7 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
         Bucket: bucket,
         Key: object.key,
         IfMatch: `"${object.etag}"`,
-        Range: offset === 0 ? undefined : `bytes=${offset}-`,
+        Range: `bytes=${offset}-`,
       }),
       { abortSignal: object.signal },
     );
@@ -171,7 +171,7 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   };
   watch(IDLE_MS);
   const fail = (cause: unknown): void => {
-    body.destroy(cause instanceof Error ? cause : new Error('the sink failed', { cause }));
+    body.destroy(new Error('the sink failed', { cause }));
   };
   const goOn = (): void => {
     waitingSince = clock.now();

@@ -226,9 +226,21 @@ export const removed: { guard: string; reason: string }[] = [
     guard:
       '`work_item_full` among the codes that refuse a work item in `checkWorkItem` (`lib/uploads/preflight.ts`)',
     reason: 'no answer of IPD is classified so: the length of the list alone tells it.',
+    guard: '`offset === 0` in `open` (`lib/storage/staged-files.ts`)',
+    reason: 'the range from byte 0 is the whole file, and an empty one is not read.',
+  },
+  {
+    guard: '`cause instanceof Error` in `pour` (`lib/storage/staged-files.ts`)',
+    reason: '`read` throws what the sink has thrown, and never what the stream was destroyed with then.',
+  },
+  {
     guard: '`status === 404` in `isGone` (`lib/storage/multipart.ts`)',
     reason:
       'S3 calls an upload that is gone `NoSuchUpload`; any other 404 is that of a bucket that is not there, which is a failure.',
+  },
+  {
+    guard: '`uploads + roomFor > 0` and `calls > 0` in `count` (`lib/pacing/quota.ts`)',
+    reason: 'a counter to which nothing is added is within its limit already.',
   },
 ];
 
