@@ -170,6 +170,7 @@ export const excluded: Exclusion[] = [
       'lib/uploads/stage.ts createArrivals/check clause: without upload.maxSize !== undefined beside &&',
     proof:
       'Without maxSize the parts together have the declared size, which is at least 1, and no number is above undefined; the types need the clause.',
+  },
   ...["clause: without '' beside ??", 'clause: without -1 beside ??'].map((mutant) => ({
     mutant: `lib/messaging/queue.ts readMessage ${mutant}`,
     proof:
@@ -255,6 +256,8 @@ export const removed: { guard: string; reason: string }[] = [
     guard:
       '`work_item_full` among the codes that refuse a work item in `checkWorkItem` (`lib/uploads/preflight.ts`)',
     reason: 'no answer of IPD is classified so: the length of the list alone tells it.',
+  },
+  {
     guard: '`offset === 0` in `open` (`lib/storage/staged-files.ts`)',
     reason: 'the range from byte 0 is the whole file, and an empty one is not read.',
   },
