@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { createHash, randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import { cancel, createUpload } from '../../../lib/domain/lifecycle.ts';
 import { RECORD_SCHEMA } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -13,15 +14,19 @@ import { useWorld } from '../../support/use-world.ts';
 const world = await useWorld();
 const { table } = world.config;
 const RETENTION_MS = 1_000_000;
+const limited = z.object({ Limit: z.number().optional() });
 
 /** A ledger over a connection of its own, what it asks DynamoDB for, and what it says of its writes. */
 function watched() {
   const { client, documents } = world.connectTable();
   const asked: string[] = [];
+  const pageSizes: unknown[] = [];
   client.middlewareStack.add(
     (next, { commandName = '' }) =>
       async (args) => {
         asked.push(commandName.replace('Command', ''));
+        const question = limited.safeParse(args.input);
+        if (commandName === 'QueryCommand') pageSizes.push(question.data?.Limit);
         return next(args);
       },
     { step: 'initialize', name: 'watch' },
@@ -30,20 +35,29 @@ function watched() {
   const onWritten = (before: Upload | undefined, after: Upload): void =>
     void written.push([before?.status, after.status]);
   const settings = { client: documents, table, clock: world.clock, retentionMs: RETENTION_MS };
-  return { ledger: createWholeLedger({ ...settings, onWritten }), documents, asked, written };
+  return {
+    ledger: createWholeLedger({ ...settings, onWritten }),
+    client,
+    documents,
+    asked,
+    pageSizes,
+    written,
+  };
 }
 
-const { ledger, documents, asked, written } = watched();
+const { ledger, documents, asked, pageSizes, written } = watched();
+
+type About = Partial<Pick<Upload, 'id' | 'projectId' | 'issueId' | 'dueAt'>>;
 
 /** So many uploads of an owner, the oldest first. */
-async function add(owner: string, about: Partial<Upload>[]): Promise<Upload[]> {
+async function add(owner: string, about: About[]): Promise<Upload[]> {
   const uploads: Upload[] = [];
   for (const one of about) {
     world.clock.advance(1);
     const moment = { now: world.clock.now(), policy: world.policy };
     const names = { id: randomUUID(), owner, projectId: 'p', issueId: 'i', filename: 'f', sentName: 'f' };
-    const upload = createUpload({ ...names, contentType: 'a/b', size: 10, ...one }, moment);
-    uploads.push((await ledger.add(upload)).upload);
+    const upload = createUpload({ ...names, contentType: 'a/b', size: 10 }, moment);
+    uploads.push((await ledger.add({ ...upload, ...one })).upload);
   }
   return uploads;
 }
@@ -102,6 +116,43 @@ describe('the uploads of an owner', () => {
     expect(idsOf(open.uploads)).toEqual([three?.id]);
     expect((await listed({ owner, isOpen: true, after: open.next })).ids).toEqual([one?.id]);
     expect((await listed({ owner, limit: 5 })).ids).toHaveLength(3);
+  });
+
+  it('are asked for by a page that is one longer, and by large ones where many may be left out', async () => {
+    const owner = randomUUID();
+    await add(owner, [{}, {}, {}, {}, {}]);
+
+    pageSizes.length = 0;
+    await listed({ owner, projectId: undefined });
+    await listed({ owner, projectId: 'p' });
+
+    expect(pageSizes).toEqual([3, undefined]);
+  });
+
+  it('go on behind a page that a filter has made exactly as long as it may be', async () => {
+    const owner = randomUUID();
+    const [first, , second, third] = await add(owner, [{}, { projectId: 'q' }, {}, {}]);
+    const small = watched();
+    small.client.middlewareStack.add(
+      (next) => async (args) => next({ ...args, input: { ...args.input, Limit: 2 } }),
+      { step: 'initialize', name: 'smallPages' },
+    );
+
+    const { uploads, next } = await small.ledger.list({ owner, isOpen: false, projectId: 'p', limit: 2 });
+
+    expect([idsOf(uploads), next?.id]).toEqual([[third?.id, second?.id], second?.id]);
+    expect((await listed({ owner, projectId: 'p', after: next })).ids).toEqual([first?.id]);
+  });
+
+  it('are left out where they have ended and the index of what is open still has them', async () => {
+    const owner = randomUUID();
+    const [one, two] = await add(owner, [{}, {}]);
+    const id = two?.id ?? '';
+    const { upload } = await ledger.change(id, (before) => cancel(before, { now: world.clock.now() }));
+    const Item = { ...upload, pk: uploadKey(id), openOwner: owner };
+    await documents.send(new PutCommand({ TableName: table, Item }));
+
+    expect((await listed({ owner, isOpen: true })).ids).toEqual([one?.id]);
   });
 
   it('are named where a newer version wrote them in a form of its own', async () => {
@@ -172,6 +223,8 @@ describe('a write', () => {
     expect(open).not.toHaveProperty('expiresAt');
     expect(ended).not.toHaveProperty('openOwner');
     expect(ended).not.toHaveProperty('expiresAt');
+    const [odd] = await add(owner, [{ dueAt: undefined }]);
+    expect(await itemOf(odd?.id ?? '')).not.toHaveProperty('expiresAt');
     expect(await itemOf(id)).toMatchObject({
       expiresAt: Math.ceil((world.clock.now() + RETENTION_MS) / 1000),
     });
