@@ -18,7 +18,7 @@ it('the young generation is cleared with every two MiB', async () => {
 
   await seen.promise;
   observer.disconnect();
-  expect(globalThis.gc).toBeUndefined();
+  expect(cleared).toBeGreaterThanOrEqual(10);
 });
 
 /** https://nodejs.org/docs/latest-v24.x/api/perf_hooks.html#garbage-collection-gc-details */
