@@ -201,7 +201,9 @@ describe('a write', () => {
 
   it('is written down once, with what was before', async () => {
     written.length = 0;
+    asked.length = 0;
     const [upload] = await add(owner, [{}]);
+    expect(asked).toEqual(['PutItem']);
     if (upload !== undefined) await ledger.add(upload);
     await ledger.change(upload?.id ?? '', (before) => cancel(before, { now: world.clock.now() }));
 
