@@ -18,8 +18,12 @@ const PREFLIGHT_SHARE = 0.25;
 const PER_RUN: Record<string, number> = { list: 8, upload: 6, download: 12, token: 8 };
 /** The retry delays grow to hours, and jitter may halve them often: so many attempts ask IPD at once, and in an hour. */
 const TRIES = { atOnce: 12, hourly: 6 };
-/** While nothing reaches IPD, one delivery tests the connection: at first twice in a minute, then every 5 min. */
+/**
+ * While nothing reaches IPD, or IPD refuses the credentials, one delivery tests whether that is over: at first twice in
+ * a minute, then every 5 min.
+ */
 const TESTS = { atOnce: 12, hourly: 12 };
+const TESTED_FOR = new Set(['unreachable', 'signatureFailed', 'keyLocked']);
 /** Each doubt asks for a few checks within its window, and then the file is sent again at once. */
 const CHECKS_A_DOUBT = 5;
 /** An attempt that finds another upload of its size at work asks IPD nothing: at first often, then all 5 to 10 min. */
@@ -40,7 +44,8 @@ export function judgeRequests(contacts: readonly IpdContact[], versions: readonl
   const until = versions.findLast(({ record }) => !isFinal(record))?.at ?? 0;
   const hours = Math.max(until - since, 0) / HOUR;
   const ofAttempts = [...Map.groupBy(contacts, ({ attempt }) => attempt).values()];
-  const testing = ofAttempts.filter((some) => some.every(({ fault }) => fault === 'unreachable')).length;
+  const isTest = ({ fault = '' }: IpdContact): boolean => TESTED_FOR.has(fault);
+  const testing = ofAttempts.filter((some) => some.every(isTest)).length;
   const tests = TESTS.atOnce + TESTS.hourly * hours;
   if (testing > tests) findings.push(`tried to reach IPD in ${testing} attempts`);
   const asking = ofAttempts.length - testing;

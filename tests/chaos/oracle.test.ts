@@ -176,6 +176,15 @@ describe('the oracle finds, in a world made for it, a product without', () => {
 });
 
 describe('the oracle', () => {
+  it.each(['unreachable', 'signatureFailed', 'keyLocked'] as const)(
+    'lets one upload ask for hours whether IPD is back: %s',
+    async (fault) => {
+      const rule = (elapsedMs: number) => (elapsedMs < 8 * HOUR_MS ? fault : undefined);
+
+      expect(await judgeSmall({ plans: [{}], rule, quietAfterMs: 8 * HOUR_MS, hours: 12 })).toEqual([]);
+    },
+  );
+
   it('shares no code with the product', () => {
     const sources = readdirSync(import.meta.dirname)
       .filter((name) => /^(?:oracle|verdict|chronicle)[a-z-]*\.ts$/.test(name))
