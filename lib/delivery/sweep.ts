@@ -190,12 +190,11 @@ export function createSweep(deps: {
   async function find(upload: Upload, now: number): Promise<void> {
     const { upload: found, hasParts } = await arrivals.check(upload);
     if (found.status === 'expired') return end(found, now);
-    // Legal only while the file is awaited.
     const { upload: after } = await ledger.change(found, (before) =>
       // Legal only while the file is awaited.
       lifecycle.expireOrWait(before, { now, hasParts }),
     );
-    // A function that has delivered it meanwhile closes it as well.
+    // A function that has delivered it meanwhile closes it.
     return after.status === 'expired' ? closing.tryNow(after) : undefined;
   }
 

@@ -31,7 +31,7 @@ export type Send = (request: WireRequest) => Promise<WireAnswer>;
 
 export type TextAnswer = { status: number; headers: Record<string, string | undefined>; text: string };
 
-/** Keeps no connection, but what the hosts' TLS needs to be resumed by the next one: half a handshake's CPU. */
+/** Keeps no connection, but the TLS session, so that the next connection to the host need not begin anew. */
 const resuming = new https.Agent({ keepAlive: false });
 /** Longer answers are cut here: no answer that we can use is so long. */
 const MAX_TEXT_BYTES = MIB;

@@ -14,7 +14,7 @@ export const excluded: Exclusion[] = [
   {
     mutant: 'lib/delivery/deliver.ts createDelivery/deliver condition: isLeasedBy(holder, lease) is true',
     proof:
-      'Without the lease no outcome of a scan is legal, so nothing is recorded, and closing does nothing with an upload that another function delivers.',
+      'Without the lease no outcome of a scan is legal, so nothing is recorded; to close an upload that has ended meanwhile does no more than its own function does, and a notification may come twice by contract.',
   },
   {
     mutant: 'lib/ledger/table.ts createTable/add clause: without {} beside ??',
