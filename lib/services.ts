@@ -14,6 +14,11 @@ import { createClosing } from './uploads/clean-up.ts';
 import { readConfig, readCredentials, readSigningCredentials } from './runtime/config.ts';
 import type { Config } from './runtime/config.ts';
 import { createDelivery } from './delivery/deliver.ts';
+import { createDrops } from './storage/drops.ts';
+import { createIngestQueue } from './messaging/ingest-queue.ts';
+import { createIngestion } from './ingestion/ingest.ts';
+import { createPatrol } from './ingestion/patrol.ts';
+import { createRoom } from './pacing/room.ts';
 import { createIntake } from './uploads/create.ts';
 import { createIpdClient } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
@@ -91,11 +96,14 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const storage = { s3: given.s3 ?? once(loadS3), bucket: config.bucket };
   const staging = createStaging({ ...storage, clock });
   const multipart = createMultipart(storage);
+  const drops = createDrops(storage);
   // Storage goes by its own clock, so a URL's life begins by the machine's.
   const storageTime = given.storageTime ?? Date.now;
   const signing = createSigning({ signer: once(findSigner), bucket: config.bucket, now: storageTime });
   const notifications = createNotifications({ sns: given.sns ?? once(loadSns), topicArn: config.topicArn });
-  const queue = createQueue({ sqs: given.sqs ?? once(loadSqs), queueUrl: config.queueUrl });
+  const sqs = given.sqs ?? once(loadSqs);
+  const queue = createQueue({ sqs, queueUrl: config.queueUrl });
+  const ingestQueue = createIngestQueue({ sqs, queueUrl: config.ingest.queueUrl });
 
   const ipd = once(connect);
 
@@ -123,7 +131,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const breaker = createBreaker({ sharedState, clock, telemetry });
   const slotLease = createSlotLease({ sharedState });
   const quota = createQuota({ ledger, counters, clock, limits, preflightsPerMinute });
-  const arrivals = createArrivals({ ledger, staging, multipart, queue, clock, policy });
+  const arrivals = createArrivals({ ledger, staging, multipart, queue, drops, clock, policy });
   const closing = createClosing({ ledger, notifications, arrivals, telemetry });
   const preflight = createPreflight({
     breaker,
@@ -197,6 +205,22 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     policy,
     telemetry,
   });
+  const { admission, maxOpen, promptPerMinute } = config.ingest;
+  const ingestion = createIngestion({
+    ledger,
+    counters,
+    drops,
+    ingestQueue,
+    queue,
+    room: createRoom({ ledger, clock, maxOpen }),
+    closing,
+    clock,
+    policy,
+    bucket: config.bucket,
+    admission,
+    promptPerMinute,
+    telemetry,
+  });
   const sweep = createSweep({
     ledger,
     arrivals,
@@ -204,6 +228,8 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     queue,
     breaker,
     slotLease,
+    ingestQueue,
+    patrol: admission && createPatrol({ drops, ingestQueue, sharedState, clock }),
     clock,
     policy,
     deliveriesPerMinute,
@@ -236,6 +262,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     attach: createAttach({ intake, ledger, staging, queue, clock, policy }),
     reconciliation,
     delivery,
+    ingestion,
     sweep,
   };
 }

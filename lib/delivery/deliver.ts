@@ -21,7 +21,8 @@ import * as lifecycle from '../domain/lifecycle.ts';
 import { contactOfUpload, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 import { readMessage } from '../messaging/queue.ts';
-import type { Arrival, Request } from '../messaging/queue.ts';
+import type { Arrival } from '../messaging/arrivals.ts';
+import type { Request } from '../messaging/queue.ts';
 import type { Tries } from '../domain/rate.ts';
 import type { Reading, Reconciliation } from './reconcile.ts';
 import type { ScanGate } from './scan-gate.ts';
@@ -29,7 +30,7 @@ import { busyDelay, throttleDelay } from '../domain/schedule.ts';
 import type { Run, Sending } from './send.ts';
 import type { Staging } from '../storage/staged-files.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-import { isLeaseHolder, isUnwanted, uploadIdOf } from '../domain/upload.ts';
+import { ingestedFrom, isLeaseHolder, isUnwanted, uploadIdOf } from '../domain/upload.ts';
 import type { Delivering, Policy, Upload } from '../domain/upload.ts';
 
 /** By this much the lease outlives the function: it ends when Lambda has surely killed the function. */
@@ -112,6 +113,8 @@ export function createDelivery(deps: {
     if (upload === undefined) return;
     // The file of an upload that this run delivers is removed at its end.
     if (isUnwanted(upload)) return staging.remove(key);
+    // The function that copied the file has recorded it, and the sweep gives it a slot.
+    if (ingestedFrom(upload) !== undefined) return;
     await deliver(upload, { run, isRateLimited: false }, (before, lease) =>
       attempts.claimArrival(before, object, { ...lease, ...moment() }),
     );

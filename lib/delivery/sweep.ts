@@ -8,7 +8,9 @@ import type { Breaker } from '../pacing/breaker.ts';
 import type { BreakerView } from '../domain/breaker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
-import type { Ledger } from '../ledger/uploads.ts';
+import type { Patrol } from '../ingestion/patrol.ts';
+import type { Lane, Ledger } from '../ledger/uploads.ts';
+import type { IngestQueue } from '../messaging/ingest-queue.ts';
 import type { Queue } from '../messaging/queue.ts';
 import type { SlotLease } from '../pacing/slot-lease.ts';
 import { createSlots, isHourOver } from '../domain/schedule.ts';
@@ -17,7 +19,7 @@ import type { Telemetry } from '../runtime/telemetry.ts';
 import * as attempts from '../domain/attempts.ts';
 import * as endings from '../domain/endings.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
-import { isFinal } from '../domain/upload.ts';
+import { ingestedFrom, isFinal } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 import { MINUTE_MS } from '../domain/units.ts';
 
@@ -26,6 +28,8 @@ const AHEAD_MS = MINUTE_MS;
 const AT_ONCE = 10;
 /** The sweep's share of the full rate. The rest is for first deliveries, which events start without a slot. */
 const SHARE = 0.75;
+/** The share of the sweep's slots that ingested uploads have while people's wait; without them, they have all. */
+const INGEST_SHARE = 0.25;
 /** How often open uploads are counted, and up to which number. */
 const COUNT_EVERY_RUNS = 10;
 const MOST_COUNTED = 10_000;
@@ -37,6 +41,9 @@ export function createSweep(deps: {
   queue: Queue;
   breaker: Breaker;
   slotLease: SlotLease;
+  ingestQueue: IngestQueue;
+  /** Undefined while ingestion is off. */
+  patrol: Patrol | undefined;
   clock: Clock;
   policy: Policy;
   /** The most that IPD is to get. The sweep asks for most of it, spread over the minute. */
@@ -44,7 +51,7 @@ export function createSweep(deps: {
   telemetry: Telemetry;
 }) {
   const { ledger, arrivals, closing, queue, breaker, slotLease, clock, policy } = deps;
-  const { deliveriesPerMinute, telemetry } = deps;
+  const { ingestQueue, patrol, deliveriesPerMinute, telemetry } = deps;
 
   let runs = 0;
 
@@ -58,48 +65,69 @@ export function createSweep(deps: {
     const slotsOfRun = (): Promise<Slots> => (slots ??= openSlots(started, allowed));
     let oldest = started;
     let done = 0;
-    let queued = 0;
+    const queued = { people: 0, ingest: 0 };
+    let arePeopleWaiting = false;
+    /** Of the slots of this run, how many a lane may have: people come first. */
+    const mostOf = (lane: Lane): number =>
+      lane === 'ingest' && arePeopleWaiting ? Math.ceil(allowed * INGEST_SHARE) : allowed;
+    const hasSlot = async (lane: Lane, due: number): Promise<boolean> =>
+      queued[lane] < mostOf(lane) && (await slotsOfRun()).hasFree(due - started);
     /** The first free slot at or after `due`. Taken when a record was read: the index lags behind. */
-    const takeSlot = async (due: number): Promise<number | undefined> => {
-      const slotMs = (await slotsOfRun()).take(due - started);
+    const takeSlot = async (lane: Lane, due: number): Promise<number | undefined> => {
+      if (lane === 'people') arePeopleWaiting = true;
+      const slotMs = (await hasSlot(lane, due)) ? (await slotsOfRun()).take(due - started) : undefined;
       if (slotMs === undefined) return undefined;
-      queued += 1;
+      queued[lane] += 1;
       return started + slotMs;
     };
-    const work = async (id: string): Promise<void> => {
+    const work = async (id: string, lane: Lane): Promise<void> => {
       try {
         const upload = await ledger.find(id);
         // A delivery or another run has moved the upload on.
         if (upload === undefined || !isDue(upload.dueAt, started)) return;
-        await act(upload, Date.parse(upload.dueAt), takeSlot);
+        await act(upload, Date.parse(upload.dueAt), (due) => takeSlot(lane, due));
         done += 1;
       } catch (error) {
         telemetry.error('sweeping an upload failed, it stays due', error, { uploadId: id });
         telemetry.addMetrics({ Unhandled: 1 });
       }
     };
-    const entries = ledger.due(started + AHEAD_MS);
-    const workThrough = async (): Promise<void> => {
-      for await (const { id, status, dueAt } of entries) {
-        if (signal.aborted) return;
-        const due = Date.parse(dueAt);
-        oldest = Math.min(oldest, due);
-        const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
-        // Without a slot, all that can be done is to give the upload up when its time is over.
-        const isUseless =
-          isDelivery && !isHourOver(started - due) && !(await slotsOfRun()).hasFree(due - started);
-        if (!isUseless) await work(id);
-      }
+    const workThrough = async (lane: Lane): Promise<void> => {
+      const entries = ledger.due(started + AHEAD_MS, lane);
+      const worker = async (): Promise<void> => {
+        for await (const { id, status, dueAt } of entries) {
+          if (signal.aborted) return;
+          const due = Date.parse(dueAt);
+          oldest = Math.min(oldest, due);
+          const isDelivery = status === 'staged' || status === 'waiting' || status === 'unconfirmed';
+          // Without a slot, all that can be done is to give the upload up when its time is over.
+          const isUseless = isDelivery && !isHourOver(started - due) && !(await hasSlot(lane, due));
+          if (!isUseless) await work(id, lane);
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, worker));
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, workThrough));
-    telemetry.info('sweep ended', { done, queued });
+    await workThrough('people');
+    await workThrough('ingest');
+    await listDrops();
+    telemetry.info('sweep ended', { done, queued: queued.people + queued.ingest });
     const open = signal.aborted ? undefined : await countOpen();
     telemetry.addMetrics({
       OldestDueAge: (started - oldest) / 1000,
       BreakerOpen: view.state === 'closed' ? 0 : 1,
       ...(open !== undefined && { OpenUploads: open }),
     });
-    return { done, queued };
+    return { done, queued: queued.people + queued.ingest };
+  }
+
+  /** A run that cannot list is still a success. */
+  async function listDrops(): Promise<void> {
+    try {
+      await patrol?.run();
+    } catch (error) {
+      telemetry.error('drops not listed', error);
+      telemetry.addMetrics({ Unhandled: 1 });
+    }
   }
 
   /**
@@ -188,6 +216,7 @@ export function createSweep(deps: {
 
   /** The event may be lost, and the client may not have called complete: asks storage for the file. */
   async function find(upload: Upload, now: number): Promise<void> {
+    if (ingestedFrom(upload) !== undefined) return findCopy(upload, now);
     const { upload: found, hasParts } = await arrivals.check(upload);
     if (found.status === 'expired') return end(found, now);
     const { upload: after } = await ledger.change(found, (before) =>
@@ -196,6 +225,16 @@ export function createSweep(deps: {
     );
     // A function that has delivered it meanwhile closes it.
     return after.status === 'expired' ? closing.tryNow(after) : undefined;
+  }
+
+  /** The message of an ingested upload may be lost: asks for the copy again. */
+  async function findCopy(upload: Upload, now: number): Promise<void> {
+    if (upload.status === 'expired') return end(upload, now);
+    const { upload: after } = await ledger.change(upload, (before) =>
+      lifecycle.expireOrWait(before, { now }),
+    );
+    if (after.status === 'expired') return closing.tryNow(after);
+    if (after.status === 'awaiting_upload') await ingestQueue.sendResume(after.id);
   }
 
   /**

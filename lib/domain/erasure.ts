@@ -67,6 +67,7 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
     etag: undefined,
     correlationId: undefined,
     session: undefined,
+    source: undefined,
     others: undefined,
     redrive: undefined,
     cancellation: undefined,

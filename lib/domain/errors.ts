@@ -73,6 +73,16 @@ export const failures = {
   scan_refused: 'The scan for malware did not pass the file; it was not sent to IPD.',
   scan_timed_out:
     'The scan for malware said nothing for so long that we stopped waiting; the file was not sent to IPD.',
+  ingest_malformed:
+    'What the producer gave is not what ingestion takes: offer the file again, as the docs say.',
+  ingest_project_closed: 'The project is not open for ingestion.',
+  ingest_too_large: 'The file is larger than the bridge takes.',
+  ingest_empty: 'The file is empty, and an empty file cannot be attached.',
+  ingest_source_missing: 'The object is not there, or not any more; offer it again.',
+  ingest_source_forbidden: 'The bridge may not read the object.',
+  ingest_source_replaced:
+    'The object was replaced before it was copied; the new one is an upload of its own.',
+  ingest_request_reused: 'The requestId belongs to another request; take a new one.',
 } as const satisfies Record<string, string>;
 
 export type FailureCode = keyof typeof failures;

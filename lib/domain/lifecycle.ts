@@ -6,7 +6,7 @@
 import * as endings from './endings.ts';
 import { retryableFailures } from './errors.ts';
 import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, stagingCheckDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
-import { iso, isReady, mayBeInIpd, RECORD_SCHEMA } from './upload.ts';
+import { ingestedFrom, iso, isReady, mayBeInIpd, RECORD_SCHEMA } from './upload.ts';
 import type { Moment, NewUpload, StagedObject, Upload } from './upload.ts';
 
 /** A new upload that waits for its file. */
@@ -48,7 +48,8 @@ export function stage(upload: Upload, object: StagedObject, { now, policy }: Mom
     storedAt: iso(now),
     retryUntil: iso(now + policy.retryWindowMs),
     readyAt: iso(now),
-    dueAt: iso(now + QUEUE_PATIENCE_MS),
+    // The sweep gives an ingested file its slot; a delivery of another one is queued at once.
+    dueAt: iso(ingestedFrom(upload) === undefined ? now + QUEUE_PATIENCE_MS : now),
   };
 }
 

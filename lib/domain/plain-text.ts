@@ -22,3 +22,11 @@ export function toPlainText(text: string): string {
 export function isSpoilt(text: string): boolean {
   return text.includes(UNREADABLE) || !text.isWellFormed();
 }
+
+/** In characters, as people count them. */
+const MAX_NAME_LENGTH = 200;
+
+/** A name for a list of names: plain text, cut to a length that people can read. */
+export function toName(text: string): string {
+  return Array.from(toPlainText(text).trim()).slice(0, MAX_NAME_LENGTH).join('').trim();
+}

@@ -18,3 +18,12 @@ export function summaryOf(upload: Upload) {
       : null,
   };
 }
+
+/** How the upload came, for those who wait for its end. */
+export function sourceOf({ source, session }: Upload) {
+  if (source === undefined) return { kind: session === undefined ? 'api' : 'uppy' };
+  if (source.kind === 'drop') return { kind: source.kind, key: source.key };
+  return source.kind === 'request'
+    ? { kind: source.kind, requestId: source.requestId }
+    : { kind: source.kind };
+}

@@ -42,6 +42,31 @@ const doubt = open({
 /** What an operator did, and why. */
 const operatorAction = open({ at: time, by: z.string(), reason: z.string() });
 
+/** How an upload came, where it was not by `POST /v1/uploads` or Uppy. */
+const source = z.discriminatedUnion('kind', [
+  /** By IPD's own upload route. */
+  open({ kind: z.literal('attach') }),
+  /** By an object under `ingest/` of the staging bucket. */
+  open({
+    kind: z.literal('drop'),
+    key: z.string(),
+    etag: z.string(),
+    /** When the object was put: the same bytes, put again, are another offer of the same upload. */
+    offer: z.string(),
+  }),
+  /** By a message that names an object of another bucket. */
+  open({
+    kind: z.literal('request'),
+    requestId: z.string(),
+    bucket: z.string(),
+    key: z.string(),
+    versionId: z.string().optional(),
+    etag: z.string(),
+    /** The id of the message: the same request, sent again, is another offer of the same upload. */
+    offer: z.string(),
+  }),
+]);
+
 const notificationTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as const;
 
 const base = {
@@ -53,6 +78,7 @@ const base = {
   /** Counts every change; the ETag of the HTTP answer. */
   version: z.int(),
   owner: z.string(),
+  source: source.optional(),
   /** The owner's name, for people: IPD shows the bridge's account. */
   uploadedBy: z.string().optional(),
   projectId: z.string(),
@@ -136,7 +162,12 @@ const base = {
   /** The operator who erased personal data from it, and why. */
   erasure: operatorAction.optional(),
   /** The notification of its end, until subscribers have got it. */
-  notification: open({ type: z.enum(notificationTypes), at: time }).optional(),
+  notification: open({
+    type: z.enum(notificationTypes),
+    at: time,
+    /** The end is announced once more, since the same file was offered again. */
+    replayed: z.boolean().optional(),
+  }).optional(),
 };
 
 const stored = { etag: z.string(), stagedAt: time, retryUntil: time };
@@ -171,6 +202,8 @@ export type Upload = z.infer<typeof uploadSchema>;
 export type In<Status extends Upload['status']> = Extract<Upload, { status: Status }>;
 export type Delivering = In<'delivering'>;
 export type Lease = z.infer<typeof lease>;
+export type Source = z.infer<typeof source>;
+export type Ingested = Exclude<Source, { kind: 'attach' }>;
 export type Doubt = z.infer<typeof doubt>;
 export type Notification = NonNullable<Upload['notification']>;
 
@@ -181,6 +214,7 @@ export type NewUpload = Pick<
   Upload,
   | 'id'
   | 'owner'
+  | 'source'
   | 'uploadedBy'
   | 'projectId'
   | 'issueId'
@@ -229,6 +263,22 @@ export function readUploadId(text: string): string | undefined {
 export function uploadIdOf(key: string): string | undefined {
   const id = key.startsWith(stagingKey('')) ? key.slice(stagingKey('').length) : '';
   return isUploadId(id) ? id : undefined;
+}
+
+/** Owners that are no users: no token's `sub` may be one of them. */
+const RESERVED_OWNER = /^(?:ingest|erased)#/;
+
+/** True of an owner that the bridge itself gives to uploads. */
+export function isReservedOwner(owner: string): boolean {
+  return RESERVED_OWNER.test(owner);
+}
+
+/** Who owns what producers offer for a project. */
+export const ingestOwner = (projectId: string): string => `ingest#${projectId}`;
+
+/** Where the file of an ingested upload comes from; undefined for an upload that a user began. */
+export function ingestedFrom({ source: from }: Pick<Upload, 'source'>): Ingested | undefined {
+  return from === undefined || from.kind === 'attach' ? undefined : from;
 }
 
 /** True while a queue message may begin the next attempt. */

@@ -10,8 +10,9 @@ import type {
 import type * as z from 'zod';
 import { AppError, invalidRequest, isProblemCode, problems } from '../domain/errors.ts';
 import type { ProblemCode, ProblemPlace } from '../domain/errors.ts';
+import { isReservedOwner } from '../domain/upload.ts';
 import type { Caller } from '../uploads/create.ts';
-import { isSpoilt, toPlainText } from '../domain/plain-text.ts';
+import { isSpoilt, toName } from '../domain/plain-text.ts';
 import { bindCall, createTelemetry } from '../runtime/telemetry.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 
@@ -22,8 +23,6 @@ const UNAVAILABLE_RETRY_SECONDS = 5;
 /** A body may have a million faults. The answer names the first ones, since Lambda limits its length. */
 const MAX_PLACES = 100;
 const MAX_POINTER_LENGTH = 500;
-/** In characters, as people count them. */
-const MAX_NAME_LENGTH = 200;
 /** Gateways pass claims as text. How they pass `"sub": null` is not documented; no user has one of these names. */
 const NO_VALUES = new Set(['', '<nil>', 'null']);
 const HOST = /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
@@ -103,6 +102,8 @@ export function callerOf(
   const owner = claims['sub'];
   if (typeof owner !== 'string' || NO_VALUES.has(owner))
     throw new AppError('no_subject', 'the token has no `sub` claim');
+  if (isReservedOwner(owner))
+    throw new AppError('no_subject', "the token's `sub` is a name that the bridge keeps for itself");
   const { requestId } = event.requestContext;
   const caller = { owner, uploadedBy: nameFrom(claims[uploadedByClaim]) || nameFrom(owner), requestId };
   if (projectsClaim !== undefined) return { ...caller, projects: readListClaim(claims[projectsClaim]) };
@@ -255,7 +256,7 @@ function readListClaim(claim: unknown): string[] {
 /** A name for people, not too long. Empty for none. */
 function nameFrom(claim: unknown): string {
   if (typeof claim !== 'string' || NO_VALUES.has(claim)) return '';
-  return Array.from(toPlainText(claim).trim()).slice(0, MAX_NAME_LENGTH).join('').trim();
+  return toName(claim);
 }
 
 /** True when there is no value. That has one message for all fields; the schema words all others. */

@@ -3,9 +3,7 @@
  * lib/uploads/create.ts decides whether the caller may do it.
  */
 import * as z from 'zod';
-import { isComposite } from '../domain/content-type.ts';
-import { isSpoilt, toPlainText } from '../domain/plain-text.ts';
-import { PROJECT_ID } from '../domain/upload.ts';
+import { contentType, filename, issueId, projectId, sha256, size, typeOrUnknown } from '../domain/fields.ts';
 
 const PAGE = 'must be a whole number from 1 to 100';
 const PART = 'must be a part number from 1 to 10000';
@@ -14,53 +12,6 @@ const PART = 'must be a part number from 1 to 10000';
 const startTime = z.iso.datetime({ precision: 3 }).refine((time) => Date.parse(time) >= 0);
 const cursorItem = z.object({ id: z.uuid(), createdAt: startTime });
 
-/** https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */
-const projectId = z
-  .string('must be a string')
-  .regex(PROJECT_ID, "must be the project's 32 letters and digits");
-const issueId = z
-  .string('must be a string, since it has more digits than a number can carry')
-  .regex(
-    /^[0-9]{18,19}$/,
-    "must be the work item's id of 18 or 19 digits, not the short number the console shows",
-  );
-
-const NAME = { length: 200, error: 'must have at most 200 characters' };
-
-const filename = z
-  .string('must be a string')
-  // A decomposed character has at most six UTF-16 units, so a longer text is too long in any case and need not be
-  // composed.
-  .max(6 * NAME.length, { error: NAME.error, abort: true })
-  .min(1, 'must not be empty')
-  .refine((name) => !isSpoilt(name), 'must be valid Unicode, without U+FFFD')
-  .refine((name) => !/\p{Cc}/u.test(name), 'must not contain control characters')
-  .refine(
-    (name) => !/[\\/]/.test(name) && name !== '.' && name !== '..',
-    'must be a bare name without a path',
-  )
-  .transform(toPlainText)
-  .refine((name) => name.trim() !== '', 'must have a character that is seen')
-  .refine((name) => Array.from(name).length <= NAME.length, NAME.error);
-
-/** https://www.rfc-editor.org/rfc/rfc9110#name-media-type */
-const contentType = z
-  .string('must be a string')
-  // The pattern must not run on a text that is far too long.
-  .max(255, { error: 'must have at most 255 characters', abort: true })
-  .regex(
-    /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+( *; *[\w!#$&^.+-]+=([\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/,
-    'must be a media type such as image/png',
-  )
-  .refine(
-    (type) => !isComposite(type),
-    'must not be multipart/* or message/*, which IPD could read as several files: send application/octet-stream',
-  );
-
-const size = z
-  .int('must be a whole number of bytes')
-  .min(1, 'must be at least 1: an empty file cannot be attached');
-
 export const newUpload = z.strictObject(
   {
     projectId,
@@ -68,11 +19,7 @@ export const newUpload = z.strictObject(
     filename,
     contentType,
     size,
-    sha256: z
-      .string('must be a string')
-      .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
-      .transform((hex) => hex.toLowerCase())
-      .optional(),
+    sha256: sha256.optional(),
     mode: z.enum(['auto', 'single', 'multipart'], "must be 'auto', 'single' or 'multipart'").optional(),
   },
   'must be a JSON object',
@@ -96,14 +43,8 @@ export function toCursor({ id, createdAt }: z.infer<typeof cursorItem>): string 
   return Buffer.from(JSON.stringify({ id, createdAt })).toString('base64url');
 }
 
-/**
- * A content type that is missing or not valid is no reason to refuse a file: some browsers do not know it, or have
- * their own name for it.
- */
-const uppyType = z
-  .string('must be a string')
-  .nullish()
-  .transform((type) => contentType.safeParse(type).data ?? 'application/octet-stream');
+/** Some browsers do not know a file's type, or have their own name for it. */
+const uppyType = z.string('must be a string').nullish().transform(typeOrUnknown);
 const uppyFile = { filename, type: uppyType };
 
 export const newSession = z.strictObject(

@@ -11,7 +11,7 @@ import { AppError } from '../domain/errors.ts';
 import { withHistory } from './history.ts';
 import { isTooNew, itemOf, readRecord, toRecord } from './record.ts';
 import type { Condition, Item, Question, Table } from './table.ts';
-import { isFinal } from '../domain/upload.ts';
+import { ingestedFrom, isFinal } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
 
 /** From an upload to its next state, or to undefined where that is not legal. Called again when another writer was faster. */
@@ -34,8 +34,12 @@ export type Position = Pick<Upload, 'id' | 'createdAt'>;
 
 export type Ledger = ReturnType<typeof createLedger>;
 
-/** Partitions of the index of due records: more of them than writers that could meet in one. */
+/** Whose uploads: what people begin, or what producers offer. Each has its own part of the index of due records. */
+export type Lane = 'people' | 'ingest';
+
+/** Partitions of each part of that index: more of them than writers that could meet in one. */
 const DUE_SHARDS = 8;
+const SHARD_PREFIX: Record<Lane, string> = { people: '', ingest: 'ingest-' };
 /** Writers that meet on one record: beyond this many in a row something is broken. */
 const MAX_CONFLICTS = 20;
 
@@ -115,17 +119,23 @@ export function createLedger({
   }
 
   /**
-   * What is due before `time` (milliseconds), shard by shard, the most overdue first. It begins anywhere: who takes
-   * only the first few would never come to the last shard.
+   * What is due before `time` (milliseconds) in one lane, shard by shard, the most overdue first. It begins anywhere: who
+   * takes only the first few would never come to the last shard.
    */
-  async function* due(time: number): AsyncGenerator<{ id: string; status: string; dueAt: string }> {
+  async function* due(
+    time: number,
+    lane: Lane = 'people',
+  ): AsyncGenerator<{ id: string; status: string; dueAt: string }> {
     const first = Math.floor(clock.random() * DUE_SHARDS);
     for (let shard = 0; shard < DUE_SHARDS; shard += 1) {
       const pages = table.query({
         index: 'due',
         condition: '#shard = :shard AND #due <= :time',
         names: { '#shard': 'dueShard', '#due': 'dueAt' },
-        values: { ':shard': String((first + shard) % DUE_SHARDS), ':time': new Date(time).toISOString() },
+        values: {
+          ':shard': `${SHARD_PREFIX[lane]}${(first + shard) % DUE_SHARDS}`,
+          ':time': new Date(time).toISOString(),
+        },
       });
       for await (const page of pages) {
         yield* dueItems.parse(page).map(({ pk, ...item }) => ({ id: idOf(pk), ...item }));
@@ -135,9 +145,10 @@ export function createLedger({
 
   /** How many uploads have not ended, but no more than `limit`: each of them is in the index of what is due. */
   async function countOpen(limit: number): Promise<number> {
-    const counts = await Promise.all(
-      Array.from({ length: DUE_SHARDS }, (_, shard) => countShard(String(shard), limit / DUE_SHARDS)),
+    const shards = Object.values(SHARD_PREFIX).flatMap((prefix) =>
+      Array.from({ length: DUE_SHARDS }, (_, shard) => `${prefix}${shard}`),
     );
+    const counts = await Promise.all(shards.map((shard) => countShard(shard, limit / shards.length)));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
@@ -195,7 +206,7 @@ export function createLedger({
     const record = toRecord(upload);
     const item: Item = {
       ...itemOf(record),
-      ...(record.dueAt !== undefined && { dueShard: shardOf(record.id) }),
+      ...(record.dueAt !== undefined && { dueShard: shardOf(record) }),
       ...(!isFinal(record) && { openOwner: record.owner }),
       // Nothing is left to be done. A later change of the record writes it without this.
       ...(isFinal(record) &&
@@ -243,6 +254,8 @@ function ownIndex({ owner, isOpen, after, ...filters }: Omit<Selection, 'limit'>
 }
 
 /** Uploads spread evenly, and one always lands in the same shard. */
-function shardOf(id: string): string {
-  return String(createHash('sha256').update(id).digest().readUInt8(0) % DUE_SHARDS);
+function shardOf(upload: Upload): string {
+  const lane: Lane = ingestedFrom(upload) === undefined ? 'people' : 'ingest';
+  const shard = createHash('sha256').update(upload.id).digest().readUInt8(0) % DUE_SHARDS;
+  return `${SHARD_PREFIX[lane]}${shard}`;
 }

@@ -3,7 +3,7 @@
  * carries the same deduplication id. The caller decides when; throws when a message cannot be sent.
  * https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
  */
-import { summaryOf } from '../domain/summary.ts';
+import { sourceOf, summaryOf } from '../domain/summary.ts';
 import { failed } from '../runtime/aws-errors.ts';
 import type { Sns } from './sns.ts';
 import type { Notification, Upload } from '../domain/upload.ts';
@@ -41,7 +41,7 @@ export function createNotifications({
 }
 
 /** What subscribers get: enough to tell the user, and to find the attachment. */
-export function toMessage(upload: Upload, { type, at }: Notification) {
+export function toMessage(upload: Upload, { type, at, replayed }: Notification) {
   const { id, owner, uploadedBy, projectId, issueId, filename, contentType, sha256, status, createdAt } =
     upload;
   const { size, attachment, error } = summaryOf(upload);
@@ -50,7 +50,9 @@ export function toMessage(upload: Upload, { type, at }: Notification) {
     type,
     deduplicationId: `${id}-${type}-${Date.parse(at)}`,
     time: at,
+    replayed,
     upload: {
+      source: sourceOf(upload),
       id,
       owner,
       uploadedBy,

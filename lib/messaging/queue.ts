@@ -4,6 +4,8 @@
  */
 import * as z from 'zod';
 import { failed } from '../runtime/aws-errors.ts';
+import { readArrivals } from './arrivals.ts';
+import type { Arrival } from './arrivals.ts';
 import type { Sqs } from './sqs.ts';
 
 /**
@@ -11,9 +13,6 @@ import type { Sqs } from './sqs.ts';
  * the sweep gave it no slot.
  */
 export type Request = { uploadId: string; attempt: number; isArrival?: boolean | undefined };
-
-/** An event of S3: an object was created under this key. */
-export type Arrival = { key: string; etag: string; size: number };
 
 export type Queue = ReturnType<typeof createQueue>;
 
@@ -43,20 +42,6 @@ const requestBody = z.object({
   isArrival: z.boolean().optional(),
 });
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html */
-const eventBody = z.object({
-  Records: z.array(
-    z.object({
-      eventName: z.string(),
-      s3: z.object({
-        object: z.object({ key: z.string(), eTag: z.string().optional(), size: z.int().optional() }),
-      }),
-    }),
-  ),
-});
-
-const testEventBody = z.object({ Event: z.literal('s3:TestEvent') });
-
 /** What a queue message asks for. A test event asks for nothing; undefined means that it has another form. */
 export function readMessage(
   body: string,
@@ -69,24 +54,6 @@ export function readMessage(
   }
   const request = requestBody.safeParse(value);
   if (request.success) return { kind: 'request', request: request.data };
-  if (testEventBody.safeParse(value).success) return { kind: 'arrivals', arrivals: [] };
-  const event = eventBody.safeParse(value);
-  if (!event.success) return undefined;
-  const arrivals = event.data.Records.filter((record) => record.eventName.startsWith('ObjectCreated:')).map(
-    ({ s3: { object } }) => ({
-      key: decodeKey(object.key),
-      etag: object.eTag ?? '',
-      size: object.size ?? -1,
-    }),
-  );
-  return { kind: 'arrivals', arrivals };
-}
-
-/** Keys in events are form-encoded: a space comes as `+`. What cannot be decoded is taken as it is. */
-function decodeKey(key: string): string {
-  try {
-    return decodeURIComponent(key.replaceAll('+', ' '));
-  } catch {
-    return key;
-  }
+  const arrivals = readArrivals(value);
+  return arrivals && { kind: 'arrivals', arrivals };
 }

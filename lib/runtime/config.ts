@@ -20,6 +20,7 @@ const settings = z.object({
   STAGING_BUCKET: z.string(),
   UPLOADS_TABLE: z.string(),
   DELIVERY_QUEUE_URL: z.url(),
+  INGEST_QUEUE_URL: z.url().optional(),
   NOTIFICATIONS_TOPIC_ARN: z.string().optional(),
   AWS_REGION: z.string().optional(),
   AWS_ACCESS_KEY_ID: z.string().optional(),
@@ -32,6 +33,8 @@ const settings = z.object({
 
 /** The share of the rate for pre-flight checks. Deliveries check the work item again, so they come first. */
 const PREFLIGHT_SHARE = 0.25;
+/** The share for ingested files that are delivered at once. All others wait for the sweep, which lets people go first. */
+const PROMPT_SHARE = 0.1;
 
 /** As IAM gives it for a user: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html */
 const signingCredentials = z.object({
@@ -85,6 +88,15 @@ export function readConfig(env: Environment = process.env) {
     bucket: values.STAGING_BUCKET,
     table: values.UPLOADS_TABLE,
     queueUrl: values.DELIVERY_QUEUE_URL,
+    ingest: {
+      queueUrl: values.INGEST_QUEUE_URL,
+      admission: values.INGEST_PROJECTS && {
+        projects: values.INGEST_PROJECTS,
+        maxFileBytes: values.MAX_FILE_BYTES,
+      },
+      maxOpen: values.INGEST_MAX_OPEN,
+      promptPerMinute: Math.max(Math.floor(values.IPD_RATE * PROMPT_SHARE), 1),
+    },
     maxFileBytes: values.MAX_FILE_BYTES,
     stagingUrlTtlSeconds: values.STAGING_URL_TTL_SECONDS,
     sessionTtlSeconds: values.UPPY_SESSION_TTL_SECONDS,

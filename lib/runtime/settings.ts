@@ -78,6 +78,8 @@ export const functionSettings = {
   PROJECTS_CLAIM: claim('projects').optional(),
   UPLOADED_BY_CLAIM: claim('name').default('name'),
   IPD_PROJECTS: projects.optional(),
+  INGEST_PROJECTS: projects.optional(),
+  INGEST_MAX_OPEN: count(10_000, { min: 1, max: 1_000_000 }),
   IPD_RATE: count(60, { min: 1, max: 12_000 }),
   IPD_REGION: z
     .string()

@@ -48,6 +48,9 @@ const UNITS = {
   /** By how much the most overdue upload is late. */
   OldestDueAge: Seconds,
   OpenUploads: Count,
+  /** Uploads that an offer of a producer has begun, and offers that were refused. */
+  Ingested: Count,
+  IngestRefused: Count,
   /** 1 while the breaker lets no delivery call IPD, except a trial. */
   BreakerOpen: Count,
 } as const;

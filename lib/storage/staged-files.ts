@@ -10,6 +10,7 @@ import { createCollector } from '../runtime/garbage.ts';
 import type { Sink } from '../runtime/stream.ts';
 import { failed, refusalOf } from '../runtime/aws-errors.ts';
 import type { S3 } from './s3.ts';
+import { bareEtag } from './etags.ts';
 import type { StagedObject } from '../domain/upload.ts';
 
 /** How long a stream may be idle, and how often one read is resumed. */
@@ -201,9 +202,4 @@ function otherVersion(key: string, cause: unknown): AppError | undefined {
   const status = refusalOf(cause)?.status;
   if (status === 404) return new AppError('staged_file_missing', `${key} is gone`, { cause });
   return status === 412 ? new AppError('staged_file_changed', `${key} was replaced`, { cause }) : undefined;
-}
-
-/** Without the quotes that HTTP puts around it, as events carry it. */
-function bareEtag(etag: string | undefined): string {
-  return (etag ?? '').replaceAll('"', '');
 }

@@ -35,7 +35,7 @@ export function createAttach(deps: {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const { upload } = await intake.create(
       caller,
-      { ...rest, size: bytes.length, sha256, mode: 'single' },
+      { ...rest, size: bytes.length, sha256, mode: 'single', source: { kind: 'attach' } },
       key,
     );
     if (upload.status === 'awaiting_upload') await stage(upload, bytes);

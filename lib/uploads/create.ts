@@ -35,6 +35,8 @@ export type UploadRequest = WorkItem & {
   sha256?: string | undefined;
   /** How the file is staged; `auto` goes by its size. */
   mode?: 'auto' | 'single' | 'multipart' | undefined;
+  /** By which route it came, where that is not `POST /v1/uploads`. */
+  source?: Upload['source'];
 };
 
 /** What an upload begins with, once it is allowed. */

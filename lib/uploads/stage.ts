@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { ProblemPlace } from '../domain/errors.ts';
+import type { Drops } from '../storage/drops.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import type { Multipart } from '../storage/multipart.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
@@ -27,10 +28,11 @@ export function createArrivals(deps: {
   staging: Staging;
   multipart: Multipart;
   queue: Queue;
+  drops: Drops;
   clock: Clock;
   policy: Policy;
 }) {
-  const { ledger, staging, multipart, queue, clock, policy } = deps;
+  const { ledger, staging, multipart, queue, drops, clock, policy } = deps;
   const moment = () => ({ now: clock.now(), policy });
 
   /**
@@ -90,6 +92,9 @@ export function createArrivals(deps: {
       await multipart.abort(targetOf(upload, upload.multipart.uploadId));
     }
     await staging.remove(stagingKey(upload.id));
+    // A drop rests where its upload ended without a copy.
+    const isOver = upload.status === 'failed' || upload.status === 'cancelled';
+    if (isOver && upload.source?.kind === 'drop') await drops.discard(upload.source);
   }
 
   return { check, discard };

@@ -1,0 +1,180 @@
+/**
+ * The use case: what a producer offers becomes an upload like any other. Writes the record, copies the object into
+ * staging, records the copy, and only then removes a drop. Each step finds the work of an earlier run, so a message may
+ * come twice, late or in any order. Never calls IPD.
+ */
+import type { Clock } from '../runtime/clock.ts';
+import type { Closing } from '../uploads/clean-up.ts';
+import * as ingestion from '../domain/ingestion.ts';
+import type { IngestRequest, Offer } from '../domain/ingestion.ts';
+import * as offers from './offers.ts';
+import type { Admission } from './offers.ts';
+import * as lifecycle from '../domain/lifecycle.ts';
+import { ingestedFrom, isFinal, stagingKey } from '../domain/upload.ts';
+import type { Ingested, Policy, Upload } from '../domain/upload.ts';
+import { MINUTE_MS } from '../domain/units.ts';
+import type { Counters } from '../ledger/counters.ts';
+import type { Ledger } from '../ledger/uploads.ts';
+import { readIngestMessage } from '../messaging/ingest-queue.ts';
+import type { IngestQueue, NamedDrop } from '../messaging/ingest-queue.ts';
+import type { Queue } from '../messaging/queue.ts';
+import type { Room } from '../pacing/room.ts';
+import type { Telemetry } from '../runtime/telemetry.ts';
+import type { Drops, Place } from '../storage/drops.ts';
+
+/** A request over the quota comes back after this time. */
+const QUOTA_PAUSE_MS = 5 * MINUTE_MS;
+
+export function createIngestion(deps: {
+  ledger: Ledger;
+  counters: Counters;
+  drops: Drops;
+  ingestQueue: IngestQueue;
+  queue: Queue;
+  room: Room;
+  closing: Closing;
+  clock: Clock;
+  policy: Policy;
+  /** The staging bucket. */
+  bucket: string;
+  /** Undefined while ingestion is off. */
+  admission: Admission | undefined;
+  /** How many files a minute are delivered without a wait for the sweep. */
+  promptPerMinute: number;
+  telemetry: Telemetry;
+}) {
+  const { ledger, counters, drops, ingestQueue, queue, room, closing, clock, policy, bucket, telemetry } =
+    deps;
+  const moment = () => ({ now: clock.now(), policy });
+
+  /**
+   * Handles a message of the queue of ingestion; `messageId` is the queue's. Rejects when the ledger or storage cannot be
+   * reached, and for what is no message at all: it ends among the dead letters.
+   */
+  async function onMessage(body: string, messageId: string): Promise<void> {
+    const { admission } = deps;
+    const message = readIngestMessage(body);
+    if (message === undefined) throw new Error('not a message of ingestion');
+    if (admission === undefined) {
+      telemetry.warn('ingestion is off: set INGEST_PROJECTS', { kind: message.kind });
+      return;
+    }
+    switch (message.kind) {
+      case 'drops':
+        for (const drop of message.drops) await onDrop(drop, admission);
+        break;
+      case 'request':
+        return onRequest(message.request, messageId, admission);
+      case 'malformed_request': {
+        const offer = offers.malformedRequest(message.body, { offerId: messageId });
+        if (offer !== undefined) await take(offer);
+        break;
+      }
+      case 'resume':
+        return resume(message.uploadId);
+    }
+  }
+
+  /** An object was put under `ingest/`. It counts only as long as storage shows the version that the event names. */
+  async function onDrop({ key, etag }: NamedDrop, admission: Admission): Promise<void> {
+    if (!key.startsWith(ingestion.INGEST_PREFIX) || ingestion.isFolder(key)) return;
+    const object = await drops.find({ bucket, key });
+    if (object.kind === 'found' && object.etag === etag) {
+      await take(offers.offerOfDrop({ bucket, key, object }, admission));
+    }
+  }
+
+  async function onRequest(request: IngestRequest, offerId: string, admission: Admission): Promise<void> {
+    const { source } = request;
+    // The bridge's own bucket holds files of users, which no producer may name.
+    const object =
+      source.bucket === bucket
+        ? {
+            kind: 'unavailable' as const,
+            code: 'ingest_source_forbidden' as const,
+            detail: 'the staging bucket is no source: put the object under ingest/',
+          }
+        : await drops.find(source);
+    const offer =
+      object.kind === 'found'
+        ? offers.offerOfRequest(request, { object, offerId }, admission)
+        : offers.refusedRequest(request, { offerId, refusal: object });
+    if ((await take(offer)) === 'over_quota') await ingestQueue.sendAgain(request, QUOTA_PAUSE_MS);
+  }
+
+  /** Takes an offer, unless that was done: begins its upload, or offers it again. */
+  async function take(offer: Offer): Promise<'taken' | 'over_quota'> {
+    const before = await ledger.find(offer.upload.id);
+    if (before !== undefined && ingestion.isReused(before, offer)) return take(offers.refusedAsReused(offer));
+    if (before === undefined && offer.refusal === undefined && !(await room.take(offer.upload.owner))) {
+      telemetry.info('offer waits: too many open uploads', { projectId: offer.upload.projectId });
+      return 'over_quota';
+    }
+    const { isNews, upload } = before === undefined ? await begin(offer) : await again(before, offer);
+    if (isNews && isFinal(upload)) await closing.tryNow(upload);
+    await proceed(upload);
+    return 'taken';
+  }
+
+  async function begin(offer: Offer): Promise<{ isNews: boolean; upload: Upload }> {
+    const { created, upload } = await ledger.add(ingestion.begin(offer, moment()));
+    const code = offer.refusal?.code;
+    if (created) telemetry.addMetrics(code === undefined ? { Ingested: 1 } : { IngestRefused: 1 });
+    return { isNews: created, upload };
+  }
+
+  async function again(before: Upload, offer: Offer): Promise<{ isNews: boolean; upload: Upload }> {
+    const { changed, upload } = await ledger.change(before, (current) =>
+      ingestion.offerAgain(current, offer, moment()),
+    );
+    return { isNews: changed, upload };
+  }
+
+  /** Copies the object of an upload that still awaits it, and removes a drop that has been copied. */
+  async function proceed(upload: Upload): Promise<void> {
+    const from = ingestedFrom(upload);
+    if (from === undefined) return;
+    const after = upload.status === 'awaiting_upload' ? await copy(upload, from) : upload;
+    // The drop of a failed upload stays for as long as its staged file would.
+    const isCopied = after.etag !== undefined && after.status !== 'failed';
+    if (isCopied && from.kind === 'drop') await drops.remove(from);
+  }
+
+  /** The sweep has found an upload that still awaits its copy. */
+  async function resume(uploadId: string): Promise<void> {
+    const upload = await ledger.find(uploadId);
+    if (upload !== undefined) await proceed(upload);
+  }
+
+  async function copy(upload: Upload, from: Ingested): Promise<Upload> {
+    const { size, contentType } = upload;
+    const copied = await drops.copy(placeOf(from), { key: stagingKey(upload.id), size, contentType });
+    if (copied.kind === 'unavailable') {
+      const { changed, upload: failed } = await ledger.change(upload, (before) =>
+        ingestion.failCopy(before, { ...copied, ...moment() }),
+      );
+      if (changed) await closing.tryNow(failed);
+      return failed;
+    }
+    const isPrompt = await counters.countInMinute('ingest', {
+      prompt: { add: 1, upTo: deps.promptPerMinute },
+    });
+    const { changed, upload: after } = await ledger.change(upload, (before) => {
+      const staged = lifecycle.stage(before, copied, moment());
+      return isPrompt && staged !== undefined
+        ? (lifecycle.requeue(staged, { now: clock.now() }) ?? staged)
+        : staged;
+    });
+    if (changed && isPrompt && after.status === 'staged') {
+      await queue.send({ uploadId: after.id, attempt: after.attempts + 1 });
+    }
+    return after;
+  }
+
+  function placeOf(from: Ingested): Place & { etag: string } {
+    if (from.kind === 'request') return from;
+    return { bucket, key: from.key, etag: from.etag };
+  }
+
+  return { onMessage };
+}

@@ -1,0 +1,197 @@
+/**
+ * Reads what a producer offers, decides whether it is taken, and gives its upload the id, so that an offer that comes
+ * twice finds the same upload. Pure.
+ */
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import type { FailureCode } from '../domain/errors.ts';
+import { filename, issueId, projectId, sha256, typeOrUnknown } from '../domain/fields.ts';
+import { INGEST_PREFIX, ingestRequest, requestName } from '../domain/ingestion.ts';
+import type { FoundObject, IngestRequest, Offer, Refusal } from '../domain/ingestion.ts';
+import { toName } from '../domain/plain-text.ts';
+import { ingestOwner } from '../domain/upload.ts';
+
+/** What is open for ingestion: the projects (`*` is all), and the largest file in bytes. */
+export type Admission = { projects: readonly string[]; maxFileBytes: number };
+
+/** What a drop offers. `key`: `ingest/{projectId}/{issueId}/{name}`; the name may have folders before it, which do not count. */
+export function offerOfDrop(
+  { bucket, key, object }: { bucket: string; key: string; object: FoundObject },
+  admission: Admission,
+): Offer {
+  const [project = '', issue = '', ...path] = key.slice(INGEST_PREFIX.length).split('/');
+  const { metadata } = object;
+  const given = {
+    projectId: project,
+    issueId: issue,
+    filename: decoded(metadata['filename']) ?? path.at(-1) ?? '',
+    sha256: metadata['sha256'] ?? object.sha256,
+  };
+  const fields = z.object({ projectId, issueId, filename, sha256: sha256.optional() }).safeParse(given);
+  const about = {
+    id: nameBasedId('drop', bucket, key, object.etag),
+    source: { kind: 'drop' as const, key, etag: object.etag, offer: object.putAt },
+    uploadedBy: toName(decoded(metadata['uploaded-by']) ?? '') || undefined,
+    contentType: typeOrUnknown(object.contentType),
+    size: object.size,
+  };
+  if (!fields.success) return malformed(about, { given, why: whyOf(fields.error) });
+  return offer({ ...about, ...fields.data }, admission);
+}
+
+/** What a request offers; `offerId` tells one message from another with the same request. */
+export function offerOfRequest(
+  { requestId: name, source, ...given }: IngestRequest,
+  { object, offerId }: { object: FoundObject; offerId: string },
+  admission: Admission,
+): Offer {
+  const sourceName = filename.safeParse(given.filename ?? source.key.split('/').at(-1));
+  const about = {
+    ...aboutRequest({ requestId: name, source, etag: object.etag, offerId }),
+    uploadedBy: given.uploadedBy || undefined,
+    contentType: given.contentType ?? typeOrUnknown(object.contentType),
+    size: object.size,
+    sha256: object.sha256,
+  };
+  if (!sourceName.success) {
+    return malformed(about, { given: { ...given, filename: source.key }, why: whyOf(sourceName.error) });
+  }
+  return offer({ ...about, ...given, filename: sourceName.data, contentType: about.contentType }, admission);
+}
+
+/** A request whose object cannot be had. */
+export function refusedRequest(
+  { requestId: name, source, ...given }: IngestRequest,
+  { offerId, refusal }: { offerId: string; refusal: Refusal },
+): Offer {
+  const about = {
+    ...aboutRequest({ requestId: name, source, etag: '', offerId }),
+    owner: ingestOwner(given.projectId),
+    projectId: given.projectId,
+    issueId: given.issueId,
+    ...named(given.filename ?? source.key),
+    contentType: typeOrUnknown(given.contentType),
+    size: 0,
+  };
+  return { upload: about, refusal };
+}
+
+/** A message that has the id of a request, and is none: its id differs from that of a good request of this name. */
+export function malformedRequest(body: unknown, { offerId }: { offerId: string }): Offer | undefined {
+  const name = requestName.safeParse(body);
+  if (!name.success) return undefined;
+  const { error } = ingestRequest.safeParse(body);
+  const source = { bucket: '', key: '' };
+  const about = {
+    ...aboutRequest({ requestId: name.data.requestId, source, etag: '', offerId }),
+    id: nameBasedId('malformed request', JSON.stringify(body)),
+    contentType: typeOrUnknown(undefined),
+    size: 0,
+  };
+  const {
+    projectId: project,
+    issueId: issue,
+    filename: given,
+  } = z
+    .object({
+      projectId: z.string().catch(''),
+      issueId: z.string().catch(''),
+      filename: z.string().catch(''),
+    })
+    .parse(body);
+  return malformed(about, {
+    given: { projectId: project, issueId: issue, filename: given },
+    why: error === undefined ? '' : whyOf(error),
+  });
+}
+
+/** The same offer, refused under an id of its own. */
+export function refusedAsReused({ upload }: Offer): Offer {
+  const { source } = upload;
+  const asked =
+    source.kind === 'request' ? [source.requestId, source.bucket, source.key, source.versionId] : [];
+  return {
+    upload: {
+      ...upload,
+      id: nameBasedId('reused request', JSON.stringify([...asked, upload.projectId, upload.issueId])),
+    },
+    refusal: {
+      code: 'ingest_request_reused',
+      detail: 'the first request with this requestId asked for another upload',
+    },
+  };
+}
+
+function offer(upload: Omit<Offer['upload'], 'owner' | 'sentName'>, admission: Admission): Offer {
+  const { projects, maxFileBytes } = admission;
+  const whole = { ...upload, owner: ingestOwner(upload.projectId), sentName: upload.filename };
+  const refuse = (code: FailureCode, detail: string): Offer => ({ upload: whole, refusal: { code, detail } });
+  if (!projects.includes('*') && !projects.includes(upload.projectId)) {
+    return refuse('ingest_project_closed', `INGEST_PROJECTS does not name ${upload.projectId}`);
+  }
+  if (upload.size === 0) return refuse('ingest_empty', 'the object has 0 bytes');
+  if (upload.size > maxFileBytes) {
+    return refuse(
+      'ingest_too_large',
+      `the object has ${upload.size} bytes; at most ${maxFileBytes} are taken`,
+    );
+  }
+  return { upload: whole, refusal: undefined };
+}
+
+/** An offer of which a part has not the form that it must have: kept as far as it can be shown. */
+function malformed(
+  about: Pick<Offer['upload'], 'id' | 'source' | 'contentType' | 'size' | 'uploadedBy'>,
+  { given, why }: { given: { projectId: string; issueId: string; filename: string }; why: string },
+): Offer {
+  const project = projectId.safeParse(given.projectId);
+  const upload = {
+    ...about,
+    sha256: undefined,
+    owner: ingestOwner(project.success ? project.data : ''),
+    projectId: toName(given.projectId),
+    issueId: toName(given.issueId),
+    ...named(given.filename),
+  };
+  return { upload, refusal: { code: 'ingest_malformed', detail: why } };
+}
+
+function aboutRequest({
+  requestId: name,
+  source,
+  etag,
+  offerId,
+}: Pick<IngestRequest, 'requestId' | 'source'> & { etag: string; offerId: string }) {
+  return {
+    id: nameBasedId('request', name),
+    source: { kind: 'request' as const, requestId: name, ...source, etag, offer: offerId },
+  };
+}
+
+function named(text: string): { filename: string; sentName: string } {
+  const name = toName(text);
+  return { filename: name, sentName: name };
+}
+
+/** User metadata holds percent-encoded UTF-8, since headers carry ASCII alone. What cannot be decoded is taken as it is. */
+function decoded(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Each place at fault, with what it must be. */
+function whyOf({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ');
+}
+
+/** The same names, the same id. https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8, with SHA-256 */
+export function nameBasedId(...names: string[]): string {
+  const bytes = createHash('sha256').update(JSON.stringify(names)).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
