@@ -11,7 +11,7 @@ import { S3Error } from './errors.ts';
 import type { Announce, CreationEvent } from './events.ts';
 import { xmlAnswer, type Call, type Headers, type S3Response } from './http.ts';
 import type { Description, Store, StoredBlob, StoredObject } from './store.ts';
-import { buildXml, parseXml } from './xml.ts';
+import { buildXml, elementOf, parseXml } from './xml.ts';
 
 const MAX_KEY_BYTES = 1024;
 const MAX_METADATA_BYTES = 2048;
@@ -32,8 +32,7 @@ const UNSUPPORTED_HEADER =
 
 const taggingDocument = z.object({
   Tagging: z.object({
-    TagSet: z.preprocess(
-      (value) => (typeof value === 'string' ? {} : value),
+    TagSet: elementOf(
       z.object({
         Tag: z.array(z.object({ Key: z.string().min(1).max(128), Value: z.string().max(256) })).default([]),
       }),
