@@ -12,7 +12,7 @@ import type { Bucket, Notification, StoredObject } from './store.ts';
 export type Publish = (message: { queueArn: string; body: string }) => Promise<void>;
 
 export type CreationEvent =
-  'ObjectCreated:Put' | 'ObjectCreated:Post' | 'ObjectCreated:CompleteMultipartUpload';
+  'ObjectCreated:Put' | 'ObjectCreated:Post' | 'ObjectCreated:Copy' | 'ObjectCreated:CompleteMultipartUpload';
 
 export type Announce = (creation: {
   bucket: Bucket;

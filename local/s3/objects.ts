@@ -1,5 +1,5 @@
 /**
- * Operations on objects: put, get, head, delete, list, tags; and the one way an object becomes visible.
+ * Operations on objects: put, get, head, delete, tags; and the one way an object becomes visible.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
  */
 import { z } from 'zod';
@@ -69,7 +69,7 @@ export function createObjectOperations({ store, announce }: { store: Store; anno
       return {
         status: 200,
         headers: { ...headers, ...checksum, 'content-length': String(object.size) },
-        body: readObject(store, object, { start: 0, end: object.size - 1 }),
+        body: readObject(store, object),
       };
     }
     return {
@@ -90,7 +90,10 @@ export function createObjectOperations({ store, announce }: { store: Store; anno
 
   async function deleteObject(call: Call): Promise<S3Response> {
     const object = store.objects.get(objectId(call));
-    checkWrite({ 'if-match': call.headers['if-match'] }, object);
+    const ifMatch = call.headers['if-match'];
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+    if (ifMatch !== undefined) call.requireAlso('GetObject', call);
+    checkWrite({ 'if-match': ifMatch }, object);
     store.objects.delete(objectId(call));
     await store.blobs.remove(object?.blobs ?? []);
     return { status: 204, headers: {} };
@@ -220,7 +223,12 @@ function toHeaderText(value: string): string {
   return `=?UTF-8?B?${Buffer.from(value).toString('base64')}?=`;
 }
 
-async function* readObject(store: Store, object: StoredObject, range: Range): AsyncGenerator<Uint8Array> {
+/** The bytes of an object, or a range of them. */
+export async function* readObject(
+  store: Store,
+  object: StoredObject,
+  range: Range = { start: 0, end: object.size - 1 },
+): AsyncGenerator<Uint8Array> {
   let offset = 0;
   for (const { id, size } of object.blobs) {
     const start = Math.max(0, range.start - offset);

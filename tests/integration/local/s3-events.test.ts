@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   GetBucketNotificationConfigurationCommand,
@@ -184,6 +185,25 @@ describe('events', () => {
     expect(completed.eventName).toBe('ObjectCreated:CompleteMultipartUpload');
     expect(completed.s3.object).toMatchObject({ key: Key, size: 1, eTag: done.ETag?.replaceAll('"', '') });
     expect(completed.s3.object.sequencer > posted.s3.object.sequencer).toBe(true);
+  });
+
+  it('tell of copies by their own key, size and ETag', async () => {
+    const Bucket = await makeBucket(['s3:ObjectCreated:Copy']);
+    await receive();
+    await client.send(new PutObjectCommand({ Bucket, Key: 'staging/from.txt', Body: 'hello' }));
+
+    await client.send(
+      new CopyObjectCommand({ Bucket, Key: 'staging/中 a+b%.txt', CopySource: `${Bucket}/staging/from.txt` }),
+    );
+
+    const [copied] = (await receive()).Records;
+    expect(copied).toMatchObject({ eventName: 'ObjectCreated:Copy', s3: { bucket: { name: Bucket } } });
+    expect(copied.s3.object).toEqual({
+      key: 'staging/%E4%B8%AD+a%2Bb%25.txt',
+      size: 5,
+      eTag: '5d41402abc4b2a76b9719d911017c592',
+      sequencer: expect.stringMatching(/^[0-9A-F]{18}$/),
+    });
   });
 
   it('are sent only for the keys and the kinds that were asked for', async () => {
