@@ -134,7 +134,7 @@ describe('a service of the stack', () => {
     await data.remove();
   });
 
-  it('lets no one delete by an ETag who may not read it', async () => {
+  it('deletes by an ETag only for a caller that may read the object', async () => {
     const data = await makeTemporaryDirectory();
     const { allows } = judge('s3:GetObject');
     const server = await startS3({

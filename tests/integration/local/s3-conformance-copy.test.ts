@@ -273,7 +273,7 @@ describe('the source of a copy', () => {
   it.each([
     ['is missing', `${Bucket}/${missing}`, 404, 'NoSuchKey'],
     ['is in a missing bucket', `missing-${missing.slice(-36)}/x`, 404, 'NoSuchBucket'],
-    ['has no key', `${Bucket}`, 400, 'InvalidArgument'],
+    ['has no key', Bucket, 400, 'InvalidArgument'],
     ['is no encoded text', `${Bucket}/%zz`, 400, 'InvalidArgument'],
   ])('that %s is refused', async (_name, CopySource, httpStatusCode, name) => {
     await expect(copy('', newKey(), { CopySource })).rejects.toMatchObject({

@@ -81,7 +81,7 @@ describe('listing', () => {
   });
 
   it.each<[string, Partial<ListObjectsV2CommandInput>]>([
-    ['a token of its own making', { ContinuationToken: 'not a token' }],
+    ['a token that it did not make', { ContinuationToken: 'not a token' }],
     ['less than no keys', { MaxKeys: -1 }],
   ])('refuses %s', async (_name, options) => {
     await expect(list(options)).rejects.toMatchObject({

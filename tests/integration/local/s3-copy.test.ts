@@ -101,8 +101,8 @@ describe('copies', () => {
       client.send(new DeleteObjectCommand({ Bucket, Key: from })),
     ]);
 
-    if (copied.status === 'fulfilled') expect(await read(to)).toBe(body);
-    else expect(copied.reason).toMatchObject({ name: 'NoSuchKey' });
+    const end = copied.status === 'fulfilled' ? (await read(to)) === body : String(copied.reason);
+    expect([true, 'NoSuchKey: The specified key does not exist.']).toContain(end);
   });
 
   it('survive a restart without their source', async () => {
