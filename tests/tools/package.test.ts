@@ -14,7 +14,7 @@ import { useWorld } from '../support/use-world.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const REGION = 'eu-central-1';
-const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
+const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
 /** What a deploy sets so that the functions start. */
 const SETTINGS = { PROJECTS_CLAIM: 'projects' };
 
@@ -74,8 +74,8 @@ describe('npm run package', () => {
     expect(answer).toMatchObject(expected);
   });
 
-  it('sweep has a handler that can be imported from its zip alone', async () => {
-    const worker = await startFromZip('sweep');
+  it.each(['ingest', 'sweep'])('%s has a handler that can be imported from its zip alone', async (key) => {
+    const worker = await startFromZip(key);
 
     await expect(worker.ready).resolves.toBeUndefined();
     worker.kill();
@@ -140,7 +140,7 @@ async function startFromZip(key: string, environment?: Record<string, string>) {
 
 function templateFunctions() {
   const service = readService({ directory: ROOT, env: { AWS_REGION: REGION, ...SETTINGS } });
-  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'NotificationsTopic'];
+  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'IngestQueue', 'NotificationsTopic'];
   const references = Object.fromEntries(
     names.map((name) => [name, { ref: `https://example.com/${name}`, attributes: { Arn: `arn:${name}` } }]),
   );

@@ -83,21 +83,23 @@ describe('an alarm', () => {
     expect(seen('Throttles')).toEqual(each);
   });
 
-  it('about dead letters watches the queue that gets them', () => {
-    const { RedrivePolicy } = z
-      .looseObject({ RedrivePolicy: z.unknown() })
-      .parse(templateResources()['DeliveryQueue']?.Properties);
-
-    expect(RedrivePolicy).toMatchObject({
-      deadLetterTargetArn: { 'Fn::GetAtt': ['DeliveryDeadLetters', 'Arn'] },
+  it('about dead letters watches every queue that gets them', () => {
+    const redrive = z.object({
+      RedrivePolicy: z.object({ deadLetterTargetArn: z.object({ 'Fn::GetAtt': z.array(z.string()) }) }),
     });
-    expect(watchedIn('AWS/SQS')).toEqual([
-      {
+    const targets = Object.values(templateResources()).flatMap(({ Type, Properties }) => {
+      const policy = Type === 'AWS::SQS::Queue' ? redrive.safeParse(Properties).data : undefined;
+      return policy?.RedrivePolicy.deadLetterTargetArn['Fn::GetAtt'][0] ?? [];
+    });
+
+    expect(targets).toEqual(['DeliveryDeadLetters', 'IngestDeadLetters']);
+    expect(watchedIn('AWS/SQS')).toEqual(
+      targets.map((id) => ({
         namespace: 'AWS/SQS',
         name: 'ApproximateNumberOfMessagesVisible',
-        dimensions: { QueueName: { 'Fn::GetAtt': ['DeliveryDeadLetters', 'QueueName'] } },
-      },
-    ]);
+        dimensions: { QueueName: { 'Fn::GetAtt': [id, 'QueueName'] } },
+      })),
+    );
   });
 
   it('about the API watches the one that serverless makes', () => {

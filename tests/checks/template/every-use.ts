@@ -22,6 +22,8 @@ import { postForm } from '../../support/uppy-page.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
 export const BUCKET = 'ipd-attachment-bridge-dev-stagingbucket';
+/** What INGEST_SOURCE_BUCKETS names. */
+export const SOURCE_BUCKETS = ['ci-artifacts', 'crash-reports'];
 const PART_BYTES = 5 * 1024 ** 2;
 const file = { projectId, issueId, filename: 'a.bin', contentType: 'application/octet-stream' };
 const parted = { ...file, size: PART_BYTES + 1, mode: 'multipart' };

@@ -4,14 +4,14 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createIam } from '../../../local/iam/iam.ts';
-import { functionsOf, readService, resourcesOf } from '../../../local/template.ts';
+import { functionsOf, parametersOf, readService, resourcesOf } from '../../../local/template.ts';
 import { useProduct } from '../../support/use-product.ts';
-import { BUCKET, useEverything } from './every-use.ts';
+import { BUCKET, SOURCE_BUCKETS, useEverything } from './every-use.ts';
 import { grantsOf, toTable } from './permissions.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const LIB = join(ROOT, 'lib');
-const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
+const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
 
 /** Actions that no function of the embedded stack performs visibly, and why. */
 const UNSEEN: Record<string, string> = {
@@ -26,6 +26,8 @@ const UNSEEN: Record<string, string> = {
   // The stack has no such services: a test below compares them with the settings.
   'secretsmanager:GetSecretValue': 'by settings',
   'ssm:GetParameter': 'by settings',
+  // The stack's storage keeps no versions.
+  's3:GetObjectVersion': 'by versions',
   // Only where REQUIRED_SCAN_TAG is set.
   's3:GetObjectTagging': 'by settings',
 };
@@ -34,6 +36,7 @@ const UNSEEN: Record<string, string> = {
 const COMMANDS: Record<string, string[]> = {
   AbortMultipartUpload: ['s3:AbortMultipartUpload'],
   CompleteMultipartUpload: ['s3:PutObject'],
+  CopyObject: ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'],
   CreateMultipartUpload: ['s3:PutObject'],
   DeleteObject: ['s3:DeleteObject'],
   Get: ['dynamodb:GetItem'],
@@ -41,7 +44,8 @@ const COMMANDS: Record<string, string[]> = {
   GetObjectTagging: ['s3:GetObjectTagging'],
   GetParameter: ['ssm:GetParameter'],
   GetSecretValue: ['secretsmanager:GetSecretValue'],
-  HeadObject: ['s3:GetObject', 's3:ListBucket'],
+  HeadObject: ['s3:GetObject', 's3:GetObjectVersion', 's3:ListBucket'],
+  ListObjectsV2: ['s3:ListBucket'],
   ListParts: ['s3:ListMultipartUploadParts'],
   Publish: ['sns:Publish'],
   Put: ['dynamodb:PutItem'],
@@ -58,7 +62,9 @@ const SECRETS = [
   ['SIGNING_CREDENTIALS', 'signing'],
 ] as const;
 
-const product = await useProduct();
+const product = await useProduct({
+  environment: { INGEST_SOURCE_BUCKETS: SOURCE_BUCKETS.join(','), INGEST_MAX_OPEN: '1' },
+});
 const shared = { region: 'eu-central-1', credentials: product.credentials };
 const s3 = new S3Client({ ...shared, endpoint: product.urls.s3Url, forcePathStyle: true });
 const sqs = new SQSClient({ ...shared, endpoint: product.urls.sqsUrl });
@@ -73,6 +79,7 @@ function deployed(env: Record<string, string>) {
   const resources = resourcesOf(service);
   const attributes = { Arn: 'arn', TopicArn: 'arn' };
   const references = Object.fromEntries([
+    ...Object.entries(parametersOf(service)),
     ...Object.keys(resources).map((id) => [id, { ref: id, attributes }]),
     ...Object.entries({ Partition: 'aws', Region: 'eu-central-1', AccountId: '1', StackName: 'stack' }).map(
       ([name, ref]) => [`AWS::${name}`, { ref, attributes: {} }],
@@ -144,7 +151,29 @@ describe('the roles', () => {
     expect([...new Set(byCode)].toSorted()).toEqual([...new Set(needed)].toSorted());
   });
 
-  it('keep a list within what is staged', async () => {
+  it('let ingest read the buckets of INGEST_SOURCE_BUCKETS, and without the setting none', () => {
+    const sources = (env: Record<string, string>) =>
+      deployed(env)
+        .filter(({ key }) => key === 'ingest')
+        .flatMap(({ statements }) => statements)
+        .filter(({ Resource }) => Resource.some((one) => one.startsWith('arn:*:s3:::')));
+
+    expect(sources({ INGEST_SOURCE_BUCKETS: 'builds,crashes' })).toEqual([
+      {
+        Effect: 'Allow',
+        Action: ['s3:GetObject', 's3:GetObjectVersion'],
+        Resource: ['arn:*:s3:::builds/*', 'arn:*:s3:::crashes/*'],
+      },
+      {
+        Effect: 'Allow',
+        Action: ['s3:ListBucket'],
+        Resource: ['arn:*:s3:::builds', 'arn:*:s3:::crashes'],
+      },
+    ]);
+    expect(sources({})).toEqual([]);
+  });
+
+  it('keep a list within drops', async () => {
     const own = new S3Client({
       region: 'eu-central-1',
       endpoint: product.urls.s3Url,
@@ -153,7 +182,8 @@ describe('the roles', () => {
     });
     const list = (Prefix: string) => own.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix }));
 
-    await expect(list('staging/')).resolves.toMatchObject({ Name: BUCKET });
+    await expect(list('ingest/')).resolves.toMatchObject({ Name: BUCKET });
+    await expect(list('staging/')).rejects.toMatchObject({ name: 'AccessDenied' });
     await expect(list('other/')).rejects.toMatchObject({ name: 'AccessDenied' });
     own.destroy();
   });

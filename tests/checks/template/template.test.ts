@@ -2,20 +2,23 @@ import { describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../../../lib/runtime/config.ts';
-import { readService, resourcesOf } from '../../../local/template.ts';
+import { resolveIntrinsics } from '../../../local/intrinsics.ts';
+import { bucketProperties } from '../../../local/resource-schemas.ts';
+import { parametersOf, readService, resourcesOf } from '../../../local/template.ts';
 import type { Json } from '../../../local/variables.ts';
 
 const DAY_HOURS = 24;
 
 const lifecycle = z.object({
   LifecycleConfiguration: z.object({
-    Rules: z.tuple([
+    Rules: z.array(
       z.object({
+        Prefix: z.string(),
         Status: z.literal('Enabled'),
         ExpirationInDays: z.coerce.number(),
         AbortIncompleteMultipartUpload: z.object({ DaysAfterInitiation: z.coerce.number() }),
       }),
-    ]),
+    ),
   }),
 });
 const policy = z.object({
@@ -24,7 +27,7 @@ const policy = z.object({
       z.looseObject({
         Effect: z.enum(['Allow', 'Deny']),
         Resource: z.unknown(),
-        Condition: z.record(z.string(), z.record(z.string(), z.unknown())),
+        Condition: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
       }),
     ),
   }),
@@ -40,21 +43,24 @@ function read({ stage = 'dev', env = {} }: { stage?: string; env?: Record<string
 
 describe('the template', () => {
   it.each([{}, { UPLOAD_DEADLINE_HOURS: '24', PARTS_EXPIRE_DAYS: '2', STAGED_FILES_EXPIRE_DAYS: '60' }])(
-    'removes files from staging after the number of days that the functions get (%j)',
+    'removes files of staging and drops, and nothing else, after the number of days that the functions get (%j)',
     (env) => {
       const { service, properties } = read({ env });
 
-      const [rule] = lifecycle.parse(properties('StagingBucket')).LifecycleConfiguration.Rules;
+      const { Rules } = lifecycle.parse(properties('StagingBucket')).LifecycleConfiguration;
       const { environment } = service.provider;
-      const days = rule.AbortIncompleteMultipartUpload.DaysAfterInitiation;
-      expect({
-        PARTS_EXPIRE_DAYS: String(days),
-        STAGED_FILES_EXPIRE_DAYS: String(rule.ExpirationInDays),
-      }).toEqual({
-        PARTS_EXPIRE_DAYS: environment['PARTS_EXPIRE_DAYS'],
-        STAGED_FILES_EXPIRE_DAYS: environment['STAGED_FILES_EXPIRE_DAYS'],
-      });
-      expect(days).toBe(Number(environment['UPLOAD_DEADLINE_HOURS']) / DAY_HOURS + 1);
+      expect(Rules.map(({ Prefix }) => Prefix)).toEqual(['staging/', 'ingest/']);
+      for (const { ExpirationInDays, AbortIncompleteMultipartUpload } of Rules) {
+        const days = AbortIncompleteMultipartUpload.DaysAfterInitiation;
+        expect({
+          PARTS_EXPIRE_DAYS: String(days),
+          STAGED_FILES_EXPIRE_DAYS: String(ExpirationInDays),
+        }).toEqual({
+          PARTS_EXPIRE_DAYS: environment['PARTS_EXPIRE_DAYS'],
+          STAGED_FILES_EXPIRE_DAYS: environment['STAGED_FILES_EXPIRE_DAYS'],
+        });
+        expect(days).toBe(Number(environment['UPLOAD_DEADLINE_HOURS']) / DAY_HOURS + 1);
+      }
     },
   );
 
@@ -77,29 +83,37 @@ describe('the template', () => {
     ).not.toThrow();
   });
 
-  it('hides a message for six times as long as its delivery may take', () => {
+  it.each([
+    ['DeliveryQueue', 'deliver'],
+    ['IngestQueue', 'ingest'],
+  ])('hides a message of %s for six times as long as %s may take', (queue, functionKey) => {
     const { service, properties } = read();
 
-    expect(properties('DeliveryQueue')['VisibilityTimeout']).toBe(
-      6 * (service.functions['deliver']?.timeout ?? 0),
-    );
+    expect(properties(queue)['VisibilityTimeout']).toBe(6 * (service.functions[functionKey]?.timeout ?? 0));
   });
 
-  it('takes messages from its own bucket only, and nothing that is not encrypted on its way', () => {
+  it('takes messages from its own bucket and its own account only, and nothing that is not encrypted on its way', () => {
     const { properties } = read();
+    const ofAccount = { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } };
+    const ofBucket = {
+      ...ofAccount,
+      // CloudFormation writes a bucket's name in small letters and may shorten what follows the service's name.
+      ArnLike: { 'aws:SourceArn': { 'Fn::Sub': 'arn:${AWS::Partition}:s3:::ipd-attachment-bridge-*' } },
+    };
+    const allowed = (id: string) =>
+      policy
+        .parse(properties(id))
+        .PolicyDocument.Statement.filter(({ Effect }) => Effect === 'Allow')
+        .map(({ Condition }) => Condition);
 
-    const [allow] = policy.parse(properties('DeliveryQueuePolicy')).PolicyDocument.Statement;
-    expect(allow?.Condition).toEqual({
-      StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
-      ArnLike: {
-        // CloudFormation writes a bucket's name in small letters and may shorten what follows the service's name.
-        'aws:SourceArn': { 'Fn::Sub': 'arn:${AWS::Partition}:s3:::ipd-attachment-bridge-*' },
-      },
-    });
+    expect(allowed('DeliveryQueuePolicy')).toEqual([ofBucket]);
+    expect(allowed('IngestQueuePolicy')).toEqual([ofBucket, ofAccount]);
     const ids = [
       'StagingBucketPolicy',
       'DeliveryQueuePolicy',
       'DeliveryDeadLettersPolicy',
+      'IngestQueuePolicy',
+      'IngestDeadLettersPolicy',
       'NotificationsTopicPolicy',
     ];
     for (const id of ids) {
@@ -108,6 +122,55 @@ describe('the template', () => {
         { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
       ]);
     }
+  });
+
+  it('hears of drops however they come, and of staged files unless they are copies', () => {
+    const { NotificationConfiguration } = bucketProperties.parse(
+      resolveIntrinsics(
+        read().properties('StagingBucket'),
+        {
+          DeliveryQueue: { ref: '', attributes: { Arn: 'delivery' } },
+          IngestQueue: { ref: '', attributes: { Arn: 'ingestion' } },
+        },
+        'StagingBucket',
+      ),
+    );
+
+    const heard = NotificationConfiguration?.QueueConfigurations.map(({ QueueArn, Events, Filter }) => [
+      QueueArn,
+      ...Events,
+      Filter?.Key.FilterRules[0]?.Value,
+    ]);
+    expect(heard).toEqual([
+      ['delivery', 's3:ObjectCreated:Put', 'staging/'],
+      ['delivery', 's3:ObjectCreated:Post', 'staging/'],
+      ['delivery', 's3:ObjectCreated:CompleteMultipartUpload', 'staging/'],
+      ['ingestion', 's3:ObjectCreated:*', 'ingest/'],
+    ]);
+  });
+
+  it('lets the principals of INGEST_PRINCIPALS put drops, and without the setting no other account', () => {
+    const principals = ['111122223333', 'arn:aws:iam::444455556666:role/ci'];
+    const statements = (env: Record<string, string>) => {
+      const { service, properties } = read({ env });
+      const references = {
+        ...parametersOf(service),
+        StagingBucket: { ref: 'files', attributes: { Arn: 'arn:aws:s3:::files' } },
+      };
+      const resolved = resolveIntrinsics(properties('StagingBucketPolicy'), references, 'policy');
+      return policy.parse(resolved).PolicyDocument.Statement;
+    };
+
+    expect(statements({ INGEST_PRINCIPALS: principals.join(',') })).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { AWS: principals },
+        Action: ['s3:PutObject', 's3:AbortMultipartUpload'],
+        Resource: 'arn:aws:s3:::files/ingest/*',
+      },
+      expect.objectContaining({ Effect: 'Deny' }),
+    ]);
+    expect(statements({})).toEqual([expect.objectContaining({ Effect: 'Deny' })]);
   });
 
   it.each(['StagingBucket', 'UploadsTable'])(

@@ -55,7 +55,7 @@ describe('npm run ops -- logs', () => {
     expect(said).toEqual(['No lines in the last 3h; --since looks further back.']);
     const groups = (await aws.asked()).flat().filter((word) => word.startsWith('/aws/'));
     expect(groups.map((group) => group.replace('ipd-attachment-bridge-prod', '…'))).toEqual([
-      ...['uploads', 'uppy', 'attach', 'deliver', 'sweep'].map((name) => `/aws/lambda/…-${name}`),
+      ...['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'].map((name) => `/aws/lambda/…-${name}`),
       '/aws/http-api/…',
     ]);
   });

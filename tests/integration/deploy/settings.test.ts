@@ -51,7 +51,7 @@ async function starting(environment: Environment): Promise<string[]> {
 /** What the functions say that refuse what the template makes of the settings, on Lambda. */
 function calling(settings: Environment): string[] {
   const service = readService({ directory: ROOT, env: { ...NEEDED_SETTINGS, ...settings } });
-  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'NotificationsTopic'];
+  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'IngestQueue', 'NotificationsTopic'];
   const references = Object.fromEntries(
     names.map((name) => [name, { ref: `https://example.com/${name}`, attributes: { Arn: `arn:${name}` } }]),
   );
@@ -126,6 +126,11 @@ describe('a setting that the functions read', () => {
     [{ S3_PUBLIC_ENDPOINT: 'https://files.example.com?region=eu' }, ENDPOINT],
     [{ PROJECTS_CLAIM: '', IPD_PROJECTS: 'my-project' }, PROJECTS],
     [{ PROJECTS_CLAIM: '', IPD_PROJECTS: `${'a'.repeat(32)}, *` }, PROJECTS],
+    [{ INGEST_PROJECTS: 'my-project' }, PROJECTS.replace('IPD_', 'INGEST_')],
+    [
+      { INGEST_MAX_OPEN: '0' },
+      'INGEST_MAX_OPEN: must be a whole number from 1 to 1000000, for example 10000',
+    ],
     [{ PROJECTS_CLAIM: '*' }, 'PROJECTS_CLAIM: must be the name of one claim, for example projects'],
     [
       { PROJECTS_CLAIM: 'projects, groups' },
@@ -170,6 +175,11 @@ const RUNBOOK = `must be a URL without a fragment, for example ${PAGE}`;
 const TOPIC =
   'ALARM_TOPIC_ARN: must be the ARN of a standard topic, for example arn:aws:sns:eu-central-1:123456789012:alarms';
 
+const PRINCIPALS =
+  'INGEST_PRINCIPALS: must be accounts, or ARNs of roles or users, with commas and no spaces between them, for example arn:aws:iam::123456789012:role/ci';
+const BUCKETS =
+  'INGEST_SOURCE_BUCKETS: must be names of buckets, with commas and no spaces between them, for example ci-artifacts,crash-reports';
+
 describe('a setting that only the template needs', () => {
   it.each<[Environment, string]>([
     [{ ISSUER_URL: 'login.example.com' }, `ISSUER_URL: ${ISSUER}`],
@@ -181,6 +191,10 @@ describe('a setting that only the template needs', () => {
     [{ ALLOWED_ORIGIN: 'https://app.example.com:443' }, ORIGIN],
     [{ ALLOWED_ORIGIN: '*' }, ORIGIN],
     [{ ALARM_TOPIC_ARN: 'alarms', RUNBOOK_URL: PAGE }, TOPIC],
+    [{ INGEST_PRINCIPALS: '*' }, PRINCIPALS],
+    [{ INGEST_PRINCIPALS: '111122223333, 444455556666' }, PRINCIPALS],
+    [{ INGEST_SOURCE_BUCKETS: 'arn:aws:s3:::ci-artifacts' }, BUCKETS],
+    [{ INGEST_SOURCE_BUCKETS: 'ci-artifacts,*' }, BUCKETS],
     [{ ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms.fifo', RUNBOOK_URL: PAGE }, TOPIC],
     [
       { DELIVERY_CONCURRENCY: '1' },

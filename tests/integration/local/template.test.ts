@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { functionsOf, readService, resourcesOf } from '../../../local/template.ts';
+import { resolveIntrinsics } from '../../../local/intrinsics.ts';
+import { functionsOf, parametersOf, readService, resourcesOf } from '../../../local/template.ts';
 import type { References } from '../../../local/intrinsics.ts';
 import { PROBE_DIRECTORY } from '../../support/probe-stack.ts';
 
@@ -99,6 +100,23 @@ functions: { f: { handler: f.handler, environment: { A: '\${self:custom.first}' 
 });
 
 describe('intrinsic functions', () => {
+  it('divide texts and put them together again, and know parameters by their defaults', () => {
+    const service = read(
+      'resources: { Parameters: { Names: { Type: String, Default: "${env:NAMES}" }, Empty: { Type: String } } }',
+      { NAMES: 'a,b' },
+    );
+    const parameters = parametersOf(service);
+    const value = {
+      'Fn::Split': [',', { 'Fn::Join': ['/*,x:', { 'Fn::Split': [',', { Ref: 'Names' }] }] }],
+    };
+
+    expect(Object.keys(parameters)).toEqual(['Names']);
+    expect(resolveIntrinsics(value, parameters, 'here')).toEqual(['a/*', 'x:b']);
+    expect(() => resolveIntrinsics({ 'Fn::Split': [',', ['a']] }, {}, 'here')).toThrow(
+      'here: only texts can be joined or split',
+    );
+  });
+
   it('give references, attributes and joined texts', () => {
     const yaml = `{ A: !Ref Queue, B: !GetAtt Queue.Arn, C: { 'Fn::GetAtt': [Queue, Deep.Name] }, D: !Join ['/', [a, !Ref Queue]] }`;
 
