@@ -24,6 +24,7 @@ import { send } from '../../lib/ipd/wire.ts';
 import { s3With } from '../../lib/storage/s3.ts';
 import { snsWith } from '../../lib/messaging/sns.ts';
 import { sqsWith } from '../../lib/messaging/sqs.ts';
+import { LANES } from '../../lib/ledger/uploads.ts';
 import { buildServices } from '../../lib/services.ts';
 import type { Surroundings } from '../../lib/services.ts';
 import type { SignedRequest } from '../../lib/storage/presigning.ts';
@@ -172,8 +173,10 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     /** Resets to an empty IPD without faults, a work item without uploads, and no due upload. */
     async reset(): Promise<void> {
       await admin('DELETE', '');
-      for await (const { id } of services.ledger.due(Date.parse('2999-01-01'))) {
-        await services.ledger.change(id, (before) => ({ ...before, dueAt: undefined }));
+      for (const lane of LANES) {
+        for await (const { id } of services.ledger.due(Date.parse('2999-01-01'), lane)) {
+          await services.ledger.change(id, (before) => ({ ...before, dueAt: undefined }));
+        }
       }
       workItems += 1n;
       const { version } = versioned.parse((await services.ledger.readState('breaker')) ?? { version: 0 });
