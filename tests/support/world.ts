@@ -71,12 +71,14 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       clock: () => clock.now(),
     }),
   ]);
+  let storageAheadMs = 0;
   const s3 = await startS3({
     port: 0,
     dataDirectory: join(directory, 's3'),
     credentials: [awsKey, signingKeys],
     region,
     sqsEndpoint: sqs.url,
+    clock: () => Date.now() + storageAheadMs,
   });
   const testEnvironment = {
     AWS_REGION: region,
@@ -157,6 +159,10 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     build,
     config,
 
+    /** Sets storage's own clock forward by a second, so that two objects are not put at the same time. */
+    passSecondInStorage(): void {
+      storageAheadMs += 1000;
+    },
     /** What IPD holds. */
     received: async () => receivedList.parse(await (await admin('GET', '/attachments')).json()),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
