@@ -249,6 +249,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     sharedState,
     staging,
     multipart,
+    drops,
     signing,
     notifications,
     queue,

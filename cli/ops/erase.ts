@@ -95,11 +95,15 @@ async function endSessions(
 }
 
 async function eraseOne(
-  { ledger, arrivals, clock }: Opened,
+  { ledger, arrivals, drops, clock }: Opened,
   upload: Upload,
   { by, reason, say }: { by: string; reason: string; say: Say },
 ): Promise<Outcome> {
   const { id } = upload;
+  // A record that is erased does not name its drop any more, so the drop goes first.
+  if (upload.source?.kind === 'drop' && whyNotErased(upload) === undefined) {
+    await drops.discard(upload.source);
+  }
   const { changed, upload: after } = await ledger.change(upload, (before) =>
     erased(before, { by, reason, now: clock.now() }),
   );

@@ -3,7 +3,7 @@
  * as long as their file is kept. Other ended uploads are not in it; the index of owners has all uploads of an owner.
  */
 import { failures, retryableFailures } from '../../lib/domain/errors.ts';
-import { idOf, uploadKey } from '../../lib/ledger/uploads.ts';
+import { idOf, LANES, uploadKey } from '../../lib/ledger/uploads.ts';
 import type { Position } from '../../lib/ledger/uploads.ts';
 import { scan } from '../../lib/ledger/scan.ts';
 import { isTooNew, readRecord } from '../../lib/ledger/record.ts';
@@ -117,12 +117,14 @@ async function* owned({ ledger }: Opened, owner: string): AsyncGenerator<Found> 
 
 async function* indexed({ ledger }: Opened, { states }: Selection): AsyncGenerator<Found> {
   let ids: string[] = [];
-  for await (const { id, status } of ledger.due(FOREVER)) {
-    if (states !== undefined && !states.includes(status)) continue;
-    ids.push(id);
-    if (ids.length < AT_ONCE) continue;
-    yield await ledger.findAll(ids);
-    ids = [];
+  for (const lane of LANES) {
+    for await (const { id, status } of ledger.due(FOREVER, lane)) {
+      if (states !== undefined && !states.includes(status)) continue;
+      ids.push(id);
+      if (ids.length < AT_ONCE) continue;
+      yield await ledger.findAll(ids);
+      ids = [];
+    }
   }
   yield await ledger.findAll(ids);
 }

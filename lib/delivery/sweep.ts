@@ -75,7 +75,9 @@ export function createSweep(deps: {
     /** The first free slot at or after `due`. Taken when a record was read: the index lags behind. */
     const takeSlot = async (lane: Lane, due: number): Promise<number | undefined> => {
       if (lane === 'people') arePeopleWaiting = true;
-      const slotMs = (await hasSlot(lane, due)) ? (await slotsOfRun()).take(due - started) : undefined;
+      const free = await slotsOfRun();
+      // Nothing is awaited from here on: uploads are worked on side by side, and together they would exceed the share.
+      const slotMs = queued[lane] < mostOf(lane) ? free.take(due - started) : undefined;
       if (slotMs === undefined) return undefined;
       queued[lane] += 1;
       return started + slotMs;

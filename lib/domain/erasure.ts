@@ -67,7 +67,7 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
     etag: undefined,
     correlationId: undefined,
     session: undefined,
-    source: undefined,
+    source: bareSource(ended.source),
     others: undefined,
     redrive: undefined,
     cancellation: undefined,
@@ -87,6 +87,21 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
     }
     default:
       return undefined;
+  }
+}
+
+/**
+ * Which offer began the upload, and nothing else: a key may name a person. Without it, an event that comes late, or a
+ * listing, would make the upload anew.
+ */
+export function bareSource(source: Upload['source']): Upload['source'] {
+  switch (source?.kind) {
+    case 'drop':
+      return { kind: 'drop', key: '', etag: '', offer: source.offer };
+    case 'request':
+      return { kind: 'request', requestId: '', bucket: '', key: '', etag: '', offer: source.offer };
+    default:
+      return source;
   }
 }
 

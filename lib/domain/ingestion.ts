@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import * as endings from './endings.ts';
+import { bareSource } from './erasure.ts';
 import type { FailureCode } from './errors.ts';
 import { contentType, filename, issueId, projectId } from './fields.ts';
 import { createUpload } from './lifecycle.ts';
@@ -67,6 +68,8 @@ export function isFolder(key: string): boolean {
 
 /** True where a request of this id asked for something else: the first one stays what it is. */
 export function isReused(upload: Upload, offered: Offer): boolean {
+  // What an erased one asked for is not known any more.
+  if (upload.erasure !== undefined) return false;
   const [before, now] = [upload.source, offered.upload.source];
   if (before?.kind !== 'request' || now.kind !== 'request') return false;
   const asked = ({ projectId: project, issueId: issue }: NewUpload, from: typeof now) =>
@@ -83,20 +86,29 @@ export function begin({ upload, refusal }: Offer, moment: Moment): Upload {
 /**
  * An upload is offered again. Undefined for an offer that was taken already, and while its upload is under way: its end
  * will be announced. An end with an attachment, or in doubt, is announced once more; after another end, the file is
- * tried anew.
+ * tried anew. An expired upload never got its copy, so its first offer still stands.
  */
 export function offerAgain(before: Upload, offered: Offer, { now, policy }: Moment): Upload | undefined {
   const { source } = offered.upload;
-  if (ingestedFrom(before)?.offer === source.offer || !isFinal(before)) return undefined;
-  if (mayBeInIpd(before)) {
-    const type = before.status === 'delivered' ? 'UploadDelivered' : 'UploadFailed';
-    const notification = { type, at: iso(now), replayed: true } as const;
-    const told = { ...before, source, notification, dueAt: iso(now + CLOSING_PATIENCE_MS) };
-    // Its object stays for as long as that of a new failure.
-    return told.status === 'failed' ? { ...told, keepUntil: iso(now + policy.failedRetentionMs) } : told;
-  }
+  if (!isFinal(before)) return undefined;
+  if (ingestedFrom(before)?.offer === source.offer && before.status !== 'expired') return undefined;
+  if (mayBeInIpd(before)) return announceAgain(before, source, { now, policy });
   const { version, createdAt, history, attempts, others } = before;
   return { ...begin(offered, { now, policy }), version, createdAt, history, attempts, others };
+}
+
+/** Its object is not copied again: where the upload failed in doubt, it rests as long as a refused one. */
+function announceAgain(before: Upload, source: Ingested, { now, policy }: Moment): Upload {
+  const type = before.status === 'delivered' ? 'UploadDelivered' : 'UploadFailed';
+  const announced = {
+    source: before.erasure === undefined ? source : bareSource(source),
+    // An end that subscribers have not been told yet is no replay.
+    notification: before.notification ?? { type, at: iso(now), replayed: true },
+    dueAt: iso(now + CLOSING_PATIENCE_MS),
+  } as const;
+  return before.status === 'failed'
+    ? { ...before, ...announced, keepUntil: iso(now + policy.failedRetentionMs) }
+    : { ...before, ...announced };
 }
 
 /** The copy of its object failed for good. Legal only while the upload awaits the copy. */

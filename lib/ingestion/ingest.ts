@@ -61,8 +61,7 @@ export function createIngestion(deps: {
     }
     switch (message.kind) {
       case 'drops':
-        for (const drop of message.drops) await onDrop(drop, admission);
-        break;
+        return onDrops(message.drops, admission);
       case 'request':
         return onRequest(message.request, messageId, admission);
       case 'malformed_request': {
@@ -73,6 +72,12 @@ export function createIngestion(deps: {
       case 'resume':
         return resume(message.uploadId);
     }
+  }
+
+  /** Each of them has its chance: one that fails time after time must not keep back those that come with it. */
+  async function onDrops(named: NamedDrop[], admission: Admission): Promise<void> {
+    const ends = await Promise.allSettled(named.map((drop) => onDrop(drop, admission)));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   /** An object was put under `ingest/`. It counts only as long as storage shows the version that the event names. */
@@ -112,7 +117,7 @@ export function createIngestion(deps: {
     }
     const { isNews, upload } = before === undefined ? await begin(offer) : await again(before, offer);
     if (isNews && isFinal(upload)) await closing.tryNow(upload);
-    await proceed(upload);
+    await proceed(upload, offer.upload.source);
     return 'taken';
   }
 
@@ -131,19 +136,18 @@ export function createIngestion(deps: {
   }
 
   /** Copies the object of an upload that still awaits it, and removes a drop that has been copied. */
-  async function proceed(upload: Upload): Promise<void> {
+  async function proceed(upload: Upload, offered: Upload['source']): Promise<void> {
     const from = ingestedFrom(upload);
-    if (from === undefined) return;
-    const after = upload.status === 'awaiting_upload' ? await copy(upload, from) : upload;
-    // The object of an upload that ended in another way stays for as long as a staged file would.
-    const isCopied = after.status === 'delivered' || (!isFinal(after) && after.status !== 'awaiting_upload');
-    if (isCopied && from.kind === 'drop') await drops.remove(from);
+    const after = from && upload.status === 'awaiting_upload' ? await copy(upload, from) : upload;
+    // The drop of a failed upload stays for as long as its staged file would. A record that was erased has no ETag.
+    const isCopied = after.status === 'delivered' || (after.etag !== undefined && after.status !== 'failed');
+    if (isCopied && offered?.kind === 'drop') await drops.remove(offered);
   }
 
   /** The sweep has found an upload that still awaits its copy. */
   async function resume(uploadId: string): Promise<void> {
     const upload = await ledger.find(uploadId);
-    if (upload !== undefined) await proceed(upload);
+    if (upload !== undefined) await proceed(upload, upload.source);
   }
 
   async function copy(upload: Upload, from: Ingested): Promise<Upload> {

@@ -8,11 +8,13 @@ import type { FailureCode } from '../domain/errors.ts';
 import { filename, issueId, projectId, sha256, typeOrUnknown } from '../domain/fields.ts';
 import { INGEST_PREFIX, ingestRequest, requestName } from '../domain/ingestion.ts';
 import type { FoundObject, IngestRequest, Offer, Refusal } from '../domain/ingestion.ts';
-import { toName } from '../domain/plain-text.ts';
+import { toName, toPlainText } from '../domain/plain-text.ts';
 import { ingestOwner } from '../domain/upload.ts';
 
 /** What is open for ingestion: the projects (`*` is all), and the largest file in bytes. */
 export type Admission = { projects: readonly string[]; maxFileBytes: number };
+
+const MAX_WHY_LENGTH = 500;
 
 /** What a drop offers. `key`: `ingest/{projectId}/{issueId}/{name}`; the name may have folders before it, which do not count. */
 export function offerOfDrop(
@@ -41,14 +43,14 @@ export function offerOfDrop(
 
 /** What a request offers; `offerId` tells one message from another with the same request. */
 export function offerOfRequest(
-  { requestId: name, source, ...given }: IngestRequest,
+  { requestId: name, source, uploadedBy, ...given }: IngestRequest,
   { object, offerId }: { object: FoundObject; offerId: string },
   admission: Admission,
 ): Offer {
   const sourceName = filename.safeParse(given.filename ?? source.key.split('/').at(-1));
   const about = {
     ...aboutRequest({ requestId: name, source, etag: object.etag, offerId }),
-    uploadedBy: given.uploadedBy || undefined,
+    uploadedBy: uploadedBy || undefined,
     contentType: given.contentType ?? typeOrUnknown(object.contentType),
     size: object.size,
     sha256: object.sha256,
@@ -183,9 +185,10 @@ function decoded(text: string | undefined): string | undefined {
   }
 }
 
-/** Each place at fault, with what it must be. */
+/** Each place at fault, with what it must be. A message may name more of them than a record can hold. */
 function whyOf({ issues }: z.ZodError): string {
-  return issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ');
+  const why = issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim()).join('; ');
+  return toPlainText(why).slice(0, MAX_WHY_LENGTH);
 }
 
 /** The same names, the same id. https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8, with SHA-256 */

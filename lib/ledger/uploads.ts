@@ -35,7 +35,8 @@ export type Position = Pick<Upload, 'id' | 'createdAt'>;
 export type Ledger = ReturnType<typeof createLedger>;
 
 /** Whose uploads: what people begin, or what producers offer. Each has its own part of the index of due records. */
-export type Lane = 'people' | 'ingest';
+export type Lane = (typeof LANES)[number];
+export const LANES = ['people', 'ingest'] as const;
 
 /** Partitions of each part of that index: more of them than writers that could meet in one. */
 const DUE_SHARDS = 8;
@@ -148,8 +149,12 @@ export function createLedger({
     const shards = Object.values(SHARD_PREFIX).flatMap((prefix) =>
       Array.from({ length: DUE_SHARDS }, (_, shard) => `${prefix}${shard}`),
     );
-    const counts = await Promise.all(shards.map((shard) => countShard(shard, limit / shards.length)));
-    return counts.reduce((sum, count) => sum + count, 0);
+    // One lane alone may have as many.
+    const counts = await Promise.all(shards.map((shard) => countShard(shard, limit / DUE_SHARDS)));
+    return Math.min(
+      counts.reduce((sum, count) => sum + count, 0),
+      limit,
+    );
   }
 
   async function countShard(shard: string, limit: number): Promise<number> {

@@ -1,5 +1,6 @@
 /** The events by which S3 reports new objects, as a queue brings them. Pure. */
 import * as z from 'zod';
+import { decodeKey } from '../domain/percent-encoding.ts';
 
 /** An object was created under this key. */
 export type Arrival = { key: string; etag: string; size: number };
@@ -30,13 +31,4 @@ export function readArrivals(body: unknown): Arrival[] | undefined {
       size: object.size ?? -1,
     }),
   );
-}
-
-/** Keys in events are form-encoded: a space comes as `+`. What cannot be decoded is taken as it is. */
-function decodeKey(key: string): string {
-  try {
-    return decodeURIComponent(key.replaceAll('+', ' '));
-  } catch {
-    return key;
-  }
 }

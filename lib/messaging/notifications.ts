@@ -31,7 +31,10 @@ export function createNotifications({
       Message: JSON.stringify(message),
       // Subscriptions may filter by them.
       MessageAttributes: Object.fromEntries(
-        Object.entries(attributes).map(([name, value]) => [name, { DataType: 'String', StringValue: value }]),
+        Object.entries(attributes)
+          // SNS refuses an attribute without a value. An offer that was refused may name no project.
+          .filter(([, value]) => value !== '')
+          .map(([name, value]) => [name, { DataType: 'String', StringValue: value }]),
       ),
     });
     await client.send(command).catch(failed(`notifying of the end of upload ${upload.id}`));

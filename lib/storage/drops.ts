@@ -6,7 +6,7 @@ import { AppError } from '../domain/errors.ts';
 import type { FailureCode } from '../domain/errors.ts';
 import { INGEST_PREFIX } from '../domain/ingestion.ts';
 import type { FoundObject } from '../domain/ingestion.ts';
-import { percentEncode } from '../domain/percent-encoding.ts';
+import { decodeKey, percentEncode } from '../domain/percent-encoding.ts';
 import type { StagedObject } from '../domain/upload.ts';
 import { failed, refusalOf } from '../runtime/aws-errors.ts';
 import { bareEtag } from './etags.ts';
@@ -120,12 +120,14 @@ export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: str
       Prefix: INGEST_PREFIX,
       StartAfter: after,
       MaxKeys: limit,
+      // XML cannot carry every key: one that it cannot would make the page unreadable.
+      EncodingType: 'url',
     });
     const { Contents = [], IsTruncated } = await client
       .send(command)
       .catch(failed(`listing ${INGEST_PREFIX}`));
     const drops = Contents.map(({ Key = '', ETag, LastModified }) => ({
-      key: Key,
+      key: decodeKey(Key),
       etag: bareEtag(ETag),
       putAt: LastModified?.toISOString() ?? '',
     }));

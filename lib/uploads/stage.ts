@@ -92,9 +92,11 @@ export function createArrivals(deps: {
       await multipart.abort(targetOf(upload, upload.multipart.uploadId));
     }
     await staging.remove(stagingKey(upload.id));
-    // A drop rests where its upload ended without a copy.
+    // A drop rests where its upload ended without a copy. An erased record does not name it any more.
     const isOver = upload.status === 'failed' || upload.status === 'cancelled';
-    if (isOver && upload.source?.kind === 'drop') await drops.discard(upload.source);
+    if (isOver && upload.source?.kind === 'drop' && upload.erasure === undefined) {
+      await drops.discard(upload.source);
+    }
   }
 
   return { check, discard };

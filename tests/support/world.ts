@@ -24,6 +24,7 @@ import { send } from '../../lib/ipd/wire.ts';
 import { s3With } from '../../lib/storage/s3.ts';
 import { snsWith } from '../../lib/messaging/sns.ts';
 import { sqsWith } from '../../lib/messaging/sqs.ts';
+import { LANES } from '../../lib/ledger/uploads.ts';
 import { buildServices } from '../../lib/services.ts';
 import type { Surroundings } from '../../lib/services.ts';
 import type { SignedRequest } from '../../lib/storage/presigning.ts';
@@ -70,12 +71,14 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       clock: () => clock.now(),
     }),
   ]);
+  let storageAheadMs = 0;
   const s3 = await startS3({
     port: 0,
     dataDirectory: join(directory, 's3'),
     credentials: [awsKey, signingKeys],
     region,
     sqsEndpoint: sqs.url,
+    clock: () => Date.now() + storageAheadMs,
   });
   const testEnvironment = {
     AWS_REGION: region,
@@ -156,6 +159,10 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     build,
     config,
 
+    /** Sets storage's own clock forward by a second, so that two objects are not put at the same time. */
+    passSecondInStorage(): void {
+      storageAheadMs += 1000;
+    },
     /** What IPD holds. */
     received: async () => receivedList.parse(await (await admin('GET', '/attachments')).json()),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
@@ -172,8 +179,10 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     /** Resets to an empty IPD without faults, a work item without uploads, and no due upload. */
     async reset(): Promise<void> {
       await admin('DELETE', '');
-      for await (const { id } of services.ledger.due(Date.parse('2999-01-01'))) {
-        await services.ledger.change(id, (before) => ({ ...before, dueAt: undefined }));
+      for (const lane of LANES) {
+        for await (const { id } of services.ledger.due(Date.parse('2999-01-01'), lane)) {
+          await services.ledger.change(id, (before) => ({ ...before, dueAt: undefined }));
+        }
       }
       workItems += 1n;
       const { version } = versioned.parse((await services.ledger.readState('breaker')) ?? { version: 0 });

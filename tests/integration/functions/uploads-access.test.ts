@@ -154,6 +154,10 @@ describe('a token without a subject', () => {
     // What a gateway may make of `"sub": null`.
     ['GET /v1/uploads', { sub: '<nil>' }],
     ['GET /v1/uploads', { sub: 'null' }],
+    // The owners of what producers offer, and of what was erased.
+    ['GET /v1/uploads', { sub: 'ingest#0123456789abcdef0123456789abcdef' }],
+    ['POST /v1/uploads', { sub: 'ingest#' }],
+    ['DELETE /v1/uploads/{id}', { sub: 'erased#0197a1b2-0000-7000-8000-000000000000' }],
   ])('is refused on %s: %j', async (route, claims) => {
     const answer = await callHttp(handler, { route, claims, body: file, parameters: { id: 'x' } });
 

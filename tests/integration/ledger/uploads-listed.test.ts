@@ -190,7 +190,8 @@ describe('the uploads of an owner', () => {
     asked.length = 0;
     const counted = await ledger.countOpen(8);
 
-    expect([counted, asked.length]).toEqual([8, 8]);
+    // Each lane has eight parts.
+    expect([counted, asked.length]).toEqual([8, 16]);
   });
 });
 

@@ -27,6 +27,7 @@ function personal(upload: Upload): Upload {
       ...(upload.etag !== undefined && { etag: person }),
       correlationId: person,
       session: person,
+      source: { kind: 'drop', key: person, etag: person, offer: at, more: person },
       others: { more: person },
       redrive: deed,
       cancellation: deed,
@@ -117,6 +118,8 @@ describe('erase', () => {
         'multipart',
         // The same; about storage.
         'isFileRemoved',
+        // The same; what stays of it is bare.
+        'source',
       ].toSorted(),
     );
   });

@@ -28,6 +28,7 @@ describe('readConfig', () => {
       bucket: 'staging',
       table: 'uploads',
       queueUrl: needed.DELIVERY_QUEUE_URL,
+      ingest: { queueUrl: undefined, admission: undefined, maxOpen: 10_000, promptPerMinute: 6 },
       maxFileBytes: 52_428_800,
       stagingUrlTtlSeconds: 3600,
       sessionTtlSeconds: 43_200,
@@ -62,6 +63,24 @@ describe('readConfig', () => {
         auth: 'auto',
         credentials: undefined,
       },
+    });
+  });
+
+  it('opens ingestion for the projects that it names, with files as large as those of users', () => {
+    const given = {
+      INGEST_PROJECTS: '0123456789abcdef0123456789abcdef',
+      INGEST_MAX_OPEN: '7',
+      IPD_RATE: '5',
+    };
+
+    expect(readConfig({ ...needed, ...given, MAX_FILE_BYTES: '100' }).ingest).toEqual({
+      queueUrl: undefined,
+      admission: { projects: [given.INGEST_PROJECTS], maxFileBytes: 100 },
+      maxOpen: 7,
+      promptPerMinute: 1,
+    });
+    expect(readConfig({ ...needed, INGEST_PROJECTS: '*' }).ingest.admission).toMatchObject({
+      projects: ['*'],
     });
   });
 
