@@ -95,11 +95,13 @@ async function endSessions(
 }
 
 async function eraseOne(
-  { ledger, arrivals, clock }: Opened,
+  { ledger, arrivals, drops, clock }: Opened,
   upload: Upload,
   { by, reason, say }: { by: string; reason: string; say: Say },
 ): Promise<Outcome> {
-  const { id } = upload;
+  const { id, source } = upload;
+  // The erased record does not name its drop any more, and the bridge would take what is left there once more.
+  if (source?.kind === 'drop' && whyNotErased(upload) === undefined) await drops.discard(source);
   const { changed, upload: after } = await ledger.change(upload, (before) =>
     erased(before, { by, reason, now: clock.now() }),
   );

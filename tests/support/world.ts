@@ -172,8 +172,10 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     /** Resets to an empty IPD without faults, a work item without uploads, and no due upload. */
     async reset(): Promise<void> {
       await admin('DELETE', '');
-      for await (const { id } of services.ledger.due(Date.parse('2999-01-01'))) {
-        await services.ledger.change(id, (before) => ({ ...before, dueAt: undefined }));
+      for (const lane of ['people', 'ingest'] as const) {
+        for await (const { id } of services.ledger.due(Date.parse('2999-01-01'), lane)) {
+          await services.ledger.change(id, (before) => ({ ...before, dueAt: undefined }));
+        }
       }
       workItems += 1n;
       const { version } = versioned.parse((await services.ledger.readState('breaker')) ?? { version: 0 });
