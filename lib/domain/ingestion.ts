@@ -91,7 +91,9 @@ export function offerAgain(before: Upload, offered: Offer, { now, policy }: Mome
   if (mayBeInIpd(before)) {
     const type = before.status === 'delivered' ? 'UploadDelivered' : 'UploadFailed';
     const notification = { type, at: iso(now), replayed: true } as const;
-    return { ...before, source, notification, dueAt: iso(now + CLOSING_PATIENCE_MS) };
+    const told = { ...before, source, notification, dueAt: iso(now + CLOSING_PATIENCE_MS) };
+    // Its object stays for as long as that of a new failure.
+    return told.status === 'failed' ? { ...told, keepUntil: iso(now + policy.failedRetentionMs) } : told;
   }
   const { version, createdAt, history, attempts, others } = before;
   return { ...begin(offered, { now, policy }), version, createdAt, history, attempts, others };

@@ -135,8 +135,8 @@ export function createIngestion(deps: {
     const from = ingestedFrom(upload);
     if (from === undefined) return;
     const after = upload.status === 'awaiting_upload' ? await copy(upload, from) : upload;
-    // The drop of a failed upload stays for as long as its staged file would.
-    const isCopied = after.etag !== undefined && after.status !== 'failed';
+    // The object of an upload that ended in another way stays for as long as a staged file would.
+    const isCopied = after.status === 'delivered' || (!isFinal(after) && after.status !== 'awaiting_upload');
     if (isCopied && from.kind === 'drop') await drops.remove(from);
   }
 

@@ -10,6 +10,7 @@ import { S3Error } from './errors.ts';
 const ACTIONS: Record<string, string> = {
   HeadObject: 's3:GetObject',
   PostObject: 's3:PutObject',
+  CopyObject: 's3:PutObject',
   CreateMultipartUpload: 's3:PutObject',
   UploadPart: 's3:PutObject',
   CompleteMultipartUpload: 's3:PutObject',

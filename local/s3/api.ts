@@ -7,18 +7,21 @@ import type { Allows } from '../iam/policy.ts';
 import { hideAbsence, requireAccess } from './access.ts';
 import { createAuth, type Credentials } from './auth.ts';
 import { createBucketOperations, requireBucket } from './buckets.ts';
+import { createCopyOperations } from './copy.ts';
 import { answerPreflight, corsHeaders } from './cors.ts';
 import { S3Error } from './errors.ts';
 import { createAnnouncer, type Publish } from './events.ts';
 import { createFormOperation } from './form.ts';
-import type { Operation, S3Request, S3Response } from './http.ts';
+import type { Call, Operation, S3Request, S3Response } from './http.ts';
 import { createListingOperations } from './listing.ts';
 import { createMultipartOperations } from './multipart.ts';
 import { createObjectOperations } from './objects.ts';
+import { hoistedHeaders } from './signature.ts';
 import type { Store } from './store.ts';
 import { buildErrorXml } from './xml.ts';
 
 const MAX_LOGGED_REQUESTS = 10_000;
+const COPY_SOURCE = 'x-amz-copy-source';
 
 /** Query parameters that select another operation for the same method and path. */
 const SUBRESOURCES = new Set(
@@ -62,6 +65,7 @@ export function createS3Api(services: {
   const routes = createRoutes({
     ...createBucketOperations({ store, region, publish }),
     ...createObjectOperations({ store, announce }),
+    ...createCopyOperations({ store, announce }),
     ...createMultipartOperations({ store, announce }),
     ...createListingOperations({ store }),
   });
@@ -102,7 +106,9 @@ export function createS3Api(services: {
     if (method === 'OPTIONS' && bucket !== '') return { name: 'PreflightRequest', run: preflight };
     const scope = bucket === '' ? 'service' : key === '' ? 'bucket' : 'key';
     const subresources = [...query.keys()].filter((name) => SUBRESOURCES.has(name)).toSorted();
-    const route = [method, scope, ...subresources].join(' ');
+    const isCopy =
+      method === 'PUT' && (headers[COPY_SOURCE] ?? hoistedHeaders(query)[COPY_SOURCE]) !== undefined;
+    const route = [method, scope, ...subresources, ...(isCopy ? [COPY_SOURCE] : [])].join(' ');
     const isForm =
       route === 'POST bucket' && headers['content-type']?.startsWith('multipart/form-data') === true;
     if (isForm) return { name: 'PostObject', run: postObject };
@@ -118,16 +124,20 @@ export function createS3Api(services: {
     const call = { bucket, key, query, body: request.body, now, requestId };
     if (route.run === preflight || route.run === postObject) {
       requireBucket(store, bucket);
-      return route.run({ ...call, headers: request.headers, payloadHash: 'UNSIGNED-PAYLOAD' });
+      const { headers } = request;
+      return route.run({ ...call, headers, payloadHash: 'UNSIGNED-PAYLOAD', requireAlso: refuseAccess });
     }
     const { accessKeyId, ...authenticated } = await auth.authenticate({ ...request, ...target }, now);
     if (route.name !== 'CreateBucket' && route.run !== refuseUnknown) requireBucket(store, bucket);
     const access = { accessKeyId, operation: route.name, bucket, key, query };
     requireAccess(allows, access);
+    const requireAlso: Call['requireAlso'] = (operation, on) =>
+      requireAccess(allows, { accessKeyId, operation, ...on, query: new URLSearchParams() });
     try {
-      return await route.run({ ...call, ...authenticated });
+      return await route.run({ ...call, ...authenticated, requireAlso });
     } catch (error) {
-      throw hideAbsence(allows, access, error);
+      // A copy judges itself, as the missing object may be its source, in another bucket.
+      throw route.name === 'CopyObject' ? error : hideAbsence(allows, access, error);
     }
   }
 
@@ -140,10 +150,11 @@ export function createS3Api(services: {
 
 type Operations = ReturnType<typeof createBucketOperations> &
   ReturnType<typeof createObjectOperations> &
+  ReturnType<typeof createCopyOperations> &
   ReturnType<typeof createMultipartOperations> &
   ReturnType<typeof createListingOperations>;
 
-/** Method, scope and subresources in alphabetical order. */
+/** Method, scope, subresources in alphabetical order, and the header that makes a PUT a copy. */
 function createRoutes(operations: Operations): Map<string, Route> {
   return new Map([
     ['PUT bucket', { name: 'CreateBucket', run: operations.createBucket }],
@@ -161,6 +172,7 @@ function createRoutes(operations: Operations): Map<string, Route> {
       { name: 'PutBucketNotificationConfiguration', run: operations.putNotification },
     ],
     ['PUT key', { name: 'PutObject', run: operations.putObject }],
+    [`PUT key ${COPY_SOURCE}`, { name: 'CopyObject', run: operations.copyObject }],
     ['GET key', { name: 'GetObject', run: operations.getObject }],
     ['HEAD key', { name: 'HeadObject', run: operations.headObject }],
     ['DELETE key', { name: 'DeleteObject', run: operations.deleteObject }],
@@ -199,6 +211,11 @@ function encodeSegment(segment: string): string {
     /[!'()*]/g,
     (queryAt) => `%${queryAt.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+}
+
+/** For a preflight and a form, which have no caller here: they ask for nothing more. */
+function refuseAccess(): never {
+  throw new S3Error('AccessDenied', 'Access Denied');
 }
 
 async function refuseUnknown(): Promise<S3Response> {

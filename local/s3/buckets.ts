@@ -7,8 +7,9 @@ import { readDocument } from './body.ts';
 import { S3Error } from './errors.ts';
 import { testEvent, type Publish } from './events.ts';
 import { xmlAnswer, type Call, type S3Response } from './http.ts';
+import { readFilters, requireNoOverlap } from './notification-rules.ts';
 import type { Bucket, CorsRule, Notification, Store } from './store.ts';
-import { buildXml, parseXml } from './xml.ts';
+import { buildXml, elementOf, parseXml } from './xml.ts';
 
 const BUCKET_NAME = /^(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const SUPPORTED_EVENT = /^s3:ObjectCreated:(\*|Put|Post|Copy|CompleteMultipartUpload)$/;
@@ -31,12 +32,13 @@ const corsDocument = z.object({
 });
 
 const filterDocument = z.object({
-  S3Key: z.object({ FilterRule: z.array(z.object({ Name: z.string(), Value: z.string() })).default([]) }),
+  S3Key: elementOf(
+    z.object({ FilterRule: z.array(z.object({ Name: z.string(), Value: z.string() })).default([]) }),
+  ),
 });
 
 const notificationDocument = z.object({
-  NotificationConfiguration: z.preprocess(
-    (value) => (typeof value === 'string' ? {} : value),
+  NotificationConfiguration: elementOf(
     z.looseObject({
       QueueConfiguration: z
         .array(
@@ -112,6 +114,7 @@ export function createBucketOperations({
       const filters = readFilters(queue.Filter?.S3Key.FilterRule ?? []);
       return { id: queue.Id ?? `queue-${index + 1}`, queueArn: queue.Queue, events: queue.Event, ...filters };
     });
+    requireNoOverlap(notifications);
     if (call.headers['x-amz-skip-destination-validation'] !== 'true')
       await tryDestinations(call, notifications);
     store.buckets.set(call.bucket, { ...requireBucket(store, call.bucket), notifications });
@@ -154,14 +157,6 @@ function corsElement(rule: CorsRule) {
     ExposeHeader: rule.exposeHeaders,
     ...(rule.maxAgeSeconds !== undefined && { MaxAgeSeconds: rule.maxAgeSeconds }),
   };
-}
-
-function readFilters(rules: readonly { Name: string; Value: string }[]): { prefix: string; suffix: string } {
-  const valueOf = (name: string) => rules.find((rule) => rule.Name.toLowerCase() === name)?.Value ?? '';
-  if (rules.some((rule) => !['prefix', 'suffix'].includes(rule.Name.toLowerCase()))) {
-    throw new S3Error('InvalidArgument', 'filter rule name must be either prefix or suffix');
-  }
-  return { prefix: valueOf('prefix'), suffix: valueOf('suffix') };
 }
 
 function notificationElement({ id, queueArn, events, prefix, suffix }: Notification) {

@@ -39,6 +39,17 @@ export function isWanted(headers: Headers, object: StoredObject): boolean {
   return !(modified <= Date.parse(headers['if-modified-since'] ?? ''));
 }
 
+/** Throws unless the headers allow a copy of `source`: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
+export function checkCopy(headers: Headers, source: StoredObject): void {
+  const conditions = {
+    'if-match': headers['x-amz-copy-source-if-match'],
+    'if-none-match': headers['x-amz-copy-source-if-none-match'],
+    'if-modified-since': headers['x-amz-copy-source-if-modified-since'],
+    'if-unmodified-since': headers['x-amz-copy-source-if-unmodified-since'],
+  };
+  if (!isWanted(conditions, source)) throw preconditionFailed();
+}
+
 /** The one range that the header names; undefined means the whole object, as S3 answers to several or none. */
 export function readRange(header: string | undefined, size: number): Range | undefined {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '') ?? [];

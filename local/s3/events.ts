@@ -5,12 +5,14 @@
  */
 import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Credentials } from './auth.ts';
+import { encodeKey } from './key-encoding.ts';
+import { wants } from './notification-rules.ts';
 import type { Bucket, Notification, StoredObject } from './store.ts';
 
 export type Publish = (message: { queueArn: string; body: string }) => Promise<void>;
 
 export type CreationEvent =
-  'ObjectCreated:Put' | 'ObjectCreated:Post' | 'ObjectCreated:CompleteMultipartUpload';
+  'ObjectCreated:Put' | 'ObjectCreated:Post' | 'ObjectCreated:Copy' | 'ObjectCreated:CompleteMultipartUpload';
 
 export type Announce = (creation: {
   bucket: Bucket;
@@ -91,13 +93,6 @@ export function createSqsPublisher(options: { endpoint: string; region: string; 
   };
 }
 
-function wants(notification: Notification, key: string, eventName: CreationEvent): boolean {
-  const hasEvent = notification.events.some((event) =>
-    [`s3:${eventName}`, 's3:ObjectCreated:*'].includes(event),
-  );
-  return hasEvent && key.startsWith(notification.prefix) && key.endsWith(notification.suffix);
-}
-
 function describe(
   details: Parameters<Announce>[0] & { region: string; sequencer: string; notification: Notification },
 ) {
@@ -131,12 +126,4 @@ function describe(
       },
     ],
   };
-}
-
-/** As in a form: a space becomes `+`. Slashes stay. */
-function encodeKey(key: string): string {
-  return key
-    .split('/')
-    .map((segment) => new URLSearchParams([['', segment]]).toString().slice(1))
-    .join('/');
 }

@@ -32,6 +32,8 @@ export type Call = {
   payloadHash: string;
   now: Date;
   requestId: string;
+  /** Throws AccessDenied when the caller may not do this, too: a copy reads its source. */
+  requireAlso(operation: string, on: { bucket: string; key: string }): void;
 };
 
 export type Operation = (call: Call) => Promise<S3Response>;

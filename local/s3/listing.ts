@@ -4,6 +4,7 @@
  */
 import { S3Error } from './errors.ts';
 import { xmlAnswer, type Call, type S3Response } from './http.ts';
+import { encodeKey } from './key-encoding.ts';
 import type { Store } from './store.ts';
 import { buildXml } from './xml.ts';
 
@@ -15,10 +16,10 @@ export function createListingOperations({ store }: { store: Store }) {
   async function listObjects({ bucket, query }: Call): Promise<S3Response> {
     if (query.get('list-type') !== '2')
       throw new S3Error('NotImplemented', 'Only version 2 of the listing is supported.');
-    const { prefix, limit, encode } = readPaging(query, 'max-keys');
+    const { prefix, limit, encode, encoding } = readPaging(query, 'max-keys');
     const token = query.get('continuation-token');
-    const after =
-      token === null ? (query.get('start-after') ?? '') : Buffer.from(token, 'base64url').toString();
+    const startAfter = query.get('start-after');
+    const after = token === null ? (startAfter ?? '') : readToken(token);
     const rest = [...store.objects.values()]
       .filter((object) => object.bucket === bucket && object.key.startsWith(prefix))
       .filter((object) => compareBytes(object.key, after) > 0)
@@ -33,6 +34,8 @@ export function createListingOperations({ store }: { store: Store }) {
         MaxKeys: limit,
         KeyCount: page.length,
         IsTruncated: isTruncated,
+        ...encoding,
+        ...(startAfter !== null && { StartAfter: encode(startAfter) }),
         ...(token !== null && { ContinuationToken: token }),
         ...(isTruncated && { NextContinuationToken: Buffer.from(last.key).toString('base64url') }),
         Contents: page.map((object) => ({
@@ -48,7 +51,7 @@ export function createListingOperations({ store }: { store: Store }) {
 
   /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html */
   async function listUploads({ bucket, query }: Call): Promise<S3Response> {
-    const { prefix, limit, encode } = readPaging(query, 'max-uploads');
+    const { prefix, limit, encode, encoding } = readPaging(query, 'max-uploads');
     const keyMarker = query.get('key-marker') ?? '';
     const uploadIdMarker = query.get('upload-id-marker') ?? '';
     const rest = [...store.uploads.values()]
@@ -71,6 +74,7 @@ export function createListingOperations({ store }: { store: Store }) {
         UploadIdMarker: uploadIdMarker,
         ...(isTruncated && { NextKeyMarker: encode(last.key), NextUploadIdMarker: last.uploadId }),
         MaxUploads: limit,
+        ...encoding,
         IsTruncated: isTruncated,
         Upload: page.map((upload) => ({
           Key: encode(upload.key),
@@ -97,12 +101,23 @@ export function readLimit(query: URLSearchParams, name: string): number {
 function readPaging(query: URLSearchParams, limitName: string) {
   if (query.get('delimiter'))
     throw new S3Error('NotImplemented', 'delimiter is not supported by this server.');
-  const isEncoded = query.get('encoding-type') === 'url';
+  const encodingType = query.get('encoding-type');
+  if (encodingType !== null && encodingType !== 'url') {
+    throw new S3Error('InvalidArgument', 'Invalid Encoding Method specified in Request');
+  }
   return {
     prefix: query.get('prefix') ?? '',
     limit: readLimit(query, limitName),
-    encode: (text: string) => (isEncoded ? encodeURIComponent(text).replaceAll('%2F', '/') : text),
+    encode: encodingType === null ? (text: string) => text : encodeKey,
+    encoding: encodingType === null ? {} : { EncodingType: encodingType },
   };
+}
+
+/** A token is the last key of the page before. */
+function readToken(token: string): string {
+  const bytes = Buffer.from(token, 'base64url');
+  if (token !== '' && bytes.toString('base64url') === token) return bytes.toString();
+  throw new S3Error('InvalidArgument', 'The continuation token provided is incorrect');
 }
 
 function compareBytes(left: string, other: string): number {

@@ -1,5 +1,5 @@
 /**
- * Operations on objects: put, get, head, delete, list, tags; and the one way an object becomes visible.
+ * Operations on objects: put, get, head, delete, tags; and the one way an object becomes visible.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
  */
 import { z } from 'zod';
@@ -11,7 +11,7 @@ import { S3Error } from './errors.ts';
 import type { Announce, CreationEvent } from './events.ts';
 import { xmlAnswer, type Call, type Headers, type S3Response } from './http.ts';
 import type { Description, Store, StoredBlob, StoredObject } from './store.ts';
-import { buildXml, parseXml } from './xml.ts';
+import { buildXml, elementOf, parseXml } from './xml.ts';
 
 const MAX_KEY_BYTES = 1024;
 const MAX_METADATA_BYTES = 2048;
@@ -32,8 +32,7 @@ const UNSUPPORTED_HEADER =
 
 const taggingDocument = z.object({
   Tagging: z.object({
-    TagSet: z.preprocess(
-      (value) => (typeof value === 'string' ? {} : value),
+    TagSet: elementOf(
       z.object({
         Tag: z.array(z.object({ Key: z.string().min(1).max(128), Value: z.string().max(256) })).default([]),
       }),
@@ -70,7 +69,7 @@ export function createObjectOperations({ store, announce }: { store: Store; anno
       return {
         status: 200,
         headers: { ...headers, ...checksum, 'content-length': String(object.size) },
-        body: readObject(store, object, { start: 0, end: object.size - 1 }),
+        body: readObject(store, object),
       };
     }
     return {
@@ -91,7 +90,10 @@ export function createObjectOperations({ store, announce }: { store: Store; anno
 
   async function deleteObject(call: Call): Promise<S3Response> {
     const object = store.objects.get(objectId(call));
-    checkWrite({ 'if-match': call.headers['if-match'] }, object);
+    const ifMatch = call.headers['if-match'];
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+    if (ifMatch !== undefined) call.requireAlso('GetObject', call);
+    checkWrite({ 'if-match': ifMatch }, object);
     store.objects.delete(objectId(call));
     await store.blobs.remove(object?.blobs ?? []);
     return { status: 204, headers: {} };
@@ -221,7 +223,12 @@ function toHeaderText(value: string): string {
   return `=?UTF-8?B?${Buffer.from(value).toString('base64')}?=`;
 }
 
-async function* readObject(store: Store, object: StoredObject, range: Range): AsyncGenerator<Uint8Array> {
+/** The bytes of an object, or a range of them. */
+export async function* readObject(
+  store: Store,
+  object: StoredObject,
+  range: Range = { start: 0, end: object.size - 1 },
+): AsyncGenerator<Uint8Array> {
   let offset = 0;
   for (const { id, size } of object.blobs) {
     const start = Math.max(0, range.start - offset);

@@ -6,6 +6,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import {
   createReadStream,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -113,6 +114,8 @@ export type Store = {
     write(chunks: AsyncIterable<Uint8Array>): Promise<string>;
     /** The bytes from `start` up to and including `end`. */
     read(id: string, range: { start: number; end: number }): AsyncIterable<Uint8Array>;
+    /** Keeps the same bytes once more without copying them; they stay when the others are removed. */
+    link(blobs: readonly StoredBlob[]): StoredBlob[];
     remove(blobs: readonly StoredBlob[]): Promise<void>;
   };
 };
@@ -145,6 +148,12 @@ export function openDiskStore(directory: string): Store {
         return id;
       },
       read: (id, range) => createReadStream(join(blobDirectory, id), range),
+      link: (blobs) =>
+        blobs.map(({ id, size }) => {
+          const copy = { id: randomUUID(), size };
+          linkSync(join(blobDirectory, id), join(blobDirectory, copy.id));
+          return copy;
+        }),
       async remove(blobs) {
         await Promise.all(blobs.map((blob) => rm(join(blobDirectory, blob.id), { force: true })));
       },

@@ -3,7 +3,7 @@
  * Values stay strings, so an ETag or a key made of digits keeps its form.
  */
 import { XMLBuilder, XMLParser } from 'fast-xml-parser';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { S3Error } from './errors.ts';
 
 const NAME_SPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
@@ -42,6 +42,11 @@ export function parseXml<Document>(text: string, schema: z.ZodType<Document>): D
   const result = schema.safeParse(content);
   if (!result.success) throw malformed(result.error);
   return result.data;
+}
+
+/** An element of members, all of which may be missing: without any of them the parser reads text. */
+export function elementOf<Members extends z.ZodType>(members: Members) {
+  return z.preprocess((value) => (typeof value === 'string' ? {} : value), members);
 }
 
 /** Builds an answer document in S3's name space. */

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { DynamoDBClient, ListTablesCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
-import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { startDynamoDb } from '../../../local/dynamodb.ts';
@@ -84,6 +91,68 @@ describe('a service of the stack', () => {
     expect(asked.map(({ action, resource }) => `${action} ${resource}`)).toContain(
       `s3:PutObject ${BUCKET}/staging/a`,
     );
+    client.destroy();
+    await server.close();
+    await data.remove();
+  });
+
+  it('lets a copy do only what its caller may do with source, target and tags', async () => {
+    const data = await makeTemporaryDirectory();
+    const denied = new Set<string>();
+    const server = await startS3({
+      port: 0,
+      dataDirectory: data.path,
+      credentials: [credentials],
+      region,
+      allows: ({ action, resource }) => !denied.has(`${action} ${resource}`),
+    });
+    const client = new S3Client({ region, credentials, endpoint: server.url, forcePathStyle: true });
+    await client.send(new CreateBucketCommand({ Bucket: 'files' }));
+    await client.send(new CreateBucketCommand({ Bucket: 'source' }));
+    await client.send(new PutObjectCommand({ Bucket: 'source', Key: 'a', Body: 'x', Tagging: 'a=1' }));
+    const copy = (Key: string) =>
+      client.send(new CopyObjectCommand({ Bucket: 'files', Key: 'b', CopySource: `source/${Key}` }));
+
+    for (const needed of [
+      's3:GetObject arn:aws:s3:::source/a',
+      's3:GetObjectTagging arn:aws:s3:::source/a',
+      `s3:PutObject ${BUCKET}/b`,
+      `s3:PutObjectTagging ${BUCKET}/b`,
+    ]) {
+      denied.add(needed);
+      await expect(copy('a')).rejects.toMatchObject({ name: 'AccessDenied' });
+      denied.clear();
+    }
+    await copy('a');
+    denied.add(`s3:ListBucket ${BUCKET}`);
+    await expect(copy('missing')).rejects.toMatchObject({ name: 'NoSuchKey' });
+    denied.add('s3:ListBucket arn:aws:s3:::source');
+    await expect(copy('missing')).rejects.toMatchObject({ name: 'AccessDenied' });
+
+    client.destroy();
+    await server.close();
+    await data.remove();
+  });
+
+  it('deletes by an ETag only for a caller that may read the object', async () => {
+    const data = await makeTemporaryDirectory();
+    const { allows } = judge('s3:GetObject');
+    const server = await startS3({
+      port: 0,
+      dataDirectory: data.path,
+      credentials: [credentials],
+      region,
+      allows,
+    });
+    const client = new S3Client({ region, credentials, endpoint: server.url, forcePathStyle: true });
+    const about = { Bucket: 'files', Key: 'a' };
+    await client.send(new CreateBucketCommand({ Bucket: 'files' }));
+    const { ETag } = await client.send(new PutObjectCommand({ ...about, Body: 'x' }));
+
+    const deleting = client.send(new DeleteObjectCommand({ ...about, IfMatch: ETag }));
+    await expect(deleting).rejects.toMatchObject({ name: 'AccessDenied' });
+    await client.send(new DeleteObjectCommand(about));
+
     client.destroy();
     await server.close();
     await data.remove();

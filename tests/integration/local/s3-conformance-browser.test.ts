@@ -49,6 +49,22 @@ describe('form upload', () => {
     expect(head).toMatchObject({ ContentType: 'text/plain', ContentLength: 5 });
   });
 
+  it('keeps the metadata among its fields', async () => {
+    const key = newKey();
+    const metadata = { 'x-amz-meta-owner': 'me', 'x-amz-meta-project': '%E4%B8%AD' };
+    const conditions = [
+      { key },
+      ['starts-with', '$x-amz-meta-owner', ''],
+      ['starts-with', '$x-amz-meta-project', ''],
+    ];
+
+    const answer = await post(await makeForm(key, { conditions, fields: metadata }), 'hello');
+
+    expect(answer.status).toBe(204);
+    const { Metadata } = await target.client.send(new HeadObjectCommand({ Bucket, Key: key }));
+    expect(Metadata).toEqual({ owner: 'me', project: '%E4%B8%AD' });
+  });
+
   it('puts the name of the file into the key', async () => {
     const prefix = `${newKey()}/`;
     const conditions = [['starts-with', '$key', prefix]];

@@ -101,6 +101,52 @@ describe('objects', () => {
     });
   });
 
+  it('are deleted with If-Match only as long as they have that ETag', async () => {
+    const key = newKey();
+    const { ETag } = await target.put(key, 'first');
+    const remove = (IfMatch: string | undefined, Key = key) =>
+      target.client.send(new DeleteObjectCommand({ Bucket, Key, IfMatch }));
+    await target.put(key, 'second');
+
+    await expect(remove(ETag)).rejects.toMatchObject({
+      name: 'PreconditionFailed',
+      $metadata: { httpStatusCode: 412 },
+    });
+    expect(await target.read(key)).toBe('second');
+    await target.put(key, 'first');
+    await remove(ETag);
+
+    expect(await target.isThere(key)).toBe(false);
+    for (const condition of [ETag, '*']) {
+      await expect(remove(condition)).rejects.toMatchObject({
+        name: 'NoSuchKey',
+        $metadata: { httpStatusCode: 404 },
+      });
+    }
+  });
+
+  it('are deleted with If-Match * if they are there', async () => {
+    const key = newKey();
+    await target.put(key, 'x');
+
+    await target.client.send(new DeleteObjectCommand({ Bucket, Key: key, IfMatch: '*' }));
+
+    expect(await target.isThere(key)).toBe(false);
+  });
+
+  it('are apart in each bucket', async () => {
+    const key = newKey();
+    const other = await target.makeBucket();
+    await target.put(key, 'here');
+    await target.put(key, 'there', { Bucket: other });
+    await target.client.send(new DeleteObjectCommand({ Bucket, Key: key }));
+
+    const { Contents } = await target.client.send(new ListObjectsV2Command({ Bucket: other }));
+
+    expect(await target.isThere(key)).toBe(false);
+    expect(Contents?.map(({ Key }) => Key)).toEqual([key]);
+  });
+
   it('are listed in byte order, page by page', async () => {
     const prefix = `list-${randomUUID()}/`;
     for (const name of ['b', 'a/1', 'ä', 'Z']) await target.put(prefix + name, 'x');
@@ -232,6 +278,38 @@ describe('integrity', () => {
 
     expect(head[`Checksum${algorithm}`]).toBeDefined();
     expect(head[`Checksum${algorithm}`]).toBe(stored[`Checksum${algorithm}`]);
+  });
+
+  it('gives the SHA-256 of an upload to those who ask for it', async () => {
+    const key = newKey();
+    const ChecksumSHA256 = createHash('sha256').update('hello').digest('base64');
+    await target.put(key, 'hello', { ChecksumSHA256 });
+    // A default client asks for the checksum of every object that it reads.
+    const client = target.makeClient({ responseChecksumValidation: 'WHEN_REQUIRED' });
+    const read = (ChecksumMode: 'ENABLED' | undefined) => [
+      client.send(new HeadObjectCommand({ Bucket, Key: key, ChecksumMode })),
+      client.send(new GetObjectCommand({ Bucket, Key: key, ChecksumMode })),
+    ];
+
+    for (const answer of await Promise.all(read('ENABLED'))) {
+      expect(answer).toMatchObject({ ChecksumSHA256, ChecksumType: 'FULL_OBJECT' });
+    }
+    for (const answer of await Promise.all(read(undefined))) {
+      expect(answer.ChecksumSHA256).toBeUndefined();
+      expect(answer.ChecksumType).toBeUndefined();
+    }
+    client.destroy();
+  });
+
+  it('refuses a body that has another SHA-256', async () => {
+    const key = newKey();
+    const ChecksumSHA256 = createHash('sha256').update('other').digest('base64');
+
+    await expect(target.put(key, 'hello', { ChecksumSHA256 })).rejects.toMatchObject({
+      name: 'BadDigest',
+      $metadata: { httpStatusCode: 400 },
+    });
+    expect(await target.isThere(key)).toBe(false);
   });
 
   it('takes the stream of a default client with its CRC32 at the end', async () => {

@@ -25,6 +25,12 @@ function createMemoryStore(): Store {
       async *read(id, { start, end }) {
         yield blobs.get(id)?.subarray(start, end + 1) ?? Buffer.alloc(0);
       },
+      link: (linked) =>
+        linked.map(({ id, size }) => {
+          const copy = { id: String(blobs.size), size };
+          blobs.set(copy.id, blobs.get(id) ?? Buffer.alloc(0));
+          return copy;
+        }),
       async remove(removed) {
         for (const { id } of removed) blobs.delete(id);
       },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   GetBucketNotificationConfigurationCommand,
@@ -10,6 +11,7 @@ import {
   PutObjectCommand,
   UploadPartCommand,
   type Event,
+  type QueueConfiguration,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import {
@@ -24,6 +26,7 @@ import type { S3Server } from '../../../local/s3/server.ts';
 import { connect, CREDENTIALS, postForm, REGION, signForm, startOwn } from './s3-support.ts';
 
 const QueueArn = `arn:aws:sqs:${REGION}:000000000000:delivery`;
+const EVERY: Event[] = ['s3:ObjectCreated:*'];
 const queueServer = buildApp({ logger: false });
 
 let own: Awaited<ReturnType<typeof startOwn>>;
@@ -69,14 +72,35 @@ async function makeBucket(events: Event[] = ['s3:ObjectCreated:*']): Promise<str
   return Bucket;
 }
 
+type Rule = Pick<QueueConfiguration, 'Events' | 'Filter'>;
+
+function toRule(prefix: string, suffix = '', Events: Event[] = EVERY): Rule {
+  const rules = [
+    { Name: 'prefix' as const, Value: prefix },
+    { Name: 'suffix' as const, Value: suffix },
+  ];
+  return { Events, Filter: { Key: { FilterRules: rules.filter(({ Value }) => Value !== '') } } };
+}
+
+async function configureBoth(Bucket: string, one: Rule, other: Rule): Promise<void> {
+  const QueueConfigurations = [one, other].map((rule) => ({ QueueArn, ...rule }));
+  await client.send(
+    new PutBucketNotificationConfigurationCommand({
+      Bucket,
+      NotificationConfiguration: { QueueConfigurations },
+      SkipDestinationValidation: true,
+    }),
+  );
+}
+
 /** The next message, removed from the queue. */
-async function receive() {
+async function receive(url = QueueUrl) {
   let message: Message | undefined;
   while (message === undefined) {
-    const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 }));
+    const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: url, WaitTimeSeconds: 20 }));
     message = Messages?.[0];
   }
-  await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message.ReceiptHandle }));
+  await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: message.ReceiptHandle }));
   return JSON.parse(message.Body ?? '{}');
 }
 
@@ -163,6 +187,25 @@ describe('events', () => {
     expect(completed.s3.object.sequencer > posted.s3.object.sequencer).toBe(true);
   });
 
+  it('tell of copies by their own key, size and ETag', async () => {
+    const Bucket = await makeBucket(['s3:ObjectCreated:Copy']);
+    await receive();
+    await client.send(new PutObjectCommand({ Bucket, Key: 'staging/from.txt', Body: 'hello' }));
+
+    await client.send(
+      new CopyObjectCommand({ Bucket, Key: 'staging/中 a+b%.txt', CopySource: `${Bucket}/staging/from.txt` }),
+    );
+
+    const [copied] = (await receive()).Records;
+    expect(copied).toMatchObject({ eventName: 'ObjectCreated:Copy', s3: { bucket: { name: Bucket } } });
+    expect(copied.s3.object).toEqual({
+      key: 'staging/%E4%B8%AD+a%2Bb%25.txt',
+      size: 5,
+      eTag: '5d41402abc4b2a76b9719d911017c592',
+      sequencer: expect.stringMatching(/^[0-9A-F]{18}$/),
+    });
+  });
+
   it('are sent only for the keys and the kinds that were asked for', async () => {
     const Bucket = await makeBucket(['s3:ObjectCreated:Put']);
     await receive();
@@ -198,6 +241,91 @@ describe('events', () => {
       name: 'InvalidArgument',
     });
     await expect(configure(QueueArn, 's3:ObjectRemoved:*')).rejects.toMatchObject({ name: 'NotImplemented' });
+  });
+
+  it('go to the queue whose prefix the key has; a configuration writes it encoded', async () => {
+    const Bucket = `events-${randomUUID()}`;
+    await client.send(new CreateBucketCommand({ Bucket }));
+    const { QueueUrl: otherUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'documents' }));
+    const otherArn = `arn:aws:sqs:${REGION}:000000000000:documents`;
+    const QueueConfigurations = [
+      { QueueArn, ...toRule('staging/') },
+      { QueueArn: otherArn, ...toRule('our+%E4%B8%AD/') },
+    ];
+    await client.send(
+      new PutBucketNotificationConfigurationCommand({
+        Bucket,
+        NotificationConfiguration: { QueueConfigurations },
+      }),
+    );
+    await receive();
+    await receive(otherUrl);
+
+    await client.send(new PutObjectCommand({ Bucket, Key: 'our 中/文 a+b%.txt', Body: 'x' }));
+    await client.send(new PutObjectCommand({ Bucket, Key: 'elsewhere/a', Body: 'x' }));
+    await client.send(new PutObjectCommand({ Bucket, Key: 'staging/a', Body: 'x' }));
+
+    const [other] = (await receive(otherUrl)).Records;
+    expect(other.s3.object.key).toBe('our+%E4%B8%AD/%E6%96%87+a%2Bb%25.txt');
+    expect((await receive()).Records[0].s3.object.key).toBe('staging/a');
+    const kept = await client.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
+    expect(kept.QueueConfigurations).toMatchObject([
+      { Filter: { Key: { FilterRules: [{ Value: 'staging/' }] } } },
+      { Filter: { Key: { FilterRules: [{ Value: 'our+%E4%B8%AD/' }] } } },
+    ]);
+  });
+
+  it.each([
+    ['a prefix within a prefix', toRule('a/'), toRule('a/b/')],
+    ['equal prefixes', toRule('a/'), toRule('a/')],
+    ['a prefix written in two ways', toRule('a b/'), toRule('a%20b/c/')],
+    ['a prefix and none', toRule('a/'), { Events: EVERY }],
+    ['a kind of event among all', toRule('a/'), toRule('a/', '', ['s3:ObjectCreated:Put'])],
+    ['a suffix within a suffix', toRule('a/', 'pg'), toRule('a/', 'jpg')],
+  ])('cannot go to two queues: %s', async (_name, one, other) => {
+    const Bucket = `events-${randomUUID()}`;
+    await client.send(new CreateBucketCommand({ Bucket }));
+
+    await expect(configureBoth(Bucket, one, other)).rejects.toMatchObject({
+      name: 'InvalidArgument',
+      $metadata: { httpStatusCode: 400 },
+    });
+    const kept = await client.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
+    expect(kept.QueueConfigurations ?? []).toEqual([]);
+  });
+
+  it.each([
+    ['other prefixes', toRule('a/'), toRule('b/')],
+    ['other suffixes', toRule('a/', '.jpg'), toRule('a/b/', '.png')],
+    ['other kinds', toRule('', '', ['s3:ObjectCreated:Put']), toRule('', '', ['s3:ObjectCreated:Copy'])],
+  ])('may go to two queues with %s', async (_name, one, other) => {
+    const Bucket = `events-${randomUUID()}`;
+    await client.send(new CreateBucketCommand({ Bucket }));
+
+    await configureBoth(Bucket, one, other);
+
+    const kept = await client.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
+    expect(kept.QueueConfigurations).toHaveLength(2);
+  });
+
+  it.each([
+    ['two prefixes', ['a/', 'b/']],
+    ['a value that is not encoded text', ['100%/']],
+  ])('have no filter with %s', async (_name, prefixes) => {
+    const Bucket = `events-${randomUUID()}`;
+    await client.send(new CreateBucketCommand({ Bucket }));
+    const FilterRules = prefixes.map((Value) => ({ Name: 'prefix' as const, Value }));
+
+    await expect(
+      client.send(
+        new PutBucketNotificationConfigurationCommand({
+          Bucket,
+          NotificationConfiguration: {
+            QueueConfigurations: [{ QueueArn, Events: EVERY, Filter: { Key: { FilterRules } } }],
+          },
+        }),
+      ),
+    ).rejects.toMatchObject({ name: 'InvalidArgument' });
   });
 
   it('that cannot be delivered are reported once and do not fail the upload', async () => {

@@ -313,14 +313,16 @@ describe('bodies', () => {
 });
 
 describe('pages', () => {
-  it('have a size that is a number', async () => {
-    const query = { 'list-type': '2', 'max-keys': 'many' };
+  it.each([
+    ['a size that is a number', 'max-keys', 'many'],
+    ['one encoding', 'encoding-type', 'base64'],
+    ['a token that is not empty', 'continuation-token', ''],
+  ])('have %s', async (_name, parameter, value) => {
+    const query = { 'list-type': '2', [parameter]: value };
     const headers = await signRaw(`/${Bucket}`, { method: 'GET', query });
+    const url = `${server.url}/${Bucket}?${new URLSearchParams(query).toString()}`;
 
-    const answer = await send(`${server.url}/${Bucket}?list-type=2&max-keys=many`, {
-      method: 'GET',
-      headers,
-    });
+    const answer = await send(url, { method: 'GET', headers });
 
     expect(answer).toMatchObject({ status: 400, code: 'InvalidArgument' });
   });

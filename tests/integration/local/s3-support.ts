@@ -87,15 +87,21 @@ export async function useTarget() {
   const makeClient = (options: S3ClientConfig = {}) =>
     connect({ endpoint, region, ...(remote === undefined && { credentials: CREDENTIALS }), ...options });
   const client = makeClient();
-  const bucket = `s3-conformance-${randomUUID()}`;
-  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+  const buckets: string[] = [];
+  const makeBucket = async (): Promise<string> => {
+    const Bucket = `s3-conformance-${randomUUID()}`;
+    await client.send(new CreateBucketCommand({ Bucket }));
+    buckets.push(Bucket);
+    return Bucket;
+  };
+  const bucket = await makeBucket();
   if (remote !== undefined) {
     process.stderr.write(
       `Not tested against ${remote}:\n${NEEDS_OWN_SERVER.map((line) => `- ${line}\n`).join('')}`,
     );
   }
   afterAll(async () => {
-    if (remote !== undefined) await removeBucket(client, bucket);
+    if (remote !== undefined) for (const one of buckets) await removeBucket(client, one);
     client.destroy();
     await server?.close();
     await own?.remove();
@@ -105,6 +111,7 @@ export async function useTarget() {
     bucket,
     client,
     makeClient,
+    makeBucket,
     region,
     put(Key: string, Body: string | Buffer, options: Partial<PutObjectCommandInput> = {}) {
       return client.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ...options }));
