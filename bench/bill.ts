@@ -59,7 +59,7 @@ export function idleBill({ deployment, assumed }: { deployment: Deployment; assu
   const { sweeps } = idle;
   return {
     'Secrets Manager: one secret': costOf('secretMonth', idle.secrets),
-    'SQS: five pollers that find nothing': costOf('queueRequest', idle.receives),
+    'SQS: ten pollers that find nothing': costOf('queueRequest', idle.receives),
     'Lambda: a sweep a minute': runs({
       count: sweeps,
       seconds: assumed.sweep,

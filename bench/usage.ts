@@ -121,17 +121,17 @@ export function stepsOf(
 export const idle = {
   /** One a minute, 730 hours. */
   sweeps: 43_800,
-  /** The sweep reads eight shards and the breaker; every tenth time it also counts the open uploads. */
-  sweepReadUnits: 8 * 0.5 + 1 + (8 * 0.5) / 10,
+  /** The sweep reads eight shards of people's uploads, eight of producers', and the breaker; every tenth time it also counts. */
+  sweepReadUnits: 16 * 0.5 + 1 + (16 * 0.5) / 10,
   /** One line about its work, one with its metrics. */
   sweepLines: 2,
   /** Metrics that the sweep writes even without uploads; those of uploads are billed only in hours with uploads. */
   metrics: 3,
-  alarmMetrics: 23,
+  alarmMetrics: 27,
   /**
-   * With a maximum concurrency, five pollers poll all the time, and each request takes 20 s:
+   * With a maximum concurrency, five pollers poll each of the two queues all the time, and each request takes 20 s:
    * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
    */
-  receives: (5 * 730 * 3_600) / 20,
+  receives: (2 * 5 * 730 * 3_600) / 20,
   secrets: 1,
 };

@@ -91,12 +91,28 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
     },
   },
   {
+    heading: 'Ingestion',
+    settings: {
+      INGEST_PROJECTS: {
+        unset: 'ingestion is off',
+        meaning:
+          'The projects whose work items may get objects of producers, with commas between them, or `*` for all. `npm start` opens all',
+      },
+      INGEST_MAX_OPEN:
+        'How many unfinished uploads of producers one project may have. Further objects and requests wait',
+      INGEST_PRINCIPALS:
+        'Accounts, roles and users of other accounts that may put objects under `ingest/`, with commas between them',
+      INGEST_SOURCE_BUCKETS:
+        'The buckets whose objects requests may name, with commas between them. A bucket of another account must allow it, too',
+    },
+  },
+  {
     heading: 'Retention',
     settings: {
       FAILED_RETENTION_DAYS: 'How long the file of a failed upload is kept',
       PARTS_EXPIRE_DAYS:
         'After how many days storage itself removes parts that are left ([rules](operations.md#retention))',
-      STAGED_FILES_EXPIRE_DAYS: 'The same for files',
+      STAGED_FILES_EXPIRE_DAYS: 'The same for files, and for objects under `ingest/`',
       RECORD_RETENTION_DAYS: 'How long the record and the idempotency key of an ended upload are kept',
       LOG_RETENTION_DAYS: 'How long logs are kept',
     },

@@ -28,6 +28,21 @@ const ISSUER =
 const RUNBOOK = 'must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md';
 const SECRETS = { IPD_CREDENTIALS: 'ipd', SIGNING_CREDENTIALS: 'signing' } as const;
 
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html, without everyone (`*`). */
+const PRINCIPAL = /^(\d{12}|arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)\/[\w+=,.@/-]+))$/;
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html: of a parameter's value. */
+const LONGEST_PARAMETER = 4_096;
+
+/** The template divides the text at its commas. */
+const listOf = (item: RegExp, needed: string) =>
+  z
+    .string()
+    .max(LONGEST_PARAMETER, `must have at most ${LONGEST_PARAMETER} characters`)
+    .refine((text) => text.split(',').every((one) => item.test(one)), needed)
+    .optional();
+
 const templateSettings = {
   ISSUER_URL: z.string().refine(isIssuer, ISSUER).optional(),
   JWT_AUDIENCE: z
@@ -55,6 +70,14 @@ const templateSettings = {
       'must be the ARN of a standard topic, for example arn:aws:sns:eu-central-1:123456789012:alarms',
     )
     .optional(),
+  INGEST_PRINCIPALS: listOf(
+    PRINCIPAL,
+    'must be accounts, or ARNs of roles or users, with commas and no spaces between them, for example arn:aws:iam::123456789012:role/ci',
+  ),
+  INGEST_SOURCE_BUCKETS: listOf(
+    BUCKET,
+    'must be names of buckets, with commas and no spaces between them, for example ci-artifacts,crash-reports',
+  ),
   /** Where the operators can open docs/operations.md. */
   RUNBOOK_URL: z
     .url({ protocol: /^https?$/, error: RUNBOOK, abort: true })
@@ -65,9 +88,12 @@ const templateSettings = {
 /** By the name of the variable. meanings.ts says what each is for; docs/settings.md is the page for operators. */
 export const deploySettings = z.object({ ...functionSettings, ...templateSettings });
 
+/** The template takes these empty. */
+const MAY_BE_EMPTY = ['ISSUER_URL', 'ALARM_TOPIC_ARN', 'INGEST_PRINCIPALS', 'INGEST_SOURCE_BUCKETS'];
+
 /** serverless uses an empty value as it is; only the functions treat it as missing. */
 const NEVER_EMPTY = [
-  ...Object.keys(templateSettings).filter((name) => !['ISSUER_URL', 'ALARM_TOPIC_ARN'].includes(name)),
+  ...Object.keys(templateSettings).filter((name) => !MAY_BE_EMPTY.includes(name)),
   'PARTS_EXPIRE_DAYS',
   'STAGED_FILES_EXPIRE_DAYS',
   'IPD_CREDENTIALS',

@@ -1,6 +1,6 @@
 /**
- * CloudFormation's intrinsic functions: their YAML tags and their values. Owns !Ref, !GetAtt, !Sub and !Join;
- * any other is parsed but refused, by name and place, once its value is needed. Does not know the resources: the
+ * CloudFormation's intrinsic functions: their YAML tags and their values. Owns !Ref, !GetAtt, !Sub, !Join and
+ * !Split; any other is parsed but refused, by name and place, once its value is needed. Does not know the resources: the
  * caller, who made them, passes their references in.
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
  */
@@ -52,9 +52,16 @@ function evaluate(name: string, argument: Json, references: References, place: s
     );
   }
   if (name === 'Fn::Join' && Array.isArray(argument)) {
-    const [separator, parts] = argument;
+    const [separator, list = null] = argument;
+    const parts = resolveIntrinsics(list, references, place);
     if (typeof separator === 'string' && Array.isArray(parts)) {
-      return parts.map((part) => toText(resolveIntrinsics(part, references, place), place)).join(separator);
+      return parts.map((part) => toText(part, place)).join(separator);
+    }
+  }
+  if (name === 'Fn::Split' && Array.isArray(argument)) {
+    const [separator, whole = null] = argument;
+    if (typeof separator === 'string') {
+      return toText(resolveIntrinsics(whole, references, place), place).split(separator);
     }
   }
   throw new Error(`${place}: the embedded stack does not know the intrinsic function ${name} in this form`);
@@ -62,7 +69,7 @@ function evaluate(name: string, argument: Json, references: References, place: s
 
 function toText(value: Json, place: string): string {
   if (typeof value === 'string') return value;
-  throw new Error(`${place}: only texts can be joined`);
+  throw new Error(`${place}: only texts can be joined or split`);
 }
 
 function find(id: string, references: References, place: string): Reference {

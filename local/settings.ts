@@ -80,6 +80,7 @@ export function deployEnvironment(env: Environment, urls: Endpoints, ipd: IpdCre
     ISSUER_URL: given(env, 'ISSUER_URL') ?? urls.issuerUrl,
     IPD_ENDPOINT: urls.ipdUrl,
     ...(openToAll ? { IPD_PROJECTS: '*' } : {}),
+    INGEST_PROJECTS: given(env, 'INGEST_PROJECTS') ?? '*',
     ...(fakeIpd ? { IPD_IAM_ENDPOINT: urls.ipdUrl, IPD_CREDENTIALS: JSON.stringify(ipd) } : {}),
   };
 }

@@ -38,7 +38,7 @@ import {
 } from './settings.ts';
 import type { AwsCredentials, Endpoints, Environment } from './settings.ts';
 import { startSqs } from './sqs.ts';
-import { functionsOf, readService, resourcesOf } from './template.ts';
+import { functionsOf, parametersOf, readService, resourcesOf } from './template.ts';
 import type { Service } from './template.ts';
 
 export interface StackOptions {
@@ -97,14 +97,16 @@ async function assemble(options: StackOptions, stops: Stops) {
   const service = readService({ directory, env: deployEnvironment(env, endpoints.urls, made.ipd) });
   const clients = createClients(credentials, provider.region, endpoints.urls);
   stops.push(async () => Object.values(clients).forEach((client) => client.destroy()));
-  const references = await provision({
+  const provisioned = await provision({
     resources: resourcesOf(service),
     clients,
     sqsUrl: endpoints.urls.sqsUrl,
     region: provider.region,
     prefix: `${service.service}-${provider.stage}`,
   });
+  const references = { ...parametersOf(service), ...provisioned };
   iam.enforce({ functions: functionsOf(service, references), resources: resourcesOf(service), references });
+  const settings = openSettings(service, references);
   const { issuerUrl, ...urls } = endpoints.urls;
   const addresses = { ...urls, tokenUrl: `${issuerUrl}/token`, ipdAdminUrl: `${urls.ipdUrl}/__admin` };
   const { apiUrl, tokenUrl, ipdAdminUrl } = addresses;
@@ -126,7 +128,12 @@ async function assemble(options: StackOptions, stops: Stops) {
 
   return {
     urls: addresses,
-    settings: openSettings(service, references),
+    settings,
+    /** Where producers put objects and send requests; nothing where the service takes neither. */
+    ingestion: settings['INGEST_QUEUE_URL'] !== undefined && {
+      bucket: settings['STAGING_BUCKET'],
+      ingestQueueUrl: settings['INGEST_QUEUE_URL'],
+    },
     /** The account's own key, which may do everything, and the credentials that the fake IPD accepts. */
     credentials,
     ipdCredentials: made.ipd,

@@ -59,6 +59,8 @@ const resourceSchema = z.looseObject({
   Properties: z.record(z.string(), jsonSchema).default({}),
 });
 
+const parameterSchema = z.looseObject({ Default: jsonSchema.optional() });
+
 const authorizerSchema = z.strictObject({
   type: z.literal('jwt'),
   identitySource: z.templateLiteral(['$request.header.', z.string()]),
@@ -128,13 +130,18 @@ const serviceSchema = z.looseObject({
       .default({ authorizers: {} }),
   }),
   functions: z.record(z.string(), functionSchema).default({}),
-  resources: listOf(z.looseObject({ Resources: z.record(z.string(), resourceSchema).optional() })),
+  resources: listOf(
+    z.looseObject({
+      Parameters: z.record(z.string(), parameterSchema).optional(),
+      Resources: z.record(z.string(), resourceSchema).optional(),
+    }),
+  ),
 });
 
 const conditionsSchema = z.looseObject({
   resources: listOf(
     z.looseObject({
-      Parameters: z.record(z.string(), z.looseObject({ Default: jsonSchema.optional() })).optional(),
+      Parameters: z.record(z.string(), parameterSchema).optional(),
       Conditions: variablesSchema,
     }),
   ),
@@ -171,6 +178,16 @@ export function readService(options: {
 /** All resources of the service by their logical id. */
 export function resourcesOf(service: Service): Record<string, Resource> {
   return Object.assign({}, ...service.resources.map((part) => part.Resources ?? {}));
+}
+
+/** The values of `!Ref` for parameters: those of their defaults, which are texts. */
+export function parametersOf(service: Service): References {
+  const parameters = service.resources.flatMap((part) => Object.entries(part.Parameters ?? {}));
+  return Object.fromEntries(
+    parameters.flatMap(([name, { Default: ref }]) =>
+      typeof ref === 'string' ? [[name, { ref, attributes: {} }]] : [],
+    ),
+  );
 }
 
 /** The functions with environment and events resolved against the resources that exist. */

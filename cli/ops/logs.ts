@@ -9,7 +9,7 @@ import { SERVICE } from './place.ts';
 import { readAge, sayTable } from './terms.ts';
 import type { Task } from './terms.ts';
 
-const FUNCTIONS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
+const FUNCTIONS = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
 /** The access log of the API. */
 const API = 'api';
 const STANDARD_AGE = '3h';

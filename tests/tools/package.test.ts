@@ -14,7 +14,7 @@ import { useWorld } from '../support/use-world.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const REGION = 'eu-central-1';
-const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
+const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
 /** What a deploy sets so that the functions start. */
 const SETTINGS = { PROJECTS_CLAIM: 'projects' };
 

@@ -11,7 +11,7 @@ import { grantsOf, toTable } from './permissions.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const LIB = join(ROOT, 'lib');
-const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'sweep'];
+const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
 
 /** Actions that no function of the embedded stack performs visibly, and why. */
 const UNSEEN: Record<string, string> = {
