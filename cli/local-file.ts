@@ -1,6 +1,6 @@
 /**
  * Opens a file on disk for an upload: a Blob that reads from the disk while it is sent, with its name,
- * size, content type and SHA-256. Never holds a whole file in memory.
+ * size, content type and hashes. Never holds a whole file in memory.
  */
 import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
@@ -35,11 +35,21 @@ export async function openLocalFile(path: string) {
   if (!found.isFile()) throw new Error('it is not a file');
   if (found.size === 0) throw new Error('it is empty, and IPD takes no empty file');
   const file = await openAsBlob(path);
-  const hash = createHash('sha256');
-  for await (const chunk of file.stream()) hash.update(chunk);
+  const [sha256, md5] = [createHash('sha256'), createHash('md5')];
+  for await (const chunk of file.stream()) {
+    sha256.update(chunk);
+    md5.update(chunk);
+  }
   // Some file systems return names in decomposed form (NFD).
   const filename = basename(path).normalize('NFC');
-  return { file, filename, contentType: guessContentType(path), sha256: hash.digest('hex') };
+  return {
+    file,
+    filename,
+    contentType: guessContentType(path),
+    sha256: sha256.digest('hex'),
+    /** The ETag that storage will give to the file when it is put as a whole. */
+    md5: md5.digest('hex'),
+  };
 }
 
 /** The content type that a file's extension stands for. */

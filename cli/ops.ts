@@ -33,6 +33,7 @@ Which uploads (list, redrive):
                        or open for all that have not ended; several with commas (not for redrive: it takes failed ones)
   --owner SUB          (list) all uploads of one person, the \`sub\` of the token; also those that have ended
   --code CODE          whose last error is this
+  --source SOURCE      how they came: api, uppy, attach, or ingest for what producers offer (drop or request for one kind)
   --project ID
   --older-than AGE     created longer ago than 30m, 2h, 3d; --younger-than AGE
   --limit N            100 if not given

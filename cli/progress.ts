@@ -48,8 +48,13 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
 
   /** Takes the upload from the server; while it waits, a note stands in place of the bar. */
   function change(upload: Upload): void {
+    wait(describeWait(upload));
+  }
+
+  /** Says what is waited for; an empty note brings the bar back. */
+  function wait(words: string): void {
     const before = note;
-    note = describeWait(upload);
+    note = words;
     if (note && note !== before && !screen.isTTY) screen.write(`  ${note}\n`);
   }
 
@@ -80,7 +85,7 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
     return `${CLEAR_LINE}${bar}`;
   }
 
-  return { begin, advance, change, end };
+  return { begin, advance, change, wait, end };
 }
 
 export type ProgressDisplay = ReturnType<typeof createProgress>;

@@ -1,9 +1,9 @@
 /**
- * What `upload` and `demo` share: send one file and show its progress, continue a run that died, cancel when
+ * What `upload`, `demo` and `drop` share: send one file and show its progress, continue a run that died, cancel when
  * interrupted, and describe an error in one line.
  */
 import { UploadError } from '../client/client.ts';
-import type { Client, NewUpload, Upload } from '../client/client.ts';
+import type { Client, NewUpload, Progress, Upload } from '../client/client.ts';
 import { fingerprint } from '../client/fingerprint.ts';
 import type { WorkItem } from '../lib/domain/upload.ts';
 import { openLocalFile } from './local-file.ts';
@@ -70,11 +70,7 @@ export async function sendFile({
         if (moved.leg === 'staging') {
           stagedMs = elapsed();
           progress.advance(moved);
-        } else if (current?.status === 'delivered') progress.advance(moved);
-        // IPD may still refuse the bytes that were sent, so the bar is full only once the upload is delivered.
-        else if (current?.status !== 'failed') {
-          progress.advance({ ...moved, bytes: Math.max(Math.min(moved.bytes, moved.total - 1), 0) });
-        }
+        } else showDelivery(progress, moved, current?.status);
       },
       onStatus: (changed) => {
         created ??= changed;
@@ -92,6 +88,17 @@ export async function sendFile({
   } finally {
     progress.end();
   }
+}
+
+/** IPD may still refuse the bytes that were sent, so the bar is full only once the upload is delivered. */
+export function showDelivery(
+  progress: ProgressDisplay,
+  moved: Progress,
+  status: Upload['status'] | undefined,
+): void {
+  if (status === 'failed') return;
+  const most = status === 'delivered' ? moved.total : moved.total - 1;
+  progress.advance({ ...moved, bytes: Math.max(Math.min(moved.bytes, most), 0) });
 }
 
 /**

@@ -248,6 +248,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     counters,
     sharedState,
     staging,
+    drops,
     multipart,
     drops,
     signing,

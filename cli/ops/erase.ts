@@ -99,11 +99,9 @@ async function eraseOne(
   upload: Upload,
   { by, reason, say }: { by: string; reason: string; say: Say },
 ): Promise<Outcome> {
-  const { id } = upload;
-  // A record that is erased does not name its drop any more, so the drop goes first.
-  if (upload.source?.kind === 'drop' && whyNotErased(upload) === undefined) {
-    await drops.discard(upload.source);
-  }
+  const { id, source } = upload;
+  // The erased record does not name its drop any more, and the bridge would take what is left there once more.
+  if (source?.kind === 'drop' && whyNotErased(upload) === undefined) await drops.discard(source);
   const { changed, upload: after } = await ledger.change(upload, (before) =>
     erased(before, { by, reason, now: clock.now() }),
   );

@@ -37,16 +37,16 @@ export function useAccount({ profile, region }: Values): void {
   if (region !== undefined) process.env['AWS_REGION'] = region;
 }
 
-/** The services of the deployment that the options name. */
-export async function openServices(values: Values) {
-  const config = await findConfig(values);
+/** The services of the deployment that the options name, with the settings of one of its functions. */
+export async function openServices(values: Values, functionKey = 'uploads') {
+  const config = await findConfig(values, functionKey);
   const documents = createDocuments();
   return { ...buildServices(config, { documents, telemetry: silent }), documents };
 }
 
-/** The settings that the deployment's API runs with. */
-export async function findConfig(values: Values): Promise<Config> {
-  return readConfigFor(await findSettings(values, 'uploads'));
+/** The settings that the deployment's API, or another of its functions, runs with. */
+export async function findConfig(values: Values, functionKey = 'uploads'): Promise<Config> {
+  return readConfigFor(await findSettings(values, functionKey));
 }
 
 /** How the deployment reaches IPD. A tenant can be probed before a first deploy, so no other setting is needed. */

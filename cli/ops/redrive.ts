@@ -46,11 +46,11 @@ function check({ values, names }: Given): void {
   const selection = readSelection(values);
   const unfit = names.find((id) => !isUploadId(id));
   if (unfit !== undefined) throw new Error(`${unfit} is no id of an upload`);
-  const { code, projectId, olderThanMs, youngerThanMs } = selection;
-  const isChosen = [code, projectId, olderThanMs, youngerThanMs].some((wish) => wish !== undefined);
+  const { code, source, projectId, olderThanMs, youngerThanMs } = selection;
+  const isChosen = [code, source, projectId, olderThanMs, youngerThanMs].some((wish) => wish !== undefined);
   if (names.length > 0 && (isChosen || values.all)) throw new Error('Name uploads or choose them, not both');
   if (names.length === 0 && !isChosen && !values.all) {
-    throw new Error('Name uploads, or choose them by --code, --project or age, or give --all');
+    throw new Error('Name uploads, or choose them by --code, --source, --project or age, or give --all');
   }
   if (!values['dry-run']) readOperatorNote(values);
 }

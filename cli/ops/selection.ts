@@ -4,10 +4,11 @@
  */
 import { failures, retryableFailures } from '../../lib/domain/errors.ts';
 import { idOf, LANES, uploadKey } from '../../lib/ledger/uploads.ts';
-import type { Position } from '../../lib/ledger/uploads.ts';
+import type { Lane, Position } from '../../lib/ledger/uploads.ts';
 import { scan } from '../../lib/ledger/scan.ts';
 import { isTooNew, readRecord } from '../../lib/ledger/record.ts';
-import { isFinal } from '../../lib/domain/upload.ts';
+import { sourceOf } from '../../lib/domain/summary.ts';
+import { ingestedFrom, isFinal } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import type { Opened } from './place.ts';
 import { readAge, readCount } from './terms.ts';
@@ -17,6 +18,7 @@ export type Selection = {
   owner: string | undefined;
   states: string[] | undefined;
   code: string | undefined;
+  source: string | undefined;
   projectId: string | undefined;
   olderThanMs: number | undefined;
   youngerThanMs: number | undefined;
@@ -24,7 +26,16 @@ export type Selection = {
   scan: boolean;
 };
 
-export const SELECTING = ['state', 'code', 'project', 'older-than', 'younger-than', 'limit', 'scan'];
+export const SELECTING = [
+  'state',
+  'code',
+  'source',
+  'project',
+  'older-than',
+  'younger-than',
+  'limit',
+  'scan',
+];
 
 const FOREVER = Date.UTC(9999, 0);
 const AT_ONCE = 25;
@@ -33,9 +44,12 @@ const STANDARD_LIMIT = 100;
 const OPEN = ['awaiting_upload', 'staged', 'delivering', 'waiting', 'unconfirmed'];
 /** The codes that an upload's last error may have. */
 const CODES = [...Object.keys(failures), ...Object.keys(retryableFailures)];
+/** How an upload came; `ingest` is what producers offer, by either way. */
+const SOURCES = ['api', 'uppy', 'attach', 'ingest', 'drop', 'request'];
+const INGESTED = ['ingest', 'drop', 'request'];
 const FINAL = ['delivered', 'failed', 'expired', 'cancelled'];
 
-/** Throws on an unknown state or code, and on a wrong age or number. */
+/** Throws on an unknown state, code or source, and on a wrong age or number. */
 export function readSelection(values: Values): Selection {
   const states = values.state?.split(',').flatMap((state) => (state === 'open' ? OPEN : [state]));
   const unknown = states?.find((state) => !OPEN.includes(state) && !FINAL.includes(state));
@@ -46,6 +60,7 @@ export function readSelection(values: Values): Selection {
     owner: values.owner,
     states,
     code: readCode(values.code),
+    source: readSource(values.source),
     projectId: values.project,
     olderThanMs: readAge('older-than', values['older-than']),
     youngerThanMs: readAge('younger-than', values['younger-than']),
@@ -58,6 +73,11 @@ export function readSelection(values: Values): Selection {
 function readCode(code: string | undefined): string | undefined {
   if (code === undefined || CODES.includes(code)) return code;
   throw new Error(`There is no code ${code}: it is one of ${CODES.join(', ')}`);
+}
+
+function readSource(source: string | undefined): string | undefined {
+  if (source === undefined || SOURCES.includes(source)) return source;
+  throw new Error(`There is no source ${source}: it is one of ${SOURCES.join(', ')}`);
 }
 
 /** `tooNew`: ids of uploads that a newer version wrote in a form that this one cannot read. */
@@ -115,9 +135,9 @@ async function* owned({ ledger }: Opened, owner: string): AsyncGenerator<Found> 
   } while (after !== undefined);
 }
 
-async function* indexed({ ledger }: Opened, { states }: Selection): AsyncGenerator<Found> {
-  let ids: string[] = [];
-  for (const lane of LANES) {
+async function* indexed({ ledger }: Opened, { states, source }: Selection): AsyncGenerator<Found> {
+  for (const lane of lanesOf(source)) {
+    let ids: string[] = [];
     for await (const { id, status } of ledger.due(FOREVER, lane)) {
       if (states !== undefined && !states.includes(status)) continue;
       ids.push(id);
@@ -125,8 +145,14 @@ async function* indexed({ ledger }: Opened, { states }: Selection): AsyncGenerat
       yield await ledger.findAll(ids);
       ids = [];
     }
+    yield await ledger.findAll(ids);
   }
-  yield await ledger.findAll(ids);
+}
+
+/** Where in the index uploads of this source are. */
+function lanesOf(source: string | undefined): readonly Lane[] {
+  if (source === undefined) return LANES;
+  return [INGESTED.includes(source) ? 'ingest' : 'people'];
 }
 
 async function* scanned({ documents, config }: Opened, { states }: Selection): AsyncGenerator<Found> {
@@ -146,15 +172,27 @@ async function* scanned({ documents, config }: Opened, { states }: Selection): A
 }
 
 function fits(upload: Upload, selection: Selection, now: number): boolean {
-  const { states, code, projectId, olderThanMs = 0, youngerThanMs = Number.POSITIVE_INFINITY } = selection;
+  const {
+    states,
+    code,
+    source,
+    projectId,
+    olderThanMs = 0,
+    youngerThanMs = Number.POSITIVE_INFINITY,
+  } = selection;
   const age = now - Date.parse(upload.createdAt);
   return (
     (states?.includes(upload.status) ?? true) &&
     (code === undefined || upload.lastError?.code === code) &&
+    (source === undefined || isFrom(upload, source)) &&
     (projectId === undefined || upload.projectId === projectId) &&
     age >= olderThanMs &&
     age <= youngerThanMs
   );
+}
+
+function isFrom(upload: Upload, source: string): boolean {
+  return source === 'ingest' ? ingestedFrom(upload) !== undefined : sourceOf(upload).kind === source;
 }
 
 /** One upload of a list, as --json prints it. */
@@ -170,6 +208,7 @@ export function toRow(upload: Upload, now: number) {
     ageSeconds: Math.floor((now - Date.parse(createdAt)) / 1000),
     attempts,
     dueAt,
+    source: sourceOf(upload).kind,
     owner,
     uploadedBy,
     projectId,

@@ -2,7 +2,7 @@
  * `npm run ops -- show ID`: one upload as the ledger and storage have it, with its history. It shows
  * the owner and the file name, but no signed URL, no ticket and no lease token.
  */
-import { isUploadId, occupiesWorkItem, stagingKey } from '../../lib/domain/upload.ts';
+import { ingestedFrom, isUploadId, occupiesWorkItem, stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
@@ -74,7 +74,7 @@ function describe(
     ['name in IPD', upload.sentName === upload.filename ? undefined : upload.sentName],
     ['sha256', upload.sha256],
     ['owner', upload.owner],
-    ['uploaded by', upload.uploadedBy],
+    ...describeProducer(upload),
     ['correlation', upload.correlationId],
     ['project', upload.projectId],
     ['work item', upload.issueId],
@@ -101,6 +101,21 @@ function describe(
     ['to be notified', upload.notification && `${upload.notification.type} of ${upload.notification.at}`],
   ];
   return lines.flatMap(([name, words]) => (words === undefined ? [] : [[name, words]]));
+}
+
+/** How an upload came. What a producer says of a person is not checked, so it is shown as a claim. */
+function describeProducer(upload: Upload): [string, string | undefined][] {
+  const { uploadedBy } = upload;
+  const from = ingestedFrom(upload);
+  if (from === undefined) return [['uploaded by', uploadedBy]];
+  const source =
+    from.kind === 'drop'
+      ? `drop ${from.key}, put at ${from.offer}`
+      : `request ${from.requestId}: ${from.bucket}/${from.key}${from.versionId === undefined ? '' : `, version ${from.versionId}`}`;
+  return [
+    ['source', source],
+    ['uploaded by', uploadedBy && `${uploadedBy}, as the producer says`],
+  ];
 }
 
 /** The history of a record in the order of writing, since the clocks of the writers may differ. */

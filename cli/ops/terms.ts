@@ -18,6 +18,7 @@ export const OPTIONS = {
   help: { ...flag, short: 'h' },
   state: text,
   code: text,
+  source: text,
   owner: text,
   project: text,
   issue: text,

@@ -31,7 +31,7 @@ export function offerOfDrop(
   };
   const fields = z.object({ projectId, issueId, filename, sha256: sha256.optional() }).safeParse(given);
   const about = {
-    id: nameBasedId('drop', bucket, key, object.etag),
+    id: dropId({ bucket, key, etag: object.etag }),
     source: { kind: 'drop' as const, key, etag: object.etag, offer: object.putAt },
     uploadedBy: toName(decoded(metadata['uploaded-by']) ?? '') || undefined,
     contentType: typeOrUnknown(object.contentType),
@@ -39,6 +39,11 @@ export function offerOfDrop(
   };
   if (!fields.success) return malformed(about, { given, why: whyOf(fields.error) });
   return offer({ ...about, ...fields.data }, admission);
+}
+
+/** The id of the upload that a drop leads to: the same bytes under the same key are the same upload. */
+export function dropId({ bucket, key, etag }: { bucket: string; key: string; etag: string }): string {
+  return nameBasedId('drop', bucket, key, etag);
 }
 
 /** What a request offers; `offerId` tells one message from another with the same request. */

@@ -40,6 +40,7 @@ describe('openLocalFile', () => {
       filename: 'M\u00fcller.pdf',
       contentType: 'application/pdf',
       sha256: createHash('sha256').update(bytes).digest('hex'),
+      md5: createHash('md5').update(bytes).digest('hex'),
     });
     expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
   });
