@@ -115,6 +115,7 @@ export function createWorld(limits: Limits) {
   const queueWith = (poll: () => void): MessageQueue =>
     createMessageQueue({ now, ...QUEUE, onSent: (delayMs) => time.after(delayMs, poll) });
   const deliveryQueue = queueWith(() => deliveries.poll());
+  const ingestedQueue = queueWith(() => ingestedDeliveries.poll());
   const ingestQueue = queueWith(() => ingestions.poll());
   const storage = createStorage({ now, onCreated: announce });
   const queue: MessageQueue = {
@@ -125,7 +126,8 @@ export function createWorld(limits: Limits) {
         command.input instanceof Object &&
         'QueueUrl' in command.input &&
         command.input.QueueUrl;
-      return (url === config.ingest.queueUrl ? ingestQueue : deliveryQueue).execute(command);
+      if (url === config.ingest.queueUrl) return ingestQueue.execute(command);
+      return (url === config.ingest.deliveryQueueUrl ? ingestedQueue : deliveryQueue).execute(command);
     },
   };
   const config = readConfig({
@@ -134,6 +136,7 @@ export function createWorld(limits: Limits) {
     UPLOADS_TABLE: 'uploads',
     DELIVERY_QUEUE_URL: `${URL}/deliveries`,
     INGEST_QUEUE_URL: `${URL}/ingest`,
+    INGEST_DELIVERY_QUEUE_URL: `${URL}/ingested`,
     INGEST_PROJECTS: '*',
     NOTIFICATIONS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notifications',
     IPD_ENDPOINT: URL,
@@ -163,6 +166,10 @@ export function createWorld(limits: Limits) {
       JSON.stringify({ Records: records }),
       EVENT_MS,
     );
+  }
+
+  function noteStart(body: string): void {
+    for (const id of idsOf(body)) invokedAt.set(id, now());
   }
 
   let containers = 0;
@@ -270,9 +277,7 @@ export function createWorld(limits: Limits) {
     source: deliveryQueue,
     run: deliver,
     atOnce: concurrency,
-    onReceived: (body) => {
-      for (const id of idsOf(body)) invokedAt.set(id, now());
-    },
+    onReceived: noteStart,
     onFree: () => {
       for (const course of waiting) {
         if (course.stagedAt + EVENT_MS > now()) continue;
@@ -280,6 +285,13 @@ export function createWorld(limits: Limits) {
         waiting.delete(course);
       }
     },
+  });
+  /** As many at once: producers' files alone use the whole rate. */
+  const ingestedDeliveries = createSource({
+    source: ingestedQueue,
+    run: deliver,
+    atOnce: concurrency,
+    onReceived: noteStart,
   });
   const ingestions = createSource({ source: ingestQueue, run: ingest, atOnce: INGEST_CONCURRENCY });
   const schedule = (): void => {
