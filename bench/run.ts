@@ -11,6 +11,7 @@ const BENCHES: Record<string, () => Promise<{ bench: Bench }>> = {
   latency: () => import('./latency.ts'),
   drain: () => import('./drain.ts'),
   sweepscale: () => import('./sweepscale.ts'),
+  ingest: () => import('./ingest.ts'),
 };
 const HELP = `npm run bench -- NAME [options]
   NAME        ${Object.keys(BENCHES).join(', ')}

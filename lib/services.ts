@@ -103,6 +103,8 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const notifications = createNotifications({ sns: given.sns ?? once(loadSns), topicArn: config.topicArn });
   const sqs = given.sqs ?? once(loadSqs);
   const queue = createQueue({ sqs, queueUrl: config.queueUrl });
+  // Of its own: in one queue with people's files, these would wait behind all of the producers'.
+  const ingestedQueue = createQueue({ sqs, queueUrl: config.ingest.deliveryQueueUrl });
   const ingestQueue = createIngestQueue({ sqs, queueUrl: config.ingest.queueUrl });
 
   const ipd = once(connect);
@@ -211,7 +213,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     counters,
     drops,
     ingestQueue,
-    queue,
+    queue: ingestedQueue,
     room: createRoom({ ledger, clock, maxOpen }),
     closing,
     clock,
@@ -225,7 +227,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     ledger,
     arrivals,
     closing,
-    queue,
+    queues: { people: queue, ingest: ingestedQueue },
     breaker,
     slotLease,
     ingestQueue,

@@ -9,6 +9,7 @@ import type { BreakerView } from '../domain/breaker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import type { Patrol } from '../ingestion/patrol.ts';
+import { laneOf } from '../ledger/uploads.ts';
 import type { Lane, Ledger } from '../ledger/uploads.ts';
 import type { IngestQueue } from '../messaging/ingest-queue.ts';
 import type { Queue } from '../messaging/queue.ts';
@@ -38,7 +39,8 @@ export function createSweep(deps: {
   ledger: Ledger;
   arrivals: Arrivals;
   closing: Closing;
-  queue: Queue;
+  /** The deliveries of each lane have a queue of their own. */
+  queues: Record<Lane, Queue>;
   breaker: Breaker;
   slotLease: SlotLease;
   ingestQueue: IngestQueue;
@@ -50,7 +52,7 @@ export function createSweep(deps: {
   deliveriesPerMinute: number;
   telemetry: Telemetry;
 }) {
-  const { ledger, arrivals, closing, queue, breaker, slotLease, clock, policy } = deps;
+  const { ledger, arrivals, closing, queues, breaker, slotLease, clock, policy } = deps;
   const { ingestQueue, patrol, deliveriesPerMinute, telemetry } = deps;
 
   let runs = 0;
@@ -250,6 +252,7 @@ export function createSweep(deps: {
       // Another run that read it at the same moment may have been faster.
       isDue(before.dueAt, now) ? lifecycle.requeue(before, { now }) : undefined,
     );
+    const queue = queues[laneOf(upload)];
     if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 }, slot - now);
   }
 

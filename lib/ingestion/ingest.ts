@@ -12,7 +12,7 @@ import type { Admission } from './offers.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { ingestedFrom, isFinal, stagingKey } from '../domain/upload.ts';
 import type { Ingested, Policy, Upload } from '../domain/upload.ts';
-import { MINUTE_MS } from '../domain/units.ts';
+import { MINUTE_MS, SECOND_MS } from '../domain/units.ts';
 import type { Counters } from '../ledger/counters.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import { readIngestMessage } from '../messaging/ingest-queue.ts';
@@ -160,9 +160,7 @@ export function createIngestion(deps: {
       if (changed) await closing.tryNow(failed);
       return failed;
     }
-    const isPrompt = await counters.countInMinute('ingest', {
-      prompt: { add: 1, upTo: deps.promptPerMinute },
-    });
+    const isPrompt = await takePrompt();
     const { changed, upload: after } = await ledger.change(upload, (before) => {
       const staged = lifecycle.stage(before, copied, moment());
       return isPrompt && staged !== undefined
@@ -173,6 +171,19 @@ export function createIngestion(deps: {
       await queue.send({ uploadId: after.id, attempt: after.attempts + 1 });
     }
     return after;
+  }
+
+  /**
+   * True for a few files a minute. They are spread over its seconds: all of them at once would use up what IPD takes in
+   * some seconds, and a person's file would be throttled beside them.
+   */
+  function takePrompt(): Promise<boolean> {
+    const { promptPerMinute } = deps;
+    const second = Math.floor((clock.now() % MINUTE_MS) / SECOND_MS);
+    return counters.countInMinute('ingest', {
+      prompt: { add: 1, upTo: promptPerMinute },
+      [`promptIn${second}`]: { add: 1, upTo: Math.ceil(promptPerMinute / 60) },
+    });
   }
 
   function placeOf(from: Ingested): Place & { etag: string } {

@@ -258,9 +258,13 @@ function ownIndex({ owner, isOpen, after, ...filters }: Omit<Selection, 'limit'>
   };
 }
 
+/** Whose upload it is. */
+export function laneOf(upload: Upload): Lane {
+  return ingestedFrom(upload) === undefined ? 'people' : 'ingest';
+}
+
 /** Uploads spread evenly, and one always lands in the same shard. */
 function shardOf(upload: Upload): string {
-  const lane: Lane = ingestedFrom(upload) === undefined ? 'people' : 'ingest';
   const shard = createHash('sha256').update(upload.id).digest().readUInt8(0) % DUE_SHARDS;
-  return `${SHARD_PREFIX[lane]}${shard}`;
+  return `${SHARD_PREFIX[laneOf(upload)]}${shard}`;
 }

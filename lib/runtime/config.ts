@@ -21,6 +21,7 @@ const settings = z.object({
   UPLOADS_TABLE: z.string(),
   DELIVERY_QUEUE_URL: z.url(),
   INGEST_QUEUE_URL: z.url().optional(),
+  INGEST_DELIVERY_QUEUE_URL: z.url().optional(),
   NOTIFICATIONS_TOPIC_ARN: z.string().optional(),
   AWS_REGION: z.string().optional(),
   AWS_ACCESS_KEY_ID: z.string().optional(),
@@ -90,6 +91,7 @@ export function readConfig(env: Environment = process.env) {
     queueUrl: values.DELIVERY_QUEUE_URL,
     ingest: {
       queueUrl: values.INGEST_QUEUE_URL,
+      deliveryQueueUrl: values.INGEST_DELIVERY_QUEUE_URL ?? values.DELIVERY_QUEUE_URL,
       admission: values.INGEST_PROJECTS && {
         projects: values.INGEST_PROJECTS,
         maxFileBytes: values.MAX_FILE_BYTES,
