@@ -50,7 +50,12 @@ export async function openMemoryEnds(): Promise<Ends> {
   const world = createWorld({ random, profile: quietProfile });
   const { time, faults, activity, ipd } = world;
   const container = createContainer({ kind: 'test', time, faults, activity, random });
-  const surroundings = { ...world, objects: createObjects(), container, note: () => undefined };
+  const surroundings = {
+    ...world,
+    objects: createObjects({ now: time.now }),
+    container,
+    note: () => undefined,
+  };
   const wire = wireOf({
     ...surroundings,
     errand: () => ({

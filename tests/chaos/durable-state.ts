@@ -4,6 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { refusals } from './ipd-faults.ts';
+import { judgeIngestion } from './oracle-ingestion.ts';
+import { offersIn } from './verdict.ts';
 import type { World } from './world.ts';
 
 /** What no decision depends on. */
@@ -14,13 +16,16 @@ const TOKEN =
 
 /** A hash of the state; only of use while `world.activity` is quiet. */
 export function hashOfState(world: World): string {
-  const { time, documents, queue, objects, ipd, people, topic, trace, strays, chronicle } = world;
+  const { time, documents, queue, ingestQueue, objects, ipd, people, topic, trace, strays, chronicle } =
+    world;
   const pending = time.pending();
   const [next = time.now()] = pending;
   const state = {
     items: documents.all('').filter(isAlive),
     messages: queue.all().map(({ body, receives, visibleAt }) => ({ body, receives, visibleAt })),
-    dead: queue.dead.length,
+    offers: ingestQueue.all().map(({ id, body, receives, visibleAt }) => ({ id, body, receives, visibleAt })),
+    dead: [queue.dead.length, ingestQueue.dead.length],
+    drops: objects.under('ingest/').map(({ key, putAt }) => [key, new Date(putAt).toISOString()]),
     objects: objects.etags(),
     parts: objects.begun(),
     attachments: ipd.admin
@@ -32,10 +37,16 @@ export function hashOfState(world: World): string {
         Math.max(createdAt, next),
         Math.max(visibleAt, next),
       ]),
-    notifications: topic.messages.map(({ type, upload }) => [type, upload.id, upload.attachment?.id]),
-    users: trace.of('user'),
+    notifications: topic.messages.map(({ type, replayed, upload }) => [
+      type,
+      replayed,
+      upload.id,
+      upload.attachment?.id,
+    ]),
+    users: [trace.of('user'), trace.of('producer')],
     judged: [
       [...strays],
+      judgeIngestion(offersIn(world), trace.nameOf).findings,
       [...objects.replaced()],
       people.deleted().map(({ id }) => id),
       world.records().map(({ id }) =>

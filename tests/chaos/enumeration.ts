@@ -12,7 +12,8 @@ import { attachByOthers } from './small-worlds.ts';
 import type { SmallWorld } from './small-worlds.ts';
 import { createTape, toText } from './tape.ts';
 import type { ChoicePoint, Deviation } from './tape.ts';
-import { play, readInTheEnd } from './users.ts';
+import { produce } from './producers.ts';
+import { play, projectId, readInTheEnd } from './users.ts';
 import { judgeWorld } from './verdict.ts';
 import { createWorld } from './world.ts';
 import type { Missing } from './world.ts';
@@ -72,12 +73,14 @@ export async function playTape(
     uploadDeadlineHours: 1,
     settings: { IPD_AUTH: 'auto', PREFLIGHT: 'off', ...small.settings },
     isDoubled: small.isDoubled,
+    ...(small.offerings && { ingestProject: projectId }),
   });
   const { time } = world;
   await attachByOthers(world);
   small.prepare?.(world);
   const platform = createPlatform(world);
   const stories = small.plans.map((plan) => play(plan, { world, platform }));
+  const producing = small.offerings?.map((offering) => produce(offering, world)) ?? [];
   const horizon = time.now() + HORIZON_MS;
   let isPruned = false;
   await time.run(() => {
@@ -86,7 +89,7 @@ export async function playTape(
     // A mistake of the product is in no state: such a run goes on to its verdict.
     const mayEnd = isReached !== undefined && tape.isPlayed() && world.surprises.length === 0;
     isPruned = mayEnd && isReached(hashOfState(world));
-    return isPruned || isAtRest(world, stories, true);
+    return isPruned || isAtRest(world, [...stories, ...producing], true);
   });
   const points = [...tape.points()];
   if (isPruned) return { points, outcome: undefined };

@@ -100,6 +100,12 @@ const table = {
     }),
     all: [{ repeatedAfterMs: undefined }, { repeatedAfterMs: 5000 }],
   } satisfies Kind<{ repeatedAfterMs: number | undefined }>,
+  /** A copy within storage without an answer in time: it is made all the same, a little later. */
+  copyLate: {
+    highest: 0.3,
+    draw: (random) => ({ landsAfterMs: random.int(0, 120 * SECOND_MS) }),
+    all: [{ landsAfterMs: 0 }, { landsAfterMs: 120 * SECOND_MS }],
+  } satisfies Kind<{ landsAfterMs: number }>,
   /** An operator puts other bytes under the key of a file that is being delivered. */
   fileReplaced: plain(0.1),
   storageReset: breaks(0.3),
@@ -157,6 +163,13 @@ const userKinds = [
   /** A file that comes by IPD's own route; an operator who has it tried again. */
   'ownRoute',
   'redrive',
+  /** Producers: the same bytes again, other bytes, none any more; what is not taken, and what is no message. */
+  'dropAgain',
+  'dropReplaced',
+  'dropRemoved',
+  'requestReused',
+  'offerRefused',
+  'noMessage',
 ] as const;
 
 export type FaultKind = OwnFaultKind | IpdFaultKind | (typeof userKinds)[number];

@@ -99,7 +99,7 @@ export function judgeStorage(
   const byId = new Map(records.map((record) => [record.id, record]));
   const ownerOf = (key: string): UploadRecord | undefined => byId.get(idIn(key));
   const isDone = (record: UploadRecord): boolean => isFinal(record) && record.dueAt === undefined;
-  for (const key of keys) {
+  for (const key of keys.filter((one) => one.startsWith(keyOf('')))) {
     const record = ownerOf(key);
     if (!strays.has(key) && (record === undefined || isDone(record))) {
       findings.push(`the file of ${nameOf(record?.id ?? key)} is left in storage: ${record?.status ?? ''}`);

@@ -28,8 +28,11 @@ const TESTED_FOR = new Set(['unreachable', 'signatureFailed', 'keyLocked']);
 const CHECKS_A_DOUBT = 5;
 /** An attempt that finds another upload of its size at work asks IPD nothing: at first often, then all 5 to 10 min. */
 const WAITS = { atOnce: 16, hourly: 12 };
-/** A sweep reads what all sweeps share (breaker, tries, slots), and each record; again where another writer was faster. */
-const SWEEP_READS = { run: 4, record: 2 };
+/**
+ * A sweep reads what all sweeps share (breaker, tries, slots, the listing of drops), and each record; again where another
+ * writer was faster.
+ */
+const SWEEP_READS = { run: 5, record: 2 };
 
 /** All findings of one upload. */
 export function judgeRequests(contacts: readonly IpdContact[], versions: readonly Version[]): string[] {

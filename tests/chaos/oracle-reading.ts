@@ -10,9 +10,24 @@ export const HOUR = 60 * MINUTE;
 
 const time = z.iso.datetime().transform((text) => Date.parse(text));
 
+/** Where the file came from, if a program offered it or it came by IPD's own route. */
+const source = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('attach') }),
+  z.object({ kind: z.literal('drop'), key: z.string(), etag: z.string() }),
+  z.object({
+    kind: z.literal('request'),
+    requestId: z.string(),
+    bucket: z.string(),
+    key: z.string(),
+    etag: z.string(),
+  }),
+]);
+
 const recordForm = z.object({
   id: z.string(),
   owner: z.string(),
+  source: source.optional(),
+  projectId: z.string(),
   issueId: z.string(),
   status: z.enum([
     'awaiting_upload',

@@ -1,12 +1,13 @@
 /**
- * The platform that runs the functions as serverless.yml says: `deliver` from the queue, five at once; `sweep` every
- * minute; the API's calls. It hands the handlers their events and reads their answers, and nothing else. A run that does
+ * The platform that runs the functions as serverless.yml says: `deliver` and `ingest` from their queues, five at once;
+ * `sweep` every minute; the API's calls. It hands the handlers their events and reads their answers, and nothing else. A run that does
  * not end is killed at its timeout, mostly.
  */
 import type { Context, ScheduledEvent } from 'aws-lambda';
 import { tryAgain } from '../../cli/ops/redrive.ts';
 import { createHandler as createAttach } from '../../functions/attach.ts';
 import { createHandler as createDeliver } from '../../functions/deliver.ts';
+import { createHandler as createIngest } from '../../functions/ingest.ts';
 import { createHandler as createSweep } from '../../functions/sweep.ts';
 import { createHandler as createUploads } from '../../functions/uploads.ts';
 import { createHandler as createUppy } from '../../functions/uppy.ts';
@@ -14,7 +15,7 @@ import type { Services } from '../../lib/services.ts';
 import { httpEvent, lambdaContext } from '../support/lambda-event.ts';
 import type { HttpCall } from '../support/lambda-event.ts';
 import { queueEvent } from '../support/queue-event.ts';
-import type { QueueMessage } from './ends/queue.ts';
+import type { MessageQueue, QueueMessage } from './ends/queue.ts';
 import type { Worker, World } from './world.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
@@ -38,8 +39,7 @@ type Instance<Event, Result> = Worker & { handler: Handler<Event, Result> };
 
 /** Runs the functions of a world from now on. */
 export function createPlatform(world: World) {
-  const { time, faults, random, queue, documents, trace, missing } = world;
-  let delivering = 0;
+  const { time, faults, random, queue, ingestQueue, documents, objects, trace, missing } = world;
   let running = 0;
   let runs = 0;
 
@@ -101,41 +101,57 @@ export function createPlatform(world: World) {
 
   const functions = {
     deliver: createFunction('deliver', 300 * SECOND_MS, createDeliver),
+    ingest: createFunction('ingest', 300 * SECOND_MS, createIngest),
     sweep: createFunction('sweep', 50 * SECOND_MS, createSweep),
     uploads: createFunction('uploads', 15 * SECOND_MS, createUploads),
     uppy: createFunction('uppy', 15 * SECOND_MS, createUppy),
     attach: createFunction('attach', 29 * SECOND_MS, createAttach),
   };
 
-  function poll(): void {
-    while (delivering < CONCURRENCY) {
-      const isShuffled = faults.strikes('messageReordered', random);
-      const message = queue.receive((count) => (isShuffled ? random.int(0, count - 1) : 0));
-      if (message === undefined) return;
-      delivering += 1;
-      void deliver(message).then(poll);
-    }
-  }
+  /** Brings the messages of a queue to its function. The function that it returns looks for more. */
+  function bring(from: MessageQueue, run: typeof functions.deliver): () => void {
+    let taken = 0;
 
-  /** A message that the function names as failed, or whose run ends badly, comes again. */
-  async function deliver({ id, body }: QueueMessage): Promise<void> {
-    const [uploadId] = UPLOAD_ID.exec(body) ?? [];
-    if (world.isDoubled) void functions.deliver(queueEvent(body), uploadId);
-    const end = await functions.deliver(queueEvent(body), uploadId);
-    delivering -= 1;
-    if (end.kind === 'done' && end.result.batchItemFailures.length === 0) queue.remove(id);
-    else time.after(world.visibilityMs, poll);
+    function poll(): void {
+      while (taken < CONCURRENCY) {
+        const isShuffled = faults.strikes('messageReordered', random);
+        const message = from.receive((count) => (isShuffled ? random.int(0, count - 1) : 0));
+        if (message === undefined) return;
+        taken += 1;
+        void handle(message).then(poll);
+      }
+    }
+
+    /** A message that the function names as failed, or whose run ends badly, comes again. */
+    async function handle(message: QueueMessage): Promise<void> {
+      const { id, body } = message;
+      const [uploadId] = UPLOAD_ID.exec(body) ?? [];
+      if (world.isDoubled) void run(eventOf(message), uploadId);
+      const end = await run(eventOf(message), uploadId);
+      taken -= 1;
+      if (end.kind === 'done' && end.result.batchItemFailures.length === 0) from.remove(id);
+      else time.after(world.visibilityMs, poll);
+    }
+
+    return poll;
   }
 
   /** Every minute; one that would find nothing is not run. */
   function sweep(): void {
     time.after(MINUTE_MS, sweep);
-    if (documents.due(time.now() + SWEEP_REACH_MS).length === 0 || faults.strikes('sweepSkipped', random))
-      return;
+    const isUseless = documents.due(time.now() + SWEEP_REACH_MS).length === 0 && !isListingDue();
+    if (isUseless || faults.strikes('sweepSkipped', random)) return;
     for (let left = world.isDoubled ? 2 : 1; left > 0; left -= 1) {
       world.chronicle.sweeps.runs += 1;
       void functions.sweep(scheduledEvent);
     }
+  }
+
+  /** True while a sweep would list drops, and there are some. */
+  function isListingDue(): boolean {
+    if (world.config.ingest.admission === undefined || objects.under('ingest/').length === 0) return false;
+    const { after, nextRound = 0 } = documents.find('state#ingest-listing') ?? {};
+    return after !== undefined || Number(nextRound) <= time.now() + SWEEP_REACH_MS;
   }
 
   /** One call of the API. When the function does not end well, the gateway answers in its place. */
@@ -158,7 +174,8 @@ export function createPlatform(world: World) {
     return upload !== undefined && 'status' in (await tryAgain(services(), upload, note));
   });
 
-  world.onVisible(poll);
+  world.onVisible(bring(queue, functions.deliver));
+  world.onOffered(bring(ingestQueue, functions.ingest));
   if (missing !== 'sweep') time.after(random.int(0, MINUTE_MS), sweep);
   return {
     api,
@@ -168,6 +185,12 @@ export function createPlatform(world: World) {
     },
     isIdle: () => running === 0,
   };
+}
+
+/** The queue's id of a message stays the same however often it comes. */
+function eventOf({ id, body }: QueueMessage): ReturnType<typeof queueEvent> {
+  const { Records: records } = queueEvent(body);
+  return { Records: records.map((record) => ({ ...record, messageId: `message-${id}` })) };
 }
 
 function functionFor(path: string): 'uploads' | 'uppy' | 'attach' {

@@ -7,8 +7,9 @@ import type { Random } from './random.ts';
 import { drawProfile } from './faults.ts';
 import type { FaultKind, Profile } from './faults.ts';
 import { createPlatform } from './platform.ts';
-import { drawPlans, issueIdOf, play, readInTheEnd } from './users.ts';
-import type { Story } from './users.ts';
+import { drawOfferings, produce } from './producers.ts';
+import { drawPlans, issueIdOf, play, projectId, readInTheEnd } from './users.ts';
+import type { UploadRecord } from './oracle-reading.ts';
 import { judgeWorld } from './verdict.ts';
 import type { WholeVerdict } from './verdict.ts';
 import { createWorld } from './world.ts';
@@ -35,6 +36,8 @@ const PATIENCE_MS = 48 * HOUR_MS;
 
 /** The retry window of schedules in which IPD is out for longer than that. */
 const OUTAGE_WINDOW_MS = HOUR_MS;
+/** An operator looks at the dead letters of producers so long after the last fault. */
+const REDRIVE_MS = HOUR_MS;
 /** The product goes on being faulty for so long after an outage. */
 const AFTER_OUTAGE_MS = 10 * MINUTE_MS;
 
@@ -65,6 +68,11 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
   const drawn = drawProfile(random.fork('profile'));
   const outageMs = drawOutage(random.fork('outage'));
   const profile = outageMs === 0 ? drawn : withOutage(drawn, outageMs);
+  const isIngesting = random.fork('producers').chance(0.4);
+  const settings = {
+    ...(outageMs > 0 && { RETRY_WINDOW_HOURS: String(OUTAGE_WINDOW_MS / HOUR_MS) }),
+    ...(random.fork('room').chance(0.15) && { INGEST_MAX_OPEN: '1' }),
+  };
   const world = createWorld({
     random: random.fork('world'),
     profile,
@@ -76,12 +84,16 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     // The name of a stream is part of its seed: another name would draw other schedules.
     uploadsPerMinute: random.fork('allowance').chance(0.1) ? 2 : 1000, // cspell:disable-line
     ...(without && { without }),
-    ...(outageMs > 0 && { settings: { RETRY_WINDOW_HOURS: String(OUTAGE_WINDOW_MS / HOUR_MS) } }),
+    ...(isIngesting && { ingestProject: projectId }),
+    settings,
   });
   const { time, faults, trace } = world;
   const plans = drawPlans(random.fork('plans'), faults);
   const platform = createPlatform(world);
   const stories = plans.map((plan) => play(plan, { world, platform }));
+  const files = plans.map(({ bytes }) => bytes);
+  const offerings = isIngesting ? drawOfferings(random.fork('offerings'), faults, files) : [];
+  const producing = offerings.map((offering) => produce(offering, world));
   const fullFrom = time.now() + random.int(0, 10) * 6_000;
   const fullIssue = issueIdOf(0);
   if (profile.isListFull) {
@@ -94,11 +106,21 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     faults.stop();
     trace.note('world', 'is quiet now');
   });
+  time.after(random.fork('operator').int(0, 8 * HOUR_MS), world.ingestQueue.redrive);
+  let isRedriven = false;
+  time.after(profile.durationMs + REDRIVE_MS, () => {
+    world.ingestQueue.redrive();
+    isRedriven = true;
+  });
 
   const quietFrom = time.now() + profile.durationMs;
   const horizon = quietFrom + PATIENCE_MS;
   await time.run(
-    () => time.now() >= horizon || (faults.isStopped() && isAtRest(world, stories, platform.isIdle())),
+    () =>
+      time.now() >= horizon ||
+      (faults.isStopped() &&
+        (isRedriven || world.ingestQueue.dead.length === 0) &&
+        isAtRest(world, [...stories, ...producing], platform.isIdle())),
   );
 
   await readInTheEnd(stories, { world, platform });
@@ -134,14 +156,21 @@ export function outcomeOf({ faults, trace }: World, verdict: WholeVerdict): Outc
 }
 
 /** No work is running or due, except the removal of failed uploads' files, which is days away. */
-export function isAtRest(
-  { queue, documents, time }: World,
-  stories: readonly Story[],
-  isIdle: boolean,
-): boolean {
-  if (!isIdle || !queue.isEmpty() || !stories.every(({ isOver }) => isOver)) return false;
+export function isAtRest(world: World, stories: readonly { isOver: boolean }[], isIdle: boolean): boolean {
+  const { queue, ingestQueue, documents, time } = world;
+  const isQueued = !queue.isEmpty() || !ingestQueue.isEmpty();
+  if (!isIdle || isQueued || !stories.every(({ isOver }) => isOver) || !areDropsTaken(world)) return false;
   return documents.due().every(({ status, notification, keepUntil }) => {
     const isKept = status === 'failed' && notification === undefined;
     return isKept && Date.parse(String(keepUntil)) > time.now() + 2 * PATIENCE_MS;
+  });
+}
+
+/** A drop that was refused, or failed, rests; so does what is no drop. */
+function areDropsTaken({ objects, records }: World): boolean {
+  return objects.under('ingest/').every(({ key, etag }) => {
+    const isOwn = (record: UploadRecord): boolean =>
+      record.source?.kind === 'drop' && record.source.key === key && record.source.etag === etag;
+    return key.endsWith('/') || records().some((one) => isOwn(one) && one.status === 'failed');
   });
 }

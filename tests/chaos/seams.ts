@@ -6,12 +6,14 @@ import { Readable } from 'node:stream';
 import { ConditionalCheckFailedException, DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
 import {
   AbortMultipartUploadCommand,
+  CopyObjectCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
-import { SQSClient } from '@aws-sdk/client-sqs';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import {
   DynamoDBDocumentClient,
   GetCommand,
@@ -28,10 +30,17 @@ import { fetchSecret } from '../../lib/services.ts';
 import type { CredentialsSource } from '../../lib/runtime/settings.ts';
 import { refusal } from './ends/refusal.ts';
 import type { Topic } from './ends/topic.ts';
+import type { Offered } from './offered.ts';
 import type { Faults } from './faults.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-export type Ends = { documents: Documents; objects: Objects; queue: MessageQueue; topic: Topic };
+export type Ends = {
+  documents: Documents;
+  objects: Objects;
+  queue: MessageQueue;
+  ingestQueue: MessageQueue;
+  topic: Topic;
+};
 
 type Surroundings = Ends & {
   activity: Activity;
@@ -45,6 +54,9 @@ type Surroundings = Ends & {
   /** The same: messages that only seem to be published, files and parts that only seem to be removed. */
   isMute?: boolean;
   isKept?: boolean;
+  offered?: Offered;
+  /** Called with the key of a copy whose sender has given up before it was made. */
+  strand?: (key: string) => void;
 };
 
 type Options = { abortSignal?: AbortSignal };
@@ -99,8 +111,11 @@ export function documentsOf(surroundings: Surroundings): DynamoDBDocumentClient 
 }
 
 /** The staging adapter's client. */
-export function storageOf({ container, objects, faults, note, time, isKept }: Surroundings): S3Client {
+export function storageOf(surroundings: Surroundings): S3Client {
+  const { container, objects, faults, note, time, activity, isKept, offered, strand } = surroundings;
   const { random } = container;
+  /** When this container asked for an object last, by its key. */
+  const asked = new Map<string, number>();
 
   async function execute(command: object, { abortSignal }: Options): Promise<object> {
     const site = `${container.kind}: ${nameOf(command)}`;
@@ -108,6 +123,15 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
     if (abortSignal?.aborted) throw abortSignal.reason;
     if (faults.strikes('storageError', random, site)) throw refusal(503, 'SlowDown');
     if (isKept === true && isRemoval(command)) return {};
+    if (command instanceof HeadObjectCommand) asked.set(command.input.Key ?? '', time.now());
+    if (command instanceof DeleteObjectCommand) noteOvertaken(command.input.Key ?? '');
+    if (command instanceof CopyObjectCommand) {
+      // Its sender died while it was on its way.
+      if (container.isDead()) strand?.(command.input.Key ?? '');
+      const late = faults.strikes('copyLate', random, site);
+      if (late !== undefined) copyLater(command, late.landsAfterMs);
+      if (late !== undefined) throw new Error('storage did not answer in time');
+    }
     const lost = faults.strikes('storageAnswerLost', random, site);
     if (lost !== undefined) {
       objects.execute(command);
@@ -129,6 +153,22 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
     return answer;
   }
 
+  /** Storage goes on with a copy whose client has given up. */
+  function copyLater(command: CopyObjectCommand, afterMs: number): void {
+    const land = time.sleep(afterMs).then(() => {
+      objects.execute(command);
+      strand?.(command.input.Key ?? '');
+    });
+    activity.during(land).catch(() => undefined);
+  }
+
+  /** The same bytes were put again since this container asked: storage has no condition that would tell them apart. */
+  function noteOvertaken(key: string): void {
+    const stay = offered?.current('staging', key);
+    const askedAt = asked.get(key);
+    if (stay !== undefined && askedAt !== undefined && stay.from >= askedAt) stay.isOvertaken = true;
+  }
+
   function drawReading(site: string): Reading {
     const chunkBytes = random.pick([4000, 4000, 700, 100]);
     const reset = faults.strikes('storageReset', random, site);
@@ -146,15 +186,18 @@ export function storageOf({ container, objects, faults, note, time, isKept }: Su
 }
 
 /** The queue's client. */
-export function queueOf({ container, queue, faults, note }: Surroundings): SQSClient {
+export function queueOf({ container, queue, ingestQueue, faults, note }: Surroundings): SQSClient {
   const { random } = container;
 
   function execute(command: object): object {
     const site = `${container.kind}: ${nameOf(command)}`;
     if (faults.strikes('queueError', random, site)) throw new Error('SQS does not answer');
-    const answer = queue.execute(command);
+    const isOfIngestion =
+      command instanceof SendMessageCommand && command.input.QueueUrl?.endsWith('/ingest');
+    const { execute: send } = isOfIngestion === true ? ingestQueue : queue;
+    const answer = send(command);
     note('queued', '');
-    if (faults.strikes('messageDuplicated', random, site)) queue.execute(command);
+    if (faults.strikes('messageDuplicated', random, site)) send(command);
     if (faults.strikes('queueAnswerLost', random, site)) throw new Error('the answer of SQS was lost');
     return answer;
   }

@@ -2,6 +2,8 @@
  * The small worlds that the enumeration walks: a few uploads each, without chance. In every one of them, people attach
  * files of equal size and of equal bytes to the same work item.
  */
+import { dropOf, requestOf } from './producers.ts';
+import type { Offering } from './producers.ts';
 import { issueIdOf, plainParts, plainPlan, projectId } from './users.ts';
 import type { Plan } from './users.ts';
 import type { World } from './world.ts';
@@ -10,6 +12,8 @@ import { MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 export type SmallWorld = {
   name: string;
   plans: Plan[];
+  /** What producers offer. Without it, ingestion is off. */
+  offerings?: Offering[];
   /** What else happens, before the users begin. */
   prepare?: (world: World) => void;
   /** Each message arrives twice at the same moment, and each sweep runs twice. */
@@ -51,6 +55,20 @@ export const smallWorlds: SmallWorld[] = [
     plans: [{ ...upload, cancelAfter: 20 * MINUTE_MS }, upload],
   },
   { name: 'two functions, two sweeps', plans: [upload], isDoubled: true },
+  { name: 'a drop', plans: [], offerings: [dropOf(bytes)] },
+  {
+    name: 'a drop put twice',
+    plans: [],
+    offerings: [
+      dropOf(bytes, {
+        steps: [
+          { act: 'again', afterMs: 5 * SECOND_MS },
+          { act: 'again', afterMs: 30 * MINUTE_MS },
+        ],
+      }),
+    ],
+  },
+  { name: 'a request and its copy', plans: [], offerings: [requestOf(bytes)] },
 ];
 
 /** Undefined for an unknown name. */

@@ -5,11 +5,15 @@
 import type { IpdContact } from './chronicle.ts';
 import { judge } from './oracle.ts';
 import type { Exhibit, Verdict } from './oracle.ts';
+import { bytesOffered, codesOfOffer, judgeIngestion, nameOffered } from './oracle-ingestion.ts';
+import type { Ingested } from './oracle-ingestion.ts';
 import { judgeNotifications, judgeStorage } from './oracle-at-rest.ts';
 import { judgeRate, judgeRequests, judgeSweeps } from './oracle-effort.ts';
 import { judgeLife, restBy } from './oracle-liveness.ts';
 import { isFinal, keyOf } from './oracle-reading.ts';
 import type { UploadRecord, Version } from './oracle-reading.ts';
+import { LARGEST_FILE } from './producers.ts';
+import { projectId } from './users.ts';
 import type { Story } from './users.ts';
 import type { World } from './world.ts';
 
@@ -56,6 +60,7 @@ export function judgeWorld(
   const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
   const histories = chronicle.histories();
   const records = world.records();
+  const offers = offersIn(world);
   const exhibits = records.map((record): Exhibit => {
     const story = storyOf.get(record.id);
     // A user whose call of IPD's own route got no answer does not know the upload, but storage has its file.
@@ -65,7 +70,11 @@ export function judgeWorld(
     const answers = answersIn(lastLifeOf(histories.get(record.id) ?? []), chronicle.contactsOf(record.id));
     return {
       record,
-      sha256: story?.sha256 ?? stored?.sha256 ?? '',
+      sha256:
+        story?.sha256 ??
+        bytesOffered(record, histories.get(record.id) ?? [], offers.stays) ??
+        stored?.sha256 ??
+        '',
       isAccepted: story?.storedAt !== undefined || stored !== undefined,
       mayBeNameless: isReplaced || answers.some(({ operation }) => operation === 'list'),
       mayFailAs: new Set([
@@ -74,6 +83,7 @@ export function judgeWorld(
         ...(story?.plan.isTooLong === true ? ['size_mismatch'] : []),
         ...(isReplaced ? ['staged_file_changed', 'outcome_unknown'] : []),
         ...scanner.codesOf(keyOf(record.id)),
+        ...codesOfOffer(record, offers),
       ]),
     };
   });
@@ -89,6 +99,10 @@ export function judgeWorld(
   for (const record of records) {
     const { id, status } = record;
     const name = nameOf(id);
+    const offeredName = nameOffered(record);
+    if (status === 'delivered' && offeredName !== undefined && record.filename !== offeredName) {
+      findings.push(`${name} was offered as ${offeredName}, and is ${record.filename}`);
+    }
     const story = storyOf.get(id);
     const versions = histories.get(id) ?? [];
     const contacts = chronicle.contactsOf(id);
@@ -144,8 +158,51 @@ export function judgeWorld(
     { records, keys: objects.keys(), strays, begun: objects.begun(), now },
     nameOf,
   );
-  findings.push(...waste, ...notified.findings, ...tidiness.findings);
-  return { ...verdict, untold: notified.untold, leftovers: tidiness.leftovers, late, costly };
+  const ingestion = judgeIngestion(offers, nameOf);
+  const sources = falseSources(world, storyOf);
+  findings.push(...waste, ...notified.findings, ...tidiness.findings, ...ingestion.findings, ...sources);
+  return {
+    ...verdict,
+    lost: verdict.lost + ingestion.lost,
+    duplicates: verdict.duplicates + ingestion.duplicates,
+    stuck: verdict.stuck + ingestion.stuck,
+    untold: notified.untold + ingestion.untold,
+    leftovers: tidiness.leftovers + ingestion.leftovers,
+    late,
+    costly,
+  };
+}
+
+/** What producers have offered so far, and what became of it. */
+export function offersIn(world: World): Ingested {
+  const { chronicle, offered, ingestQueue, time } = world;
+  return {
+    records: world.records(),
+    histories: chronicle.histories(),
+    published: chronicle.published,
+    stays: offered.stays,
+    sent: offered.sent,
+    dead: ingestQueue.dead.map(({ body }) => body),
+    openProject: projectId,
+    largest: LARGEST_FILE,
+    now: time.now(),
+  };
+}
+
+/** Notifications that name another way than the one by which the file came. */
+function falseSources({ topic, records, trace }: World, storyOf: Map<string | undefined, Story>): string[] {
+  const byId = new Map(records().map((record) => [record.id, record]));
+  return topic.messages.flatMap(({ type, upload: { id, source } }) => {
+    const record = byId.get(id);
+    const { mode } = storyOf.get(id)?.plan ?? {};
+    const isOfPage = mode === 'page form' || mode === 'page parts';
+    const came = record?.source ?? { kind: isOfPage ? 'uppy' : 'api' };
+    const isTrue =
+      came.kind === source.kind &&
+      source.key === ('key' in came && came.kind === 'drop' ? came.key : undefined) &&
+      source.requestId === ('requestId' in came ? came.requestId : undefined);
+    return isTrue ? [] : [`${type} of ${trace.nameOf(id)} names the source ${JSON.stringify(source)}`];
+  });
 }
 
 /** A user sees the state, the attachment and the reason that are on the record. */

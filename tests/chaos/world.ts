@@ -3,6 +3,7 @@
  * services. It starts nothing by itself: `platform.ts` runs the functions and `users.ts` the users.
  */
 import { createHash } from 'node:crypto';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { ZodError } from 'zod';
 import { createIpd } from '../../local/ipd/ipd.ts';
@@ -25,7 +26,7 @@ import type { Random } from './random.ts';
 import { createDocuments } from './ends/documents.ts';
 import type { Documents } from './ends/documents.ts';
 import { createObjects } from './ends/objects.ts';
-import type { Creation } from './ends/objects.ts';
+import type { Creation, StoredObject } from './ends/objects.ts';
 import { createMessageQueue } from './ends/queue.ts';
 import { createTopic } from './ends/topic.ts';
 import { createPeople } from './people.ts';
@@ -35,6 +36,8 @@ import type { MissingInEnds } from './missing.ts';
 import { asNewer, createKeeping } from './newer.ts';
 import { createScanner, REQUIRED_SCAN_TAG } from './scanner.ts';
 import { createStorageRequests } from './storage-requests.ts';
+import { createOffered } from './offered.ts';
+import { LARGEST_FILE, SOURCE_BUCKET } from './producers.ts';
 import { createFaults } from './faults.ts';
 import type { Profile } from './faults.ts';
 import { documentsOf, queueOf, secretsOf, storageOf, topicOf } from './seams.ts';
@@ -64,6 +67,9 @@ const MAX_RECEIVES = 5;
 /** How far ahead a sweep reads, and how wrong its clock may be. */
 const SWEEP_REACH_MS = 90_000;
 const URL = 'http://127.0.0.1:1';
+const BUCKET = 'staging';
+/** An object beside the files and drops, which the product must leave alone. */
+const OUTSIDE = 'reports/of-others.txt';
 
 /** A world without users. */
 export function createWorld(options: {
@@ -84,6 +90,8 @@ export function createWorld(options: {
   isRollingOut?: boolean;
   /** The product waits for a scan of each file. */
   isScanned?: boolean;
+  /** The project for which producers may offer files; without it, ingestion is off. */
+  ingestProject?: string | undefined;
   /** Settings that are not drawn at random. */
   settings?: Record<string, string>;
 }) {
@@ -111,7 +119,13 @@ export function createWorld(options: {
     maxReceives: MAX_RECEIVES,
     onSent: (delayMs) => time.after(delayMs, () => listeners.visible()),
   });
-  const listeners = { visible: (): void => undefined };
+  const ingestQueue = createMessageQueue({
+    now: time.now,
+    visibilityMs: VISIBILITY_MS,
+    maxReceives: MAX_RECEIVES,
+    onSent: (delayMs) => time.after(delayMs, () => listeners.offered()),
+  });
+  const listeners = { visible: (): void => undefined, offered: (): void => undefined };
   const ipdRandom = random.fork('ipd');
   const ipd = createIpd({
     credentials: ipdCredentials,
@@ -127,9 +141,11 @@ export function createWorld(options: {
     AWS_ACCESS_KEY_ID: 'simulated',
     AWS_SECRET_ACCESS_KEY: 'simulated',
     AWS_ENDPOINT_URL_S3: URL,
-    STAGING_BUCKET: 'staging',
+    STAGING_BUCKET: BUCKET,
     UPLOADS_TABLE: 'uploads',
     DELIVERY_QUEUE_URL: `${URL}/queue`,
+    INGEST_QUEUE_URL: `${URL}/ingest`,
+    ...(options.ingestProject !== undefined && { INGEST_PROJECTS: options.ingestProject }),
     IPD_ENDPOINT: URL,
     IPD_IAM_ENDPOINT: URL,
     IPD_CREDENTIALS: JSON.stringify(ipdCredentials),
@@ -154,6 +170,10 @@ export function createWorld(options: {
       uploadsPerMinute: options.uploadsPerMinute ?? 1000,
     },
     leastPartBytes: partSizeBytes,
+    ingest: {
+      ...standard.ingest,
+      admission: standard.ingest.admission && { ...standard.ingest.admission, maxFileBytes: LARGEST_FILE },
+    },
     ...(missing === 'pacing' && { deliveriesPerMinute: 100 * standard.deliveriesPerMinute }),
   };
   const people = createPeople(ipd, time.now);
@@ -165,36 +185,77 @@ export function createWorld(options: {
   const strays = new Set<string>();
   /** What storage was given first under each key, as SHA-256. */
   const given = new Map<string, { at: number; sha256: string }>();
+  const offered = createOffered(time.now);
+  const source = createObjects({
+    now: time.now,
+    name: SOURCE_BUCKET,
+    onRemoved: (key) => noteRemoval(SOURCE_BUCKET, key),
+    onCreated: (key, object) => noteOffer(SOURCE_BUCKET, key, object),
+  });
   const objects = createObjects({
+    now: time.now,
+    name: BUCKET,
+    others: { [SOURCE_BUCKET]: source },
+    keysPerPage: options.pageSize ?? 2,
     minPartBytes: partSizeBytes,
     partsPerPage: 2,
-    onRemoved: (key) => chronicle.noted(key, false),
-    onCreated: (key, { bytes, etag }, eventName) => {
-      chronicle.noted(key, true);
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
-      if (!given.has(key)) given.set(key, { at: time.now(), sha256 });
-      if (isScanned) scanner.scan(key);
-      announce(key, { eTag: etag.replaceAll('"', ''), size: bytes.length }, eventName);
+    onRemoved: (key) => (isStaged(key) ? chronicle.noted(key, false) : noteRemoval(BUCKET, key)),
+    onCreated: (key, object, eventName) => {
+      if (isStaged(key)) noteFile(key, object);
+      else noteOffer(BUCKET, key, object);
+      // A rule of the bucket sends each event to its queue; copies into staging have none.
+      const isCopied = isStaged(key) && eventName === 'ObjectCreated:Copy';
+      if (!isCopied && key !== OUTSIDE) announce(key, object, eventName);
     },
   });
+  offered.byProducer(() =>
+    objects.execute(new PutObjectCommand({ Bucket: BUCKET, Key: OUTSIDE, Body: Buffer.from('of others') })),
+  );
+
+  function noteFile(key: string, { bytes }: StoredObject): void {
+    chronicle.noted(key, true);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    if (!given.has(key)) given.set(key, { at: time.now(), sha256 });
+    if (isScanned) scanner.scan(key);
+  }
+
+  /** Only producers put objects beside the files. */
+  function noteOffer(bucket: string, key: string, object: StoredObject): void {
+    if (!offered.put(bucket, key, object)) surprises.push(`the product has put ${key} into ${bucket}`);
+  }
+
+  /** The product removes drops, and nothing else. */
+  function noteRemoval(bucket: string, key: string): void {
+    const stay = offered.current(bucket, key);
+    offered.removed(bucket, key);
+    const isDrop = bucket === BUCKET && key.startsWith('ingest/');
+    if (!isDrop && stay?.endedBy === 'product') surprises.push(`the product has removed ${key} of ${bucket}`);
+  }
 
   const scanner = createScanner({ time, objects, random: random.fork('scanner') });
 
   /** Storage sends the event of a new object; unlike S3, it may lose the event. */
-  function announce(key: string, object: { eTag: string; size: number }, eventName: Creation): void {
-    const body = JSON.stringify({ Records: [{ eventName, s3: { object: { key, ...object } } }] });
+  function announce(key: string, { etag, bytes }: StoredObject, eventName: Creation): void {
+    const object = { key: encodeKey(key), eTag: etag.replaceAll('"', ''), size: bytes.length };
+    const body = JSON.stringify({ Records: [{ eventName, s3: { object } }] });
+    const ofEvent = isStaged(key) ? queue : ingestQueue;
     const site = `storage: ${eventName}`;
     if (faults.strikes('eventLost', random, site)) {
-      const upload = find(uploadIdOf(key) ?? '');
-      // The file of a delivered upload is removed once: one that comes later is removed on its event alone.
-      const isRemoved = chronicle.filesUnder(key).some(({ isThere }) => !isThere);
-      const isPast = upload?.status === 'delivered' && isRemoved;
-      if (upload !== undefined && isFinal(upload) && (isPast || upload.dueAt === undefined)) strays.add(key);
+      strand(key);
       return;
     }
     const delay = (): number => faults.strikes('eventDelayed', random, site)?.ms ?? random.int(50, 2000);
-    queue.send(body, delay());
-    if (faults.strikes('eventDuplicated', random, site)) queue.send(body, delay());
+    ofEvent.send(body, delay());
+    if (faults.strikes('eventDuplicated', random, site)) ofEvent.send(body, delay());
+  }
+
+  /** A file has come, and no function will hear of it. */
+  function strand(key: string): void {
+    const upload = find(uploadIdOf(key) ?? '');
+    // The file of a delivered upload is removed once: one that comes later is removed on its event alone.
+    const isRemoved = chronicle.filesUnder(key).some(({ isThere }) => !isThere);
+    const isPast = upload?.status === 'delivered' && isRemoved;
+    if (upload !== undefined && isFinal(upload) && (isPast || upload.dueAt === undefined)) strays.add(key);
   }
 
   let containers = 0;
@@ -209,7 +270,7 @@ export function createWorld(options: {
     const errand: Worker['errand'] = { run: 0 };
     const note = (what: string, key?: unknown): void => trace.note(name, what, key);
     const isNewer = isRollingOut && random.fork(`${name}/version`).chance(0.5);
-    const own = { documents: isNewer ? asNewer(documents) : documents, objects, queue, topic };
+    const own = { documents: isNewer ? asNewer(documents) : documents, objects, queue, ingestQueue, topic };
     const ends = withhold(missing, own, { kind, now: time.now });
     const surroundings = {
       activity,
@@ -224,6 +285,8 @@ export function createWorld(options: {
       isDenied: missing === 'fence' ? isFence : undefined,
       isMute: missing === 'notifications',
       isKept: missing === 'removal',
+      offered,
+      strand,
     };
     // Ready, since virtual time does not wait for modules that are loaded.
     const s3 = s3With(storageOf(surroundings));
@@ -295,9 +358,12 @@ export function createWorld(options: {
     documents,
     objects,
     given,
+    source,
+    offered,
     scanner,
     storage: createStorageRequests({ objects, now: time.now }),
     queue,
+    ingestQueue,
     topic,
     chronicle,
     strays,
@@ -319,6 +385,9 @@ export function createWorld(options: {
     onVisible: (listener: () => void) => {
       listeners.visible = listener;
     },
+    onOffered: (listener: () => void) => {
+      listeners.offered = listener;
+    },
   };
 }
 
@@ -334,6 +403,13 @@ function watchSweep({ execute }: Documents, { sweeps }: Chronicle, now: () => nu
     }
     return answer;
   };
+}
+
+const isStaged = (key: string): boolean => key.startsWith('staging/');
+
+/** As S3's events have it: form-encoded, with its slashes. */
+function encodeKey(key: string): string {
+  return new URLSearchParams({ key }).toString().slice('key='.length).replaceAll('%2F', '/');
 }
 
 /** True of the write after which IPD may have the file. */

@@ -1,21 +1,39 @@
 /**
- * The staging bucket in memory: the S3 commands of the adapters, with ranges, If-Match and If-None-Match; multipart
- * uploads are in `parts.ts`. A body is cut into chunks and may be made to break; the bucket injects no faults itself.
+ * A bucket in memory: the S3 commands of the adapters, with ranges, If-Match and If-None-Match; multipart uploads are in
+ * `parts.ts`, listings in `listing.ts`. A body is cut into chunks and may be made to break; the bucket injects no faults
+ * itself.
  */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
+  CopyObjectCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
   HeadObjectCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
+import { listPage } from './listing.ts';
 import { createParts } from './parts.ts';
 import type { Sizes } from './parts.ts';
 import { refusal } from './refusal.ts';
 
-type StoredObject = { bytes: Buffer; etag: string };
+/** `putAt`: in milliseconds since 1970. */
+export type StoredObject = {
+  bytes: Buffer;
+  etag: string;
+  putAt: number;
+  contentType?: string | undefined;
+  metadata: Record<string, string>;
+};
+type Tag = { Key: string; Value: string };
+
+/** A bucket as another one reaches it. */
+type Bucket = {
+  execute: (command: object, reading?: Reading) => object;
+  read: (key: string) => { object: StoredObject; tag: Tag | undefined };
+};
 
 export type Objects = ReturnType<typeof createObjects>;
 
@@ -27,33 +45,67 @@ export type Reading = {
 };
 
 /** How an object was created, as the bucket's events name it. */
-export type Creation = 'ObjectCreated:Put' | 'ObjectCreated:CompleteMultipartUpload';
+export type Creation = 'ObjectCreated:Put' | 'ObjectCreated:Copy' | 'ObjectCreated:CompleteMultipartUpload';
 
-/** A bucket; `onCreated` is called with each new object, `onRemoved` with each key that had one. */
+/**
+ * A bucket; `onCreated` is called with each new object, `onRemoved` with each key that had one. `others`: buckets beside
+ * it, by name; of those that are not among them, storage says nothing.
+ */
 export function createObjects({
   onCreated,
   onRemoved,
+  now = () => 0,
+  name = '',
+  others = {},
+  keysPerPage = 1000,
   ...sizes
 }: Sizes & {
   onCreated?: (key: string, object: StoredObject, event: Creation) => void;
   onRemoved?: (key: string) => void;
+  now?: () => number;
+  name?: string;
+  others?: Record<string, Bucket>;
+  /** A page of a listing may be shorter than the caller asks for. */
+  keysPerPage?: number;
 } = {}) {
   const objects = new Map<string, StoredObject>();
-  const tags = new Map<string, { Key: string; Value: string }>();
+  const tags = new Map<string, Tag>();
   const replaced = new Set<string>();
   const parts = createParts({
     ...sizes,
-    store: (input, object) => keep(input, object, 'ObjectCreated:CompleteMultipartUpload'),
+    store: (input, object) =>
+      keep(input, { ...object, putAt: now(), metadata: {} }, 'ObjectCreated:CompleteMultipartUpload'),
   });
 
-  /** Carries out one command. */
+  /** Carries out one command, in the bucket that it names. */
   function execute(command: object, reading: Reading = {}): object {
+    const bucket = bucketOf(command);
+    const isOwn = bucket === '' || name === '' || bucket === name;
+    return isOwn ? executeHere(command, reading) : bucketNamed(bucket).execute(command, reading);
+  }
+
+  /** Storage does not say whether there is a bucket that the caller may not read. */
+  function bucketNamed(bucket: string): Bucket {
+    const other = bucket === name || name === '' ? { execute: executeHere, read } : others[bucket];
+    if (other === undefined) throw refusal(403, 'AccessDenied');
+    return other;
+  }
+
+  function executeHere(command: object, reading: Reading = {}): object {
     if (command instanceof HeadObjectCommand) {
-      const { bytes, etag } = required(command.input, 'NotFound');
+      const { bytes, etag, putAt, contentType, metadata } = required(command.input, 'NotFound');
       const { IfMatch } = command.input;
       if (IfMatch !== undefined && IfMatch !== etag) throw refusal(412, 'PreconditionFailed');
-      return { ContentLength: bytes.length, ETag: etag };
+      return {
+        ContentLength: bytes.length,
+        ETag: etag,
+        LastModified: wholeSecond(putAt),
+        ContentType: contentType ?? 'application/octet-stream',
+        Metadata: metadata,
+      };
     }
+    if (command instanceof CopyObjectCommand) return copy(command.input);
+    if (command instanceof ListObjectsV2Command) return listPage(command.input, objects, keysPerPage);
     if (command instanceof GetObjectTaggingCommand) {
       required(command.input, 'NoSuchKey');
       const tag = tags.get(String(command.input.Key));
@@ -63,6 +115,10 @@ export function createObjects({
     if (command instanceof PutObjectCommand) return put(command.input);
     if (command instanceof DeleteObjectCommand) {
       const key = String(command.input.Key);
+      const { IfMatch } = command.input;
+      if (IfMatch !== undefined && required(command.input, 'NoSuchKey').etag !== IfMatch) {
+        throw refusal(412, 'PreconditionFailed');
+      }
       tags.delete(key);
       if (objects.delete(key)) onRemoved?.(key);
       return {};
@@ -82,11 +138,38 @@ export function createObjects({
   }
 
   function put(input: PutObjectCommand['input']): object {
-    const { Body: body } = input;
+    const { Body: body, ContentType: contentType, Metadata: metadata = {} } = input;
     if (!Buffer.isBuffer(body)) throw new TypeError('the bucket takes buffers only');
-    const object = { bytes: body, etag: `"${createHash('md5').update(body).digest('hex')}"` };
+    const object = { bytes: body, etag: etagOf(body), putAt: now(), contentType, metadata };
     keep(input, object, 'ObjectCreated:Put');
+    const [Key, Value] = input.Tagging?.split('=') ?? [];
+    if (Key !== undefined && Value !== undefined) tags.set(input.Key ?? '', { Key, Value });
     return { ETag: object.etag };
+  }
+
+  /** What the request does not replace goes along with the bytes: metadata, content type, tags. */
+  function copy(input: CopyObjectCommand['input']): object {
+    const { CopySource = '', CopySourceIfMatch: wanted, Key = '' } = input;
+    const [bucket = '', ...path] = CopySource.split('?', 1).join('').split('/');
+    const source = bucketNamed(bucket).read(decodeURIComponent(path.join('/')));
+    if (wanted !== undefined && wanted !== source.object.etag) throw refusal(412, 'PreconditionFailed');
+    const { bytes } = source.object;
+    const described = input.MetadataDirective === 'REPLACE' ? input : undefined;
+    const object = {
+      bytes,
+      etag: etagOf(bytes),
+      putAt: now(),
+      contentType: described === undefined ? source.object.contentType : described.ContentType,
+      metadata: described === undefined ? source.object.metadata : (described.Metadata ?? {}),
+    };
+    keep(input, object, 'ObjectCreated:Copy');
+    if (input.TaggingDirective !== 'REPLACE' && source.tag !== undefined) tags.set(Key, source.tag);
+    return { CopyObjectResult: { ETag: object.etag, LastModified: wholeSecond(object.putAt) } };
+  }
+
+  /** An object with its tag, for a copy to another bucket. */
+  function read(Key: string): { object: StoredObject; tag: Tag | undefined } {
+    return { object: required({ Key }, 'NoSuchKey'), tag: tags.get(Key) };
   }
 
   function keep(
@@ -108,6 +191,7 @@ export function createObjects({
 
   return {
     execute,
+    read,
     /** Sets the one tag of an object, if it is there. */
     tag(key: string, Key: string, Value: string): void {
       if (objects.has(key)) tags.set(key, { Key, Value });
@@ -116,19 +200,35 @@ export function createObjects({
     replace(key: string): void {
       const bytes = objects.get(key)?.bytes.map((byte) => 255 - byte);
       if (bytes === undefined) return;
-      objects.set(key, {
-        bytes: Buffer.from(bytes),
-        etag: `"${createHash('md5').update(bytes).digest('hex')}"`,
-      });
+      objects.set(key, { bytes: Buffer.from(bytes), etag: etagOf(bytes), putAt: now(), metadata: {} });
       replaced.add(key);
     },
     /** The keys whose bytes were replaced. */
     replaced: (): ReadonlySet<string> => replaced,
     has: (key: string) => objects.has(key),
     keys: () => [...objects.keys()],
+    /** What is under a prefix. */
+    under: (prefix: string) =>
+      [...objects]
+        .filter(([key]) => key.startsWith(prefix))
+        .map(([key, { etag, putAt }]) => ({ key, etag: etag.replaceAll('"', ''), putAt })),
     etags: () => [...objects].map(([key, { etag }]) => [key, etag]),
     begun: parts.open,
   };
+}
+
+function etagOf(bytes: Uint8Array): string {
+  return `"${createHash('md5').update(bytes).digest('hex')}"`;
+}
+
+/** As HTTP carries it. */
+function wholeSecond(ms: number): Date {
+  return new Date(Math.floor(ms / 1000) * 1000);
+}
+
+function bucketOf(command: object): string {
+  const input: unknown = 'input' in command ? command.input : undefined;
+  return input instanceof Object && 'Bucket' in input ? String(input.Bucket) : '';
 }
 
 function bodyOf(bytes: Buffer, { chunkBytes = bytes.length, breakAfter, breakBy }: Reading): Readable {

@@ -1,6 +1,6 @@
 /**
- * The delivery queue in memory: standard SQS with delays, a visibility timeout and a redrive policy. No function reads
- * the dead letters: the product must not need them. No faults are injected here.
+ * A queue in memory: standard SQS with delays, a visibility timeout and a redrive policy. No function reads the dead
+ * letters: the product must not need those of deliveries. No faults are injected here.
  */
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 
@@ -67,6 +67,10 @@ export function createMessageQueue(options: {
     receive,
     remove: (id: number) => messages.delete(id),
     isEmpty: () => messages.size === 0,
+    /** An operator moves the dead letters back; each becomes a new message. */
+    redrive: () => {
+      for (const { body } of dead.splice(0)) send(body);
+    },
     all: () => [...messages.values()],
     dead,
   };

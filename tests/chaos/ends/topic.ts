@@ -10,7 +10,9 @@ const message = z.object({
   type: z.string(),
   deduplicationId: z.string(),
   time: z.iso.datetime(),
+  replayed: z.boolean().optional(),
   upload: z.object({
+    source: z.object({ kind: z.string(), key: z.string().optional(), requestId: z.string().optional() }),
     id: z.string(),
     status: z.string(),
     size: z.int().nullable(),

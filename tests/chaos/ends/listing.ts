@@ -1,0 +1,26 @@
+/** A page of a bucket's listing: keys in the order of their bytes, behind the key that the caller names. */
+import type { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import type { StoredObject } from './objects.ts';
+
+/** `most`: keys on a page, where the caller does not ask for fewer. */
+export function listPage(
+  { Prefix = '', StartAfter = '', MaxKeys = Infinity }: ListObjectsV2Command['input'],
+  objects: ReadonlyMap<string, StoredObject>,
+  most: number,
+): object {
+  const found = [...objects]
+    .map(([key, object]) => ({ key, object, order: Buffer.from(key) }))
+    .filter(({ key, order }) => key.startsWith(Prefix) && order.compare(Buffer.from(StartAfter)) > 0)
+    .toSorted((a, b) => a.order.compare(b.order));
+  const page = found.slice(0, Math.min(MaxKeys, most));
+  return {
+    Contents: page.map(({ key, object: { etag, bytes, putAt } }) => ({
+      Key: key,
+      ETag: etag,
+      Size: bytes.length,
+      LastModified: new Date(Math.floor(putAt / 1000) * 1000),
+    })),
+    KeyCount: page.length,
+    IsTruncated: page.length < found.length,
+  };
+}
