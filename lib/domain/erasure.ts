@@ -94,7 +94,7 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
  * Which offer began the upload, and nothing else: a key may name a person. Without it, an event that comes late, or a
  * listing, would make the upload anew.
  */
-export function bareSource(source: Upload['source']): Upload['source'] {
+function bareSource(source: Upload['source']): Upload['source'] {
   switch (source?.kind) {
     case 'drop':
       return { kind: 'drop', key: '', etag: '', offer: source.offer };

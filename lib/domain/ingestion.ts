@@ -4,7 +4,6 @@
  */
 import * as z from 'zod';
 import * as endings from './endings.ts';
-import { bareSource } from './erasure.ts';
 import type { FailureCode } from './errors.ts';
 import { contentType, filename, issueId, projectId } from './fields.ts';
 import { createUpload } from './lifecycle.ts';
@@ -97,11 +96,15 @@ export function offerAgain(before: Upload, offered: Offer, { now, policy }: Mome
   return { ...begin(offered, { now, policy }), version, createdAt, history, attempts, others };
 }
 
-/** Its object is not copied again: where the upload failed in doubt, it rests as long as a refused one. */
-function announceAgain(before: Upload, source: Ingested, { now, policy }: Moment): Upload {
+/**
+ * Of the new offer only its mark is kept: the rest says which bytes IPD got. The object is not copied again: where the
+ * upload failed in doubt, it rests as long as a refused one.
+ */
+function announceAgain(before: Upload, { offer }: Ingested, { now, policy }: Moment): Upload {
   const type = before.status === 'delivered' ? 'UploadDelivered' : 'UploadFailed';
+  const from = ingestedFrom(before);
   const announced = {
-    source: before.erasure === undefined ? source : bareSource(source),
+    source: from && { ...from, offer },
     // An end that subscribers have not been told yet is no replay.
     notification: before.notification ?? { type, at: iso(now), replayed: true },
     dueAt: iso(now + CLOSING_PATIENCE_MS),
@@ -109,6 +112,11 @@ function announceAgain(before: Upload, source: Ingested, { now, policy }: Moment
   return before.status === 'failed'
     ? { ...before, ...announced, keepUntil: iso(now + policy.failedRetentionMs) }
     : { ...before, ...announced };
+}
+
+/** True where the offer itself was at fault: it was refused, or its object could not be had. */
+export function isRefusal({ status, lastError }: Upload): boolean {
+  return status === 'failed' && lastError?.code.startsWith('ingest_') === true;
 }
 
 /** The copy of its object failed for good. Legal only while the upload awaits the copy. */

@@ -3,6 +3,7 @@
  * staging, records the copy, and only then removes a drop. Each step finds the work of an earlier run, so a message may
  * come twice, late or in any order. Never calls IPD.
  */
+import { AppError } from '../domain/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import * as ingestion from '../domain/ingestion.ts';
@@ -10,7 +11,7 @@ import type { IngestRequest, Offer } from '../domain/ingestion.ts';
 import * as offers from './offers.ts';
 import type { Admission } from './offers.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
-import { ingestedFrom, isFinal, stagingKey } from '../domain/upload.ts';
+import { ingestedFrom, isFinal, isUnwanted, stagingKey } from '../domain/upload.ts';
 import type { Ingested, Policy, Upload } from '../domain/upload.ts';
 import { MINUTE_MS, SECOND_MS } from '../domain/units.ts';
 import type { Counters } from '../ledger/counters.ts';
@@ -21,6 +22,7 @@ import type { Queue } from '../messaging/queue.ts';
 import type { Room } from '../pacing/room.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import type { Drops, Place } from '../storage/drops.ts';
+import type { Staging } from '../storage/staged-files.ts';
 
 /** A request over the quota comes back after this time. */
 const QUOTA_PAUSE_MS = 5 * MINUTE_MS;
@@ -29,6 +31,7 @@ export function createIngestion(deps: {
   ledger: Ledger;
   counters: Counters;
   drops: Drops;
+  staging: Staging;
   ingestQueue: IngestQueue;
   queue: Queue;
   room: Room;
@@ -43,8 +46,20 @@ export function createIngestion(deps: {
   promptPerMinute: number;
   telemetry: Telemetry;
 }) {
-  const { ledger, counters, drops, ingestQueue, queue, room, closing, clock, policy, bucket, telemetry } =
-    deps;
+  const {
+    ledger,
+    counters,
+    drops,
+    staging,
+    ingestQueue,
+    queue,
+    room,
+    closing,
+    clock,
+    policy,
+    bucket,
+    telemetry,
+  } = deps;
   const moment = () => ({ now: clock.now(), policy });
 
   /**
@@ -84,6 +99,9 @@ export function createIngestion(deps: {
   async function onDrop({ key, etag }: NamedDrop, admission: Admission): Promise<void> {
     if (!key.startsWith(ingestion.INGEST_PREFIX) || ingestion.isFolder(key)) return;
     const object = await drops.find({ bucket, key });
+    if (object.kind === 'unavailable' && object.code !== 'ingest_source_missing') {
+      throw new AppError('unavailable', `a drop cannot be read: ${object.detail}`);
+    }
     if (object.kind === 'found' && object.etag === etag) {
       await take(offers.offerOfDrop({ bucket, key, object }, admission));
     }
@@ -116,15 +134,14 @@ export function createIngestion(deps: {
       return 'over_quota';
     }
     const { isNews, upload } = before === undefined ? await begin(offer) : await again(before, offer);
-    if (isNews && isFinal(upload)) await closing.tryNow(upload);
+    if (isNews && isFinal(upload)) await announce(upload);
     await proceed(upload, offer.upload.source);
     return 'taken';
   }
 
   async function begin(offer: Offer): Promise<{ isNews: boolean; upload: Upload }> {
     const { created, upload } = await ledger.add(ingestion.begin(offer, moment()));
-    const code = offer.refusal?.code;
-    if (created) telemetry.addMetrics(code === undefined ? { Ingested: 1 } : { IngestRefused: 1 });
+    if (created) telemetry.addMetrics({ Ingested: 1 });
     return { isNews: created, upload };
   }
 
@@ -135,13 +152,18 @@ export function createIngestion(deps: {
     return { isNews: changed, upload };
   }
 
+  async function announce(upload: Upload): Promise<void> {
+    if (ingestion.isRefusal(upload)) telemetry.addMetrics({ IngestRefused: 1 });
+    await closing.tryNow(upload);
+  }
+
   /** Copies the object of an upload that still awaits it, and removes a drop that has been copied. */
   async function proceed(upload: Upload, offered: Upload['source']): Promise<void> {
     const from = ingestedFrom(upload);
     const after = from && upload.status === 'awaiting_upload' ? await copy(upload, from) : upload;
     // The drop of a failed upload stays for as long as its staged file would. A record that was erased has no ETag.
     const isCopied = after.status === 'delivered' || (after.etag !== undefined && after.status !== 'failed');
-    if (isCopied && offered?.kind === 'drop') await drops.remove(offered);
+    if (isCopied && offered?.kind === 'drop') await drops.discard(offered);
   }
 
   /** The sweep has found an upload that still awaits its copy. */
@@ -157,8 +179,18 @@ export function createIngestion(deps: {
       const { changed, upload: failed } = await ledger.change(upload, (before) =>
         ingestion.failCopy(before, { ...copied, ...moment() }),
       );
-      if (changed) await closing.tryNow(failed);
+      if (changed) await announce(failed);
       return failed;
+    }
+    if (copied.kind === 'occupied') {
+      // Nothing reads it while the record awaits this copy. Where it does not, another run was faster.
+      const current = await ledger.find(upload.id);
+      if (current?.status !== 'awaiting_upload' || ingestedFrom(current)?.etag !== from.etag) return upload;
+      await drops.remove({ key: stagingKey(upload.id), etag: copied.etag });
+      throw new AppError(
+        'unavailable',
+        `upload ${upload.id} awaits its copy: an earlier one was in its place`,
+      );
     }
     const isPrompt = await takePrompt();
     const { changed, upload: after } = await ledger.change(upload, (before) => {
@@ -167,6 +199,8 @@ export function createIngestion(deps: {
         ? (lifecycle.requeue(staged, { now: clock.now() }) ?? staged)
         : staged;
     });
+    // The copy came after the end: nothing else would remove it.
+    if (isUnwanted(after)) await staging.remove(stagingKey(after.id));
     if (changed && isPrompt && after.status === 'staged') {
       await queue.send({ uploadId: after.id, attempt: after.attempts + 1 });
     }

@@ -48,7 +48,7 @@ const UNITS = {
   /** By how much the most overdue upload is late. */
   OldestDueAge: Seconds,
   OpenUploads: Count,
-  /** Uploads that an offer of a producer has begun, and offers that were refused. */
+  /** Uploads that offers of producers have begun, and those of them whose offer was refused. */
   Ingested: Count,
   IngestRefused: Count,
   /** 1 while the breaker lets no delivery call IPD, except a trial. */

@@ -52,14 +52,14 @@ export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: str
   }
 
   /**
-   * Copies exactly this version of an object into staging, once: a copy that is there already counts, one of another
-   * object is replaced. Its tags stay behind, since a producer could have forged the tag of the scan.
+   * Copies exactly this version of an object into staging, once: a copy that is there already counts. `occupied`: what is
+   * there is the copy of another object, which an earlier end of the upload has left. The object's tags stay behind, since a producer could have forged the tag of the scan.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
    */
   async function copy(
     from: Place & { etag: string },
     to: { key: string; size: number; contentType: string },
-  ): Promise<({ kind: 'copied' } & StagedObject) | Unavailable> {
+  ): Promise<({ kind: 'copied' | 'occupied' } & StagedObject) | Unavailable> {
     const { client, CopyObjectCommand } = await s3();
     const command = new CopyObjectCommand({
       Bucket: bucket,
@@ -79,9 +79,7 @@ export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: str
       const present = await find({ bucket, key: to.key });
       if (present.kind === 'found') {
         const { etag, size, metadata } = present;
-        if (metadata[COPIED_FROM] === from.etag) return { kind: 'copied', etag, size };
-        await remove({ key: to.key, etag });
-        throw new AppError('unavailable', `${to.key} held the copy of another object`, { cause });
+        return { kind: metadata[COPIED_FROM] === from.etag ? 'copied' : 'occupied', etag, size };
       }
       const refused = unavailable(cause);
       if (refused === undefined) throw outage(`copying to ${to.key}`, cause);
@@ -103,7 +101,7 @@ export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: str
     }
   }
 
-  /** The same, unless the same bytes were put again since: that is another offer. `offer`: when this one was put. */
+  /** The same for a drop, unless the same bytes were put again since: that is another offer. `offer`: when this one was put. */
   async function discard(drop: { key: string; etag: string; offer: string }): Promise<void> {
     const present = await find({ bucket, key: drop.key });
     if (present.kind === 'found' && present.putAt === drop.offer) await remove(drop);
@@ -148,6 +146,15 @@ function unavailable(cause: unknown): Unavailable | undefined {
       };
     case 404:
       return { kind: 'unavailable', code: 'ingest_source_missing', detail: 'storage has no such object' };
+    // Another region, an id that no version has, a version that was deleted.
+    case 301:
+    case 400:
+    case 405:
+      return {
+        kind: 'unavailable',
+        code: 'ingest_source_missing',
+        detail: 'storage has no such object in this region, or no such version of it',
+      };
     case 412:
       return {
         kind: 'unavailable',
