@@ -158,10 +158,12 @@ export function createWorld(limits: Limits) {
     },
   };
 
-  function announce({ key, etag, size }: Announced): void {
+  function announce({ key, etag, size, isCopy }: Announced): void {
     const records = [{ eventName: 'ObjectCreated:Put', s3: { object: { key, eTag: etag, size } } }];
     const uploadId = uploadIdOf(key);
     if (uploadId !== undefined) courses.set(uploadId, { stagedAt: now() });
+    // No event reports a copy into staging.
+    if (isCopy) return;
     (uploadId === undefined ? ingestQueue : deliveryQueue).send(
       JSON.stringify({ Records: records }),
       EVENT_MS,
@@ -184,6 +186,7 @@ export function createWorld(limits: Limits) {
       documents,
       objects: storage.ends,
       queue,
+      ingestQueue: queue,
       topic,
       faults,
       time,
