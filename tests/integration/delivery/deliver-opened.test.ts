@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { S3Client } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { Agent } from 'node:http';
-import { setImmediate } from 'node:timers/promises';
 import { send } from '../../../lib/ipd/wire.ts';
 import type { Send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { inDoubt, onUpload } from '../../support/doubts.ts';
 import { sha256 } from '../../support/sha256.ts';
+import { untilUnused } from '../../support/sockets.ts';
 import { useWorld } from '../../support/use-world.ts';
 
 const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
@@ -53,11 +53,6 @@ function onLine({ listAfter, onSend = send }: { listAfter?: 'asked' | 'answered'
   };
   open.push(s3);
   return { delivery: world.build({ s3, send: noting }).delivery, calls, httpAgent };
-}
-
-/** Resolves when the agent has no socket in use. */
-async function untilUnused({ sockets }: Agent): Promise<void> {
-  while (Object.keys(sockets).length > 0) await setImmediate();
 }
 
 async function onList(fault: unknown): Promise<void> {

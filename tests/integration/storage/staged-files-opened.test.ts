@@ -4,8 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
+import { eventually } from '../../support/eventually.ts';
 import { startBrokenLine } from '../../support/broken-line.ts';
 import type { Break } from '../../support/broken-line.ts';
+import { untilUnused } from '../../support/sockets.ts';
 import { poured } from '../../support/sources.ts';
 import { useWorld } from '../../support/use-world.ts';
 
@@ -29,11 +31,6 @@ async function stage(plan: (index: number) => Break | undefined = () => undefine
   const version = { ...object, signal: over.signal };
   const { staging } = world.build({ s3 });
   return { bytes, size, version, over, staging, requests: line.requests, httpAgent };
-}
-
-/** Resolves when the agent has no socket in use. */
-async function untilUnused({ sockets }: Agent): Promise<void> {
-  while (Object.keys(sockets).length > 0) await setImmediate();
 }
 
 describe('a staged file that is opened before it is wanted', () => {
@@ -156,7 +153,7 @@ describe('a staged file that is opened before it is wanted', () => {
     void staging.open({ ...version, key: 'staging/none' });
 
     // A rejection without a handler would fail the test.
-    while (Object.keys(httpAgent.freeSockets).length === 0) await setImmediate();
-    await untilUnused(httpAgent);
+    await eventually(() => Object.keys(httpAgent.freeSockets).length > 0);
+    expect(httpAgent.sockets).toEqual({});
   });
 });
