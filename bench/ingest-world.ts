@@ -126,7 +126,6 @@ export function createWorld(limits: Limits) {
         command.input instanceof Object &&
         'QueueUrl' in command.input &&
         command.input.QueueUrl;
-      if (url === config.ingest.queueUrl) return ingestQueue.execute(command);
       return (url === config.ingest.deliveryQueueUrl ? ingestedQueue : deliveryQueue).execute(command);
     },
   };
