@@ -67,7 +67,9 @@ export function createStorage({
   }
 
   function list({ Prefix = '', StartAfter = '', MaxKeys = 1000 }: ListObjectsV2Command['input']): object {
-    const after = [...kept].filter(([key]) => key.startsWith(Prefix) && key > StartAfter).toSorted();
+    const after = [...kept]
+      .filter(([key]) => key.startsWith(Prefix) && key > StartAfter)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1));
     const Contents = after
       .slice(0, MaxKeys)
       .map(([Key, { etag: ETag, putAt: LastModified }]) => ({ Key, ETag, LastModified }));

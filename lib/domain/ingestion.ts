@@ -67,7 +67,7 @@ export function isFolder(key: string): boolean {
 
 /** True where a request of this id asked for something else: the first one stays what it is. */
 export function isReused(upload: Upload, offered: Offer): boolean {
-  // What an erased one asked for is not known any more.
+  // What an erased one asked for is erased, too.
   if (upload.erasure !== undefined) return false;
   const [before, now] = [upload.source, offered.upload.source];
   if (before?.kind !== 'request' || now.kind !== 'request') return false;
@@ -97,15 +97,15 @@ export function offerAgain(before: Upload, offered: Offer, { now, policy }: Mome
 }
 
 /**
- * Of the new offer only its mark is kept: the rest says which bytes IPD got. The object is not copied again: where the
- * upload failed in doubt, it rests as long as a refused one.
+ * Of the new offer only its time or message is kept: the rest says which bytes IPD got. The object is not copied again:
+ * where the upload failed in doubt, it rests as long as a refused one.
  */
 function announceAgain(before: Upload, { offer }: Ingested, { now, policy }: Moment): Upload {
   const type = before.status === 'delivered' ? 'UploadDelivered' : 'UploadFailed';
   const from = ingestedFrom(before);
   const announced = {
     source: from && { ...from, offer },
-    // An end that subscribers have not been told yet is no replay.
+    // An end that subscribers have not got yet is no replay.
     notification: before.notification ?? { type, at: iso(now), replayed: true },
     dueAt: iso(now + CLOSING_PATIENCE_MS),
   } as const;
@@ -116,7 +116,7 @@ function announceAgain(before: Upload, { offer }: Ingested, { now, policy }: Mom
 
 /** True where the offer itself was at fault: it was refused, or its object could not be had. */
 export function isRefusal({ status, lastError }: Upload): boolean {
-  return status === 'failed' && lastError?.code.startsWith('ingest_') === true;
+  return status === 'failed' && (lastError?.code.startsWith('ingest_') ?? false);
 }
 
 /** The copy of its object failed for good. Legal only while the upload awaits the copy. */

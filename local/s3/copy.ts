@@ -105,7 +105,7 @@ function readCopySource(value: string): Source {
   if (bucket === undefined || key === undefined) {
     throw new S3Error(
       'InvalidArgument',
-      'Copy Source must mention the source bucket and key: sourcebucket/sourcekey',
+      'Copy Source must mention the source bucket and key: sourcebucket/sourcekey', // cspell:disable-line
     );
   }
   return { bucket, key, versionId: new URLSearchParams(query).get('versionId') ?? undefined };

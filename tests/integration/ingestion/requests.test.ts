@@ -140,7 +140,9 @@ describe('a copy that was interrupted', () => {
       if (name === at) throw new Error('storage is out');
     });
 
-    await expect(broken.ingestion.onMessage(drop.event, 'message')).rejects.toThrow();
+    await expect(broken.ingestion.onMessage(drop.event, 'message')).rejects.toMatchObject({
+      code: 'unavailable',
+    });
     const between = await world.find(drop.id);
     await services.ingestion.onMessage(drop.event, 'message');
 
@@ -151,7 +153,9 @@ describe('a copy that was interrupted', () => {
 
   it('is asked for again by the sweep, and finds the copy that was made', async () => {
     const drop = await world.put();
-    await expect(killed(drop.id).ingestion.onMessage(drop.event, 'message')).rejects.toThrow();
+    await expect(killed(drop.id).ingestion.onMessage(drop.event, 'message')).rejects.toMatchObject({
+      code: 'unavailable',
+    });
     const between = await world.find(drop.id);
     const wasCopied = await world.isStaged(drop.id);
     await world.queued();

@@ -69,7 +69,7 @@ describe('a message of the queue of ingestion', () => {
     { ...request, filename: 'a/b' },
     { ...request, contentType: 'multipart/mixed' },
     { ...request, source: undefined },
-    { ...request, source: { ...request.source, bucket: 'arn:aws:s3:eu-central-1:1:accesspoint/mine' } },
+    { ...request, source: { ...request.source, bucket: 'arn:aws:s3:eu-central-1:1:accesspoint/mine' } }, // cspell:disable-line
     { ...request, source: { ...request.source, bucket: 'Upper' } },
     { ...request, source: { ...request.source, bucket: 'a/b' } },
     { ...request, source: { ...request.source, key: '' } },
