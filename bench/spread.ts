@@ -1,6 +1,6 @@
 /**
- * How far the deliveries of one file lie apart: 1 GiB over TLS, again and again, by the bridge and by the bare pipe in
- * turn. For each round that took more than half again the usual CPU it tells what the kernel had in it.
+ * How far the deliveries of one file lie apart: 1 GiB over TLS, again and again, by the bridge and by the bare pipe
+ * alternately. For each round that took more than half again the usual CPU it tells what the kernel had in it.
  */
 import type { Carried } from './carrier.ts';
 import { openStage } from './delivery-stage.ts';
