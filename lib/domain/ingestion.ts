@@ -37,6 +37,7 @@ const bucketName = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must 
 const objectKey = z
   .string()
   .min(1, 'must not be empty')
+  .refine(isUnicode, 'must be Unicode')
   .refine((key) => Buffer.byteLength(key) <= 1024, 'must have at most 1024 bytes');
 const requestId = z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 visible ASCII characters');
 
@@ -46,7 +47,7 @@ export const ingestRequest = z.strictObject({
   source: z.strictObject({
     bucket: bucketName,
     key: objectKey,
-    versionId: z.string().min(1).max(1024).optional(),
+    versionId: z.string().min(1).max(1024).refine(isUnicode, 'must be Unicode').optional(),
   }),
   projectId,
   issueId,
@@ -59,6 +60,11 @@ export type IngestRequest = z.output<typeof ingestRequest>;
 
 /** What makes a message a request at all, though the rest of it may be wrong. */
 export const requestName = z.looseObject({ requestId });
+
+/** Half of a pair of surrogates has no form in UTF-8, so no key of storage has one, and storage cannot be asked for it. */
+export function isUnicode(text: string): boolean {
+  return text.isWellFormed();
+}
 
 /** A console makes an empty object under such a key to show a folder. */
 export function isFolder(key: string): boolean {

@@ -329,6 +329,12 @@ describe('several drops of one message', () => {
 });
 
 describe('a message', () => {
+  it('of a drop whose key is no Unicode does nothing', async () => {
+    const drops = [{ key: 'ingest/\ud800/x', etag: 'e' }];
+
+    await expect(bring(JSON.stringify({ drops }))).resolves.toBeUndefined();
+  });
+
   it.each(['{', '{}', '{"resume":"one"}'])('that is none is not handled: %s', async (body) => {
     await expect(ingestion.onMessage(body, 'message')).rejects.toThrow('not a message of ingestion');
   });

@@ -74,7 +74,9 @@ describe('a message of the queue of ingestion', () => {
     { ...request, source: { ...request.source, bucket: 'a/b' } },
     { ...request, source: { ...request.source, key: '' } },
     { ...request, source: { ...request.source, key: 'é'.repeat(513) } },
+    { ...request, source: { ...request.source, key: 'a\ud800b' } },
     { ...request, source: { ...request.source, versionId: '' } },
+    { ...request, source: { ...request.source, versionId: '\udc00' } },
     { requestId: 'x'.repeat(200) },
   ])('is a malformed request where only its id can be read: %#', (body) => {
     expect(read(body)).toEqual({ kind: 'malformed_request', body: JSON.parse(JSON.stringify(body)) });
