@@ -116,17 +116,6 @@ export function createWorld(limits: Limits) {
   const ingestedQueue = queueWith(() => ingestedDeliveries.poll());
   const ingestQueue = queueWith(() => ingestions.poll());
   const storage = createStorage({ now, onCreated: announce });
-  const queue: MessageQueue = {
-    ...deliveryQueue,
-    execute: (command) => {
-      const url =
-        'input' in command &&
-        command.input instanceof Object &&
-        'QueueUrl' in command.input &&
-        command.input.QueueUrl;
-      return (url === config.ingest.deliveryQueueUrl ? ingestedQueue : deliveryQueue).execute(command);
-    },
-  };
   const config = readConfig({
     AWS_REGION: 'eu-central-1',
     STAGING_BUCKET: 'staging',
@@ -182,8 +171,9 @@ export function createWorld(limits: Limits) {
       container,
       documents,
       objects: storage.ends,
-      queue,
-      ingestQueue: queue,
+      queue: deliveryQueue,
+      ingestQueue,
+      ingestedQueue,
       topic,
       faults,
       time,

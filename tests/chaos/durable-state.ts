@@ -16,15 +16,17 @@ const TOKEN =
 
 /** A hash of the state; only of use while `world.activity` is quiet. */
 export function hashOfState(world: World): string {
-  const { time, documents, queue, ingestQueue, objects, ipd, people, topic, trace, strays, chronicle } =
-    world;
+  const { time, documents, queue, ingestQueue, ingestedQueue, objects } = world;
+  const { ipd, people, topic, trace, strays, chronicle } = world;
   const pending = time.pending();
   const [next = time.now()] = pending;
   const state = {
     items: documents.all('').filter(isAlive),
-    messages: queue.all().map(({ body, receives, visibleAt }) => ({ body, receives, visibleAt })),
+    deliveries: [queue, ingestedQueue].map(({ all }) =>
+      all().map(({ body, receives, visibleAt }) => ({ body, receives, visibleAt })),
+    ),
     offers: ingestQueue.all().map(({ id, body, receives, visibleAt }) => ({ id, body, receives, visibleAt })),
-    dead: [queue.dead.length, ingestQueue.dead.length],
+    dead: [queue, ingestedQueue, ingestQueue].map(({ dead }) => dead.length),
     drops: objects.under('ingest/').map(({ key, putAt }) => [key, new Date(putAt).toISOString()]),
     objects: objects.etags(),
     parts: objects.begun(),

@@ -40,6 +40,7 @@ type Instance<Event, Result> = Worker & { handler: Handler<Event, Result> };
 /** Runs the functions of a world from now on. */
 export function createPlatform(world: World) {
   const { time, faults, random, queue, ingestQueue, documents, objects, trace, missing } = world;
+  const { ingestedQueue } = world;
   let running = 0;
   let runs = 0;
 
@@ -174,8 +175,9 @@ export function createPlatform(world: World) {
     return upload !== undefined && 'status' in (await tryAgain(services(), upload, note));
   });
 
-  world.onVisible(bring(queue, functions.deliver));
-  world.onOffered(bring(ingestQueue, functions.ingest));
+  world.pollers.deliveries = bring(queue, functions.deliver);
+  world.pollers.ingestedDeliveries = bring(ingestedQueue, functions.deliver);
+  world.pollers.offers = bring(ingestQueue, functions.ingest);
   if (missing !== 'sweep') time.after(random.int(0, MINUTE_MS), sweep);
   return {
     api,

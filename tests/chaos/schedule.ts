@@ -157,8 +157,8 @@ export function outcomeOf({ faults, trace }: World, verdict: WholeVerdict): Outc
 
 /** No work is running or due, except the removal of failed uploads' files, which is days away. */
 export function isAtRest(world: World, stories: readonly { isOver: boolean }[], isIdle: boolean): boolean {
-  const { queue, ingestQueue, documents, time } = world;
-  const isQueued = !queue.isEmpty() || !ingestQueue.isEmpty();
+  const { queue, ingestQueue, ingestedQueue, documents, time } = world;
+  const isQueued = [queue, ingestQueue, ingestedQueue].some(({ isEmpty }) => !isEmpty());
   if (!isIdle || isQueued || !stories.every(({ isOver }) => isOver) || !areDropsTaken(world)) return false;
   return documents.due().every(({ status, notification, keepUntil }) => {
     const isKept = status === 'failed' && notification === undefined;

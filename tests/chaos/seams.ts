@@ -39,6 +39,8 @@ export type Ends = {
   objects: Objects;
   queue: MessageQueue;
   ingestQueue: MessageQueue;
+  /** Deliveries of what producers offer. */
+  ingestedQueue: MessageQueue;
   topic: Topic;
 };
 
@@ -186,16 +188,20 @@ export function storageOf(surroundings: Surroundings): S3Client {
   );
 }
 
-/** The queue's client. */
-export function queueOf({ container, queue, ingestQueue, faults, note }: Surroundings): SQSClient {
+/** The client of the queues, which are told apart by the end of their URL. */
+export function queueOf(surroundings: Surroundings): SQSClient {
+  const { container, queue, ingestQueue, ingestedQueue, faults, note } = surroundings;
   const { random } = container;
+
+  function queueAt(url = ''): MessageQueue {
+    if (url.endsWith('/ingest')) return ingestQueue;
+    return url.endsWith('/ingested') ? ingestedQueue : queue;
+  }
 
   function execute(command: object): object {
     const site = `${container.kind}: ${nameOf(command)}`;
     if (faults.strikes('queueError', random, site)) throw new Error('SQS does not answer');
-    const isOfIngestion =
-      command instanceof SendMessageCommand && command.input.QueueUrl?.endsWith('/ingest');
-    const { execute: send } = isOfIngestion === true ? ingestQueue : queue;
+    const { execute: send } = command instanceof SendMessageCommand ? queueAt(command.input.QueueUrl) : queue;
     const answer = send(command);
     note('queued', '');
     if (faults.strikes('messageDuplicated', random, site)) send(command);

@@ -194,15 +194,19 @@ function falseSources({ topic, records, trace }: World, storyOf: Map<string | un
   const byId = new Map(records().map((record) => [record.id, record]));
   return topic.messages.flatMap(({ type, upload: { id, source } }) => {
     const record = byId.get(id);
-    const { mode } = storyOf.get(id)?.plan ?? {};
-    const isOfPage = mode === 'page form' || mode === 'page parts';
-    const came = record?.source ?? { kind: isOfPage ? 'uppy' : 'api' };
+    const came = record?.source;
     const isTrue =
-      came.kind === source.kind &&
-      source.key === ('key' in came && came.kind === 'drop' ? came.key : undefined) &&
-      source.requestId === ('requestId' in came ? came.requestId : undefined);
+      (came === undefined ? waysOf(storyOf.get(id)).includes(source.kind) : came.kind === source.kind) &&
+      source.key === (came?.kind === 'drop' ? came.key : undefined) &&
+      source.requestId === (came?.kind === 'request' ? came.requestId : undefined);
     return isTrue ? [] : [`${type} of ${trace.nameOf(id)} names the source ${JSON.stringify(source)}`];
   });
+}
+
+/** The ways by which the upload of a user may have come. One whose creation got no answer is in no story. */
+function waysOf(story: Story | undefined): string[] {
+  if (story === undefined) return ['api', 'uppy'];
+  return story.plan.mode === 'page form' || story.plan.mode === 'page parts' ? ['uppy'] : ['api'];
 }
 
 /** A user sees the state, the attachment and the reason that are on the record. */

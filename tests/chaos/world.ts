@@ -27,7 +27,9 @@ import { createDocuments } from './ends/documents.ts';
 import type { Documents } from './ends/documents.ts';
 import { createObjects } from './ends/objects.ts';
 import type { Creation, StoredObject } from './ends/objects.ts';
+import { encodeKey } from './ends/listing.ts';
 import { createMessageQueue } from './ends/queue.ts';
+import type { MessageQueue } from './ends/queue.ts';
 import { createTopic } from './ends/topic.ts';
 import { createPeople } from './people.ts';
 import { createActivity } from './activity.ts';
@@ -113,19 +115,18 @@ export function createWorld(options: {
     },
   });
   const keep = createKeeping((pk) => surprises.push(`${pk} has lost what a newer version had written`));
-  const queue = createMessageQueue({
-    now: time.now,
-    visibilityMs: VISIBILITY_MS,
-    maxReceives: MAX_RECEIVES,
-    onSent: (delayMs) => time.after(delayMs, () => listeners.visible()),
-  });
-  const ingestQueue = createMessageQueue({
-    now: time.now,
-    visibilityMs: VISIBILITY_MS,
-    maxReceives: MAX_RECEIVES,
-    onSent: (delayMs) => time.after(delayMs, () => listeners.offered()),
-  });
-  const listeners = { visible: (): void => undefined, offered: (): void => undefined };
+  const queueWith = (poll: () => void): MessageQueue =>
+    createMessageQueue({
+      now: time.now,
+      visibilityMs: VISIBILITY_MS,
+      maxReceives: MAX_RECEIVES,
+      onSent: (delayMs) => time.after(delayMs, poll),
+    });
+  const queue = queueWith(() => pollers.deliveries());
+  const ingestQueue = queueWith(() => pollers.offers());
+  const ingestedQueue = queueWith(() => pollers.ingestedDeliveries());
+  /** What brings the messages of each queue to its function. */
+  const pollers = { deliveries: ignore, offers: ignore, ingestedDeliveries: ignore };
   const ipdRandom = random.fork('ipd');
   const ipd = createIpd({
     credentials: ipdCredentials,
@@ -145,6 +146,7 @@ export function createWorld(options: {
     UPLOADS_TABLE: 'uploads',
     DELIVERY_QUEUE_URL: `${URL}/queue`,
     INGEST_QUEUE_URL: `${URL}/ingest`,
+    INGEST_DELIVERY_QUEUE_URL: `${URL}/ingested`,
     ...(options.ingestProject !== undefined && { INGEST_PROJECTS: options.ingestProject }),
     IPD_ENDPOINT: URL,
     IPD_IAM_ENDPOINT: URL,
@@ -270,7 +272,14 @@ export function createWorld(options: {
     const errand: Worker['errand'] = { run: 0 };
     const note = (what: string, key?: unknown): void => trace.note(name, what, key);
     const isNewer = isRollingOut && random.fork(`${name}/version`).chance(0.5);
-    const own = { documents: isNewer ? asNewer(documents) : documents, objects, queue, ingestQueue, topic };
+    const own = {
+      documents: isNewer ? asNewer(documents) : documents,
+      objects,
+      queue,
+      ingestQueue,
+      ingestedQueue,
+      topic,
+    };
     const ends = withhold(missing, own, { kind, now: time.now });
     const surroundings = {
       activity,
@@ -364,6 +373,7 @@ export function createWorld(options: {
     storage: createStorageRequests({ objects, now: time.now }),
     queue,
     ingestQueue,
+    ingestedQueue,
     topic,
     chronicle,
     strays,
@@ -382,12 +392,7 @@ export function createWorld(options: {
     find,
     /** All records as the oracle reads them. */
     records: () => documents.all('upload#').map(readRecord),
-    onVisible: (listener: () => void) => {
-      listeners.visible = listener;
-    },
-    onOffered: (listener: () => void) => {
-      listeners.offered = listener;
-    },
+    pollers,
   };
 }
 
@@ -405,12 +410,9 @@ function watchSweep({ execute }: Documents, { sweeps }: Chronicle, now: () => nu
   };
 }
 
-const isStaged = (key: string): boolean => key.startsWith('staging/');
+const ignore = (): void => undefined;
 
-/** As S3's events have it: form-encoded, with its slashes. */
-function encodeKey(key: string): string {
-  return new URLSearchParams({ key }).toString().slice('key='.length).replaceAll('%2F', '/');
-}
+const isStaged = (key: string): boolean => key.startsWith('staging/');
 
 /** True of the write after which IPD may have the file. */
 function isFence({ status, sendingAt }: Record<string, unknown>): boolean {

@@ -3,8 +3,8 @@ import type { ListObjectsV2Command } from '@aws-sdk/client-s3';
 
 /** `most`: keys on a page, where the caller does not ask for fewer. */
 export function listPage(
-  { Prefix = '', StartAfter = '', MaxKeys = Infinity }: ListObjectsV2Command['input'],
-  objects: ReadonlyMap<string, { bytes: Buffer; etag: string; putAt: number }>,
+  { Prefix = '', StartAfter = '', MaxKeys = Infinity, EncodingType }: ListObjectsV2Command['input'],
+  objects: ReadonlyMap<string, StoredObject>,
   most: number,
 ): object {
   const found = [...objects]
@@ -14,7 +14,7 @@ export function listPage(
   const page = found.slice(0, Math.min(MaxKeys, most));
   return {
     Contents: page.map(({ key, object: { etag, bytes, putAt } }) => ({
-      Key: key,
+      Key: EncodingType === 'url' ? encodeKey(key) : key,
       ETag: etag,
       Size: bytes.length,
       LastModified: new Date(Math.floor(putAt / 1000) * 1000),
@@ -22,4 +22,9 @@ export function listPage(
     KeyCount: page.length,
     IsTruncated: page.length < found.length,
   };
+}
+
+/** As S3's events and listings have it: form-encoded, with its slashes. */
+export function encodeKey(key: string): string {
+  return new URLSearchParams({ key }).toString().slice('key='.length).replaceAll('%2F', '/');
 }
