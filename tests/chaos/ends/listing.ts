@@ -4,7 +4,7 @@ import type { ListObjectsV2Command } from '@aws-sdk/client-s3';
 /** `most`: keys on a page, where the caller does not ask for fewer. */
 export function listPage(
   { Prefix = '', StartAfter = '', MaxKeys = Infinity, EncodingType }: ListObjectsV2Command['input'],
-  objects: ReadonlyMap<string, StoredObject>,
+  objects: ReadonlyMap<string, { bytes: Buffer; etag: string; putAt: number }>,
   most: number,
 ): object {
   const found = [...objects]
