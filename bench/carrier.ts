@@ -17,8 +17,17 @@ export type Load = {
 
 export type Carry = (load: Load) => Promise<void>;
 
-/** CPU of all threads while the file was carried; the memory is the peak of the process. */
-export type Carried = { cpuSeconds: number; wallSeconds: number; peakMiB: number };
+/**
+ * CPU of all threads while the file was carried, and what of it the kernel took; how often it had to map a page; the
+ * memory is the peak of the process.
+ */
+export type Carried = {
+  cpuSeconds: number;
+  systemSeconds: number;
+  pageFaults: number;
+  wallSeconds: number;
+  peakMiB: number;
+};
 
 type Handler = (event: object, context: object) => Promise<{ batchItemFailures: unknown[] }>;
 
@@ -32,11 +41,14 @@ const carry = module.carry ?? asLambda(module.handler);
 
 await carry(warmUp);
 const startedAt = performance.now();
-const cpuBefore = process.cpuUsage();
+const before = process.resourceUsage();
 await carry(load);
-const { user, system } = process.cpuUsage(cpuBefore);
+const after = process.resourceUsage();
+const systemSeconds = (after.systemCPUTime - before.systemCPUTime) / 1e6;
 const carried: Carried = {
-  cpuSeconds: (user + system) / 1e6,
+  cpuSeconds: (after.userCPUTime - before.userCPUTime) / 1e6 + systemSeconds,
+  systemSeconds,
+  pageFaults: after.minorPageFault + after.majorPageFault - before.minorPageFault - before.majorPageFault,
   wallSeconds: (performance.now() - startedAt) / 1000,
   peakMiB: peakMemory(),
 };

@@ -34,7 +34,13 @@ const WARM_UP_BYTES = 16 * MIB;
 const CARRIER_LIMIT_MS = 300_000;
 const PEERS = ['bare-pipe', 'axios-stream', 'axios-lean', 'axios-buffer', 'fetch-blob'];
 
-const carried = z.object({ cpuSeconds: z.number(), wallSeconds: z.number(), peakMiB: z.number() });
+const carried = z.object({
+  cpuSeconds: z.number(),
+  systemSeconds: z.number(),
+  pageFaults: z.number(),
+  wallSeconds: z.number(),
+  peakMiB: z.number(),
+});
 
 /** Builds and starts everything; `largest` is the longest file that will be carried. */
 export async function openStage({ largest, log }: { largest: number; log: (line: string) => void }) {

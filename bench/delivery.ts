@@ -44,6 +44,7 @@ export const bench: Bench = {
   limits: {
     cpuVsBarePipe: 1.1,
     cpuVsBarePipePlain: 1.15,
+    cpuVsBarePipe50MiB: 1.1,
     cpuVsAxios: 0.75,
     cpuVsFetchBlob: 0.25,
     rssGrowth1GiBVs50MiB: 1.05,
@@ -75,13 +76,15 @@ function ratiosOf(all: Measured[]): Record<string, number> {
       const isSame = errand.subject === subject && errand.leg === leg && errand.size === size;
       return isSame && !errand.isHashed;
     })?.rounds ?? [];
-  const cpu = (subject: string, leg: Leg): number => median(find(subject, leg).map((one) => one.cpuSeconds));
+  const cpu = (subject: string, leg: Leg, size = GIB): number =>
+    median(find(subject, leg, size).map((one) => one.cpuSeconds));
   const peak = (leg: Leg, size: number): number =>
     median(find('bridge', leg, size).map((one) => one.peakMiB));
   const bridge = all.filter(({ errand }) => errand.subject === 'bridge').flatMap(({ rounds }) => rounds);
   return {
     cpuVsBarePipe: cpu('bridge', 'tls') / cpu('bare-pipe', 'tls'),
     cpuVsBarePipePlain: cpu('bridge', 'plain') / cpu('bare-pipe', 'plain'),
+    cpuVsBarePipe50MiB: cpu('bridge', 'tls', SMALL) / cpu('bare-pipe', 'tls', SMALL),
     cpuVsAxios: cpu('bridge', 'plain') / cpu('axios-stream', 'plain'),
     cpuVsLeanAxios: cpu('bridge', 'plain') / cpu('axios-lean', 'plain'),
     cpuVsFetchBlob: cpu('bridge', 'plain') / cpu('fetch-blob', 'plain'),

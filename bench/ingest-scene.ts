@@ -69,10 +69,10 @@ export async function play(scene: Scene, log: (line: string) => void) {
     staged += 1;
   };
   time.after(0, goOn);
-  let left = Promise.resolve();
+  let left: Promise<unknown> = Promise.resolve();
   time.after(DROPPED_AFTER_MS, () => {
     for (let index = 0; index < drops; index += 1) drop(index);
-    left = Promise.all(Array.from({ length: backlog }, (_, index) => stage('backlog', index))).then();
+    left = Promise.all(Array.from({ length: backlog }, (_, index) => stage('backlog', index)));
   });
 
   const deliveredOf = (isMine: (id: string) => boolean): number =>

@@ -15,7 +15,7 @@ import { refusal } from '../tests/chaos/ends/refusal.ts';
 import { INGEST_PREFIX } from '../lib/domain/ingestion.ts';
 
 /** What S3 says of a new object. */
-export type Announced = { key: string; etag: string; size: number };
+export type Announced = { key: string; etag: string; size: number; isCopy: boolean };
 
 type Kept = { bytes: Buffer; etag: string; putAt: Date; metadata: Record<string, string> | undefined };
 
@@ -34,7 +34,8 @@ export function createStorage({
     onRemoved: (key) => kept.delete(key),
     onCreated: (key, { bytes, etag }) => {
       kept.set(key, { bytes, etag, putAt: new Date(now()), metadata });
-      if (isAnnounced) onCreated({ key, etag: etag.replaceAll('"', ''), size: bytes.length });
+      const isCopy = metadata !== undefined;
+      if (isAnnounced) onCreated({ key, etag: etag.replaceAll('"', ''), size: bytes.length, isCopy });
     },
   });
 
@@ -66,7 +67,9 @@ export function createStorage({
   }
 
   function list({ Prefix = '', StartAfter = '', MaxKeys = 1000 }: ListObjectsV2Command['input']): object {
-    const after = [...kept].filter(([key]) => key.startsWith(Prefix) && key > StartAfter).toSorted();
+    const after = [...kept]
+      .filter(([key]) => key.startsWith(Prefix) && key > StartAfter)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1));
     const Contents = after
       .slice(0, MaxKeys)
       .map(([Key, { etag: ETag, putAt: LastModified }]) => ({ Key, ETag, LastModified }));

@@ -51,7 +51,7 @@ export type Limits = {
   pauseOf?: (path: string) => number;
 };
 
-/** What is known of one upload; times in milliseconds. */
+/** What is noted of one upload; times in milliseconds. */
 export type Course = {
   stagedAt: number;
   /** From when on there was both its message and a function for it. */
@@ -60,8 +60,6 @@ export type Course = {
   startedAt?: number;
   deliveredAt?: number;
 };
-
-export type World = ReturnType<typeof createWorld>;
 
 const START = Date.UTC(2026, 0, 2, 3, 4, 5);
 /** As serverless.yml has them. */
@@ -146,10 +144,12 @@ export function createWorld(limits: Limits) {
     },
   };
 
-  function announce({ key, etag, size }: Announced): void {
+  function announce({ key, etag, size, isCopy }: Announced): void {
     const records = [{ eventName: 'ObjectCreated:Put', s3: { object: { key, eTag: etag, size } } }];
     const uploadId = uploadIdOf(key);
     if (uploadId !== undefined) courses.set(uploadId, { stagedAt: now() });
+    // No event reports a copy into staging.
+    if (isCopy) return;
     (uploadId === undefined ? ingestQueue : deliveryQueue).send(
       JSON.stringify({ Records: records }),
       EVENT_MS,
@@ -182,8 +182,8 @@ export function createWorld(limits: Limits) {
     const s3 = s3With(storageOf(surroundings));
     const sqs = sqsWith(queueOf(surroundings));
     const sns = snsWith(topicOf(surroundings));
-    const request = { met: note, answered: note };
-    const errand = () => ({ asked: () => request, isInDoubt: () => false, size: () => 1 });
+    const noted = { met: note, answered: note };
+    const errand = () => ({ asked: () => noted, isInDoubt: () => false, size: () => 1 });
     const send = wireOf({ ...surroundings, ipd, people, errand, rule: () => undefined });
     return buildServices(config, {
       clock: container.clock,

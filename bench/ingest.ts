@@ -66,13 +66,15 @@ export const bench: Bench = {
 
 /** Plays all scenes in each round, with other random numbers each time. */
 export async function measureScenes(
-  of: ReturnType<typeof scenes>,
+  scenesToPlay: ReturnType<typeof scenes>,
   { rounds, log }: Options & { rounds: number },
 ): Promise<Figures> {
   const all: Record<SceneName, Played>[] = [];
   for (let round = 1; round <= rounds; round += 1) {
     const run = async (name: SceneName): Promise<Played> =>
-      play({ ...SETTINGS, seed: `${round}`, ...of[name] }, (line) => log(`${NAMES[name]}: ${line}`));
+      play({ ...SETTINGS, seed: `${round}`, ...scenesToPlay[name] }, (line) =>
+        log(`${NAMES[name]}: ${line}`),
+      );
     all.push({
       person: await run('person'),
       drops: await run('drops'),

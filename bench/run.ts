@@ -5,6 +5,7 @@ import type { Bench } from './report.ts';
 
 const BENCHES: Record<string, () => Promise<{ bench: Bench }>> = {
   delivery: () => import('./delivery.ts'),
+  spread: () => import('./spread.ts'),
   coldstart: () => import('./coldstart.ts'),
   firstcall: () => import('./firstcall.ts'),
   create: () => import('./create.ts'),

@@ -140,6 +140,8 @@ async function put({
 }: Put): Promise<string> {
   const { client, PutObjectCommand } = s3;
   for (let attempt = 1; ; attempt += 1) {
+    // A put begins anew each time: the display must not take its first bytes for those of an earlier one.
+    onBytes(0);
     const command = new PutObjectCommand({
       Bucket: place.bucket,
       Key: place.key,

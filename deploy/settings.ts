@@ -89,11 +89,11 @@ const templateSettings = {
 export const deploySettings = z.object({ ...functionSettings, ...templateSettings });
 
 /** The template takes these empty. */
-const MAY_BE_EMPTY = ['ISSUER_URL', 'ALARM_TOPIC_ARN', 'INGEST_PRINCIPALS', 'INGEST_SOURCE_BUCKETS'];
+const MAY_BE_EMPTY = new Set(['ISSUER_URL', 'ALARM_TOPIC_ARN', 'INGEST_PRINCIPALS', 'INGEST_SOURCE_BUCKETS']);
 
 /** serverless uses an empty value as it is; only the functions treat it as missing. */
 const NEVER_EMPTY = [
-  ...Object.keys(templateSettings).filter((name) => !MAY_BE_EMPTY.includes(name)),
+  ...Object.keys(templateSettings).filter((name) => !MAY_BE_EMPTY.has(name)),
   'PARTS_EXPIRE_DAYS',
   'STAGED_FILES_EXPIRE_DAYS',
   'IPD_CREDENTIALS',

@@ -46,7 +46,7 @@ const OPEN = ['awaiting_upload', 'staged', 'delivering', 'waiting', 'unconfirmed
 const CODES = [...Object.keys(failures), ...Object.keys(retryableFailures)];
 /** How an upload came; `ingest` is what producers offer, by either way. */
 const SOURCES = ['api', 'uppy', 'attach', 'ingest', 'drop', 'request'];
-const INGESTED = ['ingest', 'drop', 'request'];
+const INGESTED = new Set(['ingest', 'drop', 'request']);
 const FINAL = ['delivered', 'failed', 'expired', 'cancelled'];
 
 /** Throws on an unknown state, code or source, and on a wrong age or number. */
@@ -152,7 +152,7 @@ async function* indexed({ ledger }: Opened, { states, source }: Selection): Asyn
 /** Where in the index uploads of this source are. */
 function lanesOf(source: string | undefined): readonly Lane[] {
   if (source === undefined) return LANES;
-  return [INGESTED.includes(source) ? 'ingest' : 'people'];
+  return [INGESTED.has(source) ? 'ingest' : 'people'];
 }
 
 async function* scanned({ documents, config }: Opened, { states }: Selection): AsyncGenerator<Found> {

@@ -27,10 +27,10 @@ import type { Tries } from '../domain/rate.ts';
 import type { Reading, Reconciliation } from './reconcile.ts';
 import type { ScanGate } from './scan-gate.ts';
 import { busyDelay, throttleDelay } from '../domain/schedule.ts';
-import type { Run, Sending } from './send.ts';
+import type { Round, Run, Sending } from './send.ts';
 import type { Staging } from '../storage/staged-files.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-import { ingestedFrom, isLeaseHolder, isUnwanted, uploadIdOf } from '../domain/upload.ts';
+import { ingestedFrom, isLeaseHolder, isUnwanted, stagingKey, uploadIdOf } from '../domain/upload.ts';
 import type { Delivering, Policy, Upload } from '../domain/upload.ts';
 
 /** By this much the lease outlives the function: it ends when Lambda has surely killed the function. */
@@ -259,7 +259,7 @@ export function createDelivery(deps: {
       const client = await connect();
       let current: Delivering = upload;
       for (;;) {
-        const { result, contact } = await checkThenSend(client, current, run);
+        const { result, contact } = await tryOnce(client, current, run);
         tries.tries += 1;
         if (result.kind !== 'throttled') return { outcome: toOutcome(result), contact, tries };
         tries.throttled += 1;
@@ -282,13 +282,30 @@ export function createDelivery(deps: {
     }
   }
 
+  /**
+   * Opens the file while the work item is read, unless a doubt makes it unlikely that it may be sent. Opening is not
+   * sending: no byte leaves storage's socket before the list allows it. Each try has a stream of its own, since one
+   * kept open through a throttle's pause would occupy its socket for nothing.
+   */
+  async function tryOnce(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([run.signal, over.signal]);
+    const version = { key: stagingKey(upload.id), etag: upload.etag, signal };
+    const opened = upload.doubt === undefined && { opened: staging.open(version) };
+    try {
+      return await checkThenSend(client, upload, { ...run, ...opened });
+    } finally {
+      over.abort();
+    }
+  }
+
   /** Reads the work item first: a copy of our file ends the attempt, and an unresolved doubt forbids sending. */
-  async function checkThenSend(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
+  async function checkThenSend(client: IpdClient, upload: Delivering, round: Round): Promise<Try> {
     const watched = watchList(client);
     const read = (result: Try['result']): Try => ({ contact: watched.contact(), result });
     // A reading proves what IPD had when it began: a copy may be stored while the downloads last.
     const begun = moment();
-    const finding = await reconciliation.check(watched.client, upload, run.signal);
+    const finding = await reconciliation.check(watched.client, upload, round.signal);
     if (finding.kind === 'match' && upload.doubt === undefined) {
       const contradiction = upload.resent
         ? 'stored a file after the commit window'
@@ -306,17 +323,17 @@ export function createDelivery(deps: {
       const detail = upload.lastError?.detail;
       return read({ kind: 'retryable_failure', code: 'ipd_unavailable', detail, counts: true });
     }
-    const result = await send(client, resolved, { run, ...finding });
+    const result = await send(client, resolved, { round, ...finding });
     return { contact: contactOfUpload(result), result };
   }
 
   async function send(
     client: IpdClient,
     upload: Delivering,
-    { run, baseline, isBaselineNull, listed }: { run: Run } & Reading,
+    { round, baseline, isBaselineNull, listed }: { round: Round } & Reading,
   ): Promise<Outcome | Failure> {
     const started = clock.now();
-    const sent = await sending.send(client, upload, { run, baseline, isBaselineNull });
+    const sent = await sending.send(client, upload, { round, baseline, isBaselineNull });
     if (sent.kind === 'unavailable' && sent.isContradiction) {
       reconciliation.reportContradiction(upload, sent.detail);
     }
@@ -324,7 +341,7 @@ export function createDelivery(deps: {
     const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: sent.requestId };
     telemetry.info('IPD took the file', { ...fieldsOf(upload), ...taken });
     const attachmentId = reconciliation.checkNamed(upload, sent, listed);
-    if (attachmentId === null) return findAccepted(client, upload, run);
+    if (attachmentId === null) return findAccepted(client, upload, round);
     return { kind: 'match', attachmentId, isNamed: true };
   }
 

@@ -12,12 +12,15 @@ import { safeName } from '../ipd/form.ts';
 import type { Sink } from '../runtime/stream.ts';
 import type { Ledger, Transition } from '../ledger/uploads.ts';
 import * as attempts from '../domain/attempts.ts';
-import type { Staging } from '../storage/staged-files.ts';
+import type { OpenedFile, Staging } from '../storage/staged-files.ts';
 import { stagingKey } from '../domain/upload.ts';
 import type { Delivering } from '../domain/upload.ts';
 
 /** How long this run may take: `killedAt` is when the function is killed, `signal` ends the work a margin earlier. */
 export type Run = { killedAt: number; signal: AbortSignal };
+
+/** One try within a run, and the file if that was opened before it may be sent. */
+export type Round = Run & { opened?: OpenedFile };
 
 export type Sending = ReturnType<typeof createSending>;
 
@@ -46,13 +49,13 @@ export function createSending({
   async function send(
     client: IpdClient,
     upload: Delivering,
-    { run, ...first }: { run: Run } & First,
+    { round, ...first }: { round: Round } & First,
   ): Promise<Sent> {
     let filename = upload.sentName;
     let hasFreshToken = false;
     for (;;) {
-      const fenced = createFencedFile(upload, { run, ...first });
-      const result = await client.upload({ ...upload, ...fenced, filename, signal: run.signal });
+      const fenced = createFencedFile(upload, { round, ...first });
+      const result = await client.upload({ ...upload, ...fenced, filename, signal: round.signal });
       if (result.kind === 'stored' || result.kind === 'unconfirmed') return result;
       const plainer = safeName(upload.filename);
       const isNameRefused =
@@ -66,7 +69,7 @@ export function createSending({
   }
 
   /** The source of the staged bytes, and the fence after them. */
-  function createFencedFile(upload: Delivering, { run, ...first }: { run: Run } & First) {
+  function createFencedFile(upload: Delivering, { round, ...first }: { round: Round } & First) {
     const { token } = upload.lease;
     const isHashed = upload.sha256 !== undefined || upload.resent === true;
     const hash = isHashed ? createHash('sha256') : undefined;
@@ -75,9 +78,10 @@ export function createSending({
     async function file(sink: Sink, exchange: AbortSignal): Promise<void> {
       let bytesSent = 0;
       let noted = clock.now();
+      const { opened } = round;
       const { etag, size } = upload;
-      const signal = AbortSignal.any([run.signal, exchange]);
-      await staging.read({ key: stagingKey(upload.id), etag, size, signal }, (chunk) => {
+      const signal = AbortSignal.any([round.signal, exchange]);
+      await staging.read({ key: stagingKey(upload.id), etag, size, signal, opened }, (chunk) => {
         bytesSent += chunk.length;
         hash?.update(chunk);
         const room = sink(chunk);

@@ -37,6 +37,7 @@ const bucketName = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must 
 const objectKey = z
   .string()
   .min(1, 'must not be empty')
+  .refine(isUnicode, 'must be Unicode')
   .refine((key) => Buffer.byteLength(key) <= 1024, 'must have at most 1024 bytes');
 const requestId = z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 visible ASCII characters');
 
@@ -46,7 +47,7 @@ export const ingestRequest = z.strictObject({
   source: z.strictObject({
     bucket: bucketName,
     key: objectKey,
-    versionId: z.string().min(1).max(1024).optional(),
+    versionId: z.string().min(1).max(1024).refine(isUnicode, 'must be Unicode').optional(),
   }),
   projectId,
   issueId,
@@ -60,6 +61,11 @@ export type IngestRequest = z.output<typeof ingestRequest>;
 /** What makes a message a request at all, though the rest of it may be wrong. */
 export const requestName = z.looseObject({ requestId });
 
+/** Half of a pair of surrogates has no form in UTF-8, so no key of storage has one, and storage cannot be asked for it. */
+export function isUnicode(text: string): boolean {
+  return text.isWellFormed();
+}
+
 /** A console makes an empty object under such a key to show a folder. */
 export function isFolder(key: string): boolean {
   return key.endsWith('/');
@@ -67,7 +73,7 @@ export function isFolder(key: string): boolean {
 
 /** True where a request of this id asked for something else: the first one stays what it is. */
 export function isReused(upload: Upload, offered: Offer): boolean {
-  // What an erased one asked for is not known any more.
+  // What an erased one asked for is erased, too.
   if (upload.erasure !== undefined) return false;
   const [before, now] = [upload.source, offered.upload.source];
   if (before?.kind !== 'request' || now.kind !== 'request') return false;
@@ -97,15 +103,15 @@ export function offerAgain(before: Upload, offered: Offer, { now, policy }: Mome
 }
 
 /**
- * Of the new offer only its mark is kept: the rest says which bytes IPD got. The object is not copied again: where the
- * upload failed in doubt, it rests as long as a refused one.
+ * Of the new offer only its time or message is kept: the rest says which bytes IPD got. The object is not copied again:
+ * where the upload failed in doubt, it rests as long as a refused one.
  */
 function announceAgain(before: Upload, { offer }: Ingested, { now, policy }: Moment): Upload {
   const type = before.status === 'delivered' ? 'UploadDelivered' : 'UploadFailed';
   const from = ingestedFrom(before);
   const announced = {
     source: from && { ...from, offer },
-    // An end that subscribers have not been told yet is no replay.
+    // An end that subscribers have not got yet is no replay.
     notification: before.notification ?? { type, at: iso(now), replayed: true },
     dueAt: iso(now + CLOSING_PATIENCE_MS),
   } as const;
@@ -116,7 +122,7 @@ function announceAgain(before: Upload, { offer }: Ingested, { now, policy }: Mom
 
 /** True where the offer itself was at fault: it was refused, or its object could not be had. */
 export function isRefusal({ status, lastError }: Upload): boolean {
-  return status === 'failed' && lastError?.code.startsWith('ingest_') === true;
+  return status === 'failed' && (lastError?.code.startsWith('ingest_') ?? false);
 }
 
 /** The copy of its object failed for good. Legal only while the upload awaits the copy. */

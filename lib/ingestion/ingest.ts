@@ -97,7 +97,8 @@ export function createIngestion(deps: {
 
   /** An object was put under `ingest/`. It counts only as long as storage shows the version that the event names. */
   async function onDrop({ key, etag }: NamedDrop, admission: Admission): Promise<void> {
-    if (!key.startsWith(ingestion.INGEST_PREFIX) || ingestion.isFolder(key)) return;
+    if (!key.startsWith(ingestion.INGEST_PREFIX) || ingestion.isFolder(key) || !ingestion.isUnicode(key))
+      return;
     const object = await drops.find({ bucket, key });
     if (object.kind === 'unavailable' && object.code !== 'ingest_source_missing') {
       throw new AppError('unavailable', `a drop cannot be read: ${object.detail}`);

@@ -190,7 +190,7 @@ function decoded(text: string | undefined): string | undefined {
   }
 }
 
-/** Each place at fault, with what it must be. A message may name more of them than a record can hold. */
+/** Each place at fault, with what it must be. A message may name more of them than a record can have. */
 function whyOf({ issues }: z.ZodError): string {
   const why = issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim()).join('; ');
   return toPlainText(why).slice(0, MAX_WHY_LENGTH);

@@ -2,7 +2,7 @@
  * The staged files: what is there, reading one for the delivery, removal afterwards. Keys are our own, never a name
  * from outside.
  */
-import { Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
@@ -19,6 +19,12 @@ const MAX_RESUMES = 10;
 const RESUME_PAUSE_MS = 200;
 
 export type Staging = ReturnType<typeof createStaging>;
+
+/** A staged file that storage was asked for before its bytes are wanted. */
+export type OpenedFile = Promise<Readable>;
+
+/** One version of a staged file. The signal ends what is done with it. */
+type Version = { key: string; etag: string; signal: AbortSignal };
 
 /** `s3` is called at each use: a call that needs no storage does not load the SDK. */
 export function createStaging(options: { s3: () => Promise<S3>; bucket: string; clock: Clock }) {
@@ -59,12 +65,22 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
   }
 
   /**
+   * Asks storage for the file before its bytes are wanted. They wait in the socket until `read` takes them; the signal
+   * closes it. A failure meanwhile is for `read` to resume or to throw: without a reading it does not matter.
+   */
+  function open(version: Version): OpenedFile {
+    const opened = get(version, 0);
+    opened.catch(() => undefined);
+    return opened;
+  }
+
+  /**
    * Writes the `size` bytes of exactly this version of the object into `sink`. A stream that breaks or is idle too
-   * long is resumed where it ended, a bounded number of times. Throws `staged_file_missing`, `staged_file_changed` or
-   * `storage_unavailable`, and what the sink throws.
+   * long is resumed where it ended, a bounded number of times, and so is one that `opened` it and broke, or was read,
+   * before. Throws `staged_file_missing`, `staged_file_changed` or `storage_unavailable`, and what the sink throws.
    */
   async function read(
-    object: { key: string; etag: string; size: number; signal: AbortSignal },
+    { opened, ...object }: Version & { size: number; opened?: OpenedFile | undefined },
     sink: Sink,
   ): Promise<void> {
     let offset = 0;
@@ -83,7 +99,8 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
     };
     for (let resumes = 0; offset < object.size; resumes += 1) {
       try {
-        await pour(await open(object, offset), counting, clock);
+        const body = await ((resumes === 0 ? opened : undefined) ?? get(object, offset));
+        await pour(addAbortSignal(object.signal, body), counting, clock);
         if (offset < object.size) throw new Error(`the stream ended after ${offset} of ${object.size} bytes`);
       } catch (cause) {
         if (refusal !== undefined) throw refusal.cause;
@@ -100,19 +117,16 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
   }
 
   /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html */
-  async function open(
-    object: { key: string; etag: string; signal: AbortSignal },
-    offset: number,
-  ): Promise<Readable> {
+  async function get({ key, etag, signal }: Version, offset: number): Promise<Readable> {
     const { client, GetObjectCommand } = await s3();
     const { Body } = await client.send(
       new GetObjectCommand({
         Bucket: bucket,
-        Key: object.key,
-        IfMatch: `"${object.etag}"`,
+        Key: key,
+        IfMatch: `"${etag}"`,
         Range: `bytes=${offset}-`,
       }),
-      { abortSignal: object.signal },
+      { abortSignal: signal },
     );
     if (!(Body instanceof Readable)) throw new Error('the answer has no readable body');
     return Body;
@@ -148,7 +162,7 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
     await client.send(command).catch(failed(`removing ${key}`));
   }
 
-  return { store, head, read, tagOf, remove };
+  return { store, head, open, read, tagOf, remove };
 }
 
 /**

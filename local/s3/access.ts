@@ -31,7 +31,9 @@ export type Request = {
 
 /** Throws `AccessDenied` when the call is not allowed. */
 export function requireAccess(allows: Allows, { accessKeyId, operation, bucket, key, query }: Request): void {
-  const action = ACTIONS[operation] ?? `s3:${operation}`;
+  const named = ACTIONS[operation] ?? `s3:${operation}`;
+  // Who names the version, though it be the newest, needs another permission.
+  const action = named === 's3:GetObject' && query.has('versionId') ? 's3:GetObjectVersion' : named;
   const resource = key === '' ? arnOf(bucket) : `${arnOf(bucket)}/${key}`;
   const prefix = query.get('prefix') ?? undefined;
   if (!allows({ accessKeyId, action, resource, prefix })) throw new S3Error('AccessDenied', 'Access Denied');

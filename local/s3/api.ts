@@ -175,6 +175,8 @@ function createRoutes(operations: Operations): Map<string, Route> {
     [`PUT key ${COPY_SOURCE}`, { name: 'CopyObject', run: operations.copyObject }],
     ['GET key', { name: 'GetObject', run: operations.getObject }],
     ['HEAD key', { name: 'HeadObject', run: operations.headObject }],
+    ['GET key versionId', { name: 'GetObject', run: operations.getObject }],
+    ['HEAD key versionId', { name: 'HeadObject', run: operations.headObject }],
     ['DELETE key', { name: 'DeleteObject', run: operations.deleteObject }],
     ['PUT key tagging', { name: 'PutObjectTagging', run: operations.putObjectTagging }],
     ['GET key tagging', { name: 'GetObjectTagging', run: operations.getObjectTagging }],

@@ -12,7 +12,14 @@ import { S3Error } from './errors.ts';
 import type { Announce } from './events.ts';
 import { xmlAnswer, type Call, type Headers, type S3Response } from './http.ts';
 import { decodeKey } from './key-encoding.ts';
-import { commitObject, describeObject, objectId, readObject, storeObject } from './objects.ts';
+import {
+  commitObject,
+  describeObject,
+  objectId,
+  readObject,
+  requireOnlyVersion,
+  storeObject,
+} from './objects.ts';
 import type { Checksum, Description, Store, StoredBlob, StoredObject } from './store.ts';
 import { buildXml } from './xml.ts';
 
@@ -47,11 +54,8 @@ export function createCopyOperations({ store, announce }: { store: Store; announ
   function requireSource(call: Call): StoredObject {
     const { bucket, key, versionId } = readCopySource(call.headers['x-amz-copy-source'] ?? '');
     requireBucket(store, bucket);
-    call.requireAlso('GetObject', { bucket, key });
-    // Without versioning, the only version of an object is called "null".
-    if ((versionId ?? 'null') !== 'null') {
-      throw new S3Error('NoSuchVersion', 'The specified version does not exist.');
-    }
+    call.requireAlso(versionId === undefined ? 'GetObject' : 'GetObjectVersion', { bucket, key });
+    requireOnlyVersion(versionId);
     const source = store.objects.get(objectId({ bucket, key }));
     if (source === undefined) {
       // Only a caller that may list the bucket learns what it lacks.
@@ -101,7 +105,7 @@ function readCopySource(value: string): Source {
   if (bucket === undefined || key === undefined) {
     throw new S3Error(
       'InvalidArgument',
-      'Copy Source must mention the source bucket and key: sourcebucket/sourcekey',
+      'Copy Source must mention the source bucket and key: sourcebucket/sourcekey', // cspell:disable-line
     );
   }
   return { bucket, key, versionId: new URLSearchParams(query).get('versionId') ?? undefined };

@@ -183,7 +183,15 @@ export function objectId({ bucket, key }: { bucket: string; key: string }): stri
   return `${bucket}/${key}`;
 }
 
+/** Without versioning, the only version of an object is called "null". */
+export function requireOnlyVersion(versionId: string | undefined): void {
+  if ((versionId ?? 'null') !== 'null') {
+    throw new S3Error('NoSuchVersion', 'The specified version does not exist.');
+  }
+}
+
 function requireObject(store: Store, call: Call): StoredObject {
+  requireOnlyVersion(call.query.get('versionId') ?? undefined);
   const object = store.objects.get(objectId(call));
   if (object === undefined) throw new S3Error('NoSuchKey', 'The specified key does not exist.');
   return object;

@@ -1,6 +1,6 @@
 /**
  * Judges what became of the objects and messages of producers, by the promises of ingestion: the same bytes under the same
- * key are one upload, each offer that stays is told of after it was made, and no drop goes before its copy is recorded.
+ * key are one upload, each offer that stays is announced after it was made, and no drop goes before its copy is recorded.
  * It reads storage and records; the rules of keys are written down here once more, not taken from the product.
  */
 import type { NotificationMessage } from './ends/topic.ts';
@@ -52,7 +52,7 @@ export function judgeIngestion(facts: Ingested, nameOf: (id: string) => string):
   const versionsOf = ({ id }: UploadRecord): readonly Version[] => histories.get(id) ?? [];
   const before = (record: UploadRecord, at: number): UploadRecord | undefined =>
     versionsOf(record).findLast((version) => version.at < at)?.record;
-  const toldSince = (record: UploadRecord, at: number): NotificationMessage[] =>
+  const announcedSince = (record: UploadRecord, at: number): NotificationMessage[] =>
     published.flatMap((one) => (one.at >= at && one.message.upload.id === record.id ? [one.message] : []));
 
   const drops = facts.stays.filter(({ bucket, key }) => bucket === OWN && key.startsWith(FOLDER));
@@ -105,14 +105,14 @@ export function judgeIngestion(facts: Ingested, nameOf: (id: string) => string):
     }
   }
 
-  /** An offer is told of after it was made: by the end of its upload, or once more where that had ended before. */
+  /** An offer is announced after it was made: by the end of its upload, or once more where that had ended before. */
   function demandAnswer(record: UploadRecord, { from, name }: { from: number; name: string }): void {
-    const told = toldSince(record, from);
+    const announced = announcedSince(record, from);
     const earlier = before(record, from);
     // What had not been marked as announced yet is announced first, and answers this offer as well.
-    const isAnnounced = earlier?.status === 'delivered' && earlier.notification === undefined;
-    if (told.length === 0) object('untold', `${name}: nothing was said after the offer`);
-    else if (isAnnounced && told.every(({ replayed }) => replayed !== true)) {
+    const isMarked = earlier?.status === 'delivered' && earlier.notification === undefined;
+    if (announced.length === 0) object('untold', `${name}: nothing was said after the offer`);
+    else if (isMarked && announced.every(({ replayed }) => replayed !== true)) {
       object('untold', `${name} was delivered before, and no notification says that it is a replay`);
     }
     const isClear = earlier?.status === 'failed' && earlier.doubt === undefined;

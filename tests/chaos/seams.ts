@@ -160,6 +160,7 @@ export function storageOf(surroundings: Surroundings): S3Client {
     const land = time.sleep(afterMs).then(() => {
       objects.execute(command);
       strand?.(command.input.Key ?? '');
+      return undefined;
     });
     activity.during(land).catch(() => undefined);
   }

@@ -36,7 +36,7 @@ const DELIVERY_MS = 60_000;
 /** How many times a campaign reads the memory in use. */
 const SAMPLES = 10;
 /** A queue's messages are of many kinds; a sweep reads everything that is due. */
-const WEIGHTS = { route: 20, queue: 60, schedule: 1 };
+const WEIGHTS = { route: 20, queue: 60, schedule: 3 };
 const MAX_FAILURES = 20;
 /** The product's last log lines, which may show the cause of a failure. */
 const ERRORS_SHOWN = 2;
@@ -105,7 +105,7 @@ async function playAll({ inputs, seed, onProgress }: Options) {
     const context = lambdaContext(target.kind === 'route' ? REMAINING_MS : DELIVERY_MS);
     try {
       const answer = await handlers.get(target.handler)?.(event, context);
-      const judged = judge(target, answer);
+      const judged = judge(target, event, answer);
       checkAnswer(name, Number(judged.status), JSON.stringify(answer ?? null));
       const seen = (routes[name] ??= {});
       seen[judged.status] = (seen[judged.status] ?? 0) + 1;

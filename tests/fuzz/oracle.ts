@@ -1,9 +1,10 @@
 /**
  * What must be true of every answer to an input: openapi.yaml describes it, it is no 5xx, no header carries text
- * of the input, and it is short enough for Lambda. The function reports no queue message as failed, since SQS would
- * deliver it again.
+ * of the input, and it is short enough for Lambda. A function reports no queue message as failed, since SQS would
+ * deliver it again; but ingest reports just what is no message, so that it ends among the dead letters.
  */
 import { z } from 'zod';
+import { readIngestMessage } from '../../lib/messaging/ingest-queue.ts';
 import { expectContract } from '../support/contract.ts';
 import type { Target } from './targets.ts';
 
@@ -25,15 +26,28 @@ const headers = z.strictObject({
   'retry-after': z.string().regex(/^\d+$/).optional(),
 });
 const httpAnswer = z.object({ statusCode: z.int(), headers, body: z.string().optional() });
-const batchAnswer = z.strictObject({ batchItemFailures: z.array(z.unknown()).max(0) });
+const batchAnswer = z.strictObject({
+  batchItemFailures: z.array(z.strictObject({ itemIdentifier: z.string() })),
+});
+const batch = z.object({ Records: z.array(z.object({ messageId: z.string(), body: z.string() })) });
+
+/** The target that refuses messages. */
+const INGEST = 'ingest (queue)';
 
 const DONE: Judged = { status: 'done', body: '', created: undefined };
 
-/** The answer of a target, parsed; throws with what is wrong with it. */
-export function judge(target: Target, answer: unknown): Judged {
+/** The answer of a target to an event, parsed; throws with what is wrong with it. */
+export function judge(target: Target, event: unknown, answer: unknown): Judged {
   if (target.kind === 'schedule') return DONE;
   if (target.kind === 'queue') {
-    batchAnswer.parse(answer);
+    const { Records } = batch.parse(event);
+    const isRefused = (body: string): boolean =>
+      target.name === INGEST && readIngestMessage(body) === undefined;
+    const refused = Records.filter(({ body }) => isRefused(body)).map(({ messageId }) => messageId);
+    const failed = batchAnswer.parse(answer).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+    if (JSON.stringify(failed) !== JSON.stringify(refused)) {
+      throw new Error(`reported as failed: ${failed.join()}; no message: ${refused.join()}`);
+    }
     return DONE;
   }
   const { statusCode, body = '', ...rest } = httpAnswer.parse(answer);

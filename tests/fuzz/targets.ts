@@ -23,10 +23,10 @@ const route = z.object({
 });
 const queue = z.object({ sqs: z.unknown() });
 
-/** Every way into the functions. */
+/** Every way into the functions; two queues of one function are one. */
 export function findTargets(): Target[] {
   const { functions } = readService({ directory: ROOT, env: {} });
-  return Object.entries(functions).flatMap(([key, { handler, events }]) =>
+  const targets = Object.entries(functions).flatMap(([key, { handler, events }]) =>
     events.map((event): Target => {
       const { httpApi } = route.safeParse(event).data ?? {};
       if (httpApi === undefined) {
@@ -45,6 +45,7 @@ export function findTargets(): Target[] {
       };
     }),
   );
+  return [...new Map(targets.map((target) => [target.name, target])).values()];
 }
 
 /** The functions behind the targets, by their names in serverless.yml. They read the environment at their first event. */

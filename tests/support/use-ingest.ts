@@ -5,16 +5,17 @@
 import { afterEach } from '@jest/globals';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
-import { CreateQueueCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import { CreateQueueCommand } from '@aws-sdk/client-sqs';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { nameBasedId } from '../../lib/ingestion/offers.ts';
 import { useWorld } from './use-world.ts';
-import { issueId, projectId } from './world.ts';
+import { emptyQueue, issueId, projectId } from './world.ts';
 
 /** A bucket of a producer. */
 export const SOURCE_BUCKET = 'artifacts';
 
-type Command = { name: string; key: string; proceed: () => Promise<unknown> };
+/** `input` may be changed before the command proceeds. */
+type Command = { name: string; key: string; input: object; proceed: () => Promise<unknown> };
 
 export async function useIngest() {
   const world = await useWorld({ environment: { INGEST_PROJECTS: '*' } });
@@ -48,7 +49,7 @@ export async function useIngest() {
           let output: Awaited<ReturnType<typeof next>> | undefined;
           const key = String(Object.entries(args.input).find(([name]) => name === 'Key')?.[1] ?? '');
           const proceed = async (): Promise<unknown> => (output ??= await next(args));
-          await watch({ name: commandName.replace('Command', ''), key, proceed });
+          await watch({ name: commandName.replace('Command', ''), key, input: args.input, proceed });
           await proceed();
           if (output === undefined) throw new Error('no answer');
           return output;
@@ -76,15 +77,8 @@ export async function useIngest() {
   }
 
   /** What is on the queue of ingestion now. */
-  async function queued(): Promise<string[]> {
-    const bodies: string[] = [];
-    for (;;) {
-      const { Messages = [] } = await clients.sqs.send(
-        new ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: 10 }),
-      );
-      if (Messages.length === 0) return bodies;
-      bodies.push(...Messages.map(({ Body = '' }) => Body));
-    }
+  function queued(): Promise<string[]> {
+    return emptyQueue(clients.sqs, queueUrl);
   }
 
   /** True while the staging bucket has the object. */

@@ -239,20 +239,11 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     find,
     isStaged: async (id: string): Promise<boolean> =>
       (await services.staging.head(`staging/${id}`)) !== undefined,
-    /** Empties the queue of what is visible now; answers with the requests for this upload's delivery. */
+    /** Empties the queues of deliveries of what is visible now; answers with the requests for this upload's delivery. */
     async requestsFor(uploadId: string): Promise<string[]> {
-      const bodies: string[] = [];
-      for (;;) {
-        const { Messages = [] } = await clients.sqs.send(
-          new ReceiveMessageCommand({
-            QueueUrl: config.queueUrl,
-            MaxNumberOfMessages: 10,
-            WaitTimeSeconds: 0,
-          }),
-        );
-        if (Messages.length === 0) return bodies.filter((body) => body.includes(`{"uploadId":"${uploadId}"`));
-        bodies.push(...Messages.map(({ Body = '' }) => Body));
-      }
+      const queues = [...new Set([config.queueUrl, config.ingest.deliveryQueueUrl])];
+      const bodies = await Promise.all(queues.map((url) => emptyQueue(clients.sqs, url)));
+      return bodies.flat().filter((body) => body.includes(`{"uploadId":"${uploadId}"`));
     },
 
     async stop(): Promise<void> {
@@ -311,6 +302,18 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
 export function oneRequest(presigned: PresignedRequests | undefined): SignedRequest {
   if (presigned === undefined || !('url' in presigned)) throw new Error('there is not one request to make');
   return presigned;
+}
+
+/** The bodies of the messages that are visible now. They come again after the queue's visibility timeout. */
+export async function emptyQueue(sqs: SQSClient, queueUrl: string): Promise<string[]> {
+  const bodies: string[] = [];
+  for (;;) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 0 }),
+    );
+    if (Messages.length === 0) return bodies;
+    bodies.push(...Messages.map(({ Body = '' }) => Body));
+  }
 }
 
 function arrivalOf(id: string, bytes: Buffer) {

@@ -190,7 +190,7 @@ export const excluded: Exclusion[] = [
     proof: 'S3 names the length in every answer to a HEAD of an object; the types need the clause.',
   },
   {
-    mutant: 'lib/storage/staged-files.ts createStaging/open guard: !(Body instanceof Readable) is false',
+    mutant: 'lib/storage/staged-files.ts createStaging/get guard: !(Body instanceof Readable) is false',
     proof: 'In Node, the body of an answer is always a Readable of the SDK; the types need the guard.',
   },
   {
@@ -263,7 +263,7 @@ export const removed: { guard: string; reason: string }[] = [
     reason: 'no answer of IPD is classified so: the length of the list alone tells it.',
   },
   {
-    guard: '`offset === 0` in `open` (`lib/storage/staged-files.ts`)',
+    guard: '`offset === 0` in `get` (`lib/storage/staged-files.ts`)',
     reason: 'the range from byte 0 is the whole file, and an empty one is not read.',
   },
   {

@@ -1,11 +1,10 @@
 /** A page of a bucket's listing: keys in the order of their bytes, behind the key that the caller names. */
 import type { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import type { StoredObject } from './objects.ts';
 
 /** `most`: keys on a page, where the caller does not ask for fewer. */
 export function listPage(
   { Prefix = '', StartAfter = '', MaxKeys = Infinity, EncodingType }: ListObjectsV2Command['input'],
-  objects: ReadonlyMap<string, StoredObject>,
+  objects: ReadonlyMap<string, { bytes: Buffer; etag: string; putAt: number }>,
   most: number,
 ): object {
   const found = [...objects]

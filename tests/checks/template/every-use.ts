@@ -5,14 +5,21 @@
 import { expect } from '@jest/globals';
 import {
   AbortMultipartUploadCommand,
+  CreateBucketCommand,
+  HeadObjectCommand,
   ListMultipartUploadsCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { begin as beginIngested } from '../../../lib/domain/ingestion.ts';
+import type { Policy, Upload } from '../../../lib/domain/upload.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
+import { dropId, nameBasedId, offerOfDrop } from '../../../lib/ingestion/offers.ts';
 import { putFile } from '../../support/answer.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import type { Product } from '../../support/product-stack.ts';
@@ -23,7 +30,7 @@ import { issueId, projectId } from '../../support/world.ts';
 
 export const BUCKET = 'ipd-attachment-bridge-dev-stagingbucket';
 /** What INGEST_SOURCE_BUCKETS names. */
-export const SOURCE_BUCKETS = ['ci-artifacts', 'crash-reports'];
+export const SOURCE_BUCKET = 'ci-artifacts';
 const PART_BYTES = 5 * 1024 ** 2;
 const file = { projectId, issueId, filename: 'a.bin', contentType: 'application/octet-stream' };
 const parted = { ...file, size: PART_BYTES + 1, mode: 'multipart' };
@@ -44,6 +51,7 @@ export async function useEverything({
   await useAttach();
   await useDeliver();
   await useSweep();
+  await useIngestion();
 
   async function create(body: object) {
     const answer = await product.call('POST /v1/uploads', { body });
@@ -66,10 +74,20 @@ export async function useEverything({
     }
   }
 
+  async function sendTo(queue: string, message: object): Promise<void> {
+    const path = `/000000000000/ipd-attachment-bridge-dev-${queue}`;
+    const QueueUrl = new URL(path, product.urls.sqsUrl).href;
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(message) }));
+  }
+
   /** Storage's event may be quicker than the function, which then queues nothing: another upload tries again. */
-  function hasQueued(key: string): boolean {
-    const uses = product.iam.uses();
-    return uses.some(({ functionKey, action }) => functionKey === key && action === 'sqs:SendMessage');
+  function hasQueued(key: string, queue = 'deliveryqueue'): boolean {
+    return product.iam
+      .uses()
+      .some(
+        ({ functionKey, action, resource }) =>
+          functionKey === key && action === 'sqs:SendMessage' && resource.endsWith(`-${queue}`),
+      );
   }
 
   async function completeUpload(): Promise<void> {
@@ -146,9 +164,7 @@ export async function useEverything({
   async function useDeliver(): Promise<void> {
     const { id } = await create({ ...file, size: 10 });
     const event = storageEvent({ key: `staging/${id}`, bytes: randomBytes(10) });
-    const QueueUrl = new URL('/000000000000/ipd-attachment-bridge-dev-deliveryqueue', product.urls.sqsUrl)
-      .href;
-    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(event) }));
+    await sendTo('deliveryqueue', event);
     expect((await product.follow(id)).body).toMatchObject({ error: { code: 'staged_file_missing' } });
 
     const throttled = await create({ ...file, size: 20 });
@@ -180,4 +196,126 @@ export async function useEverything({
     await fallDue(late.id);
     expect(await product.ledger.find(late.id)).not.toHaveProperty('dueAt');
   }
+
+  /** Follows an ingested upload, which no user sees. */
+  async function seen(id: string, isSo: (upload: Upload) => boolean): Promise<Upload> {
+    for (;;) {
+      const upload = await product.ledger.find(id);
+      if (upload !== undefined && isSo(upload)) return upload;
+      await delay(25);
+    }
+  }
+
+  async function attached(id: string): Promise<void> {
+    await seen(id, ({ status }) => status === 'delivered');
+  }
+
+  async function copied(id: string): Promise<void> {
+    await seen(id, ({ etag }) => etag !== undefined);
+  }
+
+  /** Each project may have one open upload. */
+  function dropKey(): string {
+    return `ingest/${randomBytes(16).toString('hex')}/${issueId}/${randomUUID()}.log`;
+  }
+
+  async function drop(key: string = dropKey(), content: Buffer = randomBytes(10)): Promise<string> {
+    await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: content }));
+    return dropId({ bucket: BUCKET, key, etag: etagOf(content) });
+  }
+
+  async function request(key: string, project: string = randomBytes(16).toString('hex')): Promise<string> {
+    const requestId = randomUUID();
+    const source = { bucket: SOURCE_BUCKET, key };
+    await sendTo('ingestqueue', { requestId, source, projectId: project, issueId });
+    return nameBasedId('request', requestId);
+  }
+
+  async function useIngestion(): Promise<void> {
+    await attached(await drop());
+
+    // The event of a drop that was removed meanwhile: a missing object is no refusal.
+    await sendTo('ingestqueue', storageEvent({ key: dropKey(), bytes: randomBytes(10) }));
+
+    await s3.send(new CreateBucketCommand({ Bucket: SOURCE_BUCKET }));
+    await s3.send(new PutObjectCommand({ Bucket: SOURCE_BUCKET, Key: 'a.log', Body: randomBytes(10) }));
+    await copied(await request('a.log'));
+    const lacking = await seen(await request('b.log'), ({ status }) => status === 'failed');
+    expect(lacking).toMatchObject({ lastError: { code: 'ingest_source_missing' } });
+
+    await useRefusedDrop();
+    await useEarlierCopy();
+    while (!hasQueued('sweep', 'ingestdeliveryqueue')) await useWaitingDrop();
+  }
+
+  /** It rests until the sweep removes it. */
+  async function useRefusedDrop(): Promise<void> {
+    const key = `ingest/${projectId}/no-work-item/a.log`;
+    const id = await drop(key);
+    await seen(id, ({ status, notification }) => status === 'failed' && notification === undefined);
+    const find = () => s3.send(new HeadObjectCommand({ Bucket: BUCKET, Key: key }));
+    await find();
+
+    await fallDue(id);
+
+    await expect(find()).rejects.toMatchObject({ name: 'NotFound' });
+  }
+
+  /**
+   * A function died after it wrote the record; meanwhile the project has no room. In the place of the copy is one of an
+   * earlier object, so the message fails, and the sweep asks again.
+   */
+  async function useEarlierCopy(): Promise<void> {
+    const [key, content] = [dropKey(), randomBytes(10)];
+    const id = dropId({ bucket: BUCKET, key, etag: etagOf(content) });
+    await s3.send(
+      new PutObjectCommand({
+        Bucket: BUCKET,
+        Key: `staging/${id}`,
+        Body: randomBytes(10),
+        Metadata: { 'source-etag': etagOf(randomBytes(10)) },
+      }),
+    );
+    await product.logs.waitFor(({ line }) => line.includes('unknown upload ignored') && line.includes(id));
+    const object = { etag: etagOf(content), size: content.length, contentType: undefined, sha256: undefined };
+    const offer = offerOfDrop(
+      { bucket: BUCKET, key, object: { ...object, putAt: new Date().toISOString(), metadata: {} } },
+      { projects: ['*'], maxFileBytes: content.length },
+    );
+    await product.ledger.add(beginIngested(offer, { now: Date.now(), policy: POLICY }));
+
+    await request('a.log', offer.upload.projectId);
+    await product.logs.waitFor(({ line }) => line.includes('offer waits: too many open uploads'));
+
+    await drop(key, content);
+    await product.logs.waitFor(({ line }) => line.includes('an earlier one was in its place'));
+    await fallDue(id);
+    await copied(id);
+  }
+
+  /** What is delivered at once in this minute is used up, so the sweep gives a slot, which another run may have taken. */
+  async function useWaitingDrop(): Promise<void> {
+    await product.ledger.countInMinute('ingest', { prompt: { add: 1_000, upTo: 1_000_000 } });
+    const id = await drop();
+    await copied(id);
+    const { version } = slotLease.parse(await product.ledger.readState('slots'));
+    await product.ledger.writeState('slots', version, { until: 0 });
+    await fallDue(id);
+    await attached(id);
+  }
+}
+
+const slotLease = z.object({ version: z.int() });
+
+/** Of the record that the test writes; it falls due when the test says so. */
+const POLICY: Policy = {
+  uploadDeadlineMs: HOUR_MS,
+  retryWindowMs: HOUR_MS,
+  failedRetentionMs: DAY_MS,
+  commitWindowMs: MINUTE_MS,
+};
+
+/** Of an object that was put as one. */
+function etagOf(content: Buffer): string {
+  return createHash('md5').update(content).digest('hex');
 }

@@ -71,7 +71,7 @@ describe('a drop', () => {
   });
 
   it.each(['a b.log', 'a+b.log', '100%.log', '%2B.log', '报告 (1).pdf', "it's&.txt"])(
-    'arrives under its right name: %s',
+    'arrives under its own name: %s',
     async (name) => {
       const drop = await world.put(randomBytes(10), { key: world.dropKey(`folder/${name}`) });
 
@@ -289,9 +289,9 @@ describe('a drop that is refused', () => {
 
     await bring(drop.event);
 
-    const [told] = await readNotifications(drop.id);
-    expect(told).toMatchObject({ type: 'UploadFailed', upload: { projectId: '' } });
-    expect(told?.attributes).toEqual({ type: 'UploadFailed' });
+    const [notification] = await readNotifications(drop.id);
+    expect(notification).toMatchObject({ type: 'UploadFailed', upload: { projectId: '' } });
+    expect(notification?.attributes).toEqual({ type: 'UploadFailed' });
     await world.staging.remove(drop.key);
   });
 
@@ -300,7 +300,7 @@ describe('a drop that is refused', () => {
     const broken = world.buildWatched(async ({ name }) => {
       if (name === 'CopyObject') throw new Error('storage is out');
     });
-    await expect(bring(drop.event, broken)).rejects.toThrow();
+    await expect(bring(drop.event, broken)).rejects.toMatchObject({ code: 'unavailable' });
     const { owner } = await world.find(drop.id);
 
     await services.uploads.cancel({ owner, projects: '*' }, drop.id);
@@ -319,7 +319,7 @@ describe('several drops of one message', () => {
     });
     const drops = [bad, good].map(({ key, etag }) => ({ key, etag }));
 
-    await expect(bring(JSON.stringify({ drops }), broken)).rejects.toThrow();
+    await expect(bring(JSON.stringify({ drops }), broken)).rejects.toMatchObject({ code: 'unavailable' });
 
     expect(await world.find(good.id)).toMatchObject({ status: 'staged' });
     expect(await services.ledger.find(bad.id)).toBeUndefined();
@@ -329,6 +329,12 @@ describe('several drops of one message', () => {
 });
 
 describe('a message', () => {
+  it('of a drop whose key is no Unicode does nothing', async () => {
+    const drops = [{ key: 'ingest/\ud800/x', etag: 'e' }];
+
+    await expect(bring(JSON.stringify({ drops }))).resolves.toBeUndefined();
+  });
+
   it.each(['{', '{}', '{"resume":"one"}'])('that is none is not handled: %s', async (body) => {
     await expect(ingestion.onMessage(body, 'message')).rejects.toThrow('not a message of ingestion');
   });
@@ -344,6 +350,10 @@ describe('a message', () => {
   });
 
   it('that asks for the copy of an unknown upload does nothing', async () => {
-    await bring(JSON.stringify({ resume: nameBasedId('unknown') }));
+    const id = nameBasedId('unknown');
+
+    await bring(JSON.stringify({ resume: id }));
+
+    expect(await services.ledger.find(id)).toBeUndefined();
   });
 });

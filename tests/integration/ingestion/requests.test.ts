@@ -1,14 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createPatrol } from '../../../lib/ingestion/patrol.ts';
 import { nameBasedId } from '../../../lib/ingestion/offers.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
+import { subscribe } from '../../support/subscriber.ts';
 import { SOURCE_BUCKET, useIngest } from '../../support/use-ingest.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
 const soon = () => AbortSignal.timeout(300_000);
 const world = await useIngest();
+const readNotifications = await subscribe(world);
 const services = world.build();
 
 async function request(about: object = {}, messageId: string = randomUUID(), by = services) {
@@ -65,23 +67,70 @@ describe('a request', () => {
     expect(await world.find(id)).toMatchObject({ status: 'staged', size: 7 });
   });
 
-  it('with the id of another one is refused, and the first one stays', async () => {
+  it('with the id of another one is refused as an upload of its own, and the first one stays', async () => {
     const { id, body } = await request();
     const first = await world.find(id);
+    const other = { ...body, issueId: '956239067176935499' };
+    const { bucket, key } = body.source;
+    const asked = [body.requestId, bucket, key, undefined, projectId, other.issueId];
+    const refusedId = nameBasedId('reused request', JSON.stringify(asked));
 
-    await request({ ...body, issueId: '956239067176935499' });
+    await request(other, 'message');
+    await request(other, 'message');
 
     expect(await world.find(id)).toEqual(first);
+    expect(await world.find(refusedId)).toMatchObject({
+      status: 'failed',
+      issueId: other.issueId,
+      lastError: { code: 'ingest_request_reused' },
+    });
+    expect(await readNotifications(refusedId)).toMatchObject([
+      { type: 'UploadFailed', upload: { source: { kind: 'request', requestId: body.requestId } } },
+    ]);
+    expect(await world.isStaged(refusedId)).toBe(false);
   });
+});
 
-  it('waits while its project has too many open uploads', async () => {
-    await world.queued();
-    const full = world.build({ ingest: { maxOpen: 0 } });
+describe('while its project has too many open uploads', () => {
+  it('a request waits on the queue', async () => {
+    await request();
+    const full = world.build({ ingest: { maxOpen: 1 } });
+    const before = await countDelayed();
 
     const { id } = await request({}, 'message', full);
 
     expect(await services.ledger.find(id)).toBeUndefined();
+    expect((await countDelayed()) - before).toBe(1);
   });
+
+  it('a drop waits in its place until the sweep finds it and there is room', async () => {
+    await request();
+    const full = world.build({ ingest: { maxOpen: 1 } });
+    const drop = await world.put();
+
+    await full.ingestion.onMessage(drop.event, 'message');
+    const before = await services.ledger.find(drop.id);
+    const isThere = await world.exists(drop.key);
+    await world.queued();
+    world.clock.advance(HOUR_MS);
+    await services.sweep.run(soon());
+    await bringQueued((body) => body.includes(drop.key));
+
+    expect(before).toBeUndefined();
+    expect(isThere).toBe(true);
+    expect(await world.find(drop.id)).toMatchObject({ status: 'staged' });
+    expect(await world.exists(drop.key)).toBe(false);
+  });
+
+  async function countDelayed(): Promise<number> {
+    const { Attributes } = await world.clients.sqs.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: world.queueUrl,
+        AttributeNames: ['ApproximateNumberOfMessagesDelayed'],
+      }),
+    );
+    return Number(Attributes?.['ApproximateNumberOfMessagesDelayed']);
+  }
 });
 
 describe('a copy that was interrupted', () => {
@@ -91,7 +140,9 @@ describe('a copy that was interrupted', () => {
       if (name === at) throw new Error('storage is out');
     });
 
-    await expect(broken.ingestion.onMessage(drop.event, 'message')).rejects.toThrow();
+    await expect(broken.ingestion.onMessage(drop.event, 'message')).rejects.toMatchObject({
+      code: 'unavailable',
+    });
     const between = await world.find(drop.id);
     await services.ingestion.onMessage(drop.event, 'message');
 
@@ -102,39 +153,90 @@ describe('a copy that was interrupted', () => {
 
   it('is asked for again by the sweep, and finds the copy that was made', async () => {
     const drop = await world.put();
-    const broken = world.buildWatched(async ({ name, proceed }) => {
+    await expect(killed(drop.id).ingestion.onMessage(drop.event, 'message')).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    const between = await world.find(drop.id);
+    const wasCopied = await world.isStaged(drop.id);
+    await world.queued();
+
+    world.clock.advance(HOUR_MS);
+    await services.sweep.run(soon());
+    await bringQueued((body) => body === JSON.stringify({ resume: drop.id }));
+
+    expect([between.status, wasCopied]).toEqual(['awaiting_upload', true]);
+    expect(await world.find(drop.id)).toMatchObject({ status: 'staged', etag: drop.etag, size: 100 });
+    expect(await world.exists(drop.key)).toBe(false);
+    expect(copiesOf(drop.id)).toEqual([200, 412]);
+  });
+
+  it('with another object, whose copy is still in its place, is made anew', async () => {
+    const drop = await world.put();
+    await putCopyOfAnother(drop.id);
+
+    await expect(services.ingestion.onMessage(drop.event, 'message')).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    const between = await world.isStaged(drop.id);
+    await services.ingestion.onMessage(drop.event, 'message');
+
+    expect(between).toBe(false);
+    expect(await world.find(drop.id)).toMatchObject({ status: 'staged', etag: drop.etag });
+    const target = { Bucket: world.config.bucket, Key: `staging/${drop.id}` };
+    const { Body } = await world.clients.s3.send(new GetObjectCommand(target));
+    expect(Buffer.from((await Body?.transformToByteArray()) ?? [])).toEqual(drop.bytes);
+  });
+
+  it('leaves what is in its place where another run has staged it meanwhile', async () => {
+    const drop = await world.put();
+    const slow = world.buildWatched(async ({ name }) => {
       if (name !== 'CopyObject') return;
+      await services.ingestion.onMessage(drop.event, 'message');
+      await putCopyOfAnother(drop.id);
+    });
+
+    await slow.ingestion.onMessage(drop.event, 'message');
+
+    expect(await world.find(drop.id)).toMatchObject({ status: 'staged' });
+    expect(await world.isStaged(drop.id)).toBe(true);
+  });
+
+  /** Services whose function is killed as soon as the copy of this upload is made. */
+  function killed(id: string) {
+    let isDead = false;
+    return world.buildWatched(async ({ name, key, proceed }) => {
+      if (isDead) throw new Error('the function was killed');
+      if (name !== 'CopyObject' || key !== `staging/${id}`) return;
       await proceed();
+      isDead = true;
       throw new Error('the function was killed');
     });
-    await expect(broken.ingestion.onMessage(drop.event, 'message')).resolves.toBeUndefined();
-    expect(await world.find(drop.id)).toMatchObject({ status: 'staged' });
-  });
+  }
+
+  async function putCopyOfAnother(id: string): Promise<void> {
+    await world.clients.s3.send(
+      new PutObjectCommand({
+        Bucket: world.config.bucket,
+        Key: `staging/${id}`,
+        Body: 'another',
+        Metadata: { 'source-etag': 'another' },
+      }),
+    );
+  }
+
+  /** The status of each copy that storage was asked for. */
+  const copiesOf = (id: string): number[] =>
+    world.s3.requests
+      .filter(({ operation, key }) => operation === 'CopyObject' && key === `staging/${id}`)
+      .map(({ status }) => status);
 });
 
-describe('the patrol', () => {
-  it('finds drops without an event, page by page, and each round once', async () => {
-    const put = [await world.put(), await world.put(), await world.put()];
-    await world.queued();
-    const patrol = createPatrol({
-      ...services,
-      drops: { ...services.drops, list: (after) => services.drops.list(after, 2) },
-      ingestQueue: { ...ingestQueueOf(), sendDrops: async (drops) => void found.push(...drops) },
-    });
-    const found: { key: string }[] = [];
-    world.clock.advance(HOUR_MS);
-
-    const queued = [await patrol.run(), await patrol.run(), await patrol.run()];
-    world.clock.advance(15 * MINUTE_MS);
-    const nextRound = await patrol.run();
-
-    expect(queued.at(-1)).toBe(0);
-    expect(found.map(({ key }) => key)).toEqual(expect.arrayContaining(put.map(({ key }) => key)));
-    expect(nextRound).toBe(2);
-  });
-});
-
-const ingestQueueOf = () => ({ sendResume: async () => undefined, sendAgain: async () => undefined });
+/** Hands on what the queue has, as Lambda does. */
+async function bringQueued(isMeant: (body: string) => boolean): Promise<void> {
+  const bodies = (await world.queued()).filter((body) => isMeant(body));
+  expect(bodies).toHaveLength(1);
+  for (const body of bodies) await services.ingestion.onMessage(body, randomUUID());
+}
 
 describe('the lanes of the sweep', () => {
   async function due(source: boolean): Promise<string> {

@@ -124,6 +124,11 @@ describe('a service of the stack', () => {
       denied.clear();
     }
     await copy('a');
+    denied.add('s3:GetObjectVersion arn:aws:s3:::source/a');
+    await expect(copy('a?versionId=null')).rejects.toMatchObject({ name: 'AccessDenied' });
+    const reading = client.send(new HeadObjectCommand({ Bucket: 'source', Key: 'a', VersionId: 'null' }));
+    await expect(reading).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
+    await client.send(new HeadObjectCommand({ Bucket: 'source', Key: 'a' }));
     denied.add(`s3:ListBucket ${BUCKET}`);
     await expect(copy('missing')).rejects.toMatchObject({ name: 'NoSuchKey' });
     denied.add('s3:ListBucket arn:aws:s3:::source');

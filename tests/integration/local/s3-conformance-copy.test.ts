@@ -212,7 +212,7 @@ describe('the directives of a copy', () => {
 });
 
 describe('the conditions of a copy', () => {
-  it('hold for the source', async () => {
+  it('apply to the source', async () => {
     const [from, to] = [newKey(), newKey()];
     const { ETag } = await target.put(from, 'x');
     const [before, after] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + 3_600_000)];
@@ -234,7 +234,7 @@ describe('the conditions of a copy', () => {
     expect(await target.read(to)).toBe('x');
   });
 
-  it('hold for the target', async () => {
+  it('apply to the target', async () => {
     const [from, to] = [newKey(), newKey()];
     await target.put(from, 'new');
     const { ETag } = await target.put(to, 'old');
@@ -255,13 +255,13 @@ describe('the conditions of a copy', () => {
   });
 
   it('let exactly one of many first copies win', async () => {
-    const froms = ['a', 'b', 'c'].map((name) => `${newKey()}-${name}`);
+    const sources = ['a', 'b', 'c'].map((name) => `${newKey()}-${name}`);
     const to = newKey();
-    for (const from of froms) await target.put(from, from);
+    for (const from of sources) await target.put(from, from);
 
-    const outcomes = await Promise.allSettled(froms.map((from) => copy(from, to, { IfNoneMatch: '*' })));
+    const outcomes = await Promise.allSettled(sources.map((from) => copy(from, to, { IfNoneMatch: '*' })));
 
-    const winners = froms.filter((_from, index) => outcomes[index]?.status === 'fulfilled');
+    const winners = sources.filter((_from, index) => outcomes[index]?.status === 'fulfilled');
     expect(winners).toHaveLength(1);
     expect(await target.read(to)).toBe(winners[0]);
   });

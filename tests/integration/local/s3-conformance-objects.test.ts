@@ -101,6 +101,18 @@ describe('objects', () => {
     });
   });
 
+  it('have one version, called null, in a bucket without versioning', async () => {
+    const Key = newKey();
+    await target.put(Key, 'x');
+    const head = (VersionId: string) => target.client.send(new HeadObjectCommand({ Bucket, Key, VersionId }));
+    const other = 'MtBnTuY3jVZHvF6hJ4pWjZ4bY2JdC1mS';
+
+    expect(await head('null')).toMatchObject({ ContentLength: 1 });
+    await expect(head(other)).rejects.toMatchObject({ $metadata: { httpStatusCode: 404 } });
+    const reading = target.client.send(new GetObjectCommand({ Bucket, Key, VersionId: other }));
+    await expect(reading).rejects.toMatchObject({ name: 'NoSuchVersion' });
+  });
+
   it('are deleted with If-Match only as long as they have that ETag', async () => {
     const key = newKey();
     const { ETag } = await target.put(key, 'first');

@@ -147,7 +147,7 @@ describe('copies', () => {
       PartNumber: 1,
       CopySource: `${Bucket}/${Key}`,
     });
-    const arn = 'arn:aws:s3:eu-central-1:000000000000:accesspoint/a/object/x';
+    const arn = 'arn:aws:s3:eu-central-1:000000000000:accesspoint/a/object/x'; // cspell:disable-line
     const accessPoint = new CopyObjectCommand({ Bucket, Key, CopySource: encodeURIComponent(arn) });
 
     await expect(client.send(part)).rejects.toMatchObject({ name: 'NotImplemented' });

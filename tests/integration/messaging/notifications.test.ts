@@ -58,6 +58,7 @@ describe('the notification of an end', () => {
           createdAt: upload.createdAt,
           attachment: { id: received?.id },
           error: null,
+          source: { kind: 'api' },
         },
         attributes: { type: 'UploadDelivered', projectId: upload.projectId },
       },

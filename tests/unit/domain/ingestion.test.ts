@@ -43,7 +43,7 @@ const sourced = (name: string, source: Ingested = drop): Upload =>
 const later = { now: start + HOUR, policy };
 /** The same bytes, put again. */
 const again = offerOf({ ...drop, offer: iso(start + HOUR) });
-const toldBefore = (upload: Upload): Upload =>
+const notifiedBefore = (upload: Upload): Upload =>
   legal((upload.notification && endings.markNotified(upload, upload.notification)) ?? upload);
 
 describe('an offer that is taken', () => {
@@ -96,7 +96,7 @@ describe('an upload that is offered again', () => {
   ];
   const toTry = ['failed', 'expired', 'cancelled'];
 
-  it('is known in each state that there is', () => {
+  it('is accepted in each state that there is', () => {
     expect([...underWay, ...toAnnounce, ...toTry].toSorted()).toEqual(Object.keys(uploadsByState).toSorted());
   });
 
@@ -105,7 +105,7 @@ describe('an upload that is offered again', () => {
   });
 
   it.each(toAnnounce)('is announced once more when it is %s, and nothing else of it changes', (name) => {
-    const before = toldBefore(sourced(name));
+    const before = notifiedBefore(sourced(name));
 
     const after = legal(offerAgain(before, again, later));
 
@@ -172,7 +172,7 @@ describe('an upload that is offered again', () => {
 
 describe('an upload that was erased', () => {
   const erased = (name: string, source: Ingested): Upload =>
-    legal(erase(toldBefore(sourced(name, source)), { ...deed, now: start }));
+    legal(erase(notifiedBefore(sourced(name, source)), { ...deed, now: start }));
 
   it.each([drop, request])('keeps nothing of its source but which offer it was: %j', (source) => {
     const upload = erased('cancelled', source);
@@ -213,7 +213,7 @@ describe('an upload that was erased', () => {
   });
 });
 
-describe('a request of a known id', () => {
+describe('a request of an id that there is', () => {
   const before = begin(offerOf(request), moment);
   const { upload } = offerOf({ ...request, etag: 'e2', offer: 'message-2' });
 
@@ -256,7 +256,7 @@ describe('failCopy', () => {
 });
 
 describe('the notification of an ingested upload', () => {
-  const told = (upload: Upload, replayed?: boolean) =>
+  const notificationFor = (upload: Upload, replayed?: boolean) =>
     JSON.parse(JSON.stringify(toMessage(upload, { type: 'UploadDelivered', at: iso(start), replayed })));
 
   it.each([
@@ -264,17 +264,17 @@ describe('the notification of an ingested upload', () => {
     [request, { kind: 'request', requestId: 'build-7' }],
     [{ kind: 'attach' } as const, { kind: 'attach' }],
   ])('says how it came: %j', (source, expected) => {
-    expect(told({ ...fresh(), source }).upload.source).toEqual(expected);
+    expect(notificationFor({ ...fresh(), source }).upload.source).toEqual(expected);
   });
 
   it('says how a user began the upload', () => {
-    expect(told(fresh()).upload.source).toEqual({ kind: 'api' });
-    expect(told({ ...fresh(), session: 'hash' }).upload.source).toEqual({ kind: 'uppy' });
+    expect(notificationFor(fresh()).upload.source).toEqual({ kind: 'api' });
+    expect(notificationFor({ ...fresh(), session: 'hash' }).upload.source).toEqual({ kind: 'uppy' });
   });
 
   it('says where an end is announced once more', () => {
-    expect(told(fresh(), true).replayed).toBe(true);
-    expect(told(fresh())).not.toHaveProperty('replayed');
+    expect(notificationFor(fresh(), true).replayed).toBe(true);
+    expect(notificationFor(fresh())).not.toHaveProperty('replayed');
   });
 });
 

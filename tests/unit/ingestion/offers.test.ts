@@ -259,7 +259,7 @@ describe('what a request offers', () => {
     expect(offerOfRequest(request, offered, { ...admission, ...open }).refusal?.code).toBe(code);
   });
 
-  it('is the same upload for the same requestId, whatever its object is', () => {
+  it('is the same upload for the same requestId, though its object is another', () => {
     const other = { ...request, source: { bucket: 'artifacts', key: 'other' } };
 
     expect(offerOfRequest(other, offered, admission).upload.id).toBe(
@@ -267,7 +267,7 @@ describe('what a request offers', () => {
     );
   });
 
-  it('keeps all that is known where its object cannot be had', () => {
+  it('keeps what the message says where its object cannot be had', () => {
     const refusal = { code: 'ingest_source_missing' as const, detail: 'why' };
 
     expect(refusedRequest(request, { offerId: 'message-1', refusal })).toMatchObject({
@@ -323,7 +323,7 @@ describe('a message with a requestId that is no request', () => {
     expect(malformedRequest({ ...body, issueId: 8 }, { offerId: 'm' })?.upload.id).not.toBe(offer?.upload.id);
   });
 
-  it('does not say more of its faults than a record can hold', () => {
+  it('does not say more of its faults than a record can have', () => {
     const body = { requestId: 'build-7', ['x'.repeat(300_000)]: 1, projectId: 'p'.repeat(300_000) };
 
     const offer = malformedRequest(body, { offerId: 'message-1' });

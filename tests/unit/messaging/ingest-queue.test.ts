@@ -69,12 +69,14 @@ describe('a message of the queue of ingestion', () => {
     { ...request, filename: 'a/b' },
     { ...request, contentType: 'multipart/mixed' },
     { ...request, source: undefined },
-    { ...request, source: { ...request.source, bucket: 'arn:aws:s3:eu-central-1:1:accesspoint/mine' } },
+    { ...request, source: { ...request.source, bucket: 'arn:aws:s3:eu-central-1:1:accesspoint/mine' } }, // cspell:disable-line
     { ...request, source: { ...request.source, bucket: 'Upper' } },
     { ...request, source: { ...request.source, bucket: 'a/b' } },
     { ...request, source: { ...request.source, key: '' } },
     { ...request, source: { ...request.source, key: 'é'.repeat(513) } },
+    { ...request, source: { ...request.source, key: 'a\ud800b' } },
     { ...request, source: { ...request.source, versionId: '' } },
+    { ...request, source: { ...request.source, versionId: '\udc00' } },
     { requestId: 'x'.repeat(200) },
   ])('is a malformed request where only its id can be read: %#', (body) => {
     expect(read(body)).toEqual({ kind: 'malformed_request', body: JSON.parse(JSON.stringify(body)) });

@@ -28,7 +28,13 @@ describe('readConfig', () => {
       bucket: 'staging',
       table: 'uploads',
       queueUrl: needed.DELIVERY_QUEUE_URL,
-      ingest: { queueUrl: undefined, admission: undefined, maxOpen: 10_000, promptPerMinute: 6 },
+      ingest: {
+        queueUrl: undefined,
+        deliveryQueueUrl: needed.DELIVERY_QUEUE_URL,
+        admission: undefined,
+        maxOpen: 10_000,
+        promptPerMinute: 6,
+      },
       maxFileBytes: 52_428_800,
       stagingUrlTtlSeconds: 3600,
       sessionTtlSeconds: 43_200,
@@ -70,11 +76,13 @@ describe('readConfig', () => {
     const given = {
       INGEST_PROJECTS: '0123456789abcdef0123456789abcdef',
       INGEST_MAX_OPEN: '7',
+      INGEST_DELIVERY_QUEUE_URL: `${needed.DELIVERY_QUEUE_URL}-of-producers`,
       IPD_RATE: '5',
     };
 
     expect(readConfig({ ...needed, ...given, MAX_FILE_BYTES: '100' }).ingest).toEqual({
       queueUrl: undefined,
+      deliveryQueueUrl: given.INGEST_DELIVERY_QUEUE_URL,
       admission: { projects: [given.INGEST_PROJECTS], maxFileBytes: 100 },
       maxOpen: 7,
       promptPerMinute: 1,
