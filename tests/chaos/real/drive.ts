@@ -11,9 +11,10 @@ import type { Victim } from './victims.ts';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
 type Drive = {
+  /** Of uploads that are there, or will be made of an offer. */
   ids: string[];
   /** The authentication for a message, and the fault of its child; by default an access key, and no fault. */
-  assign?: (body: string) => Assignment;
+  assign?: (letter: Letter) => Assignment;
 };
 
 /** `onEnd` is called with whether the planned fault happened. */
@@ -36,12 +37,13 @@ export async function drive(ground: Ground, { ids, assign }: Drive): Promise<voi
   const end = clock.now() + PATIENCE_MS;
 
   async function deliver(letter: Letter): Promise<void> {
-    const { auth, fate, onEnd }: Assignment = assign?.(letter.body) ?? { auth: 'aksk' };
+    const { auth, fate, onEnd }: Assignment = assign?.(letter) ?? { auth: 'aksk' };
     const victim = await victims.take();
     const doom = fate !== undefined && 'doom' in fate ? fate.doom : undefined;
+    const work = letter.to === 'ingest' ? { offers: [letter] } : { bodies: [letter.body] };
     const report = await withinTime(
       victim,
-      victim.obey({ bodies: [letter.body], auth, ...(doom && { doom }) }),
+      victim.obey({ ...work, auth, ...(doom && { doom }) }),
       fate?.kind === 'killedInTime' ? fate.afterMs : undefined,
     );
     onEnd?.(report.kind === (fate?.kind === 'paused' ? 'stopped' : 'died'));
@@ -68,8 +70,9 @@ export async function drive(ground: Ground, { ids, assign }: Drive): Promise<voi
     const awake = [...stopped].filter(({ until }) => until <= clock.now());
     await Promise.all([...mailbox.take(AT_ONCE).map(deliver), ...awake.map(resume)]);
     await ground.quiet([...stopped].reduce((sum, { unfinished }) => sum + unfinished, 0));
+    await ground.collect();
 
-    const rest = (await Promise.all(ids.map(world.find))).filter(isUnfinished);
+    const rest = (await Promise.all(ids.map(world.ledger.find))).filter(isUnfinished);
     const next = Math.min(
       mailbox.nextAt(),
       ...[...stopped].map(({ until }) => until),
@@ -89,10 +92,11 @@ async function withinTime<T>(victim: Victim, work: Promise<T>, ms = RUN_MS): Pro
   return work.finally(() => clearTimeout(timer));
 }
 
-function isUnfinished(upload: Upload): boolean {
-  return upload.status !== 'failed' && upload.dueAt !== undefined;
+/** An offer that was not taken yet has no upload. */
+function isUnfinished(upload: Upload | undefined): boolean {
+  return upload === undefined || (upload.status !== 'failed' && upload.dueAt !== undefined);
 }
 
-function dueTime(upload: Upload): number {
-  return Date.parse(upload.dueAt ?? '');
+function dueTime(upload: Upload | undefined): number {
+  return upload === undefined ? 0 : Date.parse(upload.dueAt ?? '');
 }

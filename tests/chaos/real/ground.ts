@@ -1,19 +1,23 @@
 /**
  * The test bed: the real parts on sockets of this process, started once, the shared clock, the sweep of this process
- * and the children that deliver. It starts and stops them; it does not know the tests.
+ * and the children that deliver and ingest. It starts and stops them; it does not know the tests.
  */
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, GetQueueAttributesCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { SubscribeCommand } from '@aws-sdk/client-sns';
+import { dropId, nameBasedId } from '../../../lib/ingestion/offers.ts';
 import { sqsWith } from '../../../lib/messaging/sqs.ts';
 import { buildServices } from '../../../lib/services.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
 import { compileCache } from '../../support/compile-cache.ts';
-import { startWorld } from '../../support/world.ts';
+import { storageEvent } from '../../support/queue-event.ts';
+import { emptyQueue, projectId, startWorld } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
 import { parseNotification } from '../ends/topic.ts';
 import type { NotificationMessage } from '../ends/topic.ts';
@@ -26,6 +30,11 @@ export type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** Every attachment appears in its list this late. */
 const LIST_DELAY_SECONDS = 45;
+/** A bucket of a producer. */
+const SOURCE_BUCKET = 'artifacts';
+
+/** What a producer offers, and how. */
+type Offered = { by: 'drop' | 'request'; issueId: string; name: string; isHashDeclared?: boolean };
 
 const firedFaults = z.array(z.object({ fired: z.int() }));
 const time = z.iso.datetime().transform((text) => Date.parse(text));
@@ -51,12 +60,15 @@ export async function openGround({ spare }: { spare: number }) {
   const directory = await mkdtemp(join(tmpdir(), 'bridge-chaos-'));
   const clockFile = join(directory, 'clock');
   const clock = createSharedClock(clockFile);
-  const world = await startWorld({ environment: { PREFLIGHT: 'off', POWERTOOLS_LOG_LEVEL: 'SILENT' } });
+  const world = await startWorld({
+    environment: { PREFLIGHT: 'off', POWERTOOLS_LOG_LEVEL: 'SILENT', INGEST_PROJECTS: '*' },
+  });
   // The fake IPD and the functions that create uploads use the world's clock.
   Object.assign(world.clock, clock);
   await world.ipdSettings({ listDelaySeconds: LIST_DELAY_SECONDS });
   const listener = await listen(world);
-  const mailbox = createMailbox(clock);
+  await world.clients.s3.send(new CreateBucketCommand({ Bucket: SOURCE_BUCKET }));
+  const mailbox = createMailbox(clock, world.config.ingest.queueUrl);
   const sqs = sqsWith(mailbox.client);
   const { sweep } = buildServices(world.config, { clock, telemetry: silence, sqs: async () => sqs });
   const victims = openVictims({
@@ -80,12 +92,40 @@ export async function openGround({ spare }: { spare: number }) {
     return upload;
   }
 
+  /** Puts an object as a producer does; answers with the message that offers it, and the upload that it is to become. */
+  async function offer(bytes: Buffer, { by, issueId, name, isHashDeclared = false }: Offered) {
+    const isDrop = by === 'drop';
+    const bucket = isDrop ? world.config.bucket : SOURCE_BUCKET;
+    const key = isDrop ? `ingest/${projectId}/${issueId}/${name}` : `${issueId}/${name}`;
+    const checksum = isHashDeclared ? { ChecksumAlgorithm: 'SHA256' as const } : {};
+    const command = new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ...checksum });
+    await world.clients.s3.send(command);
+    const etag = createHash('md5').update(bytes).digest('hex');
+    const message = isDrop
+      ? storageEvent({ key, bytes })
+      : { requestId: key, source: { bucket, key }, projectId, issueId };
+    return {
+      id: isDrop ? dropId({ bucket, key, etag }) : nameBasedId('request', key),
+      drop: isDrop ? key : undefined,
+      body: JSON.stringify(message),
+    };
+  }
+
   return {
     world,
     clock,
     mailbox,
     victims,
     stageParts,
+    offer,
+    /** True while the staging bucket has the object. */
+    isThere: async (key: string): Promise<boolean> => (await world.staging.head(key)) !== undefined,
+    /** Ingestion in a child asks SQS itself for a delivery: brings these messages over to the shared clock. */
+    async collect(): Promise<void> {
+      for (const body of await emptyQueue(world.clients.sqs, world.config.ingest.deliveryQueueUrl)) {
+        mailbox.put({ to: 'deliver', body, delayMs: 0 });
+      }
+    },
     sweep: async (): Promise<void> => {
       await sweep.run(AbortSignal.timeout(300_000));
     },

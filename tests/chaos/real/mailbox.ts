@@ -1,35 +1,47 @@
 /**
- * The delivery queue on the shared clock: delay, visibility timeout and redrive as SQS has them, without its real
- * time. The sweep writes to it through a real SQS client whose calls end here.
+ * The queues on the shared clock: delay, visibility timeout and redrive as SQS has them, without its real time. The
+ * sweep writes to them through a real SQS client whose calls end here.
  */
+import { randomUUID } from 'node:crypto';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import type { Clock } from '../../../lib/runtime/clock.ts';
 
-export type Letter = { body: string; visibleAt: number; receives: number };
+/** Which function gets it: those with deliveries have the same one. */
+type Addressee = 'deliver' | 'ingest';
 
-/** As in resources/staging.yml. */
+/** `id`: the same each time that the letter is taken. */
+export type Letter = { to: Addressee; id: string; body: string; visibleAt: number; receives: number };
+
+/** As in resources/staging.yml and ingestion.yml. */
 const VISIBILITY_MS = 1_800_000;
-const MAX_RECEIVES = 5;
+export const MAX_RECEIVES = 5;
 
-const sendMessage = z.object({ MessageBody: z.string(), DelaySeconds: z.number() });
+type Posted = Pick<Letter, 'to' | 'body'> & { delayMs: number; id?: string };
 
-/** An empty queue. */
-export function createMailbox(clock: Clock) {
+const sendMessage = z.object({
+  QueueUrl: z.string(),
+  MessageBody: z.string(),
+  DelaySeconds: z.number(),
+});
+
+/** Empty queues; what is sent to `ingestQueueUrl` is for ingestion. */
+export function createMailbox(clock: Clock, ingestQueueUrl: string | undefined) {
   const letters = new Set<Letter>();
   const client = new SQSClient({});
   client.middlewareStack.add(
     () =>
       async ({ input }) => {
-        const { MessageBody, DelaySeconds } = sendMessage.parse(input);
-        put(MessageBody, DelaySeconds * 1000);
+        const { QueueUrl, MessageBody, DelaySeconds } = sendMessage.parse(input);
+        const to = QueueUrl === ingestQueueUrl ? 'ingest' : 'deliver';
+        put({ to, body: MessageBody, delayMs: DelaySeconds * 1000 });
         return { response: undefined, output: { $metadata: {} } };
       },
     { step: 'initialize' },
   );
 
-  function put(body: string, delayMs: number): void {
-    letters.add({ body, visibleAt: clock.now() + delayMs, receives: 0 });
+  function put({ to, body, delayMs, id = randomUUID() }: Posted): void {
+    letters.add({ to, id, body, visibleAt: clock.now() + delayMs, receives: 0 });
   }
 
   return {

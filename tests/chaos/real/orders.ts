@@ -1,19 +1,23 @@
 /** Orders to a child and its reports: the messages between victims.ts and victim.ts. */
 import { z } from 'zod';
-import { JOINED, STEPS } from './seams.ts';
+import { INGEST_STEPS, JOINED, STEPS } from './seams.ts';
 
 const doom = z.object({
-  at: z.union([z.enum([...STEPS, JOINED]), z.int()]),
+  at: z.union([z.enum([...STEPS, ...INGEST_STEPS, JOINED]), z.int()]),
   /** The process dies by SIGKILL, or stands still until it is resumed. */
   act: z.enum(['die', 'stop']),
-  /** How many deliveries must reach the place: the last one triggers `act`, the others wait there. */
+  /** How many of them must reach the place: the last one triggers `act`, the others wait there. */
   times: z.int().positive().default(1),
 });
 
-/** Queue messages to handle and uploads to complete at the same time, and the planned fault. */
+/**
+ * Messages of deliveries to handle, uploads to complete and messages of ingestion to handle at the same time, and the
+ * planned fault.
+ */
 export const orderSchema = z.object({
   bodies: z.array(z.string()).default([]),
   completes: z.array(z.object({ owner: z.string(), id: z.string() })).default([]),
+  offers: z.array(z.object({ id: z.string(), body: z.string() })).default([]),
   auth: z.enum(['token', 'aksk']),
   doom: doom.optional(),
 });

@@ -5,7 +5,7 @@
 import type { Random } from '../random.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import type { Doom } from './orders.ts';
-import { STEPS } from './seams.ts';
+import { INGEST_STEPS, STEPS } from './seams.ts';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
 /** What happens to the child that handles a message. */
@@ -23,20 +23,30 @@ export type Plan = {
     /** Uploads with the same number have the same bytes. */
     content: number;
     isHashDeclared: boolean;
-    /** All its parts are stored, and no client completes it. */
-    isByParts: boolean;
-    /** When each copy of the event arrives; empty for a lost event. */
+    /** Of `parts`, all are stored, and no client completes it; of a `drop` and a `request`, a producer has the object. */
+    by: 'url' | 'parts' | 'drop' | 'request';
+    /** When each copy of the event, or of the request, arrives; empty for a lost event. */
     events: number[];
   }[];
   transient: (keyof typeof TRANSIENT)[];
   lasting?: keyof typeof LASTING;
   /** One for each message that is handled, until they are used up. */
   fates: Fate[];
+  /** The same for messages of ingestion. Too few to use up the receives of a message: a request must not get lost. */
+  ingestFates: Fate[];
 };
 
 const FIRST_ISSUE = 956_239_067_176_000_000n;
 const FAULTS_EACH = 4;
 const LASTING_EVERY = 5;
+/** How often an event comes; a request comes at least once. */
+const COPIES = {
+  url: [0, 1, 1, 1, 2, 3],
+  parts: [0],
+  drop: [0, 1, 1, 1, 2, 3],
+  request: [1, 1, 1, 2, 3],
+} as const;
+const PAUSES_MS = [MINUTE_MS / 3, 7 * MINUTE_MS, 40 * MINUTE_MS, 40 * MINUTE_MS];
 
 /** Plans for so many schedules; with enough of them, every fault is drawn. */
 export function drawPlans(random: Random, schedules: number): Plan[] {
@@ -55,13 +65,13 @@ function drawPlan(random: Random, transient: Plan['transient']): Omit<Plan, 'iss
   const size = random.pick([1000, 5000, 70_000, 200_000]);
   const hasTwins = random.chance(0.3);
   const uploads = Array.from({ length }, (_, index) => {
-    const isByParts = random.chance(0.2);
-    const copies = isByParts ? 0 : random.pick([0, 1, 1, 1, 2, 3]);
+    const by = random.pick(['url', 'url', 'url', 'parts', 'drop', 'drop', 'request'] as const);
+    const copies = random.pick(COPIES[by]);
     return {
       size: random.chance(0.8) || hasTwins ? size : size + index + 1,
       content: hasTwins ? index % 2 : index,
       isHashDeclared: random.chance(0.5),
-      isByParts,
+      by,
       events: Array.from({ length: copies }, () => random.int(0, 2 * MINUTE_MS)),
     };
   });
@@ -72,25 +82,42 @@ function drawPlan(random: Random, transient: Plan['transient']): Omit<Plan, 'iss
     // A stored file is not sent again, so the faults of sending come first.
     transient: [...transient.filter((name) => !isStoring(name)), ...storing],
     fates: drawFates(random, size),
+    ingestFates: drawIngestFates(random),
   };
 }
 
 /** One fate of each kind, in any order, and up to two more kills at any time. */
 function drawFates(random: Random, size: number): Fate[] {
-  const killedInTime = (): Fate => ({ kind: 'killedInTime', afterMs: random.int(0, 60) });
   const fates: Fate[] = [
-    killedInTime(),
+    killedInTime(random),
     { kind: 'killedAtStep', doom: { at: random.pick(STEPS), act: 'die' } },
     { kind: 'killedInBody', doom: { at: random.int(1, size), act: 'die' } },
     {
       kind: 'paused',
       // The worst place for a stop is directly after the fence: the next step of the delivery cannot be undone.
       doom: { at: random.chance(0.5) ? 'fence written' : random.pick(STEPS), act: 'stop' },
-      forMs: random.pick([MINUTE_MS / 3, 7 * MINUTE_MS, 40 * MINUTE_MS, 40 * MINUTE_MS]),
+      forMs: random.pick(PAUSES_MS),
     },
-    ...Array.from({ length: random.int(0, 2) }, killedInTime),
+    ...Array.from({ length: random.int(0, 2) }, () => killedInTime(random)),
   ];
   return shuffled(random, fates);
+}
+
+function drawIngestFates(random: Random): Fate[] {
+  const killedAtStep = (): Fate => ({
+    kind: 'killedAtStep',
+    doom: { at: random.pick(INGEST_STEPS), act: 'die' },
+  });
+  return shuffled(random, [
+    killedInTime(random),
+    killedAtStep(),
+    killedAtStep(),
+    { kind: 'paused', doom: { at: random.pick(INGEST_STEPS), act: 'stop' }, forMs: random.pick(PAUSES_MS) },
+  ]);
+}
+
+function killedInTime(random: Random): Fate {
+  return { kind: 'killedInTime', afterMs: random.int(0, 60) };
 }
 
 /** Deals from shuffled cards, shuffled again when they run out. */

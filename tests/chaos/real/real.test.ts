@@ -15,6 +15,8 @@ describe('runReal', () => {
     const failed = Object.values(result.failed).reduce((sum, count) => sum + count, 0);
     expect(result.delivered + failed).toBe(result.uploads);
     expect(result.delivered).toBeGreaterThan(failed);
+    expect(result.drops).toBeGreaterThan(0);
+    expect(result.requests).toBeGreaterThan(0);
     const always = [
       'killedInTime',
       'killedAtStep',
@@ -23,6 +25,9 @@ describe('runReal', () => {
       'lostEvent',
       'repeatedEvent',
       'notCompleted',
+      'ingest killedInTime',
+      'ingest killedAtStep',
+      'ingest paused',
     ];
     const missing = [...Object.keys(TRANSIENT), ...always].filter((name) => !(name in result.faults));
     expect(missing).toEqual([]);

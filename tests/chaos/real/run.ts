@@ -1,7 +1,7 @@
 /**
- * The real layer of the chaos: real parts over sockets, deliveries in processes that die by SIGKILL or are stopped at
- * any moment, the sweep, and an oracle. What happens is drawn from a seed and has the same trace each time; its timing
- * is the machine's and cannot be repeated.
+ * The real layer of the chaos: real parts over sockets, deliveries and ingestion in processes that die by SIGKILL or are
+ * stopped at any moment, the sweep, and an oracle. What happens is drawn from a seed and has the same trace each time;
+ * its timing is the machine's and cannot be repeated.
  */
 import { createHash } from 'node:crypto';
 import { stagingKey } from '../../../lib/domain/upload.ts';
@@ -9,7 +9,7 @@ import { storageEvent } from '../../support/queue-event.ts';
 import { createRandom } from '../random.ts';
 import { judgeNotifications, judgeStorage } from '../oracle-at-rest.ts';
 import { judge } from '../oracle.ts';
-import { readRecord } from '../oracle-reading.ts';
+import { isFinal, readRecord } from '../oracle-reading.ts';
 import { drive } from './drive.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import type { Rule } from './faults.ts';
@@ -21,6 +21,9 @@ import type { Fate, Plan } from './plan.ts';
 export type RealResult = {
   schedules: number;
   uploads: number;
+  /** Those of them that producers offered. */
+  drops: number;
+  requests: number;
   delivered: number;
   failed: Record<string, number>;
   undecided: number;
@@ -36,11 +39,15 @@ export type RealResult = {
 
 type Options = { schedules: number; seed: string | number; log?: (line: string) => void };
 
+/** `drop`: the key under which a producer has put it. */
+type Stored = { id: string; sha256: string; drop?: string | undefined };
+
 type Staged = {
   plan: Plan;
-  files: { id: string; sha256: string }[];
+  files: Stored[];
   /** Fates that have not happened yet. */
   fates: Fate[];
+  ingestFates: Fate[];
 };
 
 /** Schedules that run together and share their time. */
@@ -53,6 +60,8 @@ export async function runReal({ schedules, seed, log = () => undefined }: Option
   const result: RealResult = {
     schedules,
     uploads: 0,
+    drops: 0,
+    requests: 0,
     delivered: 0,
     failed: {},
     undecided: 0,
@@ -87,16 +96,19 @@ async function runTogether(
   await ground.world.faults(faults.map(({ rule }) => rule));
   await drive(ground, {
     ids: staged.flatMap(({ files }) => files.map(({ id }) => id)),
-    assign(body) {
-      const own = staged.find(({ files }) => files.some(({ id }) => body.includes(id)));
+    assign({ to, body }) {
+      const own = staged.find(
+        ({ plan, files }) => body.includes(plan.issueId) || files.some(({ id }) => body.includes(id)),
+      );
       // An upload that got stuck in an earlier round may still have messages in the queue.
       if (own === undefined) return { auth: 'aksk' };
-      const { plan, fates } = own;
+      const { plan } = own;
+      const fates = to === 'ingest' ? own.ingestFates : own.fates;
       const fate = fates.shift();
       // A fate that did not happen is kept for a later message.
       const onEnd = (isTrue: boolean) => {
         if (fate === undefined) return;
-        if (isTrue) count(result.faults, fate.kind);
+        if (isTrue) count(result.faults, to === 'ingest' ? `ingest ${fate.kind}` : fate.kind);
         else fates.push(fate);
       };
       return { auth: plan.auth, fate, onEnd };
@@ -109,38 +121,64 @@ async function runTogether(
   for (const one of staged) await decide(ground, one, { result, log });
 }
 
-/** Creates the uploads of a plan and stores their files; their events come when the plan says. */
+/** Creates the uploads of a plan, or offers them, and stores their files; the events come when the plan says. */
 async function stage(ground: Ground, plan: Plan, result: RealResult): Promise<Staged> {
-  const { world, mailbox } = ground;
-  const files: Staged['files'] = [];
-  for (const { size, content, isHashDeclared, isByParts, events } of plan.uploads) {
+  const { mailbox } = ground;
+  const files: Stored[] = [];
+  for (const [index, upload] of plan.uploads.entries()) {
+    const { size, content, by, events } = upload;
     const bytes = createRandom(`${plan.issueId}/${content}`).bytes(size);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const request = { issueId: plan.issueId, ...(isHashDeclared && { sha256 }) };
-    const { id } = await (isByParts ? ground.stageParts(bytes, request) : world.stage(bytes, request));
-    files.push({ id, sha256 });
-    count(result.faults, 'notCompleted', isByParts ? 1 : 0);
-    const event = JSON.stringify(storageEvent({ key: `staging/${id}`, bytes }));
-    for (const delayMs of events) mailbox.put(event, delayMs);
-    count(result.faults, 'lostEvent', events.length === 0 && !isByParts ? 1 : 0);
+    const { to, id, drop, body } = await begin(ground, {
+      ...upload,
+      bytes,
+      sha256,
+      name: `${index}.log`,
+      issueId: plan.issueId,
+    });
+    files.push({ id, sha256, drop });
+    for (const delayMs of events) mailbox.put({ to, body, delayMs });
+    result.drops += by === 'drop' ? 1 : 0;
+    result.requests += by === 'request' ? 1 : 0;
+    count(result.faults, 'notCompleted', by === 'parts' ? 1 : 0);
+    count(result.faults, 'lostEvent', events.length === 0 && by !== 'parts' ? 1 : 0);
     count(result.faults, 'repeatedEvent', Math.max(events.length - 1, 0));
   }
-  return { plan, files, fates: plan.fates.slice() };
+  return { plan, files, fates: plan.fates.slice(), ingestFates: plan.ingestFates.slice() };
+}
+
+type Beginning = Plan['uploads'][number] & { bytes: Buffer; sha256: string; issueId: string; name: string };
+
+/** Stores a file, and answers with the message that brings it. */
+async function begin(ground: Ground, { by, bytes, sha256, ...about }: Beginning) {
+  if (by === 'drop' || by === 'request') {
+    return { to: 'ingest' as const, ...(await ground.offer(bytes, { by, ...about })) };
+  }
+  const request = { issueId: about.issueId, ...(about.isHashDeclared && { sha256 }) };
+  const { id } = await (by === 'parts'
+    ? ground.stageParts(bytes, request)
+    : ground.world.stage(bytes, request));
+  const body = JSON.stringify(storageEvent({ key: stagingKey(id), bytes }));
+  return { to: 'deliver' as const, id, drop: undefined, body };
 }
 
 async function decide(
-  { world, clock, attachments, notifications }: Ground,
+  { world, clock, attachments, notifications, isThere }: Ground,
   { plan, files }: Staged,
   { result, log }: { result: RealResult; log: (line: string) => void },
 ): Promise<void> {
   const held = (await attachments()).filter(({ issueId }) => issueId === plan.issueId);
   const codes: readonly string[] = plan.lasting === undefined ? [] : LASTING[plan.lasting].codes;
-  const exhibits = await Promise.all(
-    files.map(async ({ id, sha256 }) => {
-      const record = readRecord(await world.find(id));
-      return { record, sha256, isAccepted: true, mayFailAs: new Set(codes), mayBeNameless: false };
+  const found = await Promise.all(
+    files.map(async (file) => {
+      const upload = await world.ledger.find(file.id);
+      return upload === undefined ? [] : [{ ...file, record: readRecord(upload) }];
     }),
   );
+  const exhibits = found.flat().map(({ record, sha256 }) => {
+    return { record, sha256, isAccepted: true, mayFailAs: new Set(codes), mayBeNameless: false };
+  });
+  const neverTaken = files.length - exhibits.length;
   const { failed, findings, ...counts } = judge(exhibits, held, { nameOf: (id) => id });
   const records = exhibits.map(({ record }) => record);
   const notified = judgeNotifications({ records, messages: await notifications() }, (id) => id);
@@ -149,14 +187,23 @@ async function decide(
   );
   const tidiness = judgeStorage({ records, keys: staged.flat(), begun: [], now: clock.now() }, (id) => id);
   findings.push(...notified.findings, ...tidiness.findings);
-  result.uploads += counts.uploads;
+  if (neverTaken > 0) findings.push(`${neverTaken} offers were never taken`);
+  let drops = 0;
+  for (const { drop, record } of found.flat()) {
+    // The drop of a failed upload rests as long as its file would.
+    const isOver = isFinal(record) && record.dueAt === undefined;
+    if (drop === undefined || !isOver || !(await isThere(drop))) continue;
+    drops += 1;
+    findings.push(`the drop of ${record.id} is left in storage: ${record.status}`);
+  }
+  result.uploads += files.length;
   result.delivered += counts.delivered;
   result.undecided += counts.undecided;
-  result.lost += counts.lost;
+  result.lost += counts.lost + neverTaken;
   result.duplicates += counts.duplicates;
   result.stuck += counts.stuck;
   result.untold += notified.untold;
-  result.leftovers += tidiness.leftovers;
+  result.leftovers += tidiness.leftovers + drops;
   for (const [code, times] of Object.entries(failed)) count(result.failed, code, times);
   if (findings.length > 0) {
     log(`failed: ${JSON.stringify({ findings, plan, uploads: exhibits, held }, undefined, 2)}`);

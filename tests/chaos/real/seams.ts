@@ -1,14 +1,20 @@
 /**
- * The places where a delivery calls a service, by name, so that a process can die exactly there. Wraps the clients of
- * DynamoDB, S3, SNS and IPD and reports when a place has been passed; changes nothing of what they do.
+ * The places where a delivery or an ingestion calls a service, by name, so that a process can die exactly there. Wraps
+ * the clients of DynamoDB, S3, SNS and IPD and reports when a place has been passed; changes nothing of what they do.
  */
 import { setImmediate as nextCycle } from 'node:timers/promises';
-import { CompleteMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3';
+import {
+  CompleteMultipartUploadCommand,
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+} from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { PublishCommand } from '@aws-sdk/client-sns';
 import type { SNSClient } from '@aws-sdk/client-sns';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import { INGEST_PREFIX } from '../../../lib/domain/ingestion.ts';
 import type { Send } from '../../../lib/ipd/wire.ts';
 import type { Sink } from '../../../lib/runtime/stream.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
@@ -31,15 +37,18 @@ export const STEPS = [
   'file removed',
 ] as const;
 
+/** In the order of an ingestion; a request has no drop to be removed. */
+export const INGEST_STEPS = ['record written', 'object copied', 'copy recorded', 'drop removed'] as const;
+
 /** The one place before a delivery: S3 has joined the parts, and the ledger does not say so yet. */
 export const JOINED = 'parts joined';
 
-export type Step = (typeof STEPS)[number] | typeof JOINED;
+export type Step = (typeof STEPS)[number] | (typeof INGEST_STEPS)[number] | typeof JOINED;
 
 /** A named step, or so many bytes of the request to IPD. */
 export type Place = Step | number;
 
-/** Called when a delivery reaches a place; the delivery waits until the promise resolves. */
+/** Called when a delivery or an ingestion reaches a place; it waits until the promise resolves. */
 type Reach = (place: Place) => Promise<void>;
 
 type Ways = Pick<Surroundings, 'documents' | 'send'> & { s3: S3Client; sns: SNSClient };
@@ -113,13 +122,18 @@ const item = z.object({
 
 function stepOf(command: unknown): Step | undefined {
   if (command instanceof GetObjectCommand) return 'file opened';
-  if (command instanceof DeleteObjectCommand) return 'file removed';
+  if (command instanceof CopyObjectCommand) return 'object copied';
+  if (command instanceof DeleteObjectCommand) {
+    return command.input.Key?.startsWith(INGEST_PREFIX) === true ? 'drop removed' : 'file removed';
+  }
   if (command instanceof CompleteMultipartUploadCommand) return JOINED;
   if (command instanceof PublishCommand) return 'notification published';
   if (!(command instanceof PutCommand)) return undefined;
   const { pk, status, candidate, sendingAt } = item.parse(command.input.Item);
   if (pk.startsWith('work-item#')) return 'work item taken';
   if (pk.startsWith('attachment#')) return 'attachment claimed';
+  if (status === 'awaiting_upload') return 'record written';
+  if (status === 'staged') return 'copy recorded';
   if (status === 'delivered') return 'state written';
   if (candidate !== undefined) return 'candidate written';
   if (status !== 'delivering') return undefined;

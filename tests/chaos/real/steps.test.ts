@@ -1,20 +1,22 @@
 /**
  * A delivery's process dies by SIGKILL directly after each named step, several deliveries at a time: all of them stand
- * still at the step until the last one has come there, too. The same for the joining of parts. And several processes
- * that get the same event at once.
+ * still at the step until the last one has come there, too. The same for the joining of parts, and for the ingestion of
+ * drops and requests. And several processes that get the same event at once.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { storageEvent } from '../../support/queue-event.ts';
 import { drive } from './drive.ts';
 import { openGround } from './ground.ts';
 import type { Ground } from './ground.ts';
 import { JOINED } from './seams.ts';
-import type { Place } from './seams.ts';
+import type { Place, Step } from './seams.ts';
 
 const TIMES = 5;
 const SIZE = 100_000;
 const HALF = SIZE / 2;
+/** After this time the queue brings a message again whose function has died. */
+const HIDDEN_MS = 1_800_000;
 
 let ground: Ground;
 let lastIssue = 956_239_067_176_000_000n;
@@ -103,6 +105,81 @@ describe('a completion whose process is killed', () => {
   });
 });
 
+describe('an ingestion whose process is killed', () => {
+  it.each<['drop' | 'request', Step, { status: string; isCopied: boolean; isDropThere: boolean }]>([
+    ['drop', 'record written', { status: 'awaiting_upload', isCopied: false, isDropThere: true }],
+    ['drop', 'object copied', { status: 'awaiting_upload', isCopied: true, isDropThere: true }],
+    ['drop', 'copy recorded', { status: 'staged', isCopied: true, isDropThere: true }],
+    ['drop', 'drop removed', { status: 'staged', isCopied: true, isDropThere: false }],
+    ['request', 'record written', { status: 'awaiting_upload', isCopied: false, isDropThere: false }],
+    ['request', 'object copied', { status: 'awaiting_upload', isCopied: true, isDropThere: false }],
+    ['request', 'copy recorded', { status: 'staged', isCopied: true, isDropThere: false }],
+  ])('ends in one attachment of a %s when it died at the step: %s', async (by, at, then) => {
+    const files = await Promise.all(Array.from({ length: TIMES }, () => offerFile(by)));
+    const victim = await ground.victims.take();
+
+    const end = await victim.obey({
+      offers: files.map(({ message }) => message),
+      auth: 'aksk',
+      doom: { at, act: 'die', times: TIMES },
+    });
+
+    expect(end).toEqual({ kind: 'died' });
+    for (const { id, drop } of files) {
+      expect(await ground.world.find(id)).toMatchObject({ status: then.status });
+      expect(await ground.world.isStaged(id)).toBe(then.isCopied);
+      expect(await isThere(drop)).toBe(then.isDropThere);
+    }
+
+    for (const { message } of files) ground.mailbox.put({ to: 'ingest', ...message, delayMs: HIDDEN_MS });
+    await drive(ground, { ids: files.map(({ id }) => id) });
+
+    const attachments = await attachmentsOf(files);
+    expect(attachments).toHaveLength(TIMES);
+    for (const { id, issueId, sha256, drop } of files) {
+      const own = attachments.find((attachment) => attachment.issueId === issueId);
+      expect(own?.sha256).toBe(sha256);
+      expect(await ground.world.find(id)).toMatchObject({ status: 'delivered', attachmentId: own?.id });
+      expect(await ground.world.isStaged(id)).toBe(false);
+      expect(await isThere(drop)).toBe(false);
+      expect(await notificationsOf(id)).toMatchObject([
+        { type: 'UploadDelivered', upload: { source: { kind: by } } },
+      ]);
+    }
+  });
+
+  it('is done by the sweep when the message does not come again', async () => {
+    const { id, issueId, message, sha256 } = await offerFile('drop');
+    const victim = await ground.victims.take();
+    const doom = { at: 'record written', act: 'die' } as const;
+    expect(await victim.obey({ offers: [message], auth: 'aksk', doom })).toEqual({ kind: 'died' });
+
+    await drive(ground, { ids: [id] });
+
+    expect(await attachmentsOf([{ issueId }])).toMatchObject([{ sha256 }]);
+    expect(await ground.world.find(id)).toMatchObject({ status: 'delivered' });
+  });
+});
+
+describe('several processes that get the same event of a drop at once', () => {
+  it('make one upload and one attachment', async () => {
+    const file = await offerFile('drop');
+    const victims = await Promise.all(Array.from({ length: TIMES }, () => ground.victims.take()));
+
+    const ends = await Promise.all(
+      victims.map((victim) => victim.obey({ offers: [file.message], auth: 'aksk' })),
+    );
+
+    expect(ends).toEqual(victims.map(() => ({ kind: 'done' })));
+    await drive(ground, { ids: [file.id] });
+    expect(await attachmentsOf([file])).toMatchObject([{ sha256: file.sha256 }]);
+    const requests = ground.world.uploadRequests().filter(({ issueId }) => issueId === file.issueId);
+    expect(requests).toHaveLength(1);
+    expect(await isThere(file.drop)).toBe(false);
+    expect(await ground.world.isStaged(file.id)).toBe(false);
+  });
+});
+
 describe('several processes that get the same event at once', () => {
   it('make one upload request and one attachment', async () => {
     const file = await stageFile();
@@ -155,6 +232,21 @@ async function stageByParts() {
   const bytes = randomBytes(SIZE);
   const { id, owner } = await ground.stageParts(bytes, { issueId });
   return { id, owner, issueId, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** An object of a producer, and the message that offers it. */
+async function offerFile(by: 'drop' | 'request') {
+  lastIssue += 1n;
+  const issueId = String(lastIssue);
+  const bytes = randomBytes(SIZE);
+  const { id, drop, body } = await ground.offer(bytes, { by, issueId, name: 'crash.log' });
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { id, issueId, drop, sha256, message: { id: randomUUID(), body } };
+}
+
+/** A request has no drop. */
+async function isThere(drop: string | undefined): Promise<boolean> {
+  return drop !== undefined && ground.isThere(drop);
 }
 
 async function notificationsOf(id: string) {

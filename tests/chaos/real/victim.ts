@@ -1,6 +1,6 @@
 /**
- * A process that delivers, built of the product's own services, and that dies or stops where its order says so. It
- * does what functions/deliver.ts does on the time of the shared clock; it never cleans up after itself.
+ * A process that delivers and ingests, built of the product's own services, and that dies or stops where its order says
+ * so. It does what functions/deliver.ts and ingest.ts do on the time of the shared clock; it never cleans up after itself.
  */
 import { readSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
@@ -46,7 +46,7 @@ const config = readConfig();
 const containers = { token: build('token'), aksk: build('aksk') };
 
 let doom: z.output<typeof orderSchema>['doom'];
-/** How many deliveries have come to the place of the doom. */
+/** How many have come to the place of the doom. */
 let come = 0;
 
 process.on('message', (message) => void obey(orderSchema.parse(message)));
@@ -63,7 +63,7 @@ function build(auth: Order['auth']): Services {
 async function obey(order: z.output<typeof orderSchema>): Promise<void> {
   doom = order.doom;
   come = 0;
-  const { delivery, ledger, uploads } = containers[order.auth];
+  const { delivery, ingestion, ledger, uploads } = containers[order.auth];
   const run = { killedAt: clock.now() + RUN_MS, signal: clock.timeout(RUN_MS - MARGIN_MS) };
   /** The others wait at the place for this one, and it will not come any more. */
   async function miss(id: string | undefined): Promise<void> {
@@ -89,6 +89,10 @@ async function obey(order: z.output<typeof orderSchema>): Promise<void> {
       ...order.completes.map(async ({ owner, id }) => {
         await uploads.complete({ owner, projects: '*' }, id);
         await miss(id);
+      }),
+      ...order.offers.map(async ({ id, body }) => {
+        await ingestion.onMessage(body, id);
+        await miss(undefined);
       }),
     ]);
     await sendReport({ kind: 'done' });
@@ -116,7 +120,7 @@ function standStill(): void {
   if (readSync(STDIN, Buffer.alloc(1)) === 0) process.kill(process.pid, 'SIGKILL');
 }
 
-/** Whether several deliveries have to come to the place, and wait there for each other. */
+/** Whether several have to come to the place, and wait there for each other. */
 function isShared(): boolean {
   return doom !== undefined && doom.act === 'die' && doom.times > 1;
 }

@@ -1,5 +1,5 @@
 /**
- * The children that deliver: started ahead, since many of them die early. Owns the processes and sends them orders; the
+ * The children that deliver and ingest: started ahead, since many of them die early. Owns the processes and sends them orders; the
  * caller judges the outcome of an order.
  */
 import { fork } from 'node:child_process';
