@@ -11,7 +11,7 @@ const GROUPS: [name: string, fits: (kind: string) => boolean][] = [
   ['clock', (kind) => kind === 'clockJump'],
   [
     'no answer, error, late',
-    (kind) => /^(ledger|index|storage|file|event|queue|message|sweep|notification|secret)/.test(kind),
+    (kind) => /^(ledger|index|storage|copy|file|event|queue|message|sweep|notification|secret)/.test(kind),
   ],
   ['line to IPD', (kind) => kind === 'ipdUnreachable' || kind === 'bytesLost'],
   ['IPD', (kind) => ipdFaultKinds.some((one) => one === kind)],

@@ -109,8 +109,10 @@ export function judgeIngestion(facts: Ingested, nameOf: (id: string) => string):
   function demandAnswer(record: UploadRecord, { from, name }: { from: number; name: string }): void {
     const announced = announcedSince(record, from);
     const earlier = before(record, from);
+    // What had not been marked as announced yet is announced first, and answers this offer as well.
+    const isMarked = earlier?.status === 'delivered' && earlier.notification === undefined;
     if (announced.length === 0) object('untold', `${name}: nothing was said after the offer`);
-    else if (earlier?.status === 'delivered' && announced.every(({ replayed }) => replayed !== true)) {
+    else if (isMarked && announced.every(({ replayed }) => replayed !== true)) {
       object('untold', `${name} was delivered before, and no notification says that it is a replay`);
     }
     const isClear = earlier?.status === 'failed' && earlier.doubt === undefined;
