@@ -74,15 +74,14 @@ async function send(message: object | string): Promise<void> {
 
 /** Waits until the bridge has removed the object. */
 async function removed(key: string): Promise<void> {
-  const find = () => s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-  for (;;) {
-    const end = await find().catch((error: unknown) => error);
-    if (end instanceof Error) {
-      expect(end).toMatchObject({ name: 'NotFound' });
-      return;
-    }
-    await delay(25);
-  }
+  const find = () =>
+    s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key })).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  let end = await find();
+  for (; end === undefined; end = await find()) await delay(25);
+  expect(end).toMatchObject({ name: 'NotFound' });
 }
 
 /** Storage tells in whole seconds when an object was put. */
