@@ -20,7 +20,13 @@ const message = z.looseObject({
 export type Received = z.infer<typeof message> & { attributes: Record<string, string | undefined> };
 
 /** Subscribes; what is read from now on has been published from now on. */
-export async function subscribe({ clients: { sns, sqs }, config }: World) {
+export async function subscribe({
+  clients: { sns, sqs },
+  config,
+}: {
+  clients: Pick<World['clients'], 'sns' | 'sqs'>;
+  config: Pick<World['config'], 'queueUrl' | 'topicArn'>;
+}) {
   const { QueueUrl: created = '' } = await sqs.send(
     new CreateQueueCommand({ QueueName: `listener-${randomUUID()}` }),
   );
