@@ -1,7 +1,8 @@
 /**
  * `npm start`: runs the embedded stack until SIGINT or SIGTERM. Prints the address of each part and, last, `ready`.
- * While the stack runs, `.local/stack.json` holds the addresses and where producers put objects, and `.local/keys.env` the addresses and
- * keys for the operator's programs. `.local/settings.json` holds the functions' settings, `.local/logs` their logs.
+ * While the stack runs, `.local/stack.json` holds the addresses and where producers put objects, and `.local/keys.env`
+ * the addresses and keys for the operator's programs. `.local/settings.json` holds the functions' settings,
+ * `.local/logs` their logs.
  */
 import { appendFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
   await writePrivateFile(stackFile, `${JSON.stringify({ ...stack.urls, ...stack.ingestion }, null, 2)}\n`);
   for (const [name, url] of Object.entries(stack.urls)) console.log(`${name.padEnd(12)} ${url}`);
   console.log(`${prefix}npm run upload -- FILE… sends a file here`);
+  console.log(`${prefix}npm run drop -- FILE… puts one as a producer does`);
   console.log(`${'page'.padEnd(12)} ${stack.urls.apiUrl}/`);
   console.log('ready');
   isReady = true;
