@@ -85,6 +85,7 @@ describe('the template', () => {
 
   it.each([
     ['DeliveryQueue', 'deliver'],
+    ['IngestDeliveryQueue', 'deliver'],
     ['IngestQueue', 'ingest'],
   ])('hides a message of %s for six times as long as %s may take', (queue, functionKey) => {
     const { service, properties } = read();
@@ -108,11 +109,13 @@ describe('the template', () => {
 
     expect(allowed('DeliveryQueuePolicy')).toEqual([ofBucket]);
     expect(allowed('IngestQueuePolicy')).toEqual([ofBucket, ofAccount]);
+    expect(allowed('IngestDeliveryQueuePolicy')).toEqual([]);
     const ids = [
       'StagingBucketPolicy',
       'DeliveryQueuePolicy',
       'DeliveryDeadLettersPolicy',
       'IngestQueuePolicy',
+      'IngestDeliveryQueuePolicy',
       'IngestDeadLettersPolicy',
       'NotificationsTopicPolicy',
     ];
