@@ -51,7 +51,14 @@ async function starting(environment: Environment): Promise<string[]> {
 /** What the functions say that refuse what the template makes of the settings, on Lambda. */
 function calling(settings: Environment): string[] {
   const service = readService({ directory: ROOT, env: { ...NEEDED_SETTINGS, ...settings } });
-  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'IngestQueue', 'NotificationsTopic'];
+  const names = [
+    'StagingBucket',
+    'UploadsTable',
+    'DeliveryQueue',
+    'IngestQueue',
+    'IngestDeliveryQueue',
+    'NotificationsTopic',
+  ];
   const references = Object.fromEntries(
     names.map((name) => [name, { ref: `https://example.com/${name}`, attributes: { Arn: `arn:${name}` } }]),
   );
