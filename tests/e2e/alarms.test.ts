@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { createIpdClient } from '../../lib/ipd/client.ts';
@@ -54,7 +55,7 @@ async function goWrong(): Promise<void> {
   ]);
   await becomeDue(lost);
   await becomeDue(twice, (before) => ({ ...before, recheckAt: new Date().toISOString() }));
-  await writeNonsense();
+  await Promise.all([writeNonsense(), dropNonsense()]);
   await product.fireSchedules();
   await Promise.all([measured('Duplicates'), product.follow(lost)]);
 
@@ -126,6 +127,20 @@ async function writeNonsense(): Promise<void> {
   const Item = Object.fromEntries(Object.entries(item).map(([name, value]) => [name, { S: value }]));
   await client.send(new PutItemCommand({ TableName: TABLE, Item }));
   client.destroy();
+}
+
+/** An object that names no work item. */
+async function dropNonsense(): Promise<void> {
+  const client = new S3Client({
+    region: 'eu-central-1',
+    endpoint: product.urls.s3Url,
+    forcePathStyle: true,
+    credentials: product.credentials,
+  });
+  const Bucket = product.settings['STAGING_BUCKET'];
+  await client.send(new PutObjectCommand({ Bucket, Key: 'ingest/a.log', Body: bytes }));
+  client.destroy();
+  await measured('IngestRefused');
 }
 
 async function measured(name: string): Promise<void> {
