@@ -188,7 +188,7 @@ export function storageOf(surroundings: Surroundings): S3Client {
   );
 }
 
-/** The client of the queues, which are told apart by the end of their URL. */
+/** The client of the queues, of which the end of the URL names one. */
 export function queueOf(surroundings: Surroundings): SQSClient {
   const { container, queue, ingestQueue, ingestedQueue, faults, note } = surroundings;
   const { random } = container;
