@@ -199,9 +199,7 @@ function copyOthers({ execute }: Ends['objects']): Ends['objects']['execute'] {
   return (command, reading) => {
     if (!(command instanceof CopyObjectCommand)) return execute(command, reading);
     const { Bucket, Key } = command.input;
-    const answer = execute(
-      new PutObjectCommand({ Bucket, Key, Body: Buffer.from('A FILE OF SOME BYTES') }),
-    );
+    const answer = execute(new PutObjectCommand({ Bucket, Key, Body: Buffer.from('A FILE OF SOME BYTES') }));
     return { CopyObjectResult: answer };
   };
 }
