@@ -2,9 +2,12 @@
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListObjectsV2Command,
   ListPartsCommand,
   PutObjectCommand,
   S3ServiceException,
@@ -115,6 +118,100 @@ describe.each([
       expect(await refusalOf(() => ends.storage.send(completeOf(upload, [one])))).toBe('PreconditionFailed');
 
       expect(sizesOf(await list(upload))).toEqual([[1, 1000]]);
+    });
+  });
+
+  describe('an object that is offered', () => {
+    const bytes = Buffer.from('offered');
+    const etagOf = (some: Buffer) => `"${createHash('md5').update(some).digest('hex')}"`;
+    const name = 'ingest/a+b c%20/崩溃.txt';
+    const head = (Key: string) => ends.play(() => ends.storage.send(new HeadObjectCommand(at(Key))));
+
+    beforeAll(async () => {
+      const described = { ContentType: 'text/plain', Metadata: { filename: 'a%20b' } };
+      await ends.play(() =>
+        ends.storage.send(new PutObjectCommand({ ...at(name), Body: bytes, ...described })),
+      );
+      for (const key of ['ingest/b', 'ingest/Z', 'ingesting']) {
+        await ends.play(() => ends.storage.send(new PutObjectCommand({ ...at(key), Body: bytes })));
+      }
+    });
+
+    it('is described with its metadata and the whole second in which it was put', async () => {
+      const { ETag, ContentLength, ContentType, Metadata, LastModified } = await head(name);
+
+      expect({ ETag, ContentLength }).toEqual({ ETag: etagOf(bytes), ContentLength: bytes.length });
+      expect({ ContentType, Metadata }).toEqual({
+        ContentType: 'text/plain',
+        Metadata: { filename: 'a%20b' },
+      });
+      expect(LastModified?.getUTCMilliseconds()).toBe(0);
+    });
+
+    it('is copied once, as the version that the caller names, with what the caller replaces', async () => {
+      const copyOf = (key: string, to: string, wanted = etagOf(bytes)) =>
+        new CopyObjectCommand({
+          ...at(to),
+          CopySource: `${ends.bucket}/${encodeURIComponent(key)}`,
+          CopySourceIfMatch: wanted,
+          IfNoneMatch: '*',
+          ContentType: 'image/png',
+          MetadataDirective: 'REPLACE',
+          Metadata: { 'source-etag': 'x' },
+          TaggingDirective: 'REPLACE',
+        });
+      const refused = (command: CopyObjectCommand) => refusalOf(() => ends.storage.send(command));
+
+      expect(await refused(copyOf(name, 'copy', etagOf(Buffer.from('other'))))).toBe('PreconditionFailed');
+      expect(await refused(copyOf('ingest/none', 'copy'))).toBe('NoSuchKey');
+      const { CopyObjectResult } = await ends.play(() => ends.storage.send(copyOf(name, 'copy')));
+      expect(await refused(copyOf(name, 'copy'))).toBe('PreconditionFailed');
+
+      expect(CopyObjectResult?.ETag).toBe(etagOf(bytes));
+      const { ContentType, Metadata, ContentLength } = await head('copy');
+      expect({ ContentType, Metadata }).toEqual({
+        ContentType: 'image/png',
+        Metadata: { 'source-etag': 'x' },
+      });
+      expect(ContentLength).toBe(bytes.length);
+    });
+
+    it('is listed by its prefix, behind a key, in the order of bytes and in an encoded form', async () => {
+      const listed = (more: object) =>
+        ends.play(() =>
+          ends.storage.send(
+            new ListObjectsV2Command({
+              Bucket: ends.bucket,
+              Prefix: 'ingest/',
+              EncodingType: 'url',
+              ...more,
+            }),
+          ),
+        );
+
+      const first = await listed({ MaxKeys: 2 });
+      const rest = await listed({ StartAfter: name });
+
+      const encoded = 'ingest/a%2Bb+c%2520/%E5%B4%A9%E6%BA%83.txt';
+      expect(first.Contents?.map(({ Key }) => Key)).toEqual(['ingest/Z', encoded]);
+      expect(first.IsTruncated).toBe(true);
+      expect(first.Contents?.[1]).toMatchObject({ ETag: etagOf(bytes), Size: bytes.length });
+      const secondOf = (time?: Date): number => Math.floor(Number(time) / 1000);
+      expect(secondOf(first.Contents?.[1]?.LastModified)).toBe(secondOf((await head(name)).LastModified));
+      expect(rest.Contents?.map(({ Key }) => Key)).toEqual(['ingest/b']);
+      expect(rest.IsTruncated).toBe(false);
+    });
+
+    it('is removed only as the version that the caller names', async () => {
+      await ends.play(() => ends.storage.send(new PutObjectCommand({ ...at('removed'), Body: bytes })));
+      const removed = (IfMatch: string) =>
+        refusalOf(() => ends.storage.send(new DeleteObjectCommand({ ...at('removed'), IfMatch })));
+
+      expect(await removed(etagOf(Buffer.from('other')))).toBe('PreconditionFailed');
+      expect(await head('removed')).toMatchObject({ ContentLength: bytes.length });
+      expect(await removed(etagOf(bytes))).toBe('done');
+      expect(await refusalOf(() => ends.storage.send(new HeadObjectCommand(at('removed'))))).toBe('NotFound');
+      expect(await removed(etagOf(bytes))).toBe('NoSuchKey');
     });
   });
 

@@ -2,7 +2,7 @@
  * Products that lack a part, for the tests of the oracle: the ends that one container of such a product sees, and how it
  * speaks to IPD. Each changes one thing. What is taken away by settings and in `seams.ts` is in `world.ts`.
  */
-import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import { CopyObjectCommand, DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Send } from '../../lib/ipd/wire.ts';
@@ -57,7 +57,11 @@ export type MissingInEnds =
   | 'thrift'
   | 'openness'
   | 'promptNotifications'
-  | 'promptRemoval';
+  | 'promptRemoval'
+  | 'recordedCopies'
+  | 'exactCopies'
+  | 'replays'
+  | 'listings';
 
 const writes: Partial<Record<string, (now: number) => Change>> = WRITES;
 
@@ -89,6 +93,14 @@ export function withhold(
       return kind === 'uploads' ? { ...ends, documents: { ...documents, execute: hide(documents) } } : ends;
     case 'promptNotifications':
       return { ...ends, topic: { ...topic, execute: publishLate(topic, now) } };
+    case 'replays':
+      return { ...ends, topic: { ...topic, execute: publishAsFirst(topic) } };
+    case 'recordedCopies':
+      return { ...ends, objects: { ...objects, execute: removeFirst(objects) } };
+    case 'exactCopies':
+      return { ...ends, objects: { ...objects, execute: copyOthers(objects) } };
+    case 'listings':
+      return isSweep ? { ...ends, ingestQueue: { ...ends.ingestQueue, execute: () => ({}) } } : ends;
     case 'promptRemoval':
       return { ...ends, objects: { ...objects, execute: removeLate(objects, now) } };
     default:
@@ -159,5 +171,50 @@ function removeLate({ execute }: Ends['objects'], now: () => number): Ends['obje
   return (command, reading) => {
     if (command instanceof DeleteObjectCommand && now() < since + LATE_MS) throw refusal(503, 'SlowDown');
     return execute(command, reading);
+  };
+}
+
+/** Says of no notification that it is a replay. */
+function publishAsFirst({ execute }: Ends['topic']): Ends['topic']['execute'] {
+  return (command) => {
+    if (!(command instanceof PublishCommand)) return execute(command);
+    const { replayed: _replayed, ...first } = JSON.parse(command.input.Message ?? '');
+    return execute(new PublishCommand({ ...command.input, Message: JSON.stringify(first) }));
+  };
+}
+
+/** Removes a drop and then copies it, which storage refuses. */
+function removeFirst({ execute }: Ends['objects']): Ends['objects']['execute'] {
+  return (command, reading) => {
+    if (command instanceof CopyObjectCommand) {
+      const [Bucket, ...path] = command.input.CopySource?.split('/') ?? [];
+      execute(new DeleteObjectCommand({ Bucket, Key: decodeURIComponent(path.join('/')) }));
+    }
+    return execute(command, reading);
+  };
+}
+
+/** Stages other bytes than those that the test of the oracle offers, and as many. */
+function copyOthers({ execute }: Ends['objects']): Ends['objects']['execute'] {
+  return (command, reading) => {
+    if (!(command instanceof CopyObjectCommand)) return execute(command, reading);
+    const { Bucket, Key } = command.input;
+    const answer = execute(new PutObjectCommand({ Bucket, Key, Body: Buffer.from('A FILE OF SOME BYTES') }));
+    return { CopyObjectResult: answer };
+  };
+}
+
+/** A bucket that goes by another name: what asks for that is carried out in the one of this name. */
+export function inBucket(name: string, objects: Ends['objects'], called: string): Ends['objects'] {
+  return {
+    ...objects,
+    execute: (command, reading) => {
+      const input: unknown = 'input' in command ? command.input : undefined;
+      const renamed = JSON.parse(JSON.stringify(input).replaceAll(`"${called}`, `"${name}`));
+      return objects.execute(
+        Object.assign(Object.create(Object.getPrototypeOf(command)), command, { input: renamed }),
+        reading,
+      );
+    },
   };
 }

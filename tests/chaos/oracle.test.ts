@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { createPlatform } from './platform.ts';
 import { quietProfile } from './faults.ts';
+import type { Profile } from './faults.ts';
+import { dropOf, produce } from './producers.ts';
+import type { Offering } from './producers.ts';
 import { createRandom } from './random.ts';
 import { runSchedule } from './schedule.ts';
-import { issueIdOf, plainPlan, play, readInTheEnd } from './users.ts';
+import { issueIdOf, plainPlan, play, projectId, readInTheEnd } from './users.ts';
 import type { Plan } from './users.ts';
 import { judgeWorld } from './verdict.ts';
 import type { IpdCall, Rule } from './wire.ts';
@@ -28,6 +31,10 @@ async function findIn(missing: Missing, expected: RegExp): Promise<string[]> {
 
 type Small = {
   plans: Partial<Plan>[];
+  offerings?: Offering[];
+  /** Each message comes twice at the same moment. */
+  isDoubled?: boolean;
+  rates?: Profile['rates'];
   rule?: (elapsedMs: number, call: IpdCall) => Rule | undefined;
   settings?: Record<string, string>;
   /** When IPD is well again. */
@@ -42,14 +49,16 @@ async function judgeSmall(small: Small, missing?: Missing): Promise<string[]> {
   const random = createRandom('oracle');
   const world = createWorld({
     random,
-    profile: quietProfile,
+    profile: { ...quietProfile, ...(small.rates && { rates: small.rates }) },
     missing,
     uploadDeadlineHours: 24,
     pageSize: 100,
+    isDoubled: small.isDoubled,
+    ...(small.offerings && { ingestProject: projectId }),
     settings: { PREFLIGHT: 'off', ...settings },
   });
   const { time } = world;
-  world.faults.stop();
+  if (small.rates === undefined) world.faults.stop();
   const start = time.now();
   world.rules.of = (call) => rule?.(time.now() - start, call);
   const platform = createPlatform(world);
@@ -65,6 +74,7 @@ async function judgeSmall(small: Small, missing?: Missing): Promise<string[]> {
       { world, platform },
     ),
   );
+  for (const offering of small.offerings ?? []) produce(offering, world);
   await time.run(() => time.now() >= start + hours * HOUR_MS);
   await readInTheEnd(stories, { world, platform });
   const { findings } = judgeWorld(world, stories, { quietFrom: start + quietAfterMs, copiesByIpd });
@@ -171,6 +181,57 @@ describe('the oracle finds, in a world made for it, a product without', () => {
   });
 
   it.each(worlds)('and finds nothing there in the product itself: $missing', async ({ small }) => {
+    expect(await judgeSmall(small)).toEqual([]);
+  });
+});
+
+const file = Buffer.from('a file of some bytes');
+const putTwice = dropOf(file, { steps: [{ act: 'again', afterMs: 30 * MINUTE_MS }] });
+const ofProducers: { missing: Missing; expected: RegExp; small: Small }[] = [
+  {
+    // Two functions get the event at the same moment.
+    missing: 'identity',
+    expected: /crash\.log became 2 uploads/,
+    small: { plans: [], offerings: [dropOf(file)], isDoubled: true, hours: 2 },
+  },
+  {
+    missing: 'recordedCopies',
+    expected: /was removed, and no copy was recorded/,
+    small: { plans: [], offerings: [dropOf(file)], hours: 2 },
+  },
+  {
+    missing: 'notifications',
+    expected: /nothing was said after the offer/,
+    small: { plans: [], offerings: [dropOf(file)], hours: 2 },
+  },
+  {
+    missing: 'replays',
+    expected: /no notification says that it is a replay/,
+    small: { plans: [], offerings: [putTwice], hours: 2 },
+  },
+  {
+    missing: 'exactCopies',
+    expected: /is delivered as something else/,
+    small: { plans: [], offerings: [dropOf(file)], hours: 2 },
+  },
+  {
+    missing: 'listings',
+    expected: /crash\.log was never taken/,
+    small: { plans: [], offerings: [dropOf(file)], rates: new Map([['eventLost', 1]]), hours: 2 },
+  },
+  {
+    missing: 'removal',
+    expected: /is delivered, and its drop is there/,
+    small: { plans: [], offerings: [dropOf(file)], hours: 2 },
+  },
+];
+
+describe('the oracle of ingestion finds a product without', () => {
+  it.each(ofProducers)('$missing: $expected', async ({ missing, expected, small }) => {
+    expect(await judgeSmall(small, missing)).toContainEqual(expect.stringMatching(expected));
+  });
+
+  it.each(ofProducers)('and finds nothing there in the product itself: $missing', async ({ small }) => {
     expect(await judgeSmall(small)).toEqual([]);
   });
 });

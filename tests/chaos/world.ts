@@ -33,7 +33,7 @@ import type { MessageQueue } from './ends/queue.ts';
 import { createTopic } from './ends/topic.ts';
 import { createPeople } from './people.ts';
 import { createActivity } from './activity.ts';
-import { withhold, withoutRestraint } from './missing.ts';
+import { inBucket, withhold, withoutRestraint } from './missing.ts';
 import type { MissingInEnds } from './missing.ts';
 import { asNewer, createKeeping } from './newer.ts';
 import { createScanner, REQUIRED_SCAN_TAG } from './scanner.ts';
@@ -52,7 +52,15 @@ import type { IpdCall, Rule } from './wire.ts';
 
 /** Parts of the product that a test of the oracle takes away. */
 export type Missing =
-  'reconciliation' | 'fence' | 'sweep' | 'notifications' | 'removal' | 'pacing' | 'restraint' | MissingInEnds;
+  | 'reconciliation'
+  | 'fence'
+  | 'sweep'
+  | 'notifications'
+  | 'removal'
+  | 'pacing'
+  | 'restraint'
+  | 'identity'
+  | MissingInEnds;
 
 export type Worker = {
   container: Container;
@@ -281,6 +289,9 @@ export function createWorld(options: {
       topic,
     };
     const ends = withhold(missing, own, { kind, now: time.now });
+    // The id of an upload is made of the bucket's name, among others.
+    const bucket = missing === 'identity' && kind === 'ingest' ? `${BUCKET}${containers}` : BUCKET;
+    if (bucket !== BUCKET) ends.objects = inBucket(BUCKET, ends.objects, bucket);
     const surroundings = {
       activity,
       container,
@@ -301,29 +312,32 @@ export function createWorld(options: {
     const s3 = s3With(storageOf(surroundings));
     const sqs = sqsWith(queueOf(surroundings));
     const sns = snsWith(topicOf(surroundings));
-    const services = buildServices(config, {
-      clock: container.clock,
-      storageTime: () => container.clock.now(),
-      telemetry: telemetryOf(name),
-      documents: documentsOf(surroundings),
-      s3: async () => s3,
-      sqs: async () => sqs,
-      sns: async () => sns,
-      readSecret: secretsOf(surroundings),
-      send: restrained({
-        ...surroundings,
-        ipd,
-        errand: () => ({
-          asked: (operation) => chronicle.asked(operation, errand),
-          isInDoubt: () => find(errand.uploadId ?? '')?.doubt !== undefined,
-          size: () => find(errand.uploadId ?? '')?.size ?? 1,
+    const services = buildServices(
+      { ...config, bucket },
+      {
+        clock: container.clock,
+        storageTime: () => container.clock.now(),
+        telemetry: telemetryOf(name),
+        documents: documentsOf(surroundings),
+        s3: async () => s3,
+        sqs: async () => sqs,
+        sns: async () => sns,
+        readSecret: secretsOf(surroundings),
+        send: restrained({
+          ...surroundings,
+          ipd,
+          errand: () => ({
+            asked: (operation) => chronicle.asked(operation, errand),
+            isInDoubt: () => find(errand.uploadId ?? '')?.doubt !== undefined,
+            size: () => find(errand.uploadId ?? '')?.size ?? 1,
+          }),
+          people,
+          rule: (call) =>
+            rules.of(call) ??
+            (missing === 'reconciliation' && call.operation === 'list' ? 'emptyResult' : undefined),
         }),
-        people,
-        rule: (call) =>
-          rules.of(call) ??
-          (missing === 'reconciliation' && call.operation === 'list' ? 'emptyResult' : undefined),
-      }),
-    });
+      },
+    );
     return { container, services, errand };
   }
 
