@@ -149,7 +149,8 @@ describe('an ingestion whose process is killed', () => {
   });
 
   it('is done by the sweep when the message does not come again', async () => {
-    const { id, issueId, message, sha256 } = await offerFile('drop');
+    // A drop would be found by its listing, too.
+    const { id, issueId, message, sha256 } = await offerFile('request');
     const victim = await ground.victims.take();
     const doom = { at: 'record written', act: 'die' } as const;
     expect(await victim.obey({ offers: [message], auth: 'aksk', doom })).toEqual({ kind: 'died' });
