@@ -149,7 +149,8 @@ describe('an ingestion whose process is killed', () => {
   });
 
   it('is done by the sweep when the message does not come again', async () => {
-    const { id, issueId, message, sha256 } = await offerFile('drop');
+    // A drop would be found by its listing, too.
+    const { id, issueId, message, sha256 } = await offerFile('request');
     const victim = await ground.victims.take();
     const doom = { at: 'record written', act: 'die' } as const;
     expect(await victim.obey({ offers: [message], auth: 'aksk', doom })).toEqual({ kind: 'died' });
@@ -159,6 +160,35 @@ describe('an ingestion whose process is killed', () => {
     expect(await attachmentsOf([{ issueId }])).toMatchObject([{ sha256 }]);
     expect(await ground.world.find(id)).toMatchObject({ status: 'delivered' });
   });
+});
+
+describe('an ingestion whose process stands still until its upload is delivered', () => {
+  it.each<[Step]>([['record written'], ['object copied'], ['copy recorded']])(
+    'adds nothing and leaves nothing when it goes on from the step: %s',
+    async (at) => {
+      const files = [await offerFile('drop'), await offerFile('request')];
+      const victims = await Promise.all(files.map(() => ground.victims.take()));
+      const stops = await Promise.all(
+        files.map(({ message }, index) =>
+          victims[index]?.obey({ offers: [message], auth: 'aksk', doom: { at, act: 'stop' } }),
+        ),
+      );
+      expect(stops).toMatchObject([{ kind: 'stopped' }, { kind: 'stopped' }]);
+      for (const { message } of files) ground.mailbox.put({ to: 'ingest', ...message, delayMs: HIDDEN_MS });
+      await drive(ground, { ids: files.map(({ id }) => id) });
+
+      const ends = await Promise.all(victims.map((victim) => victim.resume()));
+
+      expect(ends).toEqual([{ kind: 'done' }, { kind: 'done' }]);
+      expect(await attachmentsOf(files)).toHaveLength(files.length);
+      for (const { id, drop } of files) {
+        expect(await ground.world.find(id)).toMatchObject({ status: 'delivered' });
+        expect(await ground.world.isStaged(id)).toBe(false);
+        expect(await isThere(drop)).toBe(false);
+        expect(await notificationsOf(id)).toHaveLength(1);
+      }
+    },
+  );
 });
 
 describe('several processes that get the same event of a drop at once', () => {
