@@ -140,7 +140,14 @@ async function startFromZip(key: string, environment?: Record<string, string>) {
 
 function templateFunctions() {
   const service = readService({ directory: ROOT, env: { AWS_REGION: REGION, ...SETTINGS } });
-  const names = ['StagingBucket', 'UploadsTable', 'DeliveryQueue', 'IngestQueue', 'NotificationsTopic'];
+  const names = [
+    'StagingBucket',
+    'UploadsTable',
+    'DeliveryQueue',
+    'IngestQueue',
+    'IngestDeliveryQueue',
+    'NotificationsTopic',
+  ];
   const references = Object.fromEntries(
     names.map((name) => [name, { ref: `https://example.com/${name}`, attributes: { Arn: `arn:${name}` } }]),
   );
