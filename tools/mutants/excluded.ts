@@ -177,13 +177,14 @@ export const excluded: Exclusion[] = [
       'Without maxSize the parts together have the declared size, which is at least 1, and no number is above undefined; the types need the clause.',
   },
   ...["clause: without '' beside ??", 'clause: without -1 beside ??'].map((mutant) => ({
-    mutant: `lib/messaging/queue.ts readMessage ${mutant}`,
+    mutant: `lib/messaging/arrivals.ts readArrivals ${mutant}`,
     proof:
       'S3 names ETag and size of every object that it has created; only removals lack them, and the filter has left those out; the types need the clause.',
   })),
   {
-    mutant: "lib/storage/staged-files.ts bareEtag clause: without '' beside ??",
-    proof: 'S3 names the ETag in every answer to a PUT or HEAD of an object; the types need the clause.',
+    mutant: "lib/storage/etags.ts bareEtag clause: without '' beside ??",
+    proof:
+      'S3 names the ETag in every answer to a PUT, HEAD or copy of an object, and in every list; the types need the clause.',
   },
   {
     mutant: 'lib/storage/staged-files.ts createStaging/head clause: without 0 beside ??',
