@@ -11,7 +11,7 @@ import type { IngestRequest, Offer } from '../domain/ingestion.ts';
 import * as offers from './offers.ts';
 import type { Admission } from './offers.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
-import { ingestedFrom, isFinal, isUnwanted, stagingKey } from '../domain/upload.ts';
+import { ingestedFrom, isFinal, stagingKey } from '../domain/upload.ts';
 import type { Ingested, Policy, Upload } from '../domain/upload.ts';
 import { MINUTE_MS, SECOND_MS } from '../domain/units.ts';
 import type { Counters } from '../ledger/counters.ts';
@@ -162,6 +162,8 @@ export function createIngestion(deps: {
   async function proceed(upload: Upload, offered: Upload['source']): Promise<void> {
     const from = ingestedFrom(upload);
     const after = from && upload.status === 'awaiting_upload' ? await copy(upload, from) : upload;
+    // A copy that came after the end: nothing else would remove it. Another end may be followed by a new beginning.
+    if (from !== undefined && after.status === 'delivered') await staging.remove(stagingKey(after.id));
     // The drop of a failed upload stays for as long as its staged file would. A record that was erased has no ETag.
     const isCopied = after.status === 'delivered' || (after.etag !== undefined && after.status !== 'failed');
     if (isCopied && offered?.kind === 'drop') await drops.discard(offered);
@@ -200,8 +202,6 @@ export function createIngestion(deps: {
         ? (lifecycle.requeue(staged, { now: clock.now() }) ?? staged)
         : staged;
     });
-    // The copy came after the end: nothing else would remove it.
-    if (isUnwanted(after)) await staging.remove(stagingKey(after.id));
     if (changed && isPrompt && after.status === 'staged') {
       await queue.send({ uploadId: after.id, attempt: after.attempts + 1 });
     }
