@@ -35,15 +35,21 @@ export const show: Task = {
 };
 
 /** Facts about an upload that are not in its record. */
-async function lookAround({ ledger, attachments, workItems, staging, breaker }: Opened, upload: Upload) {
+async function lookAround(
+  { ledger, attachments, workItems, staging, drops, breaker, config }: Opened,
+  upload: Upload,
+) {
+  const { source } = upload;
+  const place = source?.kind === 'drop' ? { bucket: config.bucket, key: source.key } : undefined;
   const own = upload.status === 'delivered' ? upload.attachmentId : null;
   const ids = [own, upload.candidate, ...(upload.duplicates ?? [])].filter(
     (id): id is string => typeof id === 'string',
   );
-  const [claims, holder, staged, { state }] = await Promise.all([
+  const [claims, holder, staged, drop, { state }] = await Promise.all([
     attachments.findClaims(ids),
     workItems.findHolder(upload),
     staging.head(stagingKey(upload.id)),
+    place && drops.find(place),
     breaker.view(),
   ]);
   const holding = holder === undefined || holder === upload.id ? upload : await ledger.find(holder);
@@ -52,6 +58,8 @@ async function lookAround({ ledger, attachments, workItems, staging, breaker }: 
     workItemHolder: holding !== undefined && occupiesWorkItem(holding, Date.now()) ? holding.id : undefined,
     claims: Object.fromEntries(claims),
     stagedBytes: staged?.size,
+    /** What is still under the key of a drop. */
+    dropBytes: drop?.kind === 'found' ? drop.size : undefined,
     breaker: state,
   };
 }
@@ -84,7 +92,8 @@ function describe(
     ],
     ['due', dueAt === undefined ? 'nothing is left to be done' : sayDue(dueAt, now)],
     ['retried until', upload.retryUntil],
-    ['in storage', around.stagedBytes === undefined ? 'nothing' : `${around.stagedBytes} bytes`],
+    ['in staging', around.stagedBytes === undefined ? 'nothing' : `${around.stagedBytes} bytes`],
+    ['drop', around.dropBytes === undefined ? undefined : `still there, ${around.dropBytes} bytes`],
     ['kept until', upload.status === 'failed' ? upload.keepUntil : undefined],
     ['attachment', upload.status === 'delivered' ? (upload.attachmentId ?? upload.reason) : undefined],
     ['candidate', upload.candidate],

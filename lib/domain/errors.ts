@@ -74,7 +74,7 @@ export const failures = {
   scan_timed_out:
     'The scan for malware said nothing for so long that we stopped waiting; the file was not sent to IPD.',
   ingest_malformed:
-    'What the producer gave is not what ingestion takes: offer the file again, as the docs say.',
+    'The key, the metadata or the message of the producer has not the form that it must have.',
   ingest_project_closed: 'The project is not open for ingestion.',
   ingest_too_large: 'The file is larger than the bridge takes.',
   ingest_empty: 'The file is empty, and an empty file cannot be attached.',

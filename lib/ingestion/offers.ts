@@ -34,7 +34,7 @@ export function offerOfDrop(
     id: dropId({ bucket, key, etag: object.etag }),
     source: { kind: 'drop' as const, key, etag: object.etag, offer: object.putAt },
     uploadedBy: toName(decoded(metadata['uploaded-by']) ?? '') || undefined,
-    contentType: typeOrUnknown(object.contentType),
+    contentType: typeOf(object),
     size: object.size,
   };
   if (!fields.success) return malformed(about, { given, why: whyOf(fields.error) });
@@ -56,7 +56,7 @@ export function offerOfRequest(
   const about = {
     ...aboutRequest({ requestId: name, source, etag: object.etag, offerId }),
     uploadedBy: uploadedBy || undefined,
-    contentType: given.contentType ?? typeOrUnknown(object.contentType),
+    contentType: given.contentType ?? typeOf(object),
     size: object.size,
     sha256: object.sha256,
   };
@@ -178,6 +178,11 @@ function aboutRequest({
 function named(text: string): { filename: string; sentName: string } {
   const name = toName(text);
   return { filename: name, sentName: name };
+}
+
+/** Storage's own name for an object that was put without a type is no type: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html */
+function typeOf({ contentType }: FoundObject): string {
+  return typeOrUnknown(contentType === 'binary/octet-stream' ? undefined : contentType);
 }
 
 /** User metadata holds percent-encoded UTF-8, since headers carry ASCII alone. What cannot be decoded is taken as it is. */

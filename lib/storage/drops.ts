@@ -142,7 +142,8 @@ function unavailable(cause: unknown): Unavailable | undefined {
       return {
         kind: 'unavailable',
         code: 'ingest_source_forbidden',
-        detail: 'storage refused to let the bridge read the object',
+        detail:
+          'storage does not let the bridge read the object: does INGEST_SOURCE_BUCKETS name its bucket?',
       };
     case 404:
       return { kind: 'unavailable', code: 'ingest_source_missing', detail: 'storage has no such object' };

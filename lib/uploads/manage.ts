@@ -17,7 +17,7 @@ import type { Queue } from '../messaging/queue.ts';
 import type { Quota } from '../pacing/quota.ts';
 import type { SignedPart, SignedRequest, Signing } from '../storage/presigning.ts';
 import type { Staging } from '../storage/staged-files.ts';
-import { mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
+import { ingestedFrom, mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** The presigned requests for what is missing of a file, and how long they are valid. */
@@ -216,10 +216,13 @@ export function incomplete(missing: ProblemPlace[]): AppError {
 }
 
 /** Advice for a failed upload without its file: if IPD has the file, another upload would be a second copy. */
-export function adviseWithoutFile({ doubt }: Upload): string {
-  return doubt === undefined
-    ? 'its file is gone: upload it again'
-    : 'its file is gone and IPD may have it: check the work item before you upload it again';
+export function adviseWithoutFile(upload: Upload): string {
+  if (upload.doubt === undefined) {
+    return ingestedFrom(upload) === undefined
+      ? 'its file is gone: upload it again'
+      : 'its file is not in staging: its producer has to offer it again';
+  }
+  return 'its file is gone and IPD may have it: check the work item before you upload it again';
 }
 
 function obstacle(upload: Upload): string {
