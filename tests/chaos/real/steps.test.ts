@@ -168,9 +168,10 @@ describe('an ingestion whose process stands still until its upload is delivered'
     async (at) => {
       const files = [await offerFile('drop'), await offerFile('request')];
       const victims = await Promise.all(files.map(() => ground.victims.take()));
+      const orders = files.map(({ message }) => ({ offers: [message] }));
       const stops = await Promise.all(
-        files.map(({ message }, index) =>
-          victims[index]?.obey({ offers: [message], auth: 'aksk', doom: { at, act: 'stop' } }),
+        victims.map((victim, index) =>
+          victim.obey({ ...orders[index], auth: 'aksk', doom: { at, act: 'stop' } }),
         ),
       );
       expect(stops).toMatchObject([{ kind: 'stopped' }, { kind: 'stopped' }]);
