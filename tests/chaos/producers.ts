@@ -115,7 +115,7 @@ function drawRequest(random: Random, faults: Faults, { bytes, index }: Given): O
   const issueId = issueIdOf(random.int(0, 1));
   const object = { bucket: SOURCE_BUCKET, key, bytes };
   const good = bodyOf({ requestId, key, issueId });
-  if (random.chance(0.1) && faults.happens('noMessage')) {
+  if (random.chance(0.3) && faults.happens('noMessage')) {
     return { object: undefined, body: random.pick(['no message', '{}', '[1]']), at: 0, steps: [] };
   }
   const refused = random.chance(0.25) && faults.happens('offerRefused');
