@@ -69,9 +69,13 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
   const outageMs = drawOutage(random.fork('outage'));
   const profile = outageMs === 0 ? drawn : withOutage(drawn, outageMs);
   const isIngesting = random.fork('producers').chance(0.4);
+  // An upload waits as long for its scan as for IPD.
+  const isScanned = random.fork('scan').chance(outageMs > 0 ? 0 : 0.15);
+  // With a scan that never comes, each of a row of offers would wait for a whole retry window.
+  const hasRoom = isScanned || !random.fork('room').chance(0.15);
   const settings = {
     ...(outageMs > 0 && { RETRY_WINDOW_HOURS: String(OUTAGE_WINDOW_MS / HOUR_MS) }),
-    ...(random.fork('room').chance(0.15) && { INGEST_MAX_OPEN: '1' }),
+    ...(!hasRoom && { INGEST_MAX_OPEN: '1' }),
   };
   const world = createWorld({
     random: random.fork('world'),
@@ -79,8 +83,7 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     missing,
     isExpiryPrompt: random.fork('expiry').chance(0.5),
     isRollingOut: random.fork('rollout').chance(0.3),
-    // An upload waits as long for its scan as for IPD.
-    isScanned: random.fork('scan').chance(outageMs > 0 ? 0 : 0.15),
+    isScanned,
     // The name of a stream is part of its seed: another name would draw other schedules.
     uploadsPerMinute: random.fork('allowance').chance(0.1) ? 2 : 1000, // cspell:disable-line
     ...(without && { without }),

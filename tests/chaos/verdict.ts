@@ -122,7 +122,10 @@ export function judgeWorld(
       findings.push(`${name} is ${status}, and the API shows ${story.seen?.status ?? 'nothing'}`);
     }
     const ignored = ignoredRefusal(record, contacts, lastLifeOf(versions));
-    if (ignored !== undefined) findings.push(`${name} is ${status}, though IPD's last word was ${ignored}`);
+    // Offered again, it was refused by the bridge, which is the last word then.
+    const isRefusedOffer = record.lastError?.code.startsWith('ingest_') === true;
+    if (ignored !== undefined && !isRefusedOffer)
+      findings.push(`${name} is ${status}, though IPD's last word was ${ignored}`);
     const life = {
       versions,
       storedAt: story?.storedAt ?? given.get(keyOf(id))?.at,
