@@ -45,7 +45,7 @@ export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: str
         metadata: Metadata ?? {},
       };
     } catch (cause) {
-      const refused = unavailable(cause);
+      const refused = unavailable(place, cause);
       if (refused === undefined) throw outage(`asking storage for an object of ${place.bucket}`, cause);
       return refused;
     }
@@ -81,7 +81,7 @@ export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: str
         const { etag, size, metadata } = present;
         return { kind: metadata[COPIED_FROM] === from.etag ? 'copied' : 'occupied', etag, size };
       }
-      const refused = unavailable(cause);
+      const refused = unavailable(from, cause);
       if (refused === undefined) throw outage(`copying to ${to.key}`, cause);
       return refused;
     }
@@ -136,32 +136,27 @@ export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: str
 }
 
 /** The refusals that no repetition changes; undefined for an outage. */
-function unavailable(cause: unknown): Unavailable | undefined {
+function unavailable({ versionId }: Place, cause: unknown): Unavailable | undefined {
+  const refuse = (code: FailureCode, detail: string): Unavailable => ({ kind: 'unavailable', code, detail });
   switch (refusalOf(cause)?.status) {
     case 403:
-      return {
-        kind: 'unavailable',
-        code: 'ingest_source_forbidden',
-        detail:
-          'storage does not let the bridge read the object: does INGEST_SOURCE_BUCKETS name its bucket?',
-      };
+      return refuse(
+        'ingest_source_forbidden',
+        'storage does not let the bridge read the object: does INGEST_SOURCE_BUCKETS name its bucket?',
+      );
     case 404:
-      return { kind: 'unavailable', code: 'ingest_source_missing', detail: 'storage has no such object' };
-    // Another region, an id that no version has, a version that was deleted.
+      return refuse('ingest_source_missing', 'storage has no such object');
     case 301:
+      return refuse('ingest_source_missing', 'the bucket is in another region');
+    // An id that no version has. Without one, the fault is in the request of the bridge, a token that is over for example.
     case 400:
+      return versionId === undefined
+        ? undefined
+        : refuse('ingest_source_missing', 'storage has no such version of the object');
     case 405:
-      return {
-        kind: 'unavailable',
-        code: 'ingest_source_missing',
-        detail: 'storage has no such object in this region, or no such version of it',
-      };
+      return refuse('ingest_source_missing', 'this version of the object was deleted');
     case 412:
-      return {
-        kind: 'unavailable',
-        code: 'ingest_source_replaced',
-        detail: 'storage has another version of the object',
-      };
+      return refuse('ingest_source_replaced', 'storage has another version of the object');
     default:
       return undefined;
   }
