@@ -1,6 +1,7 @@
 /** From the delivery queue: S3's events and the sweep's requests, one upload at a time. */
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { handleEach } from '../lib/runtime/batch.ts';
 import { untimed } from '../lib/runtime/invocation.ts';
 import { bindCall } from '../lib/runtime/telemetry.ts';
 import { loadAhead, services as ofContainer } from '../lib/services.ts';
@@ -24,16 +25,6 @@ export function createHandler(services: () => Services) {
       killedAt: clock.now() + remaining,
       signal: clock.timeout(Math.max(remaining - MARGIN_MS, 0)),
     };
-    const batchItemFailures: SQSBatchResponse['batchItemFailures'] = [];
-    for (const { messageId, body } of event.Records) {
-      try {
-        await delivery.onMessage(body, run);
-      } catch (error) {
-        telemetry.error('message not handled, the queue will bring it again', error, { messageId });
-        telemetry.addMetrics({ Unhandled: 1 });
-        batchItemFailures.push({ itemIdentifier: messageId });
-      }
-    }
-    return { batchItemFailures };
+    return handleEach(event.Records, telemetry, ({ body }) => delivery.onMessage(body, run));
   });
 }

@@ -1,6 +1,7 @@
 /** From the queue of ingestion: objects that producers offer, one message at a time. */
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { handleEach } from '../lib/runtime/batch.ts';
 import { untimed } from '../lib/runtime/invocation.ts';
 import { bindCall } from '../lib/runtime/telemetry.ts';
 import { loadAhead, services as ofContainer } from '../lib/services.ts';
@@ -16,16 +17,8 @@ export function createHandler(services: () => Services) {
   return middy<SQSEvent, SQSBatchResponse>(untimed).handler(async (event: SQSEvent, context: Context) => {
     const { ingestion, telemetry } = services();
     bindCall({ invocationId: context.awsRequestId });
-    const batchItemFailures: SQSBatchResponse['batchItemFailures'] = [];
-    for (const { messageId, body } of event.Records) {
-      try {
-        await ingestion.onMessage(body, messageId);
-      } catch (error) {
-        telemetry.error('message not handled, the queue will bring it again', error, { messageId });
-        telemetry.addMetrics({ Unhandled: 1 });
-        batchItemFailures.push({ itemIdentifier: messageId });
-      }
-    }
-    return { batchItemFailures };
+    return handleEach(event.Records, telemetry, ({ body, messageId }) =>
+      ingestion.onMessage(body, messageId),
+    );
   });
 }
