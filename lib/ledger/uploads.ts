@@ -125,7 +125,7 @@ export function createLedger({
    */
   async function* due(
     time: number,
-    lane: Lane = 'people',
+    lane: Lane,
   ): AsyncGenerator<{ id: string; status: string; dueAt: string }> {
     const first = Math.floor(clock.random() * DUE_SHARDS);
     for (let shard = 0; shard < DUE_SHARDS; shard += 1) {

@@ -141,7 +141,7 @@ describe('what the simulation has found', () => {
     async function takeFirsts(): Promise<void> {
       for (let count = 0; count < 64; count += 1) await platform.api(call);
       for (let count = 0; count < 100; count += 1) {
-        for await (const { id } of services.ledger.due(world.time.now() + HOUR_MS)) {
+        for await (const { id } of services.ledger.due(world.time.now() + HOUR_MS, 'people')) {
           firsts.add(id);
           break;
         }

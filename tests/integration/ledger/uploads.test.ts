@@ -344,7 +344,7 @@ describe('ledger', () => {
   describe('what is due', () => {
     async function dueIds(ledger: World['ledger'], time: number): Promise<string[]> {
       const ids: string[] = [];
-      for await (const { id } of ledger.due(time)) ids.push(id);
+      for await (const { id } of ledger.due(time, 'people')) ids.push(id);
       return ids;
     }
 
@@ -407,7 +407,7 @@ describe('ledger', () => {
 
       expect(await dueIds(world.ledger, dueAt)).not.toContain(upload.id);
       const rows: { id: string; status: string }[] = [];
-      for await (const row of world.ledger.due(Date.parse(after.dueAt ?? ''))) rows.push(row);
+      for await (const row of world.ledger.due(Date.parse(after.dueAt ?? ''), 'people')) rows.push(row);
       expect(rows).toContainEqual({ id: upload.id, status: 'awaiting_upload', dueAt: after.dueAt });
     });
   });
