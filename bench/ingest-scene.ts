@@ -58,7 +58,7 @@ export async function play(scene: Scene, log: (line: string) => void) {
 
   function drop(index: number): void {
     const { bytes, issueId } = file('drop', index);
-    world.storage.put(`${INGEST_PREFIX}${PROJECT_ID}/${issueId}/${index}.log`, bytes);
+    world.put(`${INGEST_PREFIX}${PROJECT_ID}/${issueId}/${index}.log`, bytes);
   }
 
   let staged = 0;
@@ -110,7 +110,7 @@ export async function play(scene: Scene, log: (line: string) => void) {
     /** Not delivered, or not in IPD with the bytes that were offered. */
     lost: wanted.length - counts.delivered + wanted.filter((sha256) => !held.has(sha256)).length,
     /** Drops that rest in storage. */
-    dropsLeft: world.storage.drops().length,
+    dropsLeft: world.drops().length,
     duplicates: attached.length - held.size,
     failures,
   };

@@ -4,10 +4,12 @@
  * upload is staged, started and delivered.
  */
 import { createHash } from 'node:crypto';
-import type { Context, ScheduledEvent, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { createHandler as createDeliver } from '../functions/deliver.ts';
 import { createHandler as createIngest } from '../functions/ingest.ts';
 import { createHandler as createSweep } from '../functions/sweep.ts';
+import { INGEST_PREFIX } from '../lib/domain/ingestion.ts';
 import { createUpload, stage } from '../lib/domain/lifecycle.ts';
 import { iso, stagingKey, uploadIdOf } from '../lib/domain/upload.ts';
 import type { NewUpload } from '../lib/domain/upload.ts';
@@ -25,6 +27,8 @@ import { makeIpdCredentials } from '../local/keys.ts';
 import { createActivity } from '../tests/chaos/activity.ts';
 import { createContainer } from '../tests/chaos/container.ts';
 import { createDocuments } from '../tests/chaos/ends/documents.ts';
+import { createObjects } from '../tests/chaos/ends/objects.ts';
+import type { Creation, StoredObject } from '../tests/chaos/ends/objects.ts';
 import { createMessageQueue } from '../tests/chaos/ends/queue.ts';
 import type { MessageQueue } from '../tests/chaos/ends/queue.ts';
 import { createTopic } from '../tests/chaos/ends/topic.ts';
@@ -34,10 +38,8 @@ import { createRandom } from '../tests/chaos/random.ts';
 import { documentsOf, queueOf, secretsOf, storageOf, topicOf } from '../tests/chaos/seams.ts';
 import { createVirtualTime } from '../tests/chaos/virtual-time.ts';
 import { wireOf } from '../tests/chaos/wire.ts';
-import { lambdaContext } from '../tests/support/lambda-event.ts';
+import { lambdaContext, scheduledEvent } from '../tests/support/lambda-event.ts';
 import { queueEvent } from '../tests/support/queue-event.ts';
-import { createStorage } from './ingest-storage.ts';
-import type { Announced } from './ingest-storage.ts';
 
 export type Limits = {
   seed: string;
@@ -115,7 +117,9 @@ export function createWorld(limits: Limits) {
   const deliveryQueue = queueWith(() => deliveries.poll());
   const ingestedQueue = queueWith(() => ingestedDeliveries.poll());
   const ingestQueue = queueWith(() => ingestions.poll());
-  const storage = createStorage({ now, onCreated: announce });
+  const objects = createObjects({ now, onCreated: announce });
+  /** Files whose event is lost. */
+  const unheard = new Set<string>();
   const config = readConfig({
     AWS_REGION: 'eu-central-1',
     STAGING_BUCKET: 'staging',
@@ -144,16 +148,21 @@ export function createWorld(limits: Limits) {
     },
   };
 
-  function announce({ key, etag, size, isCopy }: Announced): void {
-    const records = [{ eventName: 'ObjectCreated:Put', s3: { object: { key, eTag: etag, size } } }];
+  function announce(key: string, { etag, bytes }: StoredObject, event: Creation): void {
     const uploadId = uploadIdOf(key);
     if (uploadId !== undefined) courses.set(uploadId, { stagedAt: now() });
     // No event reports a copy into staging.
-    if (isCopy) return;
+    if (event === 'ObjectCreated:Copy' || unheard.has(key)) return;
+    const object = { key, eTag: etag.replaceAll('"', ''), size: bytes.length };
     (uploadId === undefined ? ingestQueue : deliveryQueue).send(
-      JSON.stringify({ Records: records }),
+      JSON.stringify({ Records: [{ eventName: event, s3: { object } }] }),
       EVENT_MS,
     );
+  }
+
+  /** Puts an object, as people and producers do. */
+  function put(Key: string, Body: Buffer): void {
+    objects.execute(new PutObjectCommand({ Bucket: '', Key, Body }));
   }
 
   function noteStart(body: string): void {
@@ -170,7 +179,7 @@ export function createWorld(limits: Limits) {
       activity,
       container,
       documents,
-      objects: storage.ends,
+      objects,
       queue: deliveryQueue,
       ingestQueue,
       ingestedQueue,
@@ -297,7 +306,9 @@ export function createWorld(limits: Limits) {
     counts,
     failures,
     courses,
-    storage,
+    put,
+    /** The drops that have not been copied and removed yet. */
+    drops: (): string[] => objects.keys().filter((key) => key.startsWith(INGEST_PREFIX)),
     /** A person's upload: its record, then its file, whose event starts the delivery. Returns its id. */
     async stage(
       upload: Omit<NewUpload, 'id' | 'size'>,
@@ -307,15 +318,15 @@ export function createWorld(limits: Limits) {
       const id = random.uuid();
       const created = createUpload({ ...upload, id, size: bytes.length }, { now: now(), policy });
       if (isEventLost) {
-        storage.put(stagingKey(id), bytes, { isAnnounced: false });
-        courses.set(id, { stagedAt: now() });
+        unheard.add(stagingKey(id));
+        put(stagingKey(id), bytes);
         const etag = createHash('md5').update(bytes).digest('hex');
         const staged = stage(created, { etag, size: bytes.length }, { now: now(), policy });
         if (staged !== undefined) await ledger.add({ ...staged, dueAt: iso(now()) });
         return id;
       }
       await ledger.add(created);
-      storage.put(stagingKey(id), bytes);
+      put(stagingKey(id), bytes);
       const course = courses.get(id);
       if (course !== undefined) waiting.add(course);
       return id;
@@ -331,15 +342,3 @@ function idsOf(body: string): string[] {
   if (message?.kind === 'request') return [message.request.uploadId];
   return (message?.arrivals ?? []).flatMap(({ key }) => uploadIdOf(key) ?? []);
 }
-
-const scheduledEvent: ScheduledEvent = {
-  version: '0',
-  id: '00000000-0000-0000-0000-000000000000',
-  'detail-type': 'Scheduled Event',
-  source: 'aws.events',
-  account: '000000000000',
-  time: '2026-01-02T03:04:05Z',
-  region: 'eu-central-1',
-  resources: [],
-  detail: {},
-};

@@ -3,7 +3,7 @@
  * `sweep` every minute; the API's calls. It hands the handlers their events and reads their answers, and nothing else. A run that does
  * not end is killed at its timeout, mostly.
  */
-import type { Context, ScheduledEvent } from 'aws-lambda';
+import type { Context } from 'aws-lambda';
 import { tryAgain } from '../../cli/ops/redrive.ts';
 import { createHandler as createAttach } from '../../functions/attach.ts';
 import { createHandler as createDeliver } from '../../functions/deliver.ts';
@@ -12,7 +12,7 @@ import { createHandler as createSweep } from '../../functions/sweep.ts';
 import { createHandler as createUploads } from '../../functions/uploads.ts';
 import { createHandler as createUppy } from '../../functions/uppy.ts';
 import type { Services } from '../../lib/services.ts';
-import { httpEvent, lambdaContext } from '../support/lambda-event.ts';
+import { httpEvent, lambdaContext, scheduledEvent } from '../support/lambda-event.ts';
 import type { HttpCall } from '../support/lambda-event.ts';
 import { queueEvent } from '../support/queue-event.ts';
 import type { MessageQueue, QueueMessage } from './ends/queue.ts';
@@ -199,15 +199,3 @@ function functionFor(path: string): 'uploads' | 'uppy' | 'attach' {
   if (path.startsWith('/v1/uppy')) return 'uppy';
   return path.startsWith('/v1/ipdprojectservice') ? 'attach' : 'uploads';
 }
-
-const scheduledEvent: ScheduledEvent = {
-  version: '0',
-  id: '00000000-0000-0000-0000-000000000000',
-  'detail-type': 'Scheduled Event',
-  source: 'aws.events',
-  account: '000000000000',
-  time: '2026-01-02T03:04:05Z',
-  region: 'eu-central-1',
-  resources: [],
-  detail: {},
-};

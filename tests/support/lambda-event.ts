@@ -1,8 +1,8 @@
 /**
- * What a function of the HTTP API is given: an event of payload format 2.0, and Lambda's context. It calls nothing.
+ * What functions are given: an event of the HTTP API in payload format 2.0, one of the schedule, Lambda's context. It calls nothing.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
-import type { Context } from 'aws-lambda';
+import type { Context, ScheduledEvent } from 'aws-lambda';
 import type { HttpEvent } from '../../lib/http/gateway.ts';
 
 export type HttpCall = {
@@ -82,3 +82,16 @@ function toText(body: object | string): string {
   if (Buffer.isBuffer(body)) return body.toString('base64');
   return typeof body === 'string' ? body : JSON.stringify(body);
 }
+
+/** What the sweep is given: it reads nothing of it. https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html */
+export const scheduledEvent: ScheduledEvent = {
+  version: '0',
+  id: '00000000-0000-0000-0000-000000000000',
+  'detail-type': 'Scheduled Event',
+  source: 'aws.events',
+  account: '000000000000',
+  time: '2026-01-02T03:04:05Z',
+  region: 'eu-central-1',
+  resources: [],
+  detail: {},
+};
