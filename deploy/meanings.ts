@@ -83,7 +83,8 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
     settings: {
       IPD_RATE:
         'Deliveries a minute, and fewer while IPD throttles. Retries take three quarters of it at most. Pre-flight requests come on top: a quarter of it',
-      DELIVERY_CONCURRENCY: 'How many deliveries run at the same moment',
+      DELIVERY_CONCURRENCY:
+        "How many deliveries of people's files run at the same moment, and beside them as many of producers'",
       RETRY_WINDOW_HOURS:
         'How long a failing delivery is tried again. Time in which it cannot be tried does not count',
       REQUIRED_SCAN_TAG:
