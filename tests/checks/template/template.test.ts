@@ -64,6 +64,31 @@ describe('the template', () => {
     },
   );
 
+  it('lets the accounts of INGEST_PRINCIPALS put drops, and without the setting none', () => {
+    const allowed = (env: Record<string, string>) => {
+      const { service, properties } = read({ env });
+      const references = {
+        ...parametersOf(service),
+        StagingBucket: { ref: 'staging', attributes: { Arn: 'arn:aws:s3:::staging' } },
+      };
+      const { PolicyDocument } = policy.parse(
+        resolveIntrinsics(properties('StagingBucketPolicy'), references, 'policy'),
+      );
+      return PolicyDocument.Statement.filter(({ Effect }) => Effect === 'Allow');
+    };
+    const roles = ['arn:aws:iam::222222222222:role/ci', 'arn:aws:iam::333333333333:root'];
+
+    expect(allowed({ INGEST_PRINCIPALS: String(roles) })).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { AWS: roles },
+        Action: ['s3:PutObject', 's3:AbortMultipartUpload'],
+        Resource: 'arn:aws:s3:::staging/ingest/*',
+      },
+    ]);
+    expect(allowed({})).toEqual([]);
+  });
+
   it('has settings that the functions take', () => {
     const { service } = read({ env: { IPD_PROJECTS: '*' } });
     const plain = Object.entries(service.provider.environment).filter(

@@ -55,6 +55,24 @@ describe('npm run ops -- list', () => {
     expect((await listed('--younger-than', '2h')).length).toBe(2);
   });
 
+  it('finds uploads by how they came, those of producers among all', async () => {
+    const [user, drop, request] = [await world.stage(), await world.stage(), await world.stage()];
+    const from = { key: 'ingest/a', etag: 'e', offer: drop.createdAt };
+    await world.ledger.change(drop.id, (before) => ({ ...before, source: { ...from, kind: 'drop' } }));
+    await world.ledger.change(request.id, (before) => ({
+      ...before,
+      source: { ...from, kind: 'request', requestId: 'build-1', bucket: 'artifacts' },
+    }));
+    const both = [drop.id, request.id].toSorted();
+
+    expect((await listed()).toSorted()).toEqual([user.id, ...both].toSorted());
+    expect(await listed('--source', 'api')).toEqual([user.id]);
+    expect((await listed('--source', 'ingest')).toSorted()).toEqual(both);
+    expect(await listed('--source', 'drop')).toEqual([drop.id]);
+    expect(await listed('--source', 'request')).toEqual([request.id]);
+    expect((await listed('--source', 'ingest', '--scan')).toSorted()).toEqual(both);
+  });
+
   it('finds what is over for good by reading the table, and says so where it was not asked to', async () => {
     const delivered = await world.deliver();
 

@@ -20,7 +20,11 @@ const one = { config: { deliveriesPerMinute: 1 } };
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** An upload whose next delivery has been due for so long. */
-async function overdue(ms: number, status: 'staged' | 'waiting' | 'unconfirmed' = 'waiting') {
+async function overdue(
+  ms: number,
+  status: 'staged' | 'waiting' | 'unconfirmed' = 'waiting',
+  more: Pick<Upload, 'source'> = {},
+) {
   const { id } = await world.create(randomBytes(10));
   const now = world.clock.now();
   const doubt = { since: iso(now), absences: 0, accepted: false };
@@ -32,8 +36,15 @@ async function overdue(ms: number, status: 'staged' | 'waiting' | 'unconfirmed' 
     stagedAt: iso(now),
     retryUntil: iso(now + HOUR_MS),
     dueAt: iso(now - ms),
+    ...more,
   }));
   return upload;
+}
+
+/** Uploads of producers, due for longer than any of people. */
+async function overdueDrops(count: number): Promise<Upload[]> {
+  const source = { kind: 'drop' as const, key: 'ingest/a', etag: 'e', offer: iso(0) };
+  return Promise.all(Array.from({ length: count }, () => overdue(5 * MINUTE_MS, 'staged', { source })));
 }
 
 /** A delivered upload that is to be checked for a second copy. */
@@ -132,6 +143,37 @@ describe('the slots of a minute', () => {
 
     expect(open).toEqual({ done: 0, queued: 0 });
     expect(closed).toEqual({ done: 1, queued: 1 });
+  });
+});
+
+describe('the slots of producers', () => {
+  // Three quarters of the rate are the sweep's: twelve slots.
+  const twelve = { config: { deliveriesPerMinute: 16 } };
+
+  it('are a quarter of them while people wait, who come first', async () => {
+    const drops = await overdueDrops(5);
+    const people = [await overdue(SECOND_MS), await overdue(SECOND_MS)];
+
+    const result = await world.build(twelve).sweep.run(soon());
+
+    expect(result).toMatchObject({ queued: 5 });
+    expect(await askedFor(people)).toHaveLength(2);
+    expect(await askedFor(drops)).toHaveLength(3);
+  });
+
+  it('are all of them when no person waits', async () => {
+    const drops = await overdueDrops(13);
+
+    expect(await world.build(twelve).sweep.run(soon())).toMatchObject({ queued: 12 });
+    expect(await askedFor(drops)).toHaveLength(12);
+  });
+
+  it('are what people leave', async () => {
+    const drops = await overdueDrops(2);
+    await overdue(SECOND_MS);
+
+    expect(await world.build(one).sweep.run(soon())).toMatchObject({ queued: 1 });
+    expect(await askedFor(drops)).toEqual([]);
   });
 });
 
