@@ -3,9 +3,9 @@
  * to its end. Never holds a whole file in memory.
  */
 import { Readable } from 'node:stream';
-import { isUpload } from '../client/predicates.ts';
-import { backoffMs, DEFAULT_TIMING, pause } from '../client/retry.ts';
-import type { Upload } from '../client/client.ts';
+import { isUpload } from '../packages/client/src/predicates.ts';
+import { backoffMs, DEFAULT_TIMING, pause } from '../packages/client/src/retry.ts';
+import type { Upload } from '../packages/client/src/client.ts';
 import { filename as filenameSchema } from '../lib/domain/fields.ts';
 import { sourceOf } from '../lib/domain/summary.ts';
 import { ingestedFrom, isFinal } from '../lib/domain/upload.ts';

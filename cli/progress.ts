@@ -4,7 +4,7 @@
  */
 import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
-import type { Progress, Upload } from '../client/client.ts';
+import type { Progress, Upload } from '../packages/client/src/client.ts';
 
 type Screen = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 

@@ -2,9 +2,9 @@
  * What `upload`, `demo` and `drop` share: send one file and show its progress, continue a run that died, cancel when
  * interrupted, and describe an error in one line.
  */
-import { UploadError } from '../client/client.ts';
-import type { Client, NewUpload, Progress, Upload } from '../client/client.ts';
-import { fingerprint } from '../client/fingerprint.ts';
+import { UploadError } from '../packages/client/src/client.ts';
+import type { Client, NewUpload, Progress, Upload } from '../packages/client/src/client.ts';
+import { fingerprint } from '../packages/client/src/fingerprint.ts';
 import type { WorkItem } from '../lib/domain/upload.ts';
 import { openLocalFile } from './local-file.ts';
 import { formatBytes } from './progress.ts';

@@ -3,7 +3,7 @@
  * until IPD has it. Results go to standard output, progress and errors to standard error.
  */
 import { parseArgs } from 'node:util';
-import { createClient } from '../client/client.ts';
+import { createClient } from '../packages/client/src/client.ts';
 import { ANY_WORK_ITEM, findLocalStack, mintToken } from './local-stack.ts';
 import { runCommand } from './command.ts';
 import { createProgress } from './progress.ts';

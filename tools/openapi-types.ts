@@ -1,5 +1,5 @@
 /**
- * Makes the client's types from the schemas of openapi.yaml. `npm run generate` writes client/types.ts; `--print`
+ * Makes the client's types from the schemas of openapi.yaml. `npm run generate` writes packages/client/src/types.ts; `--print`
  * prints them. A list of values that the schema calls open allows any other text, too.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -29,7 +29,7 @@ const HEADER = `/**
 const WIDTH = 110;
 const REFERENCE = '#/components/schemas/';
 const SOURCE = fileURLToPath(new URL('../openapi.yaml', import.meta.url));
-const TARGET = fileURLToPath(new URL('../client/types.ts', import.meta.url));
+const TARGET = fileURLToPath(new URL('../packages/client/src/types.ts', import.meta.url));
 
 const schemasOf = z
   .object({ components: z.object({ schemas: z.record(z.string(), z.record(z.string(), z.json())) }) })
@@ -38,7 +38,7 @@ const schemasOf = z
 type Schemas = z.infer<typeof schemasOf>;
 type Json = z.infer<ReturnType<typeof z.json>>;
 
-/** The text of client/types.ts for a description of the API. */
+/** The text of packages/client/src/types.ts for a description of the API. */
 export async function generateTypes(openapi: string): Promise<string> {
   const schemas = schemasOf.parse(parse(openapi));
   const root = {

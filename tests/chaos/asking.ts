@@ -14,7 +14,7 @@ export type Reply =
 
 export type Ask = (call: HttpCall, options?: { maxCalls?: number }) => Promise<Reply>;
 
-/** As client/retry.ts has them. */
+/** As packages/client/src/retry.ts has them. */
 const MAX_CALLS = 8;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 20 * SECOND_MS;

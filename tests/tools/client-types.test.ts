@@ -5,7 +5,7 @@ import { generateTypes } from '../../tools/openapi-types.ts';
 import { source } from '../support/contract.ts';
 
 it('the types of the client are those that openapi.yaml makes', async () => {
-  const types = await readFile(join(import.meta.dirname, '../../client/types.ts'), 'utf8');
+  const types = await readFile(join(import.meta.dirname, '../../packages/client/src/types.ts'), 'utf8');
 
   expect(types).toBe(await generateTypes(source));
 });

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDERS = ['functions', 'lib', 'deploy', 'local', 'client', 'cli'];
+const FOLDERS = ['functions', 'lib', 'deploy', 'local', 'packages', 'cli'];
 
 /** What must be refused: where the import stands, and of what. */
 const planted = [
@@ -32,7 +32,7 @@ const planted = [
   { what: "a domain that imports Node's I/O", from: 'lib/domain/parts.ts', to: 'node:fs' },
   { what: 'a runtime that imports a use case', from: 'lib/runtime/clock.ts', to: 'lib/uploads/create.ts' },
   { what: 'a stack that imports the product', from: 'local/listen.ts', to: 'lib/domain/parts.ts' },
-  { what: 'a client that imports anything else', from: 'client/put.ts', to: 'lib/domain/parts.ts' },
+  { what: 'a client that imports anything else', from: 'packages/client/src/put.ts', to: 'lib/domain/parts.ts' },
   { what: 'a folder that no rule knows', from: 'lib/tomorrow/new.ts', to: 'lib/domain/parts.ts' },
 ];
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { createClient } from '../../../client/client.ts';
+import { createClient } from '../../../packages/client/src/client.ts';
 import { useUploadApi, storageRefusal } from '../../support/upload-api.ts';
 import { SocketXmlHttpRequest } from '../../support/xml-http-request.ts';
 

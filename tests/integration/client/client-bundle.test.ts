@@ -7,7 +7,7 @@ const LARGEST_BYTES = 4_500;
 describe('the client as a page loads it', () => {
   it('is one small file that imports nothing', async () => {
     const { outputFiles, metafile } = await build({
-      entryPoints: ['client/client.ts'],
+      entryPoints: ['packages/client/src/client.ts'],
       bundle: true,
       minify: true,
       format: 'esm',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createClient } from '../../../client/client.ts';
+import { createClient } from '../../../packages/client/src/client.ts';
 import { refusal } from '../../support/refusal.ts';
 import { LIMITS, problem, useUploadApi } from '../../support/upload-api.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { createClient } from '../../../client/client.ts';
-import type { Progress } from '../../../client/client.ts';
+import { createClient } from '../../../packages/client/src/client.ts';
+import type { Progress } from '../../../packages/client/src/client.ts';
 import { refusal } from '../../support/refusal.ts';
 import { ATTACHMENT_ID, problem, useUploadApi, storageRefusal } from '../../support/upload-api.ts';
 

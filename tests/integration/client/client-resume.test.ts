@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { createClient } from '../../../client/client.ts';
+import { createClient } from '../../../packages/client/src/client.ts';
 import { refusal } from '../../support/refusal.ts';
 import { useUploadApi } from '../../support/upload-api.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { fingerprint } from '../../../client/fingerprint.ts';
+import { fingerprint } from '../../../packages/client/src/fingerprint.ts';
 
 const about = {
   projectId: '0123456789abcdef0123456789abcdef',

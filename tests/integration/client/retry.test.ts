@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { UploadError } from '../../../client/errors.ts';
-import { backoffMs, pause, retry } from '../../../client/retry.ts';
+import { UploadError } from '../../../packages/client/src/errors.ts';
+import { backoffMs, pause, retry } from '../../../packages/client/src/retry.ts';
 
 const timing = { attempts: 4, firstDelayMs: 100, longestDelayMs: 500, pollMs: 1 };
 
