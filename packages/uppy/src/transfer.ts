@@ -5,6 +5,7 @@
 import { UploadError } from '../../client/src/client.ts';
 import type { Client, Paused, Progress, Upload } from '../../client/src/client.ts';
 import type { Host, PickedFile } from './host.ts';
+import { freshRecord } from './order.ts';
 import type { Order } from './order.ts';
 import type { Places } from './places.ts';
 import type { FileRecord, Records } from './records.ts';
@@ -109,8 +110,8 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
     latest = upload;
     const isFirst = isCreating;
     isCreating = false;
-    // A new upload is not delivered at once: the key is that of an earlier session.
-    isReplayed ||= isFirst && upload.status === 'delivered' && record.uploadId !== upload.id;
+    // Not where this file's own upload has been delivered while the page was away.
+    isReplayed ||= upload.replayed === true && record.uploadId !== upload.id;
     if (state !== 'ended') {
       if (record.uploadId !== upload.id) note({ uploadId: upload.id });
     } else if (isFirst) {
@@ -167,8 +168,13 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
       note({ next: isRetryable(upload) ? 'retry' : undefined });
       return fail(failureOf(upload, words), upload);
     }
+    if (isReplayed) host.emit('ipd-attachment:already-attached', file, upload);
+    if (isReplayed && upload.attachmentGone === true) {
+      // A retry is the person's wish to attach it again.
+      records.set(id, freshRecord(order));
+      return fail(new UploadError({ code: 'attachment_gone', detail: words('attachmentGone') }), upload);
+    }
     if (isReplayed) {
-      host.emit('ipd-attachment:already-attached', file, upload);
       host.info(words('alreadyAttached', { file: about.filename }), 'info', MESSAGE_MS);
     }
     records.forget(id);

@@ -41,8 +41,11 @@ function open(options: object = { projectId, issueId }) {
 
 const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled']);
 const page = z.object({
-  uploads: z.array(z.looseObject({ filename: z.string(), status: z.string(), issueId: z.string() })),
+  uploads: z.array(
+    z.looseObject({ id: z.string(), filename: z.string(), status: z.string(), issueId: z.string() }),
+  ),
 });
+const DAY_MS = 24 * 60 * 60 * 1000;
 const QUIET = { debug: () => {}, warn: () => {}, error: () => {} };
 
 function sample(name: string, size = 100_000) {
@@ -230,6 +233,34 @@ describe('the plugin', () => {
     ]);
   });
 
+  it('says that an attachment has been removed since, and attaches the file again on a retry', async () => {
+    const { name, file, sha256 } = sample('removed.png');
+    const first = open();
+    first.uppy.addFile(file);
+    await first.uppy.upload();
+    await removeFromWorkItem(name);
+    const { uppy, said } = open();
+    uppy.addFile(file);
+
+    await uppy.upload();
+    const gone = await received(sha256);
+    await uppy.retryAll();
+
+    expect(gone).toEqual([]);
+    expect(await received(sha256)).toEqual([name]);
+    expect(said).toEqual([
+      { event: 'start', name },
+      { event: 'already attached', name },
+      {
+        event: 'error',
+        name,
+        text: 'It was attached before, and IPD has that attachment no more. Retry attaches it again.',
+      },
+      { event: 'start', name },
+      { event: 'success', name },
+    ]);
+  });
+
   it('does not take two files of one name from two folders for one', async () => {
     const one = sample('index.html');
     const another = sample('index.html');
@@ -259,6 +290,18 @@ describe('the plugin', () => {
     expect(said.filter(({ event }) => event === 'success')).toHaveLength(3);
   });
 });
+
+/** A person deletes the attachment in IPD, long enough after the delivery for the bridge to believe IPD's list. */
+async function removeFromWorkItem(name: string): Promise<void> {
+  const [{ id } = { id: '' }] = await uploadsOf(name);
+  const delivered = await product.ledger.find(id);
+  if (delivered?.status !== 'delivered') throw new Error(`${name} is not delivered`);
+  const deliveredAt = new Date(Date.parse(delivered.deliveredAt) - DAY_MS).toISOString();
+  await product.ledger.change(delivered, (before) =>
+    before.status === 'delivered' ? { ...before, deliveredAt } : undefined,
+  );
+  await product.resetIpd();
+}
 
 /** The final status of the one upload of this name: a cancel comes by a request of its own. */
 async function endOf(name: string): Promise<string> {
