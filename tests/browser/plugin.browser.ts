@@ -103,6 +103,25 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
     expect(calls.filter((call) => call === 'PUT 1')).toHaveLength(1);
   });
 
+  it('says that a delivery goes on while there is no network here', async () => {
+    const file = sampleFile(`away ${version}.bin`, 100_000);
+    await product.faults([
+      { match: { operation: 'upload' }, fault: { kind: 'stall', afterBytes: 10_000, seconds: 3600 } },
+    ]);
+    await here.pick(file);
+    await here.upload();
+    await here.shows(/Attaching to the work item/);
+
+    await here.setOffline(true);
+    await here.shows(/its state cannot be seen now/);
+    await product.faults([]);
+    await here.setOffline(false);
+    await here.shows('Complete');
+
+    expect(await received(file)).toEqual([file.name]);
+    expect((await here.events()).map(({ event }) => event)).toEqual(['start', 'success']);
+  });
+
   it('pauses and goes on when the person says so', async () => {
     const file = sampleFile(`lunch ${version}.mp4`, 11 * MIB);
     const second = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);

@@ -15,6 +15,7 @@ export const STRINGS = {
   stalledSilent: 'The bridge does not answer: the upload goes on by itself when it does',
   tooLate: '“%{file}” cannot be cancelled any more: the work item may have it',
   unconfirmed: 'Checking whether the work item has it',
+  unseen: 'The way to the work item goes on; its state cannot be seen now',
   waiting: 'IPD cannot take it now: it will be tried again',
   workItemUnnamed: 'It is not said which work item gets the file: projectId or issueId is missing',
 };

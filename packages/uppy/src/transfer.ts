@@ -145,7 +145,8 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
     }
     host.emit('postprocess-progress', file, {
       mode: 'determinate',
-      message: stalled === undefined ? words(stageOf(latest)) : stallInWords(stalled, words),
+      // The delivery needs nothing of this page.
+      message: words(stalled === undefined ? stageOf(latest) : 'unseen'),
       value: deliveredShare(latest),
     });
   }
@@ -155,9 +156,9 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
     const file = host.getFile(id);
     if (state !== 'going' || file === undefined) return;
     stalled = paused;
-    if (isStored) showDelivery(file);
+    if (isStored) return showDelivery(file);
     // So Uppy shows it for as long as it lasts, and offers to try at once.
-    else host.setFileState(id, { isPaused: paused !== undefined });
+    host.setFileState(id, { isPaused: paused !== undefined });
     if (paused !== undefined) host.emit('upload-stalled', { message: stallInWords(paused, words) }, [file]);
   }
 
