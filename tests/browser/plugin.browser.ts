@@ -8,7 +8,7 @@ import { delayRequest, launchBrowser, MIB, partNumber, sampleFile, VERSIONS } fr
 import type { SampleFile } from './visit.ts';
 
 const pages = await startPages();
-const product = await useProduct({ environment: { ALLOWED_ORIGIN: pages.url } });
+const product = await useProduct({ environment: { ALLOWED_ORIGINS: pages.url } });
 let browser: Browser;
 
 beforeAll(async () => {
@@ -98,7 +98,9 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
 
     expect(paused).toContainEqual({ event: 'stalled', file: file.name });
     expect(await received(file)).toEqual([file.name]);
-    expect((await here.events()).map(({ event }) => event)).toEqual(['start', 'stalled', 'success']);
+    // How often it stalls follows from when the browser takes each of the three parts for lost.
+    const others = (await here.events()).filter(({ event }) => event !== 'stalled');
+    expect(others.map(({ event }) => event)).toEqual(['start', 'success']);
     expect(calls.filter((call) => call === 'POST')).toHaveLength(1);
     expect(calls.filter((call) => call === 'PUT 1')).toHaveLength(1);
   });
