@@ -11,7 +11,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { findProblems } from '../deploy/settings.ts';
 import { startApplication } from './application.ts';
 import { startDynamoDb } from './dynamodb.ts';
-import { createPage } from './gateway/page.ts';
+import { createPage } from './gateway/bench.ts';
 import type { LogLine, RunnerOptions } from './gateway/runner.ts';
 import { startGateway } from './gateway/server.ts';
 import { createIam } from './iam/iam.ts';

@@ -5,7 +5,7 @@
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { startGateway } from '../../local/gateway/server.ts';
-import { createPage } from '../../local/gateway/page.ts';
+import { createPage } from '../../local/gateway/bench.ts';
 import { startStack } from '../../local/stack.ts';
 import { createLogCollector, makeTemporaryDirectory } from '../support/probe-stack.ts';
 import { launchBrowser, visit } from './visit.ts';

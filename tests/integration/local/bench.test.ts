@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeTemporaryDirectory, startProbeStack } from '../../support/probe-stack.ts';
 
-const SOURCE = join(import.meta.dirname, '../../..', 'local', 'page');
+const SOURCE = join(import.meta.dirname, '../../..', 'local', 'bench');
 /** URLs that are identifiers only: no program sends requests to them. */
 const NAMESPACES = new Set(['http://www.w3.org/2000/svg']);
 
@@ -91,7 +91,7 @@ describe('the demo page', () => {
     ['POST', '/'],
     ['DELETE', '/page/settings.json'],
     ['GET', '/page/'],
-    ['GET', '/page/page.ts'],
+    ['GET', '/page/bench.ts'],
     ['GET', '/page/..%2fstart.ts'],
     ['GET', '/pages'],
     ['GET', '/index.html'],
@@ -113,7 +113,7 @@ describe('the demo page', () => {
     const files = names.filter((name) => /\.(html|css|ts|svg)$/.test(name));
     const texts = await Promise.all(files.map((name) => readFile(join(SOURCE, name), 'utf8')));
 
-    expect(files).toEqual(expect.arrayContaining(['index.html', 'page.css', 'page.ts']));
+    expect(files).toEqual(expect.arrayContaining(['index.html', 'bench.css', 'bench.ts']));
     const addresses = texts.flatMap((text) => text.match(/(?:https?:)?\/\/[\w.-]+\.\w{2,}[^"'`\s)]*/g) ?? []);
     expect(addresses.filter((address) => !NAMESPACES.has(address))).toEqual([]);
   });

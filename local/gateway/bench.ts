@@ -14,7 +14,7 @@ export interface PageSettings {
   ipdAdminUrl: string;
 }
 
-const SOURCE = join(import.meta.dirname, '..', 'page');
+const SOURCE = join(import.meta.dirname, '..', 'bench');
 /** Node's resolution from the folder of an entry file decides which version of Uppy it gets. */
 const ENTRIES = [
   { out: 'uppy6', in: join(SOURCE, 'uppy6.ts') },
