@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { installTools } from '../tools/install.ts';
 import { unzip } from './unzip.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -29,6 +30,7 @@ export type Packaged = { path: string; files: Map<string, Buffer>; zipBytes: num
  * node_modules.
  */
 export async function packageFunctions(directory: string): Promise<Map<string, Packaged>> {
+  installTools();
   const service = join(directory, 'service');
   await mkdir(service, { recursive: true });
   for (const source of SOURCES) await cp(join(ROOT, source), join(service, source), { recursive: true });

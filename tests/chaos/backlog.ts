@@ -16,6 +16,8 @@ const FIRST_ISSUE = 956_239_067_176_935_400n;
 const SHARDS = 8;
 const OWNERS = 1000;
 const SMALLEST_BYTES = 16;
+/** Beyond those of any backlog. */
+const PEOPLES_WORK_ITEMS = 1_000_000;
 
 export type Backlog = {
   /** How many uploads wait. */
@@ -77,6 +79,22 @@ export function leaveBacklog(
     left.push({ id, shard: shardOf(id), dueAt: Math.min(dueAt, now), sha256 });
   }
   return left;
+}
+
+/** A person sends a file now, to a work item of its own; its event starts the delivery. */
+export function sendFile(world: World, { index, now }: { index: number; now: number }): Left {
+  const id = world.random.uuid();
+  const bytes = Buffer.from(`a person's file ${index}`);
+  const base = baseOf({
+    id,
+    index,
+    size: bytes.length,
+    createdAt: now,
+    workItem: PEOPLES_WORK_ITEMS + index,
+  });
+  write(world, { ...base, status: 'awaiting_upload', dueAt: iso(now + MINUTE_MS) });
+  world.objects.execute(new PutObjectCommand({ Bucket: 'staging', Key: stagingKey(id), Body: bytes }));
+  return { id, shard: shardOf(id), dueAt: now, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
 /** Half of them are delivered, half wait for a file that comes long after. */

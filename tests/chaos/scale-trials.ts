@@ -18,6 +18,14 @@ export function trials({ seed, isSmall = false }: { seed: number; isSmall?: bool
       ? { ...waiting, name: 'backlog', records: 1000 }
       : { ...waiting, name: 'backlog', uploads: 100_000, records: 1_000_000 },
     { ...waiting, name: 'ten late sweeps', late: { sweeps: 10, ms: HOUR_MS } },
+    {
+      ...waiting,
+      name: 'thirty hours',
+      // At this rate a sweep gives six slots a minute.
+      rate: 8,
+      uploads: isSmall ? backlog : 30 * 60 * 6,
+      personEveryMs: (isSmall ? 2 : 10) * MINUTE_MS,
+    },
     { ...hot, name: 'equal files to one work item', kind: 'equal' },
     { ...hot, name: 'files of different sizes to one work item', kind: 'arriving' },
     ...[0, 1, 5, 15].map((lag) => ({
@@ -39,6 +47,8 @@ const promised = z.object({
   copies: z.literal(0),
   unclosed: z.literal(0),
   askedTwice: z.literal(0),
+  /** Two slots at an IPD_RATE of 8. */
+  longestForPersonSeconds: z.number().max(15),
 });
 
 /** Plays all of them, so many at a time; prints a JSON line for each, and returns whether all kept their promises. */

@@ -47,6 +47,15 @@ describe('a backlog of a hundred uploads', () => {
     expect(figures.callsPerUpload).toMatchObject({ SendMessage: 1, 'IPD list': 1, 'IPD upload': 1 });
   });
 
+  it('does not keep a person waiting whose file arrives meanwhile', async () => {
+    const figures = await play('thirty hours');
+
+    expect(figures).toMatchObject(whole);
+    expect(figures.sentMeanwhile).toBeGreaterThan(0);
+    // Two slots of the sweep.
+    expect(figures.longestForPersonSeconds).toBeLessThanOrEqual((2 * 60) / figures.rate);
+  });
+
   it.each([0, 1, 5, 15])('drains as fast when the index is %i min behind', async (minutes) => {
     const figures = await play(`index behind by ${minutes} min`);
 

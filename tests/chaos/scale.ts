@@ -5,7 +5,7 @@
  */
 import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
-import { leaveBacklog } from './backlog.ts';
+import { leaveBacklog, sendFile } from './backlog.ts';
 import type { Backlog, Left } from './backlog.ts';
 import { createMeter } from './meter.ts';
 import type { Meter } from './meter.ts';
@@ -25,6 +25,8 @@ export type Trial = Backlog & {
   late?: { sweeps: number; ms: number };
   /** How far the indexes are behind. */
   lagMs?: number;
+  /** While the backlog drains, a person sends a file so often. */
+  personEveryMs?: number;
 };
 
 /** What a trial found; calls are counted per upload of the backlog. */
@@ -75,14 +77,29 @@ export async function playScale(trial: Trial): Promise<Figures> {
   const platform = createPlatform(world);
   const fairMs = fairMinutes(trial) * MINUTE_MS + (late?.ms ?? 0);
   const horizon = began + PATIENCE * fairMs + 60 * MINUTE_MS;
+  const sent: Left[] = [];
+  const isDrained = (): boolean => meter.deliveredAt.size >= trial.uploads + sent.length;
+  if (trial.personEveryMs !== undefined) sendFiles(world, { everyMs: trial.personEveryMs, sent, isDrained });
   let restsUntil = Infinity;
   await time.run(() => {
     chronicle.forget();
-    if (restsUntil === Infinity && meter.deliveredAt.size >= trial.uploads) restsUntil = time.now() + REST_MS;
+    if (restsUntil === Infinity && isDrained()) restsUntil = time.now() + REST_MS;
     if (time.now() >= horizon) return true;
     return time.now() >= restsUntil && platform.isIdle() && queue.isEmpty();
   });
-  return figuresOf({ trial, world, meter, left, began });
+  return figuresOf({ trial, world, meter, left, sent, began });
+}
+
+/** A person sends one file after the other, until all is delivered. */
+function sendFiles(
+  world: World,
+  { everyMs, sent, isDrained }: { everyMs: number; sent: Left[]; isDrained: () => boolean },
+): void {
+  world.time.after(everyMs, () => {
+    if (isDrained()) return;
+    sent.push(sendFile(world, { index: sent.length, now: world.time.now() }));
+    sendFiles(world, { everyMs, sent, isDrained });
+  });
 }
 
 /** How long the backlog takes if each slot of the sweeps is used. */
@@ -121,15 +138,23 @@ async function runLate(world: World, { sweeps, ms }: { sweeps: number; ms: numbe
   }
 }
 
-function figuresOf(played: { trial: Trial; world: World; meter: Meter; left: Left[]; began: number }) {
-  const { trial, world, meter, left, began } = played;
+function figuresOf(played: {
+  trial: Trial;
+  world: World;
+  meter: Meter;
+  left: Left[];
+  sent: Left[];
+  began: number;
+}) {
+  const { trial, world, meter, left, sent, began } = played;
   const { uploads, rate } = trial;
   const start = began + (trial.late?.ms ?? 0);
   const perUpload = (count: number): number => Math.round((count / uploads) * 100) / 100;
   const minutes = (ms: number): number => Math.round((ms / MINUTE_MS) * 10) / 10;
   const ends = left.map(({ id }) => meter.deliveredAt.get(id) ?? Infinity);
   const held = countOf(world.ipd.admin.attachments().map(({ sha256 }) => sha256));
-  const wanted = countOf(left.map(({ sha256 }) => sha256));
+  const wanted = countOf([...left, ...sent].map(({ sha256 }) => sha256));
+  const waits = sent.map(({ id, dueAt }) => (meter.deliveredAt.get(id) ?? Infinity) - dueAt);
   const records = left.map(({ id }) => world.documents.find(`upload#${id}`));
   return {
     trial: trial.name,
@@ -151,6 +176,9 @@ function figuresOf(played: { trial: Trial; world: World; meter: Meter; left: Lef
     ),
     /** The longest time beyond the one at which the upload would be delivered if the oldest always came first. */
     longestBeyondFairMinutes: minutes(beyondFair(trial, left, ends, start)),
+    /** What a person sent meanwhile, and the longest time until one of these files was delivered. */
+    sentMeanwhile: sent.length,
+    longestForPersonSeconds: Math.round(Math.max(0, ...waits) / SECOND_MS),
     ...shardsOf(left, meter),
     askedTwice: meter.askedTwice(),
     peakPerMinute: meter.peakPerMinute(),

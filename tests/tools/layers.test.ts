@@ -32,7 +32,11 @@ const planted = [
   { what: "a domain that imports Node's I/O", from: 'lib/domain/parts.ts', to: 'node:fs' },
   { what: 'a runtime that imports a use case', from: 'lib/runtime/clock.ts', to: 'lib/uploads/create.ts' },
   { what: 'a stack that imports the product', from: 'local/listen.ts', to: 'lib/domain/parts.ts' },
-  { what: 'a client that imports anything else', from: 'packages/client/src/put.ts', to: 'lib/domain/parts.ts' },
+  {
+    what: 'a client that imports anything else',
+    from: 'packages/client/src/put.ts',
+    to: 'lib/domain/parts.ts',
+  },
   { what: 'a folder that no rule knows', from: 'lib/tomorrow/new.ts', to: 'lib/domain/parts.ts' },
 ];
 

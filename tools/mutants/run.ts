@@ -140,8 +140,13 @@ async function run(): Promise<void> {
   const open = (): Mutant[] => waiting.filter((mutant) => !isFound(mutant));
   await runStage('simulation', open(), playSimulation);
   await runStage('others', open(), playOthers);
-  // How many the simulation finds alone is clear once all have met it.
-  await runStage('simulation', waiting, playSimulation);
+  // How many the simulation finds alone is clear once all have met it. They come by their hashes: those that have met it
+  // when a run is interrupted are a sample of all.
+  await runStage(
+    'simulation',
+    waiting.toSorted((a, b) => (hashOf(a.id) < hashOf(b.id) ? -1 : 1)),
+    playSimulation,
+  );
   await results.tidy(all.map(({ id }) => id));
   const left = chosen.filter(isLeft);
   for (const { file, line, id } of left) console.log(`nothing finds ${file}:${line} ${id}`);
