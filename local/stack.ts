@@ -11,7 +11,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { findProblems } from '../deploy/settings.ts';
 import { startApplication } from './application.ts';
 import { startDynamoDb } from './dynamodb.ts';
-import { createPage } from './gateway/bench.ts';
+import { createBench } from './gateway/bench.ts';
 import type { LogLine, RunnerOptions } from './gateway/runner.ts';
 import { startGateway } from './gateway/server.ts';
 import { createIam } from './iam/iam.ts';
@@ -110,11 +110,13 @@ async function assemble(options: StackOptions, stops: Stops) {
   const { issuerUrl, ...urls } = endpoints.urls;
   const addresses = { ...urls, tokenUrl: `${issuerUrl}/token`, ipdAdminUrl: `${urls.ipdUrl}/__admin` };
   const { apiUrl, tokenUrl, ipdAdminUrl } = addresses;
-  const page = createPage({ apiUrl, tokenUrl, ipdAdminUrl });
+  const bench = createBench({ apiUrl, tokenUrl, ipdAdminUrl });
   const application = startApplication({
     service,
     references,
-    gateway: { serve: (api) => endpoints.gateway.serve({ ...api, page }) },
+    gateway: {
+      serve: (api) => endpoints.gateway.serve({ ...api, page: bench }),
+    },
     sqs: clients.sqs,
     handlers: options.handlers ?? { directory, extension: '.ts' },
     environment: lambdaEnvironment(credentials, provider.region, endpoints.urls),

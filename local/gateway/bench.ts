@@ -1,14 +1,15 @@
 /**
- * Serves the demo page: `/` and all below `/page/`; the functions get the other requests. The first request bundles the
- * page, so that the start of the stack is not slower; the bundle stays in memory.
+ * Serves the test bench: `/bench` and all below it. The first request bundles it, so that the start of the stack is not
+ * slower; the bundle stays in memory.
  */
 import { readFile } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
 import { basename, join } from 'node:path';
 import type { HttpAnswer } from './event.ts';
+import { file, toOwnOrigin, urlAsked } from './static.ts';
+import type { Page } from './static.ts';
 
-/** The addresses of the stack that the page needs. */
-export interface PageSettings {
+/** The addresses of the stack that the bench needs. */
+export interface BenchSettings {
   apiUrl: string;
   tokenUrl: string;
   ipdAdminUrl: string;
@@ -22,14 +23,7 @@ const ENTRIES = [
   { out: 'uppy5', in: join(SOURCE, 'uppy5', 'entry.ts') },
   { out: 'uppy5', in: join(SOURCE, 'uppy5', 'entry.css') },
 ];
-const TYPES = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-  json: 'application/json',
-};
-/** Only the page's own files load; requests may go to storage, the issuer and IPD. Uppy sets styles on elements. */
+/** Only the bench's own files load; requests may go to storage, the issuer and IPD. Uppy sets styles on elements. */
 const POLICY = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",
@@ -40,8 +34,8 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The answer to a request for the page, or `undefined` when it is not for the page. */
-export function createPage(settings: PageSettings) {
+/** Answers requests for the bench. */
+export function createBench(settings: BenchSettings): Page {
   let bundles: Promise<Map<string, Buffer>> | undefined;
 
   /** After a failure, the next request bundles again. */
@@ -56,29 +50,19 @@ export function createPage(settings: PageSettings) {
   async function index(url: URL): Promise<HttpAnswer> {
     const text = await readFile(join(SOURCE, 'index.html'), 'utf8');
     const uppy = url.searchParams.get('uppy') === '5' ? 'uppy5' : 'uppy6';
-    return ok('html', text.replaceAll('{uppy}', uppy), { 'content-security-policy': POLICY });
+    return file('html', text.replaceAll('{uppy}', uppy), { 'content-security-policy': POLICY });
   }
 
-  return async (request: IncomingMessage): Promise<HttpAnswer | undefined> => {
-    const { method, headers } = request;
-    if (method !== 'GET' && method !== 'HEAD') return undefined;
-    const url = URL.parse(request.url ?? '/', settings.apiUrl);
-    if (url === null) return undefined;
-    // By default the API allows only the origin of `apiUrl`, so this redirects there from localhost.
-    if (url.pathname === '/' && /^localhost(:|$)/.test(headers.host ?? '')) {
-      return {
-        ...ok('html', ''),
-        statusCode: 302,
-        headers: { location: `${settings.apiUrl}/${url.search}` },
-      };
-    }
-    if (url.pathname === '/') return index(url);
-    if (!url.pathname.startsWith('/page/')) return undefined;
-    const name = url.pathname.slice('/page/'.length);
-    if (name === 'settings.json') return ok('json', JSON.stringify(settings));
-    if (name === 'icon.svg') return ok('svg', await readFile(join(SOURCE, name)));
+  return async (request) => {
+    const url = urlAsked(request, settings.apiUrl);
+    if (url === undefined) return undefined;
+    if (url.pathname === '/bench') return toOwnOrigin(request, url, settings.apiUrl) ?? index(url);
+    if (!url.pathname.startsWith('/bench/')) return undefined;
+    const name = url.pathname.slice('/bench/'.length);
+    if (name === 'settings.json') return file('json', JSON.stringify(settings));
+    if (name === 'icon.svg') return file('svg', await readFile(join(SOURCE, name)));
     const made = /^uppy[56]\.(js|css)$/.test(name) ? (await bundle()).get(name) : undefined;
-    return made === undefined ? undefined : ok(name.endsWith('.js') ? 'js' : 'css', made);
+    return made === undefined ? undefined : file(name.endsWith('.js') ? 'js' : 'css', made);
   };
 }
 
@@ -96,23 +80,5 @@ async function makeBundles(): Promise<Map<string, Buffer>> {
   });
   // Otherwise the service process of esbuild would stay.
   await stop();
-  return new Map(result.outputFiles.map((file) => [basename(file.path), Buffer.from(file.contents)]));
-}
-
-function ok(
-  type: keyof typeof TYPES,
-  body: string | Buffer,
-  headers: Record<string, string> = {},
-): HttpAnswer {
-  return {
-    statusCode: 200,
-    headers: {
-      'content-type': TYPES[type],
-      'cache-control': 'no-cache',
-      'x-content-type-options': 'nosniff',
-      ...headers,
-    },
-    cookies: [],
-    body: Buffer.from(body),
-  };
+  return new Map(result.outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)]));
 }

@@ -38,26 +38,26 @@ async function getAs(host: string, path: string): Promise<{ status?: number; loc
   return promise;
 }
 
-describe('the demo page', () => {
+describe('the test bench', () => {
   it.each([
-    ['/', 'uppy6'],
-    ['/?uppy=5', 'uppy5'],
-    ['/?uppy=9', 'uppy6'],
+    ['/bench', 'uppy6'],
+    ['/bench?uppy=5', 'uppy5'],
+    ['/bench?uppy=9', 'uppy6'],
   ])('at %s comes with %s', async (path, version) => {
     const { status, headers, text } = await get(path);
 
     expect(status).toBe(200);
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
-    expect(text).toContain(`src="/page/${version}.js"`);
-    expect(text).toContain(`href="/page/${version}.css"`);
+    expect(text).toContain(`src="/bench/${version}.js"`);
+    expect(text).toContain(`href="/bench/${version}.css"`);
   });
 
   it.each([
     ['uppy6', '6.3.1'],
     ['uppy5', '5.1.0'],
   ])('brings %s with its own version of the S3 plugin', async (name, version) => {
-    const script = await get(`/page/${name}.js`);
-    const style = await get(`/page/${name}.css`);
+    const script = await get(`/bench/${name}.js`);
+    const style = await get(`/bench/${name}.css`);
 
     expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
     expect(script.text).toMatch(new RegExp(`"@uppy/aws-s3",[^}]{0,400}version:"${version}"`));
@@ -66,7 +66,7 @@ describe('the demo page', () => {
   });
 
   it('learns where the parts of the stack are', async () => {
-    const { headers, text } = await get('/page/settings.json');
+    const { headers, text } = await get('/bench/settings.json');
 
     const { apiUrl, tokenUrl, ipdAdminUrl } = stack.urls;
     expect(headers.get('content-type')).toBe('application/json');
@@ -74,7 +74,7 @@ describe('the demo page', () => {
   });
 
   it('answers HEAD without a body', async () => {
-    const { status, headers, text } = await get('/', { method: 'HEAD' });
+    const { status, headers, text } = await get('/bench', { method: 'HEAD' });
 
     expect(status).toBe(200);
     expect(Number(headers.get('content-length'))).toBeGreaterThan(1000);
@@ -82,19 +82,18 @@ describe('the demo page', () => {
   });
 
   it('has a browser that names the host localhost come to the origin that the API lets in', async () => {
-    const answer = await getAs('localhost:3000', '/?uppy=5');
+    const answer = await getAs('localhost:3000', '/bench?uppy=5');
 
-    expect(answer).toEqual({ status: 302, location: `${stack.urls.apiUrl}/?uppy=5` });
+    expect(answer).toEqual({ status: 302, location: `${stack.urls.apiUrl}/bench?uppy=5` });
   });
 
   it.each([
-    ['POST', '/'],
-    ['DELETE', '/page/settings.json'],
-    ['GET', '/page/'],
-    ['GET', '/page/bench.ts'],
-    ['GET', '/page/..%2fstart.ts'],
-    ['GET', '/pages'],
-    ['GET', '/index.html'],
+    ['POST', '/bench'],
+    ['DELETE', '/bench/settings.json'],
+    ['GET', '/bench/'],
+    ['GET', '/bench/bench.ts'],
+    ['GET', '/bench/..%2fstart.ts'],
+    ['GET', '/benches'],
   ])('leaves %s %s to the functions', async (method, path) => {
     const { text } = await get(path, { method });
 
@@ -103,7 +102,7 @@ describe('the demo page', () => {
   });
 
   it('lets a browser load nothing from elsewhere', async () => {
-    const { headers } = await get('/');
+    const { headers } = await get('/bench');
 
     expect(headers.get('content-security-policy')).toContain("default-src 'self'");
   });
@@ -119,7 +118,7 @@ describe('the demo page', () => {
   });
 });
 
-describe('what the page asks for elsewhere', () => {
+describe('what the bench asks for elsewhere', () => {
   it('is open to its origin at the token issuer', async () => {
     const response = await fetch(stack.urls.tokenUrl, {
       method: 'POST',
