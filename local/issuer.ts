@@ -1,6 +1,7 @@
 /**
- * A token issuer for development: OpenID discovery, a key set, and a token for any name. It checks no identity, so it
- * answers programs and web pages of this machine only, and is never deployed.
+ * A token issuer for development: OpenID discovery, a key set, a token for any name (`POST /token`), and the code flow
+ * with PKCE (sign-in/flow.ts). It checks no identity, so it answers programs and web pages of this machine only, and is
+ * never deployed.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -10,7 +11,15 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT,
 import { z } from 'zod';
 import { listen } from './listen.ts';
 import { makePrivateDirectory } from './private.ts';
-import { corsFor } from './visitors.ts';
+import {
+  AUTHORIZE_PATH,
+  createCodeFlow,
+  describeFlow,
+  END_SESSION_PATH,
+  TOKEN_PATH,
+} from './sign-in/flow.ts';
+import type { Answer, Call, SignedClaims } from './sign-in/flow.ts';
+import { corsFor, isLoopback } from './visitors.ts';
 
 export type IssuerOptions = {
   /** 0: any free port. */
@@ -39,6 +48,7 @@ const tokenRequestSchema = z.strictObject({
 });
 
 const JWKS_PATH = '/.well-known/jwks.json';
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 const CORS = {
   'access-control-allow-methods': 'GET, POST, OPTIONS',
@@ -60,45 +70,55 @@ export async function startIssuer(options: IssuerOptions) {
   const privateKey = await importJWK(privateJwk, 'RS256');
   let url = '';
 
-  async function mint(body: string): Promise<unknown> {
-    const {
-      sub,
-      projects,
-      expiresInSeconds,
-      audience: asked,
-      ...claims
-    } = tokenRequestSchema.parse(JSON.parse(body));
+  function sign({ sub, audience: asked, projects, lifeSeconds, claims }: SignedClaims): Promise<string> {
     const now = Math.floor(clock() / 1000);
-    const token = new SignJWT({ ...claims, ...(projects !== undefined && { [projectsClaim]: projects }) })
+    return new SignJWT({ ...claims, ...(projects !== undefined && { [projectsClaim]: projects }) })
       .setProtectedHeader({ alg: 'RS256', typ: 'JWT', ...(kid === undefined ? {} : { kid }) })
       .setIssuer(url)
       .setAudience(asked ?? audience)
       .setSubject(sub)
       .setIssuedAt(now)
-      .setExpirationTime(now + expiresInSeconds);
-    return { access_token: await token.sign(privateKey), token_type: 'Bearer', expires_in: expiresInSeconds };
+      .setExpirationTime(now + lifeSeconds)
+      .sign(privateKey);
   }
 
-  async function answer(request: IncomingMessage): Promise<{ status: number; json?: unknown }> {
-    const path = request.url?.split('?', 1)[0];
-    switch (`${request.method} ${path}`) {
+  async function mint(body: string): Promise<unknown> {
+    const wanted = tokenRequestSchema.parse(JSON.parse(body));
+    const { sub, projects, expiresInSeconds: lifeSeconds, audience: asked, ...claims } = wanted;
+    const token = await sign({ sub, audience: asked, projects, lifeSeconds, claims });
+    return { access_token: token, token_type: 'Bearer', expires_in: lifeSeconds };
+  }
+
+  const flow = createCodeFlow({ issuer: () => url, isOwn: isLoopback, sign, clock });
+
+  async function answer(request: IncomingMessage): Promise<Answer> {
+    const at = new URL(`${url}${request.url}`);
+    switch (`${request.method} ${at.pathname}`) {
       case 'GET /.well-known/openid-configuration':
         return { status: 200, json: discovery(url) };
       case `GET ${JWKS_PATH}`:
         return { status: 200, json: { keys: [{ kty, n, e, kid, alg: 'RS256', use: 'sig' }] } };
       case 'POST /token':
         return { status: 200, json: await mint(await text(request)) };
+      case `GET ${AUTHORIZE_PATH}`:
+      case `POST ${AUTHORIZE_PATH}`:
+        return flow.authorize(await callOf(request, at));
+      case `POST ${TOKEN_PATH}`:
+        return flow.exchange(await callOf(request, at));
+      case `GET ${END_SESSION_PATH}`:
+      case `POST ${END_SESSION_PATH}`:
+        return flow.endSession(await callOf(request, at));
       default:
         return request.method === 'OPTIONS'
           ? { status: 204 }
-          : { status: 404, json: { message: `there is no ${request.method} ${path}` } };
+          : { status: 404, json: { message: `there is no ${request.method} ${at.pathname}` } };
     }
   }
 
   const server = createServer((request, response) => {
     answer(request)
       .catch(explain)
-      .then(({ status, json }) => send(response, { status, json, cors: corsFor(request) }))
+      .then((answered) => send(response, { ...answered, cors: corsFor(request) }))
       .catch(() => response.destroy());
   });
   const listening = await listen(server, port, { pages: { kind: 'local', origins } });
@@ -111,14 +131,19 @@ function discovery(url: string): object {
   return {
     issuer: url,
     jwks_uri: `${url}${JWKS_PATH}`,
-    token_endpoint: `${url}/token`,
-    response_types_supported: ['token'],
+    ...describeFlow(url),
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256'],
   };
 }
 
-function explain(error: unknown): { status: number; json: unknown } {
+async function callOf(request: IncomingMessage, url: URL): Promise<Call> {
+  const isForm = FORM_TYPE.test(request.headers['content-type'] ?? '');
+  const form = isForm ? new URLSearchParams(await text(request)) : undefined;
+  return { url, cookie: request.headers.cookie, form };
+}
+
+function explain(error: unknown): Answer {
   const wanted = 'send {"sub": "…"} as JSON';
   if (error instanceof SyntaxError) return { status: 400, json: { message: `${wanted}: ${error.message}` } };
   if (error instanceof z.ZodError) {
@@ -129,11 +154,12 @@ function explain(error: unknown): { status: number; json: unknown } {
 
 function send(
   response: ServerResponse,
-  { status, json, cors }: { status: number; json: unknown; cors: Record<string, string> },
+  { status, headers = {}, json, html, cors }: Answer & { cors: Record<string, string> },
 ): void {
-  const body = json === undefined ? '' : JSON.stringify(json);
+  const type = html === undefined ? 'application/json' : 'text/html; charset=utf-8';
+  const body = html ?? (json === undefined ? '' : JSON.stringify(json));
   response
-    .writeHead(status, { ...CORS, ...cors, 'content-type': 'application/json', 'cache-control': 'no-store' })
+    .writeHead(status, { ...CORS, ...cors, 'content-type': type, 'cache-control': 'no-store', ...headers })
     .end(body);
 }
 

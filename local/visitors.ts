@@ -43,7 +43,8 @@ function refusalOf({ headers }: IncomingMessage, pages: Pages, hosts: string[]):
   return isWelcome ? undefined : 'this is not for web pages of other machines';
 }
 
-function isLoopback(url: string): boolean {
+/** Whether the host of the URL can only be this machine. */
+export function isLoopback(url: string): boolean {
   return URL.canParse(url) && LOOPBACK.test(new URL(url).hostname);
 }
 
