@@ -12,6 +12,7 @@ import { findProblems } from '../deploy/settings.ts';
 import { startApplication } from './application.ts';
 import { startDynamoDb } from './dynamodb.ts';
 import { createBench } from './gateway/bench.ts';
+import { createPage } from './gateway/page.ts';
 import type { LogLine, RunnerOptions } from './gateway/runner.ts';
 import { startGateway } from './gateway/server.ts';
 import { createIam } from './iam/iam.ts';
@@ -55,6 +56,9 @@ export interface StackOptions {
 }
 
 type Stops = (() => Promise<void>)[];
+
+/** The page's name at the issuer. */
+const PAGE_CLIENT = 'attach-files';
 
 /** Starts the stack; when a part cannot start, stops the parts that have started and throws the reason. */
 export async function startStack(options: StackOptions) {
@@ -110,12 +114,20 @@ async function assemble(options: StackOptions, stops: Stops) {
   const { issuerUrl, ...urls } = endpoints.urls;
   const addresses = { ...urls, tokenUrl: `${issuerUrl}/token`, ipdAdminUrl: `${urls.ipdUrl}/__admin` };
   const { apiUrl, tokenUrl, ipdAdminUrl } = addresses;
+  const page = createPage({
+    apiUrl,
+    issuer: issuerUrl,
+    clientId: PAGE_CLIENT,
+    ipdUrl: `${urls.ipdUrl}/projects/{project}/issues/{issue}`,
+    storage: given(env, 'S3_PUBLIC_ENDPOINT') ?? urls.s3Url,
+  });
   const bench = createBench({ apiUrl, tokenUrl, ipdAdminUrl });
   const application = startApplication({
     service,
     references,
     gateway: {
-      serve: (api) => endpoints.gateway.serve({ ...api, page: bench }),
+      serve: (api) =>
+        endpoints.gateway.serve({ ...api, page: async (asked) => (await bench(asked)) ?? page(asked) }),
     },
     sqs: clients.sqs,
     handlers: options.handlers ?? { directory, extension: '.ts' },
