@@ -43,9 +43,10 @@ export function createHandler(services: () => Services) {
     const { intake, uploads, config } = services();
     const request = readBody(event, newUpload);
     const { created, upload } = await intake.create(callerOf(event, config), request, idempotencyKey(event));
+    const replay = created ? undefined : await intake.replayOf(upload);
     const view = await uploads.presign(upload, { isNew: created });
     const headers = { location: `/v1/uploads/${upload.id}`, etag: etagOf(view) };
-    return json(created ? 201 : 200, toResource(view), headers);
+    return json(created ? 201 : 200, toResource({ ...view, replay }), headers);
   }
 
   async function list(event: HttpEvent): Promise<HttpResult> {

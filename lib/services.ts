@@ -142,6 +142,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     preflight: config.preflight,
     maxFileBytes: config.maxFileBytes,
     clock,
+    policy,
     telemetry,
   });
   const intake = createIntake({

@@ -9,7 +9,7 @@ import type { Upload } from '../domain/upload.ts';
 import type { View } from '../uploads/manage.ts';
 
 /** The body of every answer about one upload: ids are strings, times ISO 8601, sizes bytes. */
-export function toResource({ upload, bytesStored, presigned }: View) {
+export function toResource({ upload, bytesStored, presigned, replay }: View) {
   const { size, attachment, error } = summaryOf(upload);
   const { multipart } = upload;
   return {
@@ -38,6 +38,7 @@ export function toResource({ upload, bytesStored, presigned }: View) {
     },
     attachment,
     error,
+    ...replay,
   };
 }
 

@@ -61,6 +61,9 @@ export type Limits = ConfiguredLimits & {
   breaker: { state: BreakerView['state']; retryAfterSeconds?: number };
 };
 
+/** The key found an upload that is delivered. `attachmentGone`: IPD has had its attachment, and has it no more. */
+export type Replay = { replayed: true; attachmentGone: true | undefined };
+
 export type Intake = ReturnType<typeof createIntake>;
 
 export function createIntake(deps: {
@@ -126,6 +129,12 @@ export function createIntake(deps: {
     return begin(draft, winner.uploadId);
   }
 
+  /** What a caller should know of an upload that its key found: nothing, unless it is delivered already. */
+  async function replayOf(upload: Upload): Promise<Replay | undefined> {
+    if (upload.status !== 'delivered') return undefined;
+    return { replayed: true, attachmentGone: (await preflight.isAttachmentGone(upload)) || undefined };
+  }
+
   /**
    * Begins the multipart upload of an allowed upload, then writes the record. If a crash comes between, no client has
    * a URL for what is left in storage.
@@ -176,7 +185,7 @@ export function createIntake(deps: {
     return isMultipart ? { partSize: partSizeFor(size, configured.partSizeBytes) } : undefined;
   }
 
-  return { create, begin, limits };
+  return { create, replayOf, begin, limits };
 }
 
 /** `pointer`: where the request names the project, if it does. Throws `project_forbidden`. */

@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import type { ProblemPlace } from '../domain/errors.ts';
 import { checkProject } from './create.ts';
-import type { Caller } from './create.ts';
+import type { Caller, Replay } from './create.ts';
 import type { Ledger, Selection } from '../ledger/uploads.ts';
 import type { Multipart } from '../storage/multipart.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
@@ -24,10 +24,15 @@ import type { Policy, Upload } from '../domain/upload.ts';
 export type PresignedRequests = { expiresInSeconds: number } & (SignedRequest | { parts: SignedPart[] });
 
 /**
- * An upload as its owner sees it: the bytes that storage has, and presigned requests for the rest if they were asked
- * for.
+ * An upload as its owner sees it: the bytes that storage has, presigned requests for the rest if they were asked for,
+ * and what is special about one that an idempotency key found.
  */
-export type View = { upload: Upload; bytesStored: number; presigned?: PresignedRequests | undefined };
+export type View = {
+  upload: Upload;
+  bytesStored: number;
+  presigned?: PresignedRequests | undefined;
+  replay?: Replay | undefined;
+};
 
 export type Uploads = ReturnType<typeof createUploads>;
 

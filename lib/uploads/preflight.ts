@@ -1,16 +1,18 @@
 /**
- * Checks before a client sends data: whether the work item takes another file, and how large it may be. If the check
- * is not possible, the upload passes; the delivery checks again.
+ * Checks before a client sends data: whether the work item takes another file, how large it may be, and whether a file
+ * that was delivered before is still attached. If a check is not possible, the upload passes; the delivery checks again.
  */
 import type { Breaker } from '../pacing/breaker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { AppError } from '../domain/errors.ts';
+import { CLOCK_SKEW_MS } from '../domain/schedule.ts';
 import { LIST_LIMIT } from '../ipd/client.ts';
-import type { IpdClient } from '../ipd/client.ts';
+import type { IpdClient, Listing } from '../ipd/client.ts';
+import type { Failure } from '../ipd/errors.ts';
 import { contactOfList } from '../pacing/contact.ts';
 import type { Quota } from '../pacing/quota.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-import type { WorkItem } from '../domain/upload.ts';
+import type { In, Policy, WorkItem } from '../domain/upload.ts';
 
 export type Preflight = ReturnType<typeof createPreflight>;
 
@@ -27,9 +29,10 @@ export function createPreflight(deps: {
   quota: Quota;
   maxFileBytes: number;
   clock: Clock;
+  policy: Policy;
   telemetry: Telemetry;
 }) {
-  const { breaker, ipd, quota, clock, telemetry } = deps;
+  const { breaker, ipd, quota, clock, policy, telemetry } = deps;
 
   /** The largest file in bytes; without a name and type, one that fits under any. */
   async function largestFile(file: { filename: string; contentType: string } = LONGEST): Promise<number> {
@@ -39,15 +42,8 @@ export function createPreflight(deps: {
 
   /** Throws `work_item_missing`, `work_item_full` or `ipd_forbidden` where IPD says so. */
   async function checkWorkItem(item: WorkItem): Promise<void> {
-    if (!deps.preflight) return;
-    const permission = await breaker.request({ issueId: item.issueId, isRateLimited: false });
-    if (permission.kind !== 'granted') return;
-    const client = await reachIpd();
-    if (client === undefined || !(await quota.takePreflight())) return;
-    const signal = clock.timeout(PREFLIGHT_MS);
-    const listed = await client.list(item, signal);
-    // The user does not wait longer for a slow IPD; slow alone is no outage.
-    await permission.report(signal.aborted ? 'none' : contactOfList(listed));
+    const listed = await list(item);
+    if (listed === undefined) return;
     if (listed.kind === 'listed') {
       if (listed.attachments.length < LIST_LIMIT) return;
       throw new AppError(
@@ -55,20 +51,61 @@ export function createPreflight(deps: {
         `work item ${item.issueId} holds ${LIST_LIMIT} attachments already`,
       );
     }
-    if (listed.kind !== 'refused') {
-      telemetry.warn('pre-flight passed without an answer', { code: listed.kind, detail: listed.detail });
-      return;
-    }
-    if (listed.code === 'work_item_missing' || listed.code === 'ipd_forbidden') {
+    if (
+      listed.kind === 'refused' &&
+      (listed.code === 'work_item_missing' || listed.code === 'ipd_forbidden')
+    ) {
       throw new AppError(
         listed.code,
         `IPD refuses work item ${item.issueId} of project ${item.projectId}: ${listed.detail}`,
       );
     }
-    telemetry.warn('pre-flight refused for a reason that is not the work item', {
-      code: listed.code,
-      detail: listed.detail,
-    });
+    warn(listed);
+  }
+
+  /**
+   * True only where the work item's list is complete and names no copy of the file: a person has deleted it. A list that
+   * IPD does not give, one at its limit, and one soon after the delivery prove nothing.
+   */
+  async function isAttachmentGone(upload: In<'delivered'>): Promise<boolean> {
+    const { attachmentId, duplicates = [], deliveredAt, recheckAt } = upload;
+    const isSettled = clock.now() >= Date.parse(deliveredAt) + policy.commitWindowMs + CLOCK_SKEW_MS;
+    // Of a file that was sent twice, the other copy may be the one that is left.
+    if (attachmentId === null || !isSettled || recheckAt !== undefined) return false;
+    const listed = await list(upload);
+    if (listed === undefined) return false;
+    if (listed.kind !== 'listed') {
+      warn(listed);
+      return false;
+    }
+    const { attachments, isGiven } = listed;
+    const own = new Set([attachmentId, ...duplicates]);
+    return isGiven && attachments.length < LIST_LIMIT && !attachments.some(({ id }) => own.has(id));
+  }
+
+  /** The work item's attachments; undefined where the check is off, or IPD is not to be asked now. */
+  async function list(item: WorkItem): Promise<Listing | Failure | undefined> {
+    if (!deps.preflight) return undefined;
+    const permission = await breaker.request({ issueId: item.issueId, isRateLimited: false });
+    if (permission.kind !== 'granted') return undefined;
+    const client = await reachIpd();
+    if (client === undefined || !(await quota.takePreflight())) return undefined;
+    const signal = clock.timeout(PREFLIGHT_MS);
+    const listed = await client.list(item, signal);
+    // The user does not wait longer for a slow IPD; slow alone is no outage.
+    await permission.report(signal.aborted ? 'none' : contactOfList(listed));
+    return listed;
+  }
+
+  function warn(failure: Failure): void {
+    if (failure.kind === 'refused') {
+      telemetry.warn('pre-flight refused for a reason that is not the work item', {
+        code: failure.code,
+        detail: failure.detail,
+      });
+    } else {
+      telemetry.warn('pre-flight passed without an answer', { code: failure.kind, detail: failure.detail });
+    }
   }
 
   /** Undefined where there is no IPD secret, or none that can be read now: an upload is not refused for that. */
@@ -82,5 +119,5 @@ export function createPreflight(deps: {
     }
   }
 
-  return { largestFile, checkWorkItem };
+  return { largestFile, checkWorkItem, isAttachmentGone };
 }

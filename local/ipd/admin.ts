@@ -10,6 +10,8 @@ import { headerOf, targetOf, type Attachment, type IpdRequest, type Reply } from
 
 export type Admin = {
   attachments: () => Attachment[];
+  /** Deletes an attachment, as a person does on IPD's own page; false where there is none with this id. */
+  removeAttachment: (id: string) => boolean;
   requests: readonly RequestRecord[];
   faults: ReturnType<typeof createFaults>;
   settings: () => Settings;
@@ -23,7 +25,12 @@ export const ADMIN_PATH = '/__admin';
 /** Answers one admin request; a 400 says what is wrong with a body. */
 export async function answerAdmin(admin: Admin, request: IpdRequest): Promise<Reply> {
   const { path } = targetOf(request.url);
+  const [, id] = /^\/attachments\/(\d+)$/.exec(path.slice(ADMIN_PATH.length)) ?? [];
   try {
+    if (request.method === 'DELETE' && id !== undefined) {
+      if (admin.removeAttachment(id)) return { status: 204 };
+      return { status: 404, json: { message: `there is no attachment ${id}` } };
+    }
     switch (`${request.method} ${path.slice(ADMIN_PATH.length).replace(/\/$/, '')}`) {
       case 'GET /attachments':
         return { status: 200, headers: corsOf(request), json: describeAttachments(admin.attachments()) };

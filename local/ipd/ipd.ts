@@ -73,9 +73,15 @@ export function createIpd(options: IpdOptions) {
   const limits = createLimits({ clock });
   const attachments = createAttachments({ clock, blobs });
   const operations = createOperations({ attachments, blobs });
+  const people = createPeople({ attachments, blobs });
 
   const admin: Admin = {
     attachments: attachments.all,
+    removeAttachment(id) {
+      const gone = attachments.all().find((one) => one.id === id);
+      if (gone !== undefined) people.remove(gone);
+      return gone !== undefined;
+    },
     requests: log.entries,
     faults,
     settings: () => settings,
@@ -226,7 +232,7 @@ export function createIpd(options: IpdOptions) {
     });
   }
 
-  return { handle, admin, people: createPeople({ attachments, blobs }) };
+  return { handle, admin, people };
 }
 
 /** IAM's token call needs no credentials but those in its body. */

@@ -165,6 +165,8 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     },
     /** What IPD holds. */
     received: async () => receivedList.parse(await (await admin('GET', '/attachments')).json()),
+    /** A person deletes an attachment on IPD's own page. */
+    removeInIpd: (attachmentId: string) => admin('DELETE', `/attachments/${attachmentId}`),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
     ipdSettings: (values: unknown) => admin('PUT', '/settings', values),
     /** A connection of its own to the table, for a test that tampers with its requests; `stop` closes it. */

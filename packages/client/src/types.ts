@@ -114,6 +114,19 @@ export type Upload = {
     retryable: boolean;
     at: string;
   } | null;
+  /**
+   * Only in an answer of `POST /v1/uploads`, and only where the `Idempotency-Key` found an upload that was
+   * delivered before this request: nothing was sent, and nothing will be sent under this key.
+   */
+  replayed?: true;
+  /**
+   * Beside `replayed`: IPD has the attachment no more; a person has deleted it. The bridge says so where the
+   * work item's list is complete (fewer than 100 rows), was read just now, and names no copy of the file.
+   * Without this member the attachment is there, or the bridge cannot tell: IPD gave no id or no list, its
+   * list is at its limit, the delivery is not older than IPD's commit window, or the pre-flight is off, at
+   * its rate, or failed. To attach the file again, send it under a new key.
+   */
+  attachmentGone?: true;
 };
 
 /**

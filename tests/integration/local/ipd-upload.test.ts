@@ -444,6 +444,19 @@ describe('the admin interface', () => {
     expect(await ipd.admin('GET', '/settings')).toMatchObject({ listDelaySeconds: 0 });
   });
 
+  it('deletes one attachment, as a person would', async () => {
+    await ipd.upload({ name: 'kept.txt' });
+    await ipd.upload({ name: 'deleted.txt' });
+    const [kept, deleted] = await ipd.list();
+
+    const gone = await ipd.admin('DELETE', `/attachments/${String(deleted?.['id'])}`);
+    const again = await ipd.admin('DELETE', `/attachments/${String(deleted?.['id'])}`);
+
+    expect(gone).toBeUndefined();
+    expect(again).toEqual({ message: `there is no attachment ${String(deleted?.['id'])}` });
+    expect(await ipd.list()).toEqual([kept]);
+  });
+
   it('empties everything', async () => {
     await ipd.admin('PUT', '/settings', { fileSizeAs: 'string' });
     await ipd.admin('PUT', '/faults', [{ fault: { kind: 'badGateway' } }]);
