@@ -118,7 +118,10 @@ async function assemble(options: StackOptions, stops: Stops) {
     apiUrl,
     issuer: issuerUrl,
     clientId: PAGE_CLIENT,
-    ipdUrl: `${urls.ipdUrl}/projects/{project}/issues/{issue}`,
+    // What the fake IPD received, in place of a work item's page. Another IPD's pages have addresses of their own.
+    ...(given(env, 'IPD_ENDPOINT') === undefined && {
+      ipdUrl: `${ipdAdminUrl}/attachments?project={project}&issue={issue}`,
+    }),
     storage: given(env, 'S3_PUBLIC_ENDPOINT') ?? urls.s3Url,
   });
   const bench = createBench({ apiUrl, tokenUrl, ipdAdminUrl });

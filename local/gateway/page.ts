@@ -11,7 +11,7 @@ export interface PageSettings {
   apiUrl: string;
   issuer: string;
   clientId: string;
-  ipdUrl: string;
+  ipdUrl?: string;
   /** Where the page sends files. */
   storage: string;
 }

@@ -9,7 +9,7 @@ export function sizeInWords(bytes: number): string {
   let value = bytes;
   let unit = 0;
   for (; value >= 999.5 && unit < UNITS.length - 1; unit += 1) value /= 1000;
-  const maximumFractionDigits = unit > 1 && value < 100 ? 1 : 0;
+  const maximumFractionDigits = unit > 1 && value < 9.95 ? 1 : 0;
   const style = { style: 'unit', unit: UNITS[unit], unitDisplay: unit === 0 ? 'long' : 'short' } as const;
   return new Intl.NumberFormat(texts.language, { ...style, maximumFractionDigits }).format(value);
 }

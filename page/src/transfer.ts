@@ -3,7 +3,7 @@
  * person can do. Pure.
  */
 import type { UploadError, Upload } from '../../packages/client/src/client.ts';
-import { shareInWords, sizeInWords, timeInWords } from './format.ts';
+import { sizeInWords, timeInWords } from './format.ts';
 import { fill, texts, wordsFor } from './texts.ts';
 
 export type Transfer = {
@@ -83,13 +83,7 @@ function ofUnannounced({ activity, pausedBy }: Transfer): View {
   const state = activity === 'queued' ? texts.state.queued : texts.state.starting;
   return pausedBy === undefined
     ? view('active', state, '', ['cancel'], 0)
-    : view(
-        'paused',
-        fill(texts.state.paused, { share: shareInWords(0) }),
-        pauseNote(pausedBy),
-        ['cancel'],
-        0,
-      );
+    : view('paused', texts.state.paused, pauseNote(pausedBy), ['cancel'], 0);
 }
 
 function ofUploading(transfer: Transfer): View {
@@ -133,13 +127,7 @@ function ofPassing(transfer: Transfer, { status, delivery, error }: Upload, now:
 }
 
 function ofPaused(share: number, reason: string, actions: Action[]): View {
-  return view(
-    'paused',
-    fill(texts.state.paused, { share: shareInWords(share) }),
-    pauseNote(reason),
-    actions,
-    share,
-  );
+  return view('paused', texts.state.paused, pauseNote(reason), actions, share);
 }
 
 function ofDelivered({ replay, file }: Transfer, { updatedAt }: Upload, now: number): View {

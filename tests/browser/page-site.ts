@@ -86,6 +86,8 @@ export async function startSite(environment: Record<string, string> = {}) {
     async open(path: string, options: BrowserContextOptions = {}) {
       const context = await stack.browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
       const page = await context.newPage();
+      // The whole stack may be busy with something else.
+      page.setDefaultTimeout(60_000);
       const { errors, troubles } = watchTroubles(page);
       await page.goto(`${origin}${path}`);
       const devTools = await context.newCDPSession(page);

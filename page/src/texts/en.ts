@@ -94,7 +94,7 @@ export const en = {
     queued: 'Waits for the others',
     starting: 'Starting',
     uploading: 'Uploading · {size}',
-    paused: 'Paused at {share}',
+    paused: 'Paused',
     stored: 'Uploaded, next is IPD',
     passing: 'Passing on to IPD',
     waiting: 'IPD was not ready, next try at {time}',
