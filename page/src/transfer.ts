@@ -80,10 +80,9 @@ function view(tone: Tone, state: string, note = '', actions: Action[] = [], shar
 }
 
 function ofUnannounced({ activity, pausedBy }: Transfer): View {
+  if (pausedBy !== undefined) return ofPaused(0, pausedBy, ['cancel']);
   const state = activity === 'queued' ? texts.state.queued : texts.state.starting;
-  return pausedBy === undefined
-    ? view('active', state, '', ['cancel'], 0)
-    : view('paused', texts.state.paused, pauseNote(pausedBy), ['cancel'], 0);
+  return view('active', state, '', ['cancel'], 0);
 }
 
 function ofUploading(transfer: Transfer): View {
@@ -127,7 +126,11 @@ function ofPassing(transfer: Transfer, { status, delivery, error }: Upload, now:
 }
 
 function ofPaused(share: number, reason: string, actions: Action[]): View {
-  return view('paused', texts.state.paused, pauseNote(reason), actions, share);
+  const states: Record<string, string> = texts.paused;
+  const state = states[reason] ?? texts.paused.no_answer;
+  // While the browser is offline, the page says so once for all files.
+  const note = reason === 'offline' ? '' : texts.note.byItself;
+  return view('paused', state, note, actions, share);
 }
 
 function ofDelivered({ replay, file }: Transfer, { updatedAt }: Upload, now: number): View {
@@ -153,11 +156,6 @@ function ofTrouble({ name, file }: Transfer, { code, detail, retryable }: Upload
   const isRefused = code === 'file_too_large' || code === 'file_empty';
   const actions: Action[] = isRefused ? [] : needsFile && !retryable ? ['pick'] : ['retry'];
   return view('failed', texts.state.failed, note, [...actions, 'remove']);
-}
-
-function pauseNote(reason: string): string {
-  const notes: Record<string, string> = texts.note;
-  return notes[reason] ?? texts.note.no_answer;
 }
 
 /** Both legs carry every byte once. */

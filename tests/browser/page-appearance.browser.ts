@@ -52,7 +52,7 @@ describe.each(SCENES)('the page on a $scene', ({ scene, user, ...options }) => {
     await here.signIn(user);
     expect(await faults(`${scene}-empty`)).toEqual([]);
 
-    await here.line({ bytesPerSecond: 400_000 });
+    await here.line({ bytesPerSecond: 800_000 });
     // Of different sizes: IPD gets files of one size to a work item one after the other.
     const films = [12, 11].map((mib, index) => sampleFile(`现场视频 ${index + 1}.mp4`, mib * MIB));
     await here.pick(
@@ -66,7 +66,7 @@ describe.each(SCENES)('the page on a $scene', ({ scene, user, ...options }) => {
     expect(await faults(`${scene}-in-progress`)).toEqual([]);
 
     await here.line({ offline: true });
-    await here.row('现场视频 1').getByText('No connection. Goes on by itself.').waitFor();
+    await here.row('现场视频 1').getByText('Paused, no connection').waitFor();
     expect(await faults(`${scene}-offline`)).toEqual([]);
 
     await here.line({});

@@ -92,7 +92,7 @@ describe('files on the page', () => {
     await here.row('huge.bin').getByText('The file is too large: at most 21 MB can be attached.').waitFor();
     await here.row('empty.txt').getByText('The file is empty').waitFor();
     expect(await site.uploadsOf(`user ${users}`)).toEqual([]);
-    await here.page.getByRole('button', { name: 'Remove from list: huge.bin' }).click();
+    await here.page.getByRole('button', { name: 'Hide: huge.bin' }).click();
     await here.row('huge.bin').waitFor({ state: 'detached' });
     expect(here.troubles()).toEqual([]);
   });

@@ -55,7 +55,7 @@ describe('an upload', () => {
 
     await here.line({ offline: true });
     await here.page.getByText('You are offline.').first().waitFor();
-    await here.row(file.name).getByText('Paused').waitFor();
+    await here.row(file.name).getByText('Paused, no connection').waitFor();
     expect(await here.page.getByRole('status').textContent()).toContain('You are offline.');
     await here.line({});
 

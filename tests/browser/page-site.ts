@@ -48,7 +48,7 @@ export async function startSite(environment: Record<string, string> = {}) {
     response.end(content);
   });
   const { url: origin, close } = await listen(server, 0);
-  const stack = await startBrowserStack({ ALLOWED_ORIGIN: origin, ...environment }).catch(
+  const stack = await startBrowserStack({ ALLOWED_ORIGINS: origin, ...environment }).catch(
     async (error: unknown) => {
       await close();
       throw error;

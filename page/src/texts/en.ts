@@ -94,7 +94,6 @@ export const en = {
     queued: 'Waits for the others',
     starting: 'Starting',
     uploading: 'Uploading · {size}',
-    paused: 'Paused',
     stored: 'Uploaded, next is IPD',
     passing: 'Passing on to IPD',
     waiting: 'IPD was not ready, next try at {time}',
@@ -111,10 +110,15 @@ export const en = {
     unfinished: 'Not uploaded completely',
   },
 
+  /** By the reason of the client. */
+  paused: {
+    offline: 'Paused, no connection',
+    no_answer: 'Paused, the service does not answer',
+    busy: 'Paused, the service is busy',
+  },
+
   note: {
-    offline: 'No connection. Goes on by itself.',
-    no_answer: 'The service does not answer. Goes on by itself.',
-    busy: 'The service is busy. Goes on by itself.',
+    byItself: 'It goes on by itself.',
     mayClose: 'You can close this page: the rest needs no help.',
     before: 'It was not sent again.',
     gone: 'It was attached before, but was removed in IPD since. It was not sent again.',
@@ -128,7 +132,7 @@ export const en = {
     retry: 'Try again',
     again: 'Attach again',
     pick: 'Pick the file',
-    remove: 'Remove from list',
+    remove: 'Hide',
     /** As screen readers say it. */
     of: '{action}: {name}',
   },

@@ -175,15 +175,15 @@ describe('what the list says', () => {
   });
 
   it.each([
-    ['offline', 'No connection. Goes on by itself.'],
-    ['busy', 'The service is busy. Goes on by itself.'],
-    ['asleep', 'The service does not answer. Goes on by itself.'],
-  ])('of one that is paused, being %s', (pausedBy, note) => {
+    ['offline', 'Paused, no connection', ''],
+    ['busy', 'Paused, the service is busy', 'It goes on by itself.'],
+    ['asleep', 'Paused, the service does not answer', 'It goes on by itself.'],
+  ])('of one that is paused, being %s', (pausedBy, state, note) => {
     const changes = { pausedBy, staged: 500, upload: upload({ status: 'awaiting_upload' }) };
 
     expect(viewOf(transfer(changes), NOW)).toEqual({
       tone: 'paused',
-      state: 'Paused',
+      state,
       note,
       share: 0.25,
       actions: ['cancel'],
