@@ -52,7 +52,7 @@ export async function startServers({ directory }: { directory: string }) {
         ...ledger.urls,
       };
       // Not the environment of the user who runs the bench: only the settings that the bench needs.
-      const env = deployEnvironment(settings, urls, makeIpdCredentials());
+      const env = deployEnvironment(settings, { urls }, makeIpdCredentials());
       const service = readService({ directory: SERVICE_DIRECTORY, env });
       const staging = { ref: BUCKET, attributes: { Arn: `arn:aws:s3:::${BUCKET}` } };
       const functions = functionsOf(service, { ...ledger.references, StagingBucket: staging });

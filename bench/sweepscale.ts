@@ -124,7 +124,7 @@ function startSweep({ service: planned, urls, credentials, references }: Ledger,
     ipdUrl: urls.sqsUrl,
   };
   const env = { IPD_RATE: '12000' };
-  const deployed = deployEnvironment(env, endpoints, makeIpdCredentials());
+  const deployed = deployEnvironment(env, { urls: endpoints }, makeIpdCredentials());
   const service = readService({ directory: SERVICE_DIRECTORY, env: deployed });
   const { region } = planned.provider;
   const lines: LogLine[] = [];

@@ -31,7 +31,8 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
       },
       IPD_PROJECTS:
         'Without `PROJECTS_CLAIM`: the projects that every user may upload to, with commas between them, or `*` for all',
-      ALLOWED_ORIGIN: 'The one web origin whose pages may call the API (CORS)',
+      ALLOWED_ORIGINS:
+        'The web origins whose pages may call the API and send files to storage (CORS), with commas between them. `npm start` allows all of this machine',
     },
   },
   {

@@ -1,13 +1,20 @@
 /**
  * serverless.yml names this plugin. Before a package or a deploy it checks the settings and ends the command with one
  * line for each wrong one. It does so when serverless loads it: later, serverless would check its own schema first,
- * whose messages name no setting. Before a removal it names the access keys that an operator must delete first.
+ * whose messages name no setting. It divides the list of allowed origins. Before a removal it names the access keys that an operator must delete first.
  */
 import type { AwsConfig } from './removal.ts';
 import { findProblems } from './settings.ts';
 
 /** The part of serverless that the plugin uses: https://github.com/oss-serverless/osls */
 interface Serverless {
+  service: {
+    provider: {
+      compiledCloudFormationTemplate: {
+        Resources: { HttpApi: { Properties: { CorsConfiguration: { AllowOrigins: string[] } } } };
+      };
+    };
+  };
   processedInput: { commands: string[] };
   getProvider: (name: 'aws') => {
     getStage: () => string;
@@ -33,6 +40,12 @@ export default function BridgePlugin(serverless: Serverless) {
 
   return {
     hooks: {
+      // serverless takes the origins as a list of texts only, and a setting is one text.
+      'after:package:compileEvents': (): void => {
+        const { Resources } = serverless.service.provider.compiledCloudFormationTemplate;
+        const cors = Resources.HttpApi.Properties.CorsConfiguration;
+        cors.AllowOrigins = cors.AllowOrigins.flatMap((text) => text.split(','));
+      },
       'before:remove:remove': async (): Promise<void> => {
         // Only this command needs the SDK.
         const { findHindrance } = await import('./removal.ts');

@@ -49,11 +49,11 @@ const templateSettings = {
     .string()
     .regex(/^[^\s,]+$/, 'must be one audience, for example ipd-attachment-bridge')
     .default('ipd-attachment-bridge'),
-  ALLOWED_ORIGIN: z
+  ALLOWED_ORIGINS: z
     .string()
     .refine(
-      isOrigin,
-      'must be one origin as browsers send it, with its scheme and without a path, for example https://app.example.com',
+      (text) => text.split(',').every(isOrigin),
+      'must be origins as browsers send them, with their scheme and without a path, with commas and no spaces between them, for example https://app.example.com,https://admin.example.com',
     )
     .default('http://localhost:3000'),
   DELIVERY_CONCURRENCY: count(5, { min: 2, max: 1000 }),

@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from 'jose';
 import { z } from 'zod';
 import { listen } from './listen.ts';
+import type { Reach } from './listen.ts';
 import { makePrivateDirectory } from './private.ts';
 import {
   AUTHORIZE_PATH,
@@ -19,7 +20,7 @@ import {
   TOKEN_PATH,
 } from './sign-in/flow.ts';
 import type { Answer, Call, SignedClaims } from './sign-in/flow.ts';
-import { corsFor, isLoopback } from './visitors.ts';
+import { corsFor, isOwn } from './visitors.ts';
 
 export type IssuerOptions = {
   /** 0: any free port. */
@@ -31,6 +32,7 @@ export type IssuerOptions = {
   projectsClaim?: string;
   /** Web origins whose pages may request tokens, beside those of this machine. */
   origins?: string[];
+  reach?: Reach;
   /** Milliseconds since 1970. */
   clock?: () => number;
 };
@@ -55,7 +57,7 @@ const CORS = {
   'access-control-allow-headers': '*',
 };
 
-/** Starts the issuer on 127.0.0.1; its `url` is the `iss` of its tokens. */
+/** Starts the issuer; its `publicUrl` is the `iss` of its tokens. */
 export async function startIssuer(options: IssuerOptions) {
   const {
     port,
@@ -63,6 +65,7 @@ export async function startIssuer(options: IssuerOptions) {
     audience,
     projectsClaim = 'projects',
     origins = [],
+    reach,
     clock = Date.now,
   } = options;
   const privateJwk = await loadKey(dataDirectory);
@@ -89,7 +92,12 @@ export async function startIssuer(options: IssuerOptions) {
     return { access_token: token, token_type: 'Bearer', expires_in: lifeSeconds };
   }
 
-  const flow = createCodeFlow({ issuer: () => url, isOwn: isLoopback, sign, clock });
+  const flow = createCodeFlow({
+    issuer: () => url,
+    isOwn: (address) => isOwn(address, reach?.publicHost),
+    sign,
+    clock,
+  });
 
   async function answer(request: IncomingMessage): Promise<Answer> {
     const at = new URL(`${url}${request.url}`);
@@ -121,8 +129,8 @@ export async function startIssuer(options: IssuerOptions) {
       .then((answered) => send(response, { ...answered, cors: corsFor(request) }))
       .catch(() => response.destroy());
   });
-  const listening = await listen(server, port, { pages: { kind: 'local', origins } });
-  url = listening.url;
+  const listening = await listen(server, port, { pages: { kind: 'local', origins }, reach });
+  url = listening.publicUrl;
   return listening;
 }
 

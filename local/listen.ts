@@ -1,5 +1,5 @@
 /**
- * Opens and closes loopback ports. Owns the error message for a port that is in use.
+ * Opens and closes ports, on loopback unless the user says otherwise. Owns the error message for a port that is in use.
  */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -7,21 +7,36 @@ import { guardVisitors } from './visitors.ts';
 import type { Pages } from './visitors.ts';
 
 /**
- * Listens on 127.0.0.1; port 0 means any free port. `close` also ends open connections. The server refuses requests
- * whose Host is neither loopback nor one of `hosts`, and requests of web pages that `pages` does not allow.
+ * Which networks reach a server: those of `bind`, the address of loopback or of all networks of this machine.
+ * `publicHost` is another name of this machine, by which a device reaches it; URLs for others then have that name.
+ */
+export type Reach = { bind: '127.0.0.1' | '0.0.0.0' | '::'; publicHost?: string | undefined };
+
+const LOOPBACK_ONLY: Reach = { bind: '127.0.0.1' };
+
+/**
+ * Listens, on 127.0.0.1 where no `reach` is given; port 0 means any free port. `url` is for programs of this machine,
+ * `publicUrl` for all others. `close` also ends open connections. The server refuses requests whose Host is neither
+ * loopback nor the public host nor one of `hosts`, and requests of web pages that `pages` does not allow.
  */
 export async function listen(
   server: Server,
   port: number,
-  { pages = { kind: 'own rules' }, hosts = [] }: { pages?: Pages; hosts?: string[] } = {},
-): Promise<{ url: string; port: number; close: () => Promise<void> }> {
-  guardVisitors(server, pages, hosts);
+  {
+    pages = { kind: 'own rules' },
+    hosts = [],
+    reach: { bind, publicHost } = LOOPBACK_ONLY,
+  }: { pages?: Pages; hosts?: string[]; reach?: Reach | undefined } = {},
+): Promise<{ url: string; publicUrl: string; port: number; close: () => Promise<void> }> {
+  guardVisitors(server, { pages, hosts, publicHost });
   // Idle connections stay open: a client on a busy machine that sends just when the server closes one gets a reset.
   server.keepAliveTimeout = 0;
-  server.listen(port, '127.0.0.1');
+  server.listen(port, bind);
   await once(server, 'listening');
+  const address = addressOf(server);
   return {
-    ...addressOf(server),
+    ...address,
+    publicUrl: publicHost === undefined ? address.url : `http://${publicHost}:${address.port}`,
     close: async () => {
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
@@ -31,7 +46,7 @@ export async function listen(
   };
 }
 
-/** Where a server listens. */
+/** Where a server listens, by its address on loopback. */
 export function addressOf(server: Server): { url: string; port: number } {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The server has no port');

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { AwsKey, IpdCredentials } from './keys.ts';
+import type { Reach } from './listen.ts';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -38,6 +39,7 @@ const AWS_ENDPOINTS = [
   'AWS_ENDPOINT_URL_SNS',
   'AWS_ENDPOINT_URL_DYNAMODB',
 ];
+const bindSchema = z.enum(['127.0.0.1', '0.0.0.0', '::']);
 const portSchema = z.coerce.number().int().min(0).max(65_535);
 
 /** The port for a part to listen on; throws when the variable holds no port number. */
@@ -46,6 +48,30 @@ export function portOf(part: keyof typeof PARTS, env: Environment): number {
   const result = portSchema.safeParse(given(env, variable) ?? port);
   if (!result.success) throw new Error(`${variable} must be a port number, not "${env[variable]}"`);
   return result.data;
+}
+
+/**
+ * Which networks reach the parts, and by which name (`HOST`, `PUBLIC_HOST`). Throws an Error that says what is wrong.
+ */
+export function reachOf(env: Environment): Reach {
+  const bind = bindSchema.safeParse(given(env, 'HOST') ?? '127.0.0.1');
+  if (!bind.success) {
+    throw new Error('HOST must be 127.0.0.1 for this machine alone, or 0.0.0.0 or :: for all its networks');
+  }
+  const publicHost = given(env, 'PUBLIC_HOST')?.toLowerCase();
+  if (publicHost === undefined) {
+    if (bind.data === '127.0.0.1') return { bind: bind.data };
+    throw new Error(
+      `HOST=${bind.data} needs PUBLIC_HOST, the name or address by which devices reach this machine, for example 192.168.1.20`,
+    );
+  }
+  // A port, a scheme or a path would make it another URL, and capitals another origin.
+  if (URL.parse(`http://${publicHost}`)?.hostname !== publicHost) {
+    throw new Error(
+      'PUBLIC_HOST must be a name or an address alone, for example 192.168.1.20, [fe80::1] or desk.local',
+    );
+  }
+  return { bind: bind.data, publicHost };
 }
 
 /** The value of a variable; an empty one counts as missing. */
@@ -68,21 +94,42 @@ export function isOnOthers(env: Environment): boolean {
   return AWS_ENDPOINTS.some((name) => given(env, name) !== undefined);
 }
 
-/** The environment from which the variables of serverless.yml take their values. */
-export function deployEnvironment(env: Environment, urls: Endpoints, ipd: IpdCredentials): Environment {
+/**
+ * The environment from which the variables of serverless.yml take their values. `urls` are those by which the functions
+ * reach the parts, `publicUrls` those for clients.
+ */
+export function deployEnvironment(
+  env: Environment,
+  {
+    urls,
+    publicUrls = urls,
+    publicHost,
+  }: { urls: Endpoints; publicUrls?: Endpoints; publicHost?: string | undefined },
+  ipd: IpdCredentials,
+): Environment {
   const fakeIpd = given(env, 'IPD_ENDPOINT') === undefined;
   const openToAll = given(env, 'PROJECTS_CLAIM') === undefined && given(env, 'IPD_PROJECTS') === undefined;
   return {
     ...env,
-    // The demo page comes from the gateway itself.
-    ALLOWED_ORIGIN: given(env, 'ALLOWED_ORIGIN') ?? urls.apiUrl,
+    ALLOWED_ORIGINS: given(env, 'ALLOWED_ORIGINS') ?? ownOrigins(publicHost).join(','),
     // Exactly as given, including a last slash: it must equal the `iss` of the tokens.
-    ISSUER_URL: given(env, 'ISSUER_URL') ?? urls.issuerUrl,
+    ISSUER_URL: given(env, 'ISSUER_URL') ?? publicUrls.issuerUrl,
+    ...(publicUrls.s3Url === urls.s3Url
+      ? {}
+      : { S3_PUBLIC_ENDPOINT: given(env, 'S3_PUBLIC_ENDPOINT') ?? publicUrls.s3Url }),
     IPD_ENDPOINT: urls.ipdUrl,
     ...(openToAll ? { IPD_PROJECTS: '*' } : {}),
     INGEST_PROJECTS: given(env, 'INGEST_PROJECTS') ?? '*',
     ...(fakeIpd ? { IPD_IAM_ENDPOINT: urls.ipdUrl, IPD_CREDENTIALS: JSON.stringify(ipd) } : {}),
   };
+}
+
+/** The origins of all pages of this machine: those of the stack, and of the server of an app that is being developed. */
+function ownOrigins(publicHost: string | undefined): string[] {
+  const hosts = ['localhost', '127.0.0.1', '[::1]', ...(publicHost === undefined ? [] : [publicHost])];
+  return hosts.flatMap((host) =>
+    ['http', 'https'].flatMap((scheme) => [`${scheme}://${host}`, `${scheme}://${host}:*`]),
+  );
 }
 
 /**

@@ -57,7 +57,7 @@ export async function startSqs({
     if (signer !== undefined && allows(accessOf({ signer, target }, body))) return;
     await reply.code(403).send({ __type: 'AccessDenied', message: 'the role does not allow it' });
   });
-  guardVisitors(app.server, { kind: 'none' });
+  guardVisitors(app.server, { pages: { kind: 'none' }, hosts: [] });
   await app.listen({ host: '127.0.0.1', port });
   return {
     ...addressOf(app.server),

@@ -1,5 +1,5 @@
 /**
- * The embedded stack: every part that the service needs, on loopback, in one process plus one child for each running
+ * The embedded stack: every part that the service needs, on loopback unless the user says otherwise, in one process plus one child for each running
  * function. Owns starting, connecting and stopping; each part has its own file. When the user gives the endpoint of a
  * part, the stack does not start that part: it uses the endpoint and makes the missing resources there.
  */
@@ -15,6 +15,7 @@ import { createBench } from './gateway/bench.ts';
 import { createPage } from './gateway/page.ts';
 import type { LogLine, RunnerOptions } from './gateway/runner.ts';
 import { startGateway } from './gateway/server.ts';
+import type { Api } from './gateway/server.ts';
 import { createIam } from './iam/iam.ts';
 import type { Iam } from './iam/iam.ts';
 import { startIssuer } from './issuer.ts';
@@ -23,6 +24,7 @@ import type { References } from './intrinsics.ts';
 import { makeAwsKey, makeIpdCredentials } from './keys.ts';
 import type { IpdCredentials } from './keys.ts';
 import { claimPort } from './listen.ts';
+import type { Reach } from './listen.ts';
 import { makePrivateDirectory } from './private.ts';
 import { provision } from './provision.ts';
 import type { AwsClients } from './provision.ts';
@@ -36,6 +38,7 @@ import {
   lambdaEnvironment,
   operatorEnvironment,
   portOf,
+  reachOf,
 } from './settings.ts';
 import type { AwsCredentials, Endpoints, Environment } from './settings.ts';
 import { startSqs } from './sqs.ts';
@@ -78,9 +81,10 @@ async function assemble(options: StackOptions, stops: Stops) {
   const env = { ...process.env, ...options.environment };
   const variables = Object.values(PARTS).map(({ variable }) => variable);
   // PORT alone resembles too many variables of other programs.
-  const others = variables.filter((name) => name.includes('_'));
+  const others = [...variables.filter((name) => name.includes('_')), 'PUBLIC_HOST'];
   const problems = findProblems(env, { kind: 'local', others });
   if (problems.length > 0) throw new Error(problems.join('\n'));
+  const reach = reachOf(env);
   const directory = options.serviceDirectory ?? join(import.meta.dirname, '..');
   const { provider, functions } = readService({ directory, env });
   const iam = createIam(Object.keys(functions));
@@ -95,10 +99,14 @@ async function assemble(options: StackOptions, stops: Stops) {
     iam,
     credentials,
     ipdCredentials: made.ipd,
+    reach,
     stops,
   });
 
-  const service = readService({ directory, env: deployEnvironment(env, endpoints.urls, made.ipd) });
+  const service = readService({
+    directory,
+    env: deployEnvironment(env, { ...endpoints, publicHost: reach.publicHost }, made.ipd),
+  });
   const clients = createClients(credentials, provider.region, endpoints.urls);
   stops.push(async () => Object.values(clients).forEach((client) => client.destroy()));
   const provisioned = await provision({
@@ -111,12 +119,13 @@ async function assemble(options: StackOptions, stops: Stops) {
   const references = { ...parametersOf(service), ...provisioned };
   iam.enforce({ functions: functionsOf(service, references), resources: resourcesOf(service), references });
   const settings = openSettings(service, references);
-  const { issuerUrl, ...urls } = endpoints.urls;
+  const { issuerUrl, ...urls } = endpoints.publicUrls;
   const addresses = { ...urls, tokenUrl: `${issuerUrl}/token`, ipdAdminUrl: `${urls.ipdUrl}/__admin` };
   const { apiUrl, tokenUrl, ipdAdminUrl } = addresses;
   const page = createPage({
     apiUrl,
-    issuer: issuerUrl,
+    // As in deployEnvironment: to the letter.
+    issuer: given(env, 'ISSUER_URL') ?? issuerUrl,
     clientId: PAGE_CLIENT,
     // What the fake IPD received, in place of a work item's page. Another IPD's pages have addresses of their own.
     ...(given(env, 'IPD_ENDPOINT') === undefined && {
@@ -182,15 +191,16 @@ interface PartsOrder {
   iam: Iam;
   credentials: AwsCredentials;
   ipdCredentials: IpdCredentials;
+  reach: Reach;
   stops: Stops;
 }
 
 async function startParts(order: PartsOrder) {
-  const { options, env, audience, region, ipdCredentials, stops } = order;
+  const { options, env, audience, region, ipdCredentials, reach, stops } = order;
   const { allows } = order.iam;
   const credentials = [order.credentials, ...order.iam.credentials] as const;
   const data = (name: string): Promise<string> => makePrivateDirectory(join(options.dataDirectory, name));
-  const origins = [given(env, 'ALLOWED_ORIGIN') ?? []].flat();
+  const origins = given(env, 'ALLOWED_ORIGINS')?.split(',') ?? [];
   const publicS3 = given(env, 'S3_PUBLIC_ENDPOINT');
   const start = async <T extends { url: string; close: () => Promise<void> }>(
     part: keyof typeof PARTS,
@@ -204,15 +214,20 @@ async function startParts(order: PartsOrder) {
   const startUnlessGiven = async (
     variable: string,
     part: keyof typeof PARTS,
-    open: (port: number) => Promise<{ url: string; close: () => Promise<void> }>,
-  ): Promise<string> => given(env, variable)?.replace(/\/$/, '') ?? (await start(part, open)).url;
+    open: (port: number) => Promise<{ url: string; publicUrl?: string; close: () => Promise<void> }>,
+  ): Promise<{ url: string; publicUrl: string }> => {
+    const elsewhere = given(env, variable)?.replace(/\/$/, '');
+    if (elsewhere !== undefined) return { url: elsewhere, publicUrl: elsewhere };
+    const { url, publicUrl = url } = await start(part, open);
+    return { url, publicUrl };
+  };
 
-  const sqsUrl = startUnlessGiven('AWS_ENDPOINT_URL_SQS', 'sqs', (port) =>
+  const startingSqs = startUnlessGiven('AWS_ENDPOINT_URL_SQS', 'sqs', (port) =>
     startSqs({ port, region, credentials, allows }),
   );
-  const [gateway, queueUrl, s3Url, dynamodbUrl, ipdUrl, issuerUrl] = await allOrFirstError([
-    start('gateway', (port) => startGateway({ port })),
-    sqsUrl,
+  const [gateway, sqs, s3, dynamodb, ipd, issuer] = await allOrFirstError([
+    start('gateway', (port) => startGateway({ port, reach })),
+    startingSqs,
     startUnlessGiven('AWS_ENDPOINT_URL_S3', 's3', async (port) =>
       startS3({
         port,
@@ -220,31 +235,43 @@ async function startParts(order: PartsOrder) {
         credentials,
         allows,
         region,
-        sqsEndpoint: await sqsUrl,
+        sqsEndpoint: (await startingSqs).url,
         hosts: publicS3 === undefined ? [] : [new URL(publicS3).host],
+        reach,
       }),
     ),
     startUnlessGiven('AWS_ENDPOINT_URL_DYNAMODB', 'dynamodb', async (port) =>
       startDynamoDb({ port, dataDirectory: await data('dynamodb'), credentials, allows }),
     ),
     startUnlessGiven('IPD_ENDPOINT', 'ipd', async (port) =>
-      startFakeIpd({ port, dataDirectory: await data('ipd'), credentials: ipdCredentials, origins }),
+      startFakeIpd({ port, dataDirectory: await data('ipd'), credentials: ipdCredentials, origins, reach }),
     ),
     startUnlessGiven('ISSUER_URL', 'issuer', async (port) =>
-      startIssuer({ port, dataDirectory: await data('issuer'), audience, origins }),
+      startIssuer({ port, dataDirectory: await data('issuer'), audience, origins, reach }),
     ),
   ]);
-  const snsUrl = given(env, 'AWS_ENDPOINT_URL_SNS') ?? queueUrl;
   const urls: Endpoints = {
     apiUrl: gateway.url,
-    issuerUrl,
-    s3Url,
-    sqsUrl: queueUrl,
-    snsUrl,
-    dynamodbUrl,
-    ipdUrl,
+    issuerUrl: issuer.url,
+    s3Url: s3.url,
+    sqsUrl: sqs.url,
+    snsUrl: given(env, 'AWS_ENDPOINT_URL_SNS') ?? sqs.url,
+    dynamodbUrl: dynamodb.url,
+    ipdUrl: ipd.url,
   };
-  return { gateway, urls };
+  const publicUrls: Endpoints = {
+    ...urls,
+    apiUrl: gateway.publicUrl,
+    issuerUrl: issuer.publicUrl,
+    s3Url: s3.publicUrl,
+    ipdUrl: ipd.publicUrl,
+  };
+  return {
+    gateway: { serve: (api: Api) => gateway.serve({ ...api, issuerAddress: issuer }) },
+    urls,
+    /** With the name by which clients on other devices reach the parts that they need. */
+    publicUrls,
+  };
 }
 
 /** Waits for all parts even when one fails, so that a part that starts late is stopped, too. */

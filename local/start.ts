@@ -9,7 +9,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { LogLine } from './gateway/runner.ts';
 import { makePrivateDirectory, writePrivateFile } from './private.ts';
-import { toEnvFile } from './settings.ts';
+import { reachOf, toEnvFile } from './settings.ts';
 import { startStack } from './stack.ts';
 
 const dataDirectory = resolve(
@@ -62,6 +62,7 @@ async function main(): Promise<void> {
   console.log(`${prefix}npm run drop -- FILE… puts one as a producer does`);
   console.log(`${'page'.padEnd(12)} ${stack.urls.apiUrl}/`);
   console.log(`${'test bench'.padEnd(12)} ${stack.urls.apiUrl}/bench`);
+  warnOfNetwork();
   console.log('ready');
   isReady = true;
   // So the first request need not wait for a function to start; an earlier request starts it.
@@ -72,12 +73,22 @@ async function main(): Promise<void> {
   await stack.stop();
 }
 
+function warnOfNetwork(): void {
+  const { bind } = reachOf(process.env);
+  if (bind === '127.0.0.1') return;
+  process.stderr.write(
+    `WARNING: HOST=${bind} opens the stack to all networks of this machine: anyone there can get tokens for any user, upload, and read all files\n`,
+  );
+}
+
 /** Two stacks on one directory would mix their data. */
 async function refuseSecondStack(): Promise<void> {
   const text = await readFile(stackFile, 'utf8').catch(() => undefined);
   const urls: unknown = text === undefined ? undefined : JSON.parse(text);
   const isNamed = typeof urls === 'object' && urls !== null && 'apiUrl' in urls;
-  if (!isNamed || !(await fetch(String(urls.apiUrl)).catch(() => false))) return;
+  // It listens on loopback, too, and this machine may not reach its public host.
+  const port = isNamed ? URL.parse(String(urls.apiUrl))?.port : undefined;
+  if (port === undefined || !(await fetch(`http://127.0.0.1:${port}`).catch(() => false))) return;
   throw new Error(
     `A stack is running on ${dataDirectory} already; stop it, or set LOCAL_DATA_DIRECTORY to another directory`,
   );

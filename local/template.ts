@@ -69,7 +69,8 @@ const authorizerSchema = z.strictObject({
 });
 
 const corsSchema = z.strictObject({
-  allowedOrigins: z.array(z.string()),
+  // One setting holds them all; deploy/plugin.ts divides it on the way to AWS.
+  allowedOrigins: z.array(z.string()).transform((texts) => texts.flatMap((text) => text.split(','))),
   allowedHeaders: z.array(z.string()).default([]),
   allowedMethods: z.array(z.string()).optional(),
   allowCredentials: z.boolean().default(false),

@@ -14,14 +14,17 @@ export type Pages = { kind: 'own rules' } | { kind: 'local'; origins: string[] }
 /** `*.localhost` never leaves the machine: https://www.rfc-editor.org/rfc/rfc6761#section-6.3 */
 const LOOPBACK = /^(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)$/i;
 
+/** `hosts`: further values of Host that are served. `publicHost`: a further name of this machine, with any port. */
+export type Guard = { pages: Pages; hosts: string[]; publicHost?: string | undefined };
+
 /** Runs the check before the handlers that the server has now. */
-export function guardVisitors(server: Server, pages: Pages, hosts: string[] = []): void {
+export function guardVisitors(server: Server, guard: Guard): void {
   for (const event of ['request', 'checkContinue']) {
     const handlers = server.listeners(event);
     if (handlers.length === 0) continue;
     server.removeAllListeners(event);
     server.on(event, (request: IncomingMessage, response: ServerResponse) => {
-      const refusal = refusalOf(request, pages, hosts);
+      const refusal = refusalOf(request, guard);
       if (refusal !== undefined) return refuse(request, response, refusal);
       for (const handle of handlers) handle.call(server, request, response);
     });
@@ -33,19 +36,22 @@ export function corsFor({ headers }: IncomingMessage): Record<string, string> {
   return { vary: 'origin', ...(headers.origin && { 'access-control-allow-origin': headers.origin }) };
 }
 
-function refusalOf({ headers }: IncomingMessage, pages: Pages, hosts: string[]): string | undefined {
+function refusalOf({ headers }: IncomingMessage, { pages, hosts, publicHost }: Guard): string | undefined {
   const { host = '', origin } = headers;
-  if (!isLoopback(`http://${host}`) && !hosts.includes(host)) {
-    return 'this is reached as 127.0.0.1 or localhost only';
+  if (!isOwn(`http://${host}`, publicHost) && !hosts.includes(host)) {
+    return publicHost === undefined
+      ? 'this is reached as 127.0.0.1 or localhost only'
+      : `this is reached as 127.0.0.1, localhost or ${publicHost} only`;
   }
   if (origin === undefined || pages.kind === 'own rules') return undefined;
-  const isWelcome = pages.kind === 'local' && (isLoopback(origin) || pages.origins.includes(origin));
+  const isWelcome = pages.kind === 'local' && (isOwn(origin, publicHost) || pages.origins.includes(origin));
   return isWelcome ? undefined : 'this is not for web pages of other machines';
 }
 
-/** Whether the host of the URL can only be this machine. */
-export function isLoopback(url: string): boolean {
-  return URL.canParse(url) && LOOPBACK.test(new URL(url).hostname);
+/** Whether the host of the URL can only be this machine: loopback, or the name that the user has given it. */
+export function isOwn(url: string, publicHost: string | undefined): boolean {
+  const hostname = URL.parse(url)?.hostname;
+  return hostname !== undefined && (LOOPBACK.test(hostname) || hostname === publicHost);
 }
 
 /** Drops the rest of the request and closes the connection after the answer. */

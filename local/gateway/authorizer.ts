@@ -18,18 +18,22 @@ export type Verdict =
   /** `challenge` is the WWW-Authenticate header of the 401. */
   | { allowed: false; challenge: string };
 
+/** The URL by which an issuer calls itself, and the one by which this machine reaches it. */
+export type IssuerAddress = { publicUrl: string; url: string };
+
 const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.url() });
 const IDENTITY_PREFIX = '$request.header.';
 
 /** Makes the check of one authorizer; keys are fetched on first use and kept, as AWS does. */
 export function createAuthorizer(
   settings: Authorizer,
+  address?: IssuerAddress,
 ): (request: { headers: IncomingHttpHeaders }) => Promise<Verdict> {
   const header = settings.identitySource.slice(IDENTITY_PREFIX.length).toLowerCase();
   let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
 
   async function fetchKeys(): Promise<ReturnType<typeof createRemoteJWKSet>> {
-    keys ??= discoverKeys(settings.issuerUrl);
+    keys ??= discoverKeys(settings.issuerUrl, address);
     try {
       return await keys;
     } catch (cause) {
@@ -68,11 +72,18 @@ export function createAuthorizer(
 }
 
 /** https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig */
-async function discoverKeys(issuerUrl: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
-  const response = await fetch(`${issuerUrl.replace(/\/$/, '')}/.well-known/openid-configuration`);
+async function discoverKeys(
+  issuerUrl: string,
+  address: IssuerAddress | undefined,
+): Promise<ReturnType<typeof createRemoteJWKSet>> {
+  const reach = (url: string): string =>
+    address !== undefined && url.startsWith(`${address.publicUrl}/`)
+      ? address.url + url.slice(address.publicUrl.length)
+      : url;
+  const response = await fetch(reach(`${issuerUrl.replace(/\/$/, '')}/.well-known/openid-configuration`));
   if (!response.ok) throw new Error(`The issuer answered ${response.status}`);
   const discovery = discoverySchema.parse(await response.json());
-  return createRemoteJWKSet(new URL(discovery.jwks_uri));
+  return createRemoteJWKSet(new URL(reach(discovery.jwks_uri)));
 }
 
 /** `client_id` counts only when there is no `aud`. */

@@ -29,14 +29,20 @@ export function preflightHeaders(cors: Cors, origin: string, methods: string[]):
 
 /** The headers of any other answer; none for an origin that is not allowed. */
 export function corsHeaders(cors: Cors, origin: string | undefined): Record<string, string> {
-  const allowed = cors.allowedOrigins.find((pattern) => pattern === '*' || pattern === origin);
-  if (allowed === undefined || origin === undefined) return {};
+  const pattern = origin && cors.allowedOrigins.find((allowed) => matches(allowed, origin));
+  if (pattern === undefined || origin === undefined) return {};
   const exposed = cors.exposedResponseHeaders.join(',');
   return {
-    'access-control-allow-origin': allowed,
+    'access-control-allow-origin': pattern === '*' ? pattern : origin,
     ...(cors.allowCredentials ? { 'access-control-allow-credentials': 'true' } : {}),
     ...(exposed === '' ? {} : { 'access-control-expose-headers': exposed }),
   };
+}
+
+/** Any port in place of the last `*` is for development: API Gateway has nothing like it, and a deploy refuses it. */
+function matches(pattern: string, origin: string): boolean {
+  const anyPort = pattern.endsWith(':*') && /:\d+$/.test(origin);
+  return pattern === '*' || origin === pattern || (anyPort && origin.replace(/\d+$/, '*') === pattern);
 }
 
 /** Without `allowedMethods` serverless allows OPTIONS and every method that a route has. */

@@ -8,7 +8,9 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authorizer, Cors } from '../template.ts';
 import { listen } from '../listen.ts';
+import type { Reach } from '../listen.ts';
 import { createAuthorizer } from './authorizer.ts';
+import type { IssuerAddress } from './authorizer.ts';
 import { corsHeaders, isPreflight, methodsOf, preflightHeaders } from './cors.ts';
 import { toHttpAnswer, toHttpEvent } from './event.ts';
 import type { HttpAnswer } from './event.ts';
@@ -24,6 +26,8 @@ export interface FunctionRoute extends Route {
 export interface Api {
   routes: FunctionRoute[];
   authorizers: Record<string, Authorizer>;
+  /** Where this machine reaches an issuer that calls itself otherwise. */
+  issuerAddress?: IssuerAddress;
   cors: Cors | undefined;
   /** Answers a request that no function should get. */
   page?: (request: IncomingMessage) => Promise<HttpAnswer | undefined>;
@@ -39,8 +43,8 @@ const EVENT_LIMIT_BYTES = 6_291_556;
 
 const NOTHING: HttpAnswer = { statusCode: 204, headers: {}, cookies: [], body: Buffer.alloc(0) };
 
-/** Opens the gateway's port on loopback. */
-export async function startGateway(options: { port: number; integrationLimitMs?: number }) {
+/** Opens the gateway's port. */
+export async function startGateway(options: { port: number; integrationLimitMs?: number; reach?: Reach }) {
   const limitMs = options.integrationLimitMs ?? INTEGRATION_LIMIT_MS;
   let handle: ReturnType<typeof createHandler> = async () => failure(503, 'Service Unavailable');
 
@@ -56,10 +60,11 @@ export async function startGateway(options: { port: number; integrationLimitMs?:
       )
       .catch(() => response.destroy());
   });
-  const { url, port, close } = await listen(server, options.port);
+  const { url, publicUrl, port, close } = await listen(server, options.port, { reach: options.reach });
 
   return {
     url,
+    publicUrl,
     port,
     close,
     serve(api: Api): void {
@@ -72,7 +77,10 @@ function createHandler(api: Api, limitMs: number) {
   const findRoute = createRouter(api.routes);
   const methods = methodsOf(api.routes.map((route) => route.routeKey));
   const authorizers = new Map(
-    Object.entries(api.authorizers).map(([name, settings]) => [name, createAuthorizer(settings)]),
+    Object.entries(api.authorizers).map(([name, settings]) => [
+      name,
+      createAuthorizer(settings, api.issuerAddress),
+    ]),
   );
 
   async function answer(

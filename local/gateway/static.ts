@@ -19,7 +19,7 @@ export function urlAsked({ method, url }: IncomingMessage, base: string): URL | 
   return URL.parse(url ?? '/', base) ?? undefined;
 }
 
-/** By default the API allows only the origin of `apiUrl`, so a browser at localhost is sent there. */
+/** A browser at localhost is sent to `apiUrl`: a page has one origin, and what the browser keeps for it is in one place. */
 export function toOwnOrigin({ headers }: IncomingMessage, url: URL, apiUrl: string): HttpAnswer | undefined {
   if (!/^localhost(:|$)/.test(headers.host ?? '')) return undefined;
   const location = `${apiUrl}${url.pathname}${url.search}`;

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listen } from '../listen.ts';
+import type { Reach } from '../listen.ts';
 import { createDiskBlobs, createMemoryBlobs } from './blobs.ts';
 import { createIpd, type Ipd, type IpdOptions } from './ipd.ts';
 import { ConnectionLost } from './types.ts';
@@ -17,13 +18,22 @@ export type FakeIpdOptions = Omit<IpdOptions, 'clock' | 'random' | 'sleep' | 'bl
   random?: () => number;
   /** Web origins whose pages may send requests, beside those of this machine. */
   origins?: string[];
+  reach?: Reach;
   /** Keeps the bytes of attachments on disk rather than in memory. */
   dataDirectory?: string;
 };
 
-/** Starts a fake IPD on 127.0.0.1; `requests` is its live log. */
+/** Starts a fake IPD; `requests` is its live log. */
 export async function startFakeIpd(options: FakeIpdOptions) {
-  const { port, clock = Date.now, random = Math.random, origins = [], dataDirectory, ...rest } = options;
+  const {
+    port,
+    clock = Date.now,
+    random = Math.random,
+    origins = [],
+    reach,
+    dataDirectory,
+    ...rest
+  } = options;
   const closing = new AbortController();
   const started = Promise.withResolvers<Ipd>();
   const server = createServer((request, response) => {
@@ -31,7 +41,7 @@ export async function startFakeIpd(options: FakeIpdOptions) {
   });
   // A large file over a slow connection takes longer than Node's five minutes.
   server.requestTimeout = 0;
-  const listening = await listen(server, port, { pages: { kind: 'local', origins } });
+  const listening = await listen(server, port, { pages: { kind: 'local', origins }, reach });
   // The server empties the directory only after it has the port: until then another server may be using it.
   const blobs = dataDirectory === undefined ? createMemoryBlobs() : await createDiskBlobs(dataDirectory);
   const ipd = createIpd({

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Allows } from '../iam/policy.ts';
 import { listen } from '../listen.ts';
+import type { Reach } from '../listen.ts';
 import { createS3Api, type LoggedRequest } from './api.ts';
 import type { Credentials } from './auth.ts';
 import { createSqsPublisher, type Publish } from './events.ts';
@@ -14,6 +15,7 @@ import { openDiskStore } from './store.ts';
 
 export type S3Server = {
   url: string;
+  publicUrl: string;
   port: number;
   /** The latest requests, oldest first. */
   requests: readonly LoggedRequest[];
@@ -21,7 +23,7 @@ export type S3Server = {
   close(): Promise<void>;
 };
 
-/** Starts the server on 127.0.0.1; port 0 means any free port. Without `sqsEndpoint` no bucket can name a queue. */
+/** Starts the server; port 0 means any free port. Without `sqsEndpoint` no bucket can name a queue. */
 export async function startS3(options: {
   port: number;
   dataDirectory: string;
@@ -30,6 +32,7 @@ export async function startS3(options: {
   sqsEndpoint?: string;
   /** Other hosts under which clients reach it, with their ports. */
   hosts?: string[];
+  reach?: Reach;
   clock?: () => number;
   allows?: Allows | undefined;
 }): Promise<S3Server> {
@@ -40,6 +43,7 @@ export async function startS3(options: {
     region,
     sqsEndpoint,
     hosts = [],
+    reach,
     clock = Date.now,
     allows,
   } = options;
@@ -103,7 +107,7 @@ export async function startS3(options: {
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
     take(request, response, true),
   );
-  const listening = await listen(server, port, { hosts });
+  const listening = await listen(server, port, { hosts, reach });
 
   return {
     ...listening,

@@ -12,7 +12,7 @@ let here: Visit;
 beforeAll(async () => {
   allowed = await startElsewhere();
   stranger = await startElsewhere();
-  stack = await startBrowserStack({ ALLOWED_ORIGIN: allowed.url });
+  stack = await startBrowserStack({ ALLOWED_ORIGINS: allowed.url });
   const { apiUrl, tokenUrl, ipdAdminUrl } = stack.urls;
   allowed.serve({ apiUrl, tokenUrl, ipdAdminUrl });
   stranger.serve({ apiUrl, tokenUrl, ipdAdminUrl });

@@ -42,6 +42,20 @@ function read({ stage = 'dev', env = {} }: { stage?: string; env?: Record<string
 }
 
 describe('the template', () => {
+  it.each([
+    [{}, ['http://localhost:3000']],
+    [
+      { ALLOWED_ORIGINS: 'https://app.example.com,https://admin.example.com' },
+      ['https://app.example.com', 'https://admin.example.com'],
+    ],
+  ])('opens the API and the bucket to the pages of the same origins (%j)', (env, origins) => {
+    const { service, properties } = read({ env });
+
+    const bucket = resolveIntrinsics(properties('StagingBucket')['CorsConfiguration'] ?? null, {}, 'cors');
+    expect(service.provider.httpApi.cors?.allowedOrigins).toEqual(origins);
+    expect(bucket).toMatchObject({ CorsRules: [{ AllowedOrigins: origins }] });
+  });
+
   it.each([{}, { UPLOAD_DEADLINE_HOURS: '24', PARTS_EXPIRE_DAYS: '2', STAGED_FILES_EXPIRE_DAYS: '60' }])(
     'removes files of staging and drops, and nothing else, after the number of days that the functions get (%j)',
     (env) => {

@@ -21,22 +21,34 @@ function packaging(settings: Environment, command = 'package'): string[] {
   const before = { ...process.env };
   Object.assign(process.env, NEEDED_SETTINGS, settings);
   try {
-    BridgePlugin({
-      processedInput: { commands: [command] },
-      getProvider: () => ({
-        getStage: () => 'prod',
-        getRegion: () => REGION,
-        naming: { getStackName: () => 'ipd-attachment-bridge-prod' },
-        getAwsSdkV3Config: async () => ({ region: REGION }),
-      }),
-      classes: { Error },
-    });
+    BridgePlugin(serverless(command));
     return [];
   } catch (error) {
     return linesOf(error).slice(1);
   } finally {
     process.env = before;
   }
+}
+
+/** serverless, as far as the plugin uses it. */
+function serverless(command: string) {
+  return {
+    service: serviceWith([]),
+    processedInput: { commands: [command] },
+    getProvider: () => ({
+      getStage: () => 'prod',
+      getRegion: () => REGION,
+      naming: { getStackName: () => 'ipd-attachment-bridge-prod' },
+      getAwsSdkV3Config: async () => ({ region: REGION }),
+    }),
+    classes: { Error },
+  };
+}
+
+/** What serverless has made of the service when the plugin's hooks run. */
+function serviceWith(AllowOrigins: string[]) {
+  const Resources = { HttpApi: { Properties: { CorsConfiguration: { AllowOrigins } } } };
+  return { provider: { compiledCloudFormationTemplate: { Resources } } };
 }
 
 /** What the stack of `npm start` says instead of starting. */
@@ -176,7 +188,7 @@ describe('a setting that the functions read', () => {
 const ISSUER =
   'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
 const ORIGIN =
-  'ALLOWED_ORIGIN: must be one origin as browsers send it, with its scheme and without a path, for example https://app.example.com';
+  'ALLOWED_ORIGINS: must be origins as browsers send them, with their scheme and without a path, with commas and no spaces between them, for example https://app.example.com,https://admin.example.com';
 const PAGE = 'https://wiki.example.com/bridge/operations.md';
 const RUNBOOK = `must be a URL without a fragment, for example ${PAGE}`;
 const TOPIC =
@@ -193,10 +205,13 @@ describe('a setting that only the template needs', () => {
     [{ ISSUER_URL: 'https://login.example.com//' }, `ISSUER_URL: ${ISSUER}`],
     [{ ISSUER_URL: 'https://login.example.com/.well-known/openid-configuration' }, `ISSUER_URL: ${ISSUER}`],
     [{ JWT_AUDIENCE: 'web, phone' }, 'JWT_AUDIENCE: must be one audience, for example ipd-attachment-bridge'],
-    [{ ALLOWED_ORIGIN: 'app.example.com' }, ORIGIN],
-    [{ ALLOWED_ORIGIN: 'https://app.example.com/' }, ORIGIN],
-    [{ ALLOWED_ORIGIN: 'https://app.example.com:443' }, ORIGIN],
-    [{ ALLOWED_ORIGIN: '*' }, ORIGIN],
+    [{ ALLOWED_ORIGINS: 'app.example.com' }, ORIGIN],
+    [{ ALLOWED_ORIGINS: 'https://app.example.com/' }, ORIGIN],
+    [{ ALLOWED_ORIGINS: 'https://app.example.com:443' }, ORIGIN],
+    [{ ALLOWED_ORIGINS: '*' }, ORIGIN],
+    [{ ALLOWED_ORIGINS: 'http://localhost:*' }, ORIGIN],
+    [{ ALLOWED_ORIGINS: 'https://app.example.com, https://admin.example.com' }, ORIGIN],
+    [{ ALLOWED_ORIGINS: 'https://app.example.com,' }, ORIGIN],
     [{ ALARM_TOPIC_ARN: 'alarms', RUNBOOK_URL: PAGE }, TOPIC],
     [{ INGEST_PRINCIPALS: '*' }, PRINCIPALS],
     [{ INGEST_PRINCIPALS: '111122223333, 444455556666' }, PRINCIPALS],
@@ -246,7 +261,8 @@ describe('a setting that only the template needs', () => {
   it.each<Environment>([
     { ISSUER_URL: 'https://tenant.eu.auth0.com/' },
     { ISSUER_URL: 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ab1' },
-    { ALLOWED_ORIGIN: 'http://localhost:3000' },
+    { ALLOWED_ORIGINS: 'http://localhost:3000' },
+    { ALLOWED_ORIGINS: 'https://app.example.com,http://localhost:3000' },
     { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms', RUNBOOK_URL: PAGE },
     { S3_PUBLIC_ENDPOINT: 'https://files.example.com:8443' },
     { PROJECTS_CLAIM: '', IPD_PROJECTS: `${'a'.repeat(32)}, ${'B2'.repeat(16)},` },
@@ -255,6 +271,20 @@ describe('a setting that only the template needs', () => {
     { UPLOAD_DEADLINE_HOURS: '240', PARTS_EXPIRE_DAYS: '11', STAGED_FILES_EXPIRE_DAYS: '26' },
   ])('is taken: %j', (settings) => {
     expect(packaging(settings)).toEqual([]);
+  });
+});
+
+describe('the allowed origins', () => {
+  it('come to the API as one list, however many there are', () => {
+    const before = { ...process.env };
+    Object.assign(process.env, NEEDED_SETTINGS);
+    const service = serviceWith(['https://app.example.com,https://admin.example.com']);
+    const { hooks } = BridgePlugin({ ...serverless('package'), service });
+    process.env = before;
+
+    hooks['after:package:compileEvents']();
+
+    expect(service).toEqual(serviceWith(['https://app.example.com', 'https://admin.example.com']));
   });
 });
 
@@ -307,7 +337,7 @@ describe('a name that looks like a setting', () => {
     ['IPD_RATES', 'IPD_RATE'],
     ['UPLOAD_DEADLINE_HOUR', 'UPLOAD_DEADLINE_HOURS'],
     ['ISSUER_URI', 'ISSUER_URL'],
-    ['ALLOWED_ORIGINS', 'ALLOWED_ORIGIN'],
+    ['ALLOWED_ORIGIN', 'ALLOWED_ORIGINS'],
     ['PROJECT_CLAIM', 'PROJECTS_CLAIM'],
     ['Pre_Flight', 'PREFLIGHT'],
     ['IPD_RATE_LIMIT', 'IPD_RATE'],
@@ -369,7 +399,7 @@ describe('npm start', () => {
     const { code, stderr } = await runCommandLine(join(ROOT, 'local/start.ts'), [], {
       LOCAL_DATA_DIRECTORY: directory,
       MAX_FILE_BYTES: '50MB',
-      ALLOWED_ORIGIN: 'app.example.com',
+      ALLOWED_ORIGINS: 'app.example.com',
     }).ended;
 
     expect(code).toBe(1);

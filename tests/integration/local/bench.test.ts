@@ -81,7 +81,7 @@ describe('the test bench', () => {
     expect(text).toBe('');
   });
 
-  it('has a browser that names the host localhost come to the origin that the API lets in', async () => {
+  it('has a browser that names the host localhost come to its own origin', async () => {
     const answer = await getAs('localhost:3000', '/bench?uppy=5');
 
     expect(answer).toEqual({ status: 302, location: `${stack.urls.apiUrl}/bench?uppy=5` });

@@ -67,7 +67,7 @@ describe('the page at /', () => {
     });
   });
 
-  it('has a browser that names the host localhost come to the origin that the API lets in', async () => {
+  it('has a browser that names the host localhost come to its own origin', async () => {
     expect(await locationFor('localhost:3000', '/?project=0&issue=1')).toBe(
       `${stack.urls.apiUrl}/?project=0&issue=1`,
     );

@@ -285,6 +285,37 @@ describe('npm start', () => {
     expect(lines.at(-1)).toBe('ready');
   });
 
+  it('warns of the networks that it opens itself to, and writes down the URLs for them', async () => {
+    const started = run({ HOST: '0.0.0.0', PUBLIC_HOST: 'desk.test' });
+    const errors: string[] = [];
+    if (child.stderr !== null)
+      createInterface({ input: child.stderr }).on('line', (line) => errors.push(line));
+    await started;
+    const { apiUrl = '', tokenUrl = '' } = await readUrls();
+    child.kill('SIGTERM');
+    await once(child, 'close');
+
+    expect(errors).toEqual([
+      'WARNING: HOST=0.0.0.0 opens the stack to all networks of this machine: anyone there can get tokens for any user, upload, and read all files',
+    ]);
+    expect([new URL(apiUrl).hostname, new URL(tokenUrl).hostname]).toEqual(['desk.test', 'desk.test']);
+  });
+
+  it('does not start twice on one directory, even if it cannot reach its own public host', async () => {
+    await run({ PUBLIC_HOST: 'desk.test' });
+    const first = child;
+    const second = run({ PUBLIC_HOST: 'desk.test' });
+    const errors: string[] = [];
+    if (child.stderr !== null)
+      createInterface({ input: child.stderr }).on('line', (line) => errors.push(line));
+    const [code] = await once(child, 'close');
+    await second;
+    child = first;
+
+    expect(code).toBe(1);
+    expect(errors).toEqual([expect.stringContaining('A stack is running on')]);
+  });
+
   it('writes down for an operator what opens its parts, where only its user can read it', async () => {
     await writeFile(join(data.path, 'stack.json'), '{}', { mode: 0o644 });
     await run();

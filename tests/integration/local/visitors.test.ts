@@ -16,7 +16,10 @@ beforeAll(async () => {
   data = await makeTemporaryDirectory();
   stack = await startProbeStack({
     dataDirectory: data.path,
-    environment: { ALLOWED_ORIGIN: 'https://app.example', S3_PUBLIC_ENDPOINT: 'http://files.example:4570' },
+    environment: {
+      ALLOWED_ORIGINS: 'https://other.example,https://app.example',
+      S3_PUBLIC_ENDPOINT: 'http://files.example:4570',
+    },
   });
 });
 afterAll(async () => {
