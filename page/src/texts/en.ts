@@ -30,7 +30,6 @@ export const en = {
     againAction: 'Sign in again',
     done: 'You are signed in. You can close this window.',
     out: 'Sign out',
-    as: 'Signed in as {name}',
     denied: 'The sign-in was cancelled.',
     refused: 'The sign-in did not work: {reason}.',
     unreachable:
@@ -82,7 +81,6 @@ export const en = {
     heading: 'Your files',
     empty: 'Nothing here yet.',
     unread: 'Your earlier files cannot be shown: {reason}',
-    readAgain: 'Try again',
   },
 
   network: {
@@ -98,7 +96,6 @@ export const en = {
     passing: 'Passing on to IPD',
     waiting: 'IPD was not ready, next try at {time}',
     checking: 'Checking whether IPD has it',
-    delivered: 'Attached',
     deliveredAt: 'Attached, {time}',
     before: 'Attached before, {time}',
     gone: 'No longer in the work item',
@@ -140,7 +137,6 @@ export const en = {
   spoken: {
     attached: '{name} is attached.',
     ended: '{name}: {state}. {note}',
-    added: 'Added: {names}.',
   },
 
   /** By the code of the error; a code that is not here comes with words of its own. */
