@@ -39,12 +39,9 @@ describe('the page at /', () => {
 
     expect(status).toBe(200);
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
-    expect(types.toSorted()).toEqual([
-      'image/svg+xml',
-      'image/svg+xml',
-      'text/css; charset=utf-8',
-      'text/javascript; charset=utf-8',
-    ]);
+    expect(new Set(types)).toEqual(
+      new Set(['image/svg+xml', 'text/css; charset=utf-8', 'text/javascript; charset=utf-8']),
+    );
   });
 
   it('may call the parts of the stack and nothing else', async () => {
