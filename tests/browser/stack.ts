@@ -2,7 +2,7 @@
  * The whole product on free ports as the browser tests see it: a browser to visit its test bench with, and the admin
  * interfaces that show the real state of IPD and storage.
  */
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import { ListMultipartUploadsCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { startGateway } from '../../local/gateway/server.ts';
 import { createBench } from '../../local/gateway/bench.ts';
@@ -47,9 +47,13 @@ export async function startBrowserStack(environment: Record<string, string> = {}
     credentials: stack.credentials,
   });
 
-  async function ask(sub: string, method: string, body?: object): Promise<Response> {
+  async function mint(sub: string): Promise<string> {
     const answer = await fetch(urls.tokenUrl, { method: 'POST', body: JSON.stringify({ sub }) });
-    const authorization = `Bearer ${token.parse(await answer.json()).access_token}`;
+    return token.parse(await answer.json()).access_token;
+  }
+
+  async function ask(sub: string, method: string, body?: object): Promise<Response> {
+    const authorization = `Bearer ${await mint(sub)}`;
     return fetch(`${urls.apiUrl}/v1/uploads`, {
       method,
       headers: { authorization, 'content-type': 'application/json' },
@@ -67,6 +71,16 @@ export async function startBrowserStack(environment: Record<string, string> = {}
       ...options
     }: Partial<VisitOptions> & Pick<VisitOptions, 'version'>): Promise<Visit> =>
       visit(browser, { origin, ...options }),
+
+    mint,
+    /** A browser without a memory, for the pages of other apps. */
+    context: () => browser.newContext(),
+
+    /** Lets pages of this origin alone send files to storage. */
+    async allowInStorage(origin: string): Promise<void> {
+      const rule = { AllowedOrigins: [origin], AllowedMethods: ['PUT', 'POST'], AllowedHeaders: ['*'] };
+      await s3.send(new PutBucketCorsCommand({ Bucket: BUCKET, CORSConfiguration: { CORSRules: [rule] } }));
+    },
 
     async received() {
       return attachments.parse(await (await fetch(`${urls.ipdAdminUrl}/attachments`)).json());

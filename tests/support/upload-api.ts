@@ -50,7 +50,8 @@ async function startUploadApi(options: StoreOptions) {
   const faults: { call: string; fault: Fault }[] = [];
   const waiters = new Set<Waiter>();
   const hanging: ServerResponse[] = [];
-  let store = createUploadStore(() => url, options);
+  const base = options.base ?? (() => url);
+  let store = createUploadStore(base, options);
 
   const server = createServer((request, response) => {
     void handle(request, response)
@@ -152,7 +153,7 @@ async function startUploadApi(options: StoreOptions) {
       for (const list of [log, arrived, faults]) list.length = 0;
       for (const response of hanging.splice(0)) response.destroy();
       waiters.clear();
-      store = createUploadStore(() => url, options);
+      store = createUploadStore(base, options);
     },
     async close(): Promise<void> {
       server.closeAllConnections();

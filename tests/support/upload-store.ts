@@ -21,7 +21,13 @@ type Kept = {
 /** `number` is 0 for a file sent by a single PUT; `signed` says which set of URLs was used. */
 export type Sent = { id: string; number: number; signed: string | null; body: Buffer };
 
-export type StoreOptions = { partSize?: number; threshold?: number; retryAfter?: string };
+/** `base`: what URLs begin with, if it is not the API itself that is asked. */
+export type StoreOptions = {
+  partSize?: number;
+  threshold?: number;
+  retryAfter?: string;
+  base?: () => string;
+};
 
 const creation = z.strictObject({
   projectId: z.string(),

@@ -264,10 +264,17 @@ export function createClient(options: ClientOptions) {
     return reply;
   }
 
-  function exchange({ method, path, headers, body, signal }: Call, jwt: string): Promise<Reply> {
+  async function exchange({ method, path, headers, body, signal }: Call, jwt: string): Promise<Reply> {
     const authorization = `Bearer ${jwt}`;
     const type = body && { 'content-type': 'application/json' };
     const sent = { ...headers, ...type, authorization };
+    // fetch fails on them as it does without a network.
+    if (Object.values(sent).some((value) => /[^ -~]/.test(value))) {
+      throw new UploadError({
+        code: 'invalid_request',
+        detail: 'A token and a key have ASCII characters only',
+      });
+    }
     return unlessStalled(signal, timing.stallMs, async (stop) => {
       try {
         const init = { method, headers: sent, body: body ? JSON.stringify(body) : null, signal: stop };

@@ -3,7 +3,7 @@
  * nothing but that it failed (https://fetch.spec.whatwg.org/#concept-network-error), so two more requests ask in
  * other ways.
  */
-import type { Fetch, Surroundings } from './platform.ts';
+import type { Fetch, Signal, Surroundings } from './platform.ts';
 
 export type Silence = {
   /** What was called, as the error names it. */
@@ -11,13 +11,14 @@ export type Silence = {
   cause: unknown;
   /** A request that changes nothing and needs the same permissions. */
   url: string;
-  init: { method: string; headers: Record<string, string>; signal: AbortSignal };
+  init: { method: string; headers: Record<string, string>; signal: Signal };
   fetch: Fetch;
 };
 
 type Reason = { code: string; detail: string };
 
 const LOOPBACK = /^(localhost|127\..+|\[::1\])$/;
+const EVENT_MS = 50;
 const VIOLATION = 'securitypolicyviolation';
 
 /** What has to be mended: `invalid_api_url`, `address_blocked` or `origin_not_allowed`; undefined where time may cure it. */
@@ -48,6 +49,8 @@ export async function explainSilence(
   page.addEventListener?.(VIOLATION, watch);
   // This answer may not be read, but it shows that the server is there: for that no page needs a permission.
   const isThere = await isAnswered({ mode: 'no-cors' });
+  // The event comes after the rejection.
+  await new Promise((resolve) => setTimeout(resolve, EVENT_MS));
   page.removeEventListener?.(VIOLATION, watch);
   if (isForbidden) {
     const detail = `connect-src of this page's Content-Security-Policy lacks ${origin}`;

@@ -4,14 +4,14 @@
  * sends without a count. Does not interpret storage's answers.
  */
 import type { Answer } from './errors.ts';
-import type { Fetch, FileBody } from './platform.ts';
+import type { Fetch, FileBody, Signal } from './platform.ts';
 
 export type PutRequest = {
   method: string;
   url: string;
   headers: Record<string, string>;
   file: FileBody;
-  signal: AbortSignal;
+  signal: Signal;
   /** How many bytes of this file are on the way. */
   onBytes: (bytes: number) => void;
 };

@@ -150,11 +150,11 @@ export async function pause(ms: number, signal: Signal | undefined, isUrgent = f
 
 const WAKING = ['online', 'visibilitychange'];
 
+/** An AbortController. */
+type Stop = { readonly signal: Signal; abort(reason?: unknown): void };
+
 /** Runs work under a signal of its own, which ends with the outer one. */
-export async function within<T>(
-  outer: Signal | undefined,
-  work: (stop: AbortController) => Promise<T>,
-): Promise<T> {
+export async function within<T>(outer: Signal | undefined, work: (stop: Stop) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const end = () => stop.abort(outer?.reason);
   outer?.addEventListener('abort', end);
@@ -170,7 +170,7 @@ export async function within<T>(
 export function unlessStalled<T>(
   outer: Signal | undefined,
   ms: number,
-  work: (signal: AbortSignal, heard: () => void) => Promise<T>,
+  work: (signal: Signal, heard: () => void) => Promise<T>,
 ): Promise<T> {
   return within(outer, async (stop) => {
     let timer: ReturnType<typeof setTimeout> | undefined;

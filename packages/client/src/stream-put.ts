@@ -11,9 +11,10 @@ export const streamFile: Put = async ({ url, method, headers, file, signal, onBy
   let bytes = 0;
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
-      bytes += chunk.byteLength;
-      // Chunks that were read ahead may still arrive here after the request has ended.
+      // Of the chunks before this one: fetch reads one ahead, even where there is no connection yet. Chunks may still
+      // arrive here after the request has ended.
       if (isOpen) onBytes(bytes);
+      bytes += chunk.byteLength;
       controller.enqueue(chunk);
     },
   });

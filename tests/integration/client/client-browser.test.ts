@@ -78,6 +78,22 @@ describe('upload where there is XMLHttpRequest', () => {
     expect(api.hashes()).toEqual([createHash('sha256').update(content).digest('hex')]);
   });
 
+  it('subtracts from the progress only the bytes of a part that is sent again', async () => {
+    const seen: number[] = [];
+    api.fault('PUT /parts/3', storageRefusal(503, 'SlowDown', 'Please reduce your request rate.'));
+
+    await createClient({ apiUrl: api.url, token: 'jwt', timing, partsAtOnce: 1 }).upload({
+      ...about,
+      mode: 'multipart',
+      onProgress: ({ leg, bytes }) => leg === 'staging' && seen.push(bytes),
+    });
+
+    const drops = seen.filter((sent, index) => sent < (seen[index - 1] ?? 0));
+    expect(drops).toEqual([80_000]);
+    expect(Math.max(...seen)).toBe(100_000);
+    expect(seen.at(-1)).toBe(100_000);
+  });
+
   it('stops all parts when its signal is aborted, even a signal that gives no reason', async () => {
     const controller = new AbortController();
     const { signal } = controller;

@@ -86,22 +86,6 @@ describe('upload in parts', () => {
     expect(seen.every(({ total }) => total === file.size)).toBe(true);
   });
 
-  it('subtracts from the progress only the bytes of a part that is sent again', async () => {
-    const seen: number[] = [];
-    const onProgress = (progress: Progress) => progress.leg === 'staging' && seen.push(progress.bytes);
-    api.fault('PUT /parts/8', storageRefusal(503, 'SlowDown', 'Please reduce your request rate.'));
-
-    await createClient({ apiUrl: api.url, token: 'jwt', timing, partsAtOnce: 1 }).upload({
-      ...about,
-      onProgress,
-    });
-
-    const drops = seen.filter((sent, index) => sent < (seen[index - 1] ?? 0));
-    expect(drops).toEqual([280_000]);
-    expect(Math.max(...seen)).toBe(file.size);
-    expect(seen.at(-1)).toBe(file.size);
-  });
-
   it('repeats only the parts whose connection broke or whose answer was lost', async () => {
     api.fault('PUT /parts/2', 'reset');
     api.fault('PUT /parts/5', 'lose-answer');

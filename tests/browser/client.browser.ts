@@ -1,0 +1,116 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { BrowserContext } from 'playwright-core';
+import { openClientPage, startClientPage } from './client-page.ts';
+import { startBrowserStack } from './stack.ts';
+import type { BrowserStack } from './stack.ts';
+import { delayRequest, MIB, partNumber } from './visit.ts';
+
+let allowed: Awaited<ReturnType<typeof startClientPage>>;
+let stranger: Awaited<ReturnType<typeof startClientPage>>;
+let strict: Awaited<ReturnType<typeof startClientPage>>;
+let stack: BrowserStack;
+let context: BrowserContext;
+let call: { apiUrl: string; token: string };
+
+/** What must not be waited out would take longer than the test may. */
+const never = { firstDelayMs: 3_600_000, longestDelayMs: 3_600_000 };
+
+beforeAll(async () => {
+  allowed = await startClientPage();
+  stranger = await startClientPage();
+  strict = await startClientPage({ policy: "connect-src 'self'" });
+  stack = await startBrowserStack({ ALLOWED_ORIGIN: allowed.url });
+  call = { apiUrl: stack.urls.apiUrl, token: await stack.mint('me') };
+});
+
+afterAll(async () => {
+  await stack?.stop();
+  await Promise.all([allowed, stranger, strict].map((page) => page?.close()));
+});
+
+beforeEach(async () => {
+  context = await stack.context();
+});
+
+afterEach(() => context.close());
+
+describe('the client in a page', () => {
+  it('brings a file to IPD', async () => {
+    const here = await openClientPage(context, allowed.url);
+
+    expect(await here.upload(call)).toMatchObject({ end: 'delivered' });
+    expect(await here.seen()).toEqual([]);
+  });
+
+  it('says at once that the bridge does not allow the origin of the page', async () => {
+    const here = await openClientPage(context, stranger.url);
+
+    expect(await here.upload({ ...call, timing: never })).toMatchObject({
+      end: 'origin_not_allowed',
+      detail: `Pages of ${stranger.url} may not call ${call.apiUrl}: add this origin to the bridge's ALLOWED_ORIGINS`,
+      retryable: false,
+    });
+  });
+
+  it('says at once that storage does not allow the origin of the page', async () => {
+    await stack.allowInStorage(stranger.url);
+    const here = await openClientPage(context, allowed.url);
+
+    const outcome = await here.upload({ ...call, size: 10_001, timing: never });
+    await stack.allowInStorage(allowed.url);
+
+    expect(outcome).toMatchObject({ end: 'origin_not_allowed', retryable: false });
+    expect(outcome.detail).toContain(`Pages of ${allowed.url} may not call storage`);
+  });
+
+  it('says at once that the policy of the page blocks the address', async () => {
+    const here = await openClientPage(context, strict.url);
+
+    expect(await here.upload({ ...call, timing: never })).toMatchObject({
+      end: 'address_blocked',
+      detail: `connect-src of this page's Content-Security-Policy lacks ${call.apiUrl}`,
+    });
+  });
+
+  it('says at once that there is another server at the address', async () => {
+    const here = await openClientPage(context, allowed.url);
+
+    expect(await here.upload({ ...call, apiUrl: allowed.url, timing: never })).toMatchObject({
+      end: 'invalid_api_url',
+      detail: `There is no upload API at ${allowed.url}`,
+    });
+  });
+
+  it('waits where the server is gone, as for a network', async () => {
+    const gone = await startClientPage();
+    await gone.close();
+    const here = await openClientPage(context, allowed.url);
+
+    void here.upload({ ...call, apiUrl: gone.url, timing: never }).catch(() => undefined);
+
+    await here.page.waitForFunction('window.seen?.length === 1');
+    expect(await here.seen()).toEqual(['no_answer']);
+  });
+
+  it('goes on by itself as soon as the network is back, and sends no stored part again', async () => {
+    const here = await openClientPage(context, allowed.url);
+    const parts: number[] = [];
+    here.page.on('requestfinished', (request) => {
+      const number = partNumber(new URL(request.url()), request.method());
+      if (number !== undefined) parts.push(number);
+    });
+    const third = await delayRequest(here.page, (url, method) => partNumber(url, method) === 3);
+    const running = here.upload({ ...call, size: 11 * MIB, timing: never });
+    await third.delayed;
+    await here.page.waitForFunction(`window.sent >= ${10 * MIB}`);
+
+    await context.setOffline(true);
+    third.letGo();
+    await here.page.waitForFunction("window.seen.includes('offline')");
+    await context.setOffline(false);
+
+    expect(await running).toMatchObject({ end: 'delivered' });
+    expect(await here.seen()).toEqual(['offline', 'goes on']);
+    expect(parts.toSorted((one, other) => one - other)).toEqual([1, 2, 3]);
+  });
+});
