@@ -11,6 +11,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { findProblems } from '../deploy/settings.ts';
 import { startApplication } from './application.ts';
 import { startDynamoDb } from './dynamodb.ts';
+import { createBench } from './gateway/bench.ts';
 import { createPage } from './gateway/page.ts';
 import type { LogLine, RunnerOptions } from './gateway/runner.ts';
 import { startGateway } from './gateway/server.ts';
@@ -58,6 +59,9 @@ export interface StackOptions {
 }
 
 type Stops = (() => Promise<void>)[];
+
+/** The page's name at the issuer. */
+const PAGE_CLIENT = 'attach-files';
 
 /** Starts the stack; when a part cannot start, stops the parts that have started and throws the reason. */
 export async function startStack(options: StackOptions) {
@@ -118,11 +122,25 @@ async function assemble(options: StackOptions, stops: Stops) {
   const { issuerUrl, ...urls } = endpoints.publicUrls;
   const addresses = { ...urls, tokenUrl: `${issuerUrl}/token`, ipdAdminUrl: `${urls.ipdUrl}/__admin` };
   const { apiUrl, tokenUrl, ipdAdminUrl } = addresses;
-  const page = createPage({ apiUrl, tokenUrl, ipdAdminUrl });
+  const page = createPage({
+    apiUrl,
+    // As in deployEnvironment: to the letter.
+    issuer: given(env, 'ISSUER_URL') ?? issuerUrl,
+    clientId: PAGE_CLIENT,
+    // What the fake IPD received, in place of a work item's page. Another IPD's pages have addresses of their own.
+    ...(given(env, 'IPD_ENDPOINT') === undefined && {
+      ipdUrl: `${ipdAdminUrl}/attachments?project={project}&issue={issue}`,
+    }),
+    storage: given(env, 'S3_PUBLIC_ENDPOINT') ?? urls.s3Url,
+  });
+  const bench = createBench({ apiUrl, tokenUrl, ipdAdminUrl });
   const application = startApplication({
     service,
     references,
-    gateway: { serve: (api) => endpoints.gateway.serve({ ...api, page }) },
+    gateway: {
+      serve: (api) =>
+        endpoints.gateway.serve({ ...api, page: async (asked) => (await bench(asked)) ?? page(asked) }),
+    },
     sqs: clients.sqs,
     handlers: options.handlers ?? { directory, extension: '.ts' },
     environment: lambdaEnvironment(credentials, provider.region, endpoints.urls),

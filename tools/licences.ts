@@ -1,11 +1,11 @@
 /**
- * `npm run licences`: writes THIRD-PARTY.md, the packages that are in the functions' bundles with their versions and
- * licences. It reads esbuild's list of inputs, so it names neither tools nor packages that tree shaking removed.
+ * `npm run licences`: writes THIRD-PARTY.md, the packages that are in the bundles of the functions and of the page with
+ * their versions and licences. It reads esbuild's list of inputs, so it names neither tools nor packages that tree shaking removed.
  */
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import type { Plugin } from 'esbuild';
+import type { Metafile, Plugin } from 'esbuild';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
 
@@ -23,7 +23,7 @@ const PACKAGE = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+\//;
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-].*)?$/i; // cspell:disable-line
 const INTRODUCTION = `# Third-party software
 
-What is in the bundles of the functions beside our own code, made by \`npm run licences\` from what esbuild puts in. Tools
+What is in the bundles of the functions and of the page beside our own code, made by \`npm run licences\` from what esbuild puts in. Tools
 that only build or test are not in it.
 `;
 
@@ -37,8 +37,21 @@ const manifest = z.object({
 });
 const pluginsModule = z.object({ default: z.array(z.custom<Plugin>((value) => value instanceof Object)) });
 
-/** The packages in the bundles, by name, bundled with the options of serverless.yml. */
+/** The packages in the bundles, by name. */
 export async function bundledPackages(): Promise<BundledPackage[]> {
+  const bundled = [...(await inputsOfFunctions()), ...(await inputsOfPage())];
+  const directories = bundled.flatMap(([path, { bytesInOutput }]) => {
+    const [directory] = PACKAGE.exec(path) ?? [];
+    return directory === undefined || bytesInOutput === 0 ? [] : [directory];
+  });
+  const packages = await Promise.all([...new Set(directories)].map(readPackage));
+  return packages.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+type Input = [path: string, about: { bytesInOutput: number }];
+
+/** Bundled with the options of serverless.yml. */
+async function inputsOfFunctions(): Promise<Input[]> {
   const plugins = pluginsModule.parse(
     await import(new URL('esbuild-plugins.mjs', import.meta.url).href),
   ).default;
@@ -57,14 +70,25 @@ export async function bundledPackages(): Promise<BundledPackage[]> {
     mainFields: ['module', 'main'],
     plugins,
   });
-  const directories = Object.values(metafile.outputs).flatMap(({ inputs }) =>
-    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => {
-      const [directory] = PACKAGE.exec(path) ?? [];
-      return directory === undefined || bytesInOutput === 0 ? [] : [directory];
-    }),
-  );
-  const packages = await Promise.all([...new Set(directories)].map(readPackage));
-  return packages.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  return inputsOf(metafile);
+}
+
+async function inputsOfPage(): Promise<Input[]> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['page/src/main.ts'],
+    write: false,
+    metafile: true,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+  });
+  return inputsOf(metafile);
+}
+
+function inputsOf({ outputs }: Metafile): Input[] {
+  return Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
 }
 
 /** The text of THIRD-PARTY.md: a list, then each licence text once with the packages that it belongs to. */

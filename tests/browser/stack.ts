@@ -1,11 +1,11 @@
 /**
- * The whole product on free ports as the browser tests see it: a browser to visit its page with, and the admin
+ * The whole product on free ports as the browser tests see it: a browser to visit its test bench with, and the admin
  * interfaces that show the real state of IPD and storage.
  */
 import { ListMultipartUploadsCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { startGateway } from '../../local/gateway/server.ts';
-import { createPage } from '../../local/gateway/page.ts';
+import { createBench } from '../../local/gateway/bench.ts';
 import { startStack } from '../../local/stack.ts';
 import { createLogCollector, makeTemporaryDirectory } from '../support/probe-stack.ts';
 import { launchBrowser, visit } from './visit.ts';
@@ -63,8 +63,9 @@ export async function startBrowserStack(environment: Record<string, string> = {}
 
   return {
     urls,
+    browser,
 
-    /** Opens the page, its own unless it is served from elsewhere. */
+    /** Opens the bench, its own unless it is served from elsewhere. */
     visit: ({
       origin = urls.apiUrl,
       ...options
@@ -121,7 +122,7 @@ export async function startBrowserStack(environment: Record<string, string> = {}
   };
 }
 
-/** The same page from an origin of its own. */
+/** The same bench from an origin of its own. */
 export async function startElsewhere() {
   const gateway = await startGateway({ port: 0 });
   return {
@@ -129,7 +130,7 @@ export async function startElsewhere() {
     close: gateway.close,
     serve(settings: { apiUrl: string; tokenUrl: string; ipdAdminUrl: string }): void {
       const unused = { routes: [], authorizers: {}, cors: undefined, invoke: async () => '{}' };
-      gateway.serve({ ...unused, page: createPage(settings) });
+      gateway.serve({ ...unused, page: createBench(settings) });
     },
   };
 }

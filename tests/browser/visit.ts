@@ -1,5 +1,5 @@
 /**
- * A visit to the page in a real browser: what a person does there, and what the browser noted meanwhile. Every
+ * A visit to the test bench in a real browser: what a person does there, and what the browser noted meanwhile. Every
  * visit begins without a memory.
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -46,10 +46,8 @@ export function sampleFile(name: string, size: number) {
   return { name, mimeType: 'application/octet-stream', buffer, sha256 };
 }
 
-/** Opens the page of one version. */
-export async function visit(browser: Browser, { origin, version, ...options }: VisitOptions) {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
+/** Notes what the browser calls an error, and every host but this machine that is asked for anything. */
+export function watchTroubles(page: Page) {
   const errors: string[] = [];
   const hosts = new Set<string>();
   page.on('console', (message) => {
@@ -60,7 +58,20 @@ export async function visit(browser: Browser, { origin, version, ...options }: V
     const { protocol, hostname } = new URL(request.url());
     if (protocol.startsWith('http')) hosts.add(hostname);
   });
-  await page.goto(version === 6 ? origin : `${origin}/?uppy=5`);
+  return { errors, troubles: () => [...errors, ...[...hosts].filter((host) => host !== '127.0.0.1')] };
+}
+
+export async function saveScreenshot(page: Page, name: string): Promise<void> {
+  await mkdir(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+}
+
+/** Opens the page of one version. */
+export async function visit(browser: Browser, { origin, version, ...options }: VisitOptions) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const { errors, troubles } = watchTroubles(page);
+  await page.goto(`${origin}/bench${version === 6 ? '' : '?uppy=5'}`);
   const picker = page.locator('#picker');
   const statusBar = picker.locator('.uppy-StatusBar');
 
@@ -68,8 +79,7 @@ export async function visit(browser: Browser, { origin, version, ...options }: V
     page,
     /** What the browser's console calls an error. */
     errors,
-    /** The errors, and every host but this machine that was asked for anything. */
-    troubles: () => [...errors, ...[...hosts].filter((host) => host !== '127.0.0.1')],
+    troubles,
 
     pick: (...files: Pick<SampleFile, 'name' | 'mimeType' | 'buffer'>[]) =>
       picker.locator('input[type=file]').first().setInputFiles(files),
@@ -91,10 +101,7 @@ export async function visit(browser: Browser, { origin, version, ...options }: V
       await received.getByText('same bytes as the file you picked').waitFor();
     },
 
-    async screenshot(name: string): Promise<void> {
-      await mkdir(SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
-    },
+    screenshot: (name: string) => saveScreenshot(page, name),
     close: () => context.close(),
   };
 }

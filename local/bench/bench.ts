@@ -20,7 +20,7 @@ export function startPage(kit: UppyKit): void {
 }
 
 async function run(kit: UppyKit, voice: ReturnType<typeof createVoice>): Promise<void> {
-  const settings = settingsSchema.parse(await (await fetch('/page/settings.json')).json());
+  const settings = settingsSchema.parse(await (await fetch('/bench/settings.json')).json());
   const { apiUrl, tokenUrl, ipdAdminUrl } = settings;
   const identity = createIdentity({ tokenUrl, onChange });
   const api = createApi({ apiUrl, token: () => identity.token() });

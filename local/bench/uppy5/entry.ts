@@ -3,7 +3,7 @@ import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
 import Dashboard from '@uppy/dashboard';
 import GoldenRetriever from '@uppy/golden-retriever';
-import { startPage } from '../page.ts';
+import { startPage } from '../bench.ts';
 import { DASHBOARD, retrieverOptions, shouldUseMultipart } from '../uppy.ts';
 import type { UppyOptions } from '../uppy.ts';
 

@@ -1,0 +1,207 @@
+import { describe, expect, it } from '@jest/globals';
+import { UploadError } from '../../../packages/client/src/client.ts';
+import type { Upload } from '../../../packages/client/src/client.ts';
+import { needsPage, viewOf } from '../../../page/src/transfer.ts';
+import type { Transfer } from '../../../page/src/transfer.ts';
+
+const NOW = Date.parse('2026-11-26T12:00:00Z');
+const CLOSE = 'You can close this page: the rest needs no help.';
+
+function upload(changes: Partial<Upload>): Upload {
+  return {
+    id: '1c9a7f0e-0000-4000-8000-000000000000',
+    status: 'staged',
+    projectId: '0123456789abcdef0123456789abcdef',
+    issueId: '956239067176935400',
+    filename: 'a.mp4',
+    contentType: 'video/mp4',
+    size: 1000,
+    createdAt: '2026-11-26T11:00:00Z',
+    updatedAt: '2026-11-26T11:00:00Z',
+    uploadDeadline: '2026-11-27T11:00:00Z',
+    staging: { mode: 'single', bytesStored: 0 },
+    delivery: { attempts: 0, bytesSent: 0 },
+    attachment: null,
+    error: null,
+    ...changes,
+  };
+}
+
+function transfer(changes: Partial<Transfer>): Transfer {
+  return { name: 'a.mp4', size: 1000, activity: 'running', staged: 0, passedOn: 0, ...changes };
+}
+
+function failure(code: string, retryable: boolean): Upload {
+  const error = { code, message: 'The words of the API.', retryable, at: '2026-11-26T11:00:00Z' };
+  return upload({ status: 'failed', error });
+}
+
+const file = new File(['x'], 'a.mp4');
+
+describe('the one bar of a file', () => {
+  it.each([
+    ['nothing is sent', { upload: upload({ status: 'awaiting_upload' }) }, 0],
+    ['half of it is stored', { staged: 500, upload: upload({ status: 'awaiting_upload' }) }, 0.25],
+    ['all of it is stored', { upload: upload({}) }, 0.5],
+    ['half of it is passed on', { passedOn: 500, upload: upload({ status: 'delivering' }) }, 0.75],
+    ['IPD is asked whether it has it', { passedOn: 1000, upload: upload({ status: 'unconfirmed' }) }, 1],
+    ['its size is not certain', { size: undefined, upload: upload({ size: null }) }, 0],
+  ])('when %s', (_when, changes, share) => {
+    expect(viewOf(transfer(changes), NOW).share).toBe(share);
+  });
+
+  it.each(['delivered', 'failed', 'expired', 'cancelled'])('is gone when it is %s', (status) => {
+    expect(viewOf(transfer({ activity: 'none', upload: upload({ status }) }), NOW).share).toBeUndefined();
+  });
+});
+
+describe('what the list says', () => {
+  it.each([
+    ['queued', { activity: 'queued' as const }, ['active', 'Waits for the others', '', ['cancel']]],
+    ['staged', { upload: upload({}) }, ['active', 'Uploaded, next is IPD', CLOSE, ['cancel']]],
+    [
+      'delivering, which cannot be cancelled',
+      { upload: upload({ status: 'delivering' }) },
+      ['active', 'Passing on to IPD', CLOSE, []],
+    ],
+    [
+      'in doubt',
+      { upload: upload({ status: 'unconfirmed' }) },
+      ['active', 'Checking whether IPD has it', CLOSE, []],
+    ],
+    [
+      'of a status that is newer than the page',
+      { upload: upload({ status: 'polishing' }) },
+      ['active', 'Uploaded, next is IPD', CLOSE, []],
+    ],
+    [
+      'without its file after a reload',
+      {
+        activity: 'none' as const,
+        upload: upload({ status: 'awaiting_upload', staging: { mode: 'multipart', bytesStored: 400 } }),
+      },
+      [
+        'paused',
+        'Not uploaded completely',
+        'Pick the same file again to go on: 400 bytes of 1 kB are there already.',
+        ['pick', 'cancel'],
+      ],
+    ],
+    [
+      'removed in IPD since',
+      { activity: 'none' as const, file, replay: 'gone' as const, upload: upload({ status: 'delivered' }) },
+      [
+        'failed',
+        'No longer in the work item',
+        'It was attached before, but was removed in IPD since. It was not sent again.',
+        ['again', 'remove'],
+      ],
+    ],
+    [
+      'perhaps attached',
+      { activity: 'none' as const, upload: failure('outcome_unknown', true) },
+      [
+        'failed',
+        'May be attached',
+        'IPD may have it, but does not say so. Check the work item before you try again.',
+        ['retry', 'remove'],
+      ],
+    ],
+    [
+      'changed under way, with the file there',
+      { activity: 'none' as const, file, upload: failure('checksum_mismatch', false) },
+      [
+        'failed',
+        'Not attached',
+        'The file has changed while it was uploaded. Pick it again.',
+        ['retry', 'remove'],
+      ],
+    ],
+    [
+      'failed with a code that is newer than the page',
+      { activity: 'none' as const, upload: failure('ipd_on_strike', false) },
+      ['failed', 'Not attached', 'The words of the API.', ['remove']],
+    ],
+    [
+      'too late',
+      { activity: 'none' as const, upload: upload({ status: 'expired' }) },
+      ['failed', 'Not uploaded in time', 'Pick the file again to start anew.', ['pick', 'remove']],
+    ],
+    [
+      'given up by the page',
+      {
+        activity: 'none' as const,
+        file,
+        trouble: new UploadError({ code: 'project_forbidden', detail: 'No.', retryable: false }),
+      },
+      ['failed', 'Not attached', 'You may not attach files in this project.', ['retry', 'remove']],
+    ],
+    [
+      'of a file that the browser cannot read any more',
+      {
+        activity: 'none' as const,
+        file,
+        trouble: new UploadError({ code: 'file_unreadable', detail: 'Gone.', retryable: false }),
+      },
+      [
+        'failed',
+        'Not attached',
+        'The file cannot be read, or has changed. Pick it again.',
+        ['pick', 'remove'],
+      ],
+    ],
+  ])('of one that is %s', (_what, changes, [tone, state, note, actions]) => {
+    expect(viewOf(transfer(changes), NOW)).toMatchObject({ tone, state, note, actions });
+  });
+
+  it('of one that waits for IPD names the time and the reason', () => {
+    const error = {
+      code: 'ipd_throttled',
+      message: 'IPD asks for fewer requests; it is tried again.',
+      retryable: true,
+      at: '2026-11-26T11:00:00Z',
+    };
+    const nextAttemptAt = new Date(NOW + 90_000).toISOString();
+    const waiting = upload({
+      status: 'waiting',
+      error,
+      delivery: { attempts: 1, bytesSent: 0, nextAttemptAt },
+    });
+
+    const { state, note } = viewOf(transfer({ upload: waiting }), NOW);
+
+    expect(state).toMatch(/^IPD was not ready, next try at \d{1,2}:\d\d/);
+    expect(note).toBe(`IPD asks for fewer requests; it is tried again. ${CLOSE}`);
+  });
+
+  it.each([
+    ['offline', 'Paused, no connection', ''],
+    ['busy', 'Paused, the service is busy', 'It goes on by itself.'],
+    ['asleep', 'Paused, the service does not answer', 'It goes on by itself.'],
+  ])('of one that is paused, being %s', (pausedBy, state, note) => {
+    const changes = { pausedBy, staged: 500, upload: upload({ status: 'awaiting_upload' }) };
+
+    expect(viewOf(transfer(changes), NOW)).toEqual({
+      tone: 'paused',
+      state,
+      note,
+      share: 0.25,
+      actions: ['cancel'],
+    });
+  });
+});
+
+describe('closing the page', () => {
+  it.each([
+    ['queued', transfer({ activity: 'queued' }), true],
+    ['being uploaded', transfer({ upload: upload({ status: 'awaiting_upload' }) }), true],
+    ['with the bridge', transfer({ upload: upload({}) }), false],
+    [
+      'waiting for its file',
+      transfer({ activity: 'none', upload: upload({ status: 'awaiting_upload' }) }),
+      false,
+    ],
+  ])('loses a file that is %s: %p', (_what, given, isNeeded) => {
+    expect(needsPage(given)).toBe(isNeeded);
+  });
+});
