@@ -135,10 +135,13 @@ export async function startProduct({ environment = {} }: { environment?: Record<
   };
 }
 
-/** Starts everything on a storage of this process: what was asked of it can be read, and its clock set. */
-export async function startProductOnStorage() {
+/**
+ * Starts everything on a storage of this process: what was asked of it can be read, and its clock set. `environment`:
+ * settings of this stack.
+ */
+export async function startProductOnStorage(environment: Record<string, string> = {}) {
   const storage = await startStorage();
-  const product = await startProduct({ environment: storage.environment });
+  const product = await startProduct({ environment: { ...storage.environment, ...environment } });
   return {
     ...product,
     storage,

@@ -10,8 +10,10 @@ export async function useProduct(options?: Parameters<typeof startProduct>[0]): 
   return attend(await startProduct(options));
 }
 
-export async function useProductOnStorage(): Promise<ProductOnStorage> {
-  return attend(await startProductOnStorage());
+export async function useProductOnStorage(
+  ...settings: Parameters<typeof startProductOnStorage>
+): Promise<ProductOnStorage> {
+  return attend(await startProductOnStorage(...settings));
 }
 
 function attend<P extends Product>(product: P): P {

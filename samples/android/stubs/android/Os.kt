@@ -1,0 +1,7 @@
+package android.os
+
+object Build {
+    object VERSION {
+        val SDK_INT: Int get() = error("a phone")
+    }
+}

@@ -1,0 +1,5 @@
+package android.provider
+
+object OpenableColumns {
+    const val DISPLAY_NAME = "_display_name"
+}
