@@ -14,7 +14,7 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { z } from 'zod';
 import { mintToken } from '../cli/local-stack.ts';
-import { createClient } from '../packages/client/src/client.ts';
+import { createClient } from '../packages/client/src/node.ts';
 import type { IpdCredentials } from '../local/keys.ts';
 import { startStack } from '../local/stack.ts';
 import { STAGING_BUCKET } from './backlog.ts';

@@ -2,10 +2,12 @@
  * Puts one file where producers put theirs, under `ingest/` of the staging bucket, and follows its upload in the ledger
  * to its end. Never holds a whole file in memory.
  */
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { isUpload } from '../packages/client/src/predicates.ts';
 import { backoffMs, DEFAULT_TIMING, pause } from '../packages/client/src/retry.ts';
-import type { Upload } from '../packages/client/src/client.ts';
+import { openLocalFile } from '../packages/client/src/node.ts';
+import type { Upload } from '../packages/client/src/node.ts';
 import { filename as filenameSchema } from '../lib/domain/fields.ts';
 import { sourceOf } from '../lib/domain/summary.ts';
 import { ingestedFrom, isFinal } from '../lib/domain/upload.ts';
@@ -17,7 +19,6 @@ import { refusalOf } from '../lib/runtime/aws-errors.ts';
 import { bareEtag } from '../lib/storage/etags.ts';
 import type { S3 } from '../lib/storage/s3.ts';
 import { keyOf, metadataOf } from './drop-object.ts';
-import { openLocalFile } from './local-file.ts';
 import type { Opened } from './ops/place.ts';
 import { formatBytes } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
@@ -59,7 +60,7 @@ export async function dropFile({
   signal,
   ...about
 }: DropRequest): Promise<Dropped> {
-  const { file, filename, sha256, md5, contentType: guessed } = await openLocalFile(path);
+  const { file, filename, sha256, contentType: guessed } = await openLocalFile(path);
   checkName(filename);
   if (file.size > admission.maxFileBytes) {
     const most = formatBytes(admission.maxFileBytes);
@@ -70,7 +71,7 @@ export async function dropFile({
   const { projectId, issueId, contentType = guessed } = about;
   const place = { bucket: config.bucket, key: keyOf({ projectId, issueId, filename }) };
   const metadata = metadataOf({ key: place.key, filename, uploadedBy });
-  const before = await ledger.find(dropId({ ...place, etag: md5 }));
+  const before = await ledger.find(dropId({ ...place, etag: await etagOf(file) }));
   await waitForNextOffer(before, signal);
 
   progress.begin(filename, file.size);
@@ -95,6 +96,13 @@ function checkName(filename: string): void {
   if (error !== undefined) {
     throw new Error(`its name ${error.issues.map(({ message }) => message).join(', ')} (ingest_malformed)`);
   }
+}
+
+/** The ETag that storage gives to a file that is put as a whole: its MD5. */
+async function etagOf(file: Blob): Promise<string> {
+  const md5 = createHash('md5');
+  for await (const chunk of file.stream()) md5.update(chunk);
+  return md5.digest('hex');
 }
 
 /** The upload as the API tells it, and how it came. */
@@ -161,7 +169,7 @@ async function put({
       const status = refusalOf(error)?.status;
       const isOutage = status === undefined || status === 429 || status >= 500;
       if (!isOutage || attempt === ATTEMPTS) throw new Error(`putting ${place.key} failed`, { cause: error });
-      await pause(backoffMs({ attempt, timing: DEFAULT_TIMING }), signal);
+      await pause(backoffMs(DEFAULT_TIMING, attempt), signal);
     }
   }
 }

@@ -4,11 +4,16 @@
  */
 import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
-import type { Progress, Upload } from '../packages/client/src/client.ts';
+import type { Paused, Progress, Upload } from '../packages/client/src/node.ts';
 
 type Screen = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
 const LABELS = { staging: 'to storage', delivery: 'to IPD' } as const;
+const PAUSES: Record<string, string> = {
+  offline: 'offline; waits for the network',
+  no_answer: 'no answer; tries again',
+  busy: 'busy; tries again',
+};
 const WIDEST_BAR = 40;
 const NARROWEST_BAR = 8;
 /** What a line needs beside its bar, the last column included: writing there makes some terminals wrap. */
@@ -58,6 +63,15 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
     if (note && note !== before && !screen.isTTY) screen.write(`  ${note}\n`);
   }
 
+  /** Says at once why nothing goes on; undefined brings the bar back. */
+  function pause(paused: Paused | undefined): void {
+    wait(paused ? (PAUSES[paused.reason] ?? paused.detail) : '');
+    if (!screen.isTTY) return;
+    drawnAt = 0;
+    if (shown) redraw();
+    else if (paused) screen.write(`  ${note}\n`);
+  }
+
   function end(): void {
     if (shown && screen.isTTY) screen.write(`${line(shown)}\n`);
     shown = undefined;
@@ -85,7 +99,7 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
     return `${CLEAR_LINE}${bar}`;
   }
 
-  return { begin, advance, change, wait, end };
+  return { begin, advance, change, wait, pause, end };
 }
 
 export type ProgressDisplay = ReturnType<typeof createProgress>;

@@ -2,11 +2,9 @@
  * What `upload`, `demo` and `drop` share: send one file and show its progress, continue a run that died, cancel when
  * interrupted, and describe an error in one line.
  */
-import { UploadError } from '../packages/client/src/client.ts';
-import type { Client, NewUpload, Progress, Upload } from '../packages/client/src/client.ts';
-import { fingerprint } from '../packages/client/src/fingerprint.ts';
+import { openLocalFile, UploadError } from '../packages/client/src/node.ts';
+import type { Client, Progress, Upload } from '../packages/client/src/node.ts';
 import type { WorkItem } from '../lib/domain/upload.ts';
-import { openLocalFile } from './local-file.ts';
 import { formatBytes } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
 
@@ -15,7 +13,7 @@ type TransferRequest = WorkItem & {
   path: string;
   contentType?: string | undefined;
   /** Attaches the file once more if an earlier run has attached it. */
-  again?: boolean;
+  again?: boolean | undefined;
   progress: ProgressDisplay;
   signal: AbortSignal;
 };
@@ -44,8 +42,7 @@ export async function sendFile({
   ...about
 }: TransferRequest): Promise<Transfer> {
   const { file, filename, sha256, contentType: guessed } = await openLocalFile(path);
-  const { projectId, issueId, contentType = guessed } = about;
-  const announced = { projectId, issueId, filename, contentType, sha256 };
+  const { projectId, issueId, contentType = guessed, again } = about;
   let created: Upload | undefined;
   let current: Upload | undefined;
   let stagedMs: number | undefined;
@@ -53,16 +50,14 @@ export async function sendFile({
   const startedAt = performance.now();
   const elapsed = () => Math.round(performance.now() - startedAt);
   try {
-    let idempotencyKey: string | undefined;
-    if (about.again) {
-      const last = await findLast(client, { ...announced, size: file.size }, signal);
-      created = last.upload;
-      idempotencyKey = last.key;
-    }
     const upload = await client.upload({
-      ...announced,
+      projectId,
+      issueId,
+      filename,
+      contentType,
+      sha256,
       file,
-      idempotencyKey,
+      again,
       signal,
       onProgress: (moved) => {
         // An earlier run has delivered the file: no bytes are sent.
@@ -77,6 +72,7 @@ export async function sendFile({
         current = changed;
         progress.change(changed);
       },
+      onPaused: progress.pause,
     });
     const finishedMs = elapsed();
     const before = created?.status === 'delivered';
@@ -99,24 +95,6 @@ export function showDelivery(
   if (status === 'failed') return;
   const most = status === 'delivered' ? moved.total : moved.total - 1;
   progress.advance({ ...moved, bytes: Math.max(Math.min(moved.bytes, most), 0) });
-}
-
-/**
- * The upload that attaches the file once more. Its key follows from the delivered upload before it, so the
- * same command finds an upload that a run began before it died.
- */
-async function findLast(
-  client: Client,
-  about: NewUpload,
-  signal: AbortSignal,
-): Promise<{ key: string | undefined; upload: Upload }> {
-  const first = fingerprint(about);
-  let key = first;
-  for (;;) {
-    const upload = await client.create(about, { idempotencyKey: key, signal });
-    if (upload.status !== 'delivered') return { key, upload };
-    key = `${first}-after-${upload.id}`;
-  }
 }
 
 /** Adds the file's size, or that the same command continues the upload. */

@@ -3,9 +3,10 @@
  * until IPD has it. Results go to standard output, progress and errors to standard error.
  */
 import { parseArgs } from 'node:util';
-import { createClient } from '../packages/client/src/client.ts';
+import { createClient } from '../packages/client/src/node.ts';
 import { ANY_WORK_ITEM, findLocalStack, mintToken } from './local-stack.ts';
 import { runCommand } from './command.ts';
+import { readCount } from './ops/terms.ts';
 import { createProgress } from './progress.ts';
 import { describeError, describeOutcome, sendFile } from './transfer.ts';
 import type { Transfer } from './transfer.ts';
@@ -20,6 +21,7 @@ A run that died is continued by the same command: what storage has is not sent a
   --project ID         the project, 32 letters and digits
   --issue ID           the work item, 18 or 19 digits
   --content-type TYPE  for all files (default: by extension)
+  --patience SECONDS   how long to wait while nothing answers (default: 30)
   --again              attach files once more that are attached to the work item already
   --json               print nothing but one line of JSON: {"uploads":[…]}, each as the API tells it and with
                        "alreadyAttached"; for programs call npm run -s upload
@@ -27,8 +29,8 @@ A run that died is continued by the same command: what storage has is not sent a
 
 Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 interrupted (what was under way is cancelled).`;
 
-/** Fails sooner than an app on a phone would, since a user waits at the terminal. */
-const TIMING = { attempts: 4 };
+/** Gives up sooner than an app on a phone would, since a user waits at the terminal. */
+const STANDARD_PATIENCE_SECONDS = 30;
 
 type Given = Exclude<ReturnType<typeof readArguments>, 'help'>;
 type Options = Awaited<ReturnType<typeof completed>>;
@@ -36,8 +38,8 @@ type Options = Awaited<ReturnType<typeof completed>>;
 process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: uploadAll });
 
 async function uploadAll(options: Options, signal: AbortSignal): Promise<boolean> {
-  const { files, json, api, token, ...about } = options;
-  const client = createClient({ apiUrl: api, token, timing: TIMING });
+  const { files, json, api, token, patienceMs, ...about } = options;
+  const client = createClient({ apiUrl: api, token, patienceMs });
   const progress = createProgress(process.stderr);
   const sent: Transfer[] = [];
   for (const path of files) {
@@ -77,6 +79,7 @@ function readArguments() {
       project: { type: 'string' },
       issue: { type: 'string' },
       'content-type': { type: 'string' },
+      patience: { type: 'string', default: String(STANDARD_PATIENCE_SECONDS) },
       again: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -86,7 +89,8 @@ function readArguments() {
   const { api, token, project, issue, again, json } = values;
   if (positionals.length === 0) throw new Error('Name at least one file');
   const contentType = values['content-type'];
-  const common = { contentType, again, json, files: positionals };
+  const patienceMs = readCount('patience', values.patience, STANDARD_PATIENCE_SECONDS) * 1000;
+  const common = { contentType, patienceMs, again, json, files: positionals };
   if (api === undefined) return { ...common, api, token, projectId: project, issueId: issue };
   if (!URL.canParse(api)) throw new Error(`--api ${api} is not a URL`);
   if (!token) throw new Error('--token or UPLOAD_TOKEN is needed with --api');

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { createClient, UploadError } from '../../packages/client/src/client.ts';
+import { createClient, UploadError } from '../../packages/client/src/node.ts';
 import { ANY_WORK_ITEM, findLocalStack, mintToken } from '../local-stack.ts';
 import { describeOutcome } from '../transfer.ts';
 import { findApi } from './place.ts';

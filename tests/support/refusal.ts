@@ -1,4 +1,4 @@
-import { UploadError } from '../../packages/client/src/client.ts';
+import { UploadError } from '../../packages/client/src/node.ts';
 
 /** The UploadError that the work rejects with; anything else fails the test. */
 export async function refusal(work: Promise<unknown>): Promise<UploadError> {

@@ -5,7 +5,7 @@
 import { openAsBlob } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { createClient } from '../../packages/client/src/client.ts';
+import { createClient } from '../../packages/client/src/node.ts';
 
 const order = z.object({
   apiUrl: z.string(),

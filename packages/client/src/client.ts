@@ -3,26 +3,40 @@
  * until IPD has the file. It needs fetch and no package, and keeps no state: after a restart the same
  * `upload` call, or `resume` with what `list` shows, goes on where the earlier run stopped.
  */
-import { apiError, networkError, parseJson, retryAfterMs, unexpectedAnswer, UploadError } from './errors.ts';
+import { apiError, noAnswer, noApi, parseJson, readSeconds, UploadError } from './errors.ts';
 import type { Answer } from './errors.ts';
 import { fingerprint, randomKey } from './fingerprint.ts';
+import type { Fetch, FileBody, Signal } from './platform.ts';
 import { isFinal, isLimits, isUpload, isUploadPage } from './predicates.ts';
-import { DEFAULT_TIMING, pause, retry as repeat } from './retry.ts';
-import type { Timing } from './retry.ts';
+import { putFile } from './put.ts';
+import type { Put } from './put.ts';
+import { createPatience, DEFAULT_TIMING, pause, retry as repeat, unlessStalled } from './retry.ts';
+import type { Patience, Paused, Timing } from './retry.ts';
 import { stage } from './staging.ts';
 import type { Limits, NewUpload, Upload, UploadPage } from './types.ts';
 
 export { UploadError } from './errors.ts';
+export type { Paused } from './retry.ts';
 export type * from './types.ts';
 
 export type ClientOptions = {
   apiUrl: string;
-  /** The user's JWT, or where to get it: asked before every call, so it may be renewed under way. */
-  token: string | (() => Promise<string>);
-  fetch?: typeof globalThis.fetch;
-  timing?: Partial<Timing>;
+  /**
+   * The user's JWT, or where to get it: asked before every call, so it may be renewed under way, and once more with the
+   * token that the API has refused. The device's clock may be wrong, so believe the API.
+   */
+  token: string | ((refused?: string) => Promise<string>);
+  fetch?: Fetch | undefined;
+  /** How a file goes to storage, where the platform has a way of its own. */
+  put?: Put | undefined;
+  timing?: Partial<Timing> | undefined;
+  /**
+   * How long an upload waits for an answer before it rejects. If not given: until the upload's deadline for the file to
+   * arrive, without an end before and after that.
+   */
+  patienceMs?: number | undefined;
   /** How many parts of a file are on the way at the same time; 3 if not given. */
-  partsAtOnce?: number;
+  partsAtOnce?: number | undefined;
 };
 
 /** The staging leg ends when storage has the file, the delivery leg when IPD has it. */
@@ -30,19 +44,27 @@ export type Progress = { leg: 'staging' | 'delivery'; bytes: number; total: numb
 
 export type Watch = {
   /** Ends the client's work with the signal's reason; the upload itself goes on unless `cancel` is called. */
-  signal?: AbortSignal | undefined;
+  signal?: Signal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Every change that the server reports, the first directly after creation. */
   onStatus?: ((upload: Upload) => void) | undefined;
+  /** Says why nothing goes on at the moment, and with undefined that it goes on. An upload waits by itself. */
+  onPaused?: ((paused: Paused | undefined) => void) | undefined;
 };
 
 /** The same key with the same file continues the same upload, also after a restart. */
-export type Creation = { idempotencyKey?: string | undefined; signal?: AbortSignal | undefined };
+export type Creation = { idempotencyKey?: string | undefined; signal?: Signal | undefined };
 
 /** In Node `file` comes from `openAsBlob`, in a browser it is a File: it is never held in memory as a whole. */
-type Source = { file: Blob & { lastModified?: number } };
+type Source = { file: FileBody & { readonly lastModified?: number } };
 
-export type UploadRequest = Omit<NewUpload, 'size'> & Creation & Watch & Source;
+export type UploadRequest = Omit<NewUpload, 'size'> &
+  Creation &
+  Watch &
+  Source & {
+    /** Attaches the file once more if it is attached already; only on a person's wish. */
+    again?: boolean | undefined;
+  };
 
 /** `sha256` is compared with the one declared at creation, if both are there. */
 export type ResumeRequest = Watch & Source & { sha256?: string | undefined };
@@ -63,81 +85,78 @@ type Call = {
   path: string;
   headers?: Record<string, string>;
   body?: NewUpload;
-  signal?: AbortSignal | undefined;
+  signal?: Signal | undefined;
 };
 
 type Reply = Answer & { body: unknown; etag: string | null };
+
+type Act = (id: string, signal?: Signal) => Promise<Upload>;
 
 export type Client = ReturnType<typeof createClient>;
 
 /** A client for one API and one user; its functions reject with an UploadError, or with the reason of their signal. */
 export function createClient(options: ClientOptions) {
-  const { apiUrl, token, fetch = globalThis.fetch, partsAtOnce = 3 } = options;
+  const { apiUrl, token, fetch = globalThis.fetch, put = putFile, partsAtOnce = 3 } = options;
+  const { patienceMs: limitMs } = options;
   const base = apiUrl.replace(/\/+$/, '');
   const timing: Timing = { ...DEFAULT_TIMING, ...options.timing };
 
-  /** Registers a file and gets the URLs for it. Without a key every call makes another upload. */
   function create(
     about: NewUpload,
     { idempotencyKey = randomKey(), signal }: Creation = {},
+    patience?: Patience,
   ): Promise<Upload> {
     const headers = { 'idempotency-key': idempotencyKey };
-    return ask({ method: 'POST', path: PATH, headers, body: about, signal });
+    return ask({ method: 'POST', path: PATH, headers, body: about, signal }, patience);
   }
 
-  function status(id: string, signal?: AbortSignal): Promise<Upload> {
-    return ask({ method: 'GET', path: pathOf(id), signal });
-  }
+  const act =
+    (method: Call['method'], action = ''): Act =>
+    (id, signal) =>
+      ask({ method, path: pathOf(id) + action, signal });
 
-  /** Fresh URLs for what storage has not got yet. */
-  function urls(id: string, signal?: AbortSignal): Promise<Upload> {
-    return ask({ method: 'POST', path: `${pathOf(id)}/urls`, signal });
-  }
-
-  /** Says that all was sent; rejects with `upload_incomplete`, whose `errors` name the parts, when storage lacks some. */
-  function complete(id: string, signal?: AbortSignal): Promise<Upload> {
-    return ask({ method: 'POST', path: `${pathOf(id)}/complete`, signal });
-  }
-
-  /** Sends a failed upload to IPD again, from storage; `error.retryable` tells whether that can be. */
-  function retry(id: string, signal?: AbortSignal): Promise<Upload> {
-    return ask({ method: 'POST', path: `${pathOf(id)}/retry`, signal });
-  }
-
-  async function cancel(id: string, signal?: AbortSignal): Promise<void> {
+  async function cancel(id: string, signal?: Signal): Promise<void> {
     await call({ method: 'DELETE', path: pathOf(id), signal });
   }
 
   /** One page of the user's own uploads, newest first, to `resume` or `follow`, also after a reinstall. */
-  async function list(filter: ListFilter = {}, signal?: AbortSignal): Promise<UploadPage> {
+  async function list(filter: ListFilter = {}, signal?: Signal): Promise<UploadPage> {
     const query = Object.entries(filter).flatMap(([name, value]) =>
       value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
     );
     const { body } = await call({ method: 'GET', path: `${PATH}?${query.join('&')}`, signal });
-    if (!isUploadPage(body)) throw unexpectedAnswer();
+    if (!isUploadPage(body)) throw noApi(base);
     return body;
   }
 
   /** What the API accepts, to be read before the user pays for data. */
-  async function limits(signal?: AbortSignal): Promise<Limits> {
+  async function limits(signal?: Signal): Promise<Limits> {
     const { body } = await call({ method: 'GET', path: '/v1/limits', signal });
-    if (!isLimits(body)) throw unexpectedAnswer();
+    if (!isLimits(body)) throw noApi(base);
     return body;
   }
 
   /**
    * Creates, sends the file to storage and follows: resolves with the final upload, which may be a failed one.
    * The same file for the same work item is the same upload: called again, also after a crash, it sends what
-   * storage lacks; once delivered, it resolves with that upload and attaches nothing. To attach the file once
-   * more on purpose, give an `idempotencyKey` of your own. The file is identified by its `sha256`, or else by its
-   * name, size and time of change; a Blob that has neither hash nor time is another file with every call.
+   * storage lacks; once delivered, it resolves with that upload and attaches nothing, unless it is to attach the file
+   * `again`. The file is identified by its `sha256`, or else by its name, size and time of change; a Blob that has
+   * neither hash nor time is another file with every call.
    */
   async function upload(request: UploadRequest): Promise<Upload> {
-    const { file, idempotencyKey, signal, onProgress, onStatus, ...rest } = request;
+    const { file, idempotencyKey: given, again, signal, onProgress, onStatus, onPaused, ...rest } = request;
     const about = { ...rest, size: file.size };
-    const key = idempotencyKey ?? fingerprint(about, file.lastModified);
-    const created = await create(about, { idempotencyKey: key, signal });
-    return carryOn(created, { file, signal, onProgress, onStatus });
+    const patience = createPatience(limitMs, onPaused);
+    const first = given ?? fingerprint(about, file.lastModified) ?? randomKey();
+    let created = await create(about, { idempotencyKey: first, signal }, patience);
+    if (again) {
+      // Each key follows from the delivered upload before it: a call after a crash finds the upload that it had begun.
+      while (created.status === 'delivered') {
+        const idempotencyKey = `${first}-after-${created.id}`;
+        created = await create(about, { idempotencyKey, signal }, patience);
+      }
+    }
+    return carryOn(created, { file, signal, onProgress, onStatus }, patience);
   }
 
   /**
@@ -145,36 +164,48 @@ export function createClient(options: ClientOptions) {
    * is sent, when the file has another size, or another `sha256`, than the one announced.
    */
   async function resume(id: string, { sha256, ...request }: ResumeRequest): Promise<Upload> {
-    const found = await status(id, request.signal);
+    const { file, signal, onPaused } = request;
+    const patience = createPatience(limitMs, onPaused);
+    const found = await ask({ method: 'GET', path: pathOf(id), signal }, patience);
     const isSame = (found.sha256 ?? sha256) === (sha256 ?? found.sha256);
-    if (found.size === request.file.size && isSame) return carryOn(found, request);
+    if (found.size === file.size && isSame) return carryOn(found, request, patience);
     const detail = 'This is not the file that the upload was created for';
-    throw new UploadError({ code: 'file_differs', status: 0, retryable: false, detail });
+    throw new UploadError({ code: 'file_differs', detail });
   }
 
-  async function carryOn(found: Upload, { file, ...watch }: Watch & Source): Promise<Upload> {
+  async function carryOn(found: Upload, watch: Watch & Source, patience: Patience): Promise<Upload> {
+    const { status, uploadDeadline, updatedAt } = found;
     watch.onStatus?.(found);
-    if (found.status === 'awaiting_upload') await sendFile(found, { file, ...watch });
-    return follow(found.id, watch);
+    if (isFinal(found)) return found;
+    if (status === 'awaiting_upload') {
+      // A length of time by the server's clock: the device's own may be wrong.
+      patience.endIn(Date.parse(uploadDeadline) - Date.parse(updatedAt));
+      await sendFile(found, watch, patience);
+      patience.endIn(Infinity);
+    }
+    return poll(found.id, watch, patience);
   }
 
-  /** Sends what storage lacks. Resolves as well when nothing is awaited any more: `follow` reads why. */
-  async function sendFile(found: Upload, { file, signal, onProgress }: Watch & Source): Promise<void> {
-    const { id } = found;
-    const onBytes = (bytes: number) => onProgress?.({ leg: 'staging', bytes, total: file.size });
-    // Once only: the staging leg has its own attempts.
-    const sign = async (stop: AbortSignal | undefined) =>
-      asUpload(await send({ method: 'POST', path: `${pathOf(id)}/urls`, signal: stop }));
+  /** Sends what storage lacks. Resolves as well when nothing is awaited any more: `poll` reads why. */
+  async function sendFile(
+    found: Upload,
+    { file, signal, onProgress }: Watch & Source,
+    patience: Patience,
+  ): Promise<void> {
+    const path = pathOf(found.id);
     try {
       await stage(found, {
         file,
         partsAtOnce,
         timing,
+        patience,
         signal,
         fetch,
-        onBytes,
-        sign,
-        complete: () => complete(id, signal),
+        put,
+        onBytes: (bytes) => onProgress?.({ leg: 'staging', bytes, total: file.size }),
+        // Once only: the staging leg has its own attempts.
+        sign: async (stop) => asUpload(await send({ method: 'POST', path: `${path}/urls`, signal: stop })),
+        complete: () => ask({ method: 'POST', path: `${path}/complete`, signal }, patience),
       });
     } catch (error) {
       // The file has arrived meanwhile, or the upload has ended.
@@ -183,11 +214,19 @@ export function createClient(options: ClientOptions) {
   }
 
   /** Reads an upload, as often as the server asks, until it is final. */
-  async function follow(id: string, { signal, onProgress, onStatus }: Watch = {}): Promise<Upload> {
+  function follow(id: string, watch: Watch = {}): Promise<Upload> {
+    return poll(id, watch, createPatience(limitMs, watch.onPaused));
+  }
+
+  async function poll(
+    id: string,
+    { signal, onProgress, onStatus }: Watch,
+    patience: Patience,
+  ): Promise<Upload> {
     let etag: string | null = null;
     for (;;) {
       const headers: Record<string, string> = etag === null ? {} : { 'if-none-match': etag };
-      const reply = await call({ method: 'GET', path: pathOf(id), headers, signal });
+      const reply = await call({ method: 'GET', path: pathOf(id), headers, signal }, patience);
       if (reply.status !== 304) {
         const current = asUpload(reply);
         etag = reply.etag;
@@ -195,53 +234,75 @@ export function createClient(options: ClientOptions) {
         onProgress?.({ leg: 'delivery', bytes: deliveredBytes(current), total: current.size ?? 0 });
         if (isFinal(current)) return current;
       }
-      await pause(retryAfterMs(reply) ?? timing.pollMs, signal);
+      await pause(reply.retryAfterMs ?? timing.pollMs, signal);
     }
   }
 
-  async function ask(request: Call): Promise<Upload> {
-    return asUpload(await call(request));
+  async function ask(request: Call, patience?: Patience): Promise<Upload> {
+    return asUpload(await call(request, patience));
   }
 
-  function call(request: Call): Promise<Reply> {
-    return repeat(() => send(request), { timing, signal: request.signal });
+  function asUpload({ body }: Reply): Upload {
+    if (!isUpload(body)) throw noApi(base);
+    return body;
   }
 
-  /** One request, one answer; every refusal is an UploadError. */
-  async function send({ method, path, headers, body, signal }: Call): Promise<Reply> {
-    const authorization = `Bearer ${typeof token === 'string' ? token : await token()}`;
-    const type = body && { 'content-type': 'application/json' };
-    const reply = await exchange(path, {
-      method,
-      headers: { ...headers, ...type, authorization },
-      body: body ? JSON.stringify(body) : null,
-      signal: signal ?? null,
-    });
-    if (reply.status >= 400) throw apiError(reply);
+  function call(request: Call, patience?: Patience): Promise<Reply> {
+    return repeat(() => send(request), timing, request.signal, patience);
+  }
+
+  /** One call, with a renewed token if the first is refused; every refusal is an UploadError. */
+  async function send(request: Call): Promise<Reply> {
+    let reply: Reply;
+    if (typeof token === 'string') reply = await exchange(request, token);
+    else {
+      const first = await token();
+      reply = await exchange(request, first);
+      if (reply.status === 401) reply = await exchange(request, await token(first));
+    }
+    if (reply.status >= 400) throw apiError(reply, base);
     return reply;
   }
 
-  async function exchange(path: string, init: RequestInit): Promise<Reply> {
-    try {
-      const response = await fetch(`${base}${path}`, init);
-      const { status: code, headers } = response;
-      const text = await response.text();
-      const [etag, retryAfter] = [headers.get('etag'), headers.get('retry-after')];
-      return { status: code, text, body: parseJson(text), etag, retryAfter };
-    } catch (error) {
-      throw networkError(base, error);
-    }
+  function exchange({ method, path, headers, body, signal }: Call, jwt: string): Promise<Reply> {
+    const authorization = `Bearer ${jwt}`;
+    const type = body && { 'content-type': 'application/json' };
+    const sent = { ...headers, ...type, authorization };
+    return unlessStalled(signal, timing.stallMs, async (stop) => {
+      try {
+        const init = { method, headers: sent, body: body ? JSON.stringify(body) : null, signal: stop };
+        const response = await fetch(`${base}${path}`, init);
+        const { status, headers: got } = response;
+        const text = await response.text();
+        const retryAfterMs = readSeconds(got.get('retry-after'));
+        return { status, text, body: parseJson(text), etag: got.get('etag'), retryAfterMs };
+      } catch (cause) {
+        const init = { method: 'GET', headers: { authorization: 'Bearer' }, signal: stop };
+        throw await noAnswer({ target: base, cause, url: `${base}/v1/limits`, init, fetch });
+      }
+    });
   }
 
-  return { create, status, urls, complete, retry, cancel, list, limits, upload, resume, follow };
+  return {
+    /** Registers a file and gets the URLs for it. Without a key every call makes another upload. */
+    create: (about: NewUpload, creation?: Creation): Promise<Upload> => create(about, creation),
+    status: act('GET'),
+    /** Fresh URLs for what storage has not got yet. */
+    urls: act('POST', '/urls'),
+    /** Says that all was sent; rejects with `upload_incomplete`, whose `errors` name the parts, when storage lacks some. */
+    complete: act('POST', '/complete'),
+    /** Sends a failed upload to IPD again, from storage; `error.retryable` tells whether that can be. */
+    retry: act('POST', '/retry'),
+    cancel,
+    list,
+    limits,
+    upload,
+    resume,
+    follow,
+  };
 }
 
 const PATH = '/v1/uploads';
-
-function asUpload({ body }: Reply): Upload {
-  if (!isUpload(body)) throw unexpectedAnswer();
-  return body;
-}
 
 function deliveredBytes({ status, size, delivery }: Upload): number {
   return (status === 'delivered' && size) || delivery.bytesSent;

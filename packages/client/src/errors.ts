@@ -3,51 +3,40 @@
  * API gateway's `{message}`, and the XML of storage. What storage says is explained at
  * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
+import type { Silence } from './no-answer.ts';
+import { surroundings } from './platform.ts';
 import { isObject } from './predicates.ts';
 
-type Fault = {
-  code: string;
-  /** The HTTP status; 0 when there was no answer. */
-  status: number;
-  /** Whether the same call may succeed later; the client has then already tried several times. */
-  retryable: boolean;
-  detail: string;
-  traceId?: string | undefined;
-  /** What is wrong with which field of the request. */
-  errors?: { pointer: string; detail: string }[];
-  retryAfterMs?: number | undefined;
-};
+/** What is not given is 0, false or empty. */
+type Fault = Partial<Pick<UploadError, 'status' | 'retryable' | 'traceId' | 'errors' | 'retryAfterMs'>> &
+  Pick<UploadError, 'code' | 'detail'>;
 
 /** Why a call failed: branch on `code`, show `detail`. */
 export class UploadError extends Error {
   override readonly name = 'UploadError';
-  readonly code: string;
-  readonly status: number;
-  readonly retryable: boolean;
-  readonly detail: string;
-  readonly traceId: string | undefined;
-  readonly errors: { pointer: string; detail: string }[];
-  readonly retryAfterMs: number | undefined;
+  declare readonly code: string;
+  /** The HTTP status; 0 when there was no answer. */
+  declare readonly status: number;
+  /** Whether the same call may succeed later; the client has then already tried several times. */
+  declare readonly retryable: boolean;
+  declare readonly detail: string;
+  declare readonly traceId: string | undefined;
+  /** What is wrong with which field of the request. */
+  declare readonly errors: { pointer: string; detail: string }[];
+  declare readonly retryAfterMs: number | undefined;
 
   constructor(fault: Fault, cause?: unknown) {
-    super(fault.detail, cause === undefined ? undefined : { cause });
-    this.code = fault.code;
-    this.status = fault.status;
-    this.retryable = fault.retryable;
-    this.detail = fault.detail;
-    this.traceId = fault.traceId;
-    this.errors = fault.errors ?? [];
-    this.retryAfterMs = fault.retryAfterMs;
+    super(fault.detail, { cause });
+    Object.assign(this, { status: 0, retryable: false, errors: [] }, fault);
   }
 }
 
 /** An answer of any of the three sources. */
-export type Answer = { status: number; text: string; retryAfter: string | null };
+export type Answer = { status: number; text: string; retryAfterMs: number | undefined };
 
 const GATEWAY_CODES: Record<number, string> = {
   401: 'unauthorized',
   403: 'forbidden',
-  404: 'not_found',
   413: 'request_too_large',
   429: 'rate_limited',
 };
@@ -74,62 +63,68 @@ const PASSING = new Set([
   'OperationAborted',
 ]);
 
-/** Reads a refusal of the API: a problem document, or the gateway's own `{message}`. */
-export function apiError(answer: Answer): UploadError {
-  const { status } = answer;
-  const body = parseJson(answer.text);
+/** Reads a refusal of the API at this address: a problem document, or the gateway's own `{message}`. */
+export function apiError({ status, text, retryAfterMs }: Answer, base: string): UploadError {
+  const body = parseJson(text);
   const problem = isObject(body) ? body : {};
+  const code = words(problem['code']);
+  // Our own 404 has a code.
+  if (!code && (status === 404 || status === 405)) return noApi(base, status);
   return new UploadError({
     status,
-    code:
-      text(problem['code']) ?? GATEWAY_CODES[status] ?? (status >= 500 ? 'unavailable' : `http_${status}`),
-    retryable: typeof problem['retryable'] === 'boolean' ? problem['retryable'] : isPassing(status),
-    detail:
-      text(problem['detail']) ??
-      text(problem['title']) ??
-      text(problem['message']) ??
-      `The API answered ${status}`,
-    traceId: text(problem['traceId']),
+    code: code ?? GATEWAY_CODES[status] ?? (status >= 500 ? 'unavailable' : `http_${status}`),
+    retryable: typeof problem['retryable'] === 'boolean' ? problem['retryable'] : isOutage(status),
+    detail: words(problem['detail']) ?? words(problem['message']) ?? `The API answered ${status}`,
+    traceId: words(problem['traceId']),
     errors: places(problem['errors']),
-    retryAfterMs: retryAfterMs(answer),
+    retryAfterMs,
   });
 }
 
 /** Reads a refusal of storage. `url_expired` and `url_refused` are cured by fresh URLs. */
-export function storageError(answer: Answer): UploadError {
-  const { status } = answer;
-  const name = element(answer.text, 'Code') ?? (status === 412 ? 'PreconditionFailed' : '');
-  const message = element(answer.text, 'Message');
+export function storageError({ status, text, retryAfterMs }: Answer): UploadError {
+  const name = element(text, 'Code') ?? (status === 412 ? 'PreconditionFailed' : '');
+  const message = element(text, 'Message');
   const code = message === 'Request has expired' ? 'url_expired' : (STORAGE_CODES[name] ?? 'storage_refused');
   return new UploadError({
     status,
     code,
-    retryable: isPassing(status) || PASSING.has(name) || needsFreshUrl(code),
+    retryable: isOutage(status) || PASSING.has(name) || needsFreshUrl(code),
     detail: `Storage answered ${status}${name && ` ${name}`}${message ? `: ${message}` : ''}`,
-    retryAfterMs: retryAfterMs(answer),
+    retryAfterMs,
   });
 }
 
-/** No answer came: the network, the host, or the connection broke. */
-export function networkError(target: string, cause: unknown): UploadError {
-  return new UploadError(
-    { code: 'network', status: 0, retryable: true, detail: `No answer from ${target}` },
-    cause,
-  );
+/** No answer came: `network`, or in a page, if it can be found out, what has to be mended. */
+export async function noAnswer(silence: Silence): Promise<UploadError> {
+  const { target, cause } = silence;
+  const network = { code: 'network', retryable: true, detail: `No answer from ${target}` };
+  const page = surroundings();
+  const explained = page.location && cause instanceof TypeError && import('./no-answer.ts');
+  // Where the network is gone, the explanation may not load either.
+  const reason =
+    explained &&
+    (await explained.then((found) => found.explainSilence(silence, page)).catch(() => undefined));
+  return new UploadError(reason || network, cause);
 }
 
-/** An answer with a success status that does not have the form of this API. */
-export function unexpectedAnswer(detail = 'The answer is not that of an upload API'): UploadError {
-  return new UploadError({ code: 'unexpected_answer', status: 0, retryable: false, detail });
+/** Something answers at this address, but no upload API. */
+export function noApi(base: string, status = 0): UploadError {
+  return new UploadError({ code: 'invalid_api_url', status, detail: `There is no upload API at ${base}` });
+}
+
+/** Whether time is likely to cure it: no answer, or one that says so. */
+export function isOutage(status: number): boolean {
+  return status === 0 || status >= 500 || status === 429 || status === 408;
 }
 
 export function needsFreshUrl(code: string): boolean {
   return code === 'url_expired' || code === 'url_refused';
 }
 
-/** Only seconds are read: a date would be measured with the device's clock, which may be wrong. */
-export function retryAfterMs({ retryAfter }: Pick<Answer, 'retryAfter'>): number | undefined {
-  return retryAfter !== null && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : undefined;
+/** Reads Retry-After. Only seconds: a date would be measured with the device's clock, which may be wrong. */
+export function readSeconds(retryAfter: string | null): number | undefined {
+  return retryAfter && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : undefined;
 }
 
 export function parseJson(source: string): unknown {
@@ -140,23 +135,19 @@ export function parseJson(source: string): unknown {
   }
 }
 
-function isPassing(status: number): boolean {
-  return status >= 500 || status === 429 || status === 408;
-}
-
 function element(xml: string, name: string): string | undefined {
   return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
 }
 
-function text(value: unknown): string | undefined {
+function words(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-function places(value: unknown): { pointer: string; detail: string }[] {
+function places(value: unknown): UploadError['errors'] {
   return Array.isArray(value)
-    ? value.filter(isObject).map((place) => ({
-        pointer: text(place['pointer']) ?? '',
-        detail: text(place['detail']) ?? '',
+    ? value.filter(isObject).map(({ pointer, detail }) => ({
+        pointer: words(pointer) ?? '',
+        detail: words(detail) ?? '',
       }))
     : [];
 }

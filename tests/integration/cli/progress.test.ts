@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { createProgress, formatBytes, renderBar } from '../../../cli/progress.ts';
-import type { Upload } from '../../../packages/client/src/client.ts';
+import type { Upload } from '../../../packages/client/src/node.ts';
 
 const half = { leg: 'staging', bytes: 5_000_000, total: 10_000_000, elapsedMs: 2_000 } as const;
 

@@ -140,7 +140,7 @@ describe('npm run upload', () => {
   });
 
   it('says that the API does not answer', async () => {
-    const { code, stderr } = await upload('--api', NO_LISTENER, path).ended;
+    const { code, stderr } = await upload('--api', NO_LISTENER, '--patience', '0', path).ended;
 
     expect(code).toBe(1);
     expect(stderr.at(-1)).toContain(`No answer from ${NO_LISTENER}; connect ECONNREFUSED`);
@@ -196,6 +196,7 @@ describe('npm run upload', () => {
     [['--api', 'nonsense', 'a.png'], '--api nonsense is not a URL'],
     [['--token', '', 'a.png'], '--token or UPLOAD_TOKEN is needed'],
     [['--issue', '', 'a.png'], '--project and --issue are needed'],
+    [['--patience', 'long', 'a.png'], '--patience long is no whole number'],
     [['--colour'], 'There is no option --colour'],
     [[], 'Name at least one file'],
   ])('answers wrong usage %j with one line and a hint', async (args, message) => {

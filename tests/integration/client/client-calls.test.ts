@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createClient } from '../../../packages/client/src/client.ts';
+import { createClient } from '../../../packages/client/src/node.ts';
 import { refusal } from '../../support/refusal.ts';
 import { LIMITS, problem, useUploadApi } from '../../support/upload-api.ts';
 
@@ -71,7 +71,7 @@ describe('the calls', () => {
   it('does not take any other 200 for a list', async () => {
     api.fault('GET /uploads', { status: 200, body: { uploads: [{ id: 'x' }] } });
 
-    expect(await refusal(client.list())).toMatchObject({ code: 'unexpected_answer' });
+    expect(await refusal(client.list())).toMatchObject({ code: 'invalid_api_url', retryable: false });
   });
 
   it('tells the parts that storage lacks when a completion comes too early', async () => {
@@ -151,7 +151,6 @@ describe('the calls', () => {
 
   it.each([
     [401, 'Unauthorized', 'unauthorized', 1],
-    [404, 'Not Found', 'not_found', 1],
     [413, 'Request Entity Too Large', 'request_too_large', 1],
     [429, 'Too Many Requests', 'rate_limited', 3],
     [500, 'Internal Server Error', 'unavailable', 3],
@@ -178,6 +177,9 @@ describe('the calls', () => {
   it('does not take any other 200 for an upload', async () => {
     api.fault('GET /uploads/:id', { status: 200, body: '<html>Please log in to this network</html>' });
 
-    expect(await refusal(client.status('x'))).toMatchObject({ code: 'unexpected_answer' });
+    expect(await refusal(client.status('x'))).toMatchObject({
+      code: 'invalid_api_url',
+      detail: `There is no upload API at ${api.url}`,
+    });
   });
 });

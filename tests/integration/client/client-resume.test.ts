@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { createClient } from '../../../packages/client/src/client.ts';
+import { createClient } from '../../../packages/client/src/node.ts';
 import { refusal } from '../../support/refusal.ts';
 import { useUploadApi } from '../../support/upload-api.ts';
 
@@ -153,7 +153,7 @@ describe('resume', () => {
     const before = api.calls().length;
 
     expect(await newClient().resume(id, { file })).toMatchObject({ id, status: 'delivered' });
-    expect(api.calls().slice(before)).toEqual(['GET /uploads/:id', 'GET /uploads/:id']);
+    expect(api.calls().slice(before)).toEqual(['GET /uploads/:id']);
   });
 
   it.each([

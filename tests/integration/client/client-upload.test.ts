@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createClient } from '../../../packages/client/src/client.ts';
-import type { Progress } from '../../../packages/client/src/client.ts';
+import { createClient } from '../../../packages/client/src/node.ts';
+import type { Progress } from '../../../packages/client/src/node.ts';
 import { refusal } from '../../support/refusal.ts';
 import { useDirectory } from '../../support/use-directory.ts';
 import { ATTACHMENT_ID, problem, useUploadApi, storageRefusal } from '../../support/upload-api.ts';
@@ -152,12 +152,12 @@ describe('upload', () => {
     expect(await client.upload({ ...about, file })).toMatchObject({ status: 'delivered' });
   });
 
-  it('gives up after the attempts it was allowed', async () => {
-    api.fault('PUT /storage', ...Array.from({ length: 3 }, () => ({ status: 500 })));
+  it('gives up on URLs that storage refuses again and again', async () => {
+    api.fault('PUT /storage', ...Array.from({ length: 3 }, () => storageRefusal(403, 'AccessDenied', 'No')));
 
     const error = await refusal(client.upload({ ...about, file }));
 
-    expect(error).toMatchObject({ code: 'storage_refused', status: 500, retryable: true });
+    expect(error).toMatchObject({ code: 'url_refused', status: 403, retryable: true });
     expect(api.calls().filter((call) => call === 'PUT /storage')).toHaveLength(3);
   });
 

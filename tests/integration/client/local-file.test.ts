@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { guessContentType, openLocalFile } from '../../../cli/local-file.ts';
+import { guessContentType, openLocalFile } from '../../../packages/client/src/local-file.ts';
 
 let directory: string;
 
@@ -40,7 +40,6 @@ describe('openLocalFile', () => {
       filename: 'M\u00fcller.pdf',
       contentType: 'application/pdf',
       sha256: createHash('sha256').update(bytes).digest('hex'),
-      md5: createHash('md5').update(bytes).digest('hex'),
     });
     expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
   });

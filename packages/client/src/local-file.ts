@@ -1,6 +1,6 @@
 /**
  * Opens a file on disk for an upload: a Blob that reads from the disk while it is sent, with its name,
- * size, content type and hashes. Never holds a whole file in memory.
+ * content type and hash. Never holds a whole file in memory.
  */
 import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
@@ -25,8 +25,11 @@ const CONTENT_TYPES: Record<string, string> = {
   zip: 'application/zip',
 };
 
+/** What `upload` takes of a file; by its hash an upload is found again after a restart. */
+export type LocalFile = { file: Blob; filename: string; contentType: string; sha256: string };
+
 /** Opens and hashes a file; throws an error of one readable line when the file is missing or empty. */
-export async function openLocalFile(path: string) {
+export async function openLocalFile(path: string): Promise<LocalFile> {
   const found = await stat(path).catch((error: unknown) => {
     throw isMissing(error)
       ? new Error('there is no such file')
@@ -35,21 +38,11 @@ export async function openLocalFile(path: string) {
   if (!found.isFile()) throw new Error('it is not a file');
   if (found.size === 0) throw new Error('it is empty, and IPD takes no empty file');
   const file = await openAsBlob(path);
-  const [sha256, md5] = [createHash('sha256'), createHash('md5')];
-  for await (const chunk of file.stream()) {
-    sha256.update(chunk);
-    md5.update(chunk);
-  }
+  const sha256 = createHash('sha256');
+  for await (const chunk of file.stream()) sha256.update(chunk);
   // Some file systems return names in decomposed form (NFD).
   const filename = basename(path).normalize('NFC');
-  return {
-    file,
-    filename,
-    contentType: guessContentType(path),
-    sha256: sha256.digest('hex'),
-    /** The ETag that storage will give to the file when it is put as a whole. */
-    md5: md5.digest('hex'),
-  };
+  return { file, filename, contentType: guessContentType(path), sha256: sha256.digest('hex') };
 }
 
 /** The content type that a file's extension stands for. */
