@@ -1,0 +1,37 @@
+/** The results as the table in docs/clients.md, between its two comments. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GROUPS } from './scenario.ts';
+import type { Report } from './suite.ts';
+
+const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'clients.md');
+const MARKERS = /(<!-- conformance -->\n)[\s\S]*?(<!-- \/conformance -->)/;
+
+/** Writes the table into the page; throws when the page has no place for it. */
+export async function writeTable(reports: readonly Report[]): Promise<void> {
+  const page = await readFile(PAGE, 'utf8');
+  if (!MARKERS.test(page)) throw new Error(`${PAGE} has no place for the conformance table`);
+  await writeFile(
+    PAGE,
+    page.replace(MARKERS, (_all, start: string, end: string) => `${start}\n${tableOf(reports)}\n\n${end}`),
+  );
+}
+
+/** Rows are clients, columns the groups of scenarios; a cell says how many of its scenarios passed. */
+export function tableOf(reports: readonly Report[]): string {
+  const rows = reports.map(({ driver, results }) => {
+    if ('missing' in driver) return [driver.title, `NOT RUN: ${driver.missing}`, ...GROUPS.map(() => '')];
+    const kills = results.reduce((sum, one) => sum + one.kills, 0);
+    const cells = GROUPS.map((group) => {
+      const run = results.filter(
+        ({ scenario, kind }) => scenario.group === group && (kind === 'passed' || kind === 'failed'),
+      );
+      const passed = run.filter(({ kind }) => kind === 'passed').length;
+      if (run.length === 0) return '–';
+      return passed === run.length ? String(passed) : `${passed} of ${run.length}`;
+    });
+    return [driver.title, String(kills), ...cells];
+  });
+  const head = ['Client', 'kills', ...GROUPS];
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
