@@ -19,7 +19,7 @@ beforeAll(async () => {
   allowed = await startClientPage();
   stranger = await startClientPage();
   strict = await startClientPage({ policy: "connect-src 'self'" });
-  stack = await startBrowserStack({ ALLOWED_ORIGIN: allowed.url });
+  stack = await startBrowserStack({ ALLOWED_ORIGINS: allowed.url });
   call = { apiUrl: stack.urls.apiUrl, token: await stack.mint('me') };
 });
 

@@ -53,7 +53,7 @@ async function run(wanted: string[]): Promise<number> {
   const stack = await startStack({
     ports: 'free',
     dataDirectory: join(directory, 'stack'),
-    environment: { ALLOWED_ORIGIN: pages.url },
+    environment: { ALLOWED_ORIGINS: pages.url },
     onLog: () => undefined,
   });
   const rows: Row[] = [];
