@@ -62,7 +62,9 @@ async function uploadAll(options: Options, signal: AbortSignal): Promise<boolean
 
 function describe({ upload, before }: Transfer): string {
   const outcome = describeOutcome(upload);
-  return before ? `was attached already: ${outcome}; --again attaches it once more` : outcome;
+  if (!before) return outcome;
+  const gone = upload.attachmentGone ? ', which IPD has no more' : '';
+  return `was attached already: ${outcome}${gone}; --again attaches it once more`;
 }
 
 async function readOptions(): Promise<Options | 'help'> {

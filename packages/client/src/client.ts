@@ -169,7 +169,7 @@ export function createClient(options: ClientOptions) {
     const found = await ask({ method: 'GET', path: pathOf(id), signal }, patience);
     const isSame = (found.sha256 ?? sha256) === (sha256 ?? found.sha256);
     if (found.size === file.size && isSame) return carryOn(found, request, patience);
-    const detail = 'This is not the file that the upload was created for';
+    const detail = 'The upload was created for another file';
     throw new UploadError({ code: 'file_differs', detail });
   }
 
@@ -253,15 +253,22 @@ export function createClient(options: ClientOptions) {
 
   /** One call, with a renewed token if the first is refused; every refusal is an UploadError. */
   async function send(request: Call): Promise<Reply> {
-    let reply: Reply;
-    if (typeof token === 'string') reply = await exchange(request, token);
-    else {
-      const first = await token();
-      reply = await exchange(request, first);
-      if (reply.status === 401) reply = await exchange(request, await token(first));
-    }
+    const first = await askToken();
+    let reply = await exchange(request, first);
+    if (reply.status === 401 && token !== first) reply = await exchange(request, await askToken(first));
     if (reply.status >= 400) throw apiError(reply, base);
     return reply;
+  }
+
+  async function askToken(refused?: string): Promise<string> {
+    if (typeof token === 'string') return token;
+    try {
+      return await token(refused);
+    } catch (cause) {
+      // It may need the network itself, and then fails as fetch does.
+      if (!/fetch|network|load failed/i.test(String(cause))) throw cause;
+      throw new UploadError({ code: 'network', retryable: true, detail: 'No answer for a token' }, cause);
+    }
   }
 
   async function exchange({ method, path, headers, body, signal }: Call, jwt: string): Promise<Reply> {
@@ -272,7 +279,7 @@ export function createClient(options: ClientOptions) {
     if (Object.values(sent).some((value) => /[^ -~]/.test(value))) {
       throw new UploadError({
         code: 'invalid_request',
-        detail: 'A token and a key have ASCII characters only',
+        detail: 'A token or key is not ASCII',
       });
     }
     return unlessStalled(signal, timing.stallMs, async (stop) => {

@@ -48,20 +48,14 @@ const STORAGE_CODES: Record<string, string> = {
   // The parts' multipart upload has ended or was cleared away: the API knows which.
   NoSuchUpload: 'url_expired',
   SignatureDoesNotMatch: 'url_altered',
-  PreconditionFailed: 'already_stored',
   BadDigest: 'checksum_mismatch',
   XAmzContentChecksumMismatch: 'checksum_mismatch',
   XAmzContentSHA256Mismatch: 'checksum_mismatch',
   EntityTooLarge: 'size_mismatch',
 };
 
-/** Storage answers these with a 4xx status although another attempt may well succeed. */
-const PASSING = new Set([
-  'RequestTimeout',
-  'IncompleteBody',
-  'ConditionalRequestConflict',
-  'OperationAborted',
-]);
+/** Storage answers these with status 400 although another attempt may well succeed. */
+const PASSING = new Set(['RequestTimeout', 'IncompleteBody']);
 
 /** Reads a refusal of the API at this address: a problem document, or the gateway's own `{message}`. */
 export function apiError({ status, text, retryAfterMs }: Answer, base: string): UploadError {
@@ -83,13 +77,15 @@ export function apiError({ status, text, retryAfterMs }: Answer, base: string): 
 
 /** Reads a refusal of storage. `url_expired` and `url_refused` are cured by fresh URLs. */
 export function storageError({ status, text, retryAfterMs }: Answer): UploadError {
-  const name = element(text, 'Code') ?? (status === 412 ? 'PreconditionFailed' : '');
+  const name = element(text, 'Code') ?? '';
   const message = element(text, 'Message');
-  const code = message === 'Request has expired' ? 'url_expired' : (STORAGE_CODES[name] ?? 'storage_refused');
+  const stored = status === 412 ? 'already_stored' : 'storage_refused';
+  const code = message === 'Request has expired' ? 'url_expired' : (STORAGE_CODES[name] ?? stored);
   return new UploadError({
     status,
     code,
-    retryable: isOutage(status) || PASSING.has(name) || needsFreshUrl(code),
+    // 409: the same file arrives twice at this moment.
+    retryable: isOutage(status) || status === 409 || PASSING.has(name) || needsFreshUrl(code),
     detail: `Storage answered ${status}${name && ` ${name}`}${message ? `: ${message}` : ''}`,
     retryAfterMs,
   });

@@ -137,7 +137,7 @@ function missingParts({ staging }: Upload, file: FileBody): PartRequest[] | unde
   if (staging.mode !== 'single') {
     throw new UploadError({
       code: 'unexpected_answer',
-      detail: `Uploads of mode ${mode} are not supported`,
+      detail: `Mode ${mode} is not supported`,
     });
   }
   const { method = 'PUT', url, headers = {} } = staging;

@@ -103,6 +103,19 @@ describe('npm run upload of a file that is attached already', () => {
     expect(api.calls().filter((call) => call.startsWith('PUT'))).toHaveLength(before);
   });
 
+  it('says that IPD has it no more', async () => {
+    const { stdout } = await upload('--json').ended;
+    const [delivered] = JSON.parse(stdout[0] ?? '').uploads;
+    api.fault('POST /uploads', {
+      status: 200,
+      body: { ...delivered, replayed: true, attachmentGone: true },
+    });
+
+    expect((await upload().ended).stdout).toEqual([
+      `${path}: was attached already: attachment ${ATTACHMENT_ID}, which IPD has no more; --again attaches it once more`,
+    ]);
+  });
+
   it('attaches it once more with --again', async () => {
     await upload().ended;
 

@@ -225,6 +225,25 @@ describe('a token that the API refuses', () => {
     ]);
   });
 
+  it('is waited for where it needs the network itself', async () => {
+    const { seen, onPaused } = notes();
+    let asked = 0;
+    const token = async (): Promise<string> => {
+      asked += 1;
+      if (asked <= MANY) throw new TypeError('fetch failed');
+      return 'jwt';
+    };
+
+    expect(await newClient({ token }).upload({ ...about, onPaused })).toMatchObject({ status: 'delivered' });
+    expect(seen).toEqual(['no_answer', 'goes on']);
+  });
+
+  it('ends the upload where the app cannot give one', async () => {
+    const token = () => Promise.reject(new Error('signed out'));
+
+    await expect(newClient({ token }).upload(about)).rejects.toThrow('signed out');
+  });
+
   it('ends the upload when the new one is refused, too', async () => {
     api.fault('POST /uploads', refused, refused);
 
