@@ -203,7 +203,7 @@ describe('background uploads', () => {
 
   it('takes an upload back', async () => {
     const phone = await newPhone();
-    const dying = launch(phone, { step: 8, when: 'before' });
+    const dying = launch(phone, { step: 8, when: 'before' }, { timing: { ...timing, stallMs: 3_000 } });
     const { key } = await dying.uploads.start({ ...inParts, uri });
     await dying.died;
     const [job] = await launch(phone).uploads.list();
@@ -275,7 +275,8 @@ async function dieAndGoOn(death: Death): Promise<void> {
   // A work item of its own: deliveries to one wait for each other.
   const item = `9562390671769${death.when === 'before' ? 1 : 2}${String(death.step).padStart(4, '0')}`;
   const file = { ...inParts, issueId: item, filename: `${key}.mp4`, uri, key };
-  const dying = launch(phone, death);
+  // What a dead process waits for never comes; its timers are those of this one.
+  const dying = launch(phone, death, { timing: { ...timing, stallMs: 3_000 } });
   const ended = dying.uploads.start(file).then(({ done }) => done);
   // A delivery that takes fewer polls than that of the whole upload has fewer steps.
   await Promise.race([dying.died, ended]);
