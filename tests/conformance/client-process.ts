@@ -41,10 +41,8 @@ export function startClient(commandLine: readonly string[], environment: Record<
   });
 
   async function end(): Promise<void> {
-    const [reason]: unknown[] = await Promise.race([once(child, 'close'), once(child, 'error')]).catch(
-      (error: unknown) => [error],
-    );
-    if (reason instanceof Error) trouble ??= reason.message;
+    // Rejects where the program cannot be started.
+    await once(child, 'close').catch(({ message }: Error) => (trouble ??= message));
     trouble ??= `The client has ended (${String(child.exitCode ?? child.signalCode)}): ${errors.trim()}`;
     news.emit('news');
   }

@@ -2,6 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** How a driver is started, or why it cannot be. */
+export type Start = { kind: 'built'; commandLine: readonly string[] } | { kind: 'not run'; why: string };
+
 export type Driver = {
   /** What `--client` takes. */
   name: string;
@@ -9,23 +12,24 @@ export type Driver = {
   title: string;
   /** How many trials at the same time. */
   atOnce: number;
-} & ({ commandLine: readonly string[] } | { missing: string });
+  /** Builds it, if need be; the directory is for what that makes. */
+  prepare: (directory: string) => Start;
+};
 
 const CHROMIUM = process.env['CHROMIUM_PATH'] || '/usr/bin/chromium';
 
 export const DRIVERS: readonly Driver[] = [
-  { name: 'node', title: 'TypeScript client, Node', atOnce: 4, commandLine: nodeDriver('node.ts') },
+  { name: 'node', title: 'TypeScript client, Node', atOnce: 4, prepare: () => inNode('node.ts') },
   {
     name: 'chromium',
     title: 'TypeScript client, Chromium',
     atOnce: 2,
-    ...(existsSync(CHROMIUM)
-      ? { commandLine: nodeDriver('chromium.ts') }
-      : { missing: `there is no ${CHROMIUM}` }),
+    prepare: () =>
+      existsSync(CHROMIUM) ? inNode('chromium.ts') : { kind: 'not run', why: `there is no ${CHROMIUM}` },
   },
 ];
 
-/** The command line of a driver of this repository. */
-export function nodeDriver(file: string): string[] {
-  return [process.execPath, join(import.meta.dirname, 'drivers', file)];
+/** A driver of this folder that Node runs. */
+export function inNode(file: string): Extract<Start, { kind: 'built' }> {
+  return { kind: 'built', commandLine: [process.execPath, join(import.meta.dirname, 'drivers', file)] };
 }

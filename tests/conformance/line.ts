@@ -65,7 +65,7 @@ export async function startLines({
   const refusedTokens = new Set<string>();
   let isUp = true;
   let life = 0;
-  let stopped: string | undefined;
+  let hasStopped = false;
   let open = 0;
 
   const start = async (to: 'api' | 'storage', target: string) => {
@@ -128,7 +128,7 @@ export async function startLines({
     const action = isAsked ? undefined : actionFor(name);
     const stopsAt = async (when: string): Promise<boolean> => {
       if (action?.do !== 'stop' || action.when !== when) return false;
-      stopped = name;
+      hasStopped = true;
       news.emit('news');
       await gone;
       return true;
@@ -229,12 +229,15 @@ export async function startLines({
     apiUrl: api.url,
     tokenUrl: `${source.url}/`,
     exchanges,
-    /** The name of the request at which a `stop` has come to be. */
-    stoppedAt: () => stopped,
+    /** Whether a request of this life stands still. */
+    hasStopped: () => hasStopped,
     /** Settles when the check of what the lines have seen is true, or once the signal is aborted. */
     until,
     /** A new life of the client begins. */
-    begin: () => (life += 1),
+    begin(): void {
+      life += 1;
+      hasStopped = false;
+    },
     /** Settles when a dead client's last requests have come to their end and its connections are closed. */
     quiet(): Promise<void> {
       // A connection that is not read, since its request stands still, does not show that its other end is gone.

@@ -3,6 +3,7 @@
  * every step. The last line is `N passed, N failed`; the exit code is 1 where one failed.
  */
 import { parseArgs } from 'node:util';
+import { makeTemporaryDirectory } from '../support/probe-stack.ts';
 import { DRIVERS } from './drivers.ts';
 import type { Driver } from './drivers.ts';
 import { startStation } from './station.ts';
@@ -21,13 +22,16 @@ const { values } = parseArgs({
 const chosen = choose(values.client);
 const { only } = values;
 const startedAt = performance.now();
+const built = await makeTemporaryDirectory();
 const station = await startStation();
 const reports: Report[] = [];
 try {
   for (const driver of chosen) {
-    if (!values.json && 'missing' in driver) console.log(`${driver.title}: NOT RUN: ${driver.missing}`);
+    const start = driver.prepare(built.path);
+    if (!values.json && start.kind === 'not run') console.log(`${driver.title}: NOT RUN: ${start.why}`);
     const report = await runSuite({
       driver,
+      start,
       station,
       fits: ({ group, name }) => only === undefined || `${group}: ${name}`.includes(only),
       onResult({ scenario, kind, faults }) {
@@ -41,6 +45,7 @@ try {
   }
 } finally {
   await station.stop();
+  await built.remove();
 }
 if (values.table) await writeTable(reports);
 const count = (wanted: string) =>
@@ -51,10 +56,10 @@ else console.log(`${seconds} s`);
 console.log(`${count('passed')} passed, ${count('failed')} failed`);
 process.exitCode = count('failed') > 0 ? 1 : 0;
 
-function summaryOf({ driver, results }: Report) {
+function summaryOf({ name: client, start, results }: Report) {
   return {
-    client: driver.name,
-    ...('missing' in driver && { notRun: driver.missing }),
+    client,
+    ...(start.kind === 'not run' && { notRun: start.why }),
     results: results.map(({ scenario: { group, name }, kind, kills, faults }) => ({
       group,
       name,

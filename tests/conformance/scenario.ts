@@ -25,7 +25,7 @@ export const GROUPS = [
 export type Group = (typeof GROUPS)[number];
 
 /** Where a life of the client ends: when it says this, or when the request of a `stop` rule stands still. */
-export type Point = { event: string } | { stop: string };
+export type Point = { event: string } | 'stop';
 
 export type Scenario = {
   group: Group;
@@ -117,7 +117,7 @@ export const SCENARIOS: readonly Scenario[] = [
     group: 'expired',
     name: 'URLs and token while it is dead',
     rules: [{ on: 'part 2', act: { do: 'stop', when: 'before' } }],
-    kills: [{ stop: 'part 2' }],
+    kills: ['stop'],
     expireWhileDead: true,
     ...DELIVERED,
   },
@@ -148,7 +148,7 @@ export function killsOf(events: readonly ClientEvent[], exchanges: readonly Exch
     group,
     name,
     rules: [{ on: name, act: { do: 'stop', when } }],
-    kills: [{ stop: name }],
+    kills: ['stop'],
     ...DELIVERED,
   });
   return [
@@ -165,7 +165,7 @@ export function killsOf(events: readonly ClientEvent[], exchanges: readonly Exch
       group: 'kill after an answer',
       name: 'each in its own life',
       rules: [...asked].map((on): Rule => ({ on, act: { do: 'stop', when: 'after' } })),
-      kills: [...asked].map((name) => ({ stop: name })),
+      kills: [...asked].map(() => 'stop'),
       ...DELIVERED,
     },
   ];

@@ -19,8 +19,8 @@ export async function writeTable(reports: readonly Report[]): Promise<void> {
 
 /** Rows are clients, columns the groups of scenarios; a cell says how many of its scenarios passed. */
 export function tableOf(reports: readonly Report[]): string {
-  const rows = reports.map(({ driver, results }) => {
-    if ('missing' in driver) return [driver.title, `NOT RUN: ${driver.missing}`, ...GROUPS.map(() => '')];
+  const rows = reports.map(({ title, start, results }) => {
+    if (start.kind === 'not run') return [title, `NOT RUN: ${start.why}`, ...GROUPS.map(() => '')];
     const kills = results.reduce((sum, one) => sum + one.kills, 0);
     const cells = GROUPS.map((group) => {
       const run = results.filter(
@@ -30,7 +30,7 @@ export function tableOf(reports: readonly Report[]): string {
       if (run.length === 0) return '–';
       return passed === run.length ? String(passed) : `${passed} of ${run.length}`;
     });
-    return [driver.title, String(kills), ...cells];
+    return [title, String(kills), ...cells];
   });
   const head = ['Client', 'kills', ...GROUPS];
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

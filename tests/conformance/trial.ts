@@ -122,7 +122,7 @@ export async function runTrial({ scenario, station, commandLine }: Work): Promis
     }
     if (life && scenario.isOffline) await beOffline(life, lines);
     if (life && scenario.isCancelled) {
-      await lines.until(() => lines.stoppedAt() !== undefined);
+      await lines.until(lines.hasStopped);
       life.client.send({ command: 'cancel' });
     }
     const finished: Finished | undefined = await life?.client.waitFor(isFinished);
@@ -164,14 +164,14 @@ export async function runTrial({ scenario, station, commandLine }: Work): Promis
 
 /** Waits until the client is at the point; answers false when it ends without coming there. */
 async function reach(point: Point, client: ClientProcess, lines: Lines): Promise<boolean> {
-  if ('event' in point) {
+  if (point !== 'stop') {
     const said = await client.waitFor(
       (one): one is ClientEvent => isFinished(one) || nameOf(one) === point.event,
     );
     return said !== undefined && nameOf(said) === point.event;
   }
   const stop = new AbortController();
-  const isThere = () => lines.stoppedAt() === point.stop;
+  const isThere = () => lines.hasStopped();
   const there = lines.until(isThere, stop.signal).then(() => stop.abort());
   try {
     await client.waitFor(isFinished, stop.signal);
@@ -184,7 +184,7 @@ async function reach(point: Point, client: ClientProcess, lines: Lines): Promise
 
 /** No network from the stop on; it comes back when the client has said that it waits, or else has tried again. */
 async function beOffline({ client, can }: Life, lines: Lines): Promise<void> {
-  await lines.until(() => lines.stoppedAt() !== undefined);
+  await lines.until(lines.hasStopped);
   const before = lines.exchanges.length;
   if (can.includes('network')) client.send({ command: 'network', online: false });
   lines.cut();
