@@ -135,9 +135,10 @@ export async function startLines({
     };
     if (action?.do === 'expire') expire(action.what);
     if (action?.do === 'reset') return void response.destroy();
-    if (action?.do === 'stop' && action.when === 'within') await once(incoming, 'data');
+    if (action?.do === 'stop' && action.when === 'within') await Promise.race([once(incoming, 'data'), gone]);
     if ((await stopsAt('before')) || (await stopsAt('within'))) return;
-    const body = await buffer(incoming);
+    const body = await Promise.race([buffer(incoming), gone]);
+    if (!body) return;
     const own =
       action?.do === 'answer' ? answerOf(action) : isAsked ? undefined : refusalOf(to, exchange, url);
     if (own) return send(exchange, response, { ...own, headers: { ...own.headers, ...PERMISSION } });
@@ -209,6 +210,8 @@ export async function startLines({
     // Taken before the client can have it, so that its wait is never measured too short.
     exchange.answeredAt = performance.now();
     response.writeHead(status, { ...kept, ...length });
+    // A connection that was closed before answers nothing any more.
+    if (response.destroyed) return;
     await new Promise<void>((resolve) => {
       response.on('close', () => resolve());
       response.end(body, () => {
