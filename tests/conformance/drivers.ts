@@ -1,9 +1,8 @@
 /** The clients that the suite drives: each with the command line of its driver, or the reason why it cannot run here. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-
-/** How a driver is started, or why it cannot be. */
-export type Start = { kind: 'built'; commandLine: readonly string[] } | { kind: 'not run'; why: string };
+import { buildKotlinDriver, buildSwiftDriver } from '../../tools/sample-compilers.ts';
+import type { Driver as Start } from '../../tools/sample-compilers.ts';
 
 export type Driver = {
   /** What `--client` takes. */
@@ -27,6 +26,14 @@ export const DRIVERS: readonly Driver[] = [
     prepare: () =>
       existsSync(CHROMIUM) ? inNode('chromium.ts') : { kind: 'not run', why: `there is no ${CHROMIUM}` },
   },
+  {
+    name: 'expo',
+    title: 'Expo entry, on a stub of its platform',
+    atOnce: 4,
+    prepare: () => inNode('expo.ts'),
+  },
+  { name: 'swift', title: 'Swift sample', atOnce: 2, prepare: buildSwiftDriver },
+  { name: 'kotlin', title: 'Kotlin sample', atOnce: 2, prepare: buildKotlinDriver },
 ];
 
 /** A driver of this folder that Node runs. */

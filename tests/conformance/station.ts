@@ -37,7 +37,7 @@ export async function startStation({ cacheDirectory }: { cacheDirectory?: string
     ports: 'free',
     dataDirectory: data.path,
     cacheDirectory,
-    environment: { ALLOWED_ORIGIN: STATION_ORIGIN, IPD_RATE: '12000' },
+    environment: { ALLOWED_ORIGINS: STATION_ORIGIN, IPD_RATE: '12000' },
   });
   const { urls } = stack;
   const s3 = new S3Client({
