@@ -75,11 +75,11 @@ export function checkExpo(): Compiled {
   return compiled(run(process.execPath, [join(EXPO, 'node_modules/typescript/bin/tsc'), '-p', EXPO]));
 }
 
-/** A driver of the conformance suite: the command line that starts it. */
-export type Driver = { kind: 'built'; commandLine: string[] } | { kind: 'not run'; why: string };
+/** How a driver of the conformance suite is started, or why it cannot be. */
+export type Start = { kind: 'built'; commandLine: string[] } | { kind: 'not run'; why: string };
 
 /** The logic of the iOS sample as a driver; `directory` gets the program. Throws what the compiler says against it. */
-export function buildSwiftDriver(directory: string): Driver {
+export function buildSwiftDriver(directory: string): Start {
   const output = join(directory, 'swift-driver');
   const sources = ['samples/ios/BridgeUpload.swift', `${DRIVERS}/Phone.swift`].map((path) =>
     join(ROOT, path),
@@ -88,7 +88,7 @@ export function buildSwiftDriver(directory: string): Driver {
 }
 
 /** The logic of the Android sample as a driver; `directory` gets the classes. Throws what the compiler says against it. */
-export function buildKotlinDriver(directory: string): Driver {
+export function buildKotlinDriver(directory: string): Start {
   const output = join(directory, 'kotlin-driver');
   const sources = ['samples/android/BridgeUpload.kt', `${DRIVERS}/Phone.kt`].map((path) => join(ROOT, path));
   const classPath = [output, COROUTINES, JSON_JAR, join(KOTLIN, 'kotlin-stdlib.jar')].join(':');
@@ -103,7 +103,7 @@ export function buildKotlinDriver(directory: string): Driver {
   return built(compileKotlin({ sources, output }), java);
 }
 
-function built(result: Compiled, commandLine: string[]): Driver {
+function built(result: Compiled, commandLine: string[]): Start {
   if (result.kind === 'not run') return result;
   if (result.problem !== undefined) throw new Error(result.problem);
   return { kind: 'built', commandLine };

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildKotlinDriver, buildSwiftDriver } from '../../tools/sample-compilers.ts';
-import type { Driver as Start } from '../../tools/sample-compilers.ts';
+import type { Start } from '../../tools/sample-compilers.ts';
 
 export type Driver = {
   /** What `--client` takes. */

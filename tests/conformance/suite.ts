@@ -1,5 +1,6 @@
 /** All scenarios with one client: the undisturbed run first, since it shows the steps at which the client is killed. */
-import type { Driver, Start } from './drivers.ts';
+import type { Driver } from './drivers.ts';
+import type { Start } from '../../tools/sample-compilers.ts';
 import { killsOf, PLAIN, SCENARIOS } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 import type { Station } from './station.ts';
