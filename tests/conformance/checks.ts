@@ -74,17 +74,21 @@ function judgeRemains({ ends, sha256, remains }: Evidence): string[] {
   return faults;
 }
 
-/** Storage had the part, and the client knew or could know: it was answered, or began its life afterwards. */
+/**
+ * Storage had the part, and the client knew or could know: it was answered, or began its life afterwards. A request
+ * from before that beginning is the last one of a browser that has not yet noted its driver's death.
+ */
 function needlessParts({ exchanges, lives }: Pick<Evidence, 'exchanges' | 'lives'>): string[] {
   const parts = exchanges.filter(isPart);
   return parts.flatMap((again, index) => {
+    const born = lives[again.life - 1] ?? Number.POSITIVE_INFINITY;
     const isNeedless = parts
       .slice(0, index)
       .some(
         ({ name, farStatus, status, at, life }) =>
           name === again.name &&
           farStatus === 200 &&
-          (status === 200 || (life < again.life && at < (lives[again.life - 1] ?? 0))),
+          (status === 200 || (life < again.life && at < born && again.at > born)),
       );
     return isNeedless ? [`sent ${again.name} again, which storage had`] : [];
   });

@@ -23,8 +23,13 @@ export const DRIVERS: readonly Driver[] = [
     name: 'chromium',
     title: 'TypeScript client, Chromium',
     atOnce: 2,
-    prepare: () =>
-      existsSync(CHROMIUM) ? inNode('chromium.ts') : { kind: 'not run', why: `there is no ${CHROMIUM}` },
+    prepare: () => inChromium('chromium.ts'),
+  },
+  {
+    name: 'uppy',
+    title: 'Uppy 6 with the plugin, Chromium',
+    atOnce: 2,
+    prepare: () => inChromium('uppy.ts'),
   },
   {
     name: 'expo',
@@ -39,4 +44,9 @@ export const DRIVERS: readonly Driver[] = [
 /** A driver of this folder that Node runs. */
 export function inNode(file: string): Extract<Start, { kind: 'built' }> {
   return { kind: 'built', commandLine: [process.execPath, join(import.meta.dirname, 'drivers', file)] };
+}
+
+/** The same, for a driver that needs the browser. */
+function inChromium(file: string): Start {
+  return existsSync(CHROMIUM) ? inNode(file) : { kind: 'not run', why: `there is no ${CHROMIUM}` };
 }

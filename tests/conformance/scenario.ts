@@ -141,7 +141,7 @@ export const SCENARIOS: readonly Scenario[] = [
 /** A kill at each step of a client: at what it says, and before, within and after what it asks for. */
 export function killsOf(events: readonly ClientEvent[], exchanges: readonly Exchange[]): Scenario[] {
   // At its end there is nothing that a restart could go on with.
-  const said = new Set(events.filter(({ event }) => event !== 'finished').map(nameOf));
+  const said = new Set(events.filter(({ event }) => event !== 'finished' && event !== 'left').map(nameOf));
   const asked = new Set(exchanges.map(({ name }) => name));
   const parts = new Set(exchanges.filter(isPart).map(({ name }) => name));
   const stop = (group: Group, name: string, when: 'before' | 'within' | 'after'): Scenario => ({

@@ -169,10 +169,12 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
       note({ next: isRetryable(upload) ? 'retry' : undefined });
       return fail(failureOf(upload, words), upload);
     }
+    // A listener that removes the file has nothing to cancel any more.
+    record = freshRecord(order);
     if (isReplayed) host.emit('ipd-attachment:already-attached', file, upload);
     if (isReplayed && upload.attachmentGone === true) {
       // A retry is the person's wish to attach it again.
-      records.set(id, freshRecord(order));
+      records.set(id, record);
       return fail(new UploadError({ code: 'attachment_gone', detail: words('attachmentGone') }), upload);
     }
     if (isReplayed) {

@@ -22,7 +22,7 @@ const ARGUMENTS = [
 
 /**
  * Serves a page whose script is bundled from the entry, which exports `open(settings)`: an object with `hasUpload`,
- * `upload` and `cancel`. The page calls `say(event)`.
+ * `upload`, `cancel` and `left`, which lists what the page still keeps. The page calls `say(event)`.
  */
 export async function drivePage(entry: string): Promise<void> {
   const settings = readSettings();
@@ -68,7 +68,7 @@ export async function drivePage(entry: string): Promise<void> {
     };
     act().catch(failed);
   });
-  const items: unknown = await page.evaluate('Object.keys(localStorage)');
+  const items: unknown = await page.evaluate('driven.left()');
   say({ event: 'left', items: Array.isArray(items) ? items.map(String) : [] });
   await context.close();
   process.exit(0);

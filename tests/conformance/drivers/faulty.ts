@@ -7,7 +7,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { createTokens, readSettings, say, serve } from './port.ts';
+import { readSettings, say, serve } from './port.ts';
+import { createTokens } from './tokens.ts';
 
 const FAULTS = [
   'none',

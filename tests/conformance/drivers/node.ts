@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createClient } from '../../../packages/client/src/node.ts';
 import { shiftClock } from './clock.ts';
 import { endOf, refusalOf, watch } from './events.ts';
-import { createTokens, readSettings, say, serve } from './port.ts';
+import { readSettings, say, serve } from './port.ts';
+import { createTokens } from './tokens.ts';
 
 const settings = readSettings();
 shiftClock(settings.CLOCK_AHEAD_MS);

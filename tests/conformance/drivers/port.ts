@@ -16,7 +16,6 @@ const settings = z.object({
   ORIGIN: z.url(),
   CLOCK_AHEAD_MS: z.coerce.number(),
 });
-const tokenAnswer = z.object({ token: z.string() });
 
 export type Settings = z.infer<typeof settings>;
 
@@ -40,15 +39,4 @@ export async function serve(
     if (command.command === 'exit') return;
     obey({ ...command });
   }
-}
-
-/** Keeps a token until the API refuses it, as an app does that cannot trust its clock. */
-export function createTokens({ TOKEN_URL }: Settings): (refused?: string) => Promise<string> {
-  let kept: string | undefined;
-  return async (refused) => {
-    if (kept === undefined || kept === refused) {
-      kept = tokenAnswer.parse(await (await fetch(TOKEN_URL)).json()).token;
-    }
-    return kept;
-  };
 }

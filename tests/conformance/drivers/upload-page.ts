@@ -8,6 +8,7 @@ import type { ClientEvent } from '../protocol.ts';
 import { shiftClock } from './clock.ts';
 import { endOf, refusalOf, watch } from './events.ts';
 import type { Settings } from './port.ts';
+import { createTokens } from './tokens.ts';
 
 type Picker = { files: [UploadRequest['file']] };
 
@@ -24,13 +25,7 @@ const NOTE = 'upload';
 /** What the driver calls. */
 export function open(settings: Settings) {
   shiftClock(settings.CLOCK_AHEAD_MS);
-  let kept: string | undefined;
-  const token = async (refused?: string): Promise<string> => {
-    if (kept !== undefined && kept !== refused) return kept;
-    const answer: { token: string } = JSON.parse(await (await fetch(settings.TOKEN_URL)).text());
-    return (kept = answer.token);
-  };
-  const client = createClient({ apiUrl: settings.API_URL, token });
+  const client = createClient({ apiUrl: settings.API_URL, token: createTokens(settings) });
   const cancelled = new AbortController();
   let id: string | undefined;
 
@@ -41,6 +36,7 @@ export function open(settings: Settings) {
 
   return {
     hasUpload: () => localStorage.getItem(NOTE) !== null,
+    left: () => Object.keys(localStorage),
 
     async upload(): Promise<void> {
       localStorage.setItem(NOTE, 'begun');

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import Uppy from '@uppy/core';
@@ -208,6 +208,28 @@ describe('the plugin', () => {
     await uppy.upload();
 
     expect(await endOf(name)).toBe('cancelled');
+  });
+
+  it('does not cancel the upload of a file that is removed as soon as it is delivered', async () => {
+    const { name, file, sha256 } = sample('done.png');
+    const requests = jest.spyOn(globalThis, 'fetch');
+    const { uppy } = open();
+    const messages: unknown[] = [];
+    uppy.on('info-visible', () => messages.push(uppy.getState().info));
+    uppy.on('upload-success', (done) => uppy.removeFile(done?.id ?? ''));
+    uppy.addFile(file);
+
+    await uppy.upload();
+    // A needless cancellation would be on its way, or answered, by then.
+    const uploads = await uploadsOf(name);
+    const methods = requests.mock.calls.map(([, init]) => init?.method);
+    requests.mockRestore();
+
+    expect(uploads).toMatchObject([{ status: 'delivered' }]);
+    expect(await received(sha256)).toEqual([name]);
+    expect(methods).toContain('GET');
+    expect(methods).not.toContain('DELETE');
+    expect(messages).toEqual([]);
   });
 
   it('sends nothing for a file that the work item has, unless it is to be attached again', async () => {
