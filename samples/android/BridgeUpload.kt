@@ -177,7 +177,13 @@ class BridgeApi(private val url: String, private val token: suspend (renew: Bool
 data class Outcome(val status: String, val code: String? = null, val reason: String? = null, val attachmentId: String? = null)
 
 /** A file on its way, as it stands on disk. `key` names it for the bridge and for this device. */
-data class UploadJob(val key: String, val about: NewUpload, val id: String? = null, val outcome: Outcome? = null)
+data class UploadJob(
+    val key: String,
+    val about: NewUpload,
+    val isWifiOnly: Boolean = false,
+    val id: String? = null,
+    val outcome: Outcome? = null,
+)
 
 /** The jobs in a folder of the app: a record and a copy of the file each. The copy goes when the upload ends. */
 class UploadJobs(private val folder: File) {
@@ -185,10 +191,15 @@ class UploadJobs(private val folder: File) {
      * Copies the file, since the permission to read a content URI ends with the process, and writes the job down; both
      * before the first call, so that the next start finds the job however early the process dies.
      */
-    fun add(about: NewUpload, source: InputStream, key: String = UUID.randomUUID().toString()): UploadJob {
+    fun add(
+        about: NewUpload,
+        source: InputStream,
+        isWifiOnly: Boolean = false,
+        key: String = UUID.randomUUID().toString(),
+    ): UploadJob {
         folder.mkdirs()
         val size = source.use { input -> fileOf(key).outputStream().use { input.copyTo(it) } }
-        return UploadJob(key, about.copy(size = size)).also(::save)
+        return UploadJob(key, about.copy(size = size), isWifiOnly).also(::save)
     }
 
     fun fileOf(key: String) = File(folder, "$key.data")
@@ -204,14 +215,14 @@ class UploadJobs(private val folder: File) {
         val json = JSONObject(text)
         val outcome = json.optJSONObject("outcome")
             ?.let { Outcome(it.getString("status"), it.text("code"), it.text("reason"), it.text("attachmentId")) }
-        return UploadJob(key, NewUpload(json.getJSONObject("about")), json.text("id"), outcome)
+        return UploadJob(key, NewUpload(json.getJSONObject("about")), json.optBoolean("isWifiOnly"), json.text("id"), outcome)
     }
 
     fun save(job: UploadJob) {
         val outcome = job.outcome?.let {
             JSONObject().put("status", it.status).put("code", it.code).put("reason", it.reason).put("attachmentId", it.attachmentId)
         }
-        val json = JSONObject().put("about", job.about.toJson()).put("id", job.id).put("outcome", outcome)
+        val json = JSONObject().put("about", job.about.toJson()).put("isWifiOnly", job.isWifiOnly).put("id", job.id).put("outcome", outcome)
         // A process that dies while it writes leaves the old record.
         val next = File(folder, "${job.key}.next")
         next.writeText(json.toString())

@@ -21,6 +21,7 @@ import androidx.work.WorkerParameters
 import androidx.work.workDataOf
 import java.io.File
 import java.io.IOException
+import java.util.concurrent.CancellationException
 import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.coroutineScope
@@ -50,15 +51,13 @@ class Uploads(private val context: Context) {
             ?.use { row -> if (row.moveToFirst()) row.getString(0) else null } ?: "file"
         val type = resolver.getType(file) ?: "application/octet-stream"
         val source = resolver.openInputStream(file) ?: throw IOException("The file cannot be read")
-        val job = jobs.add(NewUpload(projectId, issueId, filename, type, size = 0), source)
-        enqueue(job.key, isWifiOnly)
-        job.key
+        jobs.add(NewUpload(projectId, issueId, filename, type, size = 0), source, isWifiOnly).also(::enqueue).key
     }
 
     /** At each start of the app: a job that was written down when the process died has no work yet. */
     fun resumeAll() {
         jobs.removeStrays()
-        jobs.all().filter { it.outcome == null }.forEach { enqueue(it.key, isWifiOnly = false) }
+        jobs.all().filter { it.outcome == null }.forEach(::enqueue)
     }
 
     /** With each one's outcome. Progress: `getWorkInfosForUniqueWorkFlow(key)` of WorkManager, members `leg`, `bytes`, `total`. */
@@ -73,14 +72,14 @@ class Uploads(private val context: Context) {
     fun forget(key: String) = jobs.forget(key)
 
     /** The key is the name of the work, so a second call changes nothing. */
-    private fun enqueue(key: String, isWifiOnly: Boolean) {
-        val network = if (isWifiOnly) NetworkType.UNMETERED else NetworkType.CONNECTED
+    private fun enqueue(job: UploadJob) {
+        val network = if (job.isWifiOnly) NetworkType.UNMETERED else NetworkType.CONNECTED
         val request = OneTimeWorkRequestBuilder<UploadWorker>()
-            .setInputData(workDataOf("key" to key))
+            .setInputData(workDataOf("key" to job.key))
             .setConstraints(Constraints.Builder().setRequiredNetworkType(network).build())
             .setBackoffCriteria(BackoffPolicy.EXPONENTIAL, 30, TimeUnit.SECONDS)
             .build()
-        work.enqueueUniqueWork(key, ExistingWorkPolicy.KEEP, request)
+        work.enqueueUniqueWork(job.key, ExistingWorkPolicy.KEEP, request)
     }
 }
 
@@ -100,9 +99,10 @@ class UploadWorker(context: Context, parameters: WorkerParameters) : CoroutineWo
             if (outcome.status in setOf("failed", "refused", "expired")) tell(outcome.reason ?: "The upload has expired")
             val data = workDataOf("status" to outcome.status, "reason" to outcome.reason, "attachmentId" to outcome.attachmentId)
             if (outcome.status == "delivered") Result.success(data) else Result.failure(data)
-        } catch (refusal: Refusal) {
-            Result.retry()
-        } catch (_: IOException) {
+        } catch (stopped: CancellationException) {
+            throw stopped
+        } catch (_: Exception) {
+            // No network, a refusal that passes, or no token at the moment: WorkManager waits and tries again.
             Result.retry()
         }
     }

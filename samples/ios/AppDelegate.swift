@@ -34,10 +34,12 @@ final class AppDelegate: UIResponder, UIApplicationDelegate {
             }
         }
         Uploads.shared.resumeAll()
+        // In an app with scenes, as every SwiftUI app, UIKit does not call `applicationWillEnterForeground`.
+        _ = NotificationCenter.default.addObserver(forName: UIApplication.willEnterForegroundNotification, object: nil, queue: .main) { _ in
+            MainActor.assumeIsolated { Uploads.shared.resumeAll() }
+        }
         return true
     }
-
-    func applicationWillEnterForeground(_ application: UIApplication) { Uploads.shared.resumeAll() }
 
     func application(
         _ application: UIApplication, handleEventsForBackgroundURLSession identifier: String,

@@ -136,6 +136,11 @@ struct Jobs: Sendable {
     func add(_ file: URL, _ about: NewUpload, key: String) throws -> Job {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try? FileManager.default.removeItem(at: copy(of: key))
+        #if canImport(UIKit)
+        // A file that a picker gives from outside the app may be read between these two calls only.
+        let isScoped = file.startAccessingSecurityScopedResource()
+        defer { if isScoped { file.stopAccessingSecurityScopedResource() } }
+        #endif
         // On Apple's file system a copy takes no room of its own.
         try FileManager.default.copyItem(at: file, to: copy(of: key))
         var about = about

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
+import type { FileBody } from './platform.ts';
 
 const CONTENT_TYPES: Record<string, string> = {
   csv: 'text/csv',
@@ -26,7 +27,7 @@ const CONTENT_TYPES: Record<string, string> = {
 };
 
 /** What `upload` takes of a file; by its hash an upload is found again after a restart. */
-export type LocalFile = { file: Blob; filename: string; contentType: string; sha256: string };
+export type LocalFile = { file: FileBody; filename: string; contentType: string; sha256: string };
 
 /** Opens and hashes a file; throws an error of one readable line when the file is missing or empty. */
 export async function openLocalFile(path: string): Promise<LocalFile> {

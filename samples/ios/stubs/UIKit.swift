@@ -13,6 +13,7 @@ public struct UIBackgroundTaskIdentifier: Equatable, Sendable {
 @MainActor public final class UIApplication: UIResponder {
     public struct LaunchOptionsKey: Hashable, Sendable {}
     public static let shared = UIApplication()
+    public nonisolated static let willEnterForegroundNotification = Notification.Name("willEnterForeground")
     public func beginBackgroundTask(
         withName name: String?, expirationHandler handler: (@MainActor @Sendable () -> Void)? = nil
     ) -> UIBackgroundTaskIdentifier { fatalError("a phone") }
@@ -26,6 +27,11 @@ extension URLSessionConfiguration {
     public var isDiscretionary: Bool { get { fatalError("a phone") } set { fatalError("a phone") } }
     public var sessionSendsLaunchEvents: Bool { get { fatalError("a phone") } set { fatalError("a phone") } }
     public var waitsForConnectivity: Bool { get { fatalError("a phone") } set { fatalError("a phone") } }
+}
+
+extension URL {
+    public func startAccessingSecurityScopedResource() -> Bool { false }
+    public func stopAccessingSecurityScopedResource() {}
 }
 
 extension URLSession {
