@@ -1,24 +1,38 @@
 /** The results as the table in docs/clients.md, between its two comments. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { GROUPS } from './scenario.ts';
 import type { Report } from './suite.ts';
 
 const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'clients.md');
-const MARKERS = /(<!-- conformance -->\n)[\s\S]*?(<!-- \/conformance -->)/;
+const MARKERS = /(<!-- conformance -->\n)([\s\S]*?)(<!-- \/conformance -->)/;
 
-/** Writes the table into the page; throws when the page has no place for it. */
+/** Writes the table into the page; the rows of other clients stay. Throws when the page has no place for it. */
 export async function writeTable(reports: readonly Report[]): Promise<void> {
   const page = await readFile(PAGE, 'utf8');
-  if (!MARKERS.test(page)) throw new Error(`${PAGE} has no place for the conformance table`);
-  await writeFile(
-    PAGE,
-    page.replace(MARKERS, (_all, start: string, end: string) => `${start}\n${tableOf(reports)}\n\n${end}`),
+  const [, start, old, end] = MARKERS.exec(page) ?? [];
+  if (start === undefined || old === undefined)
+    throw new Error(`${PAGE} has no place for the conformance table`);
+  const titles = reports.map(({ title }) => title);
+  const others = rowsIn(old).filter(([title = '']) => !titles.includes(title));
+  const text = page.replace(MARKERS, () => `${start}\n${tableOf(reports, others)}\n\n${end}`);
+  await writeFile(PAGE, await format(text, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
+}
+
+/** Without the head. */
+function rowsIn(table: string): string[][] {
+  const lines = table.split('\n').filter((line) => line.startsWith('|'));
+  return lines.slice(2).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
   );
 }
 
 /** Rows are clients, columns the groups of scenarios; a cell says how many of its scenarios passed. */
-export function tableOf(reports: readonly Report[]): string {
+export function tableOf(reports: readonly Report[], others: readonly string[][] = []): string {
   const rows = reports.map(({ title, start, results }) => {
     if (start.kind === 'not run') return [title, `NOT RUN: ${start.why}`, ...GROUPS.map(() => '')];
     const kills = results.reduce((sum, one) => sum + one.kills, 0);
@@ -33,5 +47,7 @@ export function tableOf(reports: readonly Report[]): string {
     return [title, String(kills), ...cells];
   });
   const head = ['Client', 'kills', ...GROUPS];
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return [head, head.map(() => '---'), ...others, ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
 }
