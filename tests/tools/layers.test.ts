@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDERS = ['functions', 'lib', 'deploy', 'local', 'packages', 'cli'];
+const FOLDERS = ['functions', 'lib', 'deploy', 'local', 'packages', 'page', 'cli'];
 
 /** What must be refused: where the import stands, and of what. */
 const planted = [
