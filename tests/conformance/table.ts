@@ -14,8 +14,8 @@ export async function writeTable(reports: readonly Report[]): Promise<void> {
   const [, start, old, end] = MARKERS.exec(page) ?? [];
   if (start === undefined || old === undefined)
     throw new Error(`${PAGE} has no place for the conformance table`);
-  const titles = reports.map(({ title }) => title);
-  const others = rowsIn(old).filter(([title = '']) => !titles.includes(title));
+  const titles = new Set(reports.map(({ title }) => title));
+  const others = rowsIn(old).filter(([title = '']) => !titles.has(title));
   const text = page.replace(MARKERS, () => `${start}\n${tableOf(reports, others)}\n\n${end}`);
   await writeFile(PAGE, await format(text, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
 }
