@@ -238,7 +238,7 @@ export function createSweep(deps: {
       lifecycle.expireOrWait(before, { now }),
     );
     if (after.status === 'expired') return closing.tryNow(after);
-    if (after.status === 'awaiting_upload') await ingestQueue.sendResume(after.id);
+    await ingestQueue.sendResume(after.id);
   }
 
   /**

@@ -121,8 +121,8 @@ function announceAgain(before: Upload, { offer }: Ingested, { now, policy }: Mom
 }
 
 /** True where the offer itself was at fault: it was refused, or its object could not be had. */
-export function isRefusal({ status, lastError }: Upload): boolean {
-  return status === 'failed' && (lastError?.code.startsWith('ingest_') ?? false);
+export function isRefusal({ lastError }: Upload): boolean {
+  return lastError !== undefined && lastError.code.startsWith('ingest_');
 }
 
 /** The copy of its object failed for good. Legal only while the upload awaits the copy. */

@@ -7,12 +7,12 @@ import { AppError } from '../domain/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import * as ingestion from '../domain/ingestion.ts';
-import type { IngestRequest, Offer } from '../domain/ingestion.ts';
+import type { IngestRequest, Offer, Refusal } from '../domain/ingestion.ts';
 import * as offers from './offers.ts';
 import type { Admission } from './offers.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
-import { ingestedFrom, isFinal, stagingKey } from '../domain/upload.ts';
-import type { Ingested, Policy, Upload } from '../domain/upload.ts';
+import { ingestedFrom, stagingKey } from '../domain/upload.ts';
+import type { Ingested, Policy, StagedObject, Upload } from '../domain/upload.ts';
 import { MINUTE_MS, SECOND_MS } from '../domain/units.ts';
 import type { Counters } from '../ledger/counters.ts';
 import type { Ledger } from '../ledger/uploads.ts';
@@ -80,8 +80,7 @@ export function createIngestion(deps: {
       case 'request':
         return onRequest(message.request, messageId, admission);
       case 'malformed_request': {
-        const offer = offers.malformedRequest(message.body, { offerId: messageId });
-        if (offer !== undefined) await take(offer);
+        await take(offers.malformedRequest(message, { offerId: messageId }));
         break;
       }
       case 'resume':
@@ -100,12 +99,11 @@ export function createIngestion(deps: {
     if (!key.startsWith(ingestion.INGEST_PREFIX) || ingestion.isFolder(key) || !ingestion.isUnicode(key))
       return;
     const object = await drops.find({ bucket, key });
-    if (object.kind === 'unavailable' && object.code !== 'ingest_source_missing') {
+    if (object.kind === 'unavailable') {
+      if (object.code === 'ingest_source_missing') return;
       throw new AppError('unavailable', `a drop cannot be read: ${object.detail}`);
     }
-    if (object.kind === 'found' && object.etag === etag) {
-      await take(offers.offerOfDrop({ bucket, key, object }, admission));
-    }
+    if (object.etag === etag) await take(offers.offerOfDrop({ bucket, key, object }, admission));
   }
 
   async function onRequest(request: IngestRequest, offerId: string, admission: Admission): Promise<void> {
@@ -135,7 +133,7 @@ export function createIngestion(deps: {
       return 'over_quota';
     }
     const { isNews, upload } = before === undefined ? await begin(offer) : await again(before, offer);
-    if (isNews && isFinal(upload)) await announce(upload);
+    if (isNews) await announce(upload);
     await proceed(upload, offer.upload.source);
     return 'taken';
   }
@@ -153,6 +151,7 @@ export function createIngestion(deps: {
     return { isNews: changed, upload };
   }
 
+  /** Tells of the end of an upload, if it has ended. */
   async function announce(upload: Upload): Promise<void> {
     if (ingestion.isRefusal(upload)) telemetry.addMetrics({ IngestRefused: 1 });
     await closing.tryNow(upload);
@@ -163,7 +162,7 @@ export function createIngestion(deps: {
     const from = ingestedFrom(upload);
     const after = from && upload.status === 'awaiting_upload' ? await copy(upload, from) : upload;
     // A copy that came after the end: nothing else would remove it. Another end may be followed by a new beginning.
-    if (from !== undefined && after.status === 'delivered') await staging.remove(stagingKey(after.id));
+    if (after.status === 'delivered') await staging.remove(stagingKey(after.id));
     // The drop of a failed upload stays for as long as its staged file would. A record that was erased has no ETag.
     const isCopied = after.status === 'delivered' || (after.etag !== undefined && after.status !== 'failed');
     if (isCopied && offered?.kind === 'drop') await drops.discard(offered);
@@ -178,26 +177,43 @@ export function createIngestion(deps: {
   async function copy(upload: Upload, from: Ingested): Promise<Upload> {
     const { size, contentType } = upload;
     const copied = await drops.copy(placeOf(from), { key: stagingKey(upload.id), size, contentType });
-    if (copied.kind === 'unavailable') {
-      const { changed, upload: failed } = await ledger.change(upload, (before) =>
-        ingestion.failCopy(before, { ...copied, ...moment() }),
-      );
-      if (changed) await announce(failed);
-      return failed;
+    switch (copied.kind) {
+      case 'unavailable':
+        return fail(upload, copied);
+      case 'occupied':
+        return makePlace(upload, from, copied);
+      case 'copied':
+        return stage(upload, copied);
     }
-    if (copied.kind === 'occupied') {
-      // Nothing reads it while the record awaits this copy. Where it does not, another run was faster.
-      const current = await ledger.find(upload.id);
-      if (current?.status !== 'awaiting_upload' || ingestedFrom(current)?.etag !== from.etag) return upload;
-      await drops.remove({ key: stagingKey(upload.id), etag: copied.etag });
-      throw new AppError(
-        'unavailable',
-        `upload ${upload.id} awaits its copy: an earlier one was in its place`,
-      );
-    }
+  }
+
+  async function fail(upload: Upload, refusal: Refusal): Promise<Upload> {
+    const { changed, upload: failed } = await ledger.change(upload, (before) =>
+      ingestion.failCopy(before, { ...refusal, ...moment() }),
+    );
+    if (changed) await announce(failed);
+    return failed;
+  }
+
+  /**
+   * Removes an earlier copy that is in the place of this one: nothing reads it while the record awaits this one. Where
+   * the record does not, another run was faster. Throws once it is removed: the message comes again.
+   */
+  async function makePlace(upload: Upload, from: Ingested, { etag }: StagedObject): Promise<Upload> {
+    const current = await ledger.find(upload.id);
+    if (current?.status !== 'awaiting_upload' || ingestedFrom(current)?.etag !== from.etag) return upload;
+    await drops.remove({ key: stagingKey(upload.id), etag });
+    throw new AppError(
+      'unavailable',
+      `upload ${upload.id} awaits its copy: an earlier one was in its place`,
+    );
+  }
+
+  async function stage(upload: Upload, copied: StagedObject): Promise<Upload> {
     const isPrompt = await takePrompt();
     const { changed, upload: after } = await ledger.change(upload, (before) => {
       const staged = lifecycle.stage(before, copied, moment());
+      // A copy of another size than its object has ended the upload, and nothing is queued.
       return isPrompt && staged !== undefined
         ? (lifecycle.requeue(staged, { now: clock.now() }) ?? staged)
         : staged;

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { FailureCode } from '../domain/errors.ts';
 import { filename, issueId, projectId, sha256, typeOrUnknown } from '../domain/fields.ts';
-import { INGEST_PREFIX, ingestRequest, requestName } from '../domain/ingestion.ts';
+import { INGEST_PREFIX } from '../domain/ingestion.ts';
 import type { FoundObject, IngestRequest, Offer, Refusal } from '../domain/ingestion.ts';
 import { toName, toPlainText } from '../domain/plain-text.ts';
 import { ingestOwner } from '../domain/upload.ts';
@@ -84,13 +84,13 @@ export function refusedRequest(
 }
 
 /** A message that has the id of a request, and is none: its id differs from that of a good request of this name. */
-export function malformedRequest(body: unknown, { offerId }: { offerId: string }): Offer | undefined {
-  const name = requestName.safeParse(body);
-  if (!name.success) return undefined;
-  const { error } = ingestRequest.safeParse(body);
+export function malformedRequest(
+  { requestId: name, body, error }: { requestId: string; body: unknown; error: z.ZodError },
+  { offerId }: { offerId: string },
+): Offer {
   const source = { bucket: '', key: '' };
   const about = {
-    ...aboutRequest({ requestId: name.data.requestId, source, etag: '', offerId }),
+    ...aboutRequest({ requestId: name, source, etag: '', offerId }),
     id: nameBasedId('malformed request', JSON.stringify(body)),
     contentType: typeOrUnknown(undefined),
     size: 0,
@@ -108,7 +108,7 @@ export function malformedRequest(body: unknown, { offerId }: { offerId: string }
     .parse(body);
   return malformed(about, {
     given: { projectId: project, issueId: issue, filename: given },
-    why: error === undefined ? '' : whyOf(error),
+    why: whyOf(error),
   });
 }
 
@@ -204,7 +204,7 @@ function whyOf({ issues }: z.ZodError): string {
 /** The same names, the same id. https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8, with SHA-256 */
 export function nameBasedId(...names: string[]): string {
   const bytes = createHash('sha256').update(JSON.stringify(names)).digest().subarray(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -16,7 +16,7 @@ export type IngestMessage =
   | { kind: 'drops'; drops: NamedDrop[] }
   | { kind: 'request'; request: IngestRequest }
   /** It has the id of a request, and the rest is wrong. */
-  | { kind: 'malformed_request'; body: unknown }
+  | { kind: 'malformed_request'; requestId: string; body: unknown; error: z.ZodError }
   /** Our own: this upload still awaits its copy. */
   | { kind: 'resume'; uploadId: string };
 
@@ -71,7 +71,10 @@ export function readIngestMessage(text: string): IngestMessage | undefined {
   }
   const request = ingestRequest.safeParse(body);
   if (request.success) return { kind: 'request', request: request.data };
-  if (requestName.safeParse(body).success) return { kind: 'malformed_request', body };
+  const name = requestName.safeParse(body);
+  if (name.success) {
+    return { kind: 'malformed_request', requestId: name.data.requestId, body, error: request.error };
+  }
   const named = namedDrops.safeParse(body);
   if (named.success) return { kind: 'drops', drops: named.data.drops };
   const resume = resumed.safeParse(body);

@@ -31,10 +31,11 @@ export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: str
   async function find(place: Place): Promise<({ kind: 'found' } & FoundObject) | Unavailable> {
     const { client, HeadObjectCommand } = await s3();
     try {
-      const { ETag, ContentLength, ContentType, LastModified, Metadata, ChecksumSHA256, ChecksumType } =
-        await client.send(new HeadObjectCommand({ ...targetOf(place), ChecksumMode: 'ENABLED' }));
-      const isWhole =
-        ChecksumSHA256 !== undefined && ChecksumType !== 'COMPOSITE' && !ChecksumSHA256.includes('-');
+      const { ETag, ContentLength, ContentType, LastModified, Metadata, ChecksumSHA256 } = await client.send(
+        new HeadObjectCommand({ ...targetOf(place), ChecksumMode: 'ENABLED' }),
+      );
+      // That of an object in parts ends with their number, and is none of its bytes.
+      const isWhole = ChecksumSHA256 !== undefined && !ChecksumSHA256.includes('-');
       return {
         kind: 'found',
         etag: bareEtag(ETag),

@@ -78,6 +78,37 @@ export const excluded: Exclusion[] = [
     proof: 'Delivered records alone have recheckAt; the types need the clause.',
   },
   {
+    mutant: 'lib/domain/ingestion.ts announceAgain clause: without from beside &&',
+    proof:
+      'An offer is looked up by an id that is a hash of its names, and no upload that a user began has such an id; the types need the clause.',
+  },
+  {
+    mutant: "lib/domain/summary.ts sourceOf condition: source.kind === 'request' is true",
+    proof:
+      'Any other source has no requestId, and JSON has no member for undefined; the types need the condition.',
+  },
+  {
+    mutant: "lib/ingestion/offers.ts refusedAsReused condition: source.kind === 'request' is true",
+    proof: 'isReused is true of requests alone; the types need the condition.',
+  },
+  {
+    mutant: "lib/storage/drops.ts createDrops/discard clause: without present.kind === 'found' beside &&",
+    proof: 'What is not there has no time, and undefined is the time of no offer; the types need the clause.',
+  },
+  ...[
+    'find clause: without 0 beside ??',
+    "find clause: without '' beside ??",
+    'find clause: without {} beside ??',
+  ].map((mutant) => ({
+    mutant: `lib/storage/drops.ts createDrops/${mutant}`,
+    proof:
+      'Storage answers HEAD with a length and a time, and the SDK with an object of metadata, which may be empty; the types need the clause.',
+  })),
+  {
+    mutant: "lib/storage/drops.ts createDrops/list clause: without '' beside ??",
+    proof: 'Storage lists each object with its time; the types need the clause.',
+  },
+  {
     mutant: 'lib/domain/schedule.ts createSlots/take condition: taken.has(firstFree) is false',
     proof:
       'Where firstFree stays behind, the loop before passes the slots that are taken one by one, and ends at the same free one.',

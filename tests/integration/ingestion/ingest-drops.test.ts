@@ -56,8 +56,9 @@ describe('a drop', () => {
     const [prompt, other] = [await world.put(), await world.put()];
 
     await bring(prompt.event, one);
+    const atOnce = [await world.requestsFor(prompt.id)];
     await bring(other.event, one);
-    const atOnce = [await world.requestsFor(prompt.id), await world.requestsFor(other.id)];
+    atOnce.push(await world.requestsFor(other.id));
     await sweep.run(soon());
     const [request = ''] = await world.requestsFor(other.id);
     await delivery.onMessage(request, world.run());

@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 import { useIngest } from '../../support/use-ingest.ts';
@@ -20,6 +22,18 @@ async function runs(count: number, { sweep } = services): Promise<string[][]> {
 }
 
 describe('the listing of drops', () => {
+  // The first one: the next round begins a quarter of an hour later.
+  it('finds a drop whose event is late by a quarter of an hour', async () => {
+    const drop = await world.put();
+    const { Contents: [listed] = [] } = await world.clients.s3.send(
+      new ListObjectsV2Command({ Bucket: world.config.bucket, Prefix: drop.key }),
+    );
+    world.clock.set(Number(listed?.LastModified) + ROUND_MS);
+
+    expect(await runs(1)).toEqual([[drop.key]]);
+    await world.staging.remove(drop.key);
+  });
+
   it('passes over folders, and over drops whose event may still come', async () => {
     const folder = await world.put(Buffer.alloc(0), { key: world.dropKey('') });
     const young = await world.put();
@@ -49,6 +63,32 @@ describe('the listing of drops', () => {
     expect(round).toEqual([keys.slice(0, 2), keys.slice(2), []]);
     expect(next).toEqual([keys.slice(0, 2)]);
     for (const { key } of put) await world.staging.remove(key);
+  });
+
+  it('is made again by the next sweep where the queue did not take its drops', async () => {
+    const drop = await world.put();
+    const sqs = new SQSClient({});
+    sqs.middlewareStack.add(
+      () => async () => {
+        throw new Error('the queue is out');
+      },
+      { step: 'initialize', name: 'break-off' },
+    );
+    world.clock.advance(2 * ROUND_MS);
+
+    const found = [await runs(1, world.build({ sqs })), await runs(1)];
+
+    expect(found).toEqual([[[]], [[drop.key]]]);
+    sqs.destroy();
+    await world.staging.remove(drop.key);
+  });
+
+  it('puts nothing on the queue where no drop waits', async () => {
+    world.clock.advance(2 * ROUND_MS);
+
+    await services.sweep.run(AbortSignal.timeout(300_000));
+
+    expect(await world.queued()).toEqual([]);
   });
 
   it('that fails is no failure of the sweep', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as endings from '../../../lib/domain/endings.ts';
 import { erase } from '../../../lib/domain/erasure.ts';
-import { begin, failCopy, isFolder, isReused, offerAgain } from '../../../lib/domain/ingestion.ts';
+import { begin, failCopy, isFolder, isRefusal, isReused, offerAgain } from '../../../lib/domain/ingestion.ts';
 import type { Offer } from '../../../lib/domain/ingestion.ts';
 import * as lifecycle from '../../../lib/domain/lifecycle.ts';
 import { uploadSchema } from '../../../lib/domain/upload.ts';
@@ -109,7 +109,7 @@ describe('an upload that is offered again', () => {
 
     const after = legal(offerAgain(before, again, later));
 
-    expect(after).toMatchObject({
+    expect(after).toEqual({
       ...before,
       source: again.upload.source,
       notification: {
@@ -253,6 +253,14 @@ describe('failCopy', () => {
       expect(failCopy(sourced(name), because)).toBeUndefined();
     },
   );
+});
+
+describe('an upload that has ended', () => {
+  it('was refused where the fault is in the offer, and not where IPD or nothing is at fault', () => {
+    expect(isRefusal(begin(offerOf(drop, refusal), moment))).toBe(true);
+    expect(isRefusal(sourced('failed'))).toBe(false);
+    expect(isRefusal(sourced('delivered'))).toBe(false);
+  });
 });
 
 describe('the notification of an ingested upload', () => {

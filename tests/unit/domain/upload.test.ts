@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { occupiesWorkItem, stagingKey, uploadIdOf } from '../../../lib/domain/upload.ts';
+import { ingestedFrom, occupiesWorkItem, stagingKey, uploadIdOf } from '../../../lib/domain/upload.ts';
 import { fresh, MINUTE, start, uploadsByState } from './transition-samples.ts';
 
 describe('stagingKey', () => {
@@ -18,6 +18,16 @@ describe('stagingKey', () => {
     ]) {
       expect(uploadIdOf(key)).toBeUndefined();
     }
+  });
+});
+
+describe('ingestedFrom', () => {
+  it('is what a producer offered, and nothing for an upload that a user began', () => {
+    const drop = { kind: 'drop', key: 'ingest/p/i/a', etag: 'e', offer: 'then' } as const;
+
+    expect(ingestedFrom({ source: drop })).toBe(drop);
+    expect(ingestedFrom({ source: { kind: 'attach' } })).toBeUndefined();
+    expect(ingestedFrom({})).toBeUndefined();
   });
 });
 

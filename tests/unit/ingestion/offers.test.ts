@@ -8,6 +8,7 @@ import {
   refusedAsReused,
   refusedRequest,
 } from '../../../lib/ingestion/offers.ts';
+import { ingestRequest } from '../../../lib/domain/ingestion.ts';
 import type { FoundObject, IngestRequest, Offer } from '../../../lib/domain/ingestion.ts';
 import { isUploadId } from '../../../lib/domain/upload.ts';
 
@@ -106,7 +107,7 @@ describe('what a drop offers', () => {
     ).toBe('ab'.repeat(32));
   });
 
-  it.each([undefined, '', 'no type', 'multipart/form-data; boundary=b'])(
+  it.each([undefined, '', 'no type', 'binary/octet-stream', 'multipart/form-data; boundary=b'])(
     'has no content type that IPD could not take: %s',
     (contentType) => {
       expect(drop(`ingest/${project}/${issue}/x`, { contentType }).upload.contentType).toBe(
@@ -122,6 +123,8 @@ describe('what a drop offers', () => {
     [`ingest/${project}/12/x`, 'issueId must be'],
     [`ingest/${project.slice(1)}/${issue}/x`, 'projectId must be'],
     [`ingest/${project}/${issue}/a\\b`, 'filename must be a bare name'],
+    [`ingest/${project}/${issue}/.`, 'filename must be a bare name'],
+    [`ingest/${project}/${issue}/..`, 'filename must be a bare name'],
     [`ingest/${project}/${issue}/a\u0000b`, 'filename must not contain control characters'],
     [`ingest/${project}/${issue}/${'x'.repeat(201)}`, 'filename must have at most 200 characters'],
   ])('is refused as malformed where its key is %j', (key, detail) => {
@@ -284,6 +287,16 @@ describe('what a request offers', () => {
     });
   });
 
+  it('keeps the name that it gives where its object cannot be had', () => {
+    const refusal = { code: 'ingest_source_missing' as const, detail: 'why' };
+    const given = { ...request, filename: 'other.pdf' };
+
+    expect(refusedRequest(given, { offerId: 'message-1', refusal }).upload).toMatchObject({
+      filename: 'other.pdf',
+      sentName: 'other.pdf',
+    });
+  });
+
   it('has an id of its own where its requestId belongs to another one', () => {
     const offer = offerOfRequest(request, offered, admission);
     const ofOther = offerOfRequest(
@@ -302,10 +315,16 @@ describe('what a request offers', () => {
 });
 
 describe('a message with a requestId that is no request', () => {
+  const offerOf = (body: { requestId: string; [name: string]: unknown }, offerId = 'message-1'): Offer => {
+    const { error } = ingestRequest.safeParse(body);
+    if (error === undefined) throw new Error('this is a request');
+    return malformedRequest({ requestId: body.requestId, body, error }, { offerId });
+  };
+
   it('is a refused offer under an id that a good request does not have', () => {
     const body = { requestId: 'build-7', projectId: project, issueId: 7 };
 
-    const offer = malformedRequest(body, { offerId: 'message-1' });
+    const offer = offerOf(body);
 
     expect(offer).toMatchObject({
       refusal: { code: 'ingest_malformed', detail: expect.stringContaining('issueId must be a string') },
@@ -318,22 +337,18 @@ describe('a message with a requestId that is no request', () => {
         source: { kind: 'request', requestId: 'build-7', bucket: '', key: '', offer: 'message-1' },
       },
     });
-    expect(offer?.upload.id).toBe(malformedRequest(body, { offerId: 'message-2' })?.upload.id);
-    expect(offer?.upload.id).not.toBe(nameBasedId('request', 'build-7'));
-    expect(malformedRequest({ ...body, issueId: 8 }, { offerId: 'm' })?.upload.id).not.toBe(offer?.upload.id);
+    expect(offer.upload.id).toBe(offerOf(body, 'message-2').upload.id);
+    expect(offer.upload.id).not.toBe(nameBasedId('request', 'build-7'));
+    expect(offerOf({ ...body, issueId: 8 }).upload.id).not.toBe(offer.upload.id);
   });
 
   it('does not say more of its faults than a record can have', () => {
     const body = { requestId: 'build-7', ['x'.repeat(300_000)]: 1, projectId: 'p'.repeat(300_000) };
 
-    const offer = malformedRequest(body, { offerId: 'message-1' });
+    const offer = offerOf(body);
 
     expect(JSON.stringify(offer).length).toBeLessThan(2_000);
-    expect(offer?.refusal?.detail).toContain('projectId must be');
-  });
-
-  it('is nothing without one', () => {
-    expect(malformedRequest({ projectId: project }, { offerId: 'message-1' })).toBeUndefined();
+    expect(offer.refusal?.detail).toContain('projectId must be');
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import * as z from 'zod';
 import { readIngestMessage } from '../../../lib/messaging/ingest-queue.ts';
 
 const request = {
@@ -79,7 +80,12 @@ describe('a message of the queue of ingestion', () => {
     { ...request, source: { ...request.source, versionId: '\udc00' } },
     { requestId: 'x'.repeat(200) },
   ])('is a malformed request where only its id can be read: %#', (body) => {
-    expect(read(body)).toEqual({ kind: 'malformed_request', body: JSON.parse(JSON.stringify(body)) });
+    expect(read(body)).toEqual({
+      kind: 'malformed_request',
+      requestId: body.requestId,
+      body: JSON.parse(JSON.stringify(body)),
+      error: expect.any(z.ZodError),
+    });
   });
 
   it('may name a key of as many bytes as storage takes', () => {
