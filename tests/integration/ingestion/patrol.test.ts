@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
@@ -22,18 +21,6 @@ async function runs(count: number, { sweep } = services): Promise<string[][]> {
 }
 
 describe('the listing of drops', () => {
-  // The first one: the next round begins a quarter of an hour later.
-  it('finds a drop whose event is late by a quarter of an hour', async () => {
-    const drop = await world.put();
-    const { Contents: [listed] = [] } = await world.clients.s3.send(
-      new ListObjectsV2Command({ Bucket: world.config.bucket, Prefix: drop.key }),
-    );
-    world.clock.set(Number(listed?.LastModified) + ROUND_MS);
-
-    expect(await runs(1)).toEqual([[drop.key]]);
-    await world.staging.remove(drop.key);
-  });
-
   it('passes over folders, and over drops whose event may still come', async () => {
     const folder = await world.put(Buffer.alloc(0), { key: world.dropKey('') });
     const young = await world.put();
