@@ -97,6 +97,17 @@ export const excluded: Exclusion[] = [
     proof: 'isReused is true of requests alone; the types need the condition.',
   },
   {
+    mutant:
+      "lib/uploads/preflight.ts createPreflight/checkWorkItem clause: without listed.kind === 'refused' beside &&",
+    proof: 'Refusals alone have one of these codes; the types need the clause.',
+  },
+  {
+    mutant:
+      'lib/uploads/stage.ts createArrivals/discard clause: without upload.erasure === undefined beside &&',
+    proof:
+      'An erased record has an empty key, for which storage answers with the bucket: it has no time, so it is no offer, and stays. The guard spares the question.',
+  },
+  {
     mutant: "lib/storage/drops.ts createDrops/discard clause: without present.kind === 'found' beside &&",
     proof: 'What is not there has no time, and undefined is the time of no offer; the types need the clause.',
   },

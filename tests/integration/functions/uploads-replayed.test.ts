@@ -5,6 +5,7 @@ import type { In, Upload } from '../../../lib/domain/upload.ts';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 import { putFile } from '../../support/answer.ts';
 import { callHttp } from '../../support/http-event.ts';
+import { collectTelemetry } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
@@ -150,6 +151,16 @@ describe('POST /v1/uploads, when the key finds an upload that is delivered', () 
     expect(body).toMatchObject({ status: 'delivered', replayed: true });
     expect(body).not.toHaveProperty('attachmentGone');
     expect(world.listRequests()).toHaveLength(asked + 1);
+  });
+
+  it('has the reason in the log where the list told nothing', async () => {
+    const { lines, telemetry } = collectTelemetry();
+    passCommitWindow();
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
+
+    await create(createHandler(() => world.build({ telemetry })));
+
+    expect(lines.map(({ message }) => message)).toContain('pre-flight passed without an answer');
   });
 
   it('says it of a list of 99 others', async () => {

@@ -105,6 +105,7 @@ describe('preflight', () => {
       { kind: 'htmlSuccess' },
       { kind: 'signatureFailed' },
       { kind: 'notPublished' },
+      { kind: 'error200' },
     ])('lets an upload pass that it cannot judge: %j', async (fault) => {
       await world.faults([{ match: { operation: 'list' }, fault }]);
 
@@ -172,18 +173,17 @@ describe('preflight', () => {
     });
 
     it.each([
-      ['internalError', 'pre-flight passed without an answer'],
-      ['throttled', 'pre-flight passed without an answer'],
-    ])('that passed for %s is in the log', async (kind, message) => {
+      ['internalError', 'unconfirmed', 'pre-flight passed without an answer'],
+      ['throttled', 'throttled', 'pre-flight passed without an answer'],
+      ['error200', 'ipd_refused', 'pre-flight refused for a reason that is not the work item'],
+    ])('that passed for %s is in the log', async (kind, code, message) => {
       const { lines, telemetry } = collectTelemetry();
       const { intake } = world.build({ telemetry });
       await world.faults([{ match: { operation: 'list' }, fault: { kind } }]);
 
       await intake.create(caller, request);
 
-      expect(lines).toContainEqual(
-        expect.objectContaining({ message, code: expect.any(String), detail: expect.any(String) }),
-      );
+      expect(lines).toContainEqual(expect.objectContaining({ message, code, detail: expect.any(String) }));
     });
 
     it('is left out once the checks of this minute are used up', async () => {
