@@ -44,7 +44,7 @@ import type { S3 } from './storage/s3.ts';
 import type { Sns } from './messaging/sns.ts';
 import type { Sqs } from './messaging/sqs.ts';
 import { createSending } from './delivery/send.ts';
-import type { CredentialsSource } from './runtime/settings.ts';
+import type { TextSource } from './runtime/settings.ts';
 import { createSigning } from './storage/presigning.ts';
 import type { Signer } from './storage/presigning.ts';
 import { createStaging } from './storage/staged-files.ts';
@@ -75,7 +75,7 @@ export type Surroundings = {
   s3: () => Promise<S3>;
   sqs: () => Promise<Sqs>;
   sns: () => Promise<Sns>;
-  readSecret: (source: CredentialsSource) => Promise<string>;
+  readSecret: (source: TextSource) => Promise<string>;
 };
 
 /** Services of their own for a given configuration; what is not given is the real thing. */
@@ -314,10 +314,10 @@ async function loadSns(): Promise<Sns> {
 }
 
 /** The configuration says where secrets are, so only that service's client is loaded. */
-export async function fetchSecret(source: CredentialsSource): Promise<string> {
+export async function fetchSecret(source: TextSource): Promise<string> {
   switch (source.kind) {
     case 'inline':
-      return source.json;
+      return source.text;
     case 'secretsmanager':
       return (await import('./secrets/secrets-manager.ts')).readSecret(source.name);
     case 'ssm':

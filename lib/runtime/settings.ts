@@ -94,9 +94,9 @@ export const functionSettings = {
 /** The credentials of a function's role may expire within the hour. */
 const ROLE_URL_SECONDS = 3_600;
 
-/** Where credentials are: in a secret, in a parameter, or (never on Lambda) in the setting itself. */
-export type CredentialsSource =
-  { kind: 'secretsmanager'; name: string } | { kind: 'ssm'; name: string } | { kind: 'inline'; json: string };
+/** Where a text is: in a secret, in a parameter, or (credentials never on Lambda) in the setting itself. */
+export type TextSource =
+  { kind: 'secretsmanager'; name: string } | { kind: 'ssm'; name: string } | { kind: 'inline'; text: string };
 
 /** What is set: an empty value counts as missing. */
 export function givenOf(env: Environment): Record<string, string> {
@@ -146,12 +146,12 @@ export function findMisplaced(given: Environment, { onLambda }: { onLambda: bool
   return problems;
 }
 
-export function sourceOf(value: string | undefined): CredentialsSource | undefined {
+export function sourceOf(value: string | undefined): TextSource | undefined {
   if (value === undefined) return undefined;
   const [, kind, name] = /^(secretsmanager|ssm):(.+)$/.exec(value) ?? [];
   if (kind === 'secretsmanager' && name !== undefined) return { kind, name };
   if (kind === 'ssm' && name !== undefined) return { kind, name };
-  return { kind: 'inline', json: value };
+  return { kind: 'inline', text: value };
 }
 
 /** Exactly what a browser sends: in small letters, without the default port. */

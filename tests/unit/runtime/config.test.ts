@@ -321,7 +321,7 @@ describe('where the credentials are', () => {
       expect(refusal).toContain('IPD_CREDENTIALS: on Lambda, give secretsmanager:');
       expect(refusal).not.toContain('secret-word');
       expect(readConfig({ ...needed, IPD_CREDENTIALS }).ipd).toMatchObject({
-        credentials: { kind: 'inline', json: IPD_CREDENTIALS },
+        credentials: { kind: 'inline', text: IPD_CREDENTIALS },
       });
     },
   );
