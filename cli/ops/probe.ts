@@ -40,7 +40,8 @@ export const probe: Task = {
   async run({ values, say, signal }) {
     const item = { projectId: values.project ?? '', issueId: values.issue ?? '' };
     const tenant = await openTenant(await findIpd(values), { item, signal });
-    say(`${tenant.endpoint}, work item ${item.issueId}, credentials: ${tenant.auths.join(' and ')}`);
+    const where = tenant.gateway === undefined ? '' : ` through ${tenant.gateway}`;
+    say(`${tenant.endpoint}${where}, work item ${item.issueId}, credentials: ${tenant.auths.join(' and ')}`);
     const present = (await tenant.list()).length;
     if (present > MOST_PRESENT) {
       throw new Error(

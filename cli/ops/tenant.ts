@@ -12,10 +12,10 @@ import { createIpdClient } from '../../lib/ipd/client.ts';
 import type { WorkItem } from '../../lib/domain/upload.ts';
 import type { Attachment } from '../../lib/ipd/client.ts';
 import { parseJson, redact } from '../../lib/ipd/errors.ts';
-import { readText, send } from '../../lib/ipd/wire.ts';
+import { readText } from '../../lib/ipd/wire.ts';
 import type { Send } from '../../lib/ipd/wire.ts';
 import type { Sink } from '../../lib/runtime/stream.ts';
-import { fetchSecret } from '../../lib/services.ts';
+import { fetchSecret, openWays } from '../../lib/services.ts';
 import { KIB, MINUTE_MS } from '../../lib/domain/units.ts';
 
 export type Auth = 'aksk' | 'token';
@@ -72,6 +72,7 @@ export async function openTenant(
     ...(credentials.accessKey && ipd.auth !== 'token' ? (['aksk'] as const) : []),
     ...(credentials.user && ipd.auth !== 'aksk' ? (['token'] as const) : []),
   ];
+  const send = await openWays(ipd);
   let samples = 0;
   const wait = (ms: number): Promise<void> => pause(ms, undefined, { signal });
 
@@ -151,7 +152,7 @@ export async function openTenant(
     return listed.attachments;
   }
 
-  return { auths, way, list, wait, endpoint: ipd.endpoint };
+  return { auths, way, list, wait, endpoint: ipd.endpoint, gateway: ipd.gateway };
 }
 
 /** As long as IPD asks for, or else `standardMs`. */
