@@ -36,6 +36,15 @@ export function createAuthority(name: string, days: Days = {}) {
   };
 }
 
+/** A server's certificate that no authority has signed, with its key, in PEM. */
+export function selfSign(host: string): { cert: string; key: string } {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const extensions = [extension(OID.names, sequence(alternativeName(host)))];
+  const signer = { name: host, key: privateKey };
+  const cert = certify({ name: host, key: publicKey, extensions, signer, days: {} });
+  return { cert, key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
+}
+
 function certify(certificate: {
   name: string;
   key: KeyObject;

@@ -48,6 +48,11 @@ describe('npm run ops -- probe behind a gateway', () => {
       { IPD_CA: createAuthority('Root of another company').pem },
       /: the certificate of IPD_GATEWAY is not from an authority in IPD_CA$/,
     ],
+    [
+      // Node's own switch for the whole process has no effect.
+      { IPD_CA: createAuthority('Root of another company').pem, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+      /: the certificate of IPD_GATEWAY is not from an authority in IPD_CA$/m,
+    ],
     [{ IPD_CA: 'ca.pem' }, /IPD_CA: must be certificates of authorities in PEM/],
     [{ IPD_GATEWAY: 'evil.example:8443' }, /IPD_GATEWAY: must be a host of IPD_ALLOWED_HOSTS/],
     [{ IPD_ENDPOINT: `https://${PUBLIC}.evil.example` }, /IPD_ENDPOINT: must be https:/],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseAuthorities } from '../../../lib/runtime/authorities.ts';
-import { createAuthority } from '../../support/certificates.ts';
+import { createAuthority, selfSign } from '../../support/certificates.ts';
 
 const root = createAuthority('Root');
 const other = createAuthority('Another root');
@@ -16,6 +16,10 @@ describe('parseAuthorities', () => {
       certificates: [root.pem.trim(), other.pem.trim()],
     });
     expect(parseAuthorities(root.pem.replaceAll('\n', '\r\n'))).toMatchObject({ kind: 'read' });
+  });
+
+  it("takes a server's that it has signed itself: it is its own authority", () => {
+    expect(parseAuthorities(selfSign('a.example.com').cert)).toMatchObject({ kind: 'read' });
   });
 
   it('takes an authority whose time is over: only a connection needs it to be valid', () => {
