@@ -2,6 +2,9 @@
  * `npm run ops -- probe`: finds out what no public page says about IPD, on a scratch work item of a real tenant, and
  * prints the settings that follow. Only a person can remove its attachments, so it requires --yes.
  */
+import { open } from 'node:fs/promises';
+import { createRecording } from '../../lib/ipd/transcript.ts';
+import type { Transcript } from '../../lib/ipd/transcript.ts';
 import { findIpd } from './place.ts';
 import {
   measureAnswer,
@@ -34,12 +37,23 @@ export const probe: Task = {
     'quiet-seconds',
     'fill',
     'patience',
+    'record',
   ],
   check,
 
   async run({ values, say, signal }) {
     const item = { projectId: values.project ?? '', issueId: values.issue ?? '' };
-    const tenant = await openTenant(await findIpd(values), { item, signal });
+    const recording = createRecording([item.projectId, item.issueId]);
+    const file = values.record === undefined ? undefined : await createFile(values.record);
+    /** A measurement that fails has recorded what it failed by. */
+    const recorded = async <T>(work: () => Promise<T>): Promise<T> => {
+      try {
+        return await work();
+      } finally {
+        await file?.write(recording.transcript(), say);
+      }
+    };
+    const tenant = await openTenant(await findIpd(values), { item, record: recording.record, signal });
     const where = tenant.gateway === undefined ? '' : ` through ${tenant.gateway}`;
     say(`${tenant.endpoint}${where}, work item ${item.issueId}, credentials: ${tenant.auths.join(' and ')}`);
     const present = (await tenant.list()).length;
@@ -48,7 +62,7 @@ export const probe: Task = {
         `The work item has ${present} attachments: give one that is empty, since 100 are the most`,
       );
     }
-    const findings = await measure(tenant, readPlan(values), say);
+    const findings = await recorded(() => measure(tenant, readPlan(values), say));
     const settings = adviseOf(findings);
     const notReached = describeGaps(findings);
     say('');
@@ -60,6 +74,24 @@ export const probe: Task = {
     return { well: true, answer: { findings, settings, notReached } };
   },
 };
+
+/** Creates the file for the transcript before anything is sent: what it is for can be done only once on a work item. */
+async function createFile(path: string) {
+  const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
+    throw new Error(`--record ${path}: the file cannot be made, or is there already`, { cause: error });
+  });
+  return {
+    async write(transcript: Transcript, say: Say): Promise<void> {
+      await file.writeFile(`${JSON.stringify(transcript, undefined, 2)}\n`);
+      await file.close();
+      const { exchanges, unlisted } = transcript;
+      say(
+        `${path}: ${exchanges.length} exchanges, without secrets, names and ids: read it before you share it`,
+      );
+      if (unlisted.length > 0) say(`members that nobody has listed yet: ${unlisted.join(', ')}`);
+    },
+  };
+}
 
 type Plan = ReturnType<typeof readPlan>;
 
