@@ -1,51 +1,17 @@
 /**
- * What a tenant of IPD answered, as a file that may be shared: of each answer the listed members alone, and in place of
- * each id and name another one of its form, the same one everywhere. So what a real tenant does can be compared with
+ * Makes a transcript of what a tenant of IPD answers: of each answer the listed members alone, and in place of each id
+ * and name another one of its form, the same one everywhere. So what a real tenant does can be shared, and compared with
  * what the fake IPD does. Pure.
  */
 import * as z from 'zod';
-import { parseJson, redact } from './errors.ts';
-
-const auth = z.enum(['aksk', 'token']);
-const request = z.discriminatedUnion('operation', [
-  z.strictObject({
-    operation: z.literal('upload'),
-    auth,
-    filename: z.string(),
-    size: z.int().nonnegative(),
-    chunked: z.boolean(),
-    trickleSeconds: z.number().nonnegative(),
-  }),
-  z.strictObject({ operation: z.literal('list') }),
-  z.strictObject({ operation: z.literal('token') }),
-]);
-const answer = z.union([
-  z.strictObject({
-    status: z.int(),
-    headers: z.record(z.string(), z.string()),
-    /** Absent where the body is not JSON. */
-    json: z.json().optional(),
-    /** What the body is where it is not JSON. */
-    other: z.enum(['empty', 'page', 'text']).optional(),
-  }),
-  /** The connection ended before an answer. */
-  z.strictObject({ lost: z.literal(true) }),
-]);
-
-export const transcriptSchema = z.strictObject({
-  format: z.literal(1),
-  /** The settings under which the fake IPD is expected to answer so; a person adds them. */
-  settings: z.record(z.string(), z.json()).optional(),
-  /** Where answers have members that are not listed. Their values are not written. */
-  unlisted: z.array(z.string()),
-  exchanges: z.array(z.strictObject({ request, answer })),
-});
-
-export type Transcript = z.output<typeof transcriptSchema>;
-export type Exchange = Transcript['exchanges'][number];
-export type RecordedRequest = Exchange['request'];
-export type RecordedAnswer = Exchange['answer'];
-type Json = z.output<ReturnType<typeof z.json>>;
+import { parseJson, redact } from '../../lib/ipd/errors.ts';
+import type {
+  Exchange,
+  Json,
+  RecordedAnswer,
+  RecordedRequest,
+  Transcript,
+} from '../../local/ipd/transcript.ts';
 
 /** An answer as it came. */
 export type RawAnswer = { status: number; headers: Record<string, string | undefined>; text: string };
@@ -56,7 +22,7 @@ export type RawAnswer = { status: number; headers: Record<string, string | undef
  */
 type Kind = 'id' | 'name' | 'word' | 'text' | 'time' | 'number' | 'part';
 
-/** The members that the API pages name, and those that were seen: https://support.huaweicloud.com/api-projectman/ */
+/** The members that the pages of IPD and IAM name, and those that were seen: https://support.huaweicloud.com/api-projectman/ */
 const LISTED: Record<string, Kind> = {
   status: 'word',
   message: 'text',
@@ -91,6 +57,12 @@ const LISTED: Record<string, Kind> = {
   token: 'part',
   expires_at: 'time',
   issued_at: 'time',
+  methods: 'word',
+  project: 'part',
+  user: 'part',
+  domain: 'part',
+  roles: 'part',
+  password_expires_at: 'time',
 };
 /** The gateway's about its limits: https://support.huaweicloud.com/usermanual-apig/apig_03_0047.html */
 const LISTED_HEADERS = /^(?:content-type|retry-after|x-apig-ratelimit-[a-z-]{1,40})$/;
@@ -102,8 +74,6 @@ const WITHHELD = '[withheld]';
 const MAX_TEXT = 200;
 /** An id within a text. */
 const ID_IN_TEXT = /\b(?:\d{12,}|[0-9a-f]{16,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/gi;
-
-export type Recording = ReturnType<typeof createRecording>;
 
 /** Records what is asked and answered, in order. `ids` are those of the work item: they come first. */
 export function createRecording(ids: readonly string[]) {
