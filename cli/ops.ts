@@ -75,6 +75,7 @@ probe: IPD's settings and credentials are those of the deployment, or IPD_* of t
   --rate-seconds N     how long to send at full speed (10); --slow-seconds N  how long the slow body takes (60)
   --quiet-seconds N    the pause before the parallel, rate and size measurements (5)
   --fill               also attaches until the work item is full: 101 files or 55 MB
+  --record FILE        writes what IPD answered, without secrets, names and ids, so that it can be shared
 
 smoke
   --api URL            where the API is, if --stage or --local does not tell

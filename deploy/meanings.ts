@@ -42,9 +42,27 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
       IPD_ENDPOINT: {
         unset: 'the host of `IPD_REGION`',
         meaning:
-          'Another host of CodeArts Req. A loopback address is accepted where the bridge is not on Lambda',
+          'Another host of CodeArts Req, also of [a private cloud](private-clouds.md). A loopback address is accepted where the bridge is not on Lambda',
       },
-      IPD_IAM_ENDPOINT: { unset: 'the host of `IPD_REGION`', meaning: 'The same for IAM' },
+      IPD_IAM_ENDPOINT: {
+        unset: 'the host of `IPD_REGION`',
+        meaning: 'The same for IAM, which gives the tokens. It does not follow from `IPD_ENDPOINT`',
+      },
+      IPD_ALLOWED_HOSTS: {
+        unset: "Huawei's public hosts alone",
+        meaning:
+          "The hosts beside Huawei's public ones that may get credentials: those of `IPD_ENDPOINT`, `IPD_IAM_ENDPOINT` and `IPD_GATEWAY`. Each is compared as a whole, never as a pattern",
+      },
+      IPD_CA: {
+        unset: 'the public authorities that Node trusts',
+        meaning:
+          'The authorities whose certificates count for `IPD_ALLOWED_HOSTS`, and there in place of the public ones: PEM itself, or [where it is](private-clouds.md#certificates)',
+      },
+      IPD_GATEWAY: {
+        unset: 'IPD is reached by its own host',
+        meaning:
+          "A company's gateway, `HOST` or `HOST:PORT`: connections to IPD go there, over TLS, and its certificate is checked for this name. `Host` and signature stay those of `IPD_ENDPOINT`",
+      },
       IPD_CREDENTIALS: {
         unset: '`secretsmanager:ipd-attachment-bridge/<stage>/ipd`',
         meaning: "Where IPD's credentials are. The JSON itself is accepted where the bridge is not on Lambda",

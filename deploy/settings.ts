@@ -11,6 +11,7 @@ import {
   givenOf,
   isOrigin,
   problemsOf,
+  sourceOf,
 } from '../lib/runtime/settings.ts';
 import type { Environment } from '../lib/runtime/settings.ts';
 
@@ -26,7 +27,13 @@ const LOG_RETENTION = [
 const ISSUER =
   'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
 const RUNBOOK = 'must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md';
-const SECRETS = { IPD_CREDENTIALS: 'ipd', SIGNING_CREDENTIALS: 'signing' } as const;
+const SECRETS = { IPD_CREDENTIALS: 'ipd', IPD_CA: 'ipd', SIGNING_CREDENTIALS: 'signing' } as const;
+
+/**
+ * Lambda takes 4 KB of variables for a function, and the others with long values come to 1,700 bytes:
+ * https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+ */
+const LONGEST_AUTHORITIES = 2_300;
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html, without everyone (`*`). */
 const PRINCIPAL = /^(\d{12}|arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)\/[\w+=,.@/-]+))$/;
@@ -136,6 +143,11 @@ function findUndeployable(
   }
   if (ALARM_TOPIC_ARN !== undefined && given['RUNBOOK_URL'] === undefined) {
     problems.push(`RUNBOOK_URL: is missing: people who get alarms need docs/operations.md: it ${RUNBOOK}`);
+  }
+  if (sourceOf(given['IPD_CA'])?.kind === 'inline' && (given['IPD_CA'] ?? '').length > LONGEST_AUTHORITIES) {
+    problems.push(
+      `IPD_CA: has more than ${LONGEST_AUTHORITIES} characters, too many for Lambda: store it as secretsmanager:ipd-attachment-bridge/${stage}/ipd-ca`,
+    );
   }
   for (const [name, word] of Object.entries(SECRETS)) {
     const [, secret] = /^(?:secretsmanager:(?:arn:.*:secret:)?|ssm:\/)(.*)$/s.exec(given[name] ?? '') ?? [];

@@ -11,7 +11,7 @@ import { createSlotLease } from './pacing/slot-lease.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Clock } from './runtime/clock.ts';
 import { createClosing } from './uploads/clean-up.ts';
-import { readConfig, readCredentials, readSigningCredentials } from './runtime/config.ts';
+import { readAuthorities, readConfig, readCredentials, readSigningCredentials } from './runtime/config.ts';
 import type { Config } from './runtime/config.ts';
 import { createDelivery } from './delivery/deliver.ts';
 import { createDrops } from './storage/drops.ts';
@@ -22,7 +22,7 @@ import { createRoom } from './pacing/room.ts';
 import { createIntake } from './uploads/create.ts';
 import { createIpdClient } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
-import { send as sendOverWire } from './ipd/wire.ts';
+import { createSend } from './ipd/ways.ts';
 import type { Send } from './ipd/wire.ts';
 import { createJournal } from './ledger/journal.ts';
 import { createAttachments } from './ledger/attachments.ts';
@@ -44,7 +44,7 @@ import type { S3 } from './storage/s3.ts';
 import type { Sns } from './messaging/sns.ts';
 import type { Sqs } from './messaging/sqs.ts';
 import { createSending } from './delivery/send.ts';
-import type { CredentialsSource } from './runtime/settings.ts';
+import type { TextSource } from './runtime/settings.ts';
 import { createSigning } from './storage/presigning.ts';
 import type { Signer } from './storage/presigning.ts';
 import { createStaging } from './storage/staged-files.ts';
@@ -75,7 +75,7 @@ export type Surroundings = {
   s3: () => Promise<S3>;
   sqs: () => Promise<Sqs>;
   sns: () => Promise<Sns>;
-  readSecret: (source: CredentialsSource) => Promise<string>;
+  readSecret: (source: TextSource) => Promise<string>;
 };
 
 /** Services of their own for a given configuration; what is not given is the real thing. */
@@ -112,8 +112,11 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   async function connect(): Promise<IpdClient> {
     const { credentials: source, ...settings } = config.ipd;
     if (source === undefined) throw new Error('settings: IPD_CREDENTIALS is missing');
-    const credentials = readCredentials(await readSecret(source));
-    return createIpdClient({ ...settings, credentials, clock, send: given.send ?? sendOverWire });
+    const [text, send] = await Promise.all([
+      readSecret(source),
+      given.send ?? openWays(config.ipd, readSecret),
+    ]);
+    return createIpdClient({ ...settings, credentials: readCredentials(text), clock, send });
   }
 
   /** Who signs URLs, and for which host: ourselves and the one we work with, where nothing else is said. */
@@ -272,6 +275,13 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   };
 }
 
+/** The ways to IPD and IAM by the settings. Throws an Error that names IPD_CA when that cannot be read. */
+export async function openWays(ipd: Config['ipd'], readText = fetchSecret): Promise<Send> {
+  const { authorities: source, ...hosts } = ipd;
+  const text = source && (await readText(source));
+  return createSend({ ...hosts, authorities: text === undefined ? undefined : readAuthorities(text) });
+}
+
 /** Made at its first use. A start that failed is not kept: the next call tries again. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -314,10 +324,10 @@ async function loadSns(): Promise<Sns> {
 }
 
 /** The configuration says where secrets are, so only that service's client is loaded. */
-export async function fetchSecret(source: CredentialsSource): Promise<string> {
+export async function fetchSecret(source: TextSource): Promise<string> {
   switch (source.kind) {
     case 'inline':
-      return source.json;
+      return source.text;
     case 'secretsmanager':
       return (await import('./secrets/secrets-manager.ts')).readSecret(source.name);
     case 'ssm':

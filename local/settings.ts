@@ -120,7 +120,10 @@ export function deployEnvironment(
     IPD_ENDPOINT: urls.ipdUrl,
     ...(openToAll ? { IPD_PROJECTS: '*' } : {}),
     INGEST_PROJECTS: given(env, 'INGEST_PROJECTS') ?? '*',
-    ...(fakeIpd ? { IPD_IAM_ENDPOINT: urls.ipdUrl, IPD_CREDENTIALS: JSON.stringify(ipd) } : {}),
+    // The fake IPD stands on loopback, behind no gateway.
+    ...(fakeIpd
+      ? { IPD_IAM_ENDPOINT: urls.ipdUrl, IPD_CREDENTIALS: JSON.stringify(ipd), IPD_GATEWAY: '' }
+      : {}),
   };
 }
 

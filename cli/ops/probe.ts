@@ -2,6 +2,8 @@
  * `npm run ops -- probe`: finds out what no public page says about IPD, on a scratch work item of a real tenant, and
  * prints the settings that follow. Only a person can remove its attachments, so it requires --yes.
  */
+import { open } from 'node:fs/promises';
+import type { Transcript } from '../../local/ipd/transcript.ts';
 import { findIpd } from './place.ts';
 import {
   measureAnswer,
@@ -15,7 +17,9 @@ import {
 } from './probing.ts';
 import { adviseOf, describeFindings, describeGaps } from './findings.ts';
 import type { Findings } from './findings.ts';
+import { createRecording } from './transcript.ts';
 import { openTenant } from './tenant.ts';
+import type { Tenant } from './tenant.ts';
 import { readCount } from './terms.ts';
 import type { Given, Say, Task, Values } from './terms.ts';
 
@@ -34,40 +38,69 @@ export const probe: Task = {
     'quiet-seconds',
     'fill',
     'patience',
+    'record',
   ],
   check,
 
   async run({ values, say, signal }) {
     const item = { projectId: values.project ?? '', issueId: values.issue ?? '' };
-    const tenant = await openTenant(await findIpd(values), { item, signal });
-    say(`${tenant.endpoint}, work item ${item.issueId}, credentials: ${tenant.auths.join(' and ')}`);
-    const present = (await tenant.list()).length;
-    if (present > MOST_PRESENT) {
-      throw new Error(
-        `The work item has ${present} attachments: give one that is empty, since 100 are the most`,
+    const recording = createRecording([item.projectId, item.issueId]);
+    const file = values.record === undefined ? undefined : await createFile(values.record);
+    try {
+      const tenant = await openTenant(await findIpd(values), { item, record: recording.record, signal });
+      const where = tenant.gateway === undefined ? '' : ` through ${tenant.gateway}`;
+      say(
+        `${tenant.endpoint}${where}, work item ${item.issueId}, credentials: ${tenant.auths.join(' and ')}`,
       );
+      return await examine(tenant, readPlan(values), say);
+    } finally {
+      // A measurement that fails has recorded what it failed by.
+      await file?.write(recording.transcript(), say);
     }
-    const findings = await measure(tenant, readPlan(values), say);
-    const settings = adviseOf(findings);
-    const notReached = describeGaps(findings);
-    say('');
-    say('Settings that follow:');
-    for (const [name, value] of Object.entries(settings)) say(`  ${name}=${value}`);
-    const gaps = Object.entries(notReached);
-    if (gaps.length > 0) say('Not reached, so these stay as they are:');
-    for (const [name, why] of gaps) say(`  ${name}: ${why}`);
-    return { well: true, answer: { findings, settings, notReached } };
   },
 };
+
+async function examine(tenant: Tenant, plan: Plan, say: Say) {
+  const present = (await tenant.list()).length;
+  if (present > MOST_PRESENT) {
+    throw new Error(
+      `The work item has ${present} attachments: give one that is empty, since 100 are the most`,
+    );
+  }
+  const findings = await measure(tenant, plan, say);
+  const settings = adviseOf(findings);
+  const notReached = describeGaps(findings);
+  say('');
+  say('Settings that follow:');
+  for (const [name, value] of Object.entries(settings)) say(`  ${name}=${value}`);
+  const gaps = Object.entries(notReached);
+  if (gaps.length > 0) say('Not reached, so these stay as they are:');
+  for (const [name, why] of gaps) say(`  ${name}: ${why}`);
+  return { well: true, answer: { findings, settings, notReached } };
+}
+
+/** Creates the file for the transcript before anything is sent: what it is for can be done only once on a work item. */
+async function createFile(path: string) {
+  const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
+    throw new Error(`--record ${path}: the file cannot be made, or is there already`, { cause: error });
+  });
+  return {
+    async write(transcript: Transcript, say: Say): Promise<void> {
+      await file.writeFile(`${JSON.stringify(transcript, undefined, 2)}\n`);
+      await file.close();
+      const { exchanges, unlisted } = transcript;
+      say(
+        `${path}: ${exchanges.length} exchanges, without secrets, names and ids: read it before you share it`,
+      );
+      if (unlisted.length > 0) say(`members that are not listed yet: ${unlisted.join(', ')}`);
+    },
+  };
+}
 
 type Plan = ReturnType<typeof readPlan>;
 
 /** Large files come last, since they may fill the work item. */
-async function measure(
-  tenant: Awaited<ReturnType<typeof openTenant>>,
-  plan: Plan,
-  say: Say,
-): Promise<Findings> {
+async function measure(tenant: Tenant, plan: Plan, say: Say): Promise<Findings> {
   const [first] = tenant.auths;
   if (first === undefined) throw new Error('IPD_CREDENTIALS holds nothing that fits IPD_AUTH');
   const way = tenant.way(first);

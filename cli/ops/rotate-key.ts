@@ -69,7 +69,7 @@ async function rotateIpd({ values, stage, say, signal }: Work) {
   const json = merge(before, given);
   if (values.project !== undefined && values.issue !== undefined) {
     const item = { projectId: values.project, issueId: values.issue };
-    const source = { ...ipd, credentials: { kind: 'inline', json } as const };
+    const source = { ...ipd, credentials: { kind: 'inline', text: json } as const };
     await (await openTenant(source, { item, signal })).list();
     say('IPD lists the work item with it.');
   }

@@ -8,7 +8,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import type { CredentialsSource } from '../../lib/runtime/settings.ts';
+import type { TextSource } from '../../lib/runtime/settings.ts';
 
 export type Stored = { value: string; since: number };
 
@@ -18,7 +18,7 @@ export type SecretStore = ReturnType<typeof openSecret>;
 const MISSING = new Set(['ResourceNotFoundException', 'ParameterNotFound']);
 
 /** Throws when the setting names no secret in either store. */
-export function openSecret(setting: string, source: CredentialsSource | undefined) {
+export function openSecret(setting: string, source: TextSource | undefined) {
   switch (source?.kind) {
     case 'secretsmanager':
       return secretsManager(source.name);

@@ -12,10 +12,12 @@ import { createIpdClient } from '../../lib/ipd/client.ts';
 import type { WorkItem } from '../../lib/domain/upload.ts';
 import type { Attachment } from '../../lib/ipd/client.ts';
 import { parseJson, redact } from '../../lib/ipd/errors.ts';
-import { readText, send } from '../../lib/ipd/wire.ts';
-import type { Send } from '../../lib/ipd/wire.ts';
+import { readText } from '../../lib/ipd/wire.ts';
+import type { RecordedRequest } from '../../local/ipd/transcript.ts';
+import type { RawAnswer } from './transcript.ts';
+import type { Send, WireAnswer, WireRequest } from '../../lib/ipd/wire.ts';
 import type { Sink } from '../../lib/runtime/stream.ts';
-import { fetchSecret } from '../../lib/services.ts';
+import { fetchSecret, openWays } from '../../lib/services.ts';
 import { KIB, MINUTE_MS } from '../../lib/domain/units.ts';
 
 export type Auth = 'aksk' | 'token';
@@ -36,7 +38,7 @@ export type Sample = {
   /** The members that describe the attachment; empty when there is no description. */
   fields: string[];
   /** The gateway's headers about its limits. */
-  rateHeaders: Record<string, string>;
+  rateHeaders: { [header: string]: string };
 };
 
 export type Trial = { size?: number; filename?: string; chunked?: boolean; trickleSeconds?: number };
@@ -57,10 +59,17 @@ const ASK_FOR_LIMITS = { 'x-apig-mode': 'debug' };
 
 const described = z.object({ result: z.array(z.looseObject({})).min(1) });
 
+/** Gets what was asked and answered; no answer where none came. */
+export type Record = (asked: RecordedRequest, answer: RawAnswer | undefined) => void;
+
 /** Reads the credentials that the settings name or contain, and opens the tenant. Throws when there are none. */
 export async function openTenant(
   ipd: Config['ipd'],
-  { item, signal }: { item: WorkItem; signal: AbortSignal },
+  {
+    item,
+    record = () => undefined,
+    signal,
+  }: { item: WorkItem; record?: Record | undefined; signal: AbortSignal },
 ) {
   if (ipd.credentials === undefined) {
     throw new Error(
@@ -72,26 +81,30 @@ export async function openTenant(
     ...(credentials.accessKey && ipd.auth !== 'token' ? (['aksk'] as const) : []),
     ...(credentials.user && ipd.auth !== 'aksk' ? (['token'] as const) : []),
   ];
+  const open = await openWays(ipd);
+  const send: Send = (request) =>
+    seen(open, request, (answer) => record({ operation: isForToken(request) ? 'token' : 'list' }, answer));
   let samples = 0;
   const wait = (ms: number): Promise<void> => pause(ms, undefined, { signal });
 
   /** A client of its own, which sends one file at a time. */
   function way(auth: Auth) {
-    let isChunked = false;
-    let seen: Partial<Sample> = {};
+    let asked: Extract<RecordedRequest, { operation: 'upload' }> | undefined;
+    let answered: Partial<Sample> = {};
 
     const watch: Send = async (request) => {
-      if (request.method !== 'POST' || !request.url.pathname.endsWith('/upload')) return send(request);
+      if (asked === undefined || !isUpload(request)) return send(request);
+      const trial = asked;
       const { 'content-length': length, ...others } = request.headers;
       const headers = {
         ...others,
         ...ASK_FOR_LIMITS,
-        ...(length !== undefined && !isChunked && { 'content-length': length }),
+        ...(length !== undefined && !trial.chunked && { 'content-length': length }),
       };
-      const answer = await send({ ...request, headers });
-      const text = await readText(answer.body);
-      seen = readAnswer(answer.status, answer.headers, text);
-      return { ...answer, body: Readable.from([Buffer.from(text)]) };
+      return seen(open, { ...request, headers }, (answer) => {
+        if (answer !== undefined) answered = readAnswer(answer);
+        record(trial, answer);
+      });
     };
     const client = createIpdClient({ ...ipd, auth, credentials, clock: systemClock, send: watch });
 
@@ -103,8 +116,8 @@ export async function openTenant(
         chunked = false,
         trickleSeconds = 0,
       } = trial;
-      isChunked = chunked;
-      seen = {};
+      asked = { operation: 'upload', auth, filename, size, chunked, trickleSeconds };
+      answered = {};
       const startedAt = performance.now();
       const sent = await client.upload({
         ...item,
@@ -125,7 +138,7 @@ export async function openTenant(
         durationMs: Math.round(performance.now() - startedAt),
         fields: [],
         rateHeaders: {},
-        ...seen,
+        ...answered,
       };
     }
 
@@ -151,7 +164,7 @@ export async function openTenant(
     return listed.attachments;
   }
 
-  return { auths, way, list, wait, endpoint: ipd.endpoint };
+  return { auths, way, list, wait, endpoint: ipd.endpoint, gateway: ipd.gateway };
 }
 
 /** As long as IPD asks for, or else `standardMs`. */
@@ -173,11 +186,32 @@ async function pour(
   }
 }
 
-function readAnswer(
-  status: number,
-  headers: Record<string, string | undefined>,
-  text: string,
-): Partial<Sample> {
+function isUpload({ method, url }: WireRequest): boolean {
+  return method === 'POST' && url.pathname.endsWith('/upload');
+}
+
+function isForToken({ url }: WireRequest): boolean {
+  return url.pathname.endsWith('/auth/tokens');
+}
+
+/** Sends, reads the whole answer for `see`, and hands it on. */
+async function seen(
+  send: Send,
+  request: WireRequest,
+  see: (answer: RawAnswer | undefined) => void,
+): Promise<WireAnswer> {
+  try {
+    const answer = await send(request);
+    const text = await readText(answer.body);
+    see({ status: answer.status, headers: answer.headers, text });
+    return { ...answer, body: Readable.from([Buffer.from(text)]) };
+  } catch (error) {
+    see(undefined);
+    throw error;
+  }
+}
+
+function readAnswer({ status, headers, text }: RawAnswer): Partial<Sample> {
   const body = described.safeParse(parseJson(text)).data;
   const rates = Object.entries(headers).filter(([name]) => name.startsWith('x-apig-ratelimit'));
   return {

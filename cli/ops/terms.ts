@@ -43,6 +43,7 @@ export const OPTIONS = {
   'quiet-seconds': text,
   fill: flag,
   patience: text,
+  record: text,
   api: text,
   token: text,
 } as const;

@@ -147,9 +147,9 @@ export function createDelivery(deps: {
     try {
       return await ipd();
     } catch (cause) {
-      telemetry.error('the IPD credentials cannot be read', cause);
+      telemetry.error('the IPD credentials or IPD_CA cannot be read', cause);
       telemetry.addMetrics({ AuthenticationFailures: 1 });
-      throw new AppError('ipd_unavailable', 'the IPD credentials cannot be read', { cause });
+      throw new AppError('ipd_unavailable', 'the IPD credentials or IPD_CA cannot be read', { cause });
     }
   }
 

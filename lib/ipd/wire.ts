@@ -6,6 +6,9 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
+import { isIP } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { urlToHttpOptions } from 'node:url';
 import { abandoned } from '../runtime/stream.ts';
 import type { Source } from '../runtime/stream.ts';
 import { MIB } from '../domain/units.ts';
@@ -19,6 +22,16 @@ export type WireRequest = {
   signal: AbortSignal;
   /** How long the socket may be idle before the exchange is given up. */
   idleMs: number;
+};
+
+/** How a host is reached. Its certificate is always checked, and for the name that is connected to. */
+export type Way = {
+  /** The setting that names the host that is connected to: what a refused certificate is reported with. */
+  setting: 'IPD_ENDPOINT' | 'IPD_IAM_ENDPOINT' | 'IPD_GATEWAY';
+  /** The origin of a gateway, which is connected to in place of the request's own host. */
+  gateway?: URL | undefined;
+  /** In PEM: trusted in place of the authorities that Node trusts. */
+  authorities?: readonly string[] | undefined;
 };
 
 export type WireAnswer = {
@@ -37,18 +50,24 @@ const resuming = new https.Agent({ keepAlive: false });
 const MAX_TEXT_BYTES = MIB;
 const EXCHANGE_IDLE_MS = 10_000;
 
+const DIRECT: Way = { setting: 'IPD_ENDPOINT' };
+
 /**
  * Sends the request and resolves with the answer's head. An answer that comes before the whole body is sent stops the
  * sending. Rejects when the connection fails or is idle too long, or when the body's source throws: the connection is
- * destroyed then, and the server never gets a complete request.
+ * destroyed then, and the server never gets a complete request. Follows no redirect.
  */
-export async function send(request: WireRequest): Promise<WireAnswer> {
+export async function send(request: WireRequest, way: Way = DIRECT): Promise<WireAnswer> {
   const isSecure = request.url.protocol === 'https:';
   const outgoing = (isSecure ? https : http).request(request.url, {
     method: request.method,
     headers: request.headers,
     agent: isSecure && resuming,
     signal: request.signal,
+    // Said here, the environment (NODE_TLS_REJECT_UNAUTHORIZED) cannot switch the check off.
+    rejectUnauthorized: true,
+    ...(way.authorities && { ca: [...way.authorities] }),
+    ...(way.gateway && through(way.gateway, request)),
   });
   outgoing.setTimeout(request.idleMs, () => {
     outgoing.destroy(new Error(`the connection stood still for ${request.idleMs} ms`));
@@ -64,8 +83,20 @@ export async function send(request: WireRequest): Promise<WireAnswer> {
     return { status: incoming.statusCode ?? 0, headers: singleHeaders(incoming.headers), body: incoming };
   } catch (cause) {
     outgoing.destroy();
-    throw cause;
+    throw refusedCertificate(outgoing.socket, { way, cause }) ?? cause;
   }
+}
+
+/** Node would take the name that the certificate is checked for from the Host header, so it is given. */
+function through(gateway: URL, { url, headers }: WireRequest): https.RequestOptions {
+  const { hostname, port } = urlToHttpOptions(gateway);
+  const name = String(hostname);
+  return {
+    hostname: name,
+    port,
+    servername: isIP(name) === 0 ? name : '',
+    headers: { ...headers, host: url.host },
+  };
 }
 
 /** Sends a small request and reads the answer as text. Returns a failure instead of throwing it. */
@@ -101,8 +132,38 @@ export async function readText(body: AsyncIterable<Uint8Array>): Promise<string>
 /** Codes that mean: there was no connection, so no request was sent. */
 const UNCONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
+/** https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const OUT_OF_DATE = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
+const CERTIFICATE_REFUSED = 'CertificateRefused';
+
+/** For an operator: which setting it concerns, and nothing of the certificate. Undefined when it was not refused. */
+function refusedCertificate(
+  socket: http.ClientRequest['socket'],
+  { way, cause }: { way: Way; cause: unknown },
+): Error | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorizationError) return undefined;
+  // Typed as an Error, but a code: https://nodejs.org/api/tls.html#tlssocketauthorizationerror
+  const code = String(socket.authorizationError);
+  const error = new Error(`${code}: ${explainRefusal(code, way)}`, { cause });
+  error.name = CERTIFICATE_REFUSED;
+  return error;
+}
+
+function explainRefusal(code: string, { setting, authorities }: Way): string {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return `the certificate is for another host than ${setting} names`;
+  if (OUT_OF_DATE.has(code)) {
+    const own = `the certificate of ${setting}`;
+    return `${authorities === undefined ? own : `${own}, or one in IPD_CA,`} is not valid at this time`;
+  }
+  return authorities === undefined
+    ? `the certificate of ${setting} is not from a public authority: IPD_CA and IPD_ALLOWED_HOSTS name a private one`
+    : `the certificate of ${setting} is not from an authority in IPD_CA`;
+}
+
 /** True when the request reached no server, so it had no effect. */
 export function isUnconnected(error: unknown): boolean {
+  if (error instanceof Error && error.name === CERTIFICATE_REFUSED) return true;
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && UNCONNECTED.has(code);
 }

@@ -3,6 +3,7 @@
  * is fetched here; secrets come as references, or inline outside Lambda.
  */
 import * as z from 'zod';
+import { parseAuthorities } from './authorities.ts';
 import { findTooShort } from './retention.ts';
 import {
   findMisplaced,
@@ -136,6 +137,9 @@ export function readConfig(env: Environment = process.env) {
     ipd: {
       ...hosts,
       region: values.IPD_REGION,
+      gateway: values.IPD_GATEWAY,
+      allowedHosts: values.IPD_ALLOWED_HOSTS ?? [],
+      authorities: sourceOf(values.IPD_CA),
       auth: values.IPD_AUTH,
       credentials: sourceOf(values.IPD_CREDENTIALS),
     },
@@ -155,6 +159,13 @@ export function readCredentials(json: string) {
     accessKey: accessKey && secretKey ? { accessKey, secretKey, securityToken } : undefined,
     user: domain && username && password ? { domain, username, password } : undefined,
   };
+}
+
+/** Reads the certificates of IPD_CA, each in PEM. Throws an Error that names what is wrong, never any of the text. */
+export function readAuthorities(text: string): string[] {
+  const parsed = parseAuthorities(text);
+  if (parsed.kind === 'refused') throw new Error(`IPD_CA: ${parsed.reason}`);
+  return parsed.certificates;
 }
 
 function readSecret<T>(setting: string, json: string, schema: z.ZodType<T>): T {

@@ -4,6 +4,8 @@
  * is refused with the same sentence everywhere.
  */
 import * as z from 'zod';
+import { parseAuthorities } from './authorities.ts';
+import { entriesOf, findWrongHosts, isHost, isOtherService } from './hosts.ts';
 import { GIB, MIB } from '../domain/units.ts';
 import { PROJECT_ID } from '../domain/upload.ts';
 
@@ -23,13 +25,6 @@ export const count = (standard: number, { min, max }: { min: number; max: number
 /** Of all parts but the last: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const LEAST_PART_BYTES = 5 * MIB;
 
-/**
- * Credentials must not be sent to other hosts: https://support.huaweicloud.com/api-projectman/projectman_03_0003.html
- */
-const IPD_HOST = /^https:\/\/projectman-ext\.[a-z]+(-[a-z0-9]+)+\.myhuaweicloud\.(com|cn)$/;
-const IAM_HOST = /^https:\/\/iam(\.[a-z]+(-[a-z0-9]+)+)?\.myhuaweicloud\.(com|cn)$/;
-const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
-
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html */
 const tag = z
   .string()
@@ -48,6 +43,24 @@ const projects = z
     (ids) => ids.length > 0 && (String(ids) === '*' || ids.every((id) => PROJECT_ID.test(id))),
     'must be ids of projects, of 32 letters and digits each, with commas between them; or * for all',
   );
+
+const allowedHosts = z
+  .string()
+  .transform(entriesOf)
+  .refine(
+    (hosts) => hosts.length > 0 && hosts.every(isHost),
+    'must be names of hosts in small letters, with commas between them and a port only where it is not 443, for example gateway.example.com:8443',
+  )
+  .refine(
+    (hosts) => !hosts.some(isOtherService),
+    'in myhuaweicloud.com and myhuaweicloud.cn, only projectman-ext.<region> and iam.<region> get credentials',
+  );
+
+const authorities = z.string().superRefine((text, context) => {
+  if (sourceOf(text)?.kind !== 'inline') return;
+  const parsed = parseAuthorities(text);
+  if (parsed.kind === 'refused') context.addIssue(parsed.reason);
+});
 
 export const functionSettings = {
   MAX_FILE_BYTES: count(50 * MIB, { min: 1, max: 5 * GIB }),
@@ -87,6 +100,9 @@ export const functionSettings = {
     .default('cn-north-4'),
   IPD_ENDPOINT: z.string().optional(),
   IPD_IAM_ENDPOINT: z.string().optional(),
+  IPD_ALLOWED_HOSTS: allowedHosts.optional(),
+  IPD_CA: authorities.optional(),
+  IPD_GATEWAY: z.string().optional(),
   IPD_AUTH: z.enum(['auto', 'aksk', 'token'], 'must be auto, aksk or token').default('auto'),
   IPD_CREDENTIALS: z.string().optional(),
 };
@@ -94,9 +110,9 @@ export const functionSettings = {
 /** The credentials of a function's role may expire within the hour. */
 const ROLE_URL_SECONDS = 3_600;
 
-/** Where credentials are: in a secret, in a parameter, or (never on Lambda) in the setting itself. */
-export type CredentialsSource =
-  { kind: 'secretsmanager'; name: string } | { kind: 'ssm'; name: string } | { kind: 'inline'; json: string };
+/** Where a text is: in a secret, in a parameter, or (credentials never on Lambda) in the setting itself. */
+export type TextSource =
+  { kind: 'secretsmanager'; name: string } | { kind: 'ssm'; name: string } | { kind: 'inline'; text: string };
 
 /** What is set: an empty value counts as missing. */
 export function givenOf(env: Environment): Record<string, string> {
@@ -117,15 +133,18 @@ export function problemsOf(error: z.ZodError | undefined): string[] {
  * choice of projects, which has no default.
  */
 export function findMisplaced(given: Environment, { onLambda }: { onLambda: boolean }): string[] {
-  const { IPD_ENDPOINT, IPD_IAM_ENDPOINT, PROJECTS_CLAIM, IPD_PROJECTS } = given;
-  const allowed = (url: string | undefined, host: RegExp): boolean =>
-    url === undefined || host.test(url) || (!onLambda && LOOPBACK.test(url));
-  const problems: string[] = [];
-  if (!allowed(IPD_ENDPOINT, IPD_HOST)) {
-    problems.push('IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path');
-  }
-  if (!allowed(IPD_IAM_ENDPOINT, IAM_HOST)) {
-    problems.push('IPD_IAM_ENDPOINT: must be https://iam.<region>.myhuaweicloud.com without a path');
+  const { PROJECTS_CLAIM, IPD_PROJECTS } = given;
+  const problems = findWrongHosts({
+    endpoint: given['IPD_ENDPOINT'],
+    iamEndpoint: given['IPD_IAM_ENDPOINT'],
+    gateway: given['IPD_GATEWAY'],
+    allowed: entriesOf(given['IPD_ALLOWED_HOSTS'] ?? '').filter(isHost),
+    onLambda,
+    usesTokens: given['IPD_AUTH'] !== 'aksk',
+    namesRegion: given['IPD_REGION'] !== undefined,
+  });
+  if (given['IPD_CA'] !== undefined && given['IPD_ALLOWED_HOSTS'] === undefined) {
+    problems.push('IPD_CA: has no effect without IPD_ALLOWED_HOSTS: it counts for those hosts alone');
   }
   for (const name of ['IPD_CREDENTIALS', 'SIGNING_CREDENTIALS']) {
     if (onLambda && sourceOf(given[name])?.kind === 'inline') {
@@ -146,12 +165,12 @@ export function findMisplaced(given: Environment, { onLambda }: { onLambda: bool
   return problems;
 }
 
-export function sourceOf(value: string | undefined): CredentialsSource | undefined {
+export function sourceOf(value: string | undefined): TextSource | undefined {
   if (value === undefined) return undefined;
   const [, kind, name] = /^(secretsmanager|ssm):(.+)$/.exec(value) ?? [];
   if (kind === 'secretsmanager' && name !== undefined) return { kind, name };
   if (kind === 'ssm' && name !== undefined) return { kind, name };
-  return { kind: 'inline', json: value };
+  return { kind: 'inline', text: value };
 }
 
 /** Exactly what a browser sends: in small letters, without the default port. */

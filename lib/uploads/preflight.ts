@@ -113,7 +113,7 @@ export function createPreflight(deps: {
     try {
       return await ipd?.();
     } catch (error) {
-      telemetry.error('the IPD credentials cannot be read', error);
+      telemetry.error('the IPD credentials or IPD_CA cannot be read', error);
       telemetry.addMetrics({ AuthenticationFailures: 1 });
       return undefined;
     }

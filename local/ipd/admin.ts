@@ -1,5 +1,5 @@
 /**
- * The admin API for tests and demos: stored attachments, the request log, faults, settings, and a reset.
+ * The admin API for tests and demos: stored attachments, the request log, faults, settings, a transcript, and a reset.
  * It has no authentication, so the server must answer programs and web pages of this machine only.
  */
 import { z } from 'zod';
@@ -17,6 +17,8 @@ export type Admin = {
   settings: () => Settings;
   /** Replaces the settings; one that is not given gets the value with which the server was started. */
   replaceSettings: (input: object) => void;
+  /** Answers to uploads and lists as a tenant did, for as long as the transcript goes; returns how many exchanges it has. */
+  replaceTranscript: (input: unknown) => number;
   reset: () => Promise<void>;
 };
 
@@ -46,6 +48,8 @@ export async function answerAdmin(admin: Admin, request: IpdRequest): Promise<Re
       case 'PUT /settings':
         admin.replaceSettings(z.looseObject({}).parse(await readJson(request)));
         return { status: 200, json: admin.settings() };
+      case 'PUT /transcript':
+        return { status: 200, json: { exchanges: admin.replaceTranscript(await readJson(request)) } };
       case 'DELETE ':
         await admin.reset();
         return { status: 204 };

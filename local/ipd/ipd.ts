@@ -13,11 +13,13 @@ import { peekPartHeader } from './form.ts';
 import { createIam, type Credentials } from './iam.ts';
 import { createLimits, lengthRefusal, sizeRefusal } from './limits.ts';
 import { createOperations } from './operations.ts';
+import { createReplay } from './replay.ts';
 import { notPublished, renderReply, success, uploadElement } from './replies.ts';
 import { createRequestLog, type RequestRecord } from './request-log.ts';
 import { createPeople } from './people.ts';
 import { findRoute, type Route } from './routes.ts';
 import { parseSettings, type SettingsInput } from './settings.ts';
+import { transcriptSchema } from './transcript.ts';
 import {
   ConnectionLost,
   headerOf,
@@ -74,6 +76,7 @@ export function createIpd(options: IpdOptions) {
   const attachments = createAttachments({ clock, blobs });
   const operations = createOperations({ attachments, blobs });
   const people = createPeople({ attachments, blobs });
+  let replay = createReplay([]);
 
   const admin: Admin = {
     attachments: attachments.all,
@@ -88,7 +91,13 @@ export function createIpd(options: IpdOptions) {
     replaceSettings: (input) => {
       settings = parseSettings({ ...initialSettings, ...input });
     },
+    replaceTranscript: (input) => {
+      const { exchanges } = transcriptSchema.parse(input);
+      replay = createReplay(exchanges);
+      return exchanges.length;
+    },
     async reset() {
+      replay = createReplay([]);
       settings = parseSettings(initialSettings);
       faults.replace([]);
       iam.killTokens();
@@ -139,7 +148,13 @@ export function createIpd(options: IpdOptions) {
         ? { reply: success(null) }
         : await work({ request, record, route, session, body, pause }, plan);
       if (plan.pauseSeconds > 0) await pause(plan.pauseSeconds);
-      return applyPlan(plan, { request, route, result });
+      const replayed = replay.answer({
+        operation: route.operation,
+        auth: record.auth,
+        size: result.attachment?.size,
+      });
+      if (replayed === 'reset') return replayed;
+      return applyPlan(plan, { request, route, result: { ...result, reply: replayed ?? result.reply } });
     } catch (error) {
       if (error instanceof ConnectionLost) return 'reset';
       throw error;

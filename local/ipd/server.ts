@@ -18,6 +18,8 @@ export type FakeIpdOptions = Omit<IpdOptions, 'clock' | 'random' | 'sleep' | 'bl
   random?: () => number;
   /** Web origins whose pages may send requests, beside those of this machine. */
   origins?: string[];
+  /** Further values of Host that are served, for a server before this one that has names of its own. */
+  hosts?: string[];
   reach?: Reach;
   /** Keeps the bytes of attachments on disk rather than in memory. */
   dataDirectory?: string;
@@ -30,6 +32,7 @@ export async function startFakeIpd(options: FakeIpdOptions) {
     clock = Date.now,
     random = Math.random,
     origins = [],
+    hosts = [],
     reach,
     dataDirectory,
     ...rest
@@ -41,7 +44,7 @@ export async function startFakeIpd(options: FakeIpdOptions) {
   });
   // A large file over a slow connection takes longer than Node's five minutes.
   server.requestTimeout = 0;
-  const listening = await listen(server, port, { pages: { kind: 'local', origins }, reach });
+  const listening = await listen(server, port, { pages: { kind: 'local', origins }, hosts, reach });
   // The server empties the directory only after it has the port: until then another server may be using it.
   const blobs = dataDirectory === undefined ? createMemoryBlobs() : await createDiskBlobs(dataDirectory);
   const ipd = createIpd({

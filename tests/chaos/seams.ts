@@ -27,7 +27,7 @@ import type { Documents } from './ends/documents.ts';
 import type { Objects, Reading } from './ends/objects.ts';
 import type { MessageQueue } from './ends/queue.ts';
 import { fetchSecret } from '../../lib/services.ts';
-import type { CredentialsSource } from '../../lib/runtime/settings.ts';
+import type { TextSource } from '../../lib/runtime/settings.ts';
 import { refusal } from './ends/refusal.ts';
 import type { Topic } from './ends/topic.ts';
 import type { Offered } from './offered.ts';
@@ -235,13 +235,10 @@ export function topicOf({ container, topic, faults, note, isMute }: Surroundings
 }
 
 /** The way to the secrets: the configuration has them in plain text. */
-export function secretsOf({
-  container,
-  faults,
-}: Surroundings): (source: CredentialsSource) => Promise<string> {
+export function secretsOf({ container, faults }: Surroundings): (source: TextSource) => Promise<string> {
   const { random } = container;
   const where = 'read secret';
-  const read = async (source: CredentialsSource): Promise<string> => {
+  const read = async (source: TextSource): Promise<string> => {
     const isUnreadable = faults.strikes('secretUnreadable', random, `${container.kind}: ${where}`);
     if (isUnreadable) throw new Error('the secret cannot be read');
     return fetchSecret(source);

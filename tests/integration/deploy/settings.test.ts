@@ -6,6 +6,7 @@ import { findProblems } from '../../../deploy/settings.ts';
 import { readConfig } from '../../../lib/runtime/config.ts';
 import { startStack } from '../../../local/stack.ts';
 import { functionsOf, readService } from '../../../local/template.ts';
+import { createAuthority } from '../../support/certificates.ts';
 import { runCommandLine } from '../../support/run-command.ts';
 import { useDirectory } from '../../support/use-directory.ts';
 
@@ -91,6 +92,8 @@ function linesOf(error: unknown): string[] {
 
 const ENDPOINT =
   'S3_PUBLIC_ENDPOINT: must be an origin, without a path or a query, for example https://files.example.com';
+const IPD_HOST =
+  'IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com or https:// and a host of IPD_ALLOWED_HOSTS, without a path';
 const PROJECTS =
   'IPD_PROJECTS: must be ids of projects, of 32 letters and digits each, with commas between them; or * for all';
 
@@ -125,13 +128,34 @@ describe('a setting that the functions read', () => {
     [{ PREFLIGHT: 'yes' }, 'PREFLIGHT: must be on or off'],
     [{ IPD_AUTH: 'password' }, 'IPD_AUTH: must be auto, aksk or token'],
     [{ IPD_REGION: 'CN-NORTH-4' }, 'IPD_REGION: must have a form like cn-north-4'],
-    [
-      { IPD_ENDPOINT: 'https://projectman-ext.cn-north-4.myhuaweicloud.com/v1' },
-      'IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path',
-    ],
+    [{ IPD_ENDPOINT: 'https://projectman-ext.cn-north-4.myhuaweicloud.com/v1' }, IPD_HOST],
     [
       { IPD_IAM_ENDPOINT: 'http://iam.cn-north-4.myhuaweicloud.com' },
-      'IPD_IAM_ENDPOINT: must be https://iam.<region>.myhuaweicloud.com without a path',
+      IPD_HOST.replace('IPD_', 'IPD_IAM_').replace('projectman-ext', 'iam'),
+    ],
+    [
+      { IPD_ALLOWED_HOSTS: '*.example.com' },
+      'IPD_ALLOWED_HOSTS: must be names of hosts in small letters, with commas between them and a port only where it is not 443, for example gateway.example.com:8443',
+    ],
+    [
+      { IPD_ALLOWED_HOSTS: 'projectman.cn-north-4.myhuaweicloud.com' },
+      'IPD_ALLOWED_HOSTS: in myhuaweicloud.com and myhuaweicloud.cn, only projectman-ext.<region> and iam.<region> get credentials',
+    ],
+    [
+      { IPD_GATEWAY: 'gateway.example.com' },
+      'IPD_GATEWAY: must be a host of IPD_ALLOWED_HOSTS, with its port where that has one',
+    ],
+    [
+      { IPD_CA: 'ca.pem', IPD_ALLOWED_HOSTS: 'gateway.example.com' },
+      'IPD_CA: must be certificates of authorities in PEM, as "$(cat ca.pem)" gives them, or secretsmanager:<name or ARN> or ssm:<parameter name>',
+    ],
+    [
+      { IPD_CA: createAuthority('Root').pem },
+      'IPD_CA: has no effect without IPD_ALLOWED_HOSTS: it counts for those hosts alone',
+    ],
+    [
+      { IPD_ENDPOINT: 'https://req.example.com', IPD_ALLOWED_HOSTS: 'req.example.com' },
+      'IPD_IAM_ENDPOINT: is missing: a private IPD_ENDPOINT needs its own, or IPD_AUTH=aksk, which uses none',
     ],
     [
       { REQUIRED_SCAN_TAG: 'NO_THREATS_FOUND' },
@@ -174,10 +198,7 @@ describe('a setting that the functions read', () => {
       { IPD_CREDENTIALS: '{"accessKey":"a","secretKey":"secret-word"}' },
       'IPD_CREDENTIALS: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>',
     ],
-    [
-      { IPD_ENDPOINT: 'http://127.0.0.1:4573' },
-      'IPD_ENDPOINT: must be https://projectman-ext.<region>.myhuaweicloud.com without a path',
-    ],
+    [{ IPD_ENDPOINT: 'http://127.0.0.1:4573' }, IPD_HOST],
   ])('is refused by package and function, while on one machine it may be: %j', (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
     expect(calling(settings)).toEqual([`settings: ${sentence}`]);
@@ -324,6 +345,30 @@ describe('the secrets of a stage', () => {
   ])("are not another stage's, nor for another use: %s", (name) => {
     expect(packaging({ IPD_CREDENTIALS: name })).toEqual([
       'IPD_CREDENTIALS: the name must begin with ipd-attachment-bridge/prod/ipd, for example secretsmanager:ipd-attachment-bridge/prod/ipd',
+    ]);
+  });
+});
+
+describe('the authorities of a private cloud', () => {
+  const IPD_ALLOWED_HOSTS = 'gateway.example.com';
+  const { pem } = createAuthority('Root');
+
+  it('are a text that Lambda has room for', () => {
+    const long = pem.repeat(Math.ceil(2_301 / pem.length));
+
+    expect(packaging({ IPD_CA: pem, IPD_ALLOWED_HOSTS })).toEqual([]);
+    expect(packaging({ IPD_CA: long, IPD_ALLOWED_HOSTS })).toEqual([
+      'IPD_CA: has more than 2300 characters, too many for Lambda: store it as secretsmanager:ipd-attachment-bridge/prod/ipd-ca',
+    ]);
+    expect(calling({ IPD_CA: long, IPD_ALLOWED_HOSTS })).toEqual([]);
+  });
+
+  it('are in a secret or parameter that the roles may read', () => {
+    const secret = 'secretsmanager:ipd-attachment-bridge/prod/ipd-ca';
+
+    expect(packaging({ IPD_CA: secret, IPD_ALLOWED_HOSTS })).toEqual([]);
+    expect(packaging({ IPD_CA: secret.replace('prod', 'dev'), IPD_ALLOWED_HOSTS })).toEqual([
+      'IPD_CA: the name must begin with ipd-attachment-bridge/prod/ipd, for example secretsmanager:ipd-attachment-bridge/prod/ipd',
     ]);
   });
 });

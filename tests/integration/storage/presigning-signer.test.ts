@@ -123,7 +123,7 @@ describe('URLs that are signed with a key of their own', () => {
   });
 
   it('cannot be made with unreadable credentials, and the error reveals nothing of them', async () => {
-    const credentials = { kind: 'inline', json: '{"accessKeyId":"secret-word"}' } as const;
+    const credentials = { kind: 'inline', text: '{"accessKeyId":"secret-word"}' } as const;
     const { uploads } = world.build({ config: { signer: { endpoint: undefined, credentials } } });
     const upload = await world.create(randomBytes(10));
 

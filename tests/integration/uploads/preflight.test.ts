@@ -138,10 +138,10 @@ describe('preflight', () => {
     it.each([
       ['IPD is down', { endpoint: 'http://127.0.0.1:1' }],
       ['IAM is down', { iamEndpoint: 'http://127.0.0.1:1', auth: 'token' }],
-      ['the credentials cannot be read', { credentials: { kind: 'inline', json: 'nonsense' } }],
+      ['the credentials cannot be read', { credentials: { kind: 'inline', text: 'nonsense' } }],
       [
         'the credentials do not fit',
-        { auth: 'token', credentials: { kind: 'inline', json: '{"accessKey":"a","secretKey":"b"}' } },
+        { auth: 'token', credentials: { kind: 'inline', text: '{"accessKey":"a","secretKey":"b"}' } },
       ],
       ['there are no credentials', { credentials: undefined }],
     ] as const)('lets an upload pass when %s', async (_name, ipd) => {

@@ -24,7 +24,7 @@ describe('the signer of URLs', () => {
   it('can be given in the setting itself only where no Lambda runs', () => {
     const given = { SIGNING_CREDENTIALS: inline };
 
-    expect(read(given)().signer.credentials).toEqual({ kind: 'inline', json: inline });
+    expect(read(given)().signer.credentials).toEqual({ kind: 'inline', text: inline });
     expect(read({ ...given, ...onLambda })).toThrow(
       'SIGNING_CREDENTIALS: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>',
     );

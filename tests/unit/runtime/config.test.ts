@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readConfig, readCredentials } from '../../../lib/runtime/config.ts';
+import { createAuthority } from '../../support/certificates.ts';
 
 const needed = {
   STAGING_BUCKET: 'staging',
@@ -66,6 +67,9 @@ describe('readConfig', () => {
         endpoint: 'https://projectman-ext.cn-north-4.myhuaweicloud.com',
         iamEndpoint: 'https://iam.cn-north-4.myhuaweicloud.com',
         region: 'cn-north-4',
+        gateway: undefined,
+        allowedHosts: [],
+        authorities: undefined,
         auth: 'auto',
         credentials: undefined,
       },
@@ -301,6 +305,130 @@ describe('the hosts that get credentials', () => {
   );
 });
 
+describe('the hosts that an operator names', () => {
+  const REQ = 'codeartsreq.region-1.cloud.example.com';
+  const IAM = 'iam-apigateway-proxy.region-1.cloud.example.com';
+  const cloud = {
+    ...onLambda,
+    IPD_REGION: 'region-1',
+    IPD_ENDPOINT: `https://${REQ}`,
+    IPD_IAM_ENDPOINT: `https://${IAM}`,
+    IPD_ALLOWED_HOSTS: `${REQ}, ${IAM}`,
+  };
+
+  it('get credentials beside the public ones', () => {
+    expect(readConfig({ ...needed, ...cloud }).ipd).toMatchObject({
+      endpoint: `https://${REQ}`,
+      iamEndpoint: `https://${IAM}`,
+      allowedHosts: [REQ, IAM],
+    });
+    expect(refusalOf({ ...cloud, IPD_ALLOWED_HOSTS: REQ })).toMatch(/^settings: IPD_IAM_ENDPOINT: must be /);
+    expect(refusalOf({ ...cloud, IPD_ALLOWED_HOSTS: IAM })).toMatch(/^settings: IPD_ENDPOINT: must be /);
+    expect(refusalOf({ ...cloud, IPD_ALLOWED_HOSTS: '' })).toContain('IPD_ENDPOINT: must be ');
+  });
+
+  it.each([
+    'gateway',
+    'xn--d6q013i.example.com',
+    '1.example.com',
+    'gateway.example.com:8443',
+    'a-b.c',
+    `${'a'.repeat(63)}.example.com`,
+    'projectman-ext.cn-north-4.myhuaweicloud.com',
+    'codeartsreq.eu-west-101.myhuaweicloud.eu',
+  ])('may be %s', (host) => {
+    expect(refusalOf({ ...onLambda, IPD_ALLOWED_HOSTS: host })).toBe('');
+  });
+
+  it.each([
+    ',',
+    '-a.example.com',
+    'a-.example.com',
+    'a..example.com',
+    'a_b.example.com',
+    'a.example.1',
+    `${'a'.repeat(64)}.example.com`,
+    `${'a.'.repeat(126)}example`,
+    'a.example.com:65536',
+    'a.example.com:',
+    'a.example.com:08443',
+    'a.example.com\u0000',
+    'a%2Eexample.com',
+  ])('may not be %j', (host) => {
+    expect(refusalOf({ ...onLambda, IPD_ALLOWED_HOSTS: host })).toMatch(
+      /^settings: IPD_ALLOWED_HOSTS: must be names of hosts/,
+    );
+  });
+
+  it("cannot be the public cloud's in another role", () => {
+    const swapped = {
+      IPD_ENDPOINT: 'https://iam.cn-north-4.myhuaweicloud.com',
+      IPD_ALLOWED_HOSTS: 'iam.cn-north-4.myhuaweicloud.com',
+    };
+
+    expect(refusalOf(swapped)).toMatch(/^settings: IPD_ENDPOINT: must be /);
+  });
+
+  it('do not leave the other half of a private cloud to the public one', () => {
+    const { IPD_ENDPOINT, IPD_IAM_ENDPOINT, IPD_REGION, ...others } = cloud;
+
+    expect(refusalOf({ ...others, IPD_REGION, IPD_ENDPOINT })).toBe(
+      'settings: IPD_IAM_ENDPOINT: is missing: a private IPD_ENDPOINT needs its own, or IPD_AUTH=aksk, which uses none',
+    );
+    expect(refusalOf({ ...others, IPD_REGION, IPD_IAM_ENDPOINT })).toBe(
+      'settings: IPD_ENDPOINT: is missing: a private IPD_IAM_ENDPOINT needs its own',
+    );
+    expect(refusalOf({ ...others, IPD_ENDPOINT, IPD_IAM_ENDPOINT })).toBe(
+      'settings: IPD_REGION: is missing: a private IPD_IAM_ENDPOINT gives tokens for its own region',
+    );
+    expect(refusalOf({ ...others, IPD_ENDPOINT, IPD_AUTH: 'aksk' })).toBe('');
+  });
+
+  it('include a gateway, which needs TLS', () => {
+    const gateway = {
+      IPD_ALLOWED_HOSTS: 'gateway.example.com:8443',
+      IPD_GATEWAY: 'gateway.example.com:8443',
+    };
+
+    expect(readConfig({ ...needed, ...onLambda, ...gateway }).ipd).toMatchObject({
+      endpoint: 'https://projectman-ext.cn-north-4.myhuaweicloud.com',
+      gateway: 'gateway.example.com:8443',
+    });
+    expect(refusalOf({ ...gateway, IPD_ENDPOINT: 'http://127.0.0.1:4573' })).toContain(
+      'IPD_GATEWAY: needs https in IPD_ENDPOINT',
+    );
+    expect(refusalOf({ IPD_GATEWAY: 'localhost:8443' })).toBe('');
+    expect(refusalOf({ ...onLambda, IPD_GATEWAY: 'localhost:8443' })).toContain('IPD_GATEWAY: must be ');
+  });
+});
+
+describe('the authorities of these hosts', () => {
+  const { pem } = createAuthority('Root');
+  const hosts = { ...onLambda, IPD_ALLOWED_HOSTS: 'a.example.com' };
+
+  it.each([
+    [pem, { kind: 'inline', text: pem }],
+    ['secretsmanager:bridge/ipd-ca', { kind: 'secretsmanager', name: 'bridge/ipd-ca' }],
+    ['ssm:/bridge/ipd-ca', { kind: 'ssm', name: '/bridge/ipd-ca' }],
+  ])('are a text, or where it is: %#', (IPD_CA, authorities) => {
+    expect(readConfig({ ...needed, ...hosts, IPD_CA }).ipd).toMatchObject({ authorities });
+  });
+
+  it.each(['ca.pem', 'secret-word', '-----BEGIN CERTIFICATE-----secret-word-----END CERTIFICATE-----'])(
+    'are not %s, and the sentence shows none of it',
+    (IPD_CA) => {
+      expect(refusalOf({ ...hosts, IPD_CA })).toMatch(/^settings: IPD_CA: [^;]+$/);
+      expect(refusalOf({ ...hosts, IPD_CA })).not.toContain('secret-word');
+    },
+  );
+
+  it('have no effect without hosts', () => {
+    expect(refusalOf({ ...onLambda, IPD_CA: pem })).toBe(
+      'settings: IPD_CA: has no effect without IPD_ALLOWED_HOSTS: it counts for those hosts alone',
+    );
+  });
+});
+
 describe('where the credentials are', () => {
   it.each([
     ['secretsmanager:bridge/ipd', { kind: 'secretsmanager', name: 'bridge/ipd' }],
@@ -321,7 +449,7 @@ describe('where the credentials are', () => {
       expect(refusal).toContain('IPD_CREDENTIALS: on Lambda, give secretsmanager:');
       expect(refusal).not.toContain('secret-word');
       expect(readConfig({ ...needed, IPD_CREDENTIALS }).ipd).toMatchObject({
-        credentials: { kind: 'inline', json: IPD_CREDENTIALS },
+        credentials: { kind: 'inline', text: IPD_CREDENTIALS },
       });
     },
   );
