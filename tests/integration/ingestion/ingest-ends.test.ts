@@ -183,6 +183,7 @@ describe('the end of an ingested upload', () => {
 
     expect(notifications).toMatchObject([{ type: 'UploadExpired' }]);
     expect(await world.isStaged(drop.id)).toBe(false);
+    expect(await world.exists(drop.key)).toBe(true);
     expect((await world.find(drop.id)).dueAt).toBeUndefined();
     await world.staging.remove(drop.key);
   });
