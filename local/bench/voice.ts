@@ -1,30 +1,5 @@
-/** Helpers that read and change the document. */
-
-/** The element of that id; throws when the document has none of that kind. */
-export function byId<T extends Element>(id: string, kind: new () => T): T {
-  const found = document.getElementById(id);
-  if (found instanceof kind) return found;
-  throw new Error(`the page has no ${kind.name} #${id}`);
-}
-
-/** A new element with attributes and content. */
-export function element<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  attributes: Record<string, string> = {},
-  ...content: (Node | string)[]
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...content);
-  return made;
-}
-
-/** Writes a text, and hides the element when there is none. */
-export function write(target: HTMLElement, text: string): void {
-  // An equal text is not set again: a screen reader would read it again.
-  if (target.textContent !== text) target.textContent = text;
-  target.hidden = text === '';
-}
+/** What the bench says: a problem to all who see the page, news to screen readers only. */
+import { byId } from '../../page/src/dom.ts';
 
 /** Messages to the user: a problem stays until the user dismisses it, news go only to screen readers. */
 export function createVoice() {
