@@ -67,6 +67,15 @@ export async function explainSilence(
     const detail = `connect-src of this page's Content-Security-Policy lacks ${origin}`;
     return { code: 'address_blocked', detail };
   }
+  if (!isThere && LOOPBACK.test(hostname) && !LOOPBACK.test(new URL(here).hostname)) {
+    // https://wicg.github.io/local-network-access/: a page of elsewhere needs the person's leave.
+    const leave = page.navigator?.permissions?.query({ name: 'local-network-access' });
+    const { state } = (await leave?.catch(() => undefined)) ?? {};
+    if (state === 'denied') {
+      const detail = `The browser keeps ${here} from calling ${origin}: allow it the local network in the site settings`;
+      return { code: 'address_blocked', detail };
+    }
+  }
   // Asked second: a network that has come back between the two must not pass for a refusal.
   if (!isThere || (await isAnswered(probe))) return undefined;
   const detail = `Pages of ${here} may not call ${target}: add this origin to the bridge's ALLOWED_ORIGINS`;

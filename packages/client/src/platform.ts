@@ -32,7 +32,10 @@ export type Surroundings = {
   /** `until`: the listener is removed with the abort of its signal. */
   addEventListener?(type: string, listener: Listener, until: { signal: Signal }): void;
   location?: { href: string; origin: string; protocol: string };
-  navigator?: { onLine?: boolean };
+  navigator?: {
+    onLine?: boolean;
+    permissions?: { query(permission: { name: string }): Promise<{ state: string }> };
+  };
 };
 declare const self: Surroundings | undefined;
 
