@@ -13,7 +13,7 @@ import { startStack } from '../local/stack.ts';
 import { runCommand } from './command.ts';
 import { ANY_WORK_ITEM, mintToken } from './local-stack.ts';
 import { createProgress } from './progress.ts';
-import { describeError, describeOutcome, sendFile } from './transfer.ts';
+import { describeError, describeErrorOf, describeOutcome, sendFile } from './transfer.ts';
 import type { Transfer } from './transfer.ts';
 
 const USAGE = `Usage: npm run demo [-- FILE…] [--json]
@@ -79,7 +79,7 @@ async function* uploadAll(
     const about = { client, path, ...ANY_WORK_ITEM, again: true, progress, signal };
     const transfer = await sendFile(about)
       .catch((error: unknown) => {
-        throw new Error(`${path}: ${describeError(error)}`);
+        throw new Error(describeErrorOf(path, error));
       })
       .finally(() => clearTimeout(timer));
     const received = attachments.parse(await readJson(await fetch(`${urls.ipdAdminUrl}/attachments`)));

@@ -11,6 +11,7 @@ import { dropFile } from './drop-file.ts';
 import type { Dropped } from './drop-file.ts';
 import { ANY_WORK_ITEM } from './local-stack.ts';
 import { describeTrouble, openServices, useAccount } from './ops/place.ts';
+import { describeErrorOf } from './transfer.ts';
 import { createProgress } from './progress.ts';
 import { describeOutcome } from './transfer.ts';
 
@@ -47,7 +48,7 @@ async function dropAll({ files, json, ...about }: Options, signal: AbortSignal):
       dropped.push(outcome);
       if (!json) console.log(`${path}: ${describe(outcome)}`);
     } catch (error) {
-      console.error(`${path}: ${describeTrouble(error)}`);
+      console.error(describeErrorOf(path, error, describeTrouble));
     }
   }
   s3.client.destroy();

@@ -126,6 +126,12 @@ export function describeError(error: unknown): string {
   return `${words.join('; ')}${isRefusal ? ` (${error.code})` : ''}`.replaceAll(/\s+/g, ' ');
 }
 
+/** The same with the file's path first, which an error of the file itself has already. */
+export function describeErrorOf(path: string, error: unknown, describe = describeError): string {
+  const line = describe(error);
+  return line.startsWith(`${path}: `) ? line : `${path}: ${line}`;
+}
+
 /** One line for a final upload. */
 export function describeOutcome({ status, attachment, error }: Upload): string {
   if (status === 'delivered') return `attachment ${attachment?.id ?? '(IPD did not tell the id)'}`;

@@ -8,7 +8,7 @@ import { ANY_WORK_ITEM, findLocalStack, mintToken } from './local-stack.ts';
 import { runCommand } from './command.ts';
 import { readCount } from './ops/terms.ts';
 import { createProgress } from './progress.ts';
-import { describeError, describeOutcome, sendFile } from './transfer.ts';
+import { describeErrorOf, describeOutcome, sendFile } from './transfer.ts';
 import type { Transfer } from './transfer.ts';
 
 const USAGE = `Usage: npm run upload -- [options] FILE…
@@ -49,7 +49,7 @@ async function uploadAll(options: Options, signal: AbortSignal): Promise<boolean
       sent.push(transfer);
       if (!json) console.log(`${path}: ${describe(transfer)}`);
     } catch (error) {
-      console.error(`${path}: ${describeError(error)}`);
+      console.error(describeErrorOf(path, error));
     }
   }
   if (json) {

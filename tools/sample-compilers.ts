@@ -117,7 +117,7 @@ function kotlinLacks(): string | undefined {
 
 /** Each has a lockfile of its own: the `npm ci` of a newcomer loads no compiler and no React Native. */
 function install(folder: string): boolean {
-  const flags = ['--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund', '--loglevel=error'];
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   return existsSync(join(folder, 'node_modules')) || run('npm', ['ci', ...flags], folder).status === 0;
 }
 

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { createApi } from './api.ts';
 import type { Upload } from './api.ts';
-import { createVoice } from './dom.ts';
+import { createVoice } from './voice.ts';
 import { createIdentity } from './identity.ts';
 import { createList } from './list.ts';
 import { createReceived, digestOf } from './received.ts';

@@ -3,7 +3,7 @@
  * for the user's name. While a field is wrong, the page sends nothing.
  */
 import * as z from 'zod';
-import { byId, element, write } from './dom.ts';
+import { byId, element, write } from '../../page/src/dom.ts';
 import { MINUTE_MS } from '../../lib/domain/units.ts';
 
 export type Identity = ReturnType<typeof createIdentity>;

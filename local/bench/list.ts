@@ -1,7 +1,7 @@
 /** The list of the user's uploads: newest first, a page at a time. It polls each open upload until it is final. */
 import type { Api, Upload } from './api.ts';
-import { byId } from './dom.ts';
-import type { Voice } from './dom.ts';
+import { byId } from '../../page/src/dom.ts';
+import type { Voice } from './voice.ts';
 import { follow } from './follow.ts';
 import { createUploadRow } from './upload-row.ts';
 import type { UploadRow } from './upload-row.ts';

@@ -1,6 +1,6 @@
 /** The attachments of the fake IPD, read through its admin API and compared with the files picked on this page. */
 import * as z from 'zod';
-import { byId, element, write } from './dom.ts';
+import { byId, element, write } from '../../page/src/dom.ts';
 import { sizeInWords } from './words.ts';
 
 const attachmentsSchema = z.array(

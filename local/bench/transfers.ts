@@ -4,8 +4,8 @@
  */
 import { isHonoured, Refusal } from './api.ts';
 import type { Api } from './api.ts';
-import { byId } from './dom.ts';
-import type { Voice } from './dom.ts';
+import { byId } from '../../page/src/dom.ts';
+import type { Voice } from './voice.ts';
 import type { Identity } from './identity.ts';
 import { createTicketStore, isUsable, toTicket } from './ticket.ts';
 import type { PickedFile, UppyKit } from './uppy.ts';

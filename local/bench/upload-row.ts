@@ -1,6 +1,6 @@
 /** One upload in the list. It is updated in place, so that a button keeps its focus while figures change. */
 import type { Upload } from './api.ts';
-import { element, write } from './dom.ts';
+import { element, write } from '../../page/src/dom.ts';
 import {
   factsInWords,
   isCancellable,

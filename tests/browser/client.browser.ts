@@ -34,6 +34,23 @@ beforeEach(async () => {
 
 afterEach(() => context.close());
 
+/** As a person does who is asked; Playwright knows no such permission. */
+async function denyLocalNetwork(there: BrowserContext, origin: string): Promise<void> {
+  const page = await there.newPage();
+  const session = await there.newCDPSession(page);
+  const { targetInfo } = await session.send('Target.getTargetInfo');
+  const whole = await there.browser()?.newBrowserCDPSession();
+  for (const name of ['local-network-access', 'loopback-network']) {
+    await whole?.send('Browser.setPermission', {
+      permission: { name },
+      setting: 'denied',
+      origin,
+      ...(targetInfo.browserContextId !== undefined && { browserContextId: targetInfo.browserContextId }),
+    });
+  }
+  await page.close();
+}
+
 describe('the client in a page', () => {
   it('brings a file to IPD', async () => {
     const here = await openClientPage(context, allowed.url);
@@ -69,6 +86,21 @@ describe('the client in a page', () => {
     expect(await here.upload({ ...call, timing: never })).toMatchObject({
       end: 'address_blocked',
       detail: `connect-src of this page's Content-Security-Policy lacks ${call.apiUrl}`,
+    });
+  });
+
+  it('says at once that the person has refused the page the local network', async () => {
+    const elsewhere = 'https://app.example.com';
+    await context.route(`${elsewhere}/**`, async (route) => {
+      const { pathname } = new URL(route.request().url());
+      await route.fulfill({ response: await route.fetch({ url: `${allowed.url}${pathname}` }) });
+    });
+    await denyLocalNetwork(context, elsewhere);
+    const here = await openClientPage(context, elsewhere);
+
+    expect(await here.upload({ ...call, timing: never })).toMatchObject({
+      end: 'address_blocked',
+      detail: `The browser keeps ${elsewhere} from calling ${call.apiUrl}: allow it the local network in the site settings`,
     });
   });
 

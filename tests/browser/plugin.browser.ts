@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
+import { remembers } from '../support/golden-retriever.ts';
 import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 import { bundlePlugin, startPages, visitPlugin } from './plugin-page.ts';
@@ -151,7 +152,7 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
     await here.pick(file);
     await here.upload();
     await Promise.all([second.delayed, first.then((response) => response.finished())]);
-    await here.page.waitForFunction(`${REMEMBERED}('"uploadId"', true)`);
+    await here.page.waitForFunction(remembers('"uploadId"', { bytes: true }));
     await here.page.reload();
     second.letGo();
 
@@ -174,7 +175,7 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
     await here.pick(file);
     await here.upload();
     await here.shows(/Attaching to the work item/);
-    await here.page.waitForFunction(`${REMEMBERED}('"follow"', false)`);
+    await here.page.waitForFunction(remembers('"follow"', { bytes: false }));
 
     await here.page.reload();
     const calls = recordCalls(here.page);
@@ -252,26 +253,3 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
     expect(await received(file)).toEqual([file.name, file.name]);
   });
 });
-
-/** Whether Golden Retriever has written down a file's bytes and a text about it, in either version's place. */
-const REMEMBERED = `(async (text, hasBytes) => {
-  const open = (name) => new Promise((resolve, reject) => {
-    const request = indexedDB.open(name);
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-  const all = (db, store) => new Promise((resolve) => {
-    if (!db.objectStoreNames.contains(store)) return resolve([]);
-    const request = db.transaction([store]).objectStore(store).getAll();
-    request.onsuccess = () => resolve(request.result);
-  });
-  const names = (await indexedDB.databases()).map(({ name }) => name);
-  const stores = await Promise.all(names.map(async (name) => {
-    const db = await open(name);
-    const found = { files: await all(db, 'files'), notes: await all(db, 'metadata') };
-    db.close();
-    return found;
-  }));
-  const notes = [...stores.flatMap((store) => store.notes.map(({ metadata }) => metadata)), ...Object.values(localStorage)];
-  return stores.some((store) => store.files.length > 0) === hasBytes && notes.join().includes(text);
-})`;

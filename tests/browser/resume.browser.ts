@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import { remembers } from '../support/golden-retriever.ts';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
 import { delayRequest, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
@@ -14,36 +15,13 @@ beforeAll(async () => {
 
 afterAll(() => stack?.stop());
 
-/** What Golden Retriever has written down, in either version's place: a page cannot be left before. */
-const REMEMBERED = `(async () => {
-  const open = (name) => new Promise((resolve, reject) => {
-    const request = indexedDB.open(name);
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-  const all = (db, store) => new Promise((resolve) => {
-    if (!db.objectStoreNames.contains(store)) return resolve([]);
-    const request = db.transaction([store]).objectStore(store).getAll();
-    request.onsuccess = () => resolve(request.result);
-  });
-  const names = (await indexedDB.databases()).map(({ name }) => name);
-  const stores = await Promise.all(names.map(async (name) => {
-    const db = await open(name);
-    const found = { files: await all(db, 'files'), notes: await all(db, 'metadata') };
-    db.close();
-    return found;
-  }));
-  const notes = JSON.stringify([stores.map((store) => store.notes), { ...localStorage }]);
-  return stores.some((store) => store.files.length > 0) && notes.includes('uploadId');
-})()`;
-
 /** Sends all parts of a file but the second one, then leaves the page and comes back. */
 async function interrupt(): Promise<void> {
   const second = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);
   const first = stored(here.page, 1);
   await here.upload();
   await Promise.all([first, second.delayed]);
-  await here.page.waitForFunction(REMEMBERED);
+  await here.page.waitForFunction(remembers('uploadId', { bytes: true }));
   await here.page.reload();
   second.letGo();
 }

@@ -25,6 +25,14 @@ const KILL: Scenario = {
   kills: ['stop'],
   ends: 'delivered',
 };
+/** Each life ends before its client can say anything but `started`. */
+const SPEECHLESS: Scenario = {
+  group: 'kill after an answer',
+  name: 'create, in two lives',
+  rules: [{ on: 'create', times: 2, act: { do: 'stop', when: 'after' } }],
+  kills: ['stop', 'stop'],
+  ends: 'delivered',
+};
 const QUICK = new Set(['from complete on', 'part lost', 'URLs', 'cancelled']);
 const REFUSED = SCENARIOS.find(({ ipd }) => ipd === 'refuses files') ?? PLAIN;
 
@@ -87,7 +95,7 @@ describe('the conformance suite', () => {
 
 describe('the client in Node', () => {
   const { commandLine } = inNode('node.ts');
-  const quick: Scenario[] = [KILL, ...SCENARIOS.filter(({ name }) => QUICK.has(name))];
+  const quick: Scenario[] = [KILL, SPEECHLESS, ...SCENARIOS.filter(({ name }) => QUICK.has(name))];
 
   it.each(quick)('passes $group: $name', async (scenario) => {
     const { kind, faults } = await runTrial({ scenario, station, commandLine });

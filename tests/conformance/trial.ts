@@ -97,7 +97,8 @@ export async function runTrial({ scenario, station, commandLine }: Work): Promis
     const life = await live();
     const { client } = life;
     client.send({ command: 'resume' });
-    const first = await client.waitFor((said): said is ClientEvent => !isStarted(said));
+    // Undefined where its first request stands still: then it has something to do, and no word to say before.
+    const first = await unlessStopped(client, lines, (said): said is ClientEvent => !isStarted(said));
     if (first?.event !== 'nothing') return life;
     if ((await item.received()).length > 0) return undefined;
     client.send({ command: 'upload' });
@@ -170,16 +171,24 @@ async function reach(point: Point, client: ClientProcess, lines: Lines): Promise
     );
     return said !== undefined && nameOf(said) === point.event;
   }
+  await unlessStopped(client, lines, isFinished);
+  return lines.hasStopped();
+}
+
+/** The first event that fits; undefined when a request stands still before that. */
+async function unlessStopped<E extends ClientEvent>(
+  client: ClientProcess,
+  lines: Lines,
+  fits: (said: ClientEvent) => said is E,
+): Promise<E | undefined> {
   const stop = new AbortController();
-  const isThere = () => lines.hasStopped();
-  const there = lines.until(isThere, stop.signal).then(() => stop.abort());
+  const stopped = lines.until(lines.hasStopped, stop.signal).then(() => stop.abort());
   try {
-    await client.waitFor(isFinished, stop.signal);
+    return await client.waitFor(fits, stop.signal);
   } finally {
     stop.abort();
-    await there;
+    await stopped;
   }
-  return isThere();
 }
 
 /** No network from the stop on; it comes back when the client has said that it waits, or else has tried again. */

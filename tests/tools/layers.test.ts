@@ -37,6 +37,11 @@ const planted = [
     from: 'packages/client/src/put.ts',
     to: 'lib/domain/parts.ts',
   },
+  {
+    what: 'a plugin that imports the product',
+    from: 'packages/uppy/src/places.ts',
+    to: 'lib/domain/parts.ts',
+  },
   { what: 'a folder that no rule knows', from: 'lib/tomorrow/new.ts', to: 'lib/domain/parts.ts' },
 ];
 

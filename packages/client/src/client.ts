@@ -3,7 +3,7 @@
  * until IPD has the file. It needs fetch and no package, and keeps no state: after a restart the same
  * `upload` call, or `resume` with what `list` shows, goes on where the earlier run stopped.
  */
-import { apiError, noAnswer, noApi, parseJson, readSeconds, UploadError } from './errors.ts';
+import { apiError, network, noApi, parseJson, readAnswer, UploadError } from './errors.ts';
 import type { Answer } from './errors.ts';
 import { fingerprint, randomKey } from './fingerprint.ts';
 import type { Fetch, FileBody, Signal } from './platform.ts';
@@ -80,43 +80,42 @@ export type ListFilter = {
   cursor?: string | undefined;
 };
 
-type Call = {
+type Call = Run & {
   method: 'GET' | 'POST' | 'DELETE';
   path: string;
   headers?: Record<string, string>;
   body?: NewUpload;
-  signal?: Signal | undefined;
 };
 
-type Reply = Answer & { body: unknown; etag: string | null };
+/** What the calls of one upload have in common; one without patience gives up after a few attempts. */
+type Run = { signal?: Signal | undefined; patience?: Patience | undefined };
 
-type Act = (id: string, signal?: Signal) => Promise<Upload>;
+/** An upload that is carried to its end. */
+type Carried = Watch & Source & { patience: Patience };
+
+type Guard<T> = (value: unknown) => value is T;
 
 export type Client = ReturnType<typeof createClient>;
 
 /** A client for one API and one user; its functions reject with an UploadError, or with the reason of their signal. */
 export function createClient(options: ClientOptions) {
-  const { apiUrl, token, fetch = globalThis.fetch, put = putFile, partsAtOnce = 3 } = options;
-  const { patienceMs: limitMs } = options;
+  const { apiUrl, token, fetch = globalThis.fetch, put = putFile, partsAtOnce = 3, patienceMs } = options;
   const base = apiUrl.replace(/\/+$/, '');
   const timing: Timing = { ...DEFAULT_TIMING, ...options.timing };
 
-  function create(
-    about: NewUpload,
-    { idempotencyKey = randomKey(), signal }: Creation = {},
-    patience?: Patience,
-  ): Promise<Upload> {
-    const headers = { 'idempotency-key': idempotencyKey };
-    return ask({ method: 'POST', path: PATH, headers, body: about, signal }, patience);
+  function create(about: NewUpload, key: string, { signal, patience }: Run): Promise<Upload> {
+    const headers = { 'idempotency-key': key };
+    return ask({ method: 'POST', path: PATH, headers, body: about, signal, patience }, isUpload);
   }
 
+  /** A call of one upload, and its answer. */
   const act =
-    (method: Call['method'], action = ''): Act =>
-    (id, signal) =>
-      ask({ method, path: pathOf(id) + action, signal });
+    (method: Call['method'], action?: string) =>
+    (id: string, signal?: Signal): Promise<Upload> =>
+      ask(callOf(method, id, { signal }, action), isUpload);
 
   async function cancel(id: string, signal?: Signal): Promise<void> {
-    await call({ method: 'DELETE', path: pathOf(id), signal });
+    await call(callOf('DELETE', id, { signal }));
   }
 
   /** One page of the user's own uploads, newest first, to `resume` or `follow`, also after a reinstall. */
@@ -124,16 +123,12 @@ export function createClient(options: ClientOptions) {
     const query = Object.entries(filter).flatMap(([name, value]) =>
       value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
     );
-    const { body } = await call({ method: 'GET', path: `${PATH}?${query.join('&')}`, signal });
-    if (!isUploadPage(body)) throw noApi(base);
-    return body;
+    return ask({ method: 'GET', path: `${PATH}?${query.join('&')}`, signal }, isUploadPage);
   }
 
   /** What the API accepts, to be read before the user pays for data. */
   async function limits(signal?: Signal): Promise<Limits> {
-    const { body } = await call({ method: 'GET', path: '/v1/limits', signal });
-    if (!isLimits(body)) throw noApi(base);
-    return body;
+    return ask({ method: 'GET', path: '/v1/limits', signal }, isLimits);
   }
 
   /**
@@ -146,113 +141,97 @@ export function createClient(options: ClientOptions) {
   async function upload(request: UploadRequest): Promise<Upload> {
     const { file, idempotencyKey: given, again, signal, onProgress, onStatus, onPaused, ...rest } = request;
     const about = { ...rest, size: file.size };
-    const patience = createPatience(limitMs, onPaused);
+    const patience = createPatience(patienceMs, onPaused);
+    const carried = { file, signal, patience, onProgress, onStatus };
     const first = given ?? fingerprint(about, file.lastModified) ?? randomKey();
-    let created = await create(about, { idempotencyKey: first, signal }, patience);
+    let created = await create(about, first, carried);
+    // Each key follows from the delivered upload before it: a call after a crash finds the upload that it had begun.
     if (again) {
-      // Each key follows from the delivered upload before it: a call after a crash finds the upload that it had begun.
       while (created.status === 'delivered') {
-        const idempotencyKey = `${first}-after-${created.id}`;
-        created = await create(about, { idempotencyKey, signal }, patience);
+        created = await create(about, `${first}-after-${created.id}`, carried);
       }
     }
-    return carryOn(created, { file, signal, onProgress, onStatus }, patience);
+    return carryOn(created, carried);
   }
 
   /**
    * Goes on with an upload that `list` shows, as `upload` would. Rejects with `file_differs`, before anything
    * is sent, when the file has another size, or another `sha256`, than the one announced.
    */
-  async function resume(id: string, { sha256, ...request }: ResumeRequest): Promise<Upload> {
-    const { file, signal, onPaused } = request;
-    const patience = createPatience(limitMs, onPaused);
-    const found = await ask({ method: 'GET', path: pathOf(id), signal }, patience);
-    const isSame = (found.sha256 ?? sha256) === (sha256 ?? found.sha256);
-    if (found.size === file.size && isSame) return carryOn(found, request, patience);
-    const detail = 'The upload was created for another file';
-    throw new UploadError({ code: 'file_differs', detail });
+  async function resume(id: string, request: ResumeRequest): Promise<Upload> {
+    const carried = { ...request, patience: createPatience(patienceMs, request.onPaused) };
+    const found = await ask(callOf('GET', id, carried), isUpload);
+    const { file, sha256 = found.sha256 } = request;
+    if (found.size === file.size && sha256 === (found.sha256 ?? sha256)) return carryOn(found, carried);
+    throw new UploadError({ code: 'file_differs', detail: 'The upload was created for another file' });
   }
 
-  async function carryOn(found: Upload, watch: Watch & Source, patience: Patience): Promise<Upload> {
-    const { status, uploadDeadline, updatedAt } = found;
-    watch.onStatus?.(found);
+  async function carryOn(found: Upload, carried: Carried): Promise<Upload> {
+    const { id, status, uploadDeadline, updatedAt } = found;
+    const { file, patience, onProgress, onStatus } = carried;
+    onStatus?.(found);
     if (isFinal(found)) return found;
     if (status === 'awaiting_upload') {
       // A length of time by the server's clock: the device's own may be wrong.
       patience.endIn(Date.parse(uploadDeadline) - Date.parse(updatedAt));
-      await sendFile(found, watch, patience);
-      patience.endIn(Infinity);
-    }
-    return poll(found.id, watch, patience);
-  }
-
-  /** Sends what storage lacks. Resolves as well when nothing is awaited any more: `poll` reads why. */
-  async function sendFile(
-    found: Upload,
-    { file, signal, onProgress }: Watch & Source,
-    patience: Patience,
-  ): Promise<void> {
-    const path = pathOf(found.id);
-    try {
       await stage(found, {
-        file,
+        ...carried,
         partsAtOnce,
         timing,
-        patience,
-        signal,
         fetch,
         put,
         onBytes: (bytes) => onProgress?.({ leg: 'staging', bytes, total: file.size }),
         // Once only: the staging leg has its own attempts.
-        sign: async (stop) => asUpload(await send({ method: 'POST', path: `${path}/urls`, signal: stop })),
-        complete: () => ask({ method: 'POST', path: `${path}/complete`, signal }, patience),
+        sign: async (signal) => read(await send(callOf('POST', id, { signal }, '/urls')), isUpload),
+        complete: () => ask(callOf('POST', id, carried, '/complete'), isUpload),
+      }).catch((error: unknown) => {
+        // The file has arrived meanwhile, or the upload has ended: `poll` reads which.
+        if (!(error instanceof UploadError && error.code === 'upload_state_conflict')) throw error;
       });
-    } catch (error) {
-      // The file has arrived meanwhile, or the upload has ended.
-      if (!(error instanceof UploadError && error.code === 'upload_state_conflict')) throw error;
+      patience.endIn(Infinity);
     }
+    return poll(id, carried);
   }
 
   /** Reads an upload, as often as the server asks, until it is final. */
   function follow(id: string, watch: Watch = {}): Promise<Upload> {
-    return poll(id, watch, createPatience(limitMs, watch.onPaused));
+    return poll(id, { ...watch, patience: createPatience(patienceMs, watch.onPaused) });
   }
 
-  async function poll(
-    id: string,
-    { signal, onProgress, onStatus }: Watch,
-    patience: Patience,
-  ): Promise<Upload> {
-    let etag: string | null = null;
+  async function poll(id: string, watch: Watch & Run): Promise<Upload> {
+    let etag: string | null | undefined;
     for (;;) {
-      const headers: Record<string, string> = etag === null ? {} : { 'if-none-match': etag };
-      const reply = await call({ method: 'GET', path: pathOf(id), headers, signal }, patience);
+      const headers: Record<string, string> = etag ? { 'if-none-match': etag } : {};
+      const reply = await call({ ...callOf('GET', id, watch), headers });
       if (reply.status !== 304) {
-        const current = asUpload(reply);
+        const current = read(reply, isUpload);
+        const { status, size, delivery } = current;
         etag = reply.etag;
-        onStatus?.(current);
-        onProgress?.({ leg: 'delivery', bytes: deliveredBytes(current), total: current.size ?? 0 });
+        watch.onStatus?.(current);
+        const bytes = (status === 'delivered' && size) || delivery.bytesSent;
+        watch.onProgress?.({ leg: 'delivery', bytes, total: size ?? 0 });
         if (isFinal(current)) return current;
       }
-      await pause(reply.retryAfterMs ?? timing.pollMs, signal);
+      await pause(reply.retryAfterMs ?? timing.pollMs, watch.signal);
     }
   }
 
-  async function ask(request: Call, patience?: Patience): Promise<Upload> {
-    return asUpload(await call(request, patience));
+  async function ask<T>(request: Call, isExpected: Guard<T>): Promise<T> {
+    return read(await call(request), isExpected);
   }
 
-  function asUpload({ body }: Reply): Upload {
-    if (!isUpload(body)) throw noApi(base);
-    return body;
+  function read<T>({ text }: Answer, isExpected: Guard<T>): T {
+    const body = parseJson(text);
+    if (isExpected(body)) return body;
+    throw noApi(base);
   }
 
-  function call(request: Call, patience?: Patience): Promise<Reply> {
-    return repeat(() => send(request), timing, request.signal, patience);
+  function call(request: Call): Promise<Answer> {
+    return repeat(() => send(request), timing, request.signal, request.patience);
   }
 
   /** One call, with a renewed token if the first is refused; every refusal is an UploadError. */
-  async function send(request: Call): Promise<Reply> {
+  async function send(request: Call): Promise<Answer> {
     const first = await askToken();
     let reply = await exchange(request, first);
     if (reply.status === 401 && token !== first) reply = await exchange(request, await askToken(first));
@@ -267,39 +246,23 @@ export function createClient(options: ClientOptions) {
     } catch (cause) {
       // It may need the network itself, and then fails as fetch does.
       if (!/fetch|network|load failed/i.test(String(cause))) throw cause;
-      throw new UploadError({ code: 'network', retryable: true, detail: 'No answer for a token' }, cause);
+      throw network('the token source', cause);
     }
   }
 
-  async function exchange({ method, path, headers, body, signal }: Call, jwt: string): Promise<Reply> {
-    const authorization = `Bearer ${jwt}`;
+  async function exchange({ method, path, headers, body, signal }: Call, jwt: string): Promise<Answer> {
     const type = body && { 'content-type': 'application/json' };
-    const sent = { ...headers, ...type, authorization };
-    // fetch fails on them as it does without a network.
-    if (Object.values(sent).some((value) => /[^ -~]/.test(value))) {
-      throw new UploadError({
-        code: 'invalid_request',
-        detail: 'A token or key is not ASCII',
-      });
-    }
-    return unlessStalled(signal, timing.stallMs, async (stop) => {
-      try {
-        const init = { method, headers: sent, body: body ? JSON.stringify(body) : null, signal: stop };
-        const response = await fetch(`${base}${path}`, init);
-        const { status, headers: got } = response;
-        const text = await response.text();
-        const retryAfterMs = readSeconds(got.get('retry-after'));
-        return { status, text, body: parseJson(text), etag: got.get('etag'), retryAfterMs };
-      } catch (cause) {
-        const init = { method: 'GET', headers: { authorization: 'Bearer' }, signal: stop };
-        throw await noAnswer({ target: base, cause, url: `${base}/v1/limits`, init, fetch });
-      }
-    });
+    const sent = { ...headers, ...type, authorization: `Bearer ${jwt}` };
+    const request = { method, url: base + path, headers: sent, body: JSON.stringify(body) };
+    return unlessStalled(signal, timing.stallMs, { target: base, request, fetch }, async (stop) =>
+      readAnswer(await fetch(request.url, { ...request, signal: stop })),
+    );
   }
 
   return {
     /** Registers a file and gets the URLs for it. Without a key every call makes another upload. */
-    create: (about: NewUpload, creation?: Creation): Promise<Upload> => create(about, creation),
+    create: (about: NewUpload, { idempotencyKey = randomKey(), signal }: Creation = {}): Promise<Upload> =>
+      create(about, idempotencyKey, { signal }),
     status: act('GET'),
     /** Fresh URLs for what storage has not got yet. */
     urls: act('POST', '/urls'),
@@ -318,10 +281,6 @@ export function createClient(options: ClientOptions) {
 
 const PATH = '/v1/uploads';
 
-function deliveredBytes({ status, size, delivery }: Upload): number {
-  return (status === 'delivered' && size) || delivery.bytesSent;
-}
-
-function pathOf(id: string): string {
-  return `${PATH}/${encodeURIComponent(id)}`;
+function callOf(method: Call['method'], id: string, { signal, patience }: Run, action = ''): Call {
+  return { method, path: `${PATH}/${encodeURIComponent(id)}${action}`, signal, patience };
 }

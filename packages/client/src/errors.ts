@@ -5,7 +5,8 @@
  */
 import type { Silence } from './no-answer.ts';
 import { surroundings } from './platform.ts';
-import { isObject } from './predicates.ts';
+import type { Fetch } from './platform.ts';
+import { isProblem } from './predicates.ts';
 
 /** What is not given is 0, false or empty. */
 type Fault = Partial<Pick<UploadError, 'status' | 'retryable' | 'traceId' | 'errors' | 'retryAfterMs'>> &
@@ -32,7 +33,12 @@ export class UploadError extends Error {
 }
 
 /** An answer of any of the three sources. */
-export type Answer = { status: number; text: string; retryAfterMs: number | undefined };
+export type Answer = {
+  status: number;
+  text: string;
+  retryAfterMs?: number | undefined;
+  etag?: string | null;
+};
 
 const GATEWAY_CODES: Record<number, string> = {
   401: 'unauthorized',
@@ -41,67 +47,70 @@ const GATEWAY_CODES: Record<number, string> = {
   429: 'rate_limited',
 };
 
-const STORAGE_CODES: Record<string, string> = {
-  AccessDenied: 'url_refused',
-  // The signer's own session ended before the URL did.
-  ExpiredToken: 'url_expired',
-  // The parts' multipart upload has ended or was cleared away: the API knows which.
-  NoSuchUpload: 'url_expired',
-  SignatureDoesNotMatch: 'url_altered',
-  BadDigest: 'checksum_mismatch',
-  XAmzContentChecksumMismatch: 'checksum_mismatch',
-  XAmzContentSHA256Mismatch: 'checksum_mismatch',
-  EntityTooLarge: 'size_mismatch',
+/** What storage says, by words of its answer; the first that are there count. */
+const STORAGE_CODES: Record<string, RegExp> = {
+  // The URL, or the signer's own session, which may end before it; or the parts' multipart upload has ended or was
+  // cleared away, and the API knows which.
+  url_expired: /expired|NoSuchUpload/i,
+  url_refused: /AccessDenied/,
+  url_altered: /Signature/,
+  checksum_mismatch: /BadDigest|Mismatch</,
+  size_mismatch: /TooLarge/,
 };
 
-/** Storage answers these with status 400 although another attempt may well succeed. */
-const PASSING = new Set(['RequestTimeout', 'IncompleteBody']);
+/** Cured by fresh URLs, or by another attempt although the status says otherwise. */
+const CURABLE = /expired|NoSuchUpload|AccessDenied|RequestTimeout|IncompleteBody/i;
 
 /** Reads a refusal of the API at this address: a problem document, or the gateway's own `{message}`. */
 export function apiError({ status, text, retryAfterMs }: Answer, base: string): UploadError {
   const body = parseJson(text);
-  const problem = isObject(body) ? body : {};
-  const code = words(problem['code']);
-  // Our own 404 has a code.
-  if (!code && (status === 404 || status === 405)) return noApi(base, status);
+  if (isProblem(body)) return new UploadError({ ...body, status, retryAfterMs });
+  // Our own 404 is a problem document.
+  if (status === 404 || status === 405) return noApi(base, status);
   return new UploadError({
     status,
-    code: code ?? GATEWAY_CODES[status] ?? (status >= 500 ? 'unavailable' : `http_${status}`),
-    retryable: typeof problem['retryable'] === 'boolean' ? problem['retryable'] : isOutage(status),
-    detail: words(problem['detail']) ?? words(problem['message']) ?? `The API answered ${status}`,
-    traceId: words(problem['traceId']),
-    errors: places(problem['errors']),
+    code: GATEWAY_CODES[status] ?? (status >= 500 ? 'unavailable' : `http_${status}`),
+    retryable: isOutage(status),
+    detail: /"message":"([^"]+)/.exec(text)?.[1] ?? `The API answered ${status}`,
     retryAfterMs,
   });
 }
 
-/** Reads a refusal of storage. `url_expired` and `url_refused` are cured by fresh URLs. */
-export function storageError({ status, text, retryAfterMs }: Answer): UploadError {
-  const name = element(text, 'Code') ?? '';
-  const message = element(text, 'Message');
-  const stored = status === 412 ? 'already_stored' : 'storage_refused';
-  const code = message === 'Request has expired' ? 'url_expired' : (STORAGE_CODES[name] ?? stored);
+/** Reads a refusal of storage; undefined where storage has the bytes. */
+export function storageError({ status, text, retryAfterMs }: Answer): UploadError | undefined {
+  // 412: an earlier attempt has stored them, whose answer was lost.
+  if (status < 300 || status === 412) return undefined;
+  const code = Object.entries(STORAGE_CODES).find(([, words]) => words.test(text))?.[0] ?? 'storage_refused';
+  const [, name, message] = /<Code>(.*)<.*<Message>(.*)<.Message/s.exec(text) ?? [];
   return new UploadError({
     status,
     code,
     // 409: the same file arrives twice at this moment.
-    retryable: isOutage(status) || status === 409 || PASSING.has(name) || needsFreshUrl(code),
-    detail: `Storage answered ${status}${name && ` ${name}`}${message ? `: ${message}` : ''}`,
+    retryable: isOutage(status) || status === 409 || CURABLE.test(text),
+    detail: `Storage answered ${status}${name ? ` ${name}: ${message}` : ''}`,
     retryAfterMs,
   });
 }
 
-/** No answer came: `network`, or in a page, if it can be found out, what has to be mended. */
+/** No answer came: `file_unreadable`, what else has to be mended if that can be found out, or `network`. */
 export async function noAnswer(silence: Silence): Promise<UploadError> {
-  const { target, cause } = silence;
-  const network = { code: 'network', retryable: true, detail: `No answer from ${target}` };
+  const { target, request, cause } = silence;
+  await request.file?.slice(0, 1).arrayBuffer?.().catch(unreadable);
   const page = surroundings();
-  const explained = page.location && cause instanceof TypeError && import('./no-answer.ts');
-  // Where the network is gone, the explanation may not load either.
   const reason =
-    explained &&
-    (await explained.then((found) => found.explainSilence(silence, page)).catch(() => undefined));
-  return new UploadError(reason || network, cause);
+    !silence.signal.aborted &&
+    // Where the network is gone, the explanation may not load either.
+    (await import('./no-answer.ts').then((it) => it.explainSilence(silence, page)).catch(() => undefined));
+  return reason ? new UploadError(reason, cause) : network(target, cause);
+}
+
+function unreadable(cause: unknown): never {
+  throw new UploadError({ code: 'file_unreadable', detail: 'The file is gone or has changed' }, cause);
+}
+
+/** Time may cure it. */
+export function network(target: string, cause: unknown): UploadError {
+  return new UploadError({ code: 'network', retryable: true, detail: `No answer from ${target}` }, cause);
 }
 
 /** Something answers at this address, but no upload API. */
@@ -114,13 +123,13 @@ export function isOutage(status: number): boolean {
   return status === 0 || status >= 500 || status === 429 || status === 408;
 }
 
-export function needsFreshUrl(code: string): boolean {
-  return code === 'url_expired' || code === 'url_refused';
-}
-
-/** Reads Retry-After. Only seconds: a date would be measured with the device's clock, which may be wrong. */
-export function readSeconds(retryAfter: string | null): number | undefined {
-  return retryAfter && /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : undefined;
+/** As the platform's fetch has it. */
+export async function readAnswer(response: Awaited<ReturnType<Fetch>>): Promise<Answer> {
+  const { status, headers } = response;
+  const text = await response.text();
+  // No number where it is a date, which would be measured with the device's clock: that may be wrong.
+  const ms = Number(headers.get('retry-after') ?? NaN) * 1000;
+  return { status, text, retryAfterMs: ms >= 0 ? ms : undefined, etag: headers.get('etag') };
 }
 
 export function parseJson(source: string): unknown {
@@ -129,21 +138,4 @@ export function parseJson(source: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function element(xml: string, name: string): string | undefined {
-  return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-}
-
-function words(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function places(value: unknown): UploadError['errors'] {
-  return Array.isArray(value)
-    ? value.filter(isObject).map(({ pointer, detail }) => ({
-        pointer: words(pointer) ?? '',
-        detail: words(detail) ?? '',
-      }))
-    : [];
 }

@@ -13,7 +13,7 @@ const LANES = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f];
  */
 export function fingerprint(about: NewUpload, lastModified?: number): string | undefined {
   const { projectId, issueId, filename, size, contentType, sha256 } = about;
-  if (sha256 === undefined && lastModified === undefined) return undefined;
+  if ((sha256 ?? lastModified) === undefined) return undefined;
   const text = JSON.stringify([projectId, issueId, filename, size, contentType, sha256, lastModified]);
   return `file-${LANES.map((lane) => hash(text, lane).toString(36)).join('-')}`;
 }

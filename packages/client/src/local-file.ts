@@ -29,18 +29,21 @@ const CONTENT_TYPES: Record<string, string> = {
 /** What `upload` takes of a file; by its hash an upload is found again after a restart. */
 export type LocalFile = { file: FileBody; filename: string; contentType: string; sha256: string };
 
-/** Opens and hashes a file; throws an error of one readable line when the file is missing or empty. */
+/** Opens and hashes a file; throws an error of one readable line, its path first, when that cannot be or it is empty. */
 export async function openLocalFile(path: string): Promise<LocalFile> {
+  const unusable = (why: string, cause?: unknown) => new Error(`${path}: ${why}`, { cause });
   const found = await stat(path).catch((error: unknown) => {
-    throw isMissing(error)
-      ? new Error('there is no such file')
-      : new Error('it cannot be opened', { cause: error });
+    throw isMissing(error) ? unusable('there is no such file') : unusable('it cannot be opened', error);
   });
-  if (!found.isFile()) throw new Error('it is not a file');
-  if (found.size === 0) throw new Error('it is empty, and IPD takes no empty file');
+  if (!found.isFile()) throw unusable('it is not a file');
+  if (found.size === 0) throw unusable('it is empty, and IPD takes no empty file');
   const file = await openAsBlob(path);
   const sha256 = createHash('sha256');
-  for await (const chunk of file.stream()) sha256.update(chunk);
+  try {
+    for await (const chunk of file.stream()) sha256.update(chunk);
+  } catch (error) {
+    throw unusable('it cannot be read', error);
+  }
   // Some file systems return names in decomposed form (NFD).
   const filename = basename(path).normalize('NFC');
   return { file, filename, contentType: guessContentType(path), sha256: sha256.digest('hex') };
@@ -52,5 +55,5 @@ export function guessContentType(path: string): string {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
 }

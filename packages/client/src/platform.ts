@@ -29,10 +29,13 @@ export type Fetch = typeof globalThis extends { fetch: infer F }
 
 type Listener = (event: { blockedURI?: string }) => void;
 export type Surroundings = {
-  addEventListener?(type: string, listener: Listener): void;
-  removeEventListener?(type: string, listener: Listener): void;
+  /** `until`: the listener is removed with the abort of its signal. */
+  addEventListener?(type: string, listener: Listener, until: { signal: Signal }): void;
   location?: { href: string; origin: string; protocol: string };
-  navigator?: { onLine?: boolean };
+  navigator?: {
+    onLine?: boolean;
+    permissions?: { query(permission: { name: string }): Promise<{ state: string }> };
+  };
 };
 declare const self: Surroundings | undefined;
 

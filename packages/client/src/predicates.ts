@@ -2,13 +2,13 @@
  * Checks an answer before the client relies on it. Checks only members that the client needs: an answer
  * may have more.
  */
-import type { Limits, Upload, UploadPage } from './types.ts';
+import type { Limits, Problem, Upload, UploadPage } from './types.ts';
 
-const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled']);
+const FINAL = /^(delivered|failed|expired|cancelled)$/;
 
 /** Whether nothing more will happen to the upload by itself. */
 export function isFinal(upload: Upload): boolean {
-  return FINAL.has(upload.status);
+  return FINAL.test(upload.status);
 }
 
 /** Tells an upload from other answers with status 200, such as a captive portal's page. */
@@ -30,6 +30,11 @@ export function isLimits(value: unknown): value is Limits {
   return isObject(value) && typeof value['maxFileBytes'] === 'number';
 }
 
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Tells our own refusals from those of the gateway before them. */
+export function isProblem(value: unknown): value is Problem {
+  return isObject(value) && typeof value['code'] === 'string' && typeof value['detail'] === 'string';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

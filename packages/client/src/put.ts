@@ -3,6 +3,7 @@
  * XMLHttpRequest, since their fetch shows no upload progress; where there is none, as in a service worker, fetch
  * sends without a count. Does not interpret storage's answers.
  */
+import { readAnswer } from './errors.ts';
 import type { Answer } from './errors.ts';
 import type { Fetch, FileBody, Signal } from './platform.ts';
 
@@ -37,9 +38,7 @@ export const PLATFORM_HEADERS = /^(host|content-length)$/i;
 
 export const putFile: Put = async (request, fetch) => {
   if (typeof XMLHttpRequest !== 'undefined') return putByXhr(request, new XMLHttpRequest());
-  const { url, method, headers, file: body, signal } = request;
-  const response = await fetch(url, { method, headers, body, signal });
-  return { status: response.status, text: await response.text(), retryAfterMs: undefined };
+  return readAnswer(await fetch(request.url, { ...request, body: request.file }));
 };
 
 function putByXhr({ method, url, headers, file, signal, onBytes }: PutRequest, xhr: Xhr): Promise<Answer> {
@@ -50,14 +49,13 @@ function putByXhr({ method, url, headers, file, signal, onBytes }: PutRequest, x
     }
     xhr.upload.addEventListener('progress', ({ loaded }) => onBytes(loaded));
     // Retry-After is not among the headers that a bucket shows to pages.
-    xhr.addEventListener('load', () =>
-      resolve({ status: xhr.status, text: xhr.responseText, retryAfterMs: undefined }),
-    );
-    // As fetch rejects.
-    xhr.addEventListener('error', () => reject(new TypeError('The connection broke')));
-    xhr.addEventListener('abort', () => reject(new Error('The request was aborted')));
+    xhr.addEventListener('load', () => resolve({ status: xhr.status, text: xhr.responseText }));
+    xhr.addEventListener('error', () => reject(new Error('No answer')));
     // The signal is that of this request alone.
-    signal.addEventListener('abort', () => xhr.abort());
+    signal.addEventListener('abort', () => {
+      xhr.abort();
+      reject(signal.reason);
+    });
     xhr.send(file);
   });
 }

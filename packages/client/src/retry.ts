@@ -2,7 +2,8 @@
  * When to try again and how long to wait. Knows nothing of uploads: work that fails with a
  * retryable error is repeated, anything else and an abort end it at once.
  */
-import { isOutage, UploadError } from './errors.ts';
+import { isOutage, noAnswer, UploadError } from './errors.ts';
+import type { Silence } from './no-answer.ts';
 import { surroundings } from './platform.ts';
 import type { Signal } from './platform.ts';
 
@@ -72,7 +73,7 @@ export function createPatience(
       const now = performance.now();
       startedAt ??= now;
       const silence = surroundings().navigator?.onLine === false ? 'offline' : 'no_answer';
-      const reason = status === 0 ? silence : 'busy';
+      const reason = status ? 'busy' : silence;
       if (paused?.reason !== reason) {
         paused = { reason, detail, since: paused?.since ?? Date.now() };
         onPaused?.(paused);
@@ -101,7 +102,7 @@ export async function retry<T>(
   signal: Signal | undefined,
   patience?: Patience,
 ): Promise<T> {
-  let outages = 0;
+  let failures = 0;
   let refusals = 0;
   for (;;) {
     throwIfAborted(signal);
@@ -113,11 +114,11 @@ export async function retry<T>(
       throwIfAborted(signal);
       if (!(error instanceof UploadError && error.retryable)) throw error;
       const { status, retryAfterMs } = error;
-      const passes = patience && isOutage(status);
-      const leftMs = passes ? patience.pause(error) : Infinity;
-      const attempt = passes ? (outages += 1) : (refusals += 1);
+      let leftMs = Infinity;
+      if (patience && isOutage(status)) leftMs = patience.pause(error);
+      else refusals += 1;
       if (leftMs < (retryAfterMs ?? 1) || refusals >= timing.attempts) throw error;
-      const waitMs = retryAfterMs ?? backoffMs(timing, attempt);
+      const waitMs = retryAfterMs ?? backoffMs(timing, (failures += 1));
       await pause(Math.min(leftMs, waitMs), signal, status === 0);
     }
   }
@@ -129,31 +130,29 @@ export async function retry<T>(
  */
 export async function pause(ms: number, signal: Signal | undefined, isUrgent = false): Promise<void> {
   throwIfAborted(signal);
-  const page = surroundings();
   const startedAt = Date.now();
-  await new Promise<void>((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-      for (const type of WAKING) page.removeEventListener?.(type, wake);
-      resolve();
-    };
-    const wake = () => {
-      if (isUrgent || Date.now() - startedAt >= ms) end();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener('abort', end);
-    for (const type of WAKING) page.addEventListener?.(type, wake);
-  });
+  const wait = (over: Stop) =>
+    new Promise<void>((resolve) => {
+      const page = surroundings();
+      const timer = setTimeout(resolve, ms);
+      const wake = () => {
+        if (isUrgent || Date.now() - startedAt >= ms) resolve();
+      };
+      page.addEventListener?.('online', wake, over);
+      page.addEventListener?.('visibilitychange', wake, over);
+      over.signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  await within(signal, wait);
   throwIfAborted(signal);
 }
-
-const WAKING = ['online', 'visibilitychange'];
 
 /** An AbortController. */
 type Stop = { readonly signal: Signal; abort(reason?: unknown): void };
 
-/** Runs work under a signal of its own, which ends with the outer one. */
+/** Runs work under a signal of its own, which ends with the outer one, and with the work. */
 export async function within<T>(outer: Signal | undefined, work: (stop: Stop) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const end = () => stop.abort(outer?.reason);
@@ -162,14 +161,19 @@ export async function within<T>(outer: Signal | undefined, work: (stop: Stop) =>
   try {
     return await work(stop);
   } finally {
+    end();
     outer?.removeEventListener('abort', end);
   }
 }
 
-/** Runs one request under a signal that also ends when `heard` was not called for so long. */
+/**
+ * Runs one request under a signal that also ends when `heard` was not called for so long. Rejects with an UploadError
+ * where no answer comes.
+ */
 export function unlessStalled<T>(
   outer: Signal | undefined,
   ms: number,
+  about: Pick<Silence, 'target' | 'request' | 'fetch'>,
   work: (signal: Signal, heard: () => void) => Promise<T>,
 ): Promise<T> {
   return within(outer, async (stop) => {
@@ -181,6 +185,8 @@ export function unlessStalled<T>(
     heard();
     try {
       return await work(stop.signal, heard);
+    } catch (cause) {
+      throw await noAnswer({ ...about, cause, signal: stop.signal });
     } finally {
       clearTimeout(timer);
     }
@@ -189,5 +195,5 @@ export function unlessStalled<T>(
 
 // React Native's AbortSignal has neither throwIfAborted nor a reason.
 function throwIfAborted(signal: Signal | undefined): void {
-  if (signal?.aborted) throw signal.reason ?? new Error('The operation was aborted');
+  if (signal?.aborted) throw signal.reason ?? new Error('The upload was aborted');
 }

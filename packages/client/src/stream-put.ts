@@ -2,7 +2,7 @@
  * Node's way of sending a file to storage: streamed through fetch, which shows the bytes on their way and keeps a
  * given Content-Length (storage refuses chunked bodies).
  */
-import { readSeconds } from './errors.ts';
+import { readAnswer } from './errors.ts';
 import { PLATFORM_HEADERS } from './put.ts';
 import type { Put } from './put.ts';
 
@@ -27,9 +27,7 @@ export const streamFile: Put = async ({ url, method, headers, file, signal, onBy
     signal,
   } as const;
   try {
-    const response = await fetch(url, init);
-    const retryAfterMs = readSeconds(response.headers.get('retry-after'));
-    return { status: response.status, text: await response.text(), retryAfterMs };
+    return await readAnswer(await fetch(url, init));
   } finally {
     isOpen = false;
   }

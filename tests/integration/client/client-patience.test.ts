@@ -254,7 +254,7 @@ describe('a token that the API refuses', () => {
   });
 
   it.each([
-    ['token', { token: 'jwt\n' }, {}],
+    ['token', { token: 'j\nwt' }, {}],
     ['key', {}, { idempotencyKey: '需求' }],
   ])('is no network: a %s that no header can carry ends the upload at once', async (_, options, request) => {
     const error = await refusal(newClient(options).upload({ ...about, ...request }));

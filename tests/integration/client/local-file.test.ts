@@ -43,4 +43,14 @@ describe('openLocalFile', () => {
     });
     expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
   });
+
+  it('names the path of what it cannot send', async () => {
+    const [missing, empty] = [join(directory, 'missing.png'), join(directory, 'empty.png')];
+    await writeFile(empty, '');
+
+    await expect(openLocalFile(missing)).rejects.toThrow(`${missing}: there is no such file`);
+    await expect(openLocalFile(directory)).rejects.toThrow(`${directory}: it is not a file`);
+    await expect(openLocalFile(empty)).rejects.toThrow(`${empty}: it is empty, and IPD takes no empty file`);
+    await expect(openLocalFile(join(empty, 'x'))).rejects.toThrow(`${join(empty, 'x')}: it cannot be opened`);
+  });
 });

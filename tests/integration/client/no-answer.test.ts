@@ -4,18 +4,18 @@ import { explainSilence } from '../../../packages/client/src/no-answer.ts';
 
 const cause = new TypeError('Failed to fetch');
 const { signal } = new AbortController();
-const init = { method: 'GET', headers: {}, signal };
 
 /** A browser in which every request fails. */
-function explain(page: string, url: string) {
+function explain(page: string, target: string) {
   const { href, origin, protocol } = new URL(page);
-  const silence = { target: url, url, cause, init, fetch: () => Promise.reject(cause) };
+  const request = { method: 'GET', url: `${target}/v1/uploads`, headers: {} };
+  const silence = { target, cause, request, signal, fetch: () => Promise.reject(cause) };
   return explainSilence(silence, { location: { href, origin, protocol } });
 }
 
 describe('a request without an answer', () => {
   it('is blocked where a page on https calls an address without', async () => {
-    expect(await explain('https://app.example.com/a', 'http://bridge.example.com/v1/limits')).toEqual({
+    expect(await explain('https://app.example.com/a', 'http://bridge.example.com')).toEqual({
       code: 'address_blocked',
       detail: 'A page on https may not call http://bridge.example.com: that needs https, too',
     });
@@ -31,9 +31,9 @@ describe('a request without an answer', () => {
   });
 
   it('has no address where it is no URL', async () => {
-    expect(await explain('https://app.example.com/', 'https://')).toEqual({
+    expect(await explain('https://app.example.com/', 'https://:0')).toEqual({
       code: 'invalid_api_url',
-      detail: 'https:// is no URL',
+      detail: 'https://:0 is no URL',
     });
   });
 
