@@ -11,6 +11,7 @@ import type * as z from 'zod';
 import { AppError, invalidRequest, isProblemCode, problems } from '../domain/errors.ts';
 import type { ProblemCode, ProblemPlace } from '../domain/errors.ts';
 import { isReservedOwner } from '../domain/upload.ts';
+import { en } from '../texts/en.ts';
 import type { Caller } from '../uploads/create.ts';
 import { isSpoilt, toName } from '../domain/plain-text.ts';
 import { bindCall, createTelemetry } from '../runtime/telemetry.ts';
@@ -214,14 +215,14 @@ function problem(
   about: { error: unknown; pointers: Record<string, string>; path: string; traceId: string },
 ): HttpResult {
   const { error, pointers, path, traceId } = about;
-  const { status, title, retryable } = problems[code];
+  const { status, retryable } = problems[code];
   const placed = ({ pointer, detail }: ProblemPlace) => ({ pointer: pointers[pointer] ?? pointer, detail });
   const own = error instanceof AppError && status !== 500 && status !== 503 ? error : undefined;
   const detail = own?.message ?? 'the cause is in the logs under the traceId';
   const retryAfter = status === 503 ? UNAVAILABLE_RETRY_SECONDS : own?.retryAfterSeconds;
   const body = {
     type: `urn:ipd-attachment-bridge:problem:${code}`,
-    title,
+    title: en.problems[code].title,
     status,
     detail,
     // The gateway's own errors have the detail under this name.
