@@ -16,6 +16,7 @@ import { toResource } from '../lib/http/resource.ts';
 import { dropId } from '../lib/ingestion/offers.ts';
 import type { Admission } from '../lib/ingestion/offers.ts';
 import { refusalOf } from '../lib/runtime/aws-errors.ts';
+import { en } from '../lib/texts/en.ts';
 import { bareEtag } from '../lib/storage/etags.ts';
 import type { S3 } from '../lib/storage/s3.ts';
 import { keyOf, metadataOf } from './drop-object.ts';
@@ -108,7 +109,7 @@ async function etagOf(file: Blob): Promise<string> {
 /** The upload as the API tells it, and how it came. */
 function view(record: UploadRecord): Omit<Dropped, 'before'> {
   const bytesStored = record.etag === undefined ? 0 : record.size;
-  const upload: unknown = JSON.parse(JSON.stringify(toResource({ upload: record, bytesStored })));
+  const upload: unknown = JSON.parse(JSON.stringify(toResource({ upload: record, bytesStored }, en)));
   if (!isUpload(upload)) throw new Error(`upload ${record.id} cannot be shown`);
   return { upload, source: sourceOf(record) };
 }

@@ -107,16 +107,19 @@ export class AppError extends Error {
   readonly places: readonly ProblemPlace[];
   /** When the same call may succeed, if that is certain. */
   readonly retryAfterSeconds: number | undefined;
+  /** The code of the failed upload, where that is the reason. */
+  readonly failure: string | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; places?: ProblemPlace[]; retryAfterSeconds?: number } = {},
+    options: { cause?: unknown; places?: ProblemPlace[]; retryAfterSeconds?: number; failure?: string } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.places = options.places ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.failure = options.failure;
   }
 }
 

@@ -46,7 +46,8 @@ export const en: Catalogue = {
     },
     upload_state_conflict: {
       title: 'The upload is in a state that does not allow this',
-      userMessage: 'That is not possible any more, since the upload has changed. Read its state again.',
+      userMessage:
+        'That is not possible any more, since the upload has changed. Reload to see how it stands.',
     },
     upload_incomplete: {
       title: 'Storage does not have the whole file',

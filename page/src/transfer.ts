@@ -150,8 +150,8 @@ function ofFailed({ file }: Transfer, { error }: Upload): View {
   return view('failed', state, wordsFor(code, message), [...actions, 'remove']);
 }
 
-function ofTrouble({ name, file }: Transfer, { code, detail, retryable }: UploadError): View {
-  const note = fill(wordsFor(code, detail), { name });
+function ofTrouble({ name, file }: Transfer, { code, detail, userMessage, retryable }: UploadError): View {
+  const note = fill(wordsFor(code, userMessage ?? detail), { name });
   const needsFile = code === 'file_unreadable' || code === 'file_differs' || file === undefined;
   const isRefused = code === 'file_too_large' || code === 'file_empty';
   const actions: Action[] = isRefused ? [] : needsFile && !retryable ? ['pick'] : ['retry'];

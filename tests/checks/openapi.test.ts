@@ -64,6 +64,7 @@ describe('openapi.yaml', () => {
           expect.objectContaining({
             ...about,
             title: titleOf(code),
+            userMessage: expect.any(String),
             code,
             type: `urn:ipd-attachment-bridge:problem:${code}`,
           }),
@@ -185,7 +186,7 @@ describe('expectContract', () => {
   const notFound = examples['not_found']?.value;
   const request = 'GET /v1/uploads/6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10?x=1';
   const json = { 'content-type': 'application/json; charset=utf-8', etag: '"3"' };
-  const problem = { 'content-type': PROBLEM };
+  const problem = { 'content-type': PROBLEM, 'content-language': 'en', vary: 'accept-language' };
   const answer = (status: number, headers: Record<string, string>, body: unknown, call = request) =>
     expectContract({
       request: call,

@@ -26,6 +26,11 @@ export type ClientOptions = {
    * token that the API has refused. The device's clock may be wrong, so believe the API.
    */
   token: string | ((refused?: string) => Promise<string>);
+  /**
+   * The language of the texts for people, as in Accept-Language, such as `zh-CN`. Browsers and iOS send their own; Node
+   * and Android send none, and get English.
+   */
+  language?: string | undefined;
   fetch?: Fetch | undefined;
   /** How a file goes to storage, where the platform has a way of its own. */
   put?: Put | undefined;
@@ -97,7 +102,7 @@ export type Client = ReturnType<typeof createClient>;
 /** A client for one API and one user; its functions reject with an UploadError, or with the reason of their signal. */
 export function createClient(options: ClientOptions) {
   const { apiUrl, token, fetch = globalThis.fetch, put = putFile, partsAtOnce = 3 } = options;
-  const { patienceMs: limitMs } = options;
+  const { patienceMs: limitMs, language } = options;
   const base = apiUrl.replace(/\/+$/, '');
   const timing: Timing = { ...DEFAULT_TIMING, ...options.timing };
 
@@ -169,8 +174,7 @@ export function createClient(options: ClientOptions) {
     const found = await ask({ method: 'GET', path: pathOf(id), signal }, patience);
     const isSame = (found.sha256 ?? sha256) === (sha256 ?? found.sha256);
     if (found.size === file.size && isSame) return carryOn(found, request, patience);
-    const detail = 'The upload was created for another file';
-    throw new UploadError({ code: 'file_differs', detail });
+    throw new UploadError({ code: 'file_differs', detail: 'Not the file of the upload' });
   }
 
   async function carryOn(found: Upload, watch: Watch & Source, patience: Patience): Promise<Upload> {
@@ -273,14 +277,15 @@ export function createClient(options: ClientOptions) {
 
   async function exchange({ method, path, headers, body, signal }: Call, jwt: string): Promise<Reply> {
     const authorization = `Bearer ${jwt}`;
-    const type = body && { 'content-type': 'application/json' };
-    const sent = { ...headers, ...type, authorization };
+    const sent = {
+      ...headers,
+      ...(language && { 'accept-language': language }),
+      ...(body && { 'content-type': 'application/json' }),
+      authorization,
+    };
     // fetch fails on them as it does without a network.
-    if (Object.values(sent).some((value) => /[^ -~]/.test(value))) {
-      throw new UploadError({
-        code: 'invalid_request',
-        detail: 'A token or key is not ASCII',
-      });
+    if (/[^ -~]/.test(Object.values(sent).join(''))) {
+      throw new UploadError({ code: 'invalid_request', detail: 'A header is not ASCII' });
     }
     return unlessStalled(signal, timing.stallMs, async (stop) => {
       try {
