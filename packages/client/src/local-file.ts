@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
+import { UploadError } from './errors.ts';
 import type { FileBody } from './platform.ts';
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -29,15 +30,19 @@ const CONTENT_TYPES: Record<string, string> = {
 /** What `upload` takes of a file; by its hash an upload is found again after a restart. */
 export type LocalFile = { file: FileBody; filename: string; contentType: string; sha256: string };
 
-/** Opens and hashes a file; throws an error of one readable line when the file is missing or empty. */
+/**
+ * Opens and hashes a file. Throws an UploadError of one readable line: `file_missing`, `file_empty`, or
+ * `file_unreadable` for what cannot be opened or is no file.
+ */
 export async function openLocalFile(path: string): Promise<LocalFile> {
   const found = await stat(path).catch((error: unknown) => {
     throw isMissing(error)
-      ? new Error('there is no such file')
-      : new Error('it cannot be opened', { cause: error });
+      ? new UploadError({ code: 'file_missing', detail: 'there is no such file' })
+      : new UploadError({ code: 'file_unreadable', detail: 'it cannot be opened' }, error);
   });
-  if (!found.isFile()) throw new Error('it is not a file');
-  if (found.size === 0) throw new Error('it is empty, and IPD takes no empty file');
+  if (!found.isFile()) throw new UploadError({ code: 'file_unreadable', detail: 'it is not a file' });
+  if (found.size === 0)
+    throw new UploadError({ code: 'file_empty', detail: 'it is empty, and IPD takes no empty file' });
   const file = await openAsBlob(path);
   const sha256 = createHash('sha256');
   for await (const chunk of file.stream()) sha256.update(chunk);
