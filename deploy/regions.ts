@@ -32,7 +32,7 @@ const CHINA: Lack[] = [
     source: `${GUIDE}/sns.md`,
   },
   {
-    what: 'user pools of Cognito as an issuer',
+    what: 'authorizers by user pools of Cognito',
     instead: 'ISSUER_URL is another issuer, which API Gateway reaches from there',
     source: `${GUIDE}/api-gateway.html`,
   },

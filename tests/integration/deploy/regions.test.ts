@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { lacksOf, partitionOf, withoutTraces } from '../../../deploy/regions.ts';
+
+const operations = readFileSync(join(import.meta.dirname, '../../../docs/operations.md'), 'utf8');
 
 const traces = { Effect: 'Allow', Action: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'] };
 const records = { Effect: 'Allow', Action: ['dynamodb:GetItem'], Resource: 'table' };
@@ -29,12 +33,13 @@ describe('what a region lacks', () => {
         'traces of functions by X-Ray',
         'redrive of dead letters by SQS',
         'mobile push and SMS by SNS',
-        'user pools of Cognito as an issuer',
+        'authorizers by user pools of Cognito',
         'scans of objects by GuardDuty',
       ]);
       for (const { source, instead } of lacks) {
         expect(source).toMatch(/^https:\/\/docs\.(amazonaws\.cn|aws\.amazon\.com)\/.+\.(html|md)$/);
         expect(instead).not.toBe('');
+        expect(operations).toContain(`](${source})`);
       }
     },
   );
