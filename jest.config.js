@@ -5,7 +5,7 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/tests/tools/'],
   globalSetup: '<rootDir>/tests/support/compile-cache.ts',
   globalTeardown: '<rootDir>/tests/support/remove-compile-cache.ts',
-  setupFiles: ['<rootDir>/tests/support/quiet.ts'],
+  setupFiles: ['<rootDir>/tests/support/quiet.ts', '<rootDir>/tests/support/language.ts'],
   setupFilesAfterEnv: ['<rootDir>/tests/support/scan.ts', '<rootDir>/tests/support/no-sockets.ts'],
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],

@@ -21,6 +21,9 @@ const SOURCES = [
 /** The settings without which a deploy is refused. */
 export const NEEDED_SETTINGS = { ISSUER_URL: 'https://login.example.com', PROJECTS_CLAIM: 'projects' };
 
+/** Where a deploy would go, and what it is given beside the needed settings. */
+export type PackageOptions = { region?: string; settings?: Record<string, string> };
+
 /** A function's zip: where it is unpacked, what is in it, and its length. */
 export type Packaged = { path: string; files: Map<string, Buffer>; zipBytes: number };
 
@@ -29,7 +32,10 @@ export type Packaged = { path: string; files: Map<string, Buffer>; zipBytes: num
  * key of its function; the zips lie in `zips` below the directory. The unpacked code finds neither the sources nor
  * node_modules.
  */
-export async function packageFunctions(directory: string): Promise<Map<string, Packaged>> {
+export async function packageFunctions(
+  directory: string,
+  { region = 'eu-central-1', settings = {} }: PackageOptions = {},
+): Promise<Map<string, Packaged>> {
   installTools();
   const service = join(directory, 'service');
   await mkdir(service, { recursive: true });
@@ -42,8 +48,9 @@ export async function packageFunctions(directory: string): Promise<Map<string, P
     env: {
       PATH: process.env['PATH'],
       HOME: directory,
-      AWS_REGION: 'eu-central-1',
+      AWS_REGION: region,
       ...NEEDED_SETTINGS,
+      ...settings,
       SLS_TELEMETRY_DISABLED: '1',
       SLS_NOTIFICATIONS_MODE: 'off',
     },

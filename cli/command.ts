@@ -3,6 +3,7 @@
  * (Ctrl-C) or SIGTERM.
  */
 import { constants } from 'node:os';
+import { fill, texts } from './texts.ts';
 import { describeError } from './transfer.ts';
 
 type Command<Options> = {
@@ -22,7 +23,7 @@ export async function runCommand<Options>({ usage, read, run }: Command<Options>
   try {
     options = await read();
   } catch (error) {
-    console.error(`${describeMisuse(error)}\nTry --help.`);
+    console.error(`${describeMisuse(error)}\n${texts.usage.more}`);
     return 2;
   }
   if (options === 'help') {
@@ -36,9 +37,12 @@ export async function runCommand<Options>({ usage, read, run }: Command<Options>
 
 /** Node's message for an unknown option is long: this one only names the option. */
 function describeMisuse(error: unknown): string {
-  const words = describeError(error);
-  const unknown = /^Unknown option '([^']+)'/.exec(words)?.[1];
-  return unknown === undefined ? words : `There is no option ${unknown}`;
+  const reason = describeError(error);
+  const option = /^Unknown option '([^']+)'/.exec(reason)?.[1];
+  if (option !== undefined) return fill(texts.usage.noOption, { option });
+  const isNodes =
+    error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+  return isNodes ? fill(texts.usage.wrong, { reason }) : reason;
 }
 
 function listen(): { signal: AbortSignal; exitCode: () => number | undefined } {
@@ -48,7 +52,7 @@ function listen(): { signal: AbortSignal; exitCode: () => number | undefined } {
     process.on(name, () => {
       if (first && performance.now() - first.at > ECHO_MS) process.exit(first.exitCode);
       first ??= { exitCode: 128 + constants.signals[name], at: performance.now() };
-      controller.abort(new Error('interrupted'));
+      controller.abort(new Error(texts.trouble.interrupted));
     });
   }
   return { signal: controller.signal, exitCode: () => first?.exitCode };

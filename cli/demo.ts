@@ -13,13 +13,9 @@ import { startStack } from '../local/stack.ts';
 import { runCommand } from './command.ts';
 import { ANY_WORK_ITEM, mintToken } from './local-stack.ts';
 import { createProgress } from './progress.ts';
+import { checkLanguage, fill, texts } from './texts.ts';
 import { describeError, describeErrorOf, describeOutcome, sendFile } from './transfer.ts';
 import type { Transfer } from './transfer.ts';
-
-const USAGE = `Usage: npm run demo [-- FILE…] [--json]
-
-Starts the embedded stack, uploads the files (a sample if none) and shows what IPD received.
-With --json (npm run -s demo -- --json) the only line is {"uploads":[…]}. Exit code 0 when all arrived unchanged.`;
 
 const SAMPLE = fileURLToPath(new URL('samples/需求说明.txt', import.meta.url));
 /** Everything runs on this machine: an upload that takes longer is stuck. */
@@ -32,7 +28,7 @@ type Entry = ReturnType<typeof compare>;
 
 const attachments = z.array(z.object({ id: z.string(), sha256: z.string(), filename: z.string() }));
 
-process.exitCode = await runCommand({ usage: USAGE, read: readOptions, run: demonstrate });
+process.exitCode = await runCommand({ usage: texts.usage.demo, read: readOptions, run: demonstrate });
 
 async function demonstrate(options: Options, signal: AbortSignal): Promise<boolean> {
   const { files, json } = options;
@@ -42,7 +38,7 @@ async function demonstrate(options: Options, signal: AbortSignal): Promise<boole
       for await (const entry of uploadAll(stack, options, signal)) entries.push(entry);
     });
   } catch (error) {
-    console.error(`The demo failed: ${describeError(error)}`);
+    console.error(fill(texts.demo.failed, { reason: describeError(error) }));
   }
   if (json) console.log(JSON.stringify({ uploads: entries }));
   return entries.filter(isIntact).length === files.length;
@@ -68,12 +64,13 @@ async function* uploadAll(
   interrupted: AbortSignal,
 ): AsyncGenerator<Entry> {
   const token = await mintToken(urls.tokenUrl, 'demo');
-  const client = createClient({ apiUrl: urls.apiUrl, token });
+  const client = createClient({ apiUrl: urls.apiUrl, token, language: texts.language });
   const progress = createProgress(process.stderr);
   for (const path of files) {
     const overdue = new AbortController();
     const seconds = PATIENCE_MS / 1000;
-    const timer = setTimeout(() => overdue.abort(new Error(`no end after ${seconds} s`)), PATIENCE_MS);
+    const words = fill(texts.demo.overdue, { seconds });
+    const timer = setTimeout(() => overdue.abort(new Error(words)), PATIENCE_MS);
     const signal = AbortSignal.any([interrupted, overdue.signal]);
     // A file that is named twice is sent twice.
     const about = { client, path, ...ANY_WORK_ITEM, again: true, progress, signal };
@@ -111,15 +108,18 @@ function isIntact({ status, sha256, ipdSha256 }: Entry): boolean {
 }
 
 function summary({ upload }: Transfer, entry: Entry): string {
-  return [
-    `  result      ${describeOutcome(upload)}`,
-    `  name in IPD ${entry.ipdName ?? '(not found there)'}`,
-    `  sha256      ${isIntact(entry) ? 'equal' : 'NOT equal'} (${entry.sha256})`,
-  ].join('\n');
+  const { demo } = texts;
+  const lines = [
+    fill(demo.result, { outcome: describeOutcome(upload) }),
+    fill(demo.name, { name: entry.ipdName ?? demo.notFound }),
+    fill(isIntact(entry) ? demo.equal : demo.notEqual, { sha256: entry.sha256 }),
+  ];
+  return lines.map((line) => `  ${line}`).join('\n');
 }
 
 async function readJson(response: Response): Promise<unknown> {
-  if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
+  if (!response.ok)
+    throw new Error(fill(texts.stack.answered, { url: response.url, status: response.status }));
   return response.json();
 }
 
@@ -128,9 +128,11 @@ function readOptions() {
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
+      lang: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
+  checkLanguage(values.lang);
   if (values.help) return 'help';
   return { json: values.json, files: positionals.length > 0 ? positionals : [SAMPLE] };
 }

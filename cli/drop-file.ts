@@ -20,8 +20,8 @@ import { bareEtag } from '../lib/storage/etags.ts';
 import type { S3 } from '../lib/storage/s3.ts';
 import { keyOf, metadataOf } from './drop-object.ts';
 import type { Opened } from './ops/place.ts';
-import { formatBytes } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
+import { catalogue, fill, formatBytes, texts } from './texts.ts';
 import { describeError, showDelivery } from './transfer.ts';
 
 type DropRequest = WorkItem & {
@@ -64,9 +64,8 @@ export async function dropFile({
   checkName(filename);
   if (file.size > admission.maxFileBytes) {
     const most = formatBytes(admission.maxFileBytes);
-    throw new Error(
-      `it has ${formatBytes(file.size)} (${file.size} B), and at most ${most} are taken (ingest_too_large)`,
-    );
+    const size = formatBytes(file.size);
+    throw new Error(fill(texts.trouble.tooLarge, { size, bytes: file.size, most }));
   }
   const { projectId, issueId, contentType = guessed } = about;
   const place = { bucket: config.bucket, key: keyOf({ projectId, issueId, filename }) };
@@ -82,7 +81,8 @@ export async function dropFile({
     if (before?.status === 'delivered') return { ...view(before), before: true };
     const after = await follow(id, { ledger, before, progress, signal }).catch((error: unknown) => {
       if (!signal.aborted) throw error;
-      throw new Error(`${describeError(signal.reason)}: upload ${id} goes on without us`, { cause: error });
+      const reason = describeError(signal.reason);
+      throw new Error(fill(texts.trouble.goesOn, { reason, id }), { cause: error });
     });
     return { ...view(after), before: false };
   } finally {
@@ -94,7 +94,8 @@ export async function dropFile({
 function checkName(filename: string): void {
   const { error } = filenameSchema.safeParse(filename);
   if (error !== undefined) {
-    throw new Error(`its name ${error.issues.map(({ message }) => message).join(', ')} (ingest_malformed)`);
+    const fault = error.issues.map(({ message }) => message).join(', ');
+    throw new Error(fill(texts.trouble.wrongName, { fault }));
   }
 }
 
@@ -108,8 +109,8 @@ async function etagOf(file: Blob): Promise<string> {
 /** The upload as the API tells it, and how it came. */
 function view(record: UploadRecord): Omit<Dropped, 'before'> {
   const bytesStored = record.etag === undefined ? 0 : record.size;
-  const upload: unknown = JSON.parse(JSON.stringify(toResource({ upload: record, bytesStored })));
-  if (!isUpload(upload)) throw new Error(`upload ${record.id} cannot be shown`);
+  const upload: unknown = JSON.parse(JSON.stringify(toResource({ upload: record, bytesStored }, catalogue)));
+  if (!isUpload(upload)) throw new Error(fill(texts.trouble.notShown, { id: record.id }));
   return { upload, source: sourceOf(record) };
 }
 
@@ -164,11 +165,14 @@ async function put({
       return bareEtag(ETag);
     } catch (error) {
       if (signal.aborted) {
-        throw new Error(`${describeError(signal.reason)}, and nothing was dropped`, { cause: error });
+        const reason = describeError(signal.reason);
+        throw new Error(fill(texts.trouble.nothingDropped, { reason }), { cause: error });
       }
       const status = refusalOf(error)?.status;
       const isOutage = status === undefined || status === 429 || status >= 500;
-      if (!isOutage || attempt === ATTEMPTS) throw new Error(`putting ${place.key} failed`, { cause: error });
+      if (!isOutage || attempt === ATTEMPTS) {
+        throw new Error(fill(texts.trouble.notPut, { key: place.key }), { cause: error });
+      }
       await pause(backoffMs(DEFAULT_TIMING, attempt), signal);
     }
   }
@@ -203,7 +207,7 @@ async function follow(id: string, { ledger, before, progress, signal }: Followin
       show(record, progress);
       if (isFinal(record)) return record;
     } else if (performance.now() - startedAt > EVENT_PATIENCE_MS) {
-      progress.wait('not taken yet (minutes)');
+      progress.wait(texts.progress.notTaken);
     }
     await pause(POLL_MS, signal);
   }

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { INGEST_PREFIX } from '../lib/domain/ingestion.ts';
 import { percentEncode } from '../lib/domain/percent-encoding.ts';
 import type { WorkItem } from '../lib/domain/upload.ts';
+import { fill, texts } from './texts.ts';
 
 /** Names and values together: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html */
 const MOST_METADATA_BYTES = 2048;
@@ -39,7 +40,7 @@ export function metadataOf({
   const whole = { filename: percentEncode(filename), ...person };
   const kept = isSaid && bytesOf(whole) > MOST_METADATA_BYTES ? person : whole;
   if (bytesOf(kept) > MOST_METADATA_BYTES) {
-    throw new Error(`its name and --uploaded-by do not fit into ${MOST_METADATA_BYTES} bytes of metadata`);
+    throw new Error(fill(texts.trouble.noRoomForNames, { bytes: MOST_METADATA_BYTES }));
   }
   return kept;
 }

@@ -5,20 +5,18 @@
 import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
 import type { Paused, Progress, Upload } from '../packages/client/src/node.ts';
+import { fill, formatBytes, formatNumber, formatShare, formatTime, texts } from './texts.ts';
 
 type Screen = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
-const LABELS = { staging: 'to storage', delivery: 'to IPD' } as const;
-const PAUSES: Record<string, string> = {
-  offline: 'offline; waits for the network',
-  no_answer: 'no answer; tries again',
-  busy: 'busy; tries again',
-};
 const WIDEST_BAR = 40;
 const NARROWEST_BAR = 8;
 /** What a line needs beside its bar, the last column included: writing there makes some terminals wrap. */
 const FIXED_COLUMNS = 44;
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+const LABEL_COLUMNS = 10;
+/** Takes two columns of a terminal: Chinese characters and their punctuation. */
+const WIDE = /[\p{Script=Han}\u3000-\u303f\uff00-\uff60]/u;
 const REDRAW_MS = 80;
 const CLEAR_LINE = '\r\u001B[K';
 
@@ -42,7 +40,7 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
       startedAt = now();
       startedFrom = progress.bytes;
       if (progress.leg === 'staging' && progress.bytes > 0)
-        screen.write(`  resumes at ${percent(progress)}\n`);
+        screen.write(`  ${fill(texts.progress.resumes, { share: percent(progress) })}\n`);
       drawnAt = 0;
       quarter = -1;
     }
@@ -65,7 +63,8 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
 
   /** Says at once why nothing goes on; undefined brings the bar back. */
   function pause(paused: Paused | undefined): void {
-    wait(paused ? (PAUSES[paused.reason] ?? paused.detail) : '');
+    const pauses: Record<string, string> = texts.paused;
+    wait(paused ? (pauses[paused.reason] ?? texts.paused.no_answer) : '');
     if (!screen.isTTY) return;
     drawnAt = 0;
     if (shown) redraw();
@@ -87,7 +86,7 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
     const reached = Math.floor(share(progress) * 4);
     if (reached === quarter) return;
     quarter = reached;
-    screen.write(`  ${LABELS[progress.leg]}  ${percent(progress)}  ${formatBytes(progress.bytes)}\n`);
+    screen.write(`  ${texts.progress[progress.leg]}  ${percent(progress)}  ${formatBytes(progress.bytes)}\n`);
   }
 
   function line(progress: Progress): string {
@@ -116,23 +115,17 @@ export function renderBar(
   paint: (text: string) => string = (text) => text,
 ): string {
   const width = Math.max(0, Math.min(WIDEST_BAR, columns - FIXED_COLUMNS));
-  const bar = note ? note.slice(0, width).padEnd(width) : paint(drawBar(share(progress), width));
+  const bar = note ? fitColumns(note, width) : paint(drawBar(share(progress), width));
   const speed = `${formatBytes(((progress.bytes - startedFrom) * 1000) / Math.max(elapsedMs, 1))}/s`;
   return [
-    `  ${LABELS[progress.leg].padEnd(10)}`,
+    `  ${fitColumns(texts.progress[progress.leg], LABEL_COLUMNS)}`,
     ...(width < NARROWEST_BAR ? [] : [bar]),
     percent(progress).padStart(5),
     formatBytes(progress.bytes).padStart(8),
-    progress.bytes < progress.total ? speed : `in ${(elapsedMs / 1000).toFixed(1)} s`,
+    progress.bytes < progress.total
+      ? speed
+      : fill(texts.progress.took, { seconds: formatNumber(elapsedMs / 1000, 1) }),
   ].join('  ');
-}
-
-/** A number of bytes for people, in the decimal units that file managers use. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB'];
-  const power = units.findIndex((_, index) => bytes < 999.95 * 1000 ** index);
-  const chosen = power < 0 ? units.length - 1 : power;
-  return `${(bytes / 1000 ** chosen).toFixed(chosen === 0 ? 0 : 1)} ${units[chosen]}`;
 }
 
 function drawBar(part: number, width: number): string {
@@ -142,17 +135,31 @@ function drawBar(part: number, width: number): string {
 }
 
 function describeWait({ status, delivery }: Upload): string {
-  if (status === 'unconfirmed') return 'in doubt; IPD is checked (minutes)';
+  if (status === 'unconfirmed') return texts.progress.inDoubt;
   if (status !== 'waiting') return '';
   const next = delivery.nextAttemptAt;
-  return next === undefined ? 'waiting for IPD' : `next try at ${new Date(next).toLocaleTimeString('en-GB')}`;
+  return next === undefined
+    ? texts.progress.waiting
+    : fill(texts.progress.nextTry, { time: formatTime(next) });
 }
 
 function share({ bytes, total }: Progress): number {
   return total === 0 ? 1 : Math.min(1, bytes / total);
 }
 
-// Rounded down: 100 % means all of it.
 function percent(progress: Progress): string {
-  return `${Math.floor(share(progress) * 100)} %`;
+  return formatShare(share(progress));
+}
+
+/** Cuts a text or fills it with spaces, so that it takes so many columns of a terminal. */
+function fitColumns(text: string, columns: number): string {
+  let left = columns;
+  let kept = '';
+  for (const character of text) {
+    const width = WIDE.test(character) ? 2 : 1;
+    if (width > left) break;
+    left -= width;
+    kept += character;
+  }
+  return kept + ' '.repeat(left);
 }

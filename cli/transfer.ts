@@ -5,8 +5,8 @@
 import { openLocalFile, UploadError } from '../packages/client/src/node.ts';
 import type { Client, Progress, Upload } from '../packages/client/src/node.ts';
 import type { WorkItem } from '../lib/domain/upload.ts';
-import { formatBytes } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
+import { catalogue, fill, formatBytes, texts } from './texts.ts';
 
 type TransferRequest = WorkItem & {
   client: Client;
@@ -80,7 +80,8 @@ export async function sendFile({
   } catch (error) {
     if (!signal.aborted || created === undefined) throw explain(error, { size: file.size, created });
     await cancel(client, created.id, error);
-    throw new Error(`${describeError(signal.reason)}, and the upload was cancelled`, { cause: error });
+    const reason = describeError(signal.reason);
+    throw new Error(fill(texts.trouble.cancelled, { reason }), { cause: error });
   } finally {
     progress.end();
   }
@@ -100,15 +101,17 @@ export function showDelivery(
 /** Adds the file's size, or that the same command continues the upload. */
 function explain(error: unknown, { size, created }: { size: number; created: Upload | undefined }): unknown {
   if (!(error instanceof UploadError)) return error;
-  const words = describeError(error);
-  if (error.code === 'file_too_large') return new Error(`${words}: it has ${formatBytes(size)} (${size} B)`);
+  const reason = describeError(error);
+  if (error.code === 'file_too_large') {
+    return new Error(fill(texts.trouble.itsSize, { reason, size: formatBytes(size), bytes: size }));
+  }
   if (error.code !== 'network' || created === undefined) return error;
-  return new Error(`${words}; the same command goes on where this one stopped`);
+  return new Error(fill(texts.trouble.continues, { reason }));
 }
 
 async function cancel(client: Client, id: string, reason: unknown): Promise<void> {
   await client.cancel(id, AbortSignal.timeout(CANCEL_MS)).catch(() => {
-    throw new Error(`Upload ${id} goes on without us: it could not be cancelled any more`, { cause: reason });
+    throw new Error(fill(texts.trouble.notCancelled, { id }), { cause: reason });
   });
 }
 
@@ -116,26 +119,41 @@ async function cancel(client: Client, id: string, reason: unknown): Promise<void
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const isRefusal = error instanceof UploadError;
-  const places = isRefusal
-    ? error.errors.map(({ pointer, detail }) => `${pointer.replace(/^\//, '')} ${detail}`)
-    : [];
+  const places = isRefusal ? placesOf(error) : [];
   const { message: cause } = firstCause(error);
+  const message = isRefusal ? wordsOf(error) : error.message;
   // The places at fault say more than the sentence that points to them.
-  const words =
-    places.length > 0 ? places : [error.message, ...(error.message.includes(cause) ? [] : [cause])];
-  return `${words.join('; ')}${isRefusal ? ` (${error.code})` : ''}`.replaceAll(/\s+/g, ' ');
+  const words = places.length > 0 ? places : [message, ...(error.message.includes(cause) ? [] : [cause])];
+  const reason = words.join('; ');
+  return (isRefusal ? fill(texts.refused, { reason, code: error.code }) : reason).replaceAll(/\s+/g, ' ');
 }
 
 /** The same with the file's path first, which an error of the file itself has already. */
 export function describeErrorOf(path: string, error: unknown, describe = describeError): string {
   const line = describe(error);
-  return line.startsWith(`${path}: `) ? line : `${path}: ${line}`;
+  return line.startsWith(`${path}: `) ? line : fill(texts.outcome.line, { path, outcome: line });
 }
 
 /** One line for a final upload. */
 export function describeOutcome({ status, attachment, error }: Upload): string {
-  if (status === 'delivered') return `attachment ${attachment?.id ?? '(IPD did not tell the id)'}`;
-  return error ? `${status}: ${error.message} (${error.code})` : status;
+  if (status === 'delivered') {
+    return fill(texts.outcome.delivered, { id: attachment?.id ?? texts.outcome.noId });
+  }
+  const states: Record<string, string> = catalogue.states;
+  const state = states[status] ?? status;
+  return error ? fill(texts.outcome.ended, { state, message: error.message, code: error.code }) : state;
+}
+
+/** In English the detail says most: it is written for developers, and in English alone. */
+function wordsOf({ code, detail, userMessage }: UploadError): string {
+  return texts.language === 'en' ? detail : (userMessage ?? texts.codes[code] ?? detail);
+}
+
+/** The places at fault; what is wrong with each is said in English alone. */
+function placesOf({ errors }: UploadError): string[] {
+  const names = errors.map(({ pointer }) => pointer.replace(/^\//, ''));
+  if (texts.language === 'en') return errors.map(({ detail }, index) => `${names[index]} ${detail}`);
+  return names.length === 0 ? [] : [`${catalogue.problems.invalid_request.title}：${names.join('、')}`];
 }
 
 function firstCause(error: Error): Error {

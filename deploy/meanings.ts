@@ -17,6 +17,8 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
         meaning: 'The issuer whose JWTs the API accepts. The `sub` of a token owns its uploads',
       },
       JWT_AUDIENCE: 'The audience (`aud`) that a token must name',
+      PUBLIC_ROUTES:
+        '`off`: no route is without the JWT authorizer, as an account in China without an ICP licence needs it. Then Uppy works only with the plugin of this project ([China](operations.md#china))',
       UPLOADED_BY_CLAIM:
         "The claim that holds a user's name, for notifications and operators. Where a token has none, `sub` takes its place",
     },
@@ -143,6 +145,12 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
       API_REQUESTS_PER_SECOND:
         'How many requests a second the API takes from all callers together. It answers further ones with 429',
       API_BURST_REQUESTS: 'How many requests the API takes at the same moment',
+    },
+  },
+  {
+    heading: 'Functions',
+    settings: {
+      LAMBDA_ARCHITECTURE: 'The processor that the functions run on. `x86_64` costs a quarter more a second',
     },
   },
   {

@@ -14,6 +14,7 @@ import {
   sourceOf,
 } from '../lib/runtime/settings.ts';
 import type { Environment } from '../lib/runtime/settings.ts';
+import { isInChina, partitionOf } from './regions.ts';
 
 /** A deploy of a stage to a region; or the embedded stack, which fills in missing settings and adds `others`. */
 export type Place =
@@ -63,6 +64,8 @@ const templateSettings = {
       'must be origins as browsers send them, with their scheme and without a path, with commas and no spaces between them, for example https://app.example.com,https://admin.example.com',
     )
     .default('http://localhost:3000'),
+  PUBLIC_ROUTES: z.enum(['on', 'off'], 'must be on or off').default('on'),
+  LAMBDA_ARCHITECTURE: z.enum(['arm64', 'x86_64'], 'must be arm64 or x86_64').default('arm64'),
   DELIVERY_CONCURRENCY: count(5, { min: 2, max: 1000 }),
   API_REQUESTS_PER_SECOND: count(100, { min: 1, max: 100_000 }),
   API_BURST_REQUESTS: count(200, { min: 1, max: 100_000 }),
@@ -159,7 +162,33 @@ function findUndeployable(
       );
     }
   }
-  return problems;
+  return [...problems, ...findOtherPartitions(given, region), ...findImpossibleInChina(given, region)];
+}
+
+/** ARNs that nothing in the region reaches: https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html */
+function findOtherPartitions(given: Environment, region: string): string[] {
+  const own = `arn:${partitionOf(region)}:`;
+  return ['INGEST_PRINCIPALS', ...Object.keys(SECRETS)].flatMap((name) => {
+    const arns = given[name]?.match(/\barn:[^:]*:/g) ?? [];
+    return arns.every((arn) => arn === own)
+      ? []
+      : [`${name}: an ARN in ${region} begins with ${own} nothing reaches another partition`];
+  });
+}
+
+/** What an operator must decide or leave out there; regions.ts has the sources. */
+function findImpossibleInChina(given: Environment, region: string): string[] {
+  if (!isInChina(region)) return [];
+  return [
+    ...(given['PUBLIC_ROUTES'] === undefined
+      ? [
+          'PUBLIC_ROUTES: is missing: API Gateway in China answers requests without a token only for an account with an ICP licence: give on with one, off without one',
+        ]
+      : []),
+    ...(given['LAMBDA_TRACING'] === 'Active'
+      ? [`LAMBDA_TRACING: must be PassThrough in ${region}, where Lambda sends no traces`]
+      : []),
+  ];
 }
 
 /** Names that are no setting, but are like one. */

@@ -7,10 +7,12 @@ import {
   idempotencyKey,
   isUnchanged,
   json,
+  languageHeaders,
   pathParameter,
   readBody,
   readQuery,
   routed,
+  textsFor,
 } from '../lib/http/gateway.ts';
 import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
 import { newUpload, toCursor, uploadsQuery } from '../lib/http/schemas.ts';
@@ -45,8 +47,8 @@ export function createHandler(services: () => Services) {
     const { created, upload } = await intake.create(callerOf(event, config), request, idempotencyKey(event));
     const replay = created ? undefined : await intake.replayOf(upload);
     const view = await uploads.presign(upload, { isNew: created });
-    const headers = { location: `/v1/uploads/${upload.id}`, etag: etagOf(view) };
-    return json(created ? 201 : 200, toResource({ ...view, replay }), headers);
+    const headers = { location: `/v1/uploads/${upload.id}`, etag: etagOf(view, await textsFor(event)) };
+    return answer(event, created ? 201 : 200, { ...view, replay }, headers);
   }
 
   async function list(event: HttpEvent): Promise<HttpResult> {
@@ -54,37 +56,43 @@ export function createHandler(services: () => Services) {
     const { state, cursor, ...rest } = readQuery(event, uploadsQuery);
     const selection = { ...rest, isOpen: state === 'open', after: cursor };
     const { views, next } = await uploads.list(callerOf(event, config), selection);
-    return json(200, { uploads: views.map(toResource), nextCursor: next ? toCursor(next) : null });
+    const texts = await textsFor(event);
+    const page = views.map((view) => toResource(view, texts));
+    const body = { uploads: page, nextCursor: next ? toCursor(next) : null };
+    return json(200, body, languageHeaders(texts));
   }
 
   async function status(event: HttpEvent): Promise<HttpResult> {
     const { uploads, config, clock } = services();
     const view = await uploads.get(callerOf(event, config), pathParameter(event, 'id'));
     const seconds = pollAfterSeconds(view.upload, clock.now());
-    const etag = etagOf(view);
+    const texts = await textsFor(event);
+    const etag = etagOf(view, texts);
     const headers = { etag, ...(seconds !== undefined && { 'retry-after': String(seconds) }) };
-    if (isUnchanged(event, etag)) return { statusCode: 304, headers };
-    return json(200, toResource(view), headers);
+    if (isUnchanged(event, etag)) {
+      return { statusCode: 304, headers: { ...languageHeaders(texts), ...headers } };
+    }
+    return answer(event, 200, view, headers);
   }
 
   async function resign(event: HttpEvent): Promise<HttpResult> {
     const { uploads, config } = services();
-    return json(200, toResource(await uploads.resign(callerOf(event, config), pathParameter(event, 'id'))));
+    return answer(event, 200, await uploads.resign(callerOf(event, config), pathParameter(event, 'id')));
   }
 
   async function complete(event: HttpEvent): Promise<HttpResult> {
     const { uploads, config } = services();
-    return json(200, toResource(await uploads.complete(callerOf(event, config), pathParameter(event, 'id'))));
+    return answer(event, 200, await uploads.complete(callerOf(event, config), pathParameter(event, 'id')));
   }
 
   async function cancel(event: HttpEvent): Promise<HttpResult> {
     const { uploads, config } = services();
-    return json(200, toResource(await uploads.cancel(callerOf(event, config), pathParameter(event, 'id'))));
+    return answer(event, 200, await uploads.cancel(callerOf(event, config), pathParameter(event, 'id')));
   }
 
   async function retry(event: HttpEvent): Promise<HttpResult> {
     const { uploads, config } = services();
-    return json(202, toResource(await uploads.retry(callerOf(event, config), pathParameter(event, 'id'))));
+    return answer(event, 202, await uploads.retry(callerOf(event, config), pathParameter(event, 'id')));
   }
 
   async function limits(event: HttpEvent): Promise<HttpResult> {
@@ -93,4 +101,15 @@ export function createHandler(services: () => Services) {
     callerOf(event, config);
     return json(200, await intake.limits());
   }
+}
+
+/** One upload, in the caller's language. */
+async function answer(
+  event: HttpEvent,
+  statusCode: number,
+  view: Parameters<typeof toResource>[0],
+  headers: Record<string, string> = {},
+): Promise<HttpResult> {
+  const texts = await textsFor(event);
+  return json(statusCode, toResource(view, texts), { ...languageHeaders(texts), ...headers });
 }

@@ -61,7 +61,9 @@ async function main(): Promise<void> {
   console.log(`${prefix}npm run upload -- FILE… sends a file here`);
   console.log(`${prefix}npm run drop -- FILE… puts one as a producer does`);
   console.log(`${'page'.padEnd(12)} ${stack.urls.apiUrl}/`);
-  console.log(`${'test bench'.padEnd(12)} ${stack.urls.apiUrl}/bench`);
+  // It uploads by stock Uppy, which can send no token.
+  if (process.env['PUBLIC_ROUTES'] !== 'off')
+    console.log(`${'test bench'.padEnd(12)} ${stack.urls.apiUrl}/bench`);
   warnOfNetwork();
   console.log('ready');
   isReady = true;

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { withoutPublicRoles, withoutPublicRoutes } from '../deploy/routes.ts';
 import { applyConditions } from './conditions.ts';
 import { parseTemplateYaml, resolveIntrinsics } from './intrinsics.ts';
 import type { References } from './intrinsics.ts';
@@ -130,6 +131,7 @@ const serviceSchema = z.looseObject({
       })
       .default({ authorizers: {} }),
   }),
+  custom: z.looseObject({ publicRoutes: z.string().optional() }).optional(),
   functions: z.record(z.string(), functionSchema).default({}),
   resources: listOf(
     z.looseObject({
@@ -173,7 +175,16 @@ export function readService(options: {
     readFile: read,
   });
   const { resources } = parse(conditionsSchema, document, 'serverless.yml');
-  return parse(serviceSchema, applyConditions(document, resources), 'serverless.yml');
+  const service = parse(serviceSchema, applyConditions(document, resources), 'serverless.yml');
+  if (service.custom?.publicRoutes !== 'off') return service;
+  return {
+    ...service,
+    functions: withoutPublicRoutes(service.functions),
+    resources: service.resources.map((part) => ({
+      ...part,
+      Resources: withoutPublicRoles(part.Resources ?? {}),
+    })),
+  };
 }
 
 /** All resources of the service by their logical id. */

@@ -43,6 +43,8 @@ export async function buildPage({ connect = ANY }: BuildOptions = {}): Promise<B
     minify: true,
     format: 'esm',
     target: 'es2022',
+    // Chinese as it is, not escaped: module scripts are always UTF-8.
+    charset: 'utf8',
     banner: { js: `/*! With oauth4webapi.\n${licence.trim()}\n*/` },
     logLevel: 'silent',
   });

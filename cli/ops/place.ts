@@ -12,6 +12,7 @@ import { buildServices, createDocuments } from '../../lib/services.ts';
 import type { Telemetry } from '../../lib/runtime/telemetry.ts';
 import { localDirectory } from '../local-stack.ts';
 import { aws } from './aws.ts';
+import { fill, texts } from '../texts.ts';
 import { describeError } from '../transfer.ts';
 import type { Values } from './terms.ts';
 
@@ -62,7 +63,7 @@ export async function findApi(stage: string): Promise<string> {
   const query = "Stacks[0].Outputs[?OutputKey=='HttpApiUrl'].OutputValue | [0]";
   const name = `${SERVICE}-${stage}`;
   const answer = await aws(['cloudformation', 'describe-stacks', '--stack-name', name, '--query', query]);
-  return z.url({ error: `The stack ${name} does not tell where its API is: give --api` }).parse(answer);
+  return z.url({ error: fill(texts.place.noApi, { name }) }).parse(answer);
 }
 
 /** One or two lines for people: what went wrong, and what to do if that is clear. Never a stack trace. */
@@ -75,9 +76,9 @@ export function describeTrouble(error: unknown): string {
 /** The settings that name a deployment. */
 const PLACE = ['STAGING_BUCKET', 'UPLOADS_TABLE', 'DELIVERY_QUEUE_URL'];
 
-const SIGN_IN = 'Set AWS_PROFILE or give --profile, and sign in if it needs that (aws sso login).';
+const SIGN_IN = texts.place.signIn;
 
-const NO_REGION = 'Set AWS_REGION or give --region: where the deployment is.';
+const NO_REGION = texts.place.noRegion;
 
 /** By the names of the SDK's errors, which the bridge's adapters throw as causes of their own. */
 const HINTS: Record<string, string> = {
@@ -85,9 +86,8 @@ const HINTS: Record<string, string> = {
   ExpiredTokenException: SIGN_IN,
   UnrecognizedClientException: SIGN_IN,
   InvalidClientTokenId: SIGN_IN,
-  ResourceNotFoundException:
-    'There is no such table in this account and region: are --stage and --region correct?',
-  QueueDoesNotExist: 'There is no such queue in this account and region: are --stage and --region correct?',
+  ResourceNotFoundException: texts.place.noTable,
+  QueueDoesNotExist: texts.place.noQueue,
 };
 
 function hintFor(error: unknown): string | undefined {
@@ -105,10 +105,8 @@ async function findSettings(values: Values, functionKey: string): Promise<Settin
   const command = ['lambda', 'get-function-configuration', '--function-name', name, '--query', query];
   const answer = await aws(command).catch((cause: unknown) => {
     if (!describeError(cause).includes('ResourceNotFoundException')) throw cause;
-    const where = process.env['AWS_REGION'] ?? 'the region of the profile';
-    throw new Error(
-      `There is no deployment of stage ${stage} in this account in ${where}: no function ${name}`,
-    );
+    const where = process.env['AWS_REGION'] ?? texts.place.profileRegion;
+    throw new Error(fill(texts.place.noDeployment, { stage, where, name }));
   });
   return settingsFile.parse(answer);
 }
@@ -116,13 +114,10 @@ async function findSettings(values: Values, functionKey: string): Promise<Settin
 async function findLocal(): Promise<Settings> {
   const directory = localDirectory();
   const text = await readFile(join(directory, 'keys.env'), 'utf8').catch(() => undefined);
-  if (text === undefined) throw new Error('No stack is running: run npm start in another terminal first');
+  if (text === undefined) throw new Error(texts.stack.none);
   const { IPD_CREDENTIALS, ...surroundings } = parseEnv(text);
   await fetch(surroundings['AWS_ENDPOINT_URL_DYNAMODB'] ?? '').catch((cause: unknown) => {
-    throw new Error(
-      `The stack of ${directory} does not run any more: run npm start in another terminal first`,
-      { cause },
-    );
+    throw new Error(fill(texts.stack.stopped, { directory }), { cause });
   });
   const settings = await readSettings(join(directory, 'settings.json'));
   // The SDK prefers a profile to keys, and the local stack does not know the profile's keys.
@@ -133,30 +128,23 @@ async function findLocal(): Promise<Settings> {
 
 async function readSettings(path: string): Promise<Settings> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new Error(`${path} cannot be read`, { cause });
+    throw new Error(fill(texts.place.unreadable, { path }), { cause });
   });
   try {
     return settingsFile.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Error(`${path} has no settings: one JSON object of names and texts is needed`, {
-      cause,
-    });
+    throw new Error(fill(texts.place.noSettings, { path }), { cause });
   }
 }
 
 /** The commands do not check who may upload, so IPD_PROJECTS need not be set. */
 function readConfigFor(settings: Settings): Config {
   if (PLACE.every((name) => !settings[name])) {
-    throw new Error(
-      `No deployment is named: give --stage, --settings or --local, or set ${PLACE.join(', ')}`,
-    );
+    throw new Error(fill(texts.place.notNamed, { names: PLACE.join(', ') }));
   }
   try {
     return readConfig({ IPD_PROJECTS: '*', ...settings });
   } catch (cause) {
-    throw new Error(
-      `No deployment is named: give --stage, --settings or --local, or set what is wrong or missing (${describeError(cause)})`,
-      { cause },
-    );
+    throw new Error(fill(texts.place.wrongSettings, { reason: describeError(cause) }), { cause });
   }
 }

@@ -2,7 +2,7 @@
  * Reads which uploads an operator means, and finds them. The index of due uploads holds all open ones, and failed ones
  * as long as their file is kept. Other ended uploads are not in it; the index of owners has all uploads of an owner.
  */
-import { failures, retryableFailures } from '../../lib/domain/errors.ts';
+import { failureCodes, retryableFailureCodes } from '../../lib/domain/errors.ts';
 import { idOf, LANES, uploadKey } from '../../lib/ledger/uploads.ts';
 import type { Lane, Position } from '../../lib/ledger/uploads.ts';
 import { scan } from '../../lib/ledger/scan.ts';
@@ -43,7 +43,7 @@ const STANDARD_LIMIT = 100;
 
 const OPEN = ['awaiting_upload', 'staged', 'delivering', 'waiting', 'unconfirmed'];
 /** The codes that an upload's last error may have. */
-const CODES = [...Object.keys(failures), ...Object.keys(retryableFailures)];
+const CODES: string[] = [...failureCodes, ...retryableFailureCodes];
 /** How an upload came; `ingest` is what producers offer, by either way. */
 const SOURCES = ['api', 'uppy', 'attach', 'ingest', 'drop', 'request'];
 const INGESTED = new Set(['ingest', 'drop', 'request']);

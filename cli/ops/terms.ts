@@ -4,6 +4,7 @@
  */
 import type { parseArgs } from 'node:util';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
+import { fill, texts } from '../texts.ts';
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
@@ -80,7 +81,7 @@ export function readAge(option: string, value: string | undefined): number | und
 /** A whole number that an option gives. Throws on anything else. */
 export function readCount(option: string, value: string | undefined, standard: number): number {
   if (value === undefined) return standard;
-  if (!/^\d{1,9}$/.test(value)) throw new Error(`--${option} ${value} is no whole number`);
+  if (!/^\d{1,9}$/.test(value)) throw new Error(fill(texts.usage.noNumber, { option, value }));
   return Number(value);
 }
 

@@ -4,12 +4,13 @@
  * holder.
  */
 import * as endings from './endings.ts';
-import { lastReasonOf, retryableFailures } from './errors.ts';
+import { lastReasonOf } from './errors.ts';
 import type { FailureCode, RetryableFailureCode } from './errors.ts';
 import * as lifecycle from './lifecycle.ts';
 import { committedAt, giveUpAt, LEASE_GRACE_MS, nextDoubtCheck, retryDelay } from './schedule.ts';
 import { isLeaseHolder, iso, isReady } from './upload.ts';
 import type { Delivering, Doubt, In, Moment, StagedObject, Upload } from './upload.ts';
+import { en } from '../texts/en.ts';
 
 /** The lease: its token and its end. */
 export type NewLease = { token: string; until: number };
@@ -208,7 +209,7 @@ export function pause(
   if (now >= end) return giveUp(upload, { now, policy });
   const isReason = code !== undefined && upload.doubt === undefined;
   const lastError = isReason
-    ? { code, message: retryableFailures[code], detail, at: iso(now) }
+    ? { code, message: en.retryableFailures[code], detail, at: iso(now) }
     : upload.lastError;
   return { ...upload, lastError, readyAt: upload.readyAt ?? iso(now), dueAt: iso(Math.min(until, end)) };
 }
@@ -251,7 +252,7 @@ function postponed(upload: Delivering, event: RetryableFailure & Moment & { rand
     bytesSent: 0,
     failedAttempts: upload.failedAttempts + (counts ? 1 : 0),
     throttles: counts ? undefined : (event.throttles ?? upload.throttles),
-    lastError: { code, message: retryableFailures[code], detail, at: iso(now) },
+    lastError: { code, message: en.retryableFailures[code], detail, at: iso(now) },
     readyAt: usesWindow ? iso(due) : upload.readyAt,
     dueAt: iso(due),
   };
@@ -276,7 +277,7 @@ function unconfirmed(
   { doubt, detail, now, policy }: Moment & { doubt: Doubt; detail?: string | undefined },
 ): Upload {
   const code = doubt.accepted ? 'id_missing' : 'answer_lost';
-  const lastError = { code, message: retryableFailures[code], detail, at: iso(now) };
+  const lastError = { code, message: en.retryableFailures[code], detail, at: iso(now) };
   const dueAt = iso(nextDoubtCheck(doubt, now, policy));
   return { ...upload, status: 'unconfirmed', doubt, lastError, throttles: undefined, readyAt: dueAt, dueAt };
 }

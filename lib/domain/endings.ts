@@ -3,11 +3,11 @@
  * notified, its staged file is removed, IPD is checked once more. Pure; lifecycle.ts says what a transition is. What
  * IPD has does not depend on the lease, so only a match that IPD's answer does not name needs the token of a delivery.
  */
-import { failures, remarks } from './errors.ts';
 import type { FailureCode } from './errors.ts';
 import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, fileUntil, LATE_ARRIVAL_MS } from './schedule.ts';
 import { isFinal, isLeaseHolder, isLive, iso } from './upload.ts';
 import type { In, Moment, Notification, Policy, Upload } from './upload.ts';
+import { en } from '../texts/en.ts';
 
 /** Records attachments that are not our file: other bytes, or another upload's claim. */
 export function recordMismatches<T extends Upload>(upload: T, ids: string[]): T {
@@ -70,7 +70,7 @@ export function markDelivered(
     ...upload,
     status: 'delivered',
     attachmentId,
-    reason: attachmentId === null ? remarks.attachment_id_unknown : undefined,
+    reason: attachmentId === null ? en.remarks.attachment_id_unknown : undefined,
     deliveredAt: iso(now),
     bytesSent: upload.size,
     lastError: undefined,
@@ -96,14 +96,14 @@ export function fail(
   const lastError = isUnknown
     ? {
         code: 'outcome_unknown',
-        message: failures.outcome_unknown,
+        message: en.failures.outcome_unknown,
         // In doubt, no message may tell the user to upload the file again.
-        detail: [code === 'staged_file_missing' ? 'The stored file is gone.' : failures[code], detail]
+        detail: [code === 'staged_file_missing' ? 'The stored file is gone.' : en.failures[code], detail]
           .filter(Boolean)
           .join(' '),
         at: iso(now),
       }
-    : { code, message: failures[code], detail, at: iso(now) };
+    : { code, message: en.failures[code], detail, at: iso(now) };
   const notification = notificationOf('UploadFailed', now);
   return {
     ...upload,

@@ -4,10 +4,10 @@
  * where it is not legal. The ledger handles concurrent writers.
  */
 import * as endings from './endings.ts';
-import { retryableFailures } from './errors.ts';
 import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, stagingCheckDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
 import { ingestedFrom, iso, isReady, mayBeInIpd, RECORD_SCHEMA } from './upload.ts';
 import type { Moment, NewUpload, StagedObject, Upload } from './upload.ts';
+import { en } from '../texts/en.ts';
 
 /** A new upload that waits for its file. */
 export function createUpload(input: NewUpload, { now, policy }: Moment): Upload {
@@ -134,7 +134,7 @@ export function retry(upload: Upload, { now, policy }: Moment): Upload | undefin
   };
   if (doubt === undefined) return { ...again, status: 'staged' };
   const code = 'answer_lost';
-  const lastError = { code, message: retryableFailures[code], at: iso(now) };
+  const lastError = { code, message: en.retryableFailures[code], at: iso(now) };
   return { ...again, status: 'unconfirmed', doubt: { ...doubt, absences: 0 }, lastError };
 }
 

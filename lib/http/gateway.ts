@@ -11,6 +11,9 @@ import type * as z from 'zod';
 import { AppError, invalidRequest, isProblemCode, problems } from '../domain/errors.ts';
 import type { ProblemCode, ProblemPlace } from '../domain/errors.ts';
 import { isReservedOwner } from '../domain/upload.ts';
+import { failureIn } from '../texts/catalogue.ts';
+import type { Catalogue } from '../texts/catalogue.ts';
+import { languageFor, textsIn } from '../texts/language.ts';
 import type { Caller } from '../uploads/create.ts';
 import { isSpoilt, toName } from '../domain/plain-text.ts';
 import { bindCall, createTelemetry } from '../runtime/telemetry.ts';
@@ -48,13 +51,14 @@ export function answerProblems({
   pointers?: Record<string, string>;
 }): MiddlewareObj<HttpEvent, HttpResult> {
   return {
-    onError: function answerProblem(request: Request<HttpEvent, HttpResult>): void {
+    onError: async function answerProblem(request: Request<HttpEvent, HttpResult>): Promise<void> {
       const { error, event } = request;
       const code = codeOf(error);
       const traceId = event.requestContext.requestId;
       if (problems[code].status >= 500)
         telemetryOf(services).error('request failed', error, { traceId, route: event.routeKey });
-      request.response = problem(code, { error, pointers, path: pathOf(event), traceId });
+      const texts = await textsFor(event);
+      request.response = problem(code, { error, pointers, path: pathOf(event), traceId, texts });
     },
   };
 }
@@ -87,6 +91,16 @@ export function json(statusCode: number, body: unknown, headers: Record<string, 
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
     body: JSON.stringify(body),
   };
+}
+
+/** The texts for the person who calls, by the language that their browser or app asks for. */
+export function textsFor(event: HttpEvent): Promise<Catalogue> {
+  return textsIn(languageFor(event.headers['accept-language']));
+}
+
+/** What an answer with texts for people says of them; a cache must keep the languages apart. */
+export function languageHeaders({ language }: Catalogue): Record<string, string> {
+  return { 'content-language': language, vary: 'accept-language' };
 }
 
 /** The caller, from the claims that the gateway's authorizer has checked. Throws `no_subject`. */
@@ -211,21 +225,30 @@ function pathOf(event: HttpEvent): string {
 
 function problem(
   code: ProblemCode,
-  about: { error: unknown; pointers: Record<string, string>; path: string; traceId: string },
+  about: {
+    error: unknown;
+    pointers: Record<string, string>;
+    path: string;
+    traceId: string;
+    texts: Catalogue;
+  },
 ): HttpResult {
-  const { error, pointers, path, traceId } = about;
-  const { status, title, retryable } = problems[code];
+  const { error, pointers, path, traceId, texts } = about;
+  const { status, retryable } = problems[code];
   const placed = ({ pointer, detail }: ProblemPlace) => ({ pointer: pointers[pointer] ?? pointer, detail });
   const own = error instanceof AppError && status !== 500 && status !== 503 ? error : undefined;
   const detail = own?.message ?? 'the cause is in the logs under the traceId';
   const retryAfter = status === 503 ? UNAVAILABLE_RETRY_SECONDS : own?.retryAfterSeconds;
+  const { title, userMessage: general } = texts.problems[code];
+  const userMessage = failureIn(texts, own?.failure ?? '') ?? general;
   const body = {
     type: `urn:ipd-attachment-bridge:problem:${code}`,
     title,
     status,
     detail,
-    // The gateway's own errors have the detail under this name.
-    message: detail,
+    userMessage,
+    // The gateway's own errors have their text under this name, and Uppy 5 shows it.
+    message: userMessage,
     instance: path,
     code,
     retryable,
@@ -234,6 +257,7 @@ function problem(
   };
   return json(status, body, {
     'content-type': 'application/problem+json',
+    ...languageHeaders(texts),
     ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
   });
 }

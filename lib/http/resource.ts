@@ -4,12 +4,17 @@
  */
 import { AppError, isProblemCode } from '../domain/errors.ts';
 import { summaryOf } from '../domain/summary.ts';
+import { failureIn } from '../texts/catalogue.ts';
+import type { Catalogue } from '../texts/catalogue.ts';
 import { isFinal } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
 import type { View } from '../uploads/manage.ts';
 
-/** The body of every answer about one upload: ids are strings, times ISO 8601, sizes bytes. */
-export function toResource({ upload, bytesStored, presigned, replay }: View) {
+/**
+ * The body of every answer about one upload: ids are strings, times ISO 8601, sizes bytes. The record has its texts in
+ * English; a person reads them in their own language, and in English those of a code that only a newer version has.
+ */
+export function toResource({ upload, bytesStored, presigned, replay }: View, texts: Catalogue) {
   const { size, attachment, error } = summaryOf(upload);
   const { multipart } = upload;
   return {
@@ -36,19 +41,22 @@ export function toResource({ upload, bytesStored, presigned, replay }: View) {
       nextAttemptAt:
         upload.status === 'waiting' || upload.status === 'unconfirmed' ? upload.dueAt : undefined,
     },
-    attachment,
-    error,
+    attachment: attachment?.reason
+      ? { ...attachment, reason: texts.remarks.attachment_id_unknown }
+      : attachment,
+    error: error && { ...error, message: failureIn(texts, error.code) ?? error.message },
     ...replay,
   };
 }
 
 /**
- * The version of a resource. While a multipart upload arrives, its stored bytes are part of the version, since they
- * change without a change of the record.
+ * The version of a resource in a language. While a multipart upload arrives, its stored bytes are part of the version,
+ * since they change without a change of the record.
  */
-export function etagOf({ upload, bytesStored }: View): string {
+export function etagOf({ upload, bytesStored }: View, { language }: Catalogue): string {
   const isUnderWay = upload.status === 'awaiting_upload' && upload.multipart !== undefined;
-  return isUnderWay ? `"${upload.version}-${bytesStored}"` : `"${upload.version}"`;
+  const version = isUnderWay ? `${upload.version}-${bytesStored}` : String(upload.version);
+  return language === 'en' ? `"${version}"` : `"${version}-${language}"`;
 }
 
 /** Seconds until it is worth asking again; undefined when nothing will change by itself. */
@@ -91,5 +99,6 @@ export function toIpdAnswer(upload: Upload): { statusCode: number; body: unknown
   }
   const code = upload.lastError?.code ?? '';
   const words = [upload.lastError?.message ?? `The upload is ${upload.status}.`, upload.lastError?.detail];
-  throw new AppError(isProblemCode(code) ? code : 'delivery_failed', words.filter(Boolean).join(' '));
+  const problem = isProblemCode(code) ? code : 'delivery_failed';
+  throw new AppError(problem, words.filter(Boolean).join(' '), { failure: code });
 }

@@ -203,10 +203,7 @@ export function createIngestion(deps: {
     const current = await ledger.find(upload.id);
     if (current?.status !== 'awaiting_upload' || ingestedFrom(current)?.etag !== from.etag) return upload;
     await drops.remove({ key: stagingKey(upload.id), etag });
-    throw new AppError(
-      'unavailable',
-      `upload ${upload.id} awaits its copy: an earlier one was in its place`,
-    );
+    throw new AppError('unavailable', `upload ${upload.id} awaits its copy: an earlier one was in its place`);
   }
 
   async function stage(upload: Upload, copied: StagedObject): Promise<Upload> {

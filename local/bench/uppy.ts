@@ -65,6 +65,11 @@ export const DASHBOARD = {
   proudlyDisplayPoweredByUppy: false,
 } as const;
 
+/** Whether Simplified Chinese is the first of these languages that the page can have Uppy speak. */
+export function readsChinese(languages: readonly string[]): boolean {
+  return /^zh(?:-(?:hans(?:-.+)?|cn|sg))?$/i.test(languages.find((tag) => /^(?:en|zh)\b/i.test(tag)) ?? '');
+}
+
 /** Golden Retriever keeps files up to this size; its default is 10 MiB. */
 const KEPT_FILE_BYTES = GIB;
 

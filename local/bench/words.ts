@@ -33,17 +33,19 @@ export function isRetryable({ status, error }: Upload): boolean {
   return status === 'failed' && error?.retryable === true;
 }
 
+/** Decimal units, as the page for people has them. */
 export function sizeInWords(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  const units = ['KiB', 'MiB', 'GiB'];
-  let value = bytes / 1024;
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
+  let value = bytes;
   let unit = 0;
-  for (; value >= 1024 && unit < units.length - 1; unit += 1) value /= 1024;
-  return `${value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 })} ${units[unit]}`;
+  for (; value >= 999.5 && unit < units.length - 1; unit += 1) value /= 1000;
+  const style = { style: 'unit', unit: units[unit], unitDisplay: unit === 0 ? 'long' : 'short' } as const;
+  const maximumFractionDigits = unit > 1 && value < 9.95 ? 1 : 0;
+  return new Intl.NumberFormat('en', { ...style, maximumFractionDigits }).format(value);
 }
 
 function timeInWords(iso: string): string {
-  return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+  return new Date(iso).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 /** Size, work item and time of creation; no line break within each. */

@@ -87,7 +87,8 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
   });
   transfers.readLimit().then(picker.showLimit, () => undefined);
   transfers.load().catch((error: unknown) => {
-    const reason = error instanceof UploadError ? wordsFor(error.code, error.detail) : String(error);
+    const reason =
+      error instanceof UploadError ? wordsFor(error.code, error.userMessage ?? error.detail) : String(error);
     write(unread, fill(texts.list.unread, { reason }));
   });
 }

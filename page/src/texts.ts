@@ -1,12 +1,19 @@
-/** The page's words in the language it is shown in, and how values come into them. Another language is another file of data. */
+/** The page's words in the language of its reader, and how values come into them. A language is a file of data. */
 import { en } from './texts/en.ts';
+import type { Texts } from './texts/en.ts';
+import { zhCn } from './texts/zh-cn.ts';
 
-/** All texts of one language. */
-export type Texts = Worded<typeof en>;
+/** Traditional Chinese (zh-TW, zh-HK, zh-Hant) is another way of writing. */
+const SIMPLIFIED_CHINESE = /^zh(?:-(?:hans(?:-.+)?|cn|sg))?$/i;
 
-type Worded<T> = { readonly [K in keyof T]: T[K] extends string ? string : Worded<T[K]> };
+/** In the first of the browser's languages that the page has. */
+export const texts: Texts = textsFor(navigator.languages);
 
-export const texts: Texts = en;
+/** The texts for a reader who prefers these languages; English for one who reads none of them. */
+export function textsFor(languages: readonly string[]): Texts {
+  const first = languages.find((tag) => /^en(?:-|$)/i.test(tag) || SIMPLIFIED_CHINESE.test(tag));
+  return first !== undefined && SIMPLIFIED_CHINESE.test(first) ? zhCn : en;
+}
 
 /** Puts values in place of `{name}`. */
 export function fill(text: string, values: Record<string, string | number>): string {
@@ -17,4 +24,9 @@ export function fill(text: string, values: Record<string, string | number>): str
 export function wordsFor(code: string, given: string): string {
   const own: Record<string, string> = texts.errors;
   return own[code] ?? given;
+}
+
+/** Whole sentences one after the other; Chinese has no space between them. */
+export function sentences(...parts: string[]): string {
+  return parts.filter(Boolean).join(texts.language === 'zh-CN' ? '' : ' ');
 }

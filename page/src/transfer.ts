@@ -4,7 +4,7 @@
  */
 import type { UploadError, Upload } from '../../packages/client/src/client.ts';
 import { sizeInWords, timeInWords } from './format.ts';
-import { fill, texts, wordsFor } from './texts.ts';
+import { fill, sentences, texts, wordsFor } from './texts.ts';
 
 export type Transfer = {
   name: string;
@@ -114,7 +114,7 @@ function ofPassing(transfer: Transfer, { status, delivery, error }: Upload, now:
       const next = delivery.nextAttemptAt;
       const state =
         next === undefined ? texts.state.stored : fill(texts.state.waiting, { time: timeInWords(next, now) });
-      return view('paused', state, [reason, texts.note.mayClose].filter(Boolean).join(' '), actions, share);
+      return view('paused', state, sentences(reason, texts.note.mayClose), actions, share);
     }
     case 'unconfirmed':
       return view('active', texts.state.checking, texts.note.mayClose, actions, share);
@@ -150,8 +150,8 @@ function ofFailed({ file }: Transfer, { error }: Upload): View {
   return view('failed', state, wordsFor(code, message), [...actions, 'remove']);
 }
 
-function ofTrouble({ name, file }: Transfer, { code, detail, retryable }: UploadError): View {
-  const note = fill(wordsFor(code, detail), { name });
+function ofTrouble({ name, file }: Transfer, { code, detail, userMessage, retryable }: UploadError): View {
+  const note = fill(wordsFor(code, userMessage ?? detail), { name });
   const needsFile = code === 'file_unreadable' || code === 'file_differs' || file === undefined;
   const isRefused = code === 'file_too_large' || code === 'file_empty';
   const actions: Action[] = isRefused ? [] : needsFile && !retryable ? ['pick'] : ['retry'];

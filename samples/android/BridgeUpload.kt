@@ -10,6 +10,7 @@ import java.io.InputStream
 import java.io.RandomAccessFile
 import java.net.HttpURLConnection
 import java.net.URL
+import java.util.Locale
 import java.util.UUID
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.atomic.AtomicReference
@@ -73,7 +74,7 @@ class Upload(json: JSONObject) {
 }
 
 /** The bridge or storage does not want the call: branch on `code`, show `message`. */
-class Refusal(val code: String, detail: String, val isRetryable: Boolean, val waitSeconds: Long? = null) : Exception(detail)
+class Refusal(val code: String, message: String, val isRetryable: Boolean, val waitSeconds: Long? = null) : Exception(message)
 
 /** Bytes from `offset` to `offset + length` of a file. */
 class Slice(val file: File, val offset: Long, val length: Long)
@@ -159,7 +160,10 @@ class BridgeApi(private val url: String, private val token: suspend (renew: Bool
 
     private suspend fun call(method: String, path: String, key: String? = null, body: JSONObject? = null): Pair<JSONObject, Long?> {
         suspend fun ask(renew: Boolean): Answer {
-            val headers = mutableMapOf("Authorization" to "Bearer ${token(renew)}")
+            val headers = mutableMapOf(
+                "Authorization" to "Bearer ${token(renew)}",
+                "Accept-Language" to Locale.getDefault().toLanguageTag(),
+            )
             if (key != null) headers["Idempotency-Key"] = key
             if (body != null) headers["Content-Type"] = "application/json"
             return exchange(method, url.trimEnd('/') + path, headers, json = body?.toString() ?: "".takeIf { method == "POST" })
@@ -169,7 +173,7 @@ class BridgeApi(private val url: String, private val token: suspend (renew: Bool
         if (answer.status < 300 && json != null) return Pair(json, answer.waitSeconds)
         // Without a code it is the gateway's answer, or that of a hotel's sign-in page: the upload may go on later.
         val code = json?.text("code") ?: throw Refusal("http_${answer.status}", "The server answered ${answer.status}", true, answer.waitSeconds)
-        throw Refusal(code, json.text("detail") ?: code, json.optBoolean("retryable"), answer.waitSeconds)
+        throw Refusal(code, json.text("userMessage") ?: code, json.optBoolean("retryable"), answer.waitSeconds)
     }
 }
 

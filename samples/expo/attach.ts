@@ -17,7 +17,7 @@ export async function attach(projectId: string, issueId: string): Promise<void> 
   });
   // If the app dies before, resumeAll goes on with it, and `onChange` tells.
   const outcome = await done;
-  if (outcome.kind === 'refused') show(key, outcome.detail);
+  if (outcome.kind === 'refused') show(key, outcome.userMessage ?? outcome.code);
   if (outcome.kind === 'ended') show(key, outcome.upload.error?.message ?? outcome.upload.status);
 }
 

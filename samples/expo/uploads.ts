@@ -8,9 +8,10 @@ import { session, show } from './your-app.ts';
 export const uploads = createBackgroundUploads({
   apiUrl: 'https://uploads.example.com',
   token: () => session.freshToken(),
+  language: Intl.DateTimeFormat().resolvedOptions().locale,
   onChange: (change) => {
     if (change.kind === 'progress') show(change.key, `${change.leg}: ${change.bytes} of ${change.total}`);
-    if (change.kind === 'paused') show(change.key, `Waits: ${change.detail}`);
+    if (change.kind === 'paused') show(change.key, 'Waits, and goes on by itself');
     if (change.kind === 'ended') show(change.key, change.outcome.kind);
   },
 });

@@ -39,13 +39,16 @@ struct Upload: Decodable, Sendable {
     }
 }
 
-/// The bridge does not want the call: branch on `code`, show `detail`.
+/// The bridge does not want the call: branch on `code`, show `shown`. The system asks for the user's language by itself.
 struct Refusal: Error, Decodable, Sendable {
     let code, detail: String
+    var userMessage: String?
     let retryable: Bool
     var waitSeconds: Double?
 
-    private enum CodingKeys: CodingKey { case code, detail, retryable }
+    var shown: String { userMessage ?? detail }
+
+    private enum CodingKeys: CodingKey { case code, detail, userMessage, retryable }
 }
 
 /// How an upload ended: a final status, or `refused`. `reason` is for the person who sent the file.
@@ -310,9 +313,9 @@ final class Uploads {
                 }
                 return try await step(job)
             } catch let refusal as Refusal where !refusal.retryable {
-                return finish(job, Outcome(status: "refused", code: refusal.code, reason: refusal.detail))
+                return finish(job, Outcome(status: "refused", code: refusal.code, reason: refusal.shown))
             } catch {
-                onChange(key, .paused(reason: (error as? Refusal)?.detail ?? error.localizedDescription))
+                onChange(key, .paused(reason: (error as? Refusal)?.shown ?? error.localizedDescription))
                 let wait = (error as? Refusal)?.waitSeconds ?? min(60, pow(2, Double(attempt)))
                 // Cancelled: the time in the background is over, or the user has cancelled.
                 do { try await Task.sleep(nanoseconds: UInt64(wait * 1e9)) } catch { return }

@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import { describeStockUppy } from '../support/stock-uppy.ts';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
 import { sampleFile, VERSIONS } from './visit.ts';
@@ -22,7 +23,7 @@ afterAll(() => stack?.stop());
 
 afterEach(() => here.close());
 
-describe.each(VERSIONS)('the appearance of the page with Uppy %d', (version) => {
+describeStockUppy.each(VERSIONS)('the appearance of the page with Uppy %d', (version) => {
   const scenes = WINDOWS.flatMap((window) => [
     { ...window, colorScheme: 'light' as const },
     { ...window, colorScheme: 'dark' as const },

@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { describeStockUppy } from '../support/stock-uppy.ts';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
 import { delayRequest, MIB, partNumber, sampleFile } from './visit.ts';
@@ -23,7 +24,7 @@ async function visitAs(user: string): Promise<void> {
   await (await listed).finished();
 }
 
-describe('the list of uploads', () => {
+describeStockUppy('the list of uploads', () => {
   it('shows ten, and older ones on request', async () => {
     for (let number = 1; number <= 12; number += 1) await stack.begin('reader', `note ${number}.txt`);
     await visitAs('reader');

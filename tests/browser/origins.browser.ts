@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { describeStockUppy } from '../support/stock-uppy.ts';
 import { startBrowserStack, startElsewhere } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
 import { MIB, sampleFile, VERSIONS } from './visit.ts';
@@ -26,7 +27,7 @@ afterAll(async () => {
 
 afterEach(() => here.close());
 
-describe.each(VERSIONS)('a page of another origin with Uppy %d', (version) => {
+describeStockUppy.each(VERSIONS)('a page of another origin with Uppy %d', (version) => {
   it.each([
     ['a small file', 10_000],
     ['a large file', 11 * MIB],

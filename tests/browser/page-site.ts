@@ -10,6 +10,8 @@ import type { BrowserContextOptions, Page } from 'playwright-core';
 import { z } from 'zod';
 import { listen } from '../../local/listen.ts';
 import { buildPage } from '../../page/build.ts';
+import { en } from '../../page/src/texts/en.ts';
+import type { Texts } from '../../page/src/texts/en.ts';
 import { makeTemporaryDirectory } from '../support/probe-stack.ts';
 import { startBrowserStack } from './stack.ts';
 import { saveScreenshot, watchTroubles } from './visit.ts';
@@ -83,7 +85,8 @@ export async function startSite(environment: Record<string, string> = {}) {
       return path;
     },
 
-    async open(path: string, options: BrowserContextOptions = {}) {
+    /** `texts`: what the page is to speak to a browser with these options. */
+    async open(path: string, options: BrowserContextOptions = {}, texts: Texts = en) {
       const context = await stack.browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
       const page = await context.newPage();
       // The whole stack may be busy with something else.
@@ -92,7 +95,7 @@ export async function startSite(environment: Record<string, string> = {}) {
       await page.goto(`${origin}${path}`);
       const devTools = await context.newCDPSession(page);
       return {
-        ...actionsOf(page),
+        ...actionsOf(page, texts),
         /** The line of this browser: nothing passes, or no more than so many bytes a second. */
         line: ({ offline = false, bytesPerSecond = -1 }) =>
           devTools.send('Network.emulateNetworkConditions', {
@@ -118,9 +121,9 @@ export async function startSite(environment: Record<string, string> = {}) {
 }
 
 /** What a person does on the page. */
-function actionsOf(page: Page) {
+function actionsOf(page: Page, texts: Texts) {
   const row = (name: string) => page.getByRole('listitem').filter({ hasText: name });
-  const picker = page.getByLabel('Choose files');
+  const picker = page.getByLabel(texts.picker.action);
 
   return {
     picker,
@@ -128,7 +131,7 @@ function actionsOf(page: Page) {
 
     /** Signs in at the issuer, which sends the browser back. */
     async signIn(user: string): Promise<void> {
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: texts.signIn.action }).click();
       await page.getByLabel('Name').fill(user);
       await page.getByRole('button', { name: 'Sign in' }).click();
       await picker.waitFor({ state: 'attached' });
@@ -137,10 +140,7 @@ function actionsOf(page: Page) {
     pick: (...files: Pick<SampleFile, 'name' | 'mimeType' | 'buffer'>[]) => picker.setInputFiles(files),
 
     /** Resolves when the page says that IPD has the file. */
-    attached: (name: string) =>
-      row(name)
-        .getByText(/^Attached, /)
-        .waitFor(),
+    attached: (name: string) => row(name).getByText(texts.state.deliveredAt.replace('{time}', '')).waitFor(),
 
     /** Presses the tab key until the focus is on the element of that id or name, no further than a person would. */
     async tabTo(name: string): Promise<void> {

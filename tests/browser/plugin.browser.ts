@@ -176,6 +176,8 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
     await here.upload();
     await here.shows(/Attaching to the work item/);
     await here.page.waitForFunction(remembers('"follow"', { bytes: false }));
+    // Golden Retriever writes at most twice a second, and may have begun before Uppy's state said so.
+    await here.page.waitForFunction(remembers('"uploadComplete":true', { bytes: false }));
 
     await here.page.reload();
     const calls = recordCalls(here.page);

@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { remembers } from '../support/golden-retriever.ts';
+import { describeStockUppy } from '../support/stock-uppy.ts';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
 import { delayRequest, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
@@ -43,7 +44,7 @@ function recordParts(page: Page): number[] {
   return parts;
 }
 
-describe.each(VERSIONS)('a reload in the middle of a large upload with Uppy %d', (version) => {
+describeStockUppy.each(VERSIONS)('a reload in the middle of a large upload with Uppy %d', (version) => {
   beforeEach(async () => {
     here = await stack.visit({ version });
   });

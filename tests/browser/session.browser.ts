@@ -1,7 +1,8 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { describeStockUppy } from '../support/stock-uppy.ts';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
 import { delayRequest, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
@@ -47,7 +48,7 @@ function isExpected(trouble: string): boolean {
   return /status of 401|Companion request failed: Unauthorized|Authorization required/.test(trouble);
 }
 
-describe.each(VERSIONS)('the upload session of the page with Uppy %d', (version) => {
+describeStockUppy.each(VERSIONS)('the upload session of the page with Uppy %d', (version) => {
   beforeEach(async () => {
     here = await stack.visit({ version });
   });

@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { describeStockUppy } from '../support/stock-uppy.ts';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
 import { delayRequest, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
@@ -19,7 +20,7 @@ async function arrived({ sha256, ...file }: SampleFile) {
   return (await stack.received()).filter((attachment) => attachment.sha256 === sha256);
 }
 
-describe.each(VERSIONS)('the page with Uppy %d', (version) => {
+describeStockUppy.each(VERSIONS)('the page with Uppy %d', (version) => {
   beforeEach(async () => {
     here = await stack.visit({ version });
   });

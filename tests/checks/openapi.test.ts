@@ -2,8 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { failures, problems, retryableFailures } from '../../lib/domain/errors.ts';
+import { failureCodes, problems, retryableFailureCodes } from '../../lib/domain/errors.ts';
 import * as lifecycle from '../../lib/domain/lifecycle.ts';
+import { en } from '../../lib/texts/en.ts';
 import { toMessage } from '../../lib/messaging/notifications.ts';
 import { newSession, newUpload } from '../../lib/http/schemas.ts';
 import { uploadSchema } from '../../lib/domain/upload.ts';
@@ -30,6 +31,7 @@ const members = z.object({ properties: z.record(z.string(), z.looseObject({})) }
 
 const valuesOf = (schema: unknown): string[] => list.parse(schema).enum.toSorted();
 const memberOf = (schema: unknown, name: string): unknown => members.parse(schema).properties[name];
+const titleOf = (code: string) => Object.entries(en.problems).find(([name]) => name === code)?.[1].title;
 const describes = (name: string, value: unknown): boolean =>
   faultsOf(value, schemas[name] ?? {}).length === 0;
 
@@ -59,7 +61,13 @@ describe('openapi.yaml', () => {
       Object.fromEntries(
         Object.entries(problems).map(([code, about]) => [
           code,
-          expect.objectContaining({ ...about, code, type: `urn:ipd-attachment-bridge:problem:${code}` }),
+          expect.objectContaining({
+            ...about,
+            title: titleOf(code),
+            userMessage: expect.any(String),
+            code,
+            type: `urn:ipd-attachment-bridge:problem:${code}`,
+          }),
         ]),
       ),
     );
@@ -85,7 +93,7 @@ describe('openapi.yaml', () => {
     expect(valuesOf(memberOf(schemas['Problem'], 'code'))).toEqual(Object.keys(problems).toSorted());
     expect(valuesOf(memberOf(schemas['Upload'], 'status'))).toEqual(states.toSorted());
     expect(valuesOf(schemas['UploadErrorCode'])).toEqual(
-      [...Object.keys(failures), ...Object.keys(retryableFailures)].toSorted(),
+      [...failureCodes, ...retryableFailureCodes].toSorted(),
     );
   });
 
@@ -178,7 +186,7 @@ describe('expectContract', () => {
   const notFound = examples['not_found']?.value;
   const request = 'GET /v1/uploads/6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10?x=1';
   const json = { 'content-type': 'application/json; charset=utf-8', etag: '"3"' };
-  const problem = { 'content-type': PROBLEM };
+  const problem = { 'content-type': PROBLEM, 'content-language': 'en', vary: 'accept-language' };
   const answer = (status: number, headers: Record<string, string>, body: unknown, call = request) =>
     expectContract({
       request: call,

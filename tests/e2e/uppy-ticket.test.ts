@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
+import { describeStockUppy } from '../support/stock-uppy.ts';
 import { useProductOnStorage } from '../support/use-product.ts';
 import { begin, openPage } from '../support/uppy-browser.ts';
 
@@ -12,7 +13,7 @@ async function visit() {
   return page;
 }
 
-describe('the ticket', () => {
+describeStockUppy('the ticket', () => {
   it.each([
     ['that does not exist', '/s3/sts', 404],
     ['with a slash too many', '//s3/params?filename=a.bin', 404],

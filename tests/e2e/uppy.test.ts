@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { describeStockUppy } from '../support/stock-uppy.ts';
 import { useProductOnStorage } from '../support/use-product.ts';
 import { begin, openPage, sendPart, signedPart } from '../support/uppy-browser.ts';
 import { postForm } from '../support/uppy-page.ts';
@@ -23,7 +24,7 @@ function fileQuery(): string {
   return query.toString();
 }
 
-describe('a session', () => {
+describeStockUppy('a session', () => {
   it('has its address at the gateway', async () => {
     const { base } = await openPage(product);
 
@@ -40,7 +41,7 @@ describe('a session', () => {
   });
 });
 
-describe('Uppy', () => {
+describeStockUppy('Uppy', () => {
   it('brings a small file to IPD in one form', async () => {
     const bytes = randomBytes(100_000);
     const { ask } = await openPage(product);
@@ -148,7 +149,7 @@ describe('Uppy', () => {
   });
 });
 
-describe('a browser that runs Uppy', () => {
+describeStockUppy('a browser that runs Uppy', () => {
   it.each(['GET', 'POST', 'DELETE'])('may send %s with JSON from the page', async (method) => {
     const { base, origin } = await openPage(product);
 

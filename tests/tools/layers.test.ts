@@ -30,6 +30,9 @@ const planted = [
   { what: 'a domain that imports an adapter', from: 'lib/domain/parts.ts', to: 'lib/ledger/table.ts' },
   { what: 'a domain that imports the SDK', from: 'lib/domain/parts.ts', to: '@aws-sdk/client-dynamodb' },
   { what: "a domain that imports Node's I/O", from: 'lib/domain/parts.ts', to: 'node:fs' },
+  { what: 'a domain that imports another language', from: 'lib/domain/parts.ts', to: 'lib/texts/zh-cn.ts' },
+  { what: 'texts that import more than types', from: 'lib/texts/en.ts', to: 'lib/domain/parts.ts' },
+  { what: 'texts that import an adapter', from: 'lib/texts/en.ts', to: 'lib/ledger/table.ts' },
   { what: 'a runtime that imports a use case', from: 'lib/runtime/clock.ts', to: 'lib/uploads/create.ts' },
   { what: 'a stack that imports the product', from: 'local/listen.ts', to: 'lib/domain/parts.ts' },
   {

@@ -3,15 +3,18 @@ import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
 import Dashboard from '@uppy/dashboard';
 import GoldenRetriever from '@uppy/golden-retriever';
+import chinese from '@uppy/locales/lib/zh_CN.js';
 import { startPage } from '../bench.ts';
-import { DASHBOARD, retrieverOptions, shouldUseMultipart } from '../uppy.ts';
+import { DASHBOARD, readsChinese, retrieverOptions, shouldUseMultipart } from '../uppy.ts';
 import type { UppyOptions } from '../uppy.ts';
 
 /** After a reload Uppy sends the parts in progress again; the default of this version is six parts at once. */
 const AT_ONCE = 2;
 
 function create(options: UppyOptions) {
-  const core = new Uppy(options).use(Dashboard, DASHBOARD);
+  // English is what Uppy speaks without a locale.
+  const locale = readsChinese(navigator.languages) ? { locale: chinese } : {};
+  const core = new Uppy({ ...options, ...locale }).use(Dashboard, DASHBOARD);
   return {
     core,
     connect(companionEndpoint: string): void {

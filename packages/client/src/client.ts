@@ -26,6 +26,11 @@ export type ClientOptions = {
    * token that the API has refused. The device's clock may be wrong, so believe the API.
    */
   token: string | ((refused?: string) => Promise<string>);
+  /**
+   * The language of the texts for people, as in Accept-Language, such as `zh-CN`. Browsers and iOS send their own; Node
+   * and Android send none, and get English.
+   */
+  language?: string | undefined;
   fetch?: Fetch | undefined;
   /** How a file goes to storage, where the platform has a way of its own. */
   put?: Put | undefined;
@@ -99,7 +104,8 @@ export type Client = ReturnType<typeof createClient>;
 
 /** A client for one API and one user; its functions reject with an UploadError, or with the reason of their signal. */
 export function createClient(options: ClientOptions) {
-  const { apiUrl, token, fetch = globalThis.fetch, put = putFile, partsAtOnce = 3, patienceMs } = options;
+  const { apiUrl, token, fetch = globalThis.fetch, put = putFile, partsAtOnce = 3 } = options;
+  const { patienceMs, language } = options;
   const base = apiUrl.replace(/\/+$/, '');
   const timing: Timing = { ...DEFAULT_TIMING, ...options.timing };
 
@@ -252,7 +258,8 @@ export function createClient(options: ClientOptions) {
 
   async function exchange({ method, path, headers, body, signal }: Call, jwt: string): Promise<Answer> {
     const type = body && { 'content-type': 'application/json' };
-    const sent = { ...headers, ...type, authorization: `Bearer ${jwt}` };
+    const asked = language && { 'accept-language': language };
+    const sent = { ...headers, ...type, ...asked, authorization: `Bearer ${jwt}` };
     const request = { method, url: base + path, headers: sent, body: JSON.stringify(body) };
     return unlessStalled(signal, timing.stallMs, { target: base, request, fetch }, async (stop) =>
       readAnswer(await fetch(request.url, { ...request, signal: stop })),

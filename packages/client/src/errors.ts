@@ -9,10 +9,12 @@ import type { Fetch } from './platform.ts';
 import { isProblem } from './predicates.ts';
 
 /** What is not given is 0, false or empty. */
-type Fault = Partial<Pick<UploadError, 'status' | 'retryable' | 'traceId' | 'errors' | 'retryAfterMs'>> &
+type Fault = Partial<
+  Pick<UploadError, 'status' | 'retryable' | 'userMessage' | 'traceId' | 'errors' | 'retryAfterMs'>
+> &
   Pick<UploadError, 'code' | 'detail'>;
 
-/** Why a call failed: branch on `code`, show `detail`. */
+/** Why a call failed: branch on `code`, show `userMessage`, or where there is none your own words for the code. */
 export class UploadError extends Error {
   override readonly name = 'UploadError';
   declare readonly code: string;
@@ -20,7 +22,10 @@ export class UploadError extends Error {
   declare readonly status: number;
   /** Whether the same call may succeed later; the client has then already tried several times. */
   declare readonly retryable: boolean;
+  /** What was wrong, in English, for developers; the same as `message`. */
   declare readonly detail: string;
+  /** What the API says to the person who sends the file, in their language; undefined where the API said nothing. */
+  declare readonly userMessage: string | undefined;
   declare readonly traceId: string | undefined;
   /** What is wrong with which field of the request. */
   declare readonly errors: { pointer: string; detail: string }[];

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
+import { UploadError } from './errors.ts';
 import type { FileBody } from './platform.ts';
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -29,20 +30,26 @@ const CONTENT_TYPES: Record<string, string> = {
 /** What `upload` takes of a file; by its hash an upload is found again after a restart. */
 export type LocalFile = { file: FileBody; filename: string; contentType: string; sha256: string };
 
-/** Opens and hashes a file; throws an error of one readable line, its path first, when that cannot be or it is empty. */
+/**
+ * Opens and hashes a file. Throws an UploadError of one readable line, the path first: `file_missing`, `file_empty`, or
+ * `file_unreadable` for what cannot be read or is no file.
+ */
 export async function openLocalFile(path: string): Promise<LocalFile> {
-  const unusable = (why: string, cause?: unknown) => new Error(`${path}: ${why}`, { cause });
+  const unusable = (code: string, why: string, cause?: unknown) =>
+    new UploadError({ code, detail: `${path}: ${why}` }, cause);
   const found = await stat(path).catch((error: unknown) => {
-    throw isMissing(error) ? unusable('there is no such file') : unusable('it cannot be opened', error);
+    throw isMissing(error)
+      ? unusable('file_missing', 'there is no such file')
+      : unusable('file_unreadable', 'it cannot be opened', error);
   });
-  if (!found.isFile()) throw unusable('it is not a file');
-  if (found.size === 0) throw unusable('it is empty, and IPD takes no empty file');
+  if (!found.isFile()) throw unusable('file_unreadable', 'it is not a file');
+  if (found.size === 0) throw unusable('file_empty', 'it is empty, and IPD takes no empty file');
   const file = await openAsBlob(path);
   const sha256 = createHash('sha256');
   try {
     for await (const chunk of file.stream()) sha256.update(chunk);
   } catch (error) {
-    throw unusable('it cannot be read', error);
+    throw unusable('file_unreadable', 'it cannot be read', error);
   }
   // Some file systems return names in decomposed form (NFD).
   const filename = basename(path).normalize('NFC');

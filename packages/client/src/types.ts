@@ -61,7 +61,7 @@ export type Upload = {
   attachment: {
     /** IPD's id of the attachment; null when IPD has the file and does not say under which id. */
     id: string | null;
-    /** Why there is no id. */
+    /** Why there is no id; in the language of the answer. */
     reason?: string;
   } | null;
   /**
@@ -103,9 +103,12 @@ export type Upload = {
       | 'id_missing'
       | 'scan_pending'
       | (string & {});
-    /** For the person who sent the file. */
+    /**
+     * For the person who sent the file, in the language that `Accept-Language` asks for; in notifications in
+     * English.
+     */
     message: string;
-    /** What IPD or storage said, or more about the cause. */
+    /** What IPD or storage said, or more about the cause; for developers. */
     detail?: string;
     /**
      * Whether `POST /v1/uploads/{id}/retry` can help. It cannot when the file is gone or is not the declared
@@ -245,14 +248,20 @@ export type Limits = {
   };
 };
 
-/** Why a call was refused (RFC 9457). Branch on `code`, show `detail`. */
+/**
+ * Why a call was refused (RFC 9457). Branch on `code`, show `userMessage`. `title` and `userMessage` are in
+ * the language that `Accept-Language` asks for.
+ */
 export type Problem = {
   type: string;
   title: string;
   /** The HTTP status again. */
   status: number;
+  /** What was wrong with this call, in English, for developers. */
   detail: string;
-  /** The same as `detail`; Uppy 5 shows it. */
+  /** What an app may show as it is, to the person who sends the file. */
+  userMessage: string;
+  /** The same as `userMessage`; Uppy 5 shows it. */
   message: string;
   /** The path that was called, without the ticket. */
   instance: string;

@@ -2,10 +2,13 @@
 import type { NewUpload, Upload } from '../../client/src/client.ts';
 import type { Store } from './platform.ts';
 
-/** How an upload ended. `refused`: the bridge does not take it; `detail` is for the person who sent the file. */
+/**
+ * How an upload ended. `refused`: the bridge does not take it; `userMessage` is for the person who sent the file, and
+ * where there is none the app has its own words for the `code`.
+ */
 export type Outcome =
   | { kind: 'ended'; upload: Upload }
-  | { kind: 'refused'; code: string; detail: string }
+  | { kind: 'refused'; code: string; detail: string; userMessage?: string | undefined }
   | { kind: 'cancelled' };
 
 /** A file on its way. `key` names it on this device, and is its `Idempotency-Key`. */

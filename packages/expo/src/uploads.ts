@@ -23,7 +23,7 @@ export type Change =
   | { kind: 'paused'; key: string; detail: string }
   | { kind: 'ended'; key: string; outcome: Outcome };
 
-export type UploadsOptions = Pick<ClientOptions, 'apiUrl' | 'token' | 'fetch' | 'timing'> & {
+export type UploadsOptions = Pick<ClientOptions, 'apiUrl' | 'token' | 'language' | 'fetch' | 'timing'> & {
   platform: Platform;
   store: Store;
   onChange?: ((change: Change) => void) | undefined;
@@ -137,7 +137,8 @@ export function createUploads({ platform, store, onChange, ...options }: Uploads
     } catch (error) {
       // A token that is refused is the user's to renew, by signing in.
       if (!(error instanceof UploadError) || error.retryable || error.status === 401) throw error;
-      return { kind: 'refused', code: error.code, detail: error.detail };
+      const { code, detail, userMessage } = error;
+      return { kind: 'refused', code, detail, userMessage };
     }
   }
 

@@ -195,6 +195,8 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
         progress: { ...begun, bytesUploaded: 0, percentage: 0, uploadComplete: false },
       });
     }
+    // Uppy shows an error's message.
+    if (error instanceof UploadError && error.userMessage !== undefined) error.message = error.userMessage;
     host.emit('upload-error', file, error, upload && { status: 200, body: upload });
   }
 

@@ -1,4 +1,10 @@
 /** The page's texts in English. Data only: `{name}` is a place for a value. */
+
+/** All texts of one language. */
+export type Texts = Worded<typeof en>;
+
+type Worded<T> = { readonly [K in keyof T]: T[K] extends string ? string : Worded<T[K]> };
+
 export const en = {
   /** As in the lang attribute, and for Intl. */
   language: 'en',

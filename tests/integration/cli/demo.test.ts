@@ -13,6 +13,8 @@ function demo(args: string[], environment: Record<string, string> = {}) {
   return runCommandLine('cli/demo.ts', args, { TMPDIR: temporary, ...environment });
 }
 
+const CHINESE = { LC_ALL: '', LC_MESSAGES: '', LANG: 'zh_CN.UTF-8' };
+
 describe('npm run demo', () => {
   it('uploads the sample through the whole stack and reports what IPD holds in the last line', async () => {
     const sample = await readFile('cli/samples/需求说明.txt');
@@ -38,7 +40,7 @@ describe('npm run demo', () => {
     expect(code).toBe(0);
     expect(stdout).toHaveLength(1);
     expect(stderr).toContain('  name in IPD 需求说明.txt');
-    expect(stderr).toContain('  to IPD  100 %  1.7 kB');
+    expect(stderr).toContain('  to IPD  100%  1.7 kB');
     expect(await readdir(temporary)).toEqual([]);
   });
 
@@ -47,7 +49,7 @@ describe('npm run demo', () => {
 
     expect({ code, stdout }).toEqual({ code: 1, stdout: ['{"uploads":[]}'] });
     expect(stderr).toEqual([
-      expect.stringMatching(/^The demo failed: .*missing\.png: there is no such file$/),
+      expect.stringMatching(/^The demo failed: .*missing\.png: there is no such file \(file_missing\)$/),
     ]);
     expect(await readdir(temporary)).toEqual([]);
   });
@@ -63,6 +65,36 @@ describe('npm run demo', () => {
 
     expect({ code, stdout }).toEqual({ code: 130, stdout: ['{"uploads":[]}'] });
     expect(await readdir(temporary)).toEqual([]);
+  });
+
+  it('speaks Chinese to a Chinese locale, in every line', async () => {
+    const { code, stdout, stderr } = await demo([], CHINESE).ended;
+
+    expect(code).toBe(0);
+    expect(stdout).toEqual([
+      expect.stringMatching(/^ {2}结果 {6}附件ID \d{18,19}$/),
+      '  IPD文件名 需求说明.txt',
+      expect.stringMatching(/^ {2}SHA-256 {3}一致（[0-9a-f]{64}）$/),
+    ]);
+    expect(stderr[0]).toBe('需求说明.txt  1.7 kB');
+    expect(stderr.slice(1)).toEqual(
+      stderr.slice(1).filter((line) => /^ {2}(上传|传给IPD) {2}\d+% /.test(line)),
+    );
+    expect(stderr).toContain('  传给IPD  100%  1.7 kB');
+  });
+
+  it('says in Chinese what went wrong, also in place of a wrong option', async () => {
+    const missing = await demo(['--lang', 'zh-CN', join(directory, 'missing.png')]).ended;
+    const [option, language] = await Promise.all([
+      demo(['--color'], CHINESE).ended,
+      demo(['--lang', 'fr']).ended,
+    ]);
+
+    expect(missing.stderr).toEqual([
+      expect.stringMatching(/^演示失败：.*missing\.png：文件不存在（file_missing）$/),
+    ]);
+    expect(option.stderr).toEqual(['没有选项--color', '使用--help查看帮助。']);
+    expect(language).toMatchObject({ code: 2, stderr: ['--lang fr: there are en, zh-CN', 'Try --help.'] });
   });
 
   it('explains itself', async () => {

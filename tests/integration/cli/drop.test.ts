@@ -50,9 +50,9 @@ describe('npm run drop', () => {
       filename: NAME,
       sha256: createHash('sha256').update('dropped').digest('hex'),
     });
-    expect(stderr.slice(0, 2)).toEqual([`${NAME}  7 B`, '  to storage  0 %  0 B']);
-    expect(stderr).toContain('  to storage  100 %  7 B');
-    expect(stderr.at(-1)).toBe('  to IPD  100 %  7 B');
+    expect(stderr.slice(0, 2)).toEqual([`${NAME}  7 B`, '  to storage  0%  0 B']);
+    expect(stderr).toContain('  to storage  100%  7 B');
+    expect(stderr.at(-1)).toBe('  to IPD  100%  7 B');
   });
 
   it('tells a program the upload, its source, and that the same bytes were attached before', async () => {
@@ -106,9 +106,9 @@ describe('npm run drop', () => {
     expect(code).toBe(1);
     expect(stderr).toEqual(
       expect.arrayContaining([
-        `${join(files, 'missing.png')}: there is no such file`,
-        `${files}: it is not a file`,
-        `${empty}: it is empty, and IPD takes no empty file`,
+        `${join(files, 'missing.png')}: there is no such file (file_missing)`,
+        `${files}: it is not a file (file_unreadable)`,
+        `${empty}: it is empty, and IPD takes no empty file (file_empty)`,
         `${path}: its name must be a bare name without a path (ingest_malformed)`,
       ]),
     );

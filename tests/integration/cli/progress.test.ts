@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import { createProgress, formatBytes, renderBar } from '../../../cli/progress.ts';
+import { createProgress, renderBar } from '../../../cli/progress.ts';
+import { formatBytes } from '../../../cli/texts.ts';
 import type { Upload } from '../../../packages/client/src/node.ts';
 
 const half = { leg: 'staging', bytes: 5_000_000, total: 10_000_000, elapsedMs: 2_000 } as const;
@@ -33,13 +34,13 @@ function screen({ isTTY }: { isTTY: boolean }) {
 describe('renderBar', () => {
   it('shows the part that is done, the bytes and the speed', () => {
     expect(renderBar({ ...half, columns: 64 })).toBe(
-      '  to storage  ██████████░░░░░░░░░░   50 %    5.0 MB  2.5 MB/s',
+      '  to storage  ██████████░░░░░░░░░░    50%    5.0 MB  2.5 MB/s',
     );
   });
 
   it('counts in the speed only what was sent since it began', () => {
     expect(renderBar({ ...half, startedFrom: 4_000_000, columns: 64 })).toContain(
-      '50 %    5.0 MB  500.0 kB/s',
+      '50%    5.0 MB  500.0 kB/s',
     );
   });
 
@@ -50,16 +51,16 @@ describe('renderBar', () => {
   });
 
   it('shows how long a finished leg took', () => {
-    expect(renderBar({ ...half, bytes: half.total, columns: 64 })).toContain('█  100 %   10.0 MB  in 2.0 s');
+    expect(renderBar({ ...half, bytes: half.total, columns: 64 })).toContain('█   100%   10.0 MB  in 2.0 s');
   });
 
   it('never says 100 % before the last byte', () => {
-    expect(renderBar({ ...half, bytes: half.total - 1, columns: 80 })).toContain('99 %');
+    expect(renderBar({ ...half, bytes: half.total - 1, columns: 80 })).toContain('99%');
   });
 
   it('puts a note where the bar would be', () => {
     expect(renderBar({ ...half, columns: 64, note: 'next try at 12:00:00' })).toContain(
-      '  next try at 12:00:00   50 %',
+      '  next try at 12:00:00    50%',
     );
   });
 
@@ -85,7 +86,8 @@ describe('formatBytes', () => {
     [999_949, '999.9 kB'],
     [999_951, '1.0 MB'],
     [52_428_800, '52.4 MB'],
-    [5_000_000_000_000, '5000.0 GB'],
+    [5_000_000_000_000, '5.0 TB'],
+    [5_000_000_000_000_000, '5,000.0 TB'],
   ])('writes %d as %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text);
   });
@@ -103,9 +105,9 @@ describe('createProgress', () => {
 
     const [name, staging, delivery, rest] = read().split('\n');
     expect(name).toBe('需求.png  10 B');
-    expect(staging?.split('\r').at(-1)).toMatch(/^ {2}to storage {2}█+ {2}100 % {6}10 B {2}in 0\.\d s$/);
+    expect(staging?.split('\r').at(-1)).toMatch(/^ {2}to storage {2}█+ {3}100% {6}10 B {2}in 0\.\d s$/);
     expect(staging?.split('\r')).toHaveLength(4);
-    expect(delivery?.split('\r').at(-1)).toMatch(/^ {2}to IPD {6}█+ {2}100 %/);
+    expect(delivery?.split('\r').at(-1)).toMatch(/^ {2}to IPD {6}█+ {3}100%/);
     expect(rest).toBe('');
   });
 
@@ -121,12 +123,12 @@ describe('createProgress', () => {
 
     expect(String(stream.read()).split('\n')).toEqual([
       '需求.png  1.0 kB',
-      '  to storage  0 %  0 B',
-      '  to storage  25 %  250 B',
-      '  to storage  50 %  500 B',
-      '  to storage  75 %  750 B',
-      '  to storage  100 %  1.0 kB',
-      '  to IPD  100 %  1.0 kB',
+      '  to storage  0%  0 B',
+      '  to storage  25%  250 B',
+      '  to storage  50%  500 B',
+      '  to storage  75%  750 B',
+      '  to storage  100%  1.0 kB',
+      '  to IPD  100%  1.0 kB',
       '',
     ]);
   });
@@ -138,7 +140,7 @@ describe('createProgress', () => {
     progress.advance({ leg: 'staging', bytes: 10, total: 10 });
     progress.advance({ leg: 'delivery', bytes: 5, total: 10 });
 
-    expect(read().match(/.*resumes.*/g)).toEqual(['  resumes at 60 %']);
+    expect(read().match(/.*resumes.*/g)).toEqual(['  resumes at 60%']);
   });
 
   it('says once what it waits for', () => {

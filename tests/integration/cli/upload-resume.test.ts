@@ -50,8 +50,8 @@ describe('npm run upload after a run that died', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: [`${path}: attachment ${ATTACHMENT_ID}`] });
     expect(stderr.slice(0, 3)).toEqual([
       '需求 说明.mp4  200.0 kB',
-      '  resumes at 60 %',
-      '  to storage  60 %  120.0 kB',
+      '  resumes at 60%',
+      '  to storage  60%  120.0 kB',
     ]);
     expect(
       api.log
@@ -83,7 +83,7 @@ describe('npm run upload after a run that died', () => {
     expect(code).toBe(130);
     expect(stderr.at(-1)).toBe(`${path}: interrupted, and the upload was cancelled`);
     expect(second.code).toBe(0);
-    expect(second.stderr).not.toContain('  resumes at 60 %');
+    expect(second.stderr).not.toContain('  resumes at 60%');
     expect(api.statuses()).toEqual(['cancelled', 'delivered']);
   });
 });
@@ -134,7 +134,7 @@ describe('npm run upload of a file that is attached already', () => {
     const { code, stderr } = await upload('--again').ended;
 
     expect(code).toBe(0);
-    expect(stderr).toContain('  resumes at 60 %');
+    expect(stderr).toContain('  resumes at 60%');
     expect(api.statuses()).toEqual(['delivered', 'delivered']);
 
     await upload('--again').ended;

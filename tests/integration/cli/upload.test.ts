@@ -62,9 +62,9 @@ describe('npm run upload', () => {
     const { stderr } = await upload(path).ended;
 
     expect(stderr[0]).toBe('需求 说明.png  200.0 kB');
-    expect(stderr).toContain('  to storage  100 %  200.0 kB');
-    expect(stderr).toContain('  to IPD  50 %  100.0 kB');
-    expect(stderr.at(-1)).toBe('  to IPD  100 %  200.0 kB');
+    expect(stderr).toContain('  to storage  100%  200.0 kB');
+    expect(stderr).toContain('  to IPD  50%  100.0 kB');
+    expect(stderr.at(-1)).toBe('  to IPD  100%  200.0 kB');
   });
 
   it('prints nothing but one line of JSON when asked to', async () => {
@@ -136,7 +136,7 @@ describe('npm run upload', () => {
     const { stdout, stderr } = await upload(path).ended;
 
     expect(stdout).toEqual([`${path}: failed: IPD refused the file. (ipd_refused)`]);
-    expect(stderr.filter((line) => line.startsWith('  to IPD'))).toEqual(['  to IPD  99 %  200.0 kB']);
+    expect(stderr.filter((line) => line.startsWith('  to IPD'))).toEqual(['  to IPD  99%  200.0 kB']);
   });
 
   it('says that the API does not answer', async () => {
@@ -161,7 +161,7 @@ describe('npm run upload', () => {
 
     expect({ code, stderr, calls: api.calls() }).toEqual({
       code: 1,
-      stderr: [`${path}: it is empty, and IPD takes no empty file`],
+      stderr: [`${path}: it is empty, and IPD takes no empty file (file_empty)`],
       calls: [],
     });
   });

@@ -183,3 +183,27 @@ describe('the calls', () => {
     });
   });
 });
+
+describe('the language', () => {
+  it('is asked for where it was given, and what the API says to a person comes with the refusal', async () => {
+    const chinese = createClient({ apiUrl: api.url, token: 'jwt', timing, language: 'zh-CN' });
+    api.fault('GET /uploads', problem(404, 'not_found', { userMessage: '该上传任务不存在或已被清除。' }));
+
+    const error = await refusal(chinese.list());
+    await client.limits();
+
+    expect(error).toMatchObject({ code: 'not_found', userMessage: '该上传任务不存在或已被清除。' });
+    const asked = api.log.map(({ headers }) => headers['accept-language']);
+    expect(asked[0]).toBe('zh-CN');
+    expect(asked[1]).not.toBe('zh-CN');
+  });
+
+  it('has no text for a person where the API said nothing', async () => {
+    const lost = createClient({ apiUrl: NO_LISTENER, token: 'jwt', timing });
+
+    const error = await refusal(lost.limits());
+
+    expect(error).toMatchObject({ code: 'network' });
+    expect(Object(error).userMessage).toBeUndefined();
+  });
+});

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { redrive } from '../../../lib/domain/lifecycle.ts';
+import { en } from '../../../lib/texts/en.ts';
 import { toResource } from '../../../lib/http/resource.ts';
 import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -91,7 +92,7 @@ describe('a file that has not been scanned', () => {
 
     expect(ended).toMatchObject({ status: 'failed', lastError: { code: 'scan_timed_out' } });
     expect(waited).toBe(24 * HOUR_MS);
-    expect(toResource({ upload: ended, bytesStored: 1000 }).error).toMatchObject({ retryable: true });
+    expect(toResource({ upload: ended, bytesStored: 1000 }, en).error).toMatchObject({ retryable: true });
     expect(await world.next(id)).toMatchObject({ status: 'delivered' });
   });
 
@@ -127,7 +128,7 @@ describe('a file that the scan has refused', () => {
         lastError: { code: 'scan_refused', detail: `${TAG} is ${value}.` },
       });
       expect(world.ipd.requests).toEqual([]);
-      expect(toResource({ upload, bytesStored: 1000 }).error).toMatchObject({ retryable: false });
+      expect(toResource({ upload, bytesStored: 1000 }, en).error).toMatchObject({ retryable: false });
     },
   );
 

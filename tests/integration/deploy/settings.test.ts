@@ -18,11 +18,11 @@ type Environment = Record<string, string>;
 const directory = await useDirectory();
 
 /** What a command of serverless says as it loads the plugin. */
-function packaging(settings: Environment, command = 'package'): string[] {
+function packaging(settings: Environment, command = 'package', region = REGION): string[] {
   const before = { ...process.env };
   Object.assign(process.env, NEEDED_SETTINGS, settings);
   try {
-    BridgePlugin(serverless(command));
+    BridgePlugin(serverless(command, region), {}, silent);
     return [];
   } catch (error) {
     return linesOf(error).slice(1);
@@ -31,16 +31,18 @@ function packaging(settings: Environment, command = 'package'): string[] {
   }
 }
 
+const silent = { log: { warning: () => undefined } };
+
 /** serverless, as far as the plugin uses it. */
-function serverless(command: string) {
+function serverless(command: string, region = REGION) {
   return {
     service: serviceWith([]),
     processedInput: { commands: [command] },
     getProvider: () => ({
       getStage: () => 'prod',
-      getRegion: () => REGION,
+      getRegion: () => region,
       naming: { getStackName: () => 'ipd-attachment-bridge-prod' },
-      getAwsSdkV3Config: async () => ({ region: REGION }),
+      getAwsSdkV3Config: async () => ({ region }),
     }),
     classes: { Error },
   };
@@ -49,7 +51,7 @@ function serverless(command: string) {
 /** What serverless has made of the service when the plugin's hooks run. */
 function serviceWith(AllowOrigins: string[]) {
   const Resources = { HttpApi: { Properties: { CorsConfiguration: { AllowOrigins } } } };
-  return { provider: { compiledCloudFormationTemplate: { Resources } } };
+  return { functions: {}, provider: { compiledCloudFormationTemplate: { Resources } } };
 }
 
 /** What the stack of `npm start` says instead of starting. */
@@ -258,6 +260,8 @@ describe('a setting that only the template needs', () => {
     [{ RUNBOOK_URL: 'docs/operations.md' }, `RUNBOOK_URL: ${RUNBOOK}`],
     [{ RUNBOOK_URL: `${PAGE}#alarms` }, `RUNBOOK_URL: ${RUNBOOK}`],
     [{ LAMBDA_TRACING: 'on' }, 'LAMBDA_TRACING: must be PassThrough or Active'],
+    [{ LAMBDA_ARCHITECTURE: 'arm' }, 'LAMBDA_ARCHITECTURE: must be arm64 or x86_64'],
+    [{ PUBLIC_ROUTES: 'no' }, 'PUBLIC_ROUTES: must be on or off'],
   ])('is refused by package and start: %j', async (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
     expect(await starting(settings)).toEqual([sentence]);
@@ -300,7 +304,7 @@ describe('the allowed origins', () => {
     const before = { ...process.env };
     Object.assign(process.env, NEEDED_SETTINGS);
     const service = serviceWith(['https://app.example.com,https://admin.example.com']);
-    const { hooks } = BridgePlugin({ ...serverless('package'), service });
+    const { hooks } = BridgePlugin({ ...serverless('package'), service }, {}, silent);
     process.env = before;
 
     hooks['after:package:compileEvents']();
@@ -428,6 +432,48 @@ describe('PROJECTS_CLAIM and IPD_PROJECTS', () => {
   it('are refused together by a deploy: one of them would have no effect', () => {
     expect(packaging({ PROJECTS_CLAIM: 'projects', IPD_PROJECTS: '*' })).toEqual([
       'IPD_PROJECTS: has no effect beside PROJECTS_CLAIM: leave one of them out',
+    ]);
+  });
+});
+
+describe('a deploy to China', () => {
+  const deploying = (settings: Environment, region = 'cn-north-1') =>
+    packaging({ PUBLIC_ROUTES: 'off', ...settings }, 'package', region);
+
+  it.each(['cn-north-1', 'cn-northwest-1'])('needs a decision about public routes in %s', (region) => {
+    expect(packaging({}, 'package', region)).toEqual([
+      'PUBLIC_ROUTES: is missing: API Gateway in China answers requests without a token only for an account with an ICP licence: give on with one, off without one',
+    ]);
+    expect(deploying({ PUBLIC_ROUTES: 'off' }, region)).toEqual([]);
+    expect(deploying({ PUBLIC_ROUTES: 'on' }, region)).toEqual([]);
+  });
+
+  it('is refused with traces, which Lambda does not send there', () => {
+    expect(deploying({ LAMBDA_TRACING: 'Active' })).toEqual([
+      'LAMBDA_TRACING: must be PassThrough in cn-north-1, where Lambda sends no traces',
+    ]);
+    expect(packaging({ LAMBDA_TRACING: 'Active' })).toEqual([]);
+  });
+
+  it.each<[Environment, string]>([
+    [{ INGEST_PRINCIPALS: '111122223333,arn:aws:iam::111122223333:role/ci' }, 'INGEST_PRINCIPALS'],
+    [
+      {
+        IPD_CREDENTIALS:
+          'secretsmanager:arn:aws:secretsmanager:cn-north-1:123456789012:secret:ipd-attachment-bridge/prod/ipd-AbCdEf',
+      },
+      'IPD_CREDENTIALS',
+    ],
+  ])('is refused with an ARN of another partition: %j', (settings, name) => {
+    expect(deploying(settings)).toEqual([
+      `${name}: an ARN in cn-north-1 begins with arn:aws-cn: nothing reaches another partition`,
+    ]);
+    const own = Object.fromEntries(
+      Object.entries(settings).map(([key, value]) => [key, value.replaceAll('arn:aws:', 'arn:aws-cn:')]),
+    );
+    expect(deploying(own)).toEqual([]);
+    expect(packaging(own)).toEqual([
+      `${name}: an ARN in eu-central-1 begins with arn:aws: nothing reaches another partition`,
     ]);
   });
 });

@@ -51,7 +51,12 @@ describe('GET /v1/uploads/{id}', () => {
     const answer = await statusUnless(id, tag);
 
     expect(answer.status).toBe(304);
-    expect(answer.headers).toEqual({ etag: '"1"', 'retry-after': expect.stringMatching(/^[1-9]\d?$/) });
+    expect(answer.headers).toEqual({
+      'content-language': 'en',
+      vary: 'accept-language',
+      etag: '"1"',
+      'retry-after': expect.stringMatching(/^[1-9]\d?$/),
+    });
     expect(answer.body).toEqual({});
   });
 

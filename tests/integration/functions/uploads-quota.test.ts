@@ -34,7 +34,7 @@ describe('POST /v1/uploads over the quota', () => {
       body: {
         code: 'too_many_open_uploads',
         retryable: true,
-        message: 'you have 2 unfinished uploads; at most 2 are allowed: finish or cancel some',
+        detail: 'you have 2 unfinished uploads; at most 2 are allowed: finish or cancel some',
       },
     });
     expect(taken.status).toBe(201);

@@ -153,7 +153,7 @@ describe('POST /v1/uploads, when the key finds an upload that is delivered', () 
     expect(world.listRequests()).toHaveLength(asked + 1);
   });
 
-  it('has the reason in the log where the list told nothing', async () => {
+  it('has the reason in the log where the list said nothing', async () => {
     const { lines, telemetry } = collectTelemetry();
     passCommitWindow();
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);

@@ -132,7 +132,7 @@ describe('POST /v1/uploads', () => {
       title: 'The request is not valid',
       status: 400,
       detail: "/projectId must be the project's 32 letters and digits, and 7 more: see errors",
-      message: "/projectId must be the project's 32 letters and digits, and 7 more: see errors",
+      userMessage: expect.stringContaining('name of the file'),
       instance: '/v1/uploads',
       code: 'invalid_request',
       retryable: false,

@@ -3,6 +3,8 @@ import * as attempts from '../../../lib/domain/attempts.ts';
 import * as endings from '../../../lib/domain/endings.ts';
 import * as lifecycle from '../../../lib/domain/lifecycle.ts';
 import { etagOf, pollAfterSeconds, toIpdAnswer, toResource } from '../../../lib/http/resource.ts';
+import { en } from '../../../lib/texts/en.ts';
+import { zhCn } from '../../../lib/texts/zh-cn.ts';
 import { uploadSchema } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { HOUR_MS } from '../../../lib/domain/units.ts';
@@ -39,7 +41,7 @@ const unknown = legal(
 
 describe('toResource', () => {
   it('says of an upload in doubt what happens next, and that nothing is to be done', () => {
-    expect(toResource({ upload: unconfirmed, bytesStored: 10 })).toMatchObject({
+    expect(toResource({ upload: unconfirmed, bytesStored: 10 }, en)).toMatchObject({
       status: 'unconfirmed',
       delivery: { nextAttemptAt: unconfirmed.dueAt },
       attachment: null,
@@ -48,7 +50,7 @@ describe('toResource', () => {
   });
 
   it('says why there is no id', () => {
-    expect(toResource({ upload: nameless, bytesStored: 10 })).toMatchObject({
+    expect(toResource({ upload: nameless, bytesStored: 10 }, en)).toMatchObject({
       status: 'delivered',
       attachment: { id: null, reason: expect.stringContaining('id') },
       error: null,
@@ -56,13 +58,13 @@ describe('toResource', () => {
   });
 
   it('lets a person retry what may be in IPD', () => {
-    expect(toResource({ upload: unknown, bytesStored: 10 })).toMatchObject({
+    expect(toResource({ upload: unknown, bytesStored: 10 }, en)).toMatchObject({
       error: { code: 'outcome_unknown', retryable: true },
     });
   });
 
   it('names no owner and no lease', () => {
-    expect(JSON.stringify(toResource({ upload: sending, bytesStored: 10 }))).not.toMatch(
+    expect(JSON.stringify(toResource({ upload: sending, bytesStored: 10 }, en))).not.toMatch(
       /owner|lease|token|user-1/,
     );
   });
@@ -72,7 +74,7 @@ describe('toResource of an upload in parts', () => {
   const inParts = { ...awaiting, multipart: { uploadId: 'of-storage', partSize: 5 } };
 
   it('tells how it is cut and what is there, and nothing of the multipart upload behind it', () => {
-    const resource = toResource({ upload: inParts, bytesStored: 5 });
+    const resource = toResource({ upload: inParts, bytesStored: 5 }, en);
 
     expect(resource.staging).toEqual({ mode: 'multipart', bytesStored: 5, partSize: 5 });
     expect(JSON.stringify(resource)).not.toContain('of-storage');
@@ -81,7 +83,7 @@ describe('toResource of an upload in parts', () => {
   it('has no part size where the client cuts the parts, and no size as long as it is unknown', () => {
     const uppys = { ...awaiting, size: 0, maxSize: 10, multipart: { uploadId: 'of-storage' } };
 
-    const resource: unknown = JSON.parse(JSON.stringify(toResource({ upload: uppys, bytesStored: 7 })));
+    const resource: unknown = JSON.parse(JSON.stringify(toResource({ upload: uppys, bytesStored: 7 }, en)));
 
     expect(resource).toMatchObject({ size: null, staging: { mode: 'multipart', bytesStored: 7 } });
     expect(resource).not.toHaveProperty('staging.partSize');
@@ -90,9 +92,33 @@ describe('toResource of an upload in parts', () => {
   it('has an ETag that changes with what is stored, as long as the file is awaited', () => {
     const staged = legal(lifecycle.stage(inParts, { etag: 'e', size: 10 }, moment));
 
-    expect(etagOf({ upload: inParts, bytesStored: 5 })).toBe('"1-5"');
-    expect(etagOf({ upload: staged, bytesStored: 10 })).toBe('"1"');
-    expect(etagOf({ upload: awaiting, bytesStored: 0 })).toBe('"1"');
+    expect(etagOf({ upload: inParts, bytesStored: 5 }, en)).toBe('"1-5"');
+    expect(etagOf({ upload: staged, bytesStored: 10 }, en)).toBe('"1"');
+    expect(etagOf({ upload: awaiting, bytesStored: 0 }, en)).toBe('"1"');
+  });
+});
+
+describe('an upload for a Chinese reader', () => {
+  it('has its texts in Chinese, and the detail for developers as it was', () => {
+    expect(toResource({ upload: unknown, bytesStored: 10 }, zhCn)).toMatchObject({
+      error: { message: zhCn.failures.outcome_unknown, detail: '100 are there' },
+    });
+    expect(toResource({ upload: nameless, bytesStored: 10 }, zhCn)).toMatchObject({
+      attachment: { id: null, reason: zhCn.remarks.attachment_id_unknown },
+    });
+  });
+
+  it('has the text of the record where only a newer version has the code', () => {
+    const lastError = { code: 'of_tomorrow', message: 'Of tomorrow.', at: awaiting.createdAt };
+    const upload = uploadSchema.parse({ ...unconfirmed, lastError });
+
+    expect(toResource({ upload, bytesStored: 10 }, zhCn)).toMatchObject({
+      error: { message: 'Of tomorrow.' },
+    });
+  });
+
+  it('has a version of its own', () => {
+    expect(etagOf({ upload: nameless, bytesStored: 10 }, zhCn)).toBe('"1-zh-CN"');
   });
 });
 
@@ -128,7 +154,10 @@ describe('toIpdAnswer', () => {
     );
   });
 
-  it('says that the outcome is unknown', () => {
+  it('says that the outcome is unknown, and names the failure that people read about', () => {
     expect(() => toIpdAnswer(unknown)).toThrow('100 are there');
+    expect(() => toIpdAnswer(unknown)).toThrow(
+      expect.objectContaining({ code: 'delivery_failed', failure: 'outcome_unknown' }),
+    );
   });
 });

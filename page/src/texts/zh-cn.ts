@@ -1,0 +1,162 @@
+/** The page's texts in Simplified Chinese, with the terms of Huawei's own pages. Data only. */
+import type { Texts } from './en.ts';
+
+export const zhCn: Texts = {
+  language: 'zh-CN',
+  title: '添加附件',
+
+  config: {
+    heading: '页面尚未完成配置',
+    missing: '无法读取config.json：服务器返回{status}。该文件应与index.html放在同一目录。',
+    unreachable: '无法读取config.json：服务器无响应。请检查网络连接后刷新页面。',
+    noJson: 'config.json不是JSON对象。',
+    needed: '缺少“{name}”。',
+    noText: '“{name}”必须是非空字符串。',
+    noAddress: '“{name}”必须是不带查询参数的https地址，不能是“{value}”。在本机调试时可以使用http。',
+    noPattern: '“{name}”必须是包含{issue}的https地址，需要时还应包含{project}，不能是“{value}”。',
+    unknown: '“{name}”不是有效的配置项。有效的配置项：{names}。',
+    insecure: '此页面只能通过https或localhost访问：在其他地址上，浏览器不支持安全登录。',
+  },
+
+  signIn: {
+    heading: '为工作项添加附件',
+    lead: '选择照片、视频、日志等文件，即可添加为IPD工作项的附件。上传中断后可从断点处继续。',
+    action: '登录',
+    busy: '请稍候…',
+    again: '登录已过期。重新登录后，文件将继续上传。',
+    againAction: '重新登录',
+    done: '登录成功，可以关闭此窗口。',
+    out: '退出登录',
+    denied: '已取消登录。',
+    refused: '登录失败：{reason}。',
+    unreachable: '登录服务（{host}）无响应，或不允许此页面访问。请检查网络连接后重试。',
+    failed: '登录失败：{reason}。请重试。',
+    unexpected: '本次登录不是从此页面发起的，请重新登录。',
+    noEndpoint: '登录服务不支持网页登录',
+  },
+
+  link: {
+    wrong: '页面链接有误，请在此更正。',
+    noProject: '缺少项目ID。',
+    noIssue: '缺少工作项ID。',
+    wrongProject: '项目ID由32位字母和数字组成，当前为{length}个字符。',
+    wrongIssue: '工作项ID由18~19位数字组成，不能包含其他字符。',
+    shortIssue: '工作项ID由18~19位数字组成，当前为{length}位。IPD界面上显示的短编号不是工作项ID。',
+  },
+
+  workItem: {
+    heading: '选择工作项',
+    lead: '在IPD中打开工作项，复制页面地址并粘贴到此处。',
+    paste: '工作项地址',
+    pasteHint: '粘贴后自动填写以下两项。',
+    nothingFound: '该地址中没有项目ID和工作项ID，请填写以下两项。',
+    project: '项目ID',
+    projectHint: '32位字母和数字',
+    issue: '工作项ID',
+    issueHint: '18~19位数字',
+    action: '下一步',
+    name: '工作项…{end}',
+    open: '在IPD中打开',
+    openHint: '（新标签页）',
+    change: '更换',
+  },
+
+  picker: {
+    heading: '添加文件',
+    action: '选择文件',
+    drop: '或将文件拖到此处',
+    dropNow: '松开即可添加',
+    largest: '单个文件不超过{size}',
+    tooLarge: '文件过大，单个附件不能超过{size}。',
+    empty: '文件为空，空文件不能作为附件。',
+    folder: '不支持添加文件夹，请直接拖入其中的文件。',
+  },
+
+  list: {
+    heading: '我的文件',
+    empty: '暂无文件。',
+    unread: '无法显示之前的文件：{reason}',
+  },
+
+  network: {
+    offline: '网络已断开，恢复后文件将自动继续上传。',
+    online: '网络已恢复。',
+  },
+
+  state: {
+    queued: '排队中',
+    starting: '准备上传',
+    uploading: '正在上传 · {size}',
+    stored: '已上传，等待传给IPD',
+    passing: '正在传给IPD',
+    waiting: 'IPD暂不可用，将于{time}重试',
+    checking: '正在核对IPD是否已收到',
+    deliveredAt: '已添加，{time}',
+    before: '之前已添加，{time}',
+    gone: '工作项中已无此附件',
+    failed: '未添加',
+    unknown: '可能已添加',
+    expired: '上传超时',
+    cancelled: '已取消',
+    cancelling: '正在取消',
+    unfinished: '未上传完整',
+  },
+
+  paused: {
+    offline: '已暂停，网络未连接',
+    no_answer: '已暂停，服务无响应',
+    busy: '已暂停，服务繁忙',
+  },
+
+  note: {
+    byItself: '恢复后自动继续。',
+    mayClose: '现在可以关闭此页面，后续步骤会自动完成。',
+    before: '未重复上传。',
+    gone: '此文件之前已添加，后来在IPD中被删除。未重复上传。',
+    pickAgain: '请重新选择此文件以继续上传：已上传{done}，共{size}。',
+    pickFirst: '请重新选择此文件以继续上传。',
+    expired: '请选择此文件重新上传。',
+  },
+
+  action: {
+    cancel: '取消',
+    retry: '重试',
+    again: '再次添加',
+    pick: '选择文件',
+    remove: '隐藏',
+    of: '{action}：{name}',
+  },
+
+  spoken: {
+    attached: '{name}已添加。',
+    ended: '{name}：{state}。{note}',
+  },
+
+  errors: {
+    file_unreadable: '文件无法读取或已被修改，请重新选择。',
+    file_differs: '所选文件与{name}的大小不一致，不是同一个文件。',
+    unauthorized: '登录信息无效。',
+    forbidden: '登录信息无效。',
+    project_forbidden: '没有权限在该项目中添加附件。',
+    ipd_forbidden: '服务账号没有权限向该工作项添加附件，请联系管理员。',
+    work_item_missing: 'IPD中不存在该工作项，请检查页面链接。',
+    work_item_full: '该工作项的附件数量已达上限（100个）。',
+    too_many_open_uploads: '未完成的文件过多，请等待部分文件完成或取消部分文件。',
+    rate_limited: '操作过于频繁，请稍后重试。',
+    network: '服务无响应，请检查网络连接。',
+    origin_not_allowed: '服务不允许此页面访问，请将此页面的地址加入服务的ALLOWED_ORIGINS配置。',
+    internal: '服务异常，请重试。',
+    unavailable: '服务暂时不可用，请重试。',
+    size_mismatch: '文件在上传过程中被修改，请重新选择。',
+    checksum_mismatch: '文件在上传过程中被修改，请重新选择。',
+    staged_file_missing: '暂存的文件已不存在，请重新选择文件。',
+    staged_file_changed: '暂存的文件已被替换，请重新选择文件。',
+    too_large_for_ipd: '文件大小超过IPD的上限。',
+    name_refused: 'IPD不接受该文件名，请重命名后重新选择。',
+    ipd_refused: 'IPD拒绝接收该文件。',
+    outcome_unknown: '无法确认IPD是否已收到此文件，请先查看工作项的附件再重试。',
+    retries_exhausted: '长时间无法将文件传给IPD，已停止重试。',
+    scan_refused: '文件未通过恶意软件扫描，未添加为附件。',
+    scan_timed_out: '未及时收到恶意软件扫描结果，文件未添加为附件。',
+  },
+};
