@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { zhCn as commandLine } from '../../cli/texts/zh-cn.ts';
 import { problems } from '../../lib/domain/errors.ts';
 import { zhCn as catalogue } from '../../lib/texts/zh-cn.ts';
+import { chinese as plugin } from '../../packages/uppy/src/zh-cn.ts';
 import { zhCn as page } from '../../page/src/texts/zh-cn.ts';
 
 const read = (name: string): string => readFileSync(join(import.meta.dirname, '../..', name), 'utf8');
 const texts = {
   'lib/texts': JSON.stringify(catalogue),
   'page/src/texts': JSON.stringify(page),
+  'packages/uppy': JSON.stringify(plugin),
   'cli/texts': JSON.stringify(commandLine),
   'README.zh-CN.md': read('README.zh-CN.md'),
   'docs/clients.zh-CN.md': read('docs/clients.zh-CN.md'),
