@@ -8,6 +8,7 @@ import { commandsOf, sectionsOf, shellBlocksOf } from '../support/markdown.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const pages = [
   'README.md',
+  'README.zh-CN.md',
   'CONTRIBUTING.md',
   ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
 ];

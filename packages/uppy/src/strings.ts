@@ -10,7 +10,7 @@ export const STRINGS = {
   fileUnavailable: 'The file is not here any more: remove it and pick it again',
   remoteFile: 'A file of another service cannot be sent: download it and pick it from this device',
   staged: 'Stored, next: the work item',
-  stalledBusy: 'The bridge asks to wait (%{detail}): the upload goes on by itself',
+  stalledBusy: 'The bridge asks to wait: the upload goes on by itself',
   stalledOffline: 'There is no network: the upload goes on by itself when it is back',
   stalledSilent: 'The bridge does not answer: the upload goes on by itself when it does',
   tooLate: '“%{file}” cannot be cancelled any more: the work item may have it',
@@ -20,4 +20,4 @@ export const STRINGS = {
   workItemUnnamed: 'It is not said which work item gets the file: projectId or issueId is missing',
 };
 
-export type Words = (key: keyof typeof STRINGS, values?: { file: string } | { detail: string }) => string;
+export type Words = (key: keyof typeof STRINGS, values?: { file: string }) => string;

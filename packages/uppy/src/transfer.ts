@@ -279,9 +279,9 @@ function stageOf(upload: Upload | undefined): 'staged' | 'delivering' | 'waiting
   }
 }
 
-function stallInWords({ reason, detail }: Paused, words: Words): string {
+function stallInWords({ reason }: Paused, words: Words): string {
   if (reason === 'offline') return words('stalledOffline');
-  return reason === 'busy' ? words('stalledBusy', { detail }) : words('stalledSilent');
+  return words(reason === 'busy' ? 'stalledBusy' : 'stalledSilent');
 }
 
 /** From 0 to 1. */

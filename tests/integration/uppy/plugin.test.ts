@@ -6,8 +6,11 @@ import type { Meta } from '@uppy/core';
 import { z } from 'zod';
 import IpdAttachment from '../../../packages/uppy/src/plugin.ts';
 import type { Upload } from '../../../packages/uppy/src/plugin.ts';
+import { STRINGS } from '../../../packages/uppy/src/strings.ts';
+import { chinese } from '../../../packages/uppy/src/zh-cn.ts';
 import { MIB } from '../../../lib/domain/units.ts';
 import { listen } from '../../../local/listen.ts';
+import { translationFaults } from '../../support/translation.ts';
 import { useProduct } from '../../support/use-product.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
@@ -126,6 +129,17 @@ describe('the plugin', () => {
       text: 'It is not said which work item gets the file: projectId or issueId is missing',
     });
     expect(said).toContainEqual({ event: 'success', name: named.name });
+  });
+
+  it('speaks Chinese with its own locale', async () => {
+    const { file } = sample('unnamed.png');
+    const { uppy, said } = open({ locale: chinese });
+    uppy.addFile(file);
+
+    await uppy.upload();
+
+    expect(said.at(-1)).toMatchObject({ event: 'error', text: '未指定工作项，缺少projectId或issueId' });
+    expect(translationFaults(STRINGS, chinese.strings)).toEqual([]);
   });
 
   it('refuses to be installed without an address or a token', () => {
