@@ -17,7 +17,7 @@ export type PluginVisit = Awaited<ReturnType<typeof visitPlugin>>;
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** Where the packages of each major are installed. */
-const HOMES = { 5: join(ROOT, 'local', 'page', 'uppy5'), 6: ROOT };
+const HOMES = { 5: join(ROOT, 'local', 'bench', 'uppy5'), 6: ROOT };
 const PAGE = `<!doctype html><meta charset="utf-8"><title>Plugin</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="page.css"><div id="picker"></div>
 <script type="application/json" id="settings">{settings}</script><script type="module" src="page.js"></script>`;
