@@ -130,7 +130,7 @@ describe('POST /v1/uploads/{id}/complete', () => {
         code: 'upload_incomplete',
         retryable: false,
         detail: 'part 1 is not stored (and 1 more)',
-        message: 'part 1 is not stored (and 1 more)',
+        message: 'The file has not been uploaded completely. Try again.',
         errors: [
           { pointer: 'part:1', detail: 'is not stored' },
           { pointer: 'part:3', detail: 'is not stored' },
