@@ -20,7 +20,7 @@ describe('the texts of the command line', () => {
     // In English these codes come with a detail that says more.
     const { codes, ...chinese } = zhCn;
 
-    expect(translationFaults({ ...en, codes: {} }, chinese, ['language', 'demo.equal'])).toEqual([]);
+    expect(translationFaults({ ...en, codes: {} }, chinese, ['language'])).toEqual([]);
     expect(Object.values(codes).filter((text) => !/\p{Script=Han}/u.test(text))).toEqual([]);
   });
 
