@@ -6,7 +6,8 @@ import { openLocalFile, UploadError } from '../packages/client/src/node.ts';
 import type { Client, Progress, Upload } from '../packages/client/src/node.ts';
 import type { WorkItem } from '../lib/domain/upload.ts';
 import type { ProgressDisplay } from './progress.ts';
-import { catalogue, fill, formatBytes, texts } from './texts.ts';
+import { catalogue, catalogueFor, fill, formatBytes, texts, Trouble } from './texts.ts';
+import type { Texts } from './texts/en.ts';
 
 type TransferRequest = WorkItem & {
   client: Client;
@@ -116,20 +117,25 @@ async function cancel(client: Client, id: string, reason: unknown): Promise<void
 }
 
 /** One line for any error: what failed, the code to branch on, the fields at fault, and the first cause. */
-export function describeError(error: unknown): string {
+export function describeError(error: unknown, language: Texts = texts): string {
   if (!(error instanceof Error)) return String(error);
   const isRefusal = error instanceof UploadError;
-  const places = isRefusal ? placesOf(error) : [];
-  const { message: cause } = firstCause(error);
-  const message = isRefusal ? wordsOf(error) : error.message;
+  const places = isRefusal ? placesOf(error, language) : [];
+  const cause = firstCause(error);
+  const message = isRefusal ? wordsOf(error, language) : messageOf(error, language);
+  const isSaid = error.message.includes(cause.message);
   // The places at fault say more than the sentence that points to them.
-  const words = places.length > 0 ? places : [message, ...(error.message.includes(cause) ? [] : [cause])];
+  const words = places.length > 0 ? places : [message, ...(isSaid ? [] : [messageOf(cause, language)])];
   const reason = words.join('; ');
-  return (isRefusal ? fill(texts.refused, { reason, code: error.code }) : reason).replaceAll(/\s+/g, ' ');
+  return (isRefusal ? fill(language.refused, { reason, code: error.code }) : reason).replaceAll(/\s+/g, ' ');
 }
 
 /** The same with the file's path first, which an error of the file itself has already. */
-export function describeErrorOf(path: string, error: unknown, describe = describeError): string {
+export function describeErrorOf(
+  path: string,
+  error: unknown,
+  describe: (error: unknown) => string = describeError,
+): string {
   const line = describe(error);
   return line.startsWith(`${path}: `) ? line : fill(texts.outcome.line, { path, outcome: line });
 }
@@ -145,15 +151,20 @@ export function describeOutcome({ status, attachment, error }: Upload): string {
 }
 
 /** In English the detail says most: it is written for developers, and in English alone. */
-function wordsOf({ code, detail, userMessage }: UploadError): string {
-  return texts.language === 'en' ? detail : (userMessage ?? texts.codes[code] ?? detail);
+function wordsOf({ code, detail, userMessage }: UploadError, { language, codes }: Texts): string {
+  return language === 'en' ? detail : (userMessage ?? codes[code] ?? detail);
+}
+
+function messageOf(error: Error, language: Texts): string {
+  return error instanceof Trouble ? error.phrase(language) : error.message;
 }
 
 /** The places at fault; what is wrong with each is said in English alone. */
-function placesOf({ errors }: UploadError): string[] {
+function placesOf({ errors }: UploadError, language: Texts): string[] {
   const names = errors.map(({ pointer }) => pointer.replace(/^\//, ''));
-  if (texts.language === 'en') return errors.map(({ detail }, index) => `${names[index]} ${detail}`);
-  return names.length === 0 ? [] : [`${catalogue.problems.invalid_request.title}：${names.join('、')}`];
+  if (language.language === 'en') return errors.map(({ detail }, index) => `${names[index]} ${detail}`);
+  const { title } = catalogueFor(language).problems.invalid_request;
+  return names.length === 0 ? [] : [`${title}：${names.join('、')}`];
 }
 
 function firstCause(error: Error): Error {

@@ -1,4 +1,5 @@
 /** The texts of the command line in English. Data only: `{name}` is a place for a value. */
+import { opsEn } from './ops-en.ts';
 
 /** All texts of one language. */
 export type Texts = Worded<typeof en>;
@@ -153,4 +154,7 @@ Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 i
     noTable: 'There is no such table in this account and region: are --stage and --region correct?',
     noQueue: 'There is no such queue in this account and region: are --stage and --region correct?',
   },
+
+  /** Those of `npm run ops`. */
+  ops: opsEn,
 };

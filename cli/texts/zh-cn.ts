@@ -1,4 +1,5 @@
 /** The texts of the command line in Simplified Chinese, with the terms of Huawei's own pages. Data only. */
+import { opsZhCn } from './ops-zh-cn.ts';
 import type { Texts } from './en.ts';
 
 export const zhCn: Texts = {
@@ -159,4 +160,6 @@ export const zhCn: Texts = {
     noTable: '该账号和区域中没有此数据表，请检查--stage和--region是否正确。',
     noQueue: '该账号和区域中没有此队列，请检查--stage和--region是否正确。',
   },
+
+  ops: opsZhCn,
 };
