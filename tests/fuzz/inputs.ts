@@ -117,6 +117,7 @@ function headersOf(described: Arbitraries): fc.Arbitrary<Texts> {
     'content-type': hostileText,
     'if-none-match': hostileText,
     'idempotency-key': fc.oneof(fc.constantFrom('one', 'two'), hostileText),
+    'accept-language': fc.oneof(fc.constantFrom('zh-CN', 'en;q=0.5, zh', 'de, *;q=0.1'), hostileText),
   };
   return mostly(some(described), some({ ...common, ...described }));
 }

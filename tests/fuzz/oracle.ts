@@ -21,9 +21,11 @@ const headers = z.strictObject({
   location: z.templateLiteral(['/v1/uploads/', z.uuid()]).optional(),
   etag: z
     .string()
-    .regex(/^"\d+(-\d+)?"$/)
+    .regex(/^"\d+(-\d+)?(-zh-CN)?"$/)
     .optional(),
   'retry-after': z.string().regex(/^\d+$/).optional(),
+  'content-language': z.enum(['en', 'zh-CN']).optional(),
+  vary: z.literal('accept-language').optional(),
 });
 const httpAnswer = z.object({ statusCode: z.int(), headers, body: z.string().optional() });
 const batchAnswer = z.strictObject({
