@@ -126,7 +126,7 @@ export function describeError(error: unknown, language: Texts = texts): string {
   const isSaid = error.message.includes(cause.message);
   // The places at fault say more than the sentence that points to them.
   const words = places.length > 0 ? places : [message, ...(isSaid ? [] : [messageOf(cause, language)])];
-  const reason = words.join('; ');
+  const reason = words.join(language.separators.clauses);
   return (isRefusal ? fill(language.refused, { reason, code: error.code }) : reason).replaceAll(/\s+/g, ' ');
 }
 
@@ -159,12 +159,20 @@ function messageOf(error: Error, language: Texts): string {
   return error instanceof Trouble ? error.phrase(language) : error.message;
 }
 
-/** The places at fault; what is wrong with each is said in English alone. */
-function placesOf({ errors }: UploadError, language: Texts): string[] {
-  const names = errors.map(({ pointer }) => pointer.replace(/^\//, ''));
-  if (language.language === 'en') return errors.map(({ detail }, index) => `${names[index]} ${detail}`);
-  const { title } = catalogueFor(language).problems.invalid_request;
-  return names.length === 0 ? [] : [`${title}：${names.join('、')}`];
+/** The places at fault and what each must be; in another language, a rule that has no text is left out. */
+function placesOf({ code, errors }: UploadError, language: Texts): string[] {
+  const isEnglish = language.language === 'en';
+  const words = errors.map(({ pointer, detail }) => {
+    const place = pointer.replace(/^\//, '');
+    const rule = isEnglish ? detail : language.rules[detail];
+    return rule === undefined ? place : fill(language.brokenRule, { place, rule });
+  });
+  if (isEnglish || words.length === 0) return words;
+  // Any other problem has a sentence that says more than its places do.
+  if (code !== 'invalid_request') return [];
+  return [
+    `${catalogueFor(language).problems.invalid_request.title}：${words.join(language.separators.members)}`,
+  ];
 }
 
 function firstCause(error: Error): Error {

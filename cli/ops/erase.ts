@@ -134,7 +134,7 @@ function sayRemnants(uploads: Upload[], say: Say): Remnant[] {
   for (const { uploadId, projectId, issueId, attachmentIds, size, isCertain } of remnants) {
     const what =
       attachmentIds.length > 0
-        ? fill(texts.ops.erase.attachments, { ids: attachmentIds.join(texts.ops.separators.members) })
+        ? fill(texts.ops.erase.attachments, { ids: attachmentIds.join(texts.separators.members) })
         : fill(texts.ops.erase.fileWithoutId, { size });
     const line = isCertain ? texts.ops.erase.ipdKeeps : texts.ops.erase.ipdMayHave;
     say(`${uploadId}  ${fill(line, { what, project: projectId, issue: issueId })}`);

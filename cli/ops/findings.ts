@@ -107,7 +107,7 @@ function windowOf(listDelayMs: number): number {
 }
 
 function sayAnswer({ idIsNamed, fields, listDelayMs }: Findings['answer']): string[] {
-  const shown = { fields: fields.join(texts.ops.separators.members) || texts.ops.findings.noFields };
+  const shown = { fields: fields.join(texts.separators.members) || texts.ops.findings.noFields };
   return [
     // No request of the bridge carries this header.
     texts.ops.findings.projectHeader,
@@ -157,7 +157,7 @@ function sayRate({ taken, seconds, perMinute, throttled, refusal, rateHeaders }:
         }),
     ...(refusal === undefined ? [] : [fill(texts.ops.findings.rateEnded, { refusal })]),
     ...(stated.length > 0
-      ? [fill(texts.ops.findings.gatewayTells, { headers: stated.join(texts.ops.separators.clauses) })]
+      ? [fill(texts.ops.findings.gatewayTells, { headers: stated.join(texts.separators.clauses) })]
       : []),
   ];
 }

@@ -48,7 +48,7 @@ export const list: Task = {
     else say(texts.ops.list.noneInIndex);
     if (!isAll) say(fill(texts.ops.list.more, { limit: selection.limit }));
     if (tooNew.length > 0) {
-      say(fill(texts.ops.list.tooNew, { ids: tooNew.join(texts.ops.separators.members) }));
+      say(fill(texts.ops.list.tooNew, { ids: tooNew.join(texts.separators.members) }));
     }
     if (hidesSome(selection)) say(texts.ops.list.hidden);
     return { well: true, answer: { uploads: rows, tooNew, isAll } };

@@ -32,7 +32,7 @@ export const logs: Task = {
     readAge('since', values.since);
     const unknown = names.find((name) => name !== API && !FUNCTIONS.includes(name));
     if (unknown !== undefined) {
-      const there = [...FUNCTIONS, API].join(texts.ops.separators.members);
+      const there = [...FUNCTIONS, API].join(texts.separators.members);
       throw new Error(fill(texts.ops.wrong.noLog, { value: unknown, values: there }));
     }
   },

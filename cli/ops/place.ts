@@ -146,8 +146,8 @@ async function readSettings(path: string): Promise<Settings> {
 /** The commands do not check who may upload, so IPD_PROJECTS need not be set. */
 function readConfigFor(settings: Settings): Config {
   if (PLACE.every((name) => !settings[name])) {
-    throw new Trouble(({ place, ops }) =>
-      fill(place.notNamed, { names: PLACE.join(ops.separators.members) }),
+    throw new Trouble(({ place, separators }) =>
+      fill(place.notNamed, { names: PLACE.join(separators.members) }),
     );
   }
   try {

@@ -51,7 +51,7 @@ export const probe: Task = {
     try {
       const tenant = await openTenant(await findIpd(values), { item, record: recording.record, signal });
       const { endpoint, gateway } = tenant;
-      const about = { endpoint, issue: item.issueId, auths: tenant.auths.join(texts.ops.separators.and) };
+      const about = { endpoint, issue: item.issueId, auths: tenant.auths.join(texts.separators.and) };
       say(
         gateway === undefined
           ? fill(texts.ops.probe.where, about)
@@ -94,7 +94,7 @@ async function createFile(path: string) {
       await file.close();
       const { exchanges, unlisted } = transcript;
       say(fill(texts.ops.probe.recorded, { path, count: exchanges.length }));
-      const members = unlisted.join(texts.ops.separators.members);
+      const members = unlisted.join(texts.separators.members);
       if (unlisted.length > 0) say(fill(texts.ops.probe.unlisted, { members }));
     },
   };

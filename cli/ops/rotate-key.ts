@@ -219,8 +219,8 @@ function readGiven(json: string) {
     const words = parsed.error.issues.map((issue) =>
       [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
     );
-    throw new Trouble(({ ops }) =>
-      fill(ops.rotateKey.notFit, { faults: words.join(ops.separators.clauses) }),
+    throw new Trouble(({ ops, separators }) =>
+      fill(ops.rotateKey.notFit, { faults: words.join(separators.clauses) }),
     );
   }
   return parsed.data;

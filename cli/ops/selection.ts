@@ -55,7 +55,7 @@ export function readSelection(values: Values): Selection {
   const states = values.state?.split(',').flatMap((state) => (state === 'open' ? OPEN : [state]));
   const unknown = states?.find((state) => !OPEN.includes(state) && !FINAL.includes(state));
   if (unknown !== undefined) {
-    const there = [...OPEN, ...FINAL].join(texts.ops.separators.members);
+    const there = [...OPEN, ...FINAL].join(texts.separators.members);
     throw new Error(fill(texts.ops.wrong.noState, { value: unknown, values: there }));
   }
   return {
@@ -74,13 +74,13 @@ export function readSelection(values: Values): Selection {
 /** Throws on a code that no upload can have. */
 function readCode(code: string | undefined): string | undefined {
   if (code === undefined || CODES.includes(code)) return code;
-  const values = CODES.join(texts.ops.separators.members);
+  const values = CODES.join(texts.separators.members);
   throw new Error(fill(texts.ops.wrong.noCode, { value: code, values }));
 }
 
 function readSource(source: string | undefined): string | undefined {
   if (source === undefined || SOURCES.includes(source)) return source;
-  const values = SOURCES.join(texts.ops.separators.members);
+  const values = SOURCES.join(texts.separators.members);
   throw new Error(fill(texts.ops.wrong.noSource, { value: source, values }));
 }
 

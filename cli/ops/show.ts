@@ -74,7 +74,8 @@ function describe(
   now: number,
 ): [string, string][] {
   const { id, status, version, doubt, dueAt, filename, size, contentType, erasure, notification } = upload;
-  const { members, separators } = texts.ops;
+  const { separators } = texts;
+  const { members } = texts.ops;
   const lines: [string, string | undefined][] = [
     [members.upload, fill(texts.ops.show.version, { id, version })],
     [
@@ -165,7 +166,7 @@ function describeSource(from: NonNullable<ReturnType<typeof ingestedFrom>>): str
 }
 
 /** The history of a record in the order of writing, since the clocks of the writers may differ. */
-function historyOf({ createdAt, history = [] }: Upload, { ops }: Texts): Happening[] {
+function historyOf({ createdAt, history = [] }: Upload, { ops, separators }: Texts): Happening[] {
   const changes = history.map(({ at, status, attempt, code, by, reason = '' }) => {
     const acted = status === 'cancelled' ? ops.history.by : ops.history.triedAgainBy;
     const words = [
@@ -174,7 +175,7 @@ function historyOf({ createdAt, history = [] }: Upload, { ops }: Texts): Happeni
       code,
       by && fill(acted, { by, reason }),
     ];
-    return { at, what: words.filter(Boolean).join(ops.separators.parts) };
+    return { at, what: words.filter(Boolean).join(separators.parts) };
   });
   return [{ at: createdAt, what: ops.history.created }, ...changes];
 }

@@ -32,7 +32,7 @@ export const smoke: Task = {
       if (!(cause instanceof UploadError && cause.status === 401)) throw cause;
       throw new Trouble(
         (words) => {
-          const why = describeToken(access.token, words.ops);
+          const why = describeToken(access.token, words);
           return fill(words.ops.smoke.refusesToken, { url: access.apiUrl, why });
         },
         { cause },
@@ -116,7 +116,7 @@ const claims = z.looseObject({
 });
 
 /** The claims that the gateway checks: its answer never names the wrong one. Only a token's signature is secret. */
-function describeToken(token: string, ops: Texts['ops']): string {
+function describeToken(token: string, { ops, separators }: Texts): string {
   const found = claims.safeParse(payloadOf(token)).data;
   if (found === undefined) return ops.smoke.noJwt;
   const { iss, aud, exp } = found;
@@ -126,7 +126,7 @@ function describeToken(token: string, ops: Texts['ops']): string {
     fill(ops.smoke.audience, { claim: quoted(aud, ops) }),
     exp === undefined ? ops.smoke.noEnd : fill(ops.smoke.end, { at: new Date(exp * 1000).toISOString() }),
   ];
-  return words.join(ops.separators.clauses);
+  return words.join(separators.clauses);
 }
 
 function payloadOf(token: string): unknown {

@@ -120,9 +120,6 @@ Exit codes: 0 well, 1 something failed, 2 wrong usage.`,
     needsWorkItem: '--project and --issue are needed: a work item for tests',
   },
 
-  /** Between the members of a list, the parts of a line and its clauses; between two. */
-  separators: { members: ', ', parts: ', ', clauses: '; ', and: ' and ' },
-
   /** By the letters of --older-than. */
   ages: { s: '{count}s', m: '{count}m', h: '{count}h', d: '{count}d' },
 

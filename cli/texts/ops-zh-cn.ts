@@ -122,8 +122,6 @@ smoke
     needsWorkItem: '必须指定--project和--issue，即测试用的工作项',
   },
 
-  separators: { members: '、', parts: '，', clauses: '；', and: '和' },
-
   ages: { s: '{count}秒', m: '{count}分钟', h: '{count}小时', d: '{count}天' },
 
   list: {

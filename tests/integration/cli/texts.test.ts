@@ -17,11 +17,12 @@ async function sources(): Promise<string> {
 
 describe('the texts of the command line', () => {
   it('are all translated', () => {
-    // In English these codes come with a detail that says more.
-    const { codes, ...chinese } = zhCn;
+    // In English these come with a detail that says more.
+    const { codes, rules, ...chinese } = zhCn;
 
-    expect(translationFaults({ ...en, codes: {} }, chinese, ['language'])).toEqual([]);
-    expect(Object.values(codes).filter((text) => !/\p{Script=Han}/u.test(text))).toEqual([]);
+    expect(translationFaults({ ...en, codes: {}, rules: {} }, chinese, ['language'])).toEqual([]);
+    const texts = [...Object.values(codes), ...Object.values(rules)];
+    expect(texts.filter((text) => !/\p{Script=Han}/u.test(text))).toEqual([]);
   });
 
   it('are all printed somewhere', async () => {
@@ -45,6 +46,14 @@ describe('the texts of the command line', () => {
     const codes = new Set([...text.matchAll(/code: '(\w+)'/g)].map(([, code = '']) => code));
 
     expect([...codes].filter((code) => zhCn.codes[code] === undefined)).toEqual([]);
+  });
+
+  it('name in Chinese every rule of a field, and no other', async () => {
+    const text = await readFile(join(SOURCE, '../lib/domain/fields.ts'), 'utf8');
+    const found = [...text.matchAll(/'(must [^'\n]+)'|"(must [^"\n]+)"/g)];
+    const rules = new Set(found.map(([, single, double = '']) => single ?? double));
+
+    expect(Object.keys(zhCn.rules).toSorted()).toEqual([...rules].toSorted());
   });
 });
 
