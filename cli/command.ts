@@ -3,7 +3,7 @@
  * (Ctrl-C) or SIGTERM.
  */
 import { constants } from 'node:os';
-import { fill, texts } from './texts.ts';
+import { fill, texts, Trouble } from './texts.ts';
 import { describeError } from './transfer.ts';
 
 type Command<Options> = {
@@ -52,7 +52,7 @@ function listen(): { signal: AbortSignal; exitCode: () => number | undefined } {
     process.on(name, () => {
       if (first && performance.now() - first.at > ECHO_MS) process.exit(first.exitCode);
       first ??= { exitCode: 128 + constants.signals[name], at: performance.now() };
-      controller.abort(new Error(texts.trouble.interrupted));
+      controller.abort(new Trouble(({ trouble }) => trouble.interrupted));
     });
   }
   return { signal: controller.signal, exitCode: () => first?.exitCode };

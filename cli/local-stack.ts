@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fill, texts } from './texts.ts';
+import { fill, Trouble } from './texts.ts';
 
 export const ANY_WORK_ITEM = { projectId: '0123456789abcdef0123456789abcdef', issueId: '956239067176935400' };
 
@@ -20,7 +20,7 @@ export function localDirectory(): string {
 /** The addresses that `npm start` wrote down. Throws in one line when there is no stack. */
 export async function findLocalStack(): Promise<z.infer<typeof stackFile>> {
   const text = await readFile(join(localDirectory(), 'stack.json'), 'utf8').catch(() => undefined);
-  if (text === undefined) throw new Error(texts.stack.noneOrApi);
+  if (text === undefined) throw new Trouble(({ stack }) => stack.noneOrApi);
   return stackFile.parse(JSON.parse(text));
 }
 
@@ -29,8 +29,10 @@ export async function mintToken(tokenUrl: string, sub: string): Promise<string> 
   const headers = { 'content-type': 'application/json' };
   const init = { method: 'POST', headers, body: JSON.stringify({ sub }) };
   const response = await fetch(tokenUrl, init).catch((error: unknown) => {
-    throw new Error(fill(texts.stack.silent, { url: tokenUrl }), { cause: error });
+    throw new Trouble(({ stack }) => fill(stack.silent, { url: tokenUrl }), { cause: error });
   });
-  if (!response.ok) throw new Error(fill(texts.stack.answered, { url: tokenUrl, status: response.status }));
+  if (!response.ok) {
+    throw new Trouble(({ stack }) => fill(stack.answered, { url: tokenUrl, status: response.status }));
+  }
   return tokenAnswer.parse(await response.json()).access_token;
 }

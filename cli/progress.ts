@@ -5,7 +5,7 @@
 import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
 import type { Paused, Progress, Upload } from '../packages/client/src/node.ts';
-import { fill, formatBytes, formatNumber, formatShare, formatTime, texts } from './texts.ts';
+import { columnsOf, fill, formatBytes, formatNumber, formatShare, formatTime, texts } from './texts.ts';
 
 type Screen = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
@@ -15,8 +15,6 @@ const NARROWEST_BAR = 8;
 const FIXED_COLUMNS = 44;
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 const LABEL_COLUMNS = 10;
-/** Takes two columns of a terminal: Chinese characters and their punctuation. */
-const WIDE = /[\p{Script=Han}\u3000-\u303f\uff00-\uff60]/u;
 const REDRAW_MS = 80;
 const CLEAR_LINE = '\r\u001B[K';
 
@@ -156,7 +154,7 @@ function fitColumns(text: string, columns: number): string {
   let left = columns;
   let kept = '';
   for (const character of text) {
-    const width = WIDE.test(character) ? 2 : 1;
+    const width = columnsOf(character);
     if (width > left) break;
     left -= width;
     kept += character;

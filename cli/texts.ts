@@ -9,8 +9,8 @@ const LANGUAGES = [en, zhCn];
 /** A locale as the environment names it (zh_CN.UTF-8), or a language tag. Traditional Chinese is another way of writing. */
 const SIMPLIFIED_CHINESE = /^zh(?:[-_](?:hans(?:[-_].+)?|cn|sg))?$/i;
 
-/** The commands for those who send files. An operator's commands speak English as a whole, as the runbooks do. */
-const TRANSLATED = /[/\\](?:demo|upload|drop)\.ts$/;
+/** The commands for people. Other programs that use these files speak English as a whole. */
+const TRANSLATED = /[/\\](?:demo|upload|drop|ops)\.ts$/;
 
 /** The texts of this process. A command is one process, and one person reads it. */
 export const texts: Texts = TRANSLATED.test(process.argv[1] ?? '')
@@ -18,7 +18,25 @@ export const texts: Texts = TRANSLATED.test(process.argv[1] ?? '')
   : en;
 
 /** What people read about codes and states, in the same language. */
-export const catalogue = texts.language === 'zh-CN' ? catalogueZhCn : catalogueEn;
+export const catalogue = catalogueFor(texts);
+
+/** Words that are chosen when they are printed: people read their own language, programs read English. */
+export type Phrase = (texts: Texts) => string;
+
+/** What went wrong, for people. Its message is English, as that of any other error. */
+export class Trouble extends Error {
+  readonly phrase: Phrase;
+
+  constructor(phrase: Phrase, options?: ErrorOptions) {
+    super(phrase(en), options);
+    this.phrase = phrase;
+  }
+}
+
+/** What people read about codes and states, in the language of these texts. */
+export function catalogueFor({ language }: Texts): typeof catalogueZhCn {
+  return language === 'zh-CN' ? catalogueZhCn : catalogueEn;
+}
 
 /**
  * By --lang, or else by the locale of the environment, of which POSIX sets the order:
@@ -61,11 +79,21 @@ export function formatShare(share: number): string {
   return new Intl.NumberFormat(texts.language, { style: 'percent' }).format(Math.floor(share * 100) / 100);
 }
 
+/** How many columns of a terminal a text takes. */
+export function columnsOf(text: string): number {
+  let columns = 0;
+  for (const character of text) columns += WIDE.test(character) ? 2 : 1;
+  return columns;
+}
+
 /** The time of day, in the zone of this machine. */
 export function formatTime(iso: string): string {
   const style = { timeStyle: 'medium', hourCycle: 'h23' } as const;
   return new Intl.DateTimeFormat(texts.language, style).format(new Date(iso));
 }
+
+/** Take two columns of a terminal: Chinese characters and their punctuation. */
+const WIDE = /[\p{Script=Han}\u3000-\u303f\uff00-\uff60]/u;
 
 /** Their symbols are the same in both languages. */
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];

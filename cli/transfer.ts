@@ -6,7 +6,8 @@ import { openLocalFile, UploadError } from '../packages/client/src/node.ts';
 import type { Client, Progress, Upload } from '../packages/client/src/node.ts';
 import type { WorkItem } from '../lib/domain/upload.ts';
 import type { ProgressDisplay } from './progress.ts';
-import { catalogue, fill, formatBytes, texts } from './texts.ts';
+import { catalogue, catalogueFor, fill, formatBytes, texts, Trouble } from './texts.ts';
+import type { Texts } from './texts/en.ts';
 
 type TransferRequest = WorkItem & {
   client: Client;
@@ -116,20 +117,25 @@ async function cancel(client: Client, id: string, reason: unknown): Promise<void
 }
 
 /** One line for any error: what failed, the code to branch on, the fields at fault, and the first cause. */
-export function describeError(error: unknown): string {
+export function describeError(error: unknown, language: Texts = texts): string {
   if (!(error instanceof Error)) return String(error);
   const isRefusal = error instanceof UploadError;
-  const places = isRefusal ? placesOf(error) : [];
-  const { message: cause } = firstCause(error);
-  const message = isRefusal ? wordsOf(error) : error.message;
+  const places = isRefusal ? placesOf(error, language) : [];
+  const cause = firstCause(error);
+  const message = isRefusal ? wordsOf(error, language) : messageOf(error, language);
+  const isSaid = error.message.includes(cause.message);
   // The places at fault say more than the sentence that points to them.
-  const words = places.length > 0 ? places : [message, ...(error.message.includes(cause) ? [] : [cause])];
-  const reason = words.join('; ');
-  return (isRefusal ? fill(texts.refused, { reason, code: error.code }) : reason).replaceAll(/\s+/g, ' ');
+  const words = places.length > 0 ? places : [message, ...(isSaid ? [] : [messageOf(cause, language)])];
+  const reason = words.join(language.separators.clauses);
+  return (isRefusal ? fill(language.refused, { reason, code: error.code }) : reason).replaceAll(/\s+/g, ' ');
 }
 
 /** The same with the file's path first, which an error of the file itself has already. */
-export function describeErrorOf(path: string, error: unknown, describe = describeError): string {
+export function describeErrorOf(
+  path: string,
+  error: unknown,
+  describe: (error: unknown) => string = describeError,
+): string {
   const line = describe(error);
   return line.startsWith(`${path}: `) ? line : fill(texts.outcome.line, { path, outcome: line });
 }
@@ -145,15 +151,28 @@ export function describeOutcome({ status, attachment, error }: Upload): string {
 }
 
 /** In English the detail says most: it is written for developers, and in English alone. */
-function wordsOf({ code, detail, userMessage }: UploadError): string {
-  return texts.language === 'en' ? detail : (userMessage ?? texts.codes[code] ?? detail);
+function wordsOf({ code, detail, userMessage }: UploadError, { language, codes }: Texts): string {
+  return language === 'en' ? detail : (userMessage ?? codes[code] ?? detail);
 }
 
-/** The places at fault; what is wrong with each is said in English alone. */
-function placesOf({ errors }: UploadError): string[] {
-  const names = errors.map(({ pointer }) => pointer.replace(/^\//, ''));
-  if (texts.language === 'en') return errors.map(({ detail }, index) => `${names[index]} ${detail}`);
-  return names.length === 0 ? [] : [`${catalogue.problems.invalid_request.title}：${names.join('、')}`];
+function messageOf(error: Error, language: Texts): string {
+  return error instanceof Trouble ? error.phrase(language) : error.message;
+}
+
+/** The places at fault and what each must be; in another language, a rule that has no text is left out. */
+function placesOf({ code, errors }: UploadError, language: Texts): string[] {
+  const isEnglish = language.language === 'en';
+  const words = errors.map(({ pointer, detail }) => {
+    const place = pointer.replace(/^\//, '');
+    const rule = isEnglish ? detail : language.rules[detail];
+    return rule === undefined ? place : fill(language.brokenRule, { place, rule });
+  });
+  if (isEnglish || words.length === 0) return words;
+  // Any other problem has a sentence that says more than its places do.
+  if (code !== 'invalid_request') return [];
+  return [
+    `${catalogueFor(language).problems.invalid_request.title}：${words.join(language.separators.members)}`,
+  ];
 }
 
 function firstCause(error: Error): Error {

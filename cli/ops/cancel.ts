@@ -8,17 +8,20 @@ import { readOperatorNote } from './operator-note.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import type { Task } from './terms.ts';
+import { fill, texts } from '../texts.ts';
+import type { Phrase } from '../texts.ts';
+import { en } from '../texts/en.ts';
 
 /** `why` is the reason that it was not cancelled. */
-type Outcome = { id: string; why?: string };
+type Outcome = { id: string; why?: Phrase };
 
 export const cancel: Task = {
   takes: ['ID', 'reason', 'by'],
 
   check({ values, names }) {
-    if (names.length === 0) throw new Error('Name the uploads');
+    if (names.length === 0) throw new Error(texts.ops.wrong.nameUploads);
     const unfit = names.find((id) => !isUploadId(id));
-    if (unfit !== undefined) throw new Error(`${unfit} is no id of an upload`);
+    if (unfit !== undefined) throw new Error(fill(texts.ops.wrong.noId, { id: unfit }));
     readOperatorNote(values);
   },
 
@@ -29,13 +32,14 @@ export const cancel: Task = {
     for (const id of names) {
       if (signal.aborted) break;
       const outcome = await cancelOne(services, id, note);
-      say(
-        `${id}  ${outcome.why === undefined ? 'is cancelled, and its file removed' : `stays: ${outcome.why}`}`,
-      );
+      say(`${id}  ${describe(outcome)}`);
       outcomes.push(outcome);
     }
     const cancelled = outcomes.filter(({ why }) => why === undefined).map(({ id }) => id);
-    return { well: cancelled.length === names.length, answer: { cancelled, outcomes } };
+    return {
+      well: cancelled.length === names.length,
+      answer: { cancelled, outcomes: outcomes.map(toAnswer) },
+    };
   },
 };
 
@@ -45,14 +49,25 @@ async function cancelOne(
   note: { by: string; reason: string },
 ): Promise<Outcome> {
   const found = await ledger.find(id);
-  if (found === undefined) return { id, why: 'there is no such upload' };
+  if (found === undefined) return { id, why: ({ ops }) => ops.stays.none };
   const { changed, upload } = await ledger.change(found, (before) =>
     withdraw(before, { ...note, now: clock.now() }),
   );
   if (!changed) {
-    const why = upload.status === 'delivered' ? 'IPD has it' : 'IPD may have it';
-    return { id, why: `it is ${upload.status}: ${why}` };
+    const { status } = upload;
+    return {
+      id,
+      why: ({ ops }) => fill(status === 'delivered' ? ops.stays.delivered : ops.stays.mayBeInIpd, { status }),
+    };
   }
   await arrivals.discard(upload);
   return { id };
+}
+
+function describe({ why }: Outcome): string {
+  return why === undefined ? texts.ops.cancel.done : fill(texts.ops.stays.line, { why: why(texts) });
+}
+
+function toAnswer({ id, why }: Outcome): object {
+  return { id, why: why?.(en) };
 }

@@ -19,6 +19,7 @@ import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { readCount, sayAge } from './terms.ts';
 import type { Task } from './terms.ts';
+import { fill, texts } from '../texts.ts';
 
 /** The most that SQS hands out at once. */
 const BATCH = 10;
@@ -71,7 +72,11 @@ export const deadLetters: Task = {
       }
     }
     for (const message of staying) await release(client, from, message);
-    say(values.redrive ? `${moved} went back to the delivery queue.` : `${letters.length} dead letters.`);
+    say(
+      values.redrive
+        ? fill(texts.ops.deadLetters.moved, { count: moved })
+        : fill(texts.ops.deadLetters.count, { count: letters.length }),
+    );
     return { well: !signal.aborted, answer: { deadLetters: letters, moved } };
   },
 };
@@ -134,7 +139,11 @@ async function read({ ledger, clock }: Opened, message: Message): Promise<Letter
 
 function describe({ messageId, ageSeconds, kind, uploadId, status }: Letter): string {
   const age = sayAge(ageSeconds * 1000);
-  const what = { request: 'asks for a delivery of', arrival: 'tells of the file of' };
-  if (kind === undefined) return `${messageId}  ${age}  is none of our messages`;
-  return `${messageId}  ${age}  ${what[kind]} ${uploadId ?? 'no upload'}, which is ${status ?? 'not in the ledger'}`;
+  if (kind === undefined) return `${messageId}  ${age}  ${texts.ops.deadLetters.other}`;
+  const words = kind === 'request' ? texts.ops.deadLetters.request : texts.ops.deadLetters.arrival;
+  const values = {
+    upload: uploadId ?? texts.ops.deadLetters.noUpload,
+    status: status ?? texts.ops.deadLetters.notInLedger,
+  };
+  return `${messageId}  ${age}  ${fill(words, values)}`;
 }

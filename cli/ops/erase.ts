@@ -13,11 +13,14 @@ import { describeTrouble, openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { findOwned } from './selection.ts';
 import type { Given, Say, Task } from './terms.ts';
+import { fill, texts } from '../texts.ts';
+import type { Phrase } from '../texts.ts';
+import { en } from '../texts/en.ts';
 
 /** `why` is the reason that its data stays. */
-type Outcome = { id: string; why?: string };
+type Outcome = { id: string; why?: Phrase };
 
-const TOO_NEW = 'it was written by a newer version: use that one';
+const TOO_NEW: Phrase = ({ ops }) => ops.stays.tooNew;
 
 export const erase: Task = {
   takes: ['owner', 'dry-run', 'yes', 'reason', 'by'],
@@ -29,7 +32,7 @@ export const erase: Task = {
     const isTrial = values['dry-run'] ?? false;
     // Sessions end before the uploads: the holder of a ticket could begin more of them.
     const sessions = await endSessions(services, owner, { isTrial });
-    say(`${sessions} Uppy sessions ${isTrial ? 'would be' : 'were'} ended`);
+    say(fill(isTrial ? texts.ops.erase.sessionsTrial : texts.ops.erase.sessions, { count: sessions }));
 
     const outcomes = new Map<string, Outcome>();
     const inIpd: Remnant[] = [];
@@ -54,22 +57,26 @@ export const erase: Task = {
     const all = [...outcomes.values()];
     const waiting = all.filter(({ why }) => why !== undefined);
     const done = all.filter(({ why }) => why === undefined).map(({ id }) => id);
-    say(`${done.length} of ${all.length} ${isTrial ? 'would be' : 'are'} erased.`);
-    if (waiting.length > 0) say('Repeat this for the others when what they wait for is over.');
-    say(
-      'Not reached from here: IPD, backups, log lines, notifications that were published (docs/security.md).',
-    );
-    const answer = { isTrial, sessions, erased: isTrial ? [] : done, waiting, inIpd };
+    const counts = { done: done.length, all: all.length };
+    say(fill(isTrial ? texts.ops.erase.trial : texts.ops.erase.done, counts));
+    if (waiting.length > 0) say(texts.ops.erase.repeat);
+    say(texts.ops.erase.notReached);
+    const answer = {
+      isTrial,
+      sessions,
+      erased: isTrial ? [] : done,
+      waiting: waiting.map(({ id, why }) => ({ id, why: why?.(en) })),
+      inIpd,
+    };
     return { well: !signal.aborted && (isTrial || waiting.length === 0), answer };
   },
 };
 
 function check({ values }: Given): void {
-  if ((values.owner ?? '') === '') throw new Error("--owner is needed: the `sub` of the person's tokens");
+  if ((values.owner ?? '') === '') throw new Error(texts.ops.wrong.needsOwner);
   if (values['dry-run']) return;
   readOperatorNote(values);
-  if (!values.yes)
-    throw new Error('This cannot be undone: run it with --dry-run, keep what it says, then give --yes');
+  if (!values.yes) throw new Error(texts.ops.wrong.cannotBeUndone);
 }
 
 /** Reads the whole table, which DynamoDB bills: tickets have no index. */
@@ -110,14 +117,16 @@ async function eraseOne(
     // An upload that is not due has no file any more.
     if (after.dueAt !== undefined) await arrivals.discard(after);
   } catch (error) {
-    say(`${id}  its file could not be removed now, so the sweep does it: ${describeTrouble(error)}`);
+    say(`${id}  ${fill(texts.ops.erase.fileStays, { reason: describeTrouble(error) })}`);
   }
   return { id };
 }
 
-function reasonFor(upload: Upload): { why?: string } {
-  const why = whyNotErased(upload);
-  return why === undefined ? {} : { why };
+function reasonFor(upload: Upload): { why?: Phrase } {
+  const { status } = upload;
+  const obstacle = whyNotErased(upload);
+  if (obstacle === undefined) return {};
+  return { why: ({ ops }) => fill(ops.obstacles[obstacle.kind], { status, ...obstacle }) };
 }
 
 function sayRemnants(uploads: Upload[], say: Say): Remnant[] {
@@ -125,16 +134,15 @@ function sayRemnants(uploads: Upload[], say: Say): Remnant[] {
   for (const { uploadId, projectId, issueId, attachmentIds, size, isCertain } of remnants) {
     const what =
       attachmentIds.length > 0
-        ? `attachment ${attachmentIds.join(', ')}`
-        : `a file of ${size} bytes without an id`;
-    say(
-      `${uploadId}  IPD ${isCertain ? 'keeps' : 'may have'} ${what}: project ${projectId}, work item ${issueId}`,
-    );
+        ? fill(texts.ops.erase.attachments, { ids: attachmentIds.join(texts.separators.members) })
+        : fill(texts.ops.erase.fileWithoutId, { size });
+    const line = isCertain ? texts.ops.erase.ipdKeeps : texts.ops.erase.ipdMayHave;
+    say(`${uploadId}  ${fill(line, { what, project: projectId, issue: issueId })}`);
   }
   return remnants;
 }
 
 function describe({ status }: Upload, { why }: Outcome, isTrial: boolean): string {
-  if (why !== undefined) return `stays: ${why}`;
-  return `${status}, ${isTrial ? 'would be' : 'is'} erased`;
+  if (why !== undefined) return fill(texts.ops.stays.line, { why: why(texts) });
+  return fill(isTrial ? texts.ops.erase.wouldBeErased : texts.ops.erase.isErased, { status });
 }

@@ -11,6 +11,8 @@ import type {
   measureRate,
   measureSizes,
 } from './probing.ts';
+import { fill, texts } from '../texts.ts';
+import type { Texts } from '../texts/en.ts';
 
 type Found<Measure extends (...given: never[]) => Promise<unknown>> = Awaited<ReturnType<Measure>>;
 
@@ -40,28 +42,12 @@ export function describeFindings(found: Partial<Findings>): string[] {
   const { answer, names, bodies, parallel, rate, sizes, fullness } = found;
   return [
     ...(answer ? sayAnswer(answer) : []),
-    ...(names ?? []).map(
-      ({ label, taken, answer: words, shown, isKept }) =>
-        `name: ${label}: ${taken ? `taken${isKept ? '' : `, shown as ${shown ?? 'nothing yet'}`}` : `refused: ${words}`}`,
-    ),
-    ...(bodies
-      ? [
-          `body without a length (chunked): ${bodies.chunked.taken ? 'taken' : `refused: ${bodies.chunked.answer}`}`,
-          `slow body: ${bodies.slow.taken ? 'taken' : `cut: ${bodies.slow.answer},`} after ${bodies.slow.seconds.toFixed(1)} s`,
-        ]
-      : []),
-    ...(parallel
-      ? [
-          `at once: ${parallel.taken} of ${parallel.sent} taken${parallel.refusal ? `; the others: ${parallel.refusal}` : ''}`,
-        ]
-      : []),
+    ...(names ?? []).map(sayName),
+    ...(bodies ? sayBodies(bodies) : []),
+    ...(parallel ? [sayParallel(parallel)] : []),
     ...(rate ? sayRate(rate) : []),
     ...(sizes ?? []).map(saySize),
-    ...(fullness
-      ? [
-          `full: ${fullness.files} files, ${fullness.bytes} bytes${fullness.refusal ? `, then: ${fullness.refusal}` : ', no limit met'}`,
-        ]
-      : []),
+    ...(fullness ? [sayFullness(fullness)] : []),
   ];
 }
 
@@ -85,33 +71,24 @@ export function adviseOf(findings: Findings): Record<string, string> {
 }
 
 /** The settings that do not follow from the findings, by name: what was reached, and how to measure further. */
-export function describeGaps(findings: Findings): Record<string, string> {
+export function describeGaps(findings: Findings, { ops }: Texts = texts): Record<string, string> {
   const { answer, rate, sizes, parallel } = findings;
   const largest = largestOf(findings);
   const isLimited = sizes.some(
     ({ taken, refused, isLimit }) => isLimit && refused !== undefined && taken > 0,
   );
-  const speed = `${Math.floor(rate.perMinute)} a minute for ${rate.seconds.toFixed(1)} s`;
+  const speed = { perMinute: Math.floor(rate.perMinute), seconds: rate.seconds.toFixed(1) };
   return {
     ...(!isLimited && {
-      MAX_FILE_BYTES:
-        largest === 0
-          ? 'no file of any size was taken'
-          : `${largest} bytes were taken and no limit was met: --sizes tries larger ones`,
+      MAX_FILE_BYTES: largest === 0 ? ops.gaps.noFile : fill(ops.gaps.noSizeLimit, { bytes: largest }),
     }),
-    ...(sizes.every(({ taken }) => taken === 0) && { IPD_AUTH: 'no file was taken by any' }),
+    ...(sizes.every(({ taken }) => taken === 0) && { IPD_AUTH: ops.gaps.noAuth }),
     ...(!rate.isSustained && {
-      IPD_RATE:
-        rate.throttled === undefined
-          ? `no throttle was met at ${speed}: a longer --rate-seconds goes on longer`
-          : `a throttle was met, and measured too briefly after it: a longer --rate-seconds goes on longer`,
+      IPD_RATE: rate.throttled === undefined ? fill(ops.gaps.noThrottle, speed) : ops.gaps.shortThrottle,
     }),
-    ...(answer.listDelayMs === undefined && {
-      IPD_COMMIT_WINDOW_SECONDS:
-        'the list did not show the file within the patience: a longer --patience waits longer',
-    }),
+    ...(answer.listDelayMs === undefined && { IPD_COMMIT_WINDOW_SECONDS: ops.gaps.notListed }),
     ...(parallel.taken === parallel.sent && {
-      DELIVERY_CONCURRENCY: `${parallel.sent} files at once were taken, and more were not tried`,
+      DELIVERY_CONCURRENCY: fill(ops.gaps.noParallelLimit, { sent: parallel.sent }),
     }),
   };
 }
@@ -130,29 +107,71 @@ function windowOf(listDelayMs: number): number {
 }
 
 function sayAnswer({ idIsNamed, fields, listDelayMs }: Findings['answer']): string[] {
+  const shown = { fields: fields.join(texts.separators.members) || texts.ops.findings.noFields };
   return [
     // No request of the bridge carries this header.
-    'X-Project-Id: not needed',
-    `id in the answer: ${idIsNamed ? 'yes' : 'no, so each delivery looks it up'}; fields: ${fields.join(', ') || 'none'}`,
-    `list: shows a new file ${listDelayMs === undefined ? 'not within the time that was waited' : `after ${(listDelayMs / 1000).toFixed(1)} s`}`,
+    texts.ops.findings.projectHeader,
+    fill(idIsNamed ? texts.ops.findings.idNamed : texts.ops.findings.idNotNamed, shown),
+    listDelayMs === undefined
+      ? texts.ops.findings.notListed
+      : fill(texts.ops.findings.listed, { seconds: (listDelayMs / 1000).toFixed(1) }),
   ];
+}
+
+function sayName({ label: name, taken, answer, shown, isKept }: Findings['names'][number]): string {
+  const label = texts.ops.labels[name];
+  if (!taken) return fill(texts.ops.findings.nameRefused, { label, answer });
+  if (isKept) return fill(texts.ops.findings.nameTaken, { label });
+  return fill(texts.ops.findings.nameChanged, { label, shown: shown ?? texts.ops.findings.notShown });
+}
+
+function sayBodies({ chunked, slow }: Findings['bodies']): string[] {
+  const seconds = slow.seconds.toFixed(1);
+  return [
+    chunked.taken
+      ? texts.ops.findings.chunkedTaken
+      : fill(texts.ops.findings.chunkedRefused, { answer: chunked.answer }),
+    slow.taken
+      ? fill(texts.ops.findings.slowTaken, { seconds })
+      : fill(texts.ops.findings.slowCut, { answer: slow.answer, seconds }),
+  ];
+}
+
+function sayParallel({ taken, sent, refusal }: Findings['parallel']): string {
+  return refusal
+    ? fill(texts.ops.findings.parallelRefused, { taken, sent, refusal })
+    : fill(texts.ops.findings.parallel, { taken, sent });
 }
 
 function sayRate({ taken, seconds, perMinute, throttled, refusal, rateHeaders }: Findings['rate']): string[] {
   const stated = Object.entries(rateHeaders).map(([name, value]) => `${name}: ${value}`);
+  const speed = { taken, seconds: seconds.toFixed(1), perMinute: Math.floor(perMinute) };
   return [
-    `rate: ${taken} uploads in ${seconds.toFixed(1)} s, ${Math.floor(perMinute)} a minute`,
+    fill(texts.ops.findings.rate, speed),
     throttled === undefined
-      ? 'throttle: none met, so the sustained rate is not measured'
-      : `throttle: after ${throttled.afterUploads} uploads: ${throttled.answer}; Retry-After: ${throttled.retryAfter ?? 'not sent'}`,
-    ...(refusal === undefined ? [] : [`rate: ended by a refusal: ${refusal}`]),
-    ...(stated.length > 0 ? [`the gateway tells: ${stated.join('; ')}`] : []),
+      ? texts.ops.findings.noThrottle
+      : fill(texts.ops.findings.throttle, {
+          uploads: throttled.afterUploads,
+          answer: throttled.answer,
+          retryAfter: throttled.retryAfter ?? texts.ops.findings.notSent,
+        }),
+    ...(refusal === undefined ? [] : [fill(texts.ops.findings.rateEnded, { refusal })]),
+    ...(stated.length > 0
+      ? [fill(texts.ops.findings.gatewayTells, { headers: stated.join(texts.separators.clauses) })]
+      : []),
   ];
 }
 
-function saySize({ auth, taken, refused, answer, isLimit }: Findings['sizes'][number]): string {
-  const most = taken === 0 ? 'none taken' : `${taken} bytes taken`;
-  if (refused === undefined) return `size with ${auth}: ${most}, no limit met`;
-  const why = isLimit ? 'refused' : 'not taken, but not for its size';
-  return `size with ${auth}: ${most}, ${refused} ${why}: ${answer}`;
+function saySize({ auth, taken, refused, answer = '', isLimit }: Findings['sizes'][number]): string {
+  const most =
+    taken === 0 ? texts.ops.findings.noneTaken : fill(texts.ops.findings.bytesTaken, { bytes: taken });
+  if (refused === undefined) return fill(texts.ops.findings.sizeTaken, { auth, most });
+  const words = isLimit ? texts.ops.findings.sizeRefused : texts.ops.findings.sizeNotTaken;
+  return fill(words, { auth, most, refused, answer });
+}
+
+function sayFullness({ files, bytes, refusal }: NonNullable<Findings['fullness']>): string {
+  return refusal
+    ? fill(texts.ops.findings.full, { files, bytes, refusal })
+    : fill(texts.ops.findings.notFull, { files, bytes });
 }

@@ -8,6 +8,7 @@ import { aws } from './aws.ts';
 import { SERVICE } from './place.ts';
 import { readAge, sayTable } from './terms.ts';
 import type { Task } from './terms.ts';
+import { fill, texts, Trouble } from '../texts.ts';
 
 const FUNCTIONS = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
 /** The access log of the API. */
@@ -26,13 +27,13 @@ export const logs: Task = {
   takes: ['ID', 'query', 'since'],
 
   check({ values, names }) {
-    if (values.stage === undefined) throw new Error('Give --stage: only a deployment has log groups');
-    if ((values.query ?? '') === '')
-      throw new Error('--query is needed, as CloudWatch Logs Insights takes it');
+    if (values.stage === undefined) throw new Error(texts.ops.wrong.logsNeedStage);
+    if ((values.query ?? '') === '') throw new Error(texts.ops.wrong.needsQuery);
     readAge('since', values.since);
     const unknown = names.find((name) => name !== API && !FUNCTIONS.includes(name));
     if (unknown !== undefined) {
-      throw new Error(`There is no log of ${unknown}: it is one of ${[...FUNCTIONS, API].join(', ')}`);
+      const there = [...FUNCTIONS, API].join(texts.separators.members);
+      throw new Error(fill(texts.ops.wrong.noLog, { value: unknown, values: there }));
     }
   },
 
@@ -42,7 +43,7 @@ export const logs: Task = {
     const groups = (names.length > 0 ? names : FUNCTIONS).map((name) => groupOf(stage, name));
     const rows = await ask({ groups, query, since, signal });
     if (rows.length > 0) toTable(rows).forEach(say);
-    else say(`No lines in the last ${values.since ?? STANDARD_AGE}; --since looks further back.`);
+    else say(fill(texts.ops.logs.none, { age: values.since ?? STANDARD_AGE }));
     return { well: true, answer: { rows } };
   },
 };
@@ -79,7 +80,9 @@ async function ask(question: {
         ),
       );
     }
-    if (status !== 'Scheduled' && status !== 'Running') throw new Error(`The query ended as ${status}`);
+    if (status !== 'Scheduled' && status !== 'Running') {
+      throw new Trouble(({ ops }) => fill(ops.logs.ended, { status }));
+    }
     await pause(POLL_EVERY_MS, undefined, { signal: question.signal });
   }
 }

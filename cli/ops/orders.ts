@@ -1,6 +1,6 @@
 /**
  * Reads a command line and runs its command. With --json, lines for people go to standard error, and the answer for
- * programs is the last line of standard output.
+ * programs is the last line of standard output, in English.
  */
 import { parseArgs } from 'node:util';
 import { cancel } from './cancel.ts';
@@ -17,6 +17,8 @@ import { show } from './show.ts';
 import { smoke } from './smoke.ts';
 import { OPTIONS } from './terms.ts';
 import type { Given, Say, Task, Values } from './terms.ts';
+import { checkLanguage, fill, texts } from '../texts.ts';
+import { en } from '../texts/en.ts';
 
 type Order = Given & { task: Task };
 
@@ -38,21 +40,29 @@ export const TASKS: Record<string, Task> = {
   protect,
 };
 /** Options that every command takes: which deployment, and how to answer. */
-export const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'json', 'help']);
+export const COMMON = new Set(['local', 'stage', 'settings', 'profile', 'region', 'lang', 'json', 'help']);
 
 /** Throws on wrong usage. */
 export function readOrder(args: string[]): Order | 'help' {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
+  checkLanguage(values.lang);
   if (values.help) return 'help';
   const [command = '', ...names] = positionals;
   const task = Object.hasOwn(TASKS, command) ? TASKS[command] : undefined;
-  if (task === undefined)
-    throw new Error(command === '' ? 'Name a command' : `There is no command ${command}`);
+  if (task === undefined) {
+    throw new Error(
+      command === '' ? texts.ops.wrong.noCommand : fill(texts.ops.wrong.unknownCommand, { command }),
+    );
+  }
   const unfit = given(values).find((name) => !COMMON.has(name) && !task.takes.includes(name));
-  if (unfit !== undefined) throw new Error(`${command} takes no option --${unfit}`);
-  if (names.length > 0 && !task.takes.includes('ID')) throw new Error(`${command} takes no names`);
+  if (unfit !== undefined) {
+    throw new Error(fill(texts.ops.wrong.takesNoOption, { command, option: unfit }));
+  }
+  if (names.length > 0 && !task.takes.includes('ID')) {
+    throw new Error(fill(texts.ops.wrong.takesNoNames, { command }));
+  }
   const places = [values.local, values.stage, values.settings].filter(Boolean);
-  if (places.length > 1) throw new Error('Give only one of --local, --stage and --settings');
+  if (places.length > 1) throw new Error(texts.ops.wrong.onePlace);
   task.check?.({ values, names });
   return { task, values, names };
 }
@@ -68,9 +78,8 @@ export async function carryOut(
     if (values.json) print(JSON.stringify(answer));
     return well;
   } catch (error) {
-    const words = describeTrouble(error);
-    note(words);
-    if (values.json) print(JSON.stringify({ error: words }));
+    note(describeTrouble(error));
+    if (values.json) print(JSON.stringify({ error: describeTrouble(error, en) }));
     return false;
   }
 }

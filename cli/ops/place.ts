@@ -12,7 +12,9 @@ import { buildServices, createDocuments } from '../../lib/services.ts';
 import type { Telemetry } from '../../lib/runtime/telemetry.ts';
 import { localDirectory } from '../local-stack.ts';
 import { aws } from './aws.ts';
-import { fill, texts } from '../texts.ts';
+import { fill, texts, Trouble } from '../texts.ts';
+import type { Phrase } from '../texts.ts';
+import type { Texts } from '../texts/en.ts';
 import { describeError } from '../transfer.ts';
 import type { Values } from './terms.ts';
 
@@ -63,34 +65,36 @@ export async function findApi(stage: string): Promise<string> {
   const query = "Stacks[0].Outputs[?OutputKey=='HttpApiUrl'].OutputValue | [0]";
   const name = `${SERVICE}-${stage}`;
   const answer = await aws(['cloudformation', 'describe-stacks', '--stack-name', name, '--query', query]);
-  return z.url({ error: fill(texts.place.noApi, { name }) }).parse(answer);
+  const { data } = z.url().safeParse(answer);
+  if (data === undefined) throw new Trouble(({ place }) => fill(place.noApi, { name }));
+  return data;
 }
 
 /** One or two lines for people: what went wrong, and what to do if that is clear. Never a stack trace. */
-export function describeTrouble(error: unknown): string {
-  const words = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error);
+export function describeTrouble(error: unknown, language: Texts = texts): string {
+  const words = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error, language);
   const hint = hintFor(error) ?? (/^Region (is missing|not accepted)/.test(words) ? NO_REGION : undefined);
-  return hint === undefined ? words : `${words}\n${hint}`;
+  return hint === undefined ? words : `${words}\n${hint(language)}`;
 }
 
 /** The settings that name a deployment. */
 const PLACE = ['STAGING_BUCKET', 'UPLOADS_TABLE', 'DELIVERY_QUEUE_URL'];
 
-const SIGN_IN = texts.place.signIn;
+const SIGN_IN: Phrase = ({ place }) => place.signIn;
 
-const NO_REGION = texts.place.noRegion;
+const NO_REGION: Phrase = ({ place }) => place.noRegion;
 
 /** By the names of the SDK's errors, which the bridge's adapters throw as causes of their own. */
-const HINTS: Record<string, string> = {
+const HINTS: Record<string, Phrase> = {
   CredentialsProviderError: SIGN_IN,
   ExpiredTokenException: SIGN_IN,
   UnrecognizedClientException: SIGN_IN,
   InvalidClientTokenId: SIGN_IN,
-  ResourceNotFoundException: texts.place.noTable,
-  QueueDoesNotExist: texts.place.noQueue,
+  ResourceNotFoundException: ({ place }) => place.noTable,
+  QueueDoesNotExist: ({ place }) => place.noQueue,
 };
 
-function hintFor(error: unknown): string | undefined {
+function hintFor(error: unknown): Phrase | undefined {
   return error instanceof Error ? (HINTS[error.name] ?? hintFor(error.cause)) : undefined;
 }
 
@@ -105,8 +109,10 @@ async function findSettings(values: Values, functionKey: string): Promise<Settin
   const command = ['lambda', 'get-function-configuration', '--function-name', name, '--query', query];
   const answer = await aws(command).catch((cause: unknown) => {
     if (!describeError(cause).includes('ResourceNotFoundException')) throw cause;
-    const where = process.env['AWS_REGION'] ?? texts.place.profileRegion;
-    throw new Error(fill(texts.place.noDeployment, { stage, where, name }));
+    const region = process.env['AWS_REGION'];
+    throw new Trouble(({ place }) =>
+      fill(place.noDeployment, { stage, where: region ?? place.profileRegion, name }),
+    );
   });
   return settingsFile.parse(answer);
 }
@@ -114,10 +120,10 @@ async function findSettings(values: Values, functionKey: string): Promise<Settin
 async function findLocal(): Promise<Settings> {
   const directory = localDirectory();
   const text = await readFile(join(directory, 'keys.env'), 'utf8').catch(() => undefined);
-  if (text === undefined) throw new Error(texts.stack.none);
+  if (text === undefined) throw new Trouble(({ stack }) => stack.none);
   const { IPD_CREDENTIALS, ...surroundings } = parseEnv(text);
   await fetch(surroundings['AWS_ENDPOINT_URL_DYNAMODB'] ?? '').catch((cause: unknown) => {
-    throw new Error(fill(texts.stack.stopped, { directory }), { cause });
+    throw new Trouble(({ stack }) => fill(stack.stopped, { directory }), { cause });
   });
   const settings = await readSettings(join(directory, 'settings.json'));
   // The SDK prefers a profile to keys, and the local stack does not know the profile's keys.
@@ -128,23 +134,27 @@ async function findLocal(): Promise<Settings> {
 
 async function readSettings(path: string): Promise<Settings> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new Error(fill(texts.place.unreadable, { path }), { cause });
+    throw new Trouble(({ place }) => fill(place.unreadable, { path }), { cause });
   });
   try {
     return settingsFile.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Error(fill(texts.place.noSettings, { path }), { cause });
+    throw new Trouble(({ place }) => fill(place.noSettings, { path }), { cause });
   }
 }
 
 /** The commands do not check who may upload, so IPD_PROJECTS need not be set. */
 function readConfigFor(settings: Settings): Config {
   if (PLACE.every((name) => !settings[name])) {
-    throw new Error(fill(texts.place.notNamed, { names: PLACE.join(', ') }));
+    throw new Trouble(({ place, separators }) =>
+      fill(place.notNamed, { names: PLACE.join(separators.members) }),
+    );
   }
   try {
     return readConfig({ IPD_PROJECTS: '*', ...settings });
   } catch (cause) {
-    throw new Error(fill(texts.place.wrongSettings, { reason: describeError(cause) }), { cause });
+    throw new Trouble((words) => fill(words.place.wrongSettings, { reason: describeError(cause, words) }), {
+      cause,
+    });
   }
 }

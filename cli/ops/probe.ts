@@ -22,6 +22,8 @@ import { openTenant } from './tenant.ts';
 import type { Tenant } from './tenant.ts';
 import { readCount } from './terms.ts';
 import type { Given, Say, Task, Values } from './terms.ts';
+import { fill, texts, Trouble } from '../texts.ts';
+import { en } from '../texts/en.ts';
 
 const SIZES = '11000000,13000000,49000000,51000000';
 const MOST_PRESENT = 10;
@@ -48,9 +50,12 @@ export const probe: Task = {
     const file = values.record === undefined ? undefined : await createFile(values.record);
     try {
       const tenant = await openTenant(await findIpd(values), { item, record: recording.record, signal });
-      const where = tenant.gateway === undefined ? '' : ` through ${tenant.gateway}`;
+      const { endpoint, gateway } = tenant;
+      const about = { endpoint, issue: item.issueId, auths: tenant.auths.join(texts.separators.and) };
       say(
-        `${tenant.endpoint}${where}, work item ${item.issueId}, credentials: ${tenant.auths.join(' and ')}`,
+        gateway === undefined
+          ? fill(texts.ops.probe.where, about)
+          : fill(texts.ops.probe.whereThrough, { ...about, gateway }),
       );
       return await examine(tenant, readPlan(values), say);
     } finally {
@@ -63,36 +68,34 @@ export const probe: Task = {
 async function examine(tenant: Tenant, plan: Plan, say: Say) {
   const present = (await tenant.list()).length;
   if (present > MOST_PRESENT) {
-    throw new Error(
-      `The work item has ${present} attachments: give one that is empty, since 100 are the most`,
-    );
+    throw new Trouble(({ ops }) => fill(ops.probe.tooMany, { count: present }));
   }
   const findings = await measure(tenant, plan, say);
   const settings = adviseOf(findings);
-  const notReached = describeGaps(findings);
   say('');
-  say('Settings that follow:');
+  say(texts.ops.probe.follow);
   for (const [name, value] of Object.entries(settings)) say(`  ${name}=${value}`);
-  const gaps = Object.entries(notReached);
-  if (gaps.length > 0) say('Not reached, so these stay as they are:');
-  for (const [name, why] of gaps) say(`  ${name}: ${why}`);
-  return { well: true, answer: { findings, settings, notReached } };
+  const gaps = Object.entries(describeGaps(findings));
+  if (gaps.length > 0) say(texts.ops.probe.notReached);
+  for (const [name, why] of gaps) say(`  ${fill(texts.ops.probe.gap, { name, why })}`);
+  const names = findings.names.map((name) => ({ ...name, label: en.ops.labels[name.label] }));
+  const answer = { findings: { ...findings, names }, settings, notReached: describeGaps(findings, en) };
+  return { well: true, answer };
 }
 
 /** Creates the file for the transcript before anything is sent: what it is for can be done only once on a work item. */
 async function createFile(path: string) {
   const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
-    throw new Error(`--record ${path}: the file cannot be made, or is there already`, { cause: error });
+    throw new Trouble(({ ops }) => fill(ops.probe.noFile, { path }), { cause: error });
   });
   return {
     async write(transcript: Transcript, say: Say): Promise<void> {
       await file.writeFile(`${JSON.stringify(transcript, undefined, 2)}\n`);
       await file.close();
       const { exchanges, unlisted } = transcript;
-      say(
-        `${path}: ${exchanges.length} exchanges, without secrets, names and ids: read it before you share it`,
-      );
-      if (unlisted.length > 0) say(`members that are not listed yet: ${unlisted.join(', ')}`);
+      say(fill(texts.ops.probe.recorded, { path, count: exchanges.length }));
+      const members = unlisted.join(texts.separators.members);
+      if (unlisted.length > 0) say(fill(texts.ops.probe.unlisted, { members }));
     },
   };
 }
@@ -102,7 +105,7 @@ type Plan = ReturnType<typeof readPlan>;
 /** Large files come last, since they may fill the work item. */
 async function measure(tenant: Tenant, plan: Plan, say: Say): Promise<Findings> {
   const [first] = tenant.auths;
-  if (first === undefined) throw new Error('IPD_CREDENTIALS holds nothing that fits IPD_AUTH');
+  if (first === undefined) throw new Trouble(({ ops }) => ops.probe.noFit);
   const way = tenant.way(first);
   const tell = <Part extends keyof Findings>(part: Part, value: Findings[Part]): Findings[Part] => {
     describeFindings({ [part]: value }).forEach(say);
@@ -139,13 +142,7 @@ function readPlan(values: Values) {
 
 function check({ values }: Given): void {
   readPlan(values);
-  if (!/^[A-Za-z0-9]{32}$/.test(values.project ?? ''))
-    throw new Error('--project is needed: 32 letters and digits');
-  if (!/^\d{18,19}$/.test(values.issue ?? ''))
-    throw new Error('--issue is needed: a scratch work item, 18 or 19 digits');
-  if (!values.yes) {
-    throw new Error(
-      `This attaches up to about 80 files (${PARALLEL} at once), which only a person can remove: give --yes, and a scratch work item`,
-    );
-  }
+  if (!/^[A-Za-z0-9]{32}$/.test(values.project ?? '')) throw new Error(texts.ops.wrong.needsProject);
+  if (!/^\d{18,19}$/.test(values.issue ?? '')) throw new Error(texts.ops.wrong.needsIssue);
+  if (!values.yes) throw new Error(fill(texts.ops.wrong.needsYes, { parallel: PARALLEL }));
 }

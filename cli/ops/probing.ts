@@ -6,6 +6,8 @@ import { LIST_LIMIT } from '../../lib/ipd/client.ts';
 import type { Attachment } from '../../lib/ipd/client.ts';
 import { pauseAfter } from './tenant.ts';
 import type { Sample, Tenant, Way } from './tenant.ts';
+import { fill, Trouble } from '../texts.ts';
+import type { Texts } from '../texts/en.ts';
 
 export const PARALLEL = 5;
 const POLL_EVERY_MS = 200;
@@ -14,30 +16,34 @@ const MOST_AT_SPEED = 40;
 const BIG_BYTES = 5_000_000;
 const FULL_BYTES = 55_000_000;
 
-const NAMES: [string, string][] = [
+/** What is odd about a file's name: the texts have the words. */
+type Labelled = keyof Texts['ops']['labels'];
+
+const NAMES: [Labelled, string][] = [
   ['plain', 'probe.txt'],
-  ['the same again', 'probe.txt'],
-  ['Chinese', '需求说明.txt'],
+  ['again', 'probe.txt'],
+  ['chinese', '需求说明.txt'],
   ['spaces', 'two  spaces.txt'],
-  ['plus and percent', '1+1=100%41.txt'],
+  ['percent', '1+1=100%41.txt'],
   ['quotes', `double " and single '.txt`],
   ['emoji', 'smile 😀.txt'],
-  ['256 characters', `${'n'.repeat(252)}.txt`],
-  ['300 characters', `${'n'.repeat(296)}.txt`],
-  ['no extension', 'probe'],
+  ['long', `${'n'.repeat(252)}.txt`],
+  ['longer', `${'n'.repeat(296)}.txt`],
+  ['bare', 'probe'],
 ];
 
 /** What IPD's answer to one file holds, and how long the list takes to show it; undefined when it does not. */
 export async function measureAnswer(tenant: Tenant, way: Way, patienceMs: number) {
   const sample = await way.upload();
-  if (!sample.taken) throw new Error(`IPD did not take a file of ${sample.size} bytes: ${sample.answer}`);
+  const { size, taken, answer } = sample;
+  if (!taken) throw new Trouble(({ ops }) => fill(ops.probe.firstNotTaken, { size, answer }));
   const listed = await showsUp(tenant, sample, patienceMs);
   return { idIsNamed: sample.attachmentId !== null, fields: sample.fields, listDelayMs: listed?.afterMs };
 }
 
 /** Which names IPD takes and how its list shows them; also whether it takes an empty file. */
 export async function measureNames(tenant: Tenant, way: Way, patienceMs: number) {
-  const sent: { label: string; filename: string; sample: Sample }[] = [];
+  const sent: { label: Labelled; filename: string; sample: Sample }[] = [];
   for (const [label, filename] of NAMES)
     sent.push({ label, filename, sample: await way.upload({ filename }) });
   const empty = await way.upload({ size: 0, filename: 'empty.txt' });
@@ -49,9 +55,10 @@ export async function measureNames(tenant: Tenant, way: Way, patienceMs: number)
     const shown = listed.find((one) => isSame(one, sample))?.name;
     return { label, taken, answer, shown, isKept: taken && shown === filename };
   });
+  const label: Labelled = 'empty';
   return [
     ...named,
-    { label: 'empty file', taken: empty.taken, answer: empty.answer, shown: undefined, isKept: empty.taken },
+    { label, taken: empty.taken, answer: empty.answer, shown: undefined, isKept: empty.taken },
   ];
 }
 

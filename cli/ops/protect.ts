@@ -6,6 +6,7 @@
 import { DescribeTableCommand, DynamoDBClient, UpdateTableCommand } from '@aws-sdk/client-dynamodb';
 import { openServices } from './place.ts';
 import type { Task } from './terms.ts';
+import { fill, texts } from '../texts.ts';
 
 export const protect: Task = {
   takes: [],
@@ -19,7 +20,7 @@ export const protect: Task = {
     if (!wasProtected) {
       await client.send(new UpdateTableCommand({ TableName: table, DeletionProtectionEnabled: true }), send);
     }
-    say(`${table} ${wasProtected ? 'was protected already' : 'is protected'}: AWS does not delete it.`);
+    say(fill(wasProtected ? texts.ops.protect.wasProtected : texts.ops.protect.isProtected, { table }));
     return { well: true, answer: { table, wasProtected } };
   },
 };

@@ -6,15 +6,18 @@
 import { redrive as redriven } from '../../lib/domain/lifecycle.ts';
 import { isUploadId, stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
-import { adviseWithoutFile } from '../../lib/uploads/manage.ts';
+import { lossOf } from '../../lib/uploads/manage.ts';
 import { readOperatorNote } from './operator-note.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
 import { findUploads, readSelection, SELECTING } from './selection.ts';
 import type { Given, Task } from './terms.ts';
+import { fill, texts } from '../texts.ts';
+import type { Phrase } from '../texts.ts';
+import { en } from '../texts/en.ts';
 
 /** `status` is the state that the upload returns to, `why` the reason that it stays as it is. */
-type Outcome = { id: string; status: string } | { id: string; why: string };
+type Outcome = { id: string; status: string } | { id: string; why: Phrase };
 
 export const redrive: Task = {
   takes: ['ID', ...SELECTING.filter((name) => name !== 'state'), 'all', 'reason', 'by', 'dry-run'],
@@ -25,18 +28,17 @@ export const redrive: Task = {
     const isTrial = values['dry-run'] ?? false;
     const { uploads, isAll, missing } = await choose(services, { values, names });
     const note = isTrial ? undefined : readOperatorNote(values);
-    const outcomes: Outcome[] = missing.map((id) => ({ id, why: 'there is no such upload' }));
+    const outcomes: Outcome[] = missing.map((id) => ({ id, why: ({ ops }) => ops.stays.none }));
     for (const upload of uploads) {
       if (signal.aborted) break;
       outcomes.push(await tryAgain(services, upload, note));
     }
     for (const outcome of outcomes) say(`${outcome.id}  ${describe(outcome, isTrial)}`);
     const done = outcomes.filter((outcome) => 'status' in outcome);
-    say(
-      `${done.length} of ${outcomes.length} ${isTrial ? 'would be' : 'will be'} tried again${isTrial ? '' : ': the sweep takes them within minutes'}.`,
-    );
-    if (!isAll) say('There are more: --limit takes more at once.');
-    const answer = { isTrial, redriven: isTrial ? [] : done, outcomes, isAll };
+    const counts = { done: done.length, all: outcomes.length };
+    say(fill(isTrial ? texts.ops.redrive.trial : texts.ops.redrive.done, counts));
+    if (!isAll) say(texts.ops.redrive.more);
+    const answer = { isTrial, redriven: isTrial ? [] : done, outcomes: outcomes.map(toAnswer), isAll };
     // Named uploads must all go; of uploads chosen by options, some may stay.
     return { well: !signal.aborted && (names.length === 0 || done.length === outcomes.length), answer };
   },
@@ -45,12 +47,12 @@ export const redrive: Task = {
 function check({ values, names }: Given): void {
   const selection = readSelection(values);
   const unfit = names.find((id) => !isUploadId(id));
-  if (unfit !== undefined) throw new Error(`${unfit} is no id of an upload`);
+  if (unfit !== undefined) throw new Error(fill(texts.ops.wrong.noId, { id: unfit }));
   const { code, source, projectId, olderThanMs, youngerThanMs } = selection;
   const isChosen = [code, source, projectId, olderThanMs, youngerThanMs].some((wish) => wish !== undefined);
-  if (names.length > 0 && (isChosen || values.all)) throw new Error('Name uploads or choose them, not both');
+  if (names.length > 0 && (isChosen || values.all)) throw new Error(texts.ops.wrong.nameOrChoose);
   if (names.length === 0 && !isChosen && !values.all) {
-    throw new Error('Name uploads, or choose them by --code, --source, --project or age, or give --all');
+    throw new Error(texts.ops.wrong.chooseSome);
   }
   if (!values['dry-run']) readOperatorNote(values);
 }
@@ -74,16 +76,18 @@ export async function tryAgain(
 ): Promise<Outcome> {
   const { id } = upload;
   const moment = () => ({ now: clock.now(), policy: config.policy });
-  if (upload.status !== 'failed')
-    return { id, why: `it is ${upload.status}, only a failed one is tried again` };
-  if (upload.erasure !== undefined) return { id, why: "its owner's data was erased, and its file with it" };
+  if (upload.status !== 'failed') {
+    const { status } = upload;
+    return { id, why: ({ ops }) => fill(ops.stays.notFailed, { status }) };
+  }
+  if (upload.erasure !== undefined) return { id, why: ({ ops }) => ops.stays.ownerErased };
   if ((await staging.head(stagingKey(id))) === undefined) {
-    return { id, why: adviseWithoutFile(upload) };
+    return { id, why: ({ ops }) => ops.losses[lossOf(upload)] };
   }
   if (note === undefined) {
     const after = redriven(upload, { ...moment(), by: '', reason: '' });
     return after === undefined
-      ? { id, why: 'its file never arrived as agreed' }
+      ? { id, why: ({ ops }) => ops.stays.neverArrived }
       : { id, status: after.status };
   }
   const { changed, upload: after } = await ledger.change(upload, (before) =>
@@ -91,12 +95,17 @@ export async function tryAgain(
   );
   return changed
     ? { id, status: after.status }
-    : { id, why: `it is ${after.status} and cannot be tried again` };
+    : { id, why: ({ ops }) => fill(ops.stays.notAgain, { status: after.status }) };
 }
 
 function describe(outcome: Outcome, isTrial: boolean): string {
-  if ('why' in outcome) return `stays: ${outcome.why}`;
-  const what =
-    outcome.status === 'unconfirmed' ? 'checked in IPD first, since IPD may have it' : 'sent again';
-  return `${isTrial ? 'would be' : 'will be'} ${what}`;
+  if ('why' in outcome) return fill(texts.ops.stays.line, { why: outcome.why(texts) });
+  if (outcome.status === 'unconfirmed') {
+    return isTrial ? texts.ops.redrive.wouldBeChecked : texts.ops.redrive.willBeChecked;
+  }
+  return isTrial ? texts.ops.redrive.wouldBeSent : texts.ops.redrive.willBeSent;
+}
+
+function toAnswer(outcome: Outcome): object {
+  return 'why' in outcome ? { ...outcome, why: outcome.why(en) } : outcome;
 }

@@ -13,10 +13,12 @@ import type { SecretStore } from './secret-store.ts';
 import { openTenant } from './tenant.ts';
 import type { Given, Say, Task, Values } from './terms.ts';
 import { MINUTE_MS } from '../../lib/domain/units.ts';
+import { fill, texts, Trouble } from '../texts.ts';
+import { en } from '../texts/en.ts';
 
 type Work = { values: Values; stage: string; say: Say; signal: AbortSignal };
 
-const KEYS = ['ipd', 'signing'];
+const KEYS = new Set(['ipd', 'signing']);
 /** Functions that use the key, and how long a run may still use the old one. */
 const HOLDERS = {
   ipd: { functions: ['uploads', 'uppy', 'deliver'], longestRunMs: 300_000 },
@@ -50,14 +52,16 @@ export const rotateKey: Task = {
 
 function check({ values, names }: Given): void {
   const [which = '', ...more] = names;
-  if (!KEYS.includes(which) || more.length > 0) throw new Error(`Name the key: ${KEYS.join(' or ')}`);
-  if (values.stage === undefined) throw new Error('Give --stage: the deployment whose key it is');
+  if (!KEYS.has(which) || more.length > 0) throw new Error(texts.ops.wrong.nameKey);
+  if (values.stage === undefined) throw new Error(texts.ops.wrong.keyNeedsStage);
   if ((values.project === undefined) !== (values.issue === undefined)) {
-    throw new Error('--project and --issue go together');
+    throw new Error(texts.ops.wrong.itemIsPair);
   }
   const unfit = (['from', 'check', 'project'] as const).find((name) => values[name] !== undefined);
-  if (which === 'signing' && unfit !== undefined) throw new Error(`signing takes no option --${unfit}`);
-  if (values.check && values.from !== undefined) throw new Error('--check writes nothing: without --from');
+  if (which === 'signing' && unfit !== undefined) {
+    throw new Error(fill(texts.ops.wrong.takesNoOption, { command: which, option: unfit }));
+  }
+  if (values.check && values.from !== undefined) throw new Error(texts.ops.wrong.checkWritesNothing);
 }
 
 /** Given fields replace stored ones, so a key can change without the password, and the password without the key. */
@@ -71,30 +75,24 @@ async function rotateIpd({ values, stage, say, signal }: Work) {
     const item = { projectId: values.project, issueId: values.issue };
     const source = { ...ipd, credentials: { kind: 'inline', text: json } as const };
     await (await openTenant(source, { item, signal })).list();
-    say('IPD lists the work item with it.');
+    say(texts.ops.rotateKey.listed);
   }
   const where = await secret.write(json);
-  say(`Stored: ${where}.`);
-  say(`Functions that run keep the old one. ${sayDeploy(stage)}`);
-  say(
-    `Then \`npm run ops -- rotate-key ipd --stage ${stage} --check\` tells when the old one may be deactivated.`,
-  );
-  return { well: true, answer: { stored: where } };
+  say(fill(texts.ops.rotateKey.stored, { where: where(texts) }));
+  say(fill(texts.ops.rotateKey.oldInUse, { deploy: sayDeploy(stage) }));
+  say(fill(texts.ops.rotateKey.thenCheck, { stage }));
+  return { well: true, answer: { stored: where(en) } };
 }
 
 async function checkIpd({ values, stage, say }: Work) {
   const { credentials: source } = await findIpd(values);
   const stored = await openSecret('IPD_CREDENTIALS', source).read();
-  if (stored === undefined) throw new Error('The secret has no value yet');
+  if (stored === undefined) throw new Trouble(({ ops }) => ops.rotateKey.noValue);
   const fit = await findFreedom('ipd', { stage, since: stored.since });
   const isFree = fit !== undefined && fit <= Date.now();
-  if (isFree) say('Every function has the new one: the old one may be deactivated.');
-  else
-    say(
-      fit === undefined
-        ? `Not yet. ${sayDeploy(stage)}`
-        : `Not before ${iso(fit)}: a delivery may still use the old one.`,
-    );
+  if (isFree) say(texts.ops.rotateKey.isFree);
+  else if (fit === undefined) say(fill(texts.ops.rotateKey.notYet, { deploy: sayDeploy(stage) }));
+  else say(fill(texts.ops.rotateKey.notBefore, { at: iso(fit) }));
   return { well: isFree, answer: { isFree, notBefore: fit === undefined ? undefined : iso(fit) } };
 }
 
@@ -113,14 +111,14 @@ async function rotateSigning({ values, stage, say }: Work) {
   const [other, ...more] = keys.filter((key) => key !== current);
   if (current === undefined || other === undefined) {
     if (more.length > 0) {
-      throw new Error(
-        `${user} has two keys, and ${currentId ?? 'none'} is stored: delete one that is not used`,
+      throw new Trouble(({ ops }) =>
+        fill(ops.rotateKey.twoKeys, { user, current: currentId ?? ops.rotateKey.none }),
       );
     }
     return addKey({ user, secret, stage, say, urlLifeMs: config.stagingUrlTtlSeconds * 1000 });
   }
   if (other.CreateDate > current.CreateDate) {
-    say(`${other.AccessKeyId} was made by a call that did not end: it is deleted.`);
+    say(fill(texts.ops.rotateKey.unfinished, { key: other.AccessKeyId }));
     await deleteKey(user, other);
     return addKey({ user, secret, stage, say, urlLifeMs: config.stagingUrlTtlSeconds * 1000 });
   }
@@ -128,12 +126,15 @@ async function rotateSigning({ values, stage, say }: Work) {
   const notBefore = fit === undefined ? undefined : fit + config.stagingUrlTtlSeconds * 1000;
   const old = other.AccessKeyId;
   if (notBefore === undefined || notBefore > Date.now()) {
-    const when = notBefore === undefined ? sayDeploy(stage) : `Not before ${iso(notBefore)}.`;
-    say(`${old} stays: URLs that it has signed may be alive. ${when}`);
+    say(
+      notBefore === undefined
+        ? fill(texts.ops.rotateKey.oldStays, { key: old, deploy: sayDeploy(stage) })
+        : fill(texts.ops.rotateKey.oldStaysUntil, { key: old, at: iso(notBefore) }),
+    );
     return { well: false, answer: { old, notBefore: notBefore === undefined ? undefined : iso(notBefore) } };
   }
   await deleteKey(user, other);
-  say(`${old} is deleted: ${current.AccessKeyId} signs alone.`);
+  say(fill(texts.ops.rotateKey.oldDeleted, { old, current: current.AccessKeyId }));
   return { well: true, answer: { deleted: old } };
 }
 
@@ -154,10 +155,10 @@ async function addKey({
     await aws(['iam', 'create-access-key', '--user-name', user, '--query', 'AccessKey']),
   );
   const where = await secret.write(JSON.stringify({ accessKeyId, secretAccessKey }));
-  say(`${accessKeyId} is made and stored: ${where}.`);
-  say(`Functions that run sign with the one before. ${sayDeploy(stage)}`);
-  say(`${urlLifeMs / MINUTE_MS} minutes after that, the same command deletes the one before.`);
-  return { well: true, answer: { added: accessKeyId, stored: where } };
+  say(fill(texts.ops.rotateKey.made, { key: accessKeyId, where: where(texts) }));
+  say(fill(texts.ops.rotateKey.signWithOld, { deploy: sayDeploy(stage) }));
+  say(fill(texts.ops.rotateKey.thenDelete, { minutes: urlLifeMs / MINUTE_MS }));
+  return { well: true, answer: { added: accessKeyId, stored: where(en) } };
 }
 
 /**
@@ -197,11 +198,11 @@ async function deleteKey(user: string, { AccessKeyId }: Key): Promise<void> {
 
 async function readInput(path: string | undefined, say: Say): Promise<string> {
   if (path === undefined) {
-    if (process.stdin.isTTY) say('Paste the new secret in JSON, then press Ctrl-D:');
+    if (process.stdin.isTTY) say(texts.ops.rotateKey.paste);
     return text(process.stdin);
   }
   return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new Error(`${path} cannot be read`, { cause });
+    throw new Trouble(({ place }) => fill(place.unreadable, { path }), { cause });
   });
 }
 
@@ -211,16 +212,16 @@ function readGiven(json: string) {
   try {
     value = JSON.parse(json);
   } catch {
-    throw new Error(
-      'The new secret is not JSON: give {"accessKey":…,"secretKey":…} by --from or standard input',
-    );
+    throw new Trouble(({ ops }) => ops.rotateKey.notJson);
   }
   const parsed = credentials.safeParse(value);
   if (!parsed.success) {
     const words = parsed.error.issues.map((issue) =>
       [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
     );
-    throw new Error(`The new secret is not as IPD_CREDENTIALS has to be: ${words.join('; ')}`);
+    throw new Trouble(({ ops, separators }) =>
+      fill(ops.rotateKey.notFit, { faults: words.join(separators.clauses) }),
+    );
   }
   return parsed.data;
 }
@@ -228,7 +229,7 @@ function readGiven(json: string) {
 function merge(before: string | undefined, given: z.infer<typeof credentials>): string {
   const kept = readStored(before);
   if (Object.entries(given).every(([name, value]) => kept[name] === value)) {
-    throw new Error('This is what is stored already');
+    throw new Trouble(({ ops }) => ops.rotateKey.storedAlready);
   }
   // A security token belongs to its access key.
   const { securityToken, ...others } = kept;
@@ -251,7 +252,7 @@ function readStored(json: string | undefined): Record<string, unknown> {
 }
 
 function sayDeploy(stage: string): string {
-  return `They get it within hours, or at once by \`npm run serverless -- deploy --stage ${stage} --force\`.`;
+  return fill(texts.ops.rotateKey.deploy, { stage });
 }
 
 function iso(ms: number): string {

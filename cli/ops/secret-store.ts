@@ -9,6 +9,8 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { TextSource } from '../../lib/runtime/settings.ts';
+import { fill, Trouble } from '../texts.ts';
+import type { Phrase } from '../texts.ts';
 
 export type Stored = { value: string; since: number };
 
@@ -26,9 +28,7 @@ export function openSecret(setting: string, source: TextSource | undefined) {
       return parameterStore(source.name);
     case 'inline':
     case undefined:
-      throw new Error(
-        `${setting} names no secret that could be written: secretsmanager:… or ssm:… is needed`,
-      );
+      throw new Trouble(({ ops }) => fill(ops.rotateKey.noStore, { setting }));
   }
 }
 
@@ -43,10 +43,10 @@ function secretsManager(name: string) {
   }
 
   /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html */
-  async function write(value: string): Promise<string> {
+  async function write(value: string): Promise<Phrase> {
     const command = new PutSecretValueCommand({ SecretId: name, SecretString: value });
-    const { VersionId } = await client.send(command);
-    return `${name}, version ${VersionId ?? ''}; the one before is labelled AWSPREVIOUS`;
+    const { VersionId: version = '' } = await client.send(command);
+    return ({ ops }) => fill(ops.rotateKey.inSecretsManager, { name, version });
   }
 
   return { read, write };
@@ -64,11 +64,12 @@ function parameterStore(name: string) {
   }
 
   /** https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html */
-  async function write(value: string): Promise<string> {
+  async function write(value: string): Promise<Phrase> {
     const { Version = 0 } = await client.send(
       new PutParameterCommand({ Name: name, Value: value, Type: 'SecureString', Overwrite: true }),
     );
-    return `${name}, version ${Version}; version ${Version - 1} stays in its history`;
+    const version = { version: Version, before: Version - 1 };
+    return ({ ops }) => fill(ops.rotateKey.inParameterStore, { name, ...version });
   }
 
   return { read, write };

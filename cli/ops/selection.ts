@@ -13,6 +13,7 @@ import type { Upload } from '../../lib/domain/upload.ts';
 import type { Opened } from './place.ts';
 import { readAge, readCount } from './terms.ts';
 import type { Values } from './terms.ts';
+import { fill, texts } from '../texts.ts';
 
 export type Selection = {
   owner: string | undefined;
@@ -54,7 +55,8 @@ export function readSelection(values: Values): Selection {
   const states = values.state?.split(',').flatMap((state) => (state === 'open' ? OPEN : [state]));
   const unknown = states?.find((state) => !OPEN.includes(state) && !FINAL.includes(state));
   if (unknown !== undefined) {
-    throw new Error(`There is no state ${unknown}: it is one of ${[...OPEN, ...FINAL].join(', ')}, or open`);
+    const there = [...OPEN, ...FINAL].join(texts.separators.members);
+    throw new Error(fill(texts.ops.wrong.noState, { value: unknown, values: there }));
   }
   return {
     owner: values.owner,
@@ -72,12 +74,14 @@ export function readSelection(values: Values): Selection {
 /** Throws on a code that no upload can have. */
 function readCode(code: string | undefined): string | undefined {
   if (code === undefined || CODES.includes(code)) return code;
-  throw new Error(`There is no code ${code}: it is one of ${CODES.join(', ')}`);
+  const values = CODES.join(texts.separators.members);
+  throw new Error(fill(texts.ops.wrong.noCode, { value: code, values }));
 }
 
 function readSource(source: string | undefined): string | undefined {
   if (source === undefined || SOURCES.includes(source)) return source;
-  throw new Error(`There is no source ${source}: it is one of ${SOURCES.join(', ')}`);
+  const values = SOURCES.join(texts.separators.members);
+  throw new Error(fill(texts.ops.wrong.noSource, { value: source, values }));
 }
 
 /** `tooNew`: ids of uploads that a newer version wrote in a form that this one cannot read. */
@@ -101,13 +105,11 @@ export async function findUploads(
   return { uploads: uploads.toSorted(byAge), tooNew, isAll: found.size <= selection.limit };
 }
 
-/** Names the uploads that are not in the index; undefined when it has all that were asked for. */
-export function whatIsHidden({ owner, states, scan: isScan }: Selection): string | undefined {
-  if (owner !== undefined) return undefined;
+/** Whether the index does not have all that were asked for: uploads that have ended are not in it. */
+export function hidesSome({ owner, states, scan: isScan }: Selection): boolean {
+  if (owner !== undefined) return false;
   const hidden = states?.some((state) => FINAL.includes(state) && state !== 'failed') ?? false;
-  return hidden && !isScan
-    ? 'Uploads that have ended are not in the index: --scan finds them by reading the whole table, which is billed.'
-    : undefined;
+  return hidden && !isScan;
 }
 
 /** All of an owner's uploads. The index may lag behind the latest writes; the records do not. */

@@ -6,8 +6,12 @@ import { ingestedFrom, isUploadId, occupiesWorkItem, stagingKey } from '../../li
 import type { Upload } from '../../lib/domain/upload.ts';
 import { openServices } from './place.ts';
 import type { Opened } from './place.ts';
-import { sayAge } from './terms.ts';
+import { padColumns, sayAge } from './terms.ts';
 import type { Task } from './terms.ts';
+import { failureIn } from '../../lib/texts/catalogue.ts';
+import { catalogue, fill, texts, Trouble } from '../texts.ts';
+import { en } from '../texts/en.ts';
+import type { Texts } from '../texts/en.ts';
 
 type Happening = { at: string; what: string };
 
@@ -15,21 +19,21 @@ export const show: Task = {
   takes: ['ID'],
 
   check({ names: [id, ...more] }) {
-    if (id === undefined || more.length > 0) throw new Error('Name one upload');
-    if (!isUploadId(id)) throw new Error(`${id} is no id of an upload`);
+    if (id === undefined || more.length > 0) throw new Error(texts.ops.wrong.nameOne);
+    if (!isUploadId(id)) throw new Error(fill(texts.ops.wrong.noId, { id }));
   },
 
   async run({ values, names: [id = ''], say }) {
     const services = await openServices(values);
     const upload = await services.ledger.find(id);
-    if (upload === undefined) throw new Error(`There is no upload ${id}`);
+    if (upload === undefined) throw new Trouble(({ ops }) => fill(ops.show.none, { id }));
     const around = await lookAround(services, upload);
-    const history = historyOf(upload);
     describe(upload, around, services.clock.now()).forEach(([name, text]) =>
-      say(`${name.padEnd(14)} ${text}`),
+      say(`${padColumns(name, 14)} ${text}`),
     );
     say('');
-    for (const { at, what } of history) say(`${at}  ${what}`);
+    for (const { at, what } of historyOf(upload, texts)) say(`${at}  ${what}`);
+    const history = historyOf(upload, en);
     return { well: true, answer: { upload: withoutSecrets(upload), ...around, history } };
   },
 };
@@ -69,77 +73,118 @@ function describe(
   around: Awaited<ReturnType<typeof lookAround>>,
   now: number,
 ): [string, string][] {
-  const { lastError, doubt, dueAt } = upload;
+  const { id, status, version, doubt, dueAt, filename, size, contentType, erasure, notification } = upload;
+  const { separators } = texts;
+  const { members } = texts.ops;
   const lines: [string, string | undefined][] = [
-    ['upload', `${upload.id}, version ${upload.version}`],
-    ['state', doubt === undefined ? upload.status : `${upload.status}, in doubt since ${doubt.since}`],
+    [members.upload, fill(texts.ops.show.version, { id, version })],
     [
-      'error',
-      lastError &&
-        `${lastError.code}: ${lastError.message}${lastError.detail === undefined ? '' : ` (${lastError.detail})`}`,
+      members.state,
+      doubt === undefined ? status : fill(texts.ops.show.inDoubt, { status, since: doubt.since }),
     ],
-    ['file', `${upload.filename}, ${upload.size} bytes, ${upload.contentType}`],
-    ['name in IPD', upload.sentName === upload.filename ? undefined : upload.sentName],
+    [members.error, describeLastError(upload)],
+    [members.file, fill(texts.ops.show.file, { filename, size, contentType })],
+    [members.sentName, upload.sentName === filename ? undefined : upload.sentName],
     ['sha256', upload.sha256],
-    ['owner', upload.owner],
+    [members.owner, upload.owner],
     ...describeProducer(upload),
-    ['correlation', upload.correlationId],
-    ['project', upload.projectId],
-    ['work item', upload.issueId],
+    [members.correlation, upload.correlationId],
+    [members.project, upload.projectId],
+    [members.workItem, upload.issueId],
     [
-      'attempts',
-      `${upload.attempts}, ${upload.failedAttempts} of them failed ones that lengthen the wait; ${upload.bytesSent} bytes sent`,
+      members.attempts,
+      fill(texts.ops.show.attempts, {
+        attempts: upload.attempts,
+        failed: upload.failedAttempts,
+        bytes: upload.bytesSent,
+      }),
     ],
-    ['due', dueAt === undefined ? 'nothing is left to be done' : sayDue(dueAt, now)],
-    ['retried until', upload.retryUntil],
-    ['in staging', around.stagedBytes === undefined ? 'nothing' : `${around.stagedBytes} bytes`],
-    ['drop', around.dropBytes === undefined ? undefined : `still there, ${around.dropBytes} bytes`],
-    ['kept until', upload.status === 'failed' ? upload.keepUntil : undefined],
-    ['attachment', upload.status === 'delivered' ? (upload.attachmentId ?? upload.reason) : undefined],
-    ['candidate', upload.candidate],
-    ['duplicates', upload.duplicates?.join(', ')],
+    [members.due, dueAt === undefined ? texts.ops.show.notDue : sayDue(dueAt, now)],
+    [members.retryUntil, upload.retryUntil],
+    [members.staged, sayBytes(texts.ops.show.bytes, around.stagedBytes) ?? texts.ops.show.nothing],
+    [members.drop, sayBytes(texts.ops.show.dropIsThere, around.dropBytes)],
+    [members.keepUntil, status === 'failed' ? upload.keepUntil : undefined],
+    [members.attachment, describeAttachment(upload)],
+    [members.candidate, upload.candidate],
+    [members.duplicates, upload.duplicates?.join(separators.members)],
     [
-      'claims',
+      members.claims,
       Object.entries(around.claims)
-        .map(([id, by]) => `${id} by ${by}`)
-        .join(', ') || undefined,
+        .map(([attachment, by]) => fill(texts.ops.show.claim, { id: attachment, by }))
+        .join(separators.parts) || undefined,
     ],
-    ['work item', around.workItemHolder && `held for this size by ${around.workItemHolder}`],
-    ['breaker', around.breaker === 'closed' ? undefined : around.breaker],
-    ['erased', upload.erasure && `${upload.erasure.at} by ${upload.erasure.by}: ${upload.erasure.reason}`],
-    ['to be notified', upload.notification && `${upload.notification.type} of ${upload.notification.at}`],
+    [
+      members.workItemHolder,
+      around.workItemHolder && fill(texts.ops.show.workItemHolder, { id: around.workItemHolder }),
+    ],
+    [members.breaker, around.breaker === 'closed' ? undefined : around.breaker],
+    [members.erased, erasure && fill(texts.ops.show.erased, erasure)],
+    [
+      members.notification,
+      notification && fill(texts.ops.show.notification, { type: notification.type, at: notification.at }),
+    ],
   ];
   return lines.flatMap(([name, words]) => (words === undefined ? [] : [[name, words]]));
+}
+
+/** The record has the message in English, and the detail as it came. */
+function describeLastError({ lastError }: Upload): string | undefined {
+  if (lastError === undefined) return undefined;
+  const { code, detail } = lastError;
+  const isEnglish = texts.language === 'en';
+  const message = (isEnglish ? undefined : failureIn(catalogue, code)) ?? lastError.message;
+  if (detail === undefined) return fill(texts.ops.show.error, { code, message });
+  return fill(texts.ops.show.errorDetail, { code, message, detail });
+}
+
+function describeAttachment(upload: Upload): string | undefined {
+  if (upload.status !== 'delivered') return undefined;
+  return upload.attachmentId ?? (upload.reason && catalogue.remarks.attachment_id_unknown);
+}
+
+function sayBytes(words: string, bytes: number | undefined): string | undefined {
+  return bytes === undefined ? undefined : fill(words, { bytes });
 }
 
 /** How an upload came. What a producer says of a person is not checked, so it is shown as a claim. */
 function describeProducer(upload: Upload): [string, string | undefined][] {
   const { uploadedBy } = upload;
   const from = ingestedFrom(upload);
-  if (from === undefined) return [['uploaded by', uploadedBy]];
-  const source =
-    from.kind === 'drop'
-      ? `drop ${from.key}, put at ${from.offer}`
-      : `request ${from.requestId}: ${from.bucket}/${from.key}${from.versionId === undefined ? '' : `, version ${from.versionId}`}`;
+  if (from === undefined) return [[texts.ops.members.uploadedBy, uploadedBy]];
   return [
-    ['source', source],
-    ['uploaded by', uploadedBy && `${uploadedBy}, as the producer says`],
+    [texts.ops.members.source, describeSource(from)],
+    [texts.ops.members.uploadedBy, uploadedBy && fill(texts.ops.show.producerSays, { name: uploadedBy })],
   ];
 }
 
+function describeSource(from: NonNullable<ReturnType<typeof ingestedFrom>>): string {
+  if (from.kind === 'drop') return fill(texts.ops.show.fromDrop, { key: from.key, at: from.offer });
+  const request = { id: from.requestId, object: `${from.bucket}/${from.key}` };
+  return from.versionId === undefined
+    ? fill(texts.ops.show.fromRequest, request)
+    : fill(texts.ops.show.fromVersion, { ...request, version: from.versionId });
+}
+
 /** The history of a record in the order of writing, since the clocks of the writers may differ. */
-function historyOf({ createdAt, history = [] }: Upload): Happening[] {
-  const changes = history.map(({ at, status, attempt, code, by, reason }) => {
-    const action = by && `${status === 'cancelled' ? '' : 'tried again '}by ${by}: ${reason}`;
-    const words = [status, attempt && `attempt ${attempt}`, code, action];
-    return { at, what: words.filter(Boolean).join(', ') };
+function historyOf({ createdAt, history = [] }: Upload, { ops, separators }: Texts): Happening[] {
+  const changes = history.map(({ at, status, attempt, code, by, reason = '' }) => {
+    const acted = status === 'cancelled' ? ops.history.by : ops.history.triedAgainBy;
+    const words = [
+      status,
+      attempt && fill(ops.history.attempt, { number: attempt }),
+      code,
+      by && fill(acted, { by, reason }),
+    ];
+    return { at, what: words.filter(Boolean).join(separators.parts) };
   });
-  return [{ at: createdAt, what: 'created' }, ...changes];
+  return [{ at: createdAt, what: ops.history.created }, ...changes];
 }
 
 function sayDue(dueAt: string, now: number): string {
   const wait = Date.parse(dueAt) - now;
-  return wait > 0 ? `in ${sayAge(wait)}, at ${dueAt}` : `since ${sayAge(-wait)}, at ${dueAt}`;
+  return wait > 0
+    ? fill(texts.ops.show.dueIn, { age: sayAge(wait), at: dueAt })
+    : fill(texts.ops.show.dueSince, { age: sayAge(-wait), at: dueAt });
 }
 
 /** Left out: a lease's token allows writes, a session is the hash of a ticket, S3's id can end a multipart upload. */

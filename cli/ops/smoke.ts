@@ -10,17 +10,12 @@ import { describeOutcome } from '../transfer.ts';
 import { findApi } from './place.ts';
 import { readCount } from './terms.ts';
 import type { Given, Task, Values } from './terms.ts';
+import { fill, texts, Trouble } from '../texts.ts';
+import type { Texts } from '../texts/en.ts';
 
 const STANDARD_PATIENCE_SECONDS = 120;
 /** Fails sooner than an app would, since an operator waits. */
 const TIMING = { attempts: 4 };
-
-/** What the breaker's state means for a file. */
-const WAY: Record<string, string> = {
-  closed: 'files go on to IPD',
-  open: 'files are held back, since IPD is out (the breaker is open)',
-  half_open: 'one file at a time tries whether IPD is back (the breaker is half open)',
-};
 
 export const smoke: Task = {
   takes: ['api', 'token', 'project', 'issue', 'patience'],
@@ -30,18 +25,24 @@ export const smoke: Task = {
     const { projectId, issueId, ...access } = await findAccess(values);
     const patienceSeconds = readCount('patience', values.patience, STANDARD_PATIENCE_SECONDS);
     const signal = AbortSignal.any([interrupted, AbortSignal.timeout(patienceSeconds * 1000)]);
-    const client = createClient({ ...access, timing: TIMING });
+    const client = createClient({ ...access, timing: TIMING, language: texts.language });
     const startedAt = performance.now();
     const elapsedMs = () => Math.round(performance.now() - startedAt);
     const limits = await client.limits(signal).catch((cause: unknown) => {
       if (!(cause instanceof UploadError && cause.status === 401)) throw cause;
-      throw new Error(`${access.apiUrl} refuses the token: ${describeToken(access.token)}`, { cause });
+      throw new Trouble(
+        (words) => {
+          const why = describeToken(access.token, words);
+          return fill(words.ops.smoke.refusesToken, { url: access.apiUrl, why });
+        },
+        { cause },
+      );
     });
-    say(
-      `${access.apiUrl} answers in ${elapsedMs()} ms; ${WAY[limits.breaker.state] ?? limits.breaker.state}`,
-    );
+    const ways: Record<string, string> = texts.ops.breaker;
+    const way = ways[limits.breaker.state] ?? limits.breaker.state;
+    say(fill(texts.ops.smoke.answers, { url: access.apiUrl, ms: elapsedMs(), way }));
 
-    let last = 'nothing';
+    let last: string | undefined;
     const upload = await client
       .upload({
         projectId,
@@ -53,16 +54,21 @@ export const smoke: Task = {
         onStatus: ({ id, status }) => {
           if (last === status) return;
           last = status;
+          const about = { ms: String(elapsedMs()).padStart(6), status };
           say(
-            `${String(elapsedMs()).padStart(6)} ms  ${status}${status === 'awaiting_upload' ? ` as ${id}` : ''}`,
+            status === 'awaiting_upload'
+              ? fill(texts.ops.smoke.firstLine, { ...about, id })
+              : fill(texts.ops.smoke.line, about),
           );
         },
       })
       .catch((cause: unknown) => {
         if (!signal.aborted || interrupted.aborted) throw cause;
-        throw new Error(`The upload did not end within ${patienceSeconds} s; its last state was ${last}`, {
-          cause,
-        });
+        throw new Trouble(
+          ({ ops }) =>
+            fill(ops.smoke.notEnded, { seconds: patienceSeconds, last: last ?? ops.smoke.nothing }),
+          { cause },
+        );
       });
     say(describeOutcome(upload));
     const { id, status, attachment, error } = upload;
@@ -81,10 +87,12 @@ function check({ values }: Given): void {
   const { local, stage, api, project, issue } = values;
   readCount('patience', values.patience, STANDARD_PATIENCE_SECONDS);
   if (local) return;
-  if (api === undefined && stage === undefined) throw new Error('Give --stage, --api or --local');
-  if (api !== undefined && !URL.canParse(api)) throw new Error(`--api ${api} is not a URL`);
-  if (tokenOf(values) === '') throw new Error('--token or UPLOAD_TOKEN is needed: the JWT of a user');
-  if (!project || !issue) throw new Error('--project and --issue are needed: a work item for tests');
+  if (api === undefined && stage === undefined) throw new Error(texts.ops.wrong.needsApi);
+  if (api !== undefined && !URL.canParse(api)) {
+    throw new Error(fill(texts.usage.noUrl, { value: api }));
+  }
+  if (tokenOf(values) === '') throw new Error(texts.ops.wrong.needsToken);
+  if (!project || !issue) throw new Error(texts.ops.wrong.needsWorkItem);
 }
 
 async function findAccess(values: Values) {
@@ -108,17 +116,17 @@ const claims = z.looseObject({
 });
 
 /** The claims that the gateway checks: its answer never names the wrong one. Only a token's signature is secret. */
-function describeToken(token: string): string {
+function describeToken(token: string, { ops, separators }: Texts): string {
   const found = claims.safeParse(payloadOf(token)).data;
-  if (found === undefined) return 'it is no JWT';
+  if (found === undefined) return ops.smoke.noJwt;
   const { iss, aud, exp } = found;
   const words = [
-    `its issuer (iss) is ${quoted(iss)}, which has to be the ISSUER_URL of the deployment to the letter`,
-    `its audience (aud) is ${quoted(aud)}, which has to be or to include JWT_AUDIENCE`,
-    exp === undefined ? 'it has no end (exp)' : `it ends (exp) at ${new Date(exp * 1000).toISOString()}`,
+    ...(exp !== undefined && exp * 1000 < Date.now() ? [ops.smoke.isOver] : []),
+    fill(ops.smoke.issuer, { claim: quoted(iss, ops) }),
+    fill(ops.smoke.audience, { claim: quoted(aud, ops) }),
+    exp === undefined ? ops.smoke.noEnd : fill(ops.smoke.end, { at: new Date(exp * 1000).toISOString() }),
   ];
-  const isOver = exp !== undefined && exp * 1000 < Date.now();
-  return `${isOver ? 'it is over; ' : ''}${words.join('; ')}`;
+  return words.join(separators.clauses);
 }
 
 function payloadOf(token: string): unknown {
@@ -129,6 +137,6 @@ function payloadOf(token: string): unknown {
   }
 }
 
-function quoted(claim: unknown): string {
-  return claim === undefined ? 'not there' : JSON.stringify(claim);
+function quoted(claim: unknown, ops: Texts['ops']): string {
+  return claim === undefined ? ops.smoke.notThere : JSON.stringify(claim);
 }

@@ -19,6 +19,7 @@ import type { Send, WireAnswer, WireRequest } from '../../lib/ipd/wire.ts';
 import type { Sink } from '../../lib/runtime/stream.ts';
 import { fetchSecret, openWays } from '../../lib/services.ts';
 import { KIB, MINUTE_MS } from '../../lib/domain/units.ts';
+import { fill, Trouble } from '../texts.ts';
 
 export type Auth = 'aksk' | 'token';
 
@@ -72,9 +73,7 @@ export async function openTenant(
   }: { item: WorkItem; record?: Record | undefined; signal: AbortSignal },
 ) {
   if (ipd.credentials === undefined) {
-    throw new Error(
-      'IPD_CREDENTIALS is needed: JSON with accessKey and secretKey, or domain, username and password, or all',
-    );
+    throw new Trouble(({ ops }) => ops.probe.needsCredentials);
   }
   const credentials = readCredentials(await fetchSecret(ipd.credentials));
   const auths: Auth[] = [
@@ -159,8 +158,9 @@ export async function openTenant(
   /** Throws with IPD's message when IPD does not list the attachments. */
   async function list(): Promise<Attachment[]> {
     const listed = await reader.list(item, signal);
-    if (listed.kind !== 'listed')
-      throw new Error(`IPD does not list the work item's attachments: ${listed.detail}`);
+    if (listed.kind !== 'listed') {
+      throw new Trouble(({ ops }) => fill(ops.probe.notListed, { detail: listed.detail }));
+    }
     return listed.attachments;
   }
 

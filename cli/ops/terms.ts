@@ -4,7 +4,7 @@
  */
 import type { parseArgs } from 'node:util';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
-import { fill, texts } from '../texts.ts';
+import { columnsOf, fill, texts } from '../texts.ts';
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
@@ -15,6 +15,7 @@ export const OPTIONS = {
   settings: text,
   profile: text,
   region: text,
+  lang: text,
   json: flag,
   help: { ...flag, short: 'h' },
   state: text,
@@ -73,7 +74,7 @@ export function readAge(option: string, value: string | undefined): number | und
   if (value === undefined) return undefined;
   const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
   if (unit !== 's' && unit !== 'm' && unit !== 'h' && unit !== 'd') {
-    throw new Error(`--${option} ${value} is no age: give 30m, 2h or 3d`);
+    throw new Error(fill(texts.ops.wrong.noAge, { option, value }));
   }
   return Number(count) * UNITS[unit];
 }
@@ -87,21 +88,24 @@ export function readCount(option: string, value: string | undefined, standard: n
 
 /** An age in its largest unit, as people say it. */
 export function sayAge(ms: number): string {
-  const [unit, length] = Object.entries(UNITS)
-    .toReversed()
-    .find(([, size]) => ms >= 2 * size) ?? ['s', UNITS.s];
-  return `${Math.max(Math.floor(ms / length), 0)}${unit}`;
+  const unit = (['d', 'h', 'm'] as const).find((name) => ms >= 2 * UNITS[name]) ?? 's';
+  return fill(texts.ops.ages[unit], { count: Math.max(Math.floor(ms / UNITS[unit]), 0) });
 }
 
 /** Lines of a table, its columns as wide as their cells. */
 export function sayTable(rows: string[][]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+    Math.max(...rows.map((row) => columnsOf(row[column] ?? ''))),
   );
   return rows.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => padColumns(cell, widths[column] ?? 0))
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** Fills a text with spaces, so that it takes at least so many columns of a terminal. */
+export function padColumns(words: string, columns: number): string {
+  return words + ' '.repeat(Math.max(columns - columnsOf(words), 0));
 }

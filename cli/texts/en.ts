@@ -1,4 +1,5 @@
 /** The texts of the command line in English. Data only: `{name}` is a place for a value. */
+import { opsEn } from './ops-en.ts';
 
 /** All texts of one language. */
 export type Texts = Worded<typeof en>;
@@ -11,9 +12,15 @@ type Worded<T> = {
 /** What the client finds out by itself. In English its `detail` says it, as that of the API does. */
 const codes: Record<string, string> = {};
 
+/** What a field of a request must be, by the words of lib/domain/fields.ts, which are English already. */
+const rules: Record<string, string> = {};
+
 export const en = {
   /** As in the --lang option, and for Intl. */
   language: 'en',
+
+  /** Between the members of a list, the parts of a line and its clauses; between two. */
+  separators: { members: ', ', parts: ', ', clauses: '; ', and: ' and ' },
 
   usage: {
     more: 'Try --help.',
@@ -113,6 +120,8 @@ Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 i
 
   refused: '{reason} ({code})',
   codes,
+  rules,
+  brokenRule: '{place} {rule}',
 
   trouble: {
     interrupted: 'interrupted',
@@ -153,4 +162,7 @@ Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 i
     noTable: 'There is no such table in this account and region: are --stage and --region correct?',
     noQueue: 'There is no such queue in this account and region: are --stage and --region correct?',
   },
+
+  /** Those of `npm run ops`. */
+  ops: opsEn,
 };

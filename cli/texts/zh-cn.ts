@@ -1,8 +1,11 @@
 /** The texts of the command line in Simplified Chinese, with the terms of Huawei's own pages. Data only. */
+import { opsZhCn } from './ops-zh-cn.ts';
 import type { Texts } from './en.ts';
 
 export const zhCn: Texts = {
   language: 'zh-CN',
+
+  separators: { members: '、', parts: '，', clauses: '；', and: '和' },
 
   usage: {
     more: '使用--help查看帮助。',
@@ -121,6 +124,30 @@ export const zhCn: Texts = {
     file_empty: '文件为空，空文件不能作为附件',
   },
 
+  rules: {
+    'must be a string': '必须是字符串',
+    'must be a string, since it has more digits than a number can carry':
+      '必须是字符串，因为位数超出了数字的范围',
+    "must be the project's 32 letters and digits": '必须是项目ID，32位字母和数字',
+    "must be the work item's id of 18 or 19 digits, not the short number the console shows":
+      '必须是工作项ID，18~19位数字，不是控制台显示的短编号',
+    'must not be empty': '不能为空',
+    'must be valid Unicode, without U+FFFD': '必须是有效的Unicode，不能包含U+FFFD',
+    'must not contain control characters': '不能包含控制字符',
+    'must be a bare name without a path': '必须是不含路径的文件名',
+    'must have a character that is seen': '必须包含可见字符',
+    'must have at most 200 characters': '不能超过200个字符',
+    'must have at most 255 characters': '不能超过255个字符',
+    'must be a media type such as image/png': '必须是媒体类型，例如image/png',
+    'must not be multipart/* or message/*, which IPD could read as several files: send application/octet-stream':
+      '不能是multipart/*或message/*，IPD可能将其视为多个文件：请使用application/octet-stream',
+    'must be a whole number of bytes': '必须是整数，单位为字节',
+    'must be at least 1: an empty file cannot be attached': '不能小于1：空文件不能作为附件',
+    'must be 64 hexadecimal digits': '必须是64位十六进制数字',
+  },
+
+  brokenRule: '{place}（{rule}）',
+
   trouble: {
     interrupted: '已中断',
     cancelled: '{reason}，上传已取消',
@@ -159,4 +186,6 @@ export const zhCn: Texts = {
     noTable: '该账号和区域中没有此数据表，请检查--stage和--region是否正确。',
     noQueue: '该账号和区域中没有此队列，请检查--stage和--region是否正确。',
   },
+
+  ops: opsZhCn,
 };

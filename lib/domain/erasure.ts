@@ -29,19 +29,21 @@ const ERASED = 'erased';
  */
 export const erasedOwner = (id: string): string => `${ERASED}#${id}`;
 
-/** Why the data cannot be erased yet, in words; undefined when it can. */
-export function whyNotErased(upload: Upload): string | undefined {
+/**
+ * What stands in the way of an erasure, until when (ISO). `sent_twice`: a check for a second copy is due. `awaited`: IPD may
+ * have the file, and the upload has not ended. `in_doubt`: the same of one that has ended, as long as its file is kept.
+ */
+export type Obstacle = { kind: 'sent_twice' | 'in_doubt'; until: string } | { kind: 'awaited' };
+
+/** Why the data cannot be erased yet; undefined when it can. */
+export function whyNotErased(upload: Upload): Obstacle | undefined {
   if (upload.status === 'delivered') {
-    return upload.recheckAt === undefined
-      ? undefined
-      : `it was sent twice, and is checked for a second copy after ${upload.recheckAt}`;
+    return upload.recheckAt === undefined ? undefined : { kind: 'sent_twice', until: upload.recheckAt };
   }
   if (!mayBeInIpd(upload)) return undefined;
-  if (!isFinal(upload)) return `it is ${upload.status} and IPD may have it: its outcome is awaited`;
+  if (!isFinal(upload)) return { kind: 'awaited' };
   // Without its file no check can resolve the doubt, so there is nothing to wait for.
-  return upload.dueAt === undefined
-    ? undefined
-    : `it is ${upload.status} and IPD may have it: redrive it, which checks IPD first, or wait until its file is removed (${upload.dueAt})`;
+  return upload.dueAt === undefined ? undefined : { kind: 'in_doubt', until: upload.dueAt };
 }
 
 /**

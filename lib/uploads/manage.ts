@@ -220,15 +220,17 @@ export function incomplete(missing: ProblemPlace[]): AppError {
   return new AppError('upload_incomplete', `${first}${others}`, { places: missing.slice(0, PLACES_NAMED) });
 }
 
-/** Advice for a failed upload without its file: if IPD has the file, another upload would be a second copy. */
-export function adviseWithoutFile(upload: Upload): string {
-  if (upload.doubt === undefined) {
-    return ingestedFrom(upload) === undefined
-      ? 'its file is gone: upload it again'
-      : 'its file is not in staging: its producer has to offer it again';
-  }
-  return 'its file is gone and IPD may have it: check the work item before you upload it again';
+/** How the file of a failed upload was lost: `gone_in_doubt` means that another upload may be a second copy. */
+export function lossOf(upload: Upload): 'file_gone' | 'offer_gone' | 'gone_in_doubt' {
+  if (upload.doubt !== undefined) return 'gone_in_doubt';
+  return ingestedFrom(upload) === undefined ? 'file_gone' : 'offer_gone';
 }
+
+const LOST = {
+  file_gone: 'its file is gone: upload it again',
+  offer_gone: 'its file is not in staging: its producer has to offer it again',
+  gone_in_doubt: 'its file is gone and IPD may have it: check the work item before you upload it again',
+};
 
 function obstacle(upload: Upload): string {
   if (upload.status !== 'failed') return `the upload is ${upload.status}`;
@@ -239,7 +241,7 @@ function obstacle(upload: Upload): string {
     case 'checksum_mismatch':
       return 'its file is not the one that was declared: upload it again';
     default:
-      return adviseWithoutFile(upload);
+      return LOST[lossOf(upload)];
   }
 }
 

@@ -17,20 +17,23 @@ async function sources(): Promise<string> {
 
 describe('the texts of the command line', () => {
   it('are all translated', () => {
-    // In English these codes come with a detail that says more.
-    const { codes, ...chinese } = zhCn;
+    // In English these come with a detail that says more.
+    const { codes, rules, ...chinese } = zhCn;
 
-    expect(translationFaults({ ...en, codes: {} }, chinese, ['language'])).toEqual([]);
-    expect(Object.values(codes).filter((text) => !/\p{Script=Han}/u.test(text))).toEqual([]);
+    expect(translationFaults({ ...en, codes: {}, rules: {} }, chinese, ['language'])).toEqual([]);
+    const texts = [...Object.values(codes), ...Object.values(rules)];
+    expect(texts.filter((text) => !/\p{Script=Han}/u.test(text))).toEqual([]);
   });
 
   it('are all printed somewhere', async () => {
     const text = await sources();
+    // These groups are read by a code.
+    const byCode = new Set(['paused', 'ages', 'labels', 'losses', 'obstacles', 'breaker']);
     const isPrinted = (path: string): boolean => {
-      const [group = '', name = ''] = path.split('.');
-      if (group === 'paused') return text.includes('texts.paused');
+      const [name = '', group = 'texts'] = path.split('.').toReversed();
+      if (byCode.has(group)) return new RegExp(`\\b(?:texts|ops)\\.${group}\\b`).test(text);
       if (['staging', 'delivery'].includes(name)) return text.includes('texts.progress[progress.leg]');
-      return text.includes(`texts.${path}`) || (group === 'demo' && text.includes(`demo.${name}`));
+      return new RegExp(`\\b${group === 'texts' ? '(?:texts|language)' : group}\\.${name}\\b`).test(text);
     };
 
     expect([...textsByPath(en).keys()].filter((path) => !isPrinted(path))).toEqual([]);
@@ -43,6 +46,14 @@ describe('the texts of the command line', () => {
     const codes = new Set([...text.matchAll(/code: '(\w+)'/g)].map(([, code = '']) => code));
 
     expect([...codes].filter((code) => zhCn.codes[code] === undefined)).toEqual([]);
+  });
+
+  it('name in Chinese every rule of a field, and no other', async () => {
+    const text = await readFile(join(SOURCE, '../lib/domain/fields.ts'), 'utf8');
+    const found = [...text.matchAll(/'(must [^'\n]+)'|"(must [^"\n]+)"/g)];
+    const rules = new Set(found.map(([, single, double = '']) => single ?? double));
+
+    expect(Object.keys(zhCn.rules).toSorted()).toEqual([...rules].toSorted());
   });
 });
 

@@ -100,6 +100,25 @@ describe('npm run upload', () => {
     );
   });
 
+  it('says in Chinese which rule a field breaks, as far as there are words for it', async () => {
+    const errors = [
+      { pointer: '/filename', detail: 'must have at most 200 characters' },
+      { pointer: '/issueId', detail: 'needs 18 or 19 digits' },
+    ];
+    api.fault('POST /uploads', problem(400, 'invalid_request', { errors }));
+    const most = [{ pointer: '/size', detail: 'must be at most 100000' }];
+    api.fault('POST /uploads', problem(413, 'file_too_large', { errors: most, userMessage: '文件过大' }));
+
+    const { stderr } = await upload('--lang', 'zh-CN', path, path).ended;
+
+    expect(stderr).toEqual(
+      expect.arrayContaining([
+        `${path}：请求参数无效：filename（不能超过200个字符）、issueId（invalid_request）`,
+        `${path}：文件过大（file_too_large）：文件大小为200.0 kB（200000 B）`,
+      ]),
+    );
+  });
+
   it('fails when IPD did not get the file, and says why', async () => {
     const error = { code: 'work_item_full', message: 'The work item is full.', retryable: false, at: '' };
     api.fault('GET /uploads/:id', {

@@ -19,10 +19,8 @@ describe('what a person has to remove in IPD', () => {
 
 describe('an erasure', () => {
   it('waits for the outcome of what is under way in IPD, and needs a redrive where that has failed', () => {
-    expect(whyNotErased(after(...inDoubt))).toBe(
-      'it is unconfirmed and IPD may have it: its outcome is awaited',
-    );
-    expect(whyNotErased(legal(uploadsByState['failed in doubt']))).toContain('redrive it');
+    expect(whyNotErased(after(...inDoubt))).toEqual({ kind: 'awaited' });
+    expect(whyNotErased(legal(uploadsByState['failed in doubt']))).toMatchObject({ kind: 'in_doubt' });
   });
 
   it('makes nothing due of a failed upload whose file is gone', () => {
