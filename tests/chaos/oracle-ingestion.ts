@@ -117,15 +117,17 @@ export function judgeIngestion(facts: Ingested, nameOf: (id: string) => string):
     }
     const isClear = earlier?.status === 'failed' && earlier.doubt === undefined;
     if (!isClear || codeOf(earlier)?.startsWith('ingest_') === true) return;
-    // A request whose object is not there any more can only be refused.
-    if (record.source?.kind === 'request' && !isThere(record.source.key, from)) return;
+    // A request whose object its producer has removed, perhaps before the message was handled, can only be refused.
+    if (record.source?.kind === 'request' && !isThere(record.source.key)) return;
     const isAnew = versionsOf(record).some(({ at, record: { status } }) => at >= from && status !== 'failed');
     if (!isAnew) object('lost', `${name} had failed, and was not tried anew`);
   }
 
-  /** Whether the source bucket had the object at this moment, or later. */
-  function isThere(sourceKey: string, at: number): boolean {
-    return facts.stays.some(({ bucket, key, until }) => bucket === SOURCE && key === sourceKey && until > at);
+  /** Whether the source bucket has the object at the end. */
+  function isThere(sourceKey: string): boolean {
+    return facts.stays.some(
+      ({ bucket, key, endedBy }) => bucket === SOURCE && key === sourceKey && endedBy === undefined,
+    );
   }
 
   function judgeRequests(): void {
