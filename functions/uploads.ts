@@ -47,8 +47,9 @@ export function createHandler(services: () => Services) {
     const { created, upload } = await intake.create(callerOf(event, config), request, idempotencyKey(event));
     const replay = created ? undefined : await intake.replayOf(upload);
     const view = await uploads.presign(upload, { isNew: created });
-    const headers = { location: `/v1/uploads/${upload.id}`, etag: etagOf(view, await textsFor(event)) };
-    return answer(event, created ? 201 : 200, { ...view, replay }, headers);
+    const texts = await textsFor(event);
+    const headers = { location: `/v1/uploads/${upload.id}`, etag: etagOf(view, texts) };
+    return answer(texts, created ? 201 : 200, { ...view, replay }, headers);
   }
 
   async function list(event: HttpEvent): Promise<HttpResult> {
@@ -72,27 +73,31 @@ export function createHandler(services: () => Services) {
     if (isUnchanged(event, etag)) {
       return { statusCode: 304, headers: { ...languageHeaders(texts), ...headers } };
     }
-    return answer(event, 200, view, headers);
+    return answer(texts, 200, view, headers);
   }
 
   async function resign(event: HttpEvent): Promise<HttpResult> {
     const { uploads, config } = services();
-    return answer(event, 200, await uploads.resign(callerOf(event, config), pathParameter(event, 'id')));
+    const view = await uploads.resign(callerOf(event, config), pathParameter(event, 'id'));
+    return answer(await textsFor(event), 200, view);
   }
 
   async function complete(event: HttpEvent): Promise<HttpResult> {
     const { uploads, config } = services();
-    return answer(event, 200, await uploads.complete(callerOf(event, config), pathParameter(event, 'id')));
+    const view = await uploads.complete(callerOf(event, config), pathParameter(event, 'id'));
+    return answer(await textsFor(event), 200, view);
   }
 
   async function cancel(event: HttpEvent): Promise<HttpResult> {
     const { uploads, config } = services();
-    return answer(event, 200, await uploads.cancel(callerOf(event, config), pathParameter(event, 'id')));
+    const view = await uploads.cancel(callerOf(event, config), pathParameter(event, 'id'));
+    return answer(await textsFor(event), 200, view);
   }
 
   async function retry(event: HttpEvent): Promise<HttpResult> {
     const { uploads, config } = services();
-    return answer(event, 202, await uploads.retry(callerOf(event, config), pathParameter(event, 'id')));
+    const view = await uploads.retry(callerOf(event, config), pathParameter(event, 'id'));
+    return answer(await textsFor(event), 202, view);
   }
 
   async function limits(event: HttpEvent): Promise<HttpResult> {
@@ -104,12 +109,11 @@ export function createHandler(services: () => Services) {
 }
 
 /** One upload, in the caller's language. */
-async function answer(
-  event: HttpEvent,
+function answer(
+  texts: Parameters<typeof toResource>[1],
   statusCode: number,
   view: Parameters<typeof toResource>[0],
   headers: Record<string, string> = {},
-): Promise<HttpResult> {
-  const texts = await textsFor(event);
+): HttpResult {
   return json(statusCode, toResource(view, texts), { ...languageHeaders(texts), ...headers });
 }

@@ -39,7 +39,7 @@ export type Sample = {
   /** The members that describe the attachment; empty when there is no description. */
   fields: string[];
   /** The gateway's headers about its limits. */
-  rateHeaders: { [header: string]: string };
+  rateHeaders: Record<string, string>;
 };
 
 export type Trial = { size?: number; filename?: string; chunked?: boolean; trickleSeconds?: number };
@@ -61,7 +61,7 @@ const ASK_FOR_LIMITS = { 'x-apig-mode': 'debug' };
 const described = z.object({ result: z.array(z.looseObject({})).min(1) });
 
 /** Gets what was asked and answered; no answer where none came. */
-export type Record = (asked: RecordedRequest, answer: RawAnswer | undefined) => void;
+export type RecordExchange = (asked: RecordedRequest, answer: RawAnswer | undefined) => void;
 
 /** Reads the credentials that the settings name or contain, and opens the tenant. Throws when there are none. */
 export async function openTenant(
@@ -70,7 +70,7 @@ export async function openTenant(
     item,
     record = () => undefined,
     signal,
-  }: { item: WorkItem; record?: Record | undefined; signal: AbortSignal },
+  }: { item: WorkItem; record?: RecordExchange | undefined; signal: AbortSignal },
 ) {
   if (ipd.credentials === undefined) {
     throw new Trouble(({ ops }) => ops.probe.needsCredentials);
