@@ -13,7 +13,7 @@ const time = z.iso.datetime().transform((text) => Date.parse(text));
 /** Where the file came from, if a program offered it or it came by IPD's own route. */
 const source = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('attach') }),
-  z.object({ kind: z.literal('drop'), key: z.string(), etag: z.string() }),
+  z.object({ kind: z.literal('drop'), key: z.string(), etag: z.string(), offer: z.string() }),
   z.object({
     kind: z.literal('request'),
     requestId: z.string(),

@@ -169,11 +169,16 @@ export function isAtRest(world: World, stories: readonly { isOver: boolean }[], 
   });
 }
 
-/** A drop that was refused, or failed, rests; so does what is no drop. */
+/** A drop that was refused, or failed, rests until it is put again; so does what is no drop. */
 function areDropsTaken({ objects, records }: World): boolean {
-  return objects.under('ingest/').every(({ key, etag }) => {
-    const isOwn = (record: UploadRecord): boolean =>
-      record.source?.kind === 'drop' && record.source.key === key && record.source.etag === etag;
+  return objects.under('ingest/').every(({ key, etag, putAt }) => {
+    // Storage tells the time of an object in whole seconds.
+    const offer = Math.floor(putAt / 1000) * 1000;
+    const isOwn = ({ source }: UploadRecord): boolean =>
+      source?.kind === 'drop' &&
+      source.key === key &&
+      source.etag === etag &&
+      Date.parse(source.offer) >= offer;
     return key.endsWith('/') || records().some((one) => isOwn(one) && one.status === 'failed');
   });
 }
