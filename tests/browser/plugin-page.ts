@@ -44,6 +44,12 @@ Object.assign(window, { uppy, events });
 `;
 const STYLES = `@import '@uppy/core/css/style.min.css';\n@import '@uppy/dashboard/css/style.min.css';`;
 
+const SEEN_INSTEAD = `({
+  seen: document.querySelector('#picker').innerText,
+  state: JSON.stringify({ ...uppy.getState(), plugins: undefined, capabilities: undefined, events }),
+})`;
+const seenInstead = z.object({ seen: z.string(), state: z.string() });
+
 const noted = z.array(
   z.object({
     event: z.string(),
@@ -128,8 +134,15 @@ export async function visitPlugin(browser: Browser, url: string) {
       picker.locator('input[type=file]').first().setInputFiles(picked),
     upload: () => picker.getByRole('button', { name: /^Upload \d+ file/ }).click(),
     press: (name: string) => statusBar.getByRole('button', { name }).click(),
-    /** Resolves when the status bar shows this text. */
-    shows: (text: string | RegExp) => statusBar.getByText(text).first().waitFor(),
+    /** Resolves when the status bar shows this text. Otherwise the error says what Uppy has come to. */
+    async shows(text: string | RegExp): Promise<void> {
+      try {
+        await statusBar.getByText(text).first().waitFor();
+      } catch (cause) {
+        const { seen, state } = seenInstead.parse(await page.evaluate(SEEN_INSTEAD));
+        throw new Error(`no ${String(text)} but ${seen}, while Uppy has ${state}`, { cause });
+      }
+    },
     /** What Uppy has reported since the page was loaded. */
     events: async () => noted.parse(await page.evaluate('events')),
     close: () => context.close(),
