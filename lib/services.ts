@@ -5,15 +5,24 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createArrivals } from './uploads/stage.ts';
+import { createAttachmentLeg } from './delivery/attachment-leg.ts';
 import { createAttach } from './uploads/attach.ts';
 import { createBreaker } from './pacing/breaker.ts';
 import { createSlotLease } from './pacing/slot-lease.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Clock } from './runtime/clock.ts';
 import { createClosing } from './uploads/clean-up.ts';
-import { readAuthorities, readConfig, readCredentials, readSigningCredentials } from './runtime/config.ts';
+import { createComments } from './delivery/comment.ts';
+import {
+  readAuthorities,
+  readConfig,
+  readCredentials,
+  readLinkKey,
+  readSigningCredentials,
+} from './runtime/config.ts';
 import type { Config } from './runtime/config.ts';
 import { createDelivery } from './delivery/deliver.ts';
+import { createDownloads } from './uploads/download.ts';
 import { createDrops } from './storage/drops.ts';
 import { createIngestQueue } from './messaging/ingest-queue.ts';
 import { createIngestion } from './ingestion/ingest.ts';
@@ -24,6 +33,10 @@ import { createIpdClient } from './ipd/client.ts';
 import type { IpdClient } from './ipd/client.ts';
 import { createSend } from './ipd/ways.ts';
 import type { Send } from './ipd/wire.ts';
+import { createAddresses } from './links/addresses.ts';
+import type { Addresses } from './links/addresses.ts';
+import { createLinkLeg } from './delivery/link-leg.ts';
+import { createLinkedFiles } from './storage/linked-files.ts';
 import { createJournal } from './ledger/journal.ts';
 import { createAttachments } from './ledger/attachments.ts';
 import { createCounters } from './ledger/counters.ts';
@@ -50,6 +63,7 @@ import type { Signer } from './storage/presigning.ts';
 import { createStaging } from './storage/staged-files.ts';
 import { createSweep } from './delivery/sweep.ts';
 import { createTelemetry } from './runtime/telemetry.ts';
+import { textsIn } from './texts/language.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
 import { createUploads } from './uploads/manage.ts';
 import { createUppy } from './uploads/uppy.ts';
@@ -96,6 +110,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const storage = { s3: given.s3 ?? once(loadS3), bucket: config.bucket };
   const staging = createStaging({ ...storage, clock });
   const multipart = createMultipart(storage);
+  const linkedFiles = createLinkedFiles(storage);
   const drops = createDrops(storage);
   // Storage goes by its own clock, so a URL's life begins by the machine's.
   const storageTime = given.storageTime ?? Date.now;
@@ -132,6 +147,15 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     return { keys, region, endpoint };
   }
 
+  /** Undefined in a function without them, and while linking is off. */
+  function openAddresses(): Addresses | undefined {
+    const { publicUrl, key: source } = config.links ?? {};
+    if (publicUrl === undefined || source === undefined) return undefined;
+    return createAddresses({ key: once(async () => readLinkKey(await readSecret(source))), publicUrl });
+  }
+
+  const { links, comment } = config;
+  const addresses = openAddresses();
   const { limits, stagingUrlTtlSeconds, preflightsPerMinute, deliveriesPerMinute } = config;
   const breaker = createBreaker({ sharedState, clock, telemetry });
   const slotLease = createSlotLease({ sharedState });
@@ -144,6 +168,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     ipd: config.ipd.credentials && ipd,
     preflight: config.preflight,
     maxFileBytes: config.maxFileBytes,
+    maxLinkedBytes: links?.maxFileBytes,
     clock,
     policy,
     telemetry,
@@ -158,6 +183,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     clock,
     policy,
     limits,
+    linkedFileDays: links?.days,
     stagingUrlTtlSeconds,
   });
   const uploads = createUploads({
@@ -168,10 +194,12 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     arrivals,
     quota,
     queue,
+    addresses,
     clock,
     policy,
     stagingUrlTtlSeconds,
   });
+  const downloads = createDownloads({ ledger, signing, quota, addresses, clock });
   const uppy = createUppy({
     tickets,
     intake,
@@ -203,7 +231,28 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     staging,
     breaker,
     reconciliation,
-    sending: createSending({ ledger, staging, clock }),
+    legs: {
+      attachment: createAttachmentLeg({
+        ledger,
+        staging,
+        reconciliation,
+        sending: createSending({ ledger, staging, clock }),
+        scanGate,
+        clock,
+        policy,
+        telemetry,
+      }),
+      link: createLinkLeg({ ledger, linkedFiles, addresses, scanGate, clock, policy, telemetry }),
+    },
+    linkedFiles,
+    isLinking: links !== undefined,
+    comments: createComments({
+      ledger,
+      ipd,
+      texts: comment && (() => textsIn(comment.language)),
+      clock,
+      telemetry,
+    }),
     scanGate,
     closing,
     ipd,
@@ -211,7 +260,12 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     policy,
     telemetry,
   });
-  const { admission, maxOpen, promptPerMinute } = config.ingest;
+  const { admission: admitted, maxOpen, promptPerMinute } = config.ingest;
+  const admission = admitted && {
+    ...admitted,
+    mostAttached: config.maxFileBytes,
+    maxFileBytes: Math.max(config.maxFileBytes, links?.maxFileBytes ?? 0),
+  };
   const ingestion = createIngestion({
     ledger,
     counters,
@@ -235,6 +289,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     queues: { people: queue, ingest: ingestedQueue },
     breaker,
     slotLease,
+    linkedFiles,
     ingestQueue,
     patrol: admission && createPatrol({ drops, ingestQueue, sharedState, clock }),
     clock,
@@ -255,6 +310,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     counters,
     sharedState,
     staging,
+    linkedFiles,
     drops,
     multipart,
     signing,
@@ -266,6 +322,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     closing,
     intake,
     uploads,
+    downloads,
     uppy,
     attach: createAttach({ intake, ledger, staging, queue, clock, policy }),
     reconciliation,

@@ -1,37 +1,38 @@
 /**
- * The use case: one staged file becomes one IPD attachment. Claims the upload, checks whether IPD has the file
- * already, streams it, passes the fence, interprets the answer and records the outcome. Takes one upload at a time. A
- * file that IPD may have is never sent again before a check of the work item.
+ * The use case: one staged file becomes one attachment of IPD, or one link. Claims the upload, has a leg do what is to
+ * be done in IPD (lib/delivery/leg.ts), and records the outcome. Takes one upload at a time.
  */
 import * as attempts from '../domain/attempts.ts';
 import { isWell } from '../domain/breaker.ts';
 import type { BreakerView, Contact } from '../domain/breaker.ts';
 import type { Breaker } from '../pacing/breaker.ts';
-import { contactOfList } from '../pacing/contact.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Closing } from '../uploads/clean-up.ts';
 import { AppError } from '../domain/errors.ts';
-import type { RetryableFailureCode } from '../domain/errors.ts';
+import type { FailureCode, RetryableFailureCode } from '../domain/errors.ts';
 import type { IpdClient } from '../ipd/client.ts';
-import type { Failure } from '../ipd/errors.ts';
 import type { Ledger } from '../ledger/uploads.ts';
 import type { WorkItems } from '../ledger/work-items.ts';
 import * as endings from '../domain/endings.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
-import { contactOfUpload, objectionTo, outcomeOf, readingOf, toOutcome } from './outcome.ts';
+import type { Comments } from './comment.ts';
+import { NOT_ASKED } from './leg.ts';
+import type { Leg } from './leg.ts';
+import { outcomeOf, toOutcome } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 import { readMessage } from '../messaging/queue.ts';
 import type { Arrival } from '../messaging/arrivals.ts';
 import type { Request } from '../messaging/queue.ts';
 import type { Tries } from '../domain/rate.ts';
-import type { Reading, Reconciliation } from './reconcile.ts';
+import type { Reconciliation } from './reconcile.ts';
 import type { ScanGate } from './scan-gate.ts';
 import { busyDelay, throttleDelay } from '../domain/schedule.ts';
-import type { Round, Run, Sending } from './send.ts';
+import type { Run } from './send.ts';
+import type { LinkedFiles } from '../storage/linked-files.ts';
 import type { Staging } from '../storage/staged-files.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-import { ingestedFrom, isLeaseHolder, isUnwanted, stagingKey, uploadIdOf } from '../domain/upload.ts';
-import type { Delivering, Policy, Upload } from '../domain/upload.ts';
+import { fieldsOf, ingestedFrom, isLeaseHolder, isUnwanted, uploadIdOf } from '../domain/upload.ts';
+import type { Delivering, LinkReason, Policy, Upload } from '../domain/upload.ts';
 
 /** By this much the lease outlives the function: it ends when Lambda has surely killed the function. */
 const LEASE_SLACK_MS = 5_000;
@@ -47,14 +48,16 @@ const PAUSE_IN_PLACE_MS = 10_000;
 const LEFT_AFTER_PAUSE_MS = 60_000;
 /** Deliveries that the breaker stops come back spread over this length. */
 const SPREAD_MS = 30_000;
+/** The refusals after which a file may end in a link, since IPD does not take it. */
+const LINK_REASONS: Partial<Record<FailureCode, LinkReason>> = {
+  too_large_for_ipd: 'too_large',
+  work_item_full: 'work_item_full',
+};
 /** Why the breaker stops deliveries, for the error of an upload that waits for it. */
 const PAUSED_BY = { outage: 'IPD failed, or did not answer', credentials: 'IPD refused our credentials' };
 
 /** The transition that gives this run the lease, where the upload may be delivered. */
 type ClaimTransition = (upload: Upload, lease: attempts.NewLease) => Upload | undefined;
-
-/** The result of one read of the list and, if the file was sent, of the upload. */
-type Try = { contact: Contact; result: Outcome | Failure };
 
 /** What the delivery reports to the breaker. */
 type CallResult = { contact: Contact; tries: Tries };
@@ -65,7 +68,11 @@ export function createDelivery(deps: {
   staging: Staging;
   breaker: Breaker;
   reconciliation: Reconciliation;
-  sending: Sending;
+  legs: { attachment: Leg; link: Leg };
+  linkedFiles: LinkedFiles;
+  /** False: a file that IPD does not take fails. */
+  isLinking: boolean;
+  comments: Comments;
   scanGate: ScanGate;
   closing: Closing;
   ipd: () => Promise<IpdClient>;
@@ -73,8 +80,8 @@ export function createDelivery(deps: {
   policy: Policy;
   telemetry: Telemetry;
 }) {
-  const { ledger, workItems, staging, breaker, reconciliation, sending, scanGate, closing } = deps;
-  const { ipd, clock, policy, telemetry } = deps;
+  const { ledger, workItems, staging, breaker, reconciliation, legs, scanGate, closing } = deps;
+  const { linkedFiles, isLinking, comments, ipd, clock, policy, telemetry } = deps;
   const moment = () => ({ now: clock.now(), policy });
 
   /** Handles a message of the delivery queue: our own request, or events of S3. Its work may be done already. */
@@ -91,7 +98,7 @@ export function createDelivery(deps: {
    */
   async function onRequest({ uploadId, attempt, isArrival }: Request, run: Run): Promise<void> {
     const upload = await find(uploadId);
-    if (upload?.status === 'delivered') await recheck(upload, run);
+    if (upload?.status === 'delivered' || upload?.status === 'removed') await recheck(upload, run);
     else if (upload !== undefined) {
       const claim: ClaimTransition = (before, lease) =>
         attempts.claim(before, { ...lease, attempt, now: clock.now() });
@@ -120,26 +127,35 @@ export function createDelivery(deps: {
     );
   }
 
-  /** Checks a delivered upload for a second copy. If that is not possible now, the sweep asks for it again. */
-  async function recheck(upload: Upload, { killedAt, signal }: Run): Promise<void> {
-    if (!endings.isRecheckDue(upload, clock.now())) return;
+  /**
+   * Checks what IPD has of an upload that has ended: a second copy, or links that are to go. If that is not possible now,
+   * the sweep asks for it again. The file of a removed upload goes first, whatever IPD answers.
+   */
+  async function recheck(ended: Upload, { killedAt, signal }: Run): Promise<void> {
+    if (!endings.isRecheckDue(ended, clock.now())) return;
+    const upload = await removeLinkedFile(ended);
     const until = killedAt + LEASE_SLACK_MS;
     const permission = await breaker.request({ owner: upload.owner, issueId: upload.issueId, until });
     if (permission.kind !== 'granted') return;
-    const call: CallResult = { contact: 'none', tries: { tries: 0, throttled: 0 } };
+    let checked = NOT_ASKED;
     try {
       const client = await connect().catch(() => undefined);
       if (client === undefined) return;
-      const watched = watchList(client);
-      const finding = await reconciliation.recheck(watched.client, upload, { until, signal });
-      call.contact = watched.contact();
-      call.tries = {
-        tries: Number(finding !== undefined),
-        throttled: Number(finding?.kind === 'throttled'),
-      };
+      checked = await legOf(upload).recheck(client, upload, { until, signal });
     } finally {
-      await permission.report(call.contact, call.tries);
+      const { contact, isAsked, isThrottled } = checked;
+      await permission.report(contact, { tries: Number(isAsked), throttled: Number(isThrottled) });
     }
+  }
+
+  async function removeLinkedFile(upload: Upload): Promise<Upload> {
+    if (upload.status !== 'removed' || upload.isLinkedFileRemoved) return upload;
+    await linkedFiles.remove(upload.id);
+    return (await ledger.change(upload, endings.markLinkedFileRemoved)).upload;
+  }
+
+  function legOf({ asLink }: Upload): Leg {
+    return asLink === undefined ? legs.attachment : legs.link;
   }
 
   /** Throws `ipd_unavailable` when the secret cannot be read. */
@@ -175,7 +191,7 @@ export function createDelivery(deps: {
     const blocked = await scanGate.atStart(next);
     if (blocked !== undefined) {
       const holder = await claimed();
-      return isLeasedBy(holder, lease) ? end(holder, blocked) : holder;
+      return isLeasedBy(holder, lease) ? end(holder, blocked, run) : holder;
     }
 
     const { owner, issueId } = upload;
@@ -193,8 +209,8 @@ export function createDelivery(deps: {
       if (!isLeasedBy(holder, lease)) return holder;
       const { outcome, ...called } = await attemptDelivery(holder, run);
       call = called;
-      if (outcome.kind !== 'retryable_failure') return await end(holder, outcome);
-      return await end(holder, uncountedWhileOpen(outcome, call.contact, await report()));
+      if (outcome.kind !== 'retryable_failure') return await end(holder, outcome, run);
+      return await end(holder, uncountedWhileOpen(outcome, call.contact, await report()), run);
     } finally {
       await report();
     }
@@ -213,9 +229,10 @@ export function createDelivery(deps: {
     return { ...outcome, counts: false, afterMs: Math.max(until - clock.now(), 0) };
   }
 
-  async function end(upload: Delivering, outcome: Outcome): Promise<Upload> {
+  async function end(upload: Delivering, outcome: Outcome, run: Run): Promise<Upload> {
     const after = await recordOutcome(upload, outcome);
     await closing.tryNow(after);
+    if (after.status === 'delivered') await comments.tryOnce(after, run.signal);
     return after;
   }
 
@@ -246,7 +263,7 @@ export function createDelivery(deps: {
     if (upload.candidate !== undefined) {
       return { outcome: { kind: 'match', attachmentId: upload.candidate }, ...notCalled };
     }
-    if (!(await workItems.takeWorkItem(upload))) {
+    if (upload.asLink === undefined && !(await workItems.takeWorkItem(upload))) {
       const afterMs = busyDelay(clock.now() - Date.parse(upload.stagedAt), clock.random());
       return {
         outcome: { kind: 'retryable_failure', code: 'work_item_busy', counts: false, afterMs },
@@ -259,9 +276,15 @@ export function createDelivery(deps: {
       const client = await connect();
       let current: Delivering = upload;
       for (;;) {
-        const { result, contact } = await tryOnce(client, current, run);
+        const { result, contact } = await legOf(current).try(client, current, run);
         tries.tries += 1;
-        if (result.kind !== 'throttled') return { outcome: toOutcome(result), contact, tries };
+        if (result.kind !== 'throttled') {
+          const outcome = toOutcome(result);
+          const turned = await turnIntoLink(current, outcome);
+          if (turned === undefined) return { outcome, contact, tries };
+          current = turned;
+          continue;
+        }
         tries.throttled += 1;
         telemetry.addMetrics({ IpdThrottles: 1 });
         const afterMs = Math.max(result.retryAfterMs ?? 0, throttleDelay(throttles, clock.random()));
@@ -282,88 +305,16 @@ export function createDelivery(deps: {
     }
   }
 
-  /**
-   * Opens the file while the work item is read, unless a doubt makes it unlikely that it may be sent. Opening is not
-   * sending: no byte leaves storage's socket before the list allows it. Each try has a stream of its own, since one
-   * kept open through a throttle's pause would occupy its socket for nothing.
-   */
-  async function tryOnce(client: IpdClient, upload: Delivering, run: Run): Promise<Try> {
-    const over = new AbortController();
-    const signal = AbortSignal.any([run.signal, over.signal]);
-    const version = { key: stagingKey(upload.id), etag: upload.etag, signal };
-    const opened = upload.doubt === undefined && { opened: staging.open(version) };
-    try {
-      return await checkThenSend(client, upload, { ...run, ...opened });
-    } finally {
-      over.abort();
-    }
-  }
-
-  /** Reads the work item first: a copy of our file ends the attempt, and an unresolved doubt forbids sending. */
-  async function checkThenSend(client: IpdClient, upload: Delivering, round: Round): Promise<Try> {
-    const watched = watchList(client);
-    const read = (result: Try['result']): Try => ({ contact: watched.contact(), result });
-    // A reading proves what IPD had when it began: a copy may be stored while the downloads last.
-    const begun = moment();
-    const finding = await reconciliation.check(watched.client, upload, round.signal);
-    if (finding.kind === 'match' && upload.doubt === undefined) {
-      const contradiction = upload.resent
-        ? 'stored a file after the commit window'
-        : 'has a file that it refused';
-      return read({ ...finding, contradiction });
-    }
-    if (finding.kind !== 'none') return read(readingOf(finding, upload));
-    const objection = objectionTo(upload, finding, begun);
-    if (objection !== undefined) return read(objection);
-    const resolved = upload.doubt === undefined ? upload : await resolveDoubt(upload);
-    if (resolved === undefined) return read({ kind: 'retryable_failure', code: 'lease_lost', counts: true });
-    const blocked = upload.doubt && (await scanGate.beforeSending(resolved));
-    if (blocked !== undefined) return read(blocked);
-    if (upload.doubt && clock.now() >= Date.parse(upload.retryUntil)) {
-      const detail = upload.lastError?.detail;
-      return read({ kind: 'retryable_failure', code: 'ipd_unavailable', detail, counts: true });
-    }
-    const result = await send(client, resolved, { round, ...finding });
-    return { contact: contactOfUpload(result), result };
-  }
-
-  async function send(
-    client: IpdClient,
-    upload: Delivering,
-    { round, baseline, isBaselineNull, listed }: { round: Round } & Reading,
-  ): Promise<Outcome | Failure> {
-    const started = clock.now();
-    const sent = await sending.send(client, upload, { round, baseline, isBaselineNull });
-    if (sent.kind === 'unavailable' && sent.isContradiction) {
-      reconciliation.reportContradiction(upload, sent.detail);
-    }
-    if (sent.kind !== 'stored') return sent;
-    const taken = { bytes: upload.size, durationMs: clock.now() - started, ipdRequestId: sent.requestId };
-    telemetry.info('IPD took the file', { ...fieldsOf(upload), ...taken });
-    const attachmentId = reconciliation.checkNamed(upload, sent, listed);
-    if (attachmentId === null) return findAccepted(client, upload, round);
-    return { kind: 'match', attachmentId, isNamed: true };
-  }
-
-  /** IPD has the file and named no id. Records that first, then reads the list, which mostly shows the file at once. */
-  async function findAccepted(client: IpdClient, upload: Delivering, run: Run): Promise<Outcome> {
-    const { upload: after } = await ledger.change(upload.id, (before) =>
-      attempts.markAccepted(before, moment()),
-    );
-    // After a retryable failure, or by an operator, many uploads come back at the same time. Each has a slot for two
-    // requests, so this check waits for a slot of its own.
-    if (upload.lastError !== undefined || upload.redrive !== undefined) return { kind: 'accepted' };
-    const finding = await reconciliation.check(client, after, run.signal);
-    return finding.kind === 'match' ? finding : { kind: 'accepted' };
-  }
-
-  /** IPD does not have the file that was sent before. Records that before the file is sent again. */
-  async function resolveDoubt(upload: Delivering): Promise<Delivering | undefined> {
+  /** IPD does not take this file as an attachment: where that is allowed, it ends in a link. */
+  async function turnIntoLink(upload: Delivering, outcome: Outcome): Promise<Delivering | undefined> {
+    if (!isLinking || outcome.kind !== 'failed') return undefined;
+    const why = LINK_REASONS[outcome.code];
+    if (why === undefined) return undefined;
     const { token } = upload.lease;
-    const { upload: after } = await ledger.change(upload.id, (before) =>
-      attempts.resolveDoubt(before, { token }),
+    const { changed, upload: after } = await ledger.change(upload.id, (before) =>
+      attempts.turnIntoLink(before, { token, why }),
     );
-    return isSameAttempt(after, upload) ? after : undefined;
+    return changed && isLeaseHolder(after, token) ? after : undefined;
   }
 
   async function recordOutcome(upload: Delivering, outcome: Outcome): Promise<Upload> {
@@ -373,6 +324,8 @@ export function createDelivery(deps: {
       switch (outcome.kind) {
         case 'accepted':
           return attempts.markAccepted(before, moment());
+        case 'linked':
+          return endings.markLinked(before, { ...outcome, ...moment() });
         case 'unconfirmed':
           return attempts.markUnconfirmed(before, { token, detail: outcome.detail, ...moment() });
         case 'absent':
@@ -389,17 +342,6 @@ export function createDelivery(deps: {
   return { onMessage, onRequest, onArrival };
 }
 
-/** A client that keeps, for the breaker, how its last list call went. What the list showed does not matter. */
-function watchList(client: IpdClient) {
-  let contact: Contact = 'none';
-  const list: IpdClient['list'] = async (item, signal) => {
-    const listed = await client.list(item, signal);
-    contact = contactOfList(listed);
-    return listed;
-  };
-  return { client: { ...client, list }, contact: () => contact };
-}
-
 /** Whether the record still belongs to this attempt. */
 function isSameAttempt(record: Upload | undefined, { lease }: Delivering): record is Delivering {
   return isLeasedBy(record, lease);
@@ -407,8 +349,4 @@ function isSameAttempt(record: Upload | undefined, { lease }: Delivering): recor
 
 function isLeasedBy(record: Upload | undefined, { token }: { token: string }): record is Delivering {
   return record !== undefined && isLeaseHolder(record, token);
-}
-
-function fieldsOf(upload: Upload) {
-  return { uploadId: upload.id, correlationId: upload.correlationId, attempt: upload.attempts };
 }

@@ -15,6 +15,8 @@ import type { Delivering, Moment } from '../domain/upload.ts';
 /** How an attempt ended. */
 export type Outcome =
   | ({ kind: 'match' } & Match)
+  /** The work item has the link. `hasLeftover`: and one that has to be deleted. */
+  | { kind: 'linked'; linkId: string; hasLeftover: boolean }
   | { kind: 'accepted' }
   | { kind: 'unconfirmed'; detail: string }
   | { kind: 'absent' }

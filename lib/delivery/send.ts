@@ -33,7 +33,7 @@ type First = Pick<Reading, 'baseline' | 'isBaselineNull'>;
  * Time that the lease must have left at the fence: 20 s for IPD to answer (then the run's signal has aborted and the
  * upload is in doubt), 10 s to record the outcome, 5 s by which the lease outlives the function.
  */
-const FENCE_MARGIN_MS = 35_000;
+export const FENCE_MARGIN_MS = 35_000;
 const PROGRESS_EVERY_MS = 5_000;
 
 export function createSending({

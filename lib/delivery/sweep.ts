@@ -14,6 +14,7 @@ import type { Lane, Ledger } from '../ledger/uploads.ts';
 import type { IngestQueue } from '../messaging/ingest-queue.ts';
 import type { Queue } from '../messaging/queue.ts';
 import type { SlotLease } from '../pacing/slot-lease.ts';
+import type { LinkedFiles } from '../storage/linked-files.ts';
 import { createSlots, isHourOver } from '../domain/schedule.ts';
 import type { Slots } from '../domain/schedule.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
@@ -43,6 +44,7 @@ export function createSweep(deps: {
   queues: Record<Lane, Queue>;
   breaker: Breaker;
   slotLease: SlotLease;
+  linkedFiles: LinkedFiles;
   ingestQueue: IngestQueue;
   /** Undefined while ingestion is off. */
   patrol: Patrol | undefined;
@@ -53,7 +55,7 @@ export function createSweep(deps: {
   telemetry: Telemetry;
 }) {
   const { ledger, arrivals, closing, queues, breaker, slotLease, clock, policy } = deps;
-  const { ingestQueue, patrol, deliveriesPerMinute, telemetry } = deps;
+  const { linkedFiles, ingestQueue, patrol, deliveriesPerMinute, telemetry } = deps;
 
   let runs = 0;
 
@@ -188,23 +190,36 @@ export function createSweep(deps: {
         return undefined;
       }
       case 'delivered':
-      case 'failed':
-      case 'cancelled': {
-        if (upload.status !== 'delivered' || !isDue(upload.recheckAt, now)) return end(upload, now);
+      case 'removed': {
+        if (!isDue(upload.recheckAt, now)) return end(await expireLink(upload, now), now);
         if (endings.isRecheckOver(upload, { now, policy })) return giveUpRecheck(upload);
         const clean = await closing.removeFile(upload);
         await askAt(await takeSlot(Date.parse(upload.recheckAt)), clean);
         await closing.notify(clean);
+        return undefined;
       }
+      case 'failed':
+      case 'cancelled':
+        return end(upload, now);
     }
   }
 
-  /** No record may stay due for ever. Reports that the check for a second copy was not made. */
+  /** A linked file whose time is over is taken back; the next run asks for the rest. */
+  async function expireLink(upload: Upload, now: number): Promise<Upload> {
+    return (await ledger.change(upload, (before) => endings.expireLink(before, { now }))).upload;
+  }
+
+  /** No record may stay due for ever. Reports that the check was not made. A linked file goes all the same. */
   async function giveUpRecheck(upload: Upload): Promise<void> {
     const why = new Error('the work item could not be read, or was never free, in time');
-    telemetry.error('a second copy cannot be checked for', why, { uploadId: upload.id });
-    telemetry.addMetrics({ Contradictions: 1 });
-    const { upload: after } = await ledger.change(upload, endings.finishRecheck);
+    const isOfLinks = upload.asLink !== undefined;
+    const words = isOfLinks ? 'links cannot be checked' : 'a second copy cannot be checked for';
+    telemetry.error(words, why, { uploadId: upload.id });
+    telemetry.addMetrics(isOfLinks ? { LinksNotDeleted: 1 } : { Contradictions: 1 });
+    if (upload.status === 'removed') await linkedFiles.remove(upload.id);
+    const { upload: after } = await ledger.change(upload, (before) =>
+      endings.finishRecheck(endings.markLinkedFileRemoved(before) ?? before),
+    );
     await closing.close(after);
   }
 

@@ -9,7 +9,7 @@ import type { FailureCode, RetryableFailureCode } from './errors.ts';
 import * as lifecycle from './lifecycle.ts';
 import { committedAt, giveUpAt, LEASE_GRACE_MS, nextDoubtCheck, retryDelay } from './schedule.ts';
 import { isLeaseHolder, iso, isReady } from './upload.ts';
-import type { Delivering, Doubt, In, Moment, StagedObject, Upload } from './upload.ts';
+import type { Delivering, Doubt, In, LinkReason, Moment, StagedObject, Upload } from './upload.ts';
 import { en } from '../texts/en.ts';
 
 /** The lease: its token and its end. */
@@ -104,6 +104,27 @@ export function withdrawFence(
   { token, sentName }: { token: string; sentName: string },
 ): Upload | undefined {
   return isLeaseHolder(upload, token) ? { ...upload, sendingAt: undefined, sentName } : undefined;
+}
+
+/**
+ * The file is to end in a link: IPD does not take it as an attachment. Not legal where IPD may have it. `work_item_full`:
+ * only where nothing was ever sent, since a full list may hide what was.
+ */
+export function turnIntoLink(
+  upload: Upload,
+  { token, why }: { token: string; why: LinkReason },
+): Upload | undefined {
+  if (!isLeaseHolder(upload, token) || upload.asLink !== undefined || upload.resent) return undefined;
+  if (upload.doubt !== undefined || upload.candidate !== undefined || upload.sendingAt !== undefined)
+    return undefined;
+  if (why === 'work_item_full' && upload.baseline !== undefined) return undefined;
+  return { ...upload, asLink: why, baseline: undefined, bytesSent: 0 };
+}
+
+/** The one comment on the delivery is about to be made: it is never begun again. */
+export function beginComment(upload: Upload, { now }: { now: number }): Upload | undefined {
+  if (upload.status !== 'delivered' || upload.commentedAt !== undefined) return undefined;
+  return { ...upload, commentedAt: iso(now) };
 }
 
 /** Records how many bytes were sent, for clients that show the progress. */

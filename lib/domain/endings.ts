@@ -5,7 +5,8 @@
  */
 import type { FailureCode } from './errors.ts';
 import { CLOCK_SKEW_MS, CLOSING_PATIENCE_MS, fileUntil, LATE_ARRIVAL_MS } from './schedule.ts';
-import { isFinal, isLeaseHolder, isLive, iso } from './upload.ts';
+import { generationOf } from './link.ts';
+import { isFinal, isLeaseHolder, isLive, iso, mayBeRemoved } from './upload.ts';
 import type { In, Moment, Notification, Policy, Upload } from './upload.ts';
 import { en } from '../texts/en.ts';
 
@@ -65,21 +66,94 @@ export function markDelivered(
     };
     return { ...upload, attachmentId, reason: undefined, ...news };
   }
-  const recheckAt = upload.resent ? iso(now + policy.commitWindowMs + CLOCK_SKEW_MS) : undefined;
   return {
     ...upload,
     status: 'delivered',
     attachmentId,
     reason: attachmentId === null ? en.remarks.attachment_id_unknown : undefined,
+    ...delivery(upload, { now, policy }),
+  };
+}
+
+/**
+ * The work item has the link. `hasLeftover`: and another one to the same file, which could not be deleted. The next
+ * check deletes it, and so it does with the link of a function that comes second. The file's time begins now. Needs no
+ * lease: the upload's id is in the URL, so the link is surely ours.
+ */
+export function markLinked(
+  upload: Upload,
+  { linkId, hasLeftover, now, policy }: Moment & { linkId: string; hasLeftover: boolean },
+): Upload | undefined {
+  if (upload.status === 'delivered' && upload.link !== undefined) {
+    if (upload.link.id === linkId && !hasLeftover) return upload;
+    const recheckAt = iso(recheckTime({ now, policy }));
+    return { ...upload, recheckAt, dueAt: upload.notification === undefined ? recheckAt : upload.dueAt };
+  }
+  if (isFinal(upload) && upload.status !== 'failed') return undefined;
+  const ended = delivery(upload, { now, policy });
+  return {
+    ...upload,
+    status: 'delivered',
+    attachmentId: null,
+    link: { id: linkId, expiresAt: iso(now + policy.linkedFileMs) },
+    ...ended,
+    recheckAt: hasLeftover ? iso(recheckTime({ now, policy })) : ended.recheckAt,
+  };
+}
+
+/** What every success sets. */
+function delivery(upload: Upload, { now, policy }: Moment) {
+  return {
     deliveredAt: iso(now),
     bytesSent: upload.size,
     lastError: undefined,
     doubt: undefined,
     candidate: undefined,
-    recheckAt,
+    recheckAt: upload.resent ? iso(recheckTime({ now, policy })) : undefined,
     notification: notificationOf('UploadDelivered', now),
     dueAt: iso(now + CLOSING_PATIENCE_MS),
   };
+}
+
+/** From then on, IPD has what it will ever have of a request that has ended by now. */
+function recheckTime({ now, policy }: Moment): number {
+  return now + policy.commitWindowMs + CLOCK_SKEW_MS;
+}
+
+/**
+ * Takes a link back: its URL is worthless from now on. The link in IPD and the file are still to be removed. Legal for
+ * an upload that has a link, or may have one and is not under way.
+ */
+export function remove(
+  upload: Upload,
+  { by, now }: { by: In<'removed'>['removal']['by']; now: number },
+): Upload | undefined {
+  if (upload.status === 'removed') return upload;
+  if (!mayBeRemoved(upload)) return undefined;
+  return {
+    ...upload,
+    status: 'removed',
+    linkGeneration: generationOf(upload) + 1,
+    removal: { at: iso(now), by },
+    doubt: undefined,
+    lastError: undefined,
+    recheckAt: iso(now),
+    recheckLease: undefined,
+    notification: notificationOf('UploadRemoved', now),
+    dueAt: iso(now),
+  };
+}
+
+/** The linked file is to be removed: its time is over. */
+export function expireLink(upload: Upload, { now }: { now: number }): Upload | undefined {
+  if (upload.status !== 'delivered' || upload.link === undefined) return undefined;
+  return now < Date.parse(upload.link.expiresAt) ? undefined : remove(upload, { by: 'expiry', now });
+}
+
+/** Storage has removed the linked file. */
+export function markLinkedFileRemoved(upload: Upload): Upload | undefined {
+  if (upload.status !== 'removed') return undefined;
+  return upload.isLinkedFileRemoved ? upload : { ...upload, isLinkedFileRemoved: true };
 }
 
 /**
@@ -129,7 +203,13 @@ export function markCleaned(upload: Upload): Upload | undefined {
   if (!isFinal(upload)) return undefined;
   const clean = markFileRemoved(upload);
   if (clean.notification !== undefined) return clean;
-  return { ...clean, dueAt: clean.status === 'delivered' ? clean.recheckAt : undefined };
+  return { ...clean, dueAt: nextCheck(clean) };
+}
+
+/** When something is to be done with an upload whose end is announced: a check in IPD, or the end of a linked file. */
+function nextCheck(upload: Upload): string | undefined {
+  if (upload.status === 'removed') return upload.recheckAt;
+  return upload.status === 'delivered' ? (upload.recheckAt ?? upload.link?.expiresAt) : undefined;
 }
 
 /** Records that storage has removed the file of a delivered upload, which is done once. */
@@ -137,13 +217,20 @@ export function markFileRemoved(upload: Upload): Upload {
   return upload.status !== 'delivered' || upload.isFileRemoved ? upload : { ...upload, isFileRemoved: true };
 }
 
-/** True when the check for a second copy is due and no function is doing it. */
-export function isRecheckDue(upload: Upload, now: number): upload is In<'delivered'> {
-  if (upload.status !== 'delivered' || upload.recheckAt === undefined) return false;
+/** An upload that has ended with something in IPD, which may have to be checked again. */
+export type Ended = In<'delivered' | 'removed'>;
+
+/** True when the check of what IPD has is due and no function is doing it. */
+export function isRecheckDue(upload: Upload, now: number): upload is Ended {
+  if (!isEnded(upload) || upload.recheckAt === undefined) return false;
   return now >= Date.parse(upload.recheckAt) && !isLive(upload.recheckLease, now);
 }
 
-/** Begins the check for a second copy: one at a time, and not before it is due. */
+function isEnded(upload: Upload): upload is Ended {
+  return upload.status === 'delivered' || upload.status === 'removed';
+}
+
+/** Begins that check: one at a time, and not before it is due. */
 export function beginRecheck(
   upload: Upload,
   { token, until, now }: { token: string; until: number; now: number },
@@ -154,21 +241,37 @@ export function beginRecheck(
 
 /** That check ended without a result, and is due again. */
 export function postponeRecheck(upload: Upload, { token }: { token: string }): Upload | undefined {
-  if (upload.status !== 'delivered' || upload.recheckLease?.token !== token) return undefined;
+  if (!isEnded(upload) || upload.recheckLease?.token !== token) return undefined;
   return { ...upload, recheckLease: undefined };
 }
 
 /** True when that check is to be given up: it was not possible for a whole retry window. */
 export function isRecheckOver(upload: Upload, { now, policy }: Moment): boolean {
-  if (upload.status !== 'delivered' || upload.recheckAt === undefined) return false;
+  if (!isEnded(upload) || upload.recheckAt === undefined) return false;
   return now > Date.parse(upload.recheckAt) + policy.retryWindowMs && isRecheckDue(upload, now);
 }
 
-/** Ends that check: the work item was read once more after a resend, or cannot be read. */
+/** Ends that check: the work item was read once more after a resend or a removal, or cannot be read. */
 export function finishRecheck(upload: Upload): Upload | undefined {
-  if (upload.status !== 'delivered' || upload.recheckAt === undefined) return undefined;
-  const dueAt = upload.notification === undefined ? undefined : upload.dueAt;
-  return { ...upload, recheckAt: undefined, recheckLease: undefined, dueAt };
+  if (!isEnded(upload) || upload.recheckAt === undefined) return undefined;
+  const checked = { ...upload, recheckAt: undefined, recheckLease: undefined };
+  return { ...checked, dueAt: upload.notification === undefined ? nextCheck(checked) : upload.dueAt };
+}
+
+/** IPD shows no link of a removed upload any more. A request under way may still make one: it is looked for once more. */
+export function markLinksDeleted(upload: Upload, { now, policy }: Moment): Upload | undefined {
+  if (upload.status !== 'removed' || upload.recheckAt === undefined) return undefined;
+  if (upload.removal.linksDeletedAt !== undefined) return finishRecheck(upload);
+  const recheckAt = iso(recheckTime({ now, policy }));
+  const removal = { ...upload.removal, linksDeletedAt: iso(now) };
+  const dueAt = upload.notification === undefined ? recheckAt : upload.dueAt;
+  return { ...upload, removal, recheckAt, recheckLease: undefined, dueAt };
+}
+
+/** The link that counts is another one than recorded: that one is gone from the work item. */
+export function replaceLink(upload: Upload, { linkId }: { linkId: string }): Upload | undefined {
+  if (upload.status !== 'delivered' || upload.link === undefined) return undefined;
+  return upload.link.id === linkId ? upload : { ...upload, link: { ...upload.link, id: linkId } };
 }
 
 /** Records further copies of our file in IPD. */

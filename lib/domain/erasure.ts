@@ -3,8 +3,9 @@
  * attachment in IPD; nothing in it names the owner. Pure: a transition as in lifecycle.ts. An upload in doubt is not
  * erased, since only its file and its hash can resolve the doubt.
  */
+import { remove } from './endings.ts';
 import { cancel } from './lifecycle.ts';
-import { isFinal, iso, mayBeInIpd } from './upload.ts';
+import { isFinal, iso, mayBeInIpd, mayBeRemoved } from './upload.ts';
 import type { Upload, WorkItem } from './upload.ts';
 
 /** The operator who erases in the person's place, and why. */
@@ -37,10 +38,11 @@ export type Obstacle = { kind: 'sent_twice' | 'in_doubt'; until: string } | { ki
 
 /** Why the data cannot be erased yet; undefined when it can. */
 export function whyNotErased(upload: Upload): Obstacle | undefined {
-  if (upload.status === 'delivered') {
+  if (upload.status === 'delivered' && upload.link === undefined) {
     return upload.recheckAt === undefined ? undefined : { kind: 'sent_twice', until: upload.recheckAt };
   }
-  if (!mayBeInIpd(upload)) return undefined;
+  // A link is taken back first.
+  if (!mayBeInIpd(upload) || upload.status === 'removed' || mayBeRemoved(upload)) return undefined;
   if (!isFinal(upload)) return { kind: 'awaited' };
   // Without its file no check can resolve the doubt, so there is nothing to wait for.
   return upload.dueAt === undefined ? undefined : { kind: 'in_doubt', until: upload.dueAt };
@@ -53,9 +55,7 @@ export function whyNotErased(upload: Upload): Obstacle | undefined {
 export function erase(upload: Upload, { by, reason, now }: Order): Upload | undefined {
   if (upload.erasure !== undefined) return upload;
   if (whyNotErased(upload) !== undefined) return undefined;
-  // An expired upload would come back if its file arrived.
-  const isOver = isFinal(upload) && upload.status !== 'expired';
-  const ended = isOver ? upload : cancel(upload, { now });
+  const ended = endedFor(upload, now);
   if (ended === undefined) return undefined;
   const { history = [], multipart } = ended;
   const bare = {
@@ -80,6 +80,7 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
   };
   switch (ended.status) {
     case 'delivered':
+    case 'removed':
     case 'cancelled':
       return { ...ended, ...bare, lastError: ended.lastError && bareError(ended.lastError) };
     case 'failed': {
@@ -90,6 +91,12 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
     default:
       return undefined;
   }
+}
+
+/** An upload that has ended stays as it is, but for a link, and for an expired one: that would come back with its file. */
+function endedFor(upload: Upload, now: number): Upload | undefined {
+  if (mayBeRemoved(upload)) return remove(upload, { by: 'operator', now });
+  return isFinal(upload) && upload.status !== 'expired' ? upload : cancel(upload, { now });
 }
 
 /**
@@ -115,7 +122,8 @@ function bareError({ code, message, at }: NonNullable<Upload['lastError']>) {
 /** What a person has to remove by hand in IPD; undefined where IPD never got the file. */
 export function remnantOf(upload: Upload): Remnant | undefined {
   const isCertain = upload.status === 'delivered' || upload.candidate !== undefined;
-  if (!mayBeInIpd(upload)) return undefined;
+  // Links are deleted, and one that cannot be is reported.
+  if (!mayBeInIpd(upload) || upload.status === 'removed') return undefined;
   const own = upload.status === 'delivered' ? upload.attachmentId : upload.candidate;
   return {
     uploadId: upload.id,

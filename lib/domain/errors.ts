@@ -45,6 +45,7 @@ export const failureCodes = [
   'work_item_missing',
   'work_item_full',
   'ipd_forbidden',
+  'link_forbidden',
   'too_large_for_ipd',
   'name_refused',
   'ipd_refused',

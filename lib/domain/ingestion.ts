@@ -107,7 +107,9 @@ export function offerAgain(before: Upload, offered: Offer, { now, policy }: Mome
  * where the upload failed in doubt, it rests as long as a refused one.
  */
 function announceAgain(before: Upload, { offer }: Ingested, { now, policy }: Moment): Upload {
-  const type = before.status === 'delivered' ? 'UploadDelivered' : 'UploadFailed';
+  const types = { delivered: 'UploadDelivered', removed: 'UploadRemoved' } as const;
+  const isEnded = before.status === 'delivered' || before.status === 'removed';
+  const type = isEnded ? types[before.status] : 'UploadFailed';
   const from = ingestedFrom(before);
   const announced = {
     source: from && { ...from, offer },

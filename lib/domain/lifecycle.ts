@@ -5,7 +5,7 @@
  */
 import * as endings from './endings.ts';
 import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, stagingCheckDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
-import { ingestedFrom, iso, isReady, mayBeInIpd, RECORD_SCHEMA } from './upload.ts';
+import { ingestedFrom, iso, isReady, mayBeInIpd } from './upload.ts';
 import type { Moment, NewUpload, StagedObject, Upload } from './upload.ts';
 import { en } from '../texts/en.ts';
 
@@ -13,7 +13,6 @@ import { en } from '../texts/en.ts';
 export function createUpload(input: NewUpload, { now, policy }: Moment): Upload {
   return {
     ...input,
-    schema: RECORD_SCHEMA,
     status: 'awaiting_upload',
     version: 1,
     createdAt: iso(now),
@@ -30,7 +29,7 @@ export function createUpload(input: NewUpload, { now, policy }: Moment): Upload 
 /** The file is there. A file of another size than agreed ends the upload. */
 export function stage(upload: Upload, object: StagedObject, { now, policy }: Moment): Upload | undefined {
   if (upload.status !== 'awaiting_upload' && upload.status !== 'expired') return undefined;
-  const { size, maxSize } = upload;
+  const { size, maxSize, mostAttached } = upload;
   const isAgreed = maxSize === undefined ? object.size === size : object.size >= 1 && object.size <= maxSize;
   if (!isAgreed) {
     const agreed = maxSize === undefined ? `${size} declared` : `1 to ${maxSize} allowed`;
@@ -42,6 +41,8 @@ export function stage(upload: Upload, object: StagedObject, { now, policy }: Mom
     status: 'staged',
     size: object.size,
     maxSize: undefined,
+    mostAttached: undefined,
+    asLink: mostAttached !== undefined && object.size > mostAttached ? 'too_large' : upload.asLink,
     notification: undefined,
     etag: object.etag,
     stagedAt: iso(now),
@@ -88,9 +89,14 @@ export function replaceMultipart(
  * queues another one later.
  */
 export function requeue(upload: Upload, { now }: { now: number }): Upload | undefined {
-  if (!isReady(upload) && !(upload.status === 'delivered' && upload.recheckAt !== undefined))
-    return undefined;
+  if (!isReady(upload) && !isToBeChecked(upload)) return undefined;
   return { ...upload, dueAt: iso(now + QUEUE_PATIENCE_MS) };
+}
+
+/** True of an upload that has ended, and of which IPD is to be checked again. */
+function isToBeChecked(upload: Upload): boolean {
+  const isEnded = upload.status === 'delivered' || upload.status === 'removed';
+  return isEnded && upload.recheckAt !== undefined;
 }
 
 /** The user does not want it any more. Not legal once IPD may have it. */

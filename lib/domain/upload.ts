@@ -5,11 +5,11 @@
 import * as z from 'zod';
 
 /**
- * The version of the records that we write, and the newest that we read. A change that an older version must not
- * touch raises it: a new state, or a new meaning of a member. A member that is only added does not: older versions
- * keep it.
+ * The newest version of the records that we read. A change that an older version must not touch raises it: a new
+ * state, or a new meaning of a member. A member that is only added does not: older versions keep it. A record gets the
+ * oldest version that knows all of it (`schemaOf`).
  */
-export const RECORD_SCHEMA = 1;
+export const RECORD_SCHEMA = 2;
 
 /** A project's id in IPD: https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html */
 export const PROJECT_ID = /^[A-Za-z0-9]{32}$/;
@@ -67,7 +67,10 @@ const source = z.discriminatedUnion('kind', [
   }),
 ]);
 
-const notificationTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired'] as const;
+const notificationTypes = ['UploadDelivered', 'UploadFailed', 'UploadExpired', 'UploadRemoved'] as const;
+
+/** Why an upload ends in a link to our copy of the file, and not in an attachment. */
+const linkReasons = ['too_large', 'work_item_full'] as const;
 
 const base = {
   id: z.string(),
@@ -94,6 +97,13 @@ const base = {
    * Set if the client declared no size: the file may have at most this many bytes, and storage tells its size on arrival.
    */
   maxSize: z.int().optional(),
+  /** Of a file whose size is not declared: a larger one, in bytes, ends in a link. */
+  mostAttached: z.int().optional(),
+  asLink: z.enum(linkReasons).optional(),
+  /** Counts the secrets of the link's URL, 1 if absent: another generation makes the URLs before it worthless. */
+  linkGeneration: z.int().optional(),
+  /** When the comment on its delivery was begun: it is tried once. */
+  commentedAt: time.optional(),
   /** Hex, as the client declared it. */
   sha256: z.string().optional(),
   createdAt: time,
@@ -173,6 +183,14 @@ const base = {
 const stored = { etag: z.string(), stagedAt: time, retryUntil: time };
 const lease = open({ token: z.string(), until: time });
 
+/** The check of what IPD has of an upload that has ended. */
+const recheck = {
+  /** When it is due. */
+  recheckAt: time.optional(),
+  /** Held during the check. */
+  recheckLease: lease.optional(),
+};
+
 export const uploadSchema = z.discriminatedUnion('status', [
   z.object({ ...base, status: z.literal('awaiting_upload') }),
   z.object({ ...base, ...stored, status: z.literal('staged') }),
@@ -185,13 +203,25 @@ export const uploadSchema = z.discriminatedUnion('status', [
     attachmentId: z.string().nullable(),
     /** Why there is no id. */
     reason: z.string().optional(),
+    /** The external link of the work item, in an attachment's place. */
+    link: open({ id: z.string(), expiresAt: time }).optional(),
     deliveredAt: time,
     /** Storage has removed the staged file. One that comes later is removed on its event. */
     isFileRemoved: z.boolean().optional(),
-    /** When to check for a second copy. */
-    recheckAt: time.optional(),
-    /** Held during that check. */
-    recheckLease: lease.optional(),
+    ...recheck,
+  }),
+  z.object({
+    ...base,
+    ...recheck,
+    status: z.literal('removed'),
+    removal: open({
+      at: time,
+      by: z.enum(['owner', 'operator', 'expiry']),
+      /** When the links were first deleted in IPD. */
+      linksDeletedAt: time.optional(),
+    }),
+    /** Storage has removed the linked file. */
+    isLinkedFileRemoved: z.boolean().optional(),
   }),
   z.object({ ...base, status: z.literal('failed'), lastError: errorEntry, keepUntil: time }),
   z.object({ ...base, status: z.literal('expired') }),
@@ -205,6 +235,7 @@ export type Lease = z.infer<typeof lease>;
 export type Source = z.infer<typeof source>;
 export type Ingested = Exclude<Source, { kind: 'attach' }>;
 export type Doubt = z.infer<typeof doubt>;
+export type LinkReason = (typeof linkReasons)[number];
 export type Notification = NonNullable<Upload['notification']>;
 
 /** Where IPD keeps attachments. */
@@ -223,6 +254,8 @@ export type NewUpload = Pick<
   | 'contentType'
   | 'size'
   | 'maxSize'
+  | 'mostAttached'
+  | 'asLink'
   | 'sha256'
   | 'multipart'
   | 'session'
@@ -239,12 +272,20 @@ export type Policy = {
   failedRetentionMs: number;
   /** IPD keeps or drops a request within this time of its last byte. */
   commitWindowMs: number;
+  /** How long a linked file is kept. */
+  linkedFileMs: number;
 };
 
 /** What a transition needs to compute due times. */
 export type Moment = { now: number; policy: Policy };
 
 export const stagingKey = (id: string): string => `staging/${id}`;
+export const linkedKey = (id: string): string => `linked/${id}`;
+
+/** The version that a record needs: what an older version would damage is kept from it. */
+export function schemaOf({ asLink, mostAttached }: Upload): number {
+  return asLink === undefined && mostAttached === undefined ? 1 : RECORD_SCHEMA;
+}
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -288,13 +329,19 @@ export function isReady(upload: Upload): upload is In<'staged' | 'waiting' | 'un
 
 /** True when only a late arrival, a late answer or a user's retry can change the state. */
 export function isFinal({ status }: { status: string }): boolean {
-  return ['delivered', 'failed', 'expired', 'cancelled'].includes(status);
+  return ['delivered', 'failed', 'expired', 'cancelled', 'removed'].includes(status);
 }
 
 /** True when no transition will need the staged file again. */
 export function isUnwanted(upload: Upload): boolean {
   if (upload.status === 'failed') return upload.dueAt === undefined;
-  return upload.status === 'delivered' || upload.status === 'cancelled';
+  return ['delivered', 'cancelled', 'removed'].includes(upload.status);
+}
+
+/** True of an upload whose link can be taken back: it has one, or may have one and nothing is under way. */
+export function mayBeRemoved(upload: Upload): boolean {
+  if (upload.asLink === undefined || upload.status === 'delivering') return false;
+  return upload.status === 'delivered' || upload.doubt !== undefined;
 }
 
 /** True when the staged file need not be removed any more, though another one may still come. */
@@ -323,6 +370,7 @@ export function mayBeInIpd(upload: Upload): boolean {
     upload.doubt !== undefined ||
     upload.candidate !== undefined ||
     upload.status === 'delivered' ||
+    upload.status === 'removed' ||
     (upload.status === 'delivering' && upload.sendingAt !== undefined)
   );
 }
@@ -333,6 +381,8 @@ export function mayBeInIpd(upload: Upload): boolean {
  * owner.
  */
 export function occupiesWorkItem(upload: Upload, now: number): boolean {
+  // Links are told apart by their URLs.
+  if (upload.asLink !== undefined) return false;
   if (upload.status === 'delivered') return isLive(upload.recheckLease, now);
   return !isFinal(upload) && (upload.status === 'delivering' || mayBeInIpd(upload));
 }
@@ -350,4 +400,9 @@ export function isLive(current: Lease | undefined, now: number): boolean {
 /** A moment as records keep it. */
 export function iso(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+/** What every log line about an upload says of it. */
+export function fieldsOf({ id, correlationId, attempts }: Upload) {
+  return { uploadId: id, correlationId, attempt: attempts };
 }

@@ -218,9 +218,11 @@ export function isUnchanged(event: HttpEvent, etag: string): boolean {
   return tags.includes(etag);
 }
 
-/** The path that was called, without its ticket: the ticket is a secret, also where no route matches. */
+/** The path that was called, without a ticket or a file's secret, also where no route matches. */
 function pathOf(event: HttpEvent): string {
-  return event.rawPath.replace(/\/uppy\/+[^/]+/, '/uppy/{ticket}');
+  return event.rawPath
+    .replace(/\/uppy\/+[^/]+/, '/uppy/{ticket}')
+    .replace(/\/files\/+[^/]+\/.*/, '/files/{id}/{secret}');
 }
 
 function problem(

@@ -14,8 +14,8 @@ import type { View } from '../uploads/manage.ts';
  * The body of every answer about one upload: ids are strings, times ISO 8601, sizes bytes. The record has its texts in
  * English; a person reads them in their own language, and in English those of a code that only a newer version has.
  */
-export function toResource({ upload, bytesStored, presigned, replay }: View, texts: Catalogue) {
-  const { size, attachment, error } = summaryOf(upload);
+export function toResource({ upload, bytesStored, presigned, linkUrl, replay }: View, texts: Catalogue) {
+  const { size, attachment, link, removal, error } = summaryOf(upload);
   const { multipart } = upload;
   return {
     id: upload.id,
@@ -36,6 +36,7 @@ export function toResource({ upload, bytesStored, presigned, replay }: View, tex
       ...presigned,
     },
     delivery: {
+      endsAs: upload.asLink === undefined ? 'attachment' : 'link',
       attempts: upload.attempts,
       bytesSent: upload.bytesSent,
       nextAttemptAt:
@@ -44,6 +45,8 @@ export function toResource({ upload, bytesStored, presigned, replay }: View, tex
     attachment: attachment?.reason
       ? { ...attachment, reason: texts.remarks.attachment_id_unknown }
       : attachment,
+    link: link && { ...link, url: linkUrl },
+    removal,
     error: error && { ...error, message: failureIn(texts, error.code) ?? error.message },
     ...replay,
   };

@@ -12,7 +12,8 @@ import { toName, toPlainText } from '../domain/plain-text.ts';
 import { ingestOwner } from '../domain/upload.ts';
 
 /** What is open for ingestion: the projects (`*` is all), and the largest file in bytes. */
-export type Admission = { projects: readonly string[]; maxFileBytes: number };
+/** Sizes in bytes: of the largest file that is taken, and the largest that becomes an attachment. */
+export type Admission = { projects: readonly string[]; maxFileBytes: number; mostAttached: number };
 
 const MAX_WHY_LENGTH = 500;
 
@@ -130,7 +131,7 @@ export function refusedAsReused({ upload }: Offer): Offer {
 }
 
 function offer(upload: Omit<Offer['upload'], 'owner' | 'sentName'>, admission: Admission): Offer {
-  const { projects, maxFileBytes } = admission;
+  const { projects, maxFileBytes, mostAttached } = admission;
   const whole = { ...upload, owner: ingestOwner(upload.projectId), sentName: upload.filename };
   const refuse = (code: FailureCode, detail: string): Offer => ({ upload: whole, refusal: { code, detail } });
   if (!projects.includes('*') && !projects.includes(upload.projectId)) {
@@ -143,7 +144,9 @@ function offer(upload: Omit<Offer['upload'], 'owner' | 'sentName'>, admission: A
       `the object has ${upload.size} bytes; at most ${maxFileBytes} are taken`,
     );
   }
-  return { upload: whole, refusal: undefined };
+  return upload.size > mostAttached
+    ? { upload: { ...whole, asLink: 'too_large' }, refusal: undefined }
+    : { upload: whole, refusal: undefined };
 }
 
 /** An offer of which a part has not the form that it must have: kept as far as it can be shown. */

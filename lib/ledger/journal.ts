@@ -17,6 +17,7 @@ const WORDS: Record<Status, string> = {
   failed: 'upload failed',
   expired: 'upload expired',
   cancelled: 'upload cancelled',
+  removed: 'linked file removed',
 };
 
 export function createJournal(telemetry: Telemetry) {
@@ -44,6 +45,7 @@ export function createJournal(telemetry: Telemetry) {
       bytes: after.size,
       durationMs: before && timeInState(before, after),
       attachmentId: after.status === 'delivered' ? (after.attachmentId ?? undefined) : undefined,
+      linkId: after.status === 'delivered' ? after.link?.id : undefined,
       code,
       detail,
     };
@@ -72,6 +74,8 @@ function metricsOf(before: Upload | undefined, after: Upload): MetricValues {
     ...(hasArrived(before, after) && { Staged: 1 }),
     ...(isNewly('expired') && { Expired: 1 }),
     ...(isNewly('delivered') && { Delivered: 1, Failed: 0, DeliveredBytes: after.size }),
+    ...(isNewly('delivered') && after.asLink !== undefined && { Linked: 1 }),
+    ...(isNewly('removed') && { Removed: 1 }),
     ...(isNewly('failed') && { Delivered: 0, Failed: 1 }),
     ...(isNewly('delivered') &&
       after.stagedAt !== undefined && { DeliveryTime: span(after.stagedAt, after) }),
@@ -84,7 +88,7 @@ function metricsOf(before: Upload | undefined, after: Upload): MetricValues {
 }
 
 function isWithoutId(upload: Upload): boolean {
-  return upload.status === 'delivered' && upload.attachmentId === null;
+  return upload.status === 'delivered' && upload.attachmentId === null && upload.link === undefined;
 }
 
 function hasArrived(before: Upload | undefined, after: Upload): boolean {

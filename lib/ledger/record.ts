@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { AppError } from '../domain/errors.ts';
 import type { Item } from './table.ts';
-import { RECORD_SCHEMA, uploadSchema } from '../domain/upload.ts';
+import { RECORD_SCHEMA, schemaOf, uploadSchema } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
 
 const versioned = z.object({ pk: z.string(), schema: z.int().default(0) });
@@ -40,7 +40,7 @@ export function readRecord(found: Item): Upload {
 
 /** The upload as it is written: in our form, without members of other states. */
 export function toRecord(upload: Upload): Upload {
-  return uploadSchema.parse({ ...upload, schema: RECORD_SCHEMA });
+  return uploadSchema.parse({ ...upload, schema: schemaOf(upload) });
 }
 
 /** A record's attributes. */

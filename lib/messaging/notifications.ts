@@ -47,7 +47,7 @@ export function createNotifications({
 export function toMessage(upload: Upload, { type, at, replayed }: Notification) {
   const { id, owner, uploadedBy, projectId, issueId, filename, contentType, sha256, status, createdAt } =
     upload;
-  const { size, attachment, error } = summaryOf(upload);
+  const { size, attachment, link, removal, error } = summaryOf(upload);
   return {
     version: VERSION,
     type,
@@ -68,6 +68,8 @@ export function toMessage(upload: Upload, { type, at, replayed }: Notification) 
       status,
       createdAt,
       attachment,
+      link,
+      removal,
       error,
     },
   };

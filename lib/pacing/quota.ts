@@ -14,6 +14,8 @@ export type Quota = ReturnType<typeof createQuota>;
 
 /** The end of an upload cannot be predicted; this is how often a retry is worth it. */
 const OPEN_RETRY_SECONDS = 60;
+/** Enough for a team that opens a work item at the same time, also when a download goes on in pieces. */
+const DOWNLOADS_PER_MINUTE = 60;
 
 export function createQuota(deps: {
   ledger: Ledger;
@@ -63,6 +65,17 @@ export function createQuota(deps: {
     return counters.countInMinute('ipd', { calls: { add: 1, upTo: preflightsPerMinute } });
   }
 
+  /** Counts a download of a linked file, which anyone may ask for who has its URL. Throws `rate_limited`. */
+  async function takeDownload(uploadId: string): Promise<void> {
+    const counted = await counters.countInMinute(`file-${uploadId}`, {
+      downloads: { add: 1, upTo: DOWNLOADS_PER_MINUTE },
+    });
+    if (counted) return;
+    throw new AppError('rate_limited', `a file is given out at most ${DOWNLOADS_PER_MINUTE} times a minute`, {
+      retryAfterSeconds: secondsLeftOfMinute(),
+    });
+  }
+
   async function checkOpen(owner: string, more: number): Promise<void> {
     const open = await ledger.countOpenOf(owner, maxOpenUploads);
     if (open + more <= maxOpenUploads) return;
@@ -88,11 +101,15 @@ export function createQuota(deps: {
     throw new AppError(
       'rate_limited',
       `at most ${uploadsPerMinute} uploads, and as many calls that may lead to IPD, are taken within a minute${asked}`,
-      { retryAfterSeconds: Math.ceil((MINUTE_MS - (clock.now() % MINUTE_MS)) / 1000) },
+      { retryAfterSeconds: secondsLeftOfMinute() },
     );
   }
 
-  return { takeUpload, takeSession, takeUploadOfSession, takeRetry, takePreflight };
+  function secondsLeftOfMinute(): number {
+    return Math.ceil((MINUTE_MS - (clock.now() % MINUTE_MS)) / 1000);
+  }
+
+  return { takeUpload, takeSession, takeUploadOfSession, takeRetry, takePreflight, takeDownload };
 }
 
 /** The key of an item has a maximum length; the `sub` of a token need not have one. */

@@ -48,6 +48,12 @@ const UNITS = {
   /** By how much the most overdue upload is late. */
   OldestDueAge: Seconds,
   OpenUploads: Count,
+  /** Deliveries that ended in a link; links that were taken back; links that a person has to look for. */
+  Linked: Count,
+  Removed: Count,
+  LinksNotDeleted: Count,
+  /** Comments on deliveries that were tried and may be missing. */
+  CommentsNotWritten: Count,
   /** Uploads that offers of producers have begun, and those of them whose offer was refused. */
   Ingested: Count,
   IngestRefused: Count,

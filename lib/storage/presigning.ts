@@ -24,7 +24,12 @@ export type SignedPart = Part & SignedRequest;
 export type SignedForm = { url: string; fields: Record<string, string> };
 
 /** What a signed URL is for. Each of the headers must be sent. */
-type Put = { key: string; query: Record<string, string>; headers: Record<string, string> };
+type Signed = {
+  method: 'PUT' | 'GET';
+  key: string;
+  query: Record<string, string>;
+  headers: Record<string, string>;
+};
 
 /** The object, and S3's multipart upload of it. */
 type Target = { key: string; uploadId: string; expiresInSeconds: number };
@@ -44,12 +49,12 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
     return signers;
   }
 
-  async function presign({ key, query, headers }: Put, expiresIn: number): Promise<string> {
+  async function presign({ method, key, query, headers }: Signed, expiresIn: number): Promise<string> {
     const { presigner, address } = await useSigners();
     const { protocol, host, folder } = address;
     const path = `${folder}/${key.split('/').map(percentEncode).join('/')}`;
     const presigned = await presigner.presign(
-      { method: 'PUT', protocol, hostname: host, path, query, headers: { ...headers, host } },
+      { method, protocol, hostname: host, path, query, headers: { ...headers, host } },
       {
         signingDate: new Date(now()),
         expiresIn,
@@ -80,9 +85,9 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
       'if-none-match': '*',
       ...(checksum && { [CHECKSUM]: checksum }),
     };
-    const put = { key: file.key, query: { 'x-id': 'PutObject' }, headers };
+    const put = { method: 'PUT' as const, key: file.key, query: { 'x-id': 'PutObject' }, headers };
     const url = await presign(put, file.expiresInSeconds);
-    return { method: 'PUT', url, headers };
+    return { method: put.method, url, headers };
   }
 
   /**
@@ -104,7 +109,7 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
   async function partUrl(part: Target & { number: number; length?: number }): Promise<string> {
     const query = { partNumber: String(part.number), uploadId: part.uploadId, 'x-id': 'UploadPart' };
     const headers = part.length === undefined ? {} : { 'content-length': String(part.length) };
-    return presign({ key: part.key, query, headers }, part.expiresInSeconds);
+    return presign({ method: 'PUT', key: part.key, query, headers }, part.expiresInSeconds);
   }
 
   /**
@@ -149,7 +154,25 @@ export function createSigning(options: { signer: () => Promise<Signer>; bucket: 
     };
   }
 
-  return { putFile, putParts, partUrl, postForm };
+  /**
+   * A GET of one object, with the headers that its answer is to have.
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+   */
+  async function getFile(file: {
+    key: string;
+    contentType: string;
+    contentDisposition: string;
+    expiresInSeconds: number;
+  }): Promise<string> {
+    const query = {
+      'response-content-type': file.contentType,
+      'response-content-disposition': file.contentDisposition,
+      'x-id': 'GetObject',
+    };
+    return presign({ method: 'GET', key: file.key, query, headers: {} }, file.expiresInSeconds);
+  }
+
+  return { putFile, putParts, partUrl, postForm, getFile };
 }
 
 /** The SDK's signer of URLs, and its signer of text, for the policy of a form. */

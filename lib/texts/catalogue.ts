@@ -13,6 +13,8 @@ export type Catalogue = {
   retryableFailures: Record<RetryableFailureCode, string>;
   /** What is remarkable about a success. */
   remarks: Record<RemarkCode, string>;
+  /** What the work item's comment says of a file; without `by`, a producer offered it. */
+  comment: (about: { by: string | undefined; filename: string; at: string }) => string;
   /** Where an upload stands. */
   states: Record<Upload['status'], string>;
 };

@@ -96,6 +96,7 @@ export const en: Catalogue = {
     work_item_missing: 'The work item or its project does not exist in IPD.',
     work_item_full: 'The work item already holds as many attachments as IPD allows.',
     ipd_forbidden: 'IPD does not let the bridge account attach files to this work item.',
+    link_forbidden: 'IPD does not let the bridge account add links to this work item.',
     too_large_for_ipd: 'The file is larger than the IPD gateway takes.',
     name_refused: 'IPD does not accept the file name.',
     ipd_refused: 'IPD refused the file.',
@@ -134,6 +135,8 @@ export const en: Catalogue = {
       'IPD has the file but did not say under which id, and its list did not show it in time.',
   },
 
+  comment: ({ by, filename, at }) => `${by ?? 'A program'} uploaded ${filename} (${at}).`,
+
   states: {
     awaiting_upload: 'waits for the file',
     staged: 'uploaded, next is IPD',
@@ -144,5 +147,6 @@ export const en: Catalogue = {
     failed: 'failed',
     expired: 'expired',
     cancelled: 'cancelled',
+    removed: 'removed',
   },
 };

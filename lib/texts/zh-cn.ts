@@ -68,6 +68,7 @@ export const zhCn: Catalogue = {
     work_item_missing: 'IPD中不存在该工作项或其所属项目。',
     work_item_full: '该工作项的附件数量已达IPD上限。',
     ipd_forbidden: '服务账号在IPD中没有权限向该工作项添加附件。',
+    link_forbidden: '服务账号在IPD中没有权限向该工作项添加链接。',
     too_large_for_ipd: '文件大小超过IPD网关的上限。',
     name_refused: 'IPD不接受该文件名。',
     ipd_refused: 'IPD拒绝接收该文件。',
@@ -101,6 +102,8 @@ export const zhCn: Catalogue = {
     attachment_id_unknown: 'IPD已收到文件但未返回附件ID，在附件列表中也未及时查到。',
   },
 
+  comment: ({ by, filename, at }) => `${by ?? '系统'}上传了${filename}（${at}）。`,
+
   states: {
     awaiting_upload: '等待上传',
     staged: '已上传，等待传给IPD',
@@ -111,5 +114,6 @@ export const zhCn: Catalogue = {
     failed: '失败',
     expired: '已过期',
     cancelled: '已取消',
+    removed: '已移除',
   },
 };

@@ -13,7 +13,7 @@ import type { Ledger } from '../ledger/uploads.ts';
 import type { Multipart } from '../storage/multipart.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { partSizeFor } from '../domain/parts.ts';
-import type { Preflight } from './preflight.ts';
+import type { Largest, Preflight } from './preflight.ts';
 import type { Quota } from '../pacing/quota.ts';
 import { isFinal, mayBeInIpd, stagingKey } from '../domain/upload.ts';
 import type { NewUpload, Policy, Upload, WorkItem } from '../domain/upload.ts';
@@ -54,7 +54,12 @@ export type ConfiguredLimits = {
 };
 
 export type Limits = ConfiguredLimits & {
+  /** The largest file that is taken, and the largest that becomes an attachment: one between them ends in a link. */
   maxFileBytes: number;
+  maxAttachmentBytes: number;
+  oversize: 'refuse' | 'link';
+  /** How long the file of a link is kept; absent while linking is off. */
+  linkedFileDays: number | undefined;
   stagingUrlTtlSeconds: number;
   uploadDeadlineSeconds: number;
   /** Whether files go on to IPD at the moment; uploads are taken all the same. */
@@ -76,6 +81,8 @@ export function createIntake(deps: {
   clock: Clock;
   policy: Policy;
   limits: ConfiguredLimits;
+  /** Undefined while linking is off. */
+  linkedFileDays: number | undefined;
   stagingUrlTtlSeconds: number;
 }) {
   const {
@@ -88,6 +95,7 @@ export function createIntake(deps: {
     clock,
     policy,
     limits: configured,
+    linkedFileDays,
   } = deps;
 
   /**
@@ -101,16 +109,16 @@ export function createIntake(deps: {
     key?: string,
   ): Promise<{ created: boolean; upload: Upload }> {
     checkProject(caller, request, '/projectId');
-    await checkSize(request);
+    const largest = await checkSize(request);
     const fresh = { uploadId: clock.uuid(), fingerprint: fingerprintOf(request) };
     const bound = key === undefined ? undefined : await idempotencyKeys.findKey(caller.owner, key);
     const earlier = bound && (await ledger.find(bound.uploadId));
     if (bound !== undefined && bound.fingerprint !== fresh.fingerprint) throw reused();
     if (earlier !== undefined && !mayStartAnew(earlier)) return { created: false, upload: earlier };
     await quota.takeUpload(caller.owner);
-    await preflight.checkWorkItem(request);
+    const { isFull } = await preflight.checkWorkItem(request);
     // One key, one attachment: a late file or a retry must not revive the earlier upload.
-    if (earlier !== undefined) {
+    if (earlier !== undefined && earlier.status !== 'removed') {
       const { changed, upload } = await ledger.change(earlier, (before) =>
         lifecycle.cancel(before, { now: clock.now() }),
       );
@@ -125,7 +133,8 @@ export function createIntake(deps: {
     if (winner.fingerprint !== fresh.fingerprint) throw reused();
     const { mode: _mode, ...about } = request;
     const { owner, uploadedBy, requestId: correlationId } = caller;
-    const draft = { ...about, owner, uploadedBy, correlationId, cut: cutFor(request) };
+    const asLink = whyLink(request, { largest, isFull });
+    const draft = { ...about, owner, uploadedBy, correlationId, asLink, cut: cutFor(request) };
     return begin(draft, winner.uploadId);
   }
 
@@ -166,8 +175,12 @@ export function createIntake(deps: {
     const { state, until } = await breaker.view();
     const wait =
       until === undefined ? {} : { retryAfterSeconds: Math.max(Math.ceil((until - clock.now()) / 1000), 0) };
+    const { attached, taken } = await preflight.largestFile();
     return {
-      maxFileBytes: await preflight.largestFile(),
+      maxFileBytes: taken,
+      maxAttachmentBytes: attached,
+      oversize: linkedFileDays === undefined ? 'refuse' : 'link',
+      linkedFileDays,
       ...configured,
       stagingUrlTtlSeconds: deps.stagingUrlTtlSeconds,
       uploadDeadlineSeconds: policy.uploadDeadlineMs / 1000,
@@ -175,9 +188,11 @@ export function createIntake(deps: {
     };
   }
 
-  async function checkSize(request: UploadRequest): Promise<void> {
+  async function checkSize(request: UploadRequest): Promise<Largest> {
     const largest = await preflight.largestFile(request);
-    if (request.size > largest) throw tooLarge(request.size, { largest, pointer: '/size' });
+    if (request.size > largest.taken)
+      throw tooLarge(request.size, { largest: largest.taken, pointer: '/size' });
+    return largest;
   }
 
   function cutFor({ mode = 'auto', size }: UploadRequest): Draft['cut'] {
@@ -203,9 +218,18 @@ export function tooLarge(size: number, { largest, pointer }: { largest: number; 
   });
 }
 
-/** The file never came to IPD and never will: the same key may begin a new upload. */
+/** Why the file is to end in a link, as far as that can be said before it is there. */
+function whyLink(
+  { size }: UploadRequest,
+  { largest, isFull }: { largest: Largest; isFull: boolean },
+): Upload['asLink'] {
+  if (size > largest.attached) return 'too_large';
+  return isFull ? 'work_item_full' : undefined;
+}
+
+/** The file never came to IPD and never will, or was taken back: the same key may begin a new upload. */
 function mayStartAnew(upload: Upload): boolean {
-  return isFinal(upload) && !mayBeInIpd(upload);
+  return upload.status === 'removed' || (isFinal(upload) && !mayBeInIpd(upload));
 }
 
 function fingerprintOf(request: UploadRequest): string {

@@ -10,6 +10,8 @@ import { checkProject } from './create.ts';
 import type { Caller, Replay } from './create.ts';
 import type { Ledger, Selection } from '../ledger/uploads.ts';
 import type { Multipart } from '../storage/multipart.ts';
+import * as endings from '../domain/endings.ts';
+import type { Addresses } from '../links/addresses.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { bytesOf, cut, missingOf } from '../domain/parts.ts';
 import type { StoredPart } from '../domain/parts.ts';
@@ -17,7 +19,7 @@ import type { Queue } from '../messaging/queue.ts';
 import type { Quota } from '../pacing/quota.ts';
 import type { SignedPart, SignedRequest, Signing } from '../storage/presigning.ts';
 import type { Staging } from '../storage/staged-files.ts';
-import { ingestedFrom, mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
+import { ingestedFrom, mayBeRemoved, mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** The presigned requests for what is missing of a file, and how long they are valid. */
@@ -31,6 +33,8 @@ export type View = {
   upload: Upload;
   bytesStored: number;
   presigned?: PresignedRequests | undefined;
+  /** Where the file of a link is: whoever has the URL has the file. */
+  linkUrl?: string | undefined;
   replay?: Replay | undefined;
 };
 
@@ -47,11 +51,13 @@ export function createUploads(deps: {
   arrivals: Arrivals;
   quota: Quota;
   queue: Queue;
+  /** Undefined while linking is off. */
+  addresses: Addresses | undefined;
   clock: Clock;
   policy: Policy;
   stagingUrlTtlSeconds: number;
 }) {
-  const { ledger, staging, signing, multipart, arrivals, quota, queue, clock, policy } = deps;
+  const { ledger, staging, signing, multipart, arrivals, quota, queue, addresses, clock, policy } = deps;
 
   /** The caller's upload. Throws `not_found`, also for another owner's. */
   async function find(caller: Caller, id: string): Promise<Upload> {
@@ -81,7 +87,7 @@ export function createUploads(deps: {
   /** A page of the caller's uploads, the newest first. For uploads that wait for their file, storage is not asked. */
   async function list(caller: Caller, selection: Omit<Selection, 'owner'>) {
     const { uploads, next } = await ledger.list({ ...selection, owner: caller.owner });
-    return { views: uploads.map((upload) => ({ upload, bytesStored: arrivedBytes(upload) })), next };
+    return { views: await Promise.all(uploads.map(withLink)), next };
   }
 
   /** The upload, with fresh requests for what is missing while its file is awaited. `isNew`: nothing can be there yet. */
@@ -133,9 +139,15 @@ export function createUploads(deps: {
 
   async function view(upload: Upload): Promise<View> {
     const begun = upload.status === 'awaiting_upload' ? upload.multipart : undefined;
-    if (begun === undefined) return { upload, bytesStored: arrivedBytes(upload) };
+    if (begun === undefined) return withLink(upload);
     const stored = await multipart.list({ key: stagingKey(upload.id), uploadId: begun.uploadId });
     return { upload, bytesStored: stored === undefined ? 0 : bytesOf(stored) };
+  }
+
+  async function withLink(upload: Upload): Promise<View> {
+    const isLinked = upload.status === 'delivered' && upload.link !== undefined;
+    const linkUrl = isLinked ? await addresses?.urlOf(upload) : undefined;
+    return { upload, bytesStored: arrivedBytes(upload), linkUrl };
   }
 
   /** Fresh requests for what is missing. Throws `upload_state_conflict` when no file is awaited. */
@@ -167,9 +179,13 @@ export function createUploads(deps: {
     return view(checked.upload);
   }
 
-  /** Cancels an upload and removes its file. Throws `upload_state_conflict` once IPD may have it. */
+  /**
+   * Cancels an upload and removes its file; takes a link back. Throws `upload_state_conflict` once IPD may have the file as
+   * an attachment.
+   */
   async function cancel(caller: Caller, id: string): Promise<View> {
     const found = await find(caller, id);
+    if (mayBeRemoved(found) || found.status === 'removed') return remove(found);
     const { changed, upload } = await ledger.change(found, (before) =>
       lifecycle.cancel(before, { now: clock.now() }),
     );
@@ -180,6 +196,19 @@ export function createUploads(deps: {
       );
     }
     await arrivals.discard(upload);
+    return view(upload);
+  }
+
+  /** From this write on the URL is worthless. The delivery function removes the file and the link. */
+  async function remove(found: Upload): Promise<View> {
+    const { changed, upload } = await ledger.change(found, (before) =>
+      endings.remove(before, { by: 'owner', now: clock.now() }),
+    );
+    if (!changed) {
+      throw new AppError('upload_state_conflict', `the upload is ${upload.status}: try again when it has ended`);
+    }
+    // If this message is lost, the sweep sends another one.
+    await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 });
     return view(upload);
   }
 
@@ -247,5 +276,5 @@ function obstacle(upload: Upload): string {
 
 /** All or nothing: used when storage need not be asked for parts. */
 function arrivedBytes(upload: Upload): number {
-  return upload.etag === undefined || upload.status === 'cancelled' ? 0 : upload.size;
+  return upload.etag === undefined || upload.status === 'cancelled' || upload.status === 'removed' ? 0 : upload.size;
 }

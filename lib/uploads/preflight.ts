@@ -14,6 +14,9 @@ import type { Quota } from '../pacing/quota.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import type { In, Policy, WorkItem } from '../domain/upload.ts';
 
+/** In bytes. */
+export type Largest = { attached: number; taken: number };
+
 export type Preflight = ReturnType<typeof createPreflight>;
 
 /** The user waits: a work item that cannot be checked in this time passes. */
@@ -28,24 +31,34 @@ export function createPreflight(deps: {
   preflight: boolean;
   quota: Quota;
   maxFileBytes: number;
+  /** Of a file that ends in a link, in bytes; undefined while linking is off. */
+  maxLinkedBytes: number | undefined;
   clock: Clock;
   policy: Policy;
   telemetry: Telemetry;
 }) {
   const { breaker, ipd, quota, clock, policy, telemetry } = deps;
 
-  /** The largest file in bytes; without a name and type, one that fits under any. */
-  async function largestFile(file: { filename: string; contentType: string } = LONGEST): Promise<number> {
+  /**
+   * How large a file may be, in bytes: to become an attachment, and to be taken at all. Without a name and type, one that
+   * fits under any.
+   */
+  async function largestFile(file: { filename: string; contentType: string } = LONGEST): Promise<Largest> {
     const client = await reachIpd();
-    return Math.min(deps.maxFileBytes, client?.largestFile(file) ?? deps.maxFileBytes);
+    const attached = Math.min(deps.maxFileBytes, client?.largestFile(file) ?? deps.maxFileBytes);
+    return { attached, taken: Math.max(attached, deps.maxLinkedBytes ?? 0) };
   }
 
-  /** Throws `work_item_missing`, `work_item_full` or `ipd_forbidden` where IPD says so. */
-  async function checkWorkItem(item: WorkItem): Promise<void> {
+  /**
+   * Whether the work item takes another attachment; without one, a file may still end in a link. Throws
+   * `work_item_missing`, `work_item_full` or `ipd_forbidden` where IPD says so.
+   */
+  async function checkWorkItem(item: WorkItem): Promise<{ isFull: boolean }> {
     const listed = await list(item);
-    if (listed === undefined) return;
+    if (listed === undefined) return { isFull: false };
     if (listed.kind === 'listed') {
-      if (listed.attachments.length < LIST_LIMIT) return;
+      const isFull = listed.attachments.length >= LIST_LIMIT;
+      if (!isFull || deps.maxLinkedBytes !== undefined) return { isFull };
       throw new AppError(
         'work_item_full',
         `work item ${item.issueId} holds ${LIST_LIMIT} attachments already`,
@@ -61,6 +74,7 @@ export function createPreflight(deps: {
       );
     }
     warn(listed);
+    return { isFull: false };
   }
 
   /**

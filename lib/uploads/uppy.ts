@@ -74,14 +74,16 @@ export function createUppy(deps: {
     checkProject(caller, request, '/projectId');
     const { projectId, issueId, files } = request;
     for (const [index, { name, type, size }] of (files ?? []).entries()) {
-      const largest = await preflight.largestFile({ filename: name, contentType: type });
+      const { taken: largest } = await preflight.largestFile({ filename: name, contentType: type });
       if (size > largest) throw tooLarge(size, { largest, pointer: `/files/${index}/size` });
     }
     await quota.takeSession(caller.owner, files?.length ?? 1);
     await preflight.checkWorkItem(request);
     const maxFiles = files?.length ?? USUAL_FILES;
     const maxFileBytes =
-      files === undefined ? await preflight.largestFile() : Math.max(...files.map(({ size }) => size));
+      files === undefined
+        ? (await preflight.largestFile()).taken
+        : Math.max(...files.map(({ size }) => size));
     const ticket = `tk_${randomBytes(32).toString('base64url')}`;
     await tickets.addTicket(hashOf(ticket), {
       owner: caller.owner,
@@ -171,6 +173,7 @@ export function createUppy(deps: {
     const { owner, uploadedBy, projectId, issueId, maxFileBytes } = ticket;
     await quota.takeUploadOfSession(owner);
     if (!(await tickets.useTicket(hash))) throw invalid();
+    const { attached } = await preflight.largestFile({ filename, contentType: type });
     const { upload } = await intake.begin({
       owner,
       uploadedBy,
@@ -182,6 +185,7 @@ export function createUppy(deps: {
       correlationId: requestId,
       size: 0,
       maxSize: maxFileBytes,
+      mostAttached: maxFileBytes > attached ? attached : undefined,
       cut,
     });
     return upload;

@@ -1,0 +1,32 @@
+/**
+ * The URLs of linked files. The secret in a URL is an HMAC over the upload's id and the generation of its link, so no
+ * secret is stored, and a function that takes over from a dead one makes the same URL again.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { generationOf, linkPath } from '../domain/link.ts';
+import type { Upload } from '../domain/upload.ts';
+
+export type Addresses = ReturnType<typeof createAddresses>;
+
+/** `key` reads the link key, which is long enough not to be guessed. `publicUrl` is the origin of the download route. */
+export function createAddresses({ key, publicUrl }: { key: () => Promise<string>; publicUrl: string }) {
+  async function secretOf(upload: Pick<Upload, 'id' | 'linkGeneration'>): Promise<string> {
+    return createHmac('sha256', await key())
+      .update(`${upload.id}/${generationOf(upload)}`)
+      .digest('base64url');
+  }
+
+  /** The URL that works now. Throws what reading the key throws. */
+  async function urlOf(upload: Pick<Upload, 'id' | 'linkGeneration'>): Promise<string> {
+    return `${publicUrl}${linkPath(upload.id, await secretOf(upload))}`;
+  }
+
+  /** Whether this is the secret that works now. Takes as long for every wrong one. */
+  async function isSecretOf(upload: Pick<Upload, 'id' | 'linkGeneration'>, text: string): Promise<boolean> {
+    const right = Buffer.from(await secretOf(upload));
+    const given = Buffer.from(text);
+    return given.length === right.length && timingSafeEqual(given, right);
+  }
+
+  return { urlOf, isSecretOf };
+}

@@ -1,0 +1,67 @@
+/**
+ * The linked files: copies of staged files that stay, each under its upload's id. Copied within storage, so no byte
+ * passes through a function.
+ */
+import { AppError } from '../domain/errors.ts';
+import { percentEncode } from '../domain/percent-encoding.ts';
+import { linkedKey, stagingKey } from '../domain/upload.ts';
+import type { Upload } from '../domain/upload.ts';
+import { failed, refusalOf } from '../runtime/aws-errors.ts';
+import type { S3 } from './s3.ts';
+
+export type LinkedFiles = ReturnType<typeof createLinkedFiles>;
+
+export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucket: string }) {
+  /**
+   * Copies exactly this version of the staged file, once: a copy that is there already counts, since only this upload's
+   * file comes under its id. Throws `staged_file_missing`, `staged_file_changed` or `storage_unavailable`.
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+   */
+  async function keep(
+    { id, size, contentType }: Upload,
+    { etag, signal }: { etag: string; signal: AbortSignal },
+  ): Promise<void> {
+    const { client, CopyObjectCommand } = await s3();
+    const from = stagingKey(id);
+    const command = new CopyObjectCommand({
+      Bucket: bucket,
+      Key: linkedKey(id),
+      CopySource: `${bucket}/${percentEncode(from)}`,
+      CopySourceIfMatch: `"${etag}"`,
+      IfNoneMatch: '*',
+      ContentType: contentType,
+      MetadataDirective: 'REPLACE',
+      // A copy of the tags would need permissions of its own, and nobody asks for them.
+      TaggingDirective: 'REPLACE',
+    });
+    try {
+      await client.send(command, { abortSignal: signal });
+    } catch (cause) {
+      // Storage answers 412 for a copy that is there, and for a source that was replaced.
+      if ((await sizeOf(id)) === size) return;
+      const status = refusalOf(cause)?.status;
+      if (status === 404) throw new AppError('staged_file_missing', `${from} is gone`, { cause });
+      if (status === 412) throw new AppError('staged_file_changed', `${from} was replaced`, { cause });
+      throw new AppError('storage_unavailable', `copying ${from} failed`, { cause });
+    }
+  }
+
+  /** In bytes; undefined where there is no copy, or storage does not say. */
+  async function sizeOf(id: string): Promise<number | undefined> {
+    const { client, HeadObjectCommand } = await s3();
+    const found = client.send(new HeadObjectCommand({ Bucket: bucket, Key: linkedKey(id) }));
+    return found.then(
+      ({ ContentLength }) => ContentLength,
+      () => undefined,
+    );
+  }
+
+  /** Removes an upload's linked file, if there is one. */
+  async function remove(id: string): Promise<void> {
+    const { client, DeleteObjectCommand } = await s3();
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: linkedKey(id) });
+    await client.send(command).catch(failed(`removing the linked file of upload ${id}`));
+  }
+
+  return { keep, remove };
+}
