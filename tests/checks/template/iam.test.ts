@@ -11,7 +11,7 @@ import { grantsOf, toTable } from './permissions.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const LIB = join(ROOT, 'lib');
-const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
+const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'files', 'ingest', 'sweep'];
 
 /** Actions that no function of the embedded stack performs visibly, and why. */
 const UNSEEN: Record<string, string> = {
@@ -60,6 +60,7 @@ const COMMANDS: Record<string, string[]> = {
 const SECRETS = [
   ['IPD_CREDENTIALS', 'ipd'],
   ['SIGNING_CREDENTIALS', 'signing'],
+  ['LINK_KEY', 'links'],
 ] as const;
 
 const product = await useProduct({
@@ -115,6 +116,24 @@ describe('the roles', () => {
     [
       { PREFLIGHT: 'off', SIGNING_CREDENTIALS: 'ssm:/ipd-attachment-bridge/prod/signing' },
       { uploads: ['signing'], uppy: ['signing'], deliver: ['ipd'] },
+    ],
+    [
+      { OVERSIZE: 'link' },
+      { uploads: ['ipd', 'links'], uppy: ['ipd'], deliver: ['ipd', 'links'], files: ['links'] },
+    ],
+    [
+      {
+        OVERSIZE: 'link',
+        PREFLIGHT: 'off',
+        SIGNING_CREDENTIALS: 'secretsmanager:ipd-attachment-bridge/prod/signing',
+        LINK_KEY: 'ssm:/ipd-attachment-bridge/prod/links',
+      },
+      {
+        uploads: ['signing', 'links'],
+        uppy: ['signing'],
+        deliver: ['ipd', 'links'],
+        files: ['links'],
+      },
     ],
   ])('let a function read the secrets of its stage that it uses, and no other: %j', (env, expected) => {
     const readable: Record<string, string[]> = {};
