@@ -78,7 +78,7 @@ export const steps = {
   /** A browser follows a link: the route's answer, and storage's. */
   download: { run: 'files', calls: { GetItem: 1, UpdateItem: 1, GET: 1 }, items: 1 },
   /** A file that is too large where that is refused. */
-  refuse: { run: 'uploads', calls: { UpdateItem: 1 }, items: 1 },
+  refuse: { run: 'uploads', calls: {} },
 } as const satisfies Record<string, Step>;
 
 export type StepName = keyof typeof steps;

@@ -18,7 +18,7 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
       },
       JWT_AUDIENCE: 'The audience (`aud`) that a token must name',
       PUBLIC_ROUTES:
-        '`off`: no route is without the JWT authorizer, as an account in China without an ICP licence needs it. Then Uppy works only with the plugin of this project ([China](operations.md#china))',
+        '`off`: no route is without the JWT authorizer, as an account in China without an ICP licence needs it. Then Uppy works only with the plugin of this project, and there are no links ([China](operations.md#china))',
       UPLOADED_BY_CLAIM:
         "The claim that holds a user's name, for notifications and operators. Where a token has none, `sub` takes its place",
     },
@@ -116,7 +116,7 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
     heading: 'Links',
     settings: {
       OVERSIZE:
-        '`link`: a file above `MAX_FILE_BYTES`, or for a work item that is full, is kept in storage and becomes a link of the work item ([how to turn it on](operations.md#links)). `refuse`: it is refused',
+        '`link`: a file larger than IPD takes, or for a work item that is full, is kept in storage and becomes a link of the work item ([how to turn it on](operations.md#links)). `refuse`: it is refused',
       PUBLIC_URL: {
         unset: 'needed with `OVERSIZE=link`',
         meaning:

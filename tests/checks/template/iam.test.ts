@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createIam } from '../../../local/iam/iam.ts';
 import { functionsOf, parametersOf, readService, resourcesOf } from '../../../local/template.ts';
 import { useProduct } from '../../support/use-product.ts';
-import { BUCKET, SOURCE_BUCKET, useEverything } from './every-use.ts';
+import { BUCKET, MOST_ATTACHED, SOURCE_BUCKET, useEverything } from './every-use.ts';
 import { grantsOf, toTable } from './permissions.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -64,7 +64,12 @@ const SECRETS = [
 ] as const;
 
 const product = await useProduct({
-  environment: { INGEST_SOURCE_BUCKETS: SOURCE_BUCKET, INGEST_MAX_OPEN: '1' },
+  environment: {
+    INGEST_SOURCE_BUCKETS: SOURCE_BUCKET,
+    INGEST_MAX_OPEN: '1',
+    OVERSIZE: 'link',
+    MAX_FILE_BYTES: String(MOST_ATTACHED),
+  },
 });
 const shared = { region: 'eu-central-1', credentials: product.credentials };
 const s3 = new S3Client({ ...shared, endpoint: product.urls.s3Url, forcePathStyle: true });
