@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { readService } from '../local/template.ts';
-import { billOf, idleBill, keptForAMonth, services, sum } from './bill.ts';
+import { billOf, idleBill, keptForAMonth, linkBillOf, services, sum } from './bill.ts';
 import type { Bill, Deployment } from './bill.ts';
 import { prices, READ_ON, REGION } from './prices.ts';
 import { assumptions, meanings } from './usage.ts';
@@ -20,13 +20,19 @@ const USAGE = `npm run cost [-- options]
 
 const UPLOADS = 1_000;
 const SIZES_MIB = [1, 10, 50];
+/** Files that become links: a phone's film of three minutes, and larger ones. */
+const LINKED_MIB = [100, 300, 1_024];
 const ROOT = join(import.meta.dirname, '..');
 const DOCUMENT = join(ROOT, 'docs/cost.md');
 
 /** The part of the template that is read beside the functions. */
 const provided = z.object({
   architecture: z.enum(['arm64', 'x86_64']).default('x86_64'),
-  environment: z.object({ MULTIPART_THRESHOLD_BYTES: z.coerce.number(), PART_SIZE_BYTES: z.coerce.number() }),
+  environment: z.object({
+    MULTIPART_THRESHOLD_BYTES: z.coerce.number(),
+    PART_SIZE_BYTES: z.coerce.number(),
+    LINKED_FILES_DAYS: z.coerce.number(),
+  }),
 });
 
 type Variant = { name: string; deployment?: Partial<Deployment>; assumed?: Partial<Assumptions> };
@@ -62,7 +68,13 @@ function readDeployment(): Deployment {
   const { architecture, environment } = provided.parse(provider);
   const memoryOf = (name: string): number => functions[name]?.memorySize ?? provider.memorySize;
   return {
-    memory: { uploads: memoryOf('uploads'), deliver: memoryOf('deliver'), sweep: memoryOf('sweep') },
+    memory: {
+      uploads: memoryOf('uploads'),
+      deliver: memoryOf('deliver'),
+      files: memoryOf('files'),
+      sweep: memoryOf('sweep'),
+    },
+    linkedDays: environment.LINKED_FILES_DAYS,
     architecture,
     thresholdMib: environment.MULTIPART_THRESHOLD_BYTES / MIB,
     partMib: environment.PART_SIZE_BYTES / MIB,
@@ -86,6 +98,15 @@ function calculate(deployment: Deployment) {
       name,
       totals: SIZES_MIB.map((mib) => sum(bill(mib, changes))),
     })),
+    links: LINKED_MIB.map((mib) => ({
+      mib,
+      ...linkBillOf(mib, {
+        uploads: UPLOADS,
+        deployment,
+        assumed: assumptions,
+        days: deployment.linkedDays,
+      }),
+    })),
     idleMonth: idleBill({ deployment, assumed: assumptions }),
     recordsMonth: keptForAMonth(UPLOADS),
   };
@@ -106,7 +127,8 @@ function variantsOf({ memory }: Deployment): Variant[] {
   ];
 }
 
-function documentOf({ sizes, variants, idleMonth, recordsMonth }: ReturnType<typeof calculate>): string {
+function documentOf(figures: ReturnType<typeof calculate>): string {
+  const { sizes, variants, idleMonth, recordsMonth } = figures;
   const bySize = SIZES_MIB.map((mib) => `${mib} MiB`);
   const rows = services.map((name) => [name, ...sizes.map(({ parts }) => dollars(parts[name]))]);
   const assumed = new Map<string, number>(Object.entries(assumptions));
@@ -126,6 +148,8 @@ function documentOf({ sizes, variants, idleMonth, recordsMonth }: ReturnType<typ
       ['', ...bySize],
       variants.map(({ name, totals }) => [name, ...totals.map(dollars)]),
     ),
+    `Dollars per 1,000 files that become links (\`OVERSIZE=link\`), ${REGION}:`,
+    linkTable(figures),
     'Dollars per month without uploads:',
     table(
       ['', 'Month'],
@@ -153,6 +177,25 @@ function documentOf({ sizes, variants, idleMonth, recordsMonth }: ReturnType<typ
       { left: [0, 2, 3] },
     ),
   ].join('\n\n');
+}
+
+function linkTable({ links, deployment }: ReturnType<typeof calculate>): string {
+  const row = (name: string, amountOf: (link: (typeof links)[number]) => number): string[] => [
+    name,
+    ...links.map((link) => dollars(amountOf(link))),
+  ];
+  return table(
+    ['', ...links.map(({ mib }) => `${mib.toLocaleString('en-US')} MiB`)],
+    [
+      row('upload, copy and link: functions, table, queues', ({ handling }) => handling),
+      row('upload and copy: requests to S3', ({ requests }) => requests),
+      row(`storage for ${deployment.linkedDays} days`, ({ storage }) => storage),
+      row('the end: link and file removed', ({ removal }) => removal),
+      row('**all, with no download**', ({ kept }) => kept),
+      row('**each time that all are downloaded**', ({ download }) => download),
+      row('`OVERSIZE=refuse`: they are refused', ({ refusal }) => refusal),
+    ],
+  );
 }
 
 function priceText(amount: number, per: number): string {

@@ -5,8 +5,9 @@
  */
 
 export type Step = {
-  /** The function that runs. */
-  run?: 'uploads' | 'deliver';
+  /** The function that runs, and how often if not once. */
+  run?: 'uploads' | 'deliver' | 'files';
+  runs?: number;
   /** Requests by their operation; for storage by method and sub-resource. DELETE is free. */
   calls: Record<string, number>;
   /** Whole records written, small items written, and index entries added, removed or changed. */
@@ -55,6 +56,29 @@ export const steps = {
   progress: { calls: { PutItem: 1 }, records: 1 },
   /** The bucket's message about a file that `complete` has queued already. */
   echo: { run: 'deliver', calls: { GetItem: 1 }, queued: 2 },
+  /** In a delivery's place: storage copies the file, and IPD gets a link. */
+  link: {
+    run: 'deliver',
+    calls: { GetItem: 2, PUT: 1, PutItem: 5, Publish: 1 },
+    records: 5,
+    entries: 7,
+    queued: 2,
+    lines: 4,
+  },
+  /** Two minutes of a sweep, and two deliveries: the link is deleted, and looked for once more. */
+  remove: {
+    run: 'deliver',
+    runs: 2,
+    calls: { GetItem: 7, PutItem: 10, Publish: 1, SendMessage: 2 },
+    records: 10,
+    entries: 10,
+    queued: 4,
+    lines: 6,
+  },
+  /** A browser follows a link: the route's answer, and storage's. */
+  download: { run: 'files', calls: { GetItem: 1, UpdateItem: 1, GET: 1 }, items: 1 },
+  /** A file that is too large where that is refused. */
+  refuse: { run: 'uploads', calls: {} },
 } as const satisfies Record<string, Step>;
 
 export type StepName = keyof typeof steps;
@@ -66,9 +90,14 @@ export const assumptions = {
   poll: 0.015,
   deliver: 1.5,
   echo: 0.05,
+  link: 1,
+  remove: 0.5,
+  download: 0.03,
+  refuse: 0.02,
   sweep: 0.1,
   queue: 0.5,
   mibPerSecondToIpd: 4,
+  mibPerSecondCopied: 100,
   pollEvery: 1,
   progressEvery: 5,
   staged: 3_600,
@@ -83,9 +112,14 @@ export const meanings: Record<keyof Assumptions, string> = {
   poll: 's: a read of an upload',
   deliver: 's: a delivery beside its bytes: list, new connection, answer, ledger',
   echo: 's: a message for a file that is on its way already',
+  link: 's: a delivery as a link beside the copy: lists, requests to IPD, ledger',
+  remove: 's: each of the two deliveries that remove a link',
+  download: 's: the answer to a browser that follows a link',
+  refuse: 's: a refusal of `create`',
   sweep: 's: a sweep that finds nothing',
   queue: 's: from the stored file to the start of its delivery',
   mibPerSecondToIpd: 'MiB/s: what the way to IPD carries, and IPD takes',
+  mibPerSecondCopied: 'MiB/s: how fast storage copies a file within a bucket',
   pollEvery: 's: how often a client reads it, as `Retry-After` says',
   progressEvery: 's: how often a delivery writes down how far it is',
   staged: 's: how long a file is billed in storage; it stays for seconds',
@@ -117,6 +151,16 @@ export function stepsOf(
   return parts === 1 ? { ...both, put: 1 } : { ...both, begin: 1, putPart: parts, complete: 1, echo: 1 };
 }
 
+/** The same for a file that becomes a link. No bytes go to IPD. */
+export function linkStepsOf(
+  mib: number,
+  { parts, assumed }: { parts: number; assumed: Assumptions },
+): Partial<Record<StepName, number>> {
+  const waiting = assumed.queue + assumed.link + mib / assumed.mibPerSecondCopied;
+  const polls = 1 + Math.ceil(waiting / assumed.pollEvery);
+  return { create: 1, begin: 1, putPart: parts, complete: 1, echo: 1, poll: polls, link: 1 };
+}
+
 /** The counts of a month without uploads. */
 export const idle = {
   /** One a minute, 730 hours. */
@@ -127,7 +171,7 @@ export const idle = {
   sweepLines: 2,
   /** Metrics that the sweep writes even without uploads; those of uploads are billed only in hours with uploads. */
   metrics: 3,
-  alarmMetrics: 27,
+  alarmMetrics: 30,
   /**
    * With a maximum concurrency, five pollers poll each of the two queues all the time, and each request takes 20 s:
    * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html

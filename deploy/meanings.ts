@@ -18,7 +18,7 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
       },
       JWT_AUDIENCE: 'The audience (`aud`) that a token must name',
       PUBLIC_ROUTES:
-        '`off`: no route is without the JWT authorizer, as an account in China without an ICP licence needs it. Then Uppy works only with the plugin of this project ([China](operations.md#china))',
+        '`off`: no route is without the JWT authorizer, as an account in China without an ICP licence needs it. Then Uppy works only with the plugin of this project, and there are no links ([China](operations.md#china))',
       UPLOADED_BY_CLAIM:
         "The claim that holds a user's name, for notifications and operators. Where a token has none, `sub` takes its place",
     },
@@ -78,7 +78,7 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
     heading: 'Uploads',
     settings: {
       MAX_FILE_BYTES:
-        'The largest file. With an access key alone, IPD takes 12,000,000 bytes together with the form around the file',
+        'The largest file that becomes an attachment. With an access key alone, IPD takes 12,000,000 bytes together with the form around the file',
       MULTIPART_THRESHOLD_BYTES: 'A file larger than this comes in parts',
       PART_SIZE_BYTES: 'The length of each part but the last',
       UPLOAD_DEADLINE_HOURS: 'How long a file may take to arrive in storage',
@@ -110,6 +110,35 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
         'How long a failing delivery is tried again. Time in which it cannot be tried does not count',
       REQUIRED_SCAN_TAG:
         'The tag that an object needs before its file is delivered ([malware scan](operations.md#malware-scan))',
+    },
+  },
+  {
+    heading: 'Links',
+    settings: {
+      OVERSIZE:
+        '`link`: a file larger than IPD takes, or for a work item that is full, is kept in storage and becomes a link of the work item ([how to turn it on](operations.md#links)). `refuse`: it is refused',
+      PUBLIC_URL: {
+        unset: 'needed with `OVERSIZE=link`',
+        meaning:
+          'The origin that links begin with, and that leads to this API: a domain of yours, since links outlive a stack. `npm start` takes its own address. Without TLS only where the bridge is not on Lambda',
+      },
+      LINK_KEY: {
+        unset: '`secretsmanager:ipd-attachment-bridge/<stage>/links`',
+        meaning:
+          'Where the key is stored that the secrets of links are made with, a text of 32 characters or more. [A new key ends all links](operations.md#link-key). `npm start` has one of its own',
+      },
+      MAX_LINKED_FILE_BYTES: 'The largest file that becomes a link, at least `MAX_FILE_BYTES`',
+      LINKED_FILES_DAYS: 'How long a linked file is kept, and its link works',
+      LINKED_FILES_EXPIRE_DAYS:
+        'After how many days storage itself removes a linked file that is left ([rules](operations.md#retention))',
+    },
+  },
+  {
+    heading: 'Comments',
+    settings: {
+      COMMENT_ON_DELIVERY:
+        '`on`: a delivered file gets one comment in its work item that says who uploaded it and when. IPD shows the account of the bridge as the author of every file',
+      COMMENT_LANGUAGE: 'The language of that comment',
     },
   },
   {

@@ -1,20 +1,21 @@
 /**
- * What PUBLIC_ROUTES=off leaves out: every route without an authorizer, and the function of stock Uppy with its role,
- * since its one route with an authorizer only gives out tickets for the others. A deploy and the embedded stack apply
- * the same. Pure.
+ * What PUBLIC_ROUTES=off leaves out: every route without an authorizer, and the functions that are nothing without them,
+ * with their roles. The one route with an authorizer of stock Uppy only gives out tickets for the others. A deploy and
+ * the embedded stack apply the same. Pure.
  */
 
 type FunctionWithEvents = { events?: readonly unknown[] | undefined };
 type ResourceWithProperties = { Properties?: Record<string, unknown> | undefined };
 
-/** The names in serverless.yml and in resources/roles.yml. */
-const STOCK_UPPY = { function: 'uppy', role: 'UppyRole' };
+/** The names in serverless.yml and in resources/roles.yml: stock Uppy, and the files that links lead to. */
+const PUBLIC_FUNCTIONS = ['uppy', 'files'];
+const PUBLIC_ROLES: unknown[] = ['UppyRole', 'FilesRole'];
 
 /** The functions without what answers requests that carry no token. */
 export function withoutPublicRoutes<F extends FunctionWithEvents>(
   functions: Record<string, F>,
 ): Record<string, F> {
-  const kept = Object.entries(functions).filter(([key]) => key !== STOCK_UPPY.function);
+  const kept = Object.entries(functions).filter(([key]) => !PUBLIC_FUNCTIONS.includes(key));
   return Object.fromEntries(
     kept.map(([key, definition]) => {
       const events = definition.events?.filter((event) => !isPublic(event));
@@ -23,17 +24,17 @@ export function withoutPublicRoutes<F extends FunctionWithEvents>(
   );
 }
 
-/** The resources without the role, also where a policy names it beside others. */
+/** The resources without these roles, also where a policy names one beside others. */
 export function withoutPublicRoles<R extends ResourceWithProperties>(
   resources: Record<string, R>,
 ): Record<string, R> {
-  const kept = Object.entries(resources).filter(([id]) => id !== STOCK_UPPY.role);
+  const kept = Object.entries(resources).filter(([id]) => !PUBLIC_ROLES.includes(id));
   return Object.fromEntries(
     kept.map(([id, resource]) => {
       const { Properties } = resource;
       if (!Array.isArray(Properties?.['Roles'])) return [id, resource];
       const Roles = Properties['Roles'].filter(
-        (role) => !hasMember(role, 'Ref') || role.Ref !== STOCK_UPPY.role,
+        (role) => !hasMember(role, 'Ref') || !PUBLIC_ROLES.includes(role.Ref),
       );
       return [id, { ...resource, Properties: { ...Properties, Roles } }];
     }),

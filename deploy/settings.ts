@@ -7,6 +7,7 @@ import { findTooShort } from '../lib/runtime/retention.ts';
 import {
   count,
   findMisplaced,
+  findTooSmall,
   functionSettings,
   givenOf,
   isOrigin,
@@ -28,7 +29,12 @@ const LOG_RETENTION = [
 const ISSUER =
   'must be the `iss` of its tokens, to the letter and the last slash, for example https://login.example.com';
 const RUNBOOK = 'must be a URL without a fragment, for example https://wiki.example.com/bridge/operations.md';
-const SECRETS = { IPD_CREDENTIALS: 'ipd', IPD_CA: 'ipd', SIGNING_CREDENTIALS: 'signing' } as const;
+const SECRETS = {
+  IPD_CREDENTIALS: 'ipd',
+  IPD_CA: 'ipd',
+  SIGNING_CREDENTIALS: 'signing',
+  LINK_KEY: 'links',
+} as const;
 
 /**
  * Lambda takes 4 KB of variables for a function, and the others with long values come to 1,700 bytes:
@@ -106,7 +112,10 @@ const NEVER_EMPTY = [
   ...Object.keys(templateSettings).filter((name) => !MAY_BE_EMPTY.has(name)),
   'PARTS_EXPIRE_DAYS',
   'STAGED_FILES_EXPIRE_DAYS',
+  'LINKED_FILES_EXPIRE_DAYS',
   'IPD_CREDENTIALS',
+  'OVERSIZE',
+  'LINK_KEY',
 ];
 
 /** One sentence for each problem: the name, the fault, and a valid value. Never contains a given value. */
@@ -116,7 +125,8 @@ export function findProblems(env: Environment, place: Place): string[] {
   return [
     ...problemsOf(parsed.error),
     ...findMisplaced(given, { onLambda: place.kind === 'deploy' }),
-    ...(parsed.success ? findTooShort(parsed.data, parsed.data) : []),
+    ...(parsed.success ? [...findTooShort(parsed.data, parsed.data), ...findTooSmall(parsed.data)] : []),
+    ...findClosedLinks(given),
     ...NEVER_EMPTY.filter((name) => env[name] === '').map(
       (name) => `${name}: is empty: give it a value, or unset it for the default`,
     ),
@@ -126,6 +136,13 @@ export function findProblems(env: Environment, place: Place): string[] {
       ...(place.kind === 'local' ? place.others : []),
     ]),
   ];
+}
+
+/** A link is followed by a person's browser, which sends no token. */
+function findClosedLinks(given: Environment): string[] {
+  return given['OVERSIZE'] === 'link' && given['PUBLIC_ROUTES'] === 'off'
+    ? ['OVERSIZE: must be refuse with PUBLIC_ROUTES=off: the route that a link leads to takes no token']
+    : [];
 }
 
 /** Settings that are valid alone, but not for this stage in this region. */
@@ -140,6 +157,11 @@ function findUndeployable(
   }
   if (ISSUER_URL === undefined) problems.push(`ISSUER_URL: is missing: it ${ISSUER}`);
   else if (ISSUER_URL.startsWith('http:')) problems.push(`ISSUER_URL: API Gateway needs https: it ${ISSUER}`);
+  if (given['OVERSIZE'] === 'link' && given['PUBLIC_URL'] === undefined) {
+    problems.push(
+      'PUBLIC_URL: is missing: OVERSIZE=link needs an address that outlives the stack, for example https://uploads.example.com',
+    );
+  }
   const topicRegion = ALARM_TOPIC_ARN?.split(':')[3] ?? region;
   if (topicRegion !== region) {
     problems.push(`ALARM_TOPIC_ARN: must be a topic in ${region}, where the alarms are`);

@@ -96,7 +96,8 @@ export function isOnOthers(env: Environment): boolean {
 
 /**
  * The environment from which the variables of serverless.yml take their values. `urls` are those by which the functions
- * reach the parts, `publicUrls` those for clients.
+ * reach the parts, `publicUrls` those for clients; links begin with the one of the API. `linkKey`: for links, where they
+ * are on.
  */
 export function deployEnvironment(
   env: Environment,
@@ -104,7 +105,13 @@ export function deployEnvironment(
     urls,
     publicUrls = urls,
     publicHost,
-  }: { urls: Endpoints; publicUrls?: Endpoints; publicHost?: string | undefined },
+    linkKey,
+  }: {
+    urls: Endpoints;
+    publicUrls?: Endpoints;
+    publicHost?: string | undefined;
+    linkKey?: string | undefined;
+  },
   ipd: IpdCredentials,
 ): Environment {
   const fakeIpd = given(env, 'IPD_ENDPOINT') === undefined;
@@ -120,6 +127,9 @@ export function deployEnvironment(
     IPD_ENDPOINT: urls.ipdUrl,
     ...(openToAll ? { IPD_PROJECTS: '*' } : {}),
     INGEST_PROJECTS: given(env, 'INGEST_PROJECTS') ?? '*',
+    ...(linkKey === undefined
+      ? {}
+      : { PUBLIC_URL: given(env, 'PUBLIC_URL') ?? publicUrls.apiUrl, LINK_KEY: linkKey }),
     // The fake IPD stands on loopback, behind no gateway.
     ...(fakeIpd
       ? { IPD_IAM_ENDPOINT: urls.ipdUrl, IPD_CREDENTIALS: JSON.stringify(ipd), IPD_GATEWAY: '' }

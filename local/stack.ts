@@ -21,7 +21,7 @@ import type { Iam } from './iam/iam.ts';
 import { startIssuer } from './issuer.ts';
 import { startFakeIpd } from './ipd/server.ts';
 import type { References } from './intrinsics.ts';
-import { makeAwsKey, makeIpdCredentials } from './keys.ts';
+import { keepLinkKey, makeAwsKey, makeIpdCredentials } from './keys.ts';
 import type { IpdCredentials } from './keys.ts';
 import { claimPort } from './listen.ts';
 import type { Reach } from './listen.ts';
@@ -103,9 +103,13 @@ async function assemble(options: StackOptions, stops: Stops) {
     stops,
   });
 
+  const linkKey =
+    given(env, 'OVERSIZE') === 'link'
+      ? (given(env, 'LINK_KEY') ?? (await keepLinkKey(join(options.dataDirectory, 'links'))))
+      : undefined;
   const service = readService({
     directory,
-    env: deployEnvironment(env, { ...endpoints, publicHost: reach.publicHost }, made.ipd),
+    env: deployEnvironment(env, { ...endpoints, publicHost: reach.publicHost, linkKey }, made.ipd),
   });
   const clients = createClients(credentials, provider.region, endpoints.urls);
   stops.push(async () => Object.values(clients).forEach((client) => client.destroy()));
@@ -179,7 +183,7 @@ async function assemble(options: StackOptions, stops: Stops) {
 /** The settings of the functions for the operator's programs, without secrets. */
 function openSettings(service: Service, references: References): Record<string, string> {
   const all = functionsOf(service, references).flatMap(({ environment }) => Object.entries(environment));
-  const open = all.filter(([name]) => !name.endsWith('CREDENTIALS'));
+  const open = all.filter(([name]) => !name.endsWith('CREDENTIALS') && name !== 'LINK_KEY');
   return Object.fromEntries([...open, ['AWS_REGION', service.provider.region]]);
 }
 

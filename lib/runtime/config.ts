@@ -7,8 +7,10 @@ import { parseAuthorities } from './authorities.ts';
 import { findTooShort } from './retention.ts';
 import {
   findMisplaced,
+  findTooSmall,
   functionSettings,
   givenOf,
+  LEAST_LINK_KEY_CHARACTERS,
   LEAST_PART_BYTES,
   problemsOf,
   sourceOf,
@@ -77,7 +79,7 @@ export function readConfig(env: Environment = process.env) {
   const problems = [
     ...problemsOf(parsed.error),
     ...findMisplaced(given, { onLambda: env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined }),
-    ...(parsed.success ? findTooShort(parsed.data, given) : []),
+    ...(parsed.success ? [...findTooShort(parsed.data, given), ...findTooSmall(parsed.data)] : []),
   ];
   if (!parsed.success || problems.length > 0) throw new Error(`settings: ${problems.join('; ')}`);
   const values = parsed.data;
@@ -101,6 +103,17 @@ export function readConfig(env: Environment = process.env) {
       promptPerMinute: Math.max(Math.floor(values.IPD_RATE * PROMPT_SHARE), 1),
     },
     maxFileBytes: values.MAX_FILE_BYTES,
+    // Only functions that make, show or answer links are given the address and the key.
+    links:
+      values.OVERSIZE === 'link'
+        ? {
+            maxFileBytes: values.MAX_LINKED_FILE_BYTES,
+            days: values.LINKED_FILES_DAYS,
+            publicUrl: values.PUBLIC_URL,
+            key: sourceOf(values.LINK_KEY),
+          }
+        : undefined,
+    comment: values.COMMENT_ON_DELIVERY === 'on' ? { language: values.COMMENT_LANGUAGE } : undefined,
     stagingUrlTtlSeconds: values.STAGING_URL_TTL_SECONDS,
     sessionTtlSeconds: values.UPPY_SESSION_TTL_SECONDS,
     limits: {
@@ -125,6 +138,7 @@ export function readConfig(env: Environment = process.env) {
       retryWindowMs: values.RETRY_WINDOW_HOURS * HOUR_MS,
       failedRetentionMs: values.FAILED_RETENTION_DAYS * DAY_MS,
       commitWindowMs: values.IPD_COMMIT_WINDOW_SECONDS * 1000,
+      linkedFileMs: values.LINKED_FILES_DAYS * DAY_MS,
     },
     recordRetentionMs: values.RECORD_RETENTION_DAYS * DAY_MS,
     preflight: values.PREFLIGHT === 'on',
@@ -159,6 +173,16 @@ export function readCredentials(json: string) {
     accessKey: accessKey && secretKey ? { accessKey, secretKey, securityToken } : undefined,
     user: domain && username && password ? { domain, username, password } : undefined,
   };
+}
+
+/**
+ * Reads the key that the secrets of links are made with: a text, without what surrounds it. Throws an Error that says
+ * what is wrong with it, never any of it.
+ */
+export function readLinkKey(text: string): string {
+  const key = text.trim();
+  if (key.length >= LEAST_LINK_KEY_CHARACTERS) return key;
+  throw new Error(`LINK_KEY: must have at least ${LEAST_LINK_KEY_CHARACTERS} characters`);
 }
 
 /** Reads the certificates of IPD_CA, each in PEM. Throws an Error that names what is wrong, never any of the text. */

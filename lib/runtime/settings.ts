@@ -56,6 +56,12 @@ const allowedHosts = z
     'in myhuaweicloud.com and myhuaweicloud.cn, only projectman-ext.<region> and iam.<region> get credentials',
   );
 
+/** https://developer.mozilla.org/en-US/docs/Glossary/Origin */
+const origin = (example: string) =>
+  z
+    .url({ protocol: /^https?$/, error: `must be a URL, for example ${example}`, abort: true })
+    .refine(isOrigin, `must be an origin, without a path or a query, for example ${example}`);
+
 const authorities = z.string().superRefine((text, context) => {
   if (sourceOf(text)?.kind !== 'inline') return;
   const parsed = parseAuthorities(text);
@@ -67,14 +73,7 @@ export const functionSettings = {
   STAGING_URL_TTL_SECONDS: count(3600, { min: 60, max: 604_800 }),
   MULTIPART_THRESHOLD_BYTES: count(10 * MIB, { min: 1, max: 5 * GIB }),
   PART_SIZE_BYTES: count(5 * MIB, { min: LEAST_PART_BYTES, max: 100 * MIB }),
-  S3_PUBLIC_ENDPOINT: z
-    .url({
-      protocol: /^https?$/,
-      error: 'must be a URL, for example https://files.example.com',
-      abort: true,
-    })
-    .refine(isOrigin, 'must be an origin, without a path or a query, for example https://files.example.com')
-    .optional(),
+  S3_PUBLIC_ENDPOINT: origin('https://files.example.com').optional(),
   SIGNING_CREDENTIALS: z.string().optional(),
   MAX_OPEN_UPLOADS: count(100, { min: 1, max: 10_000 }),
   UPLOADS_PER_MINUTE: count(60, { min: 1, max: 1_000 }),
@@ -85,6 +84,14 @@ export const functionSettings = {
   RECORD_RETENTION_DAYS: count(400, { min: 30, max: 3_650 }),
   PARTS_EXPIRE_DAYS: count(4, { min: 1, max: 60 }),
   STAGED_FILES_EXPIRE_DAYS: count(19, { min: 1, max: 400 }),
+  OVERSIZE: z.enum(['refuse', 'link'], 'must be refuse or link').default('refuse'),
+  PUBLIC_URL: origin('https://uploads.example.com').optional(),
+  LINK_KEY: z.string().optional(),
+  MAX_LINKED_FILE_BYTES: count(5 * GIB, { min: 1, max: 5 * GIB }),
+  LINKED_FILES_DAYS: count(365, { min: 1, max: 3_650 }),
+  LINKED_FILES_EXPIRE_DAYS: count(400, { min: 1, max: 4_000 }),
+  COMMENT_ON_DELIVERY: z.enum(['on', 'off'], 'must be on or off').default('off'),
+  COMMENT_LANGUAGE: z.enum(['en', 'zh-CN'], 'must be en or zh-CN').default('en'),
   IPD_COMMIT_WINDOW_SECONDS: count(600, { min: 1, max: 86_400 }),
   PREFLIGHT: z.enum(['on', 'off'], 'must be on or off').default('on'),
   REQUIRED_SCAN_TAG: tag.optional(),
@@ -110,6 +117,9 @@ export const functionSettings = {
 /** The credentials of a function's role may expire within the hour. */
 const ROLE_URL_SECONDS = 3_600;
 
+/** Of the key that the secrets of links are made with: no one guesses it, even without a limit of tries. */
+export const LEAST_LINK_KEY_CHARACTERS = 32;
+
 /** Where a text is: in a secret, in a parameter, or (credentials never on Lambda) in the setting itself. */
 export type TextSource =
   { kind: 'secretsmanager'; name: string } | { kind: 'ssm'; name: string } | { kind: 'inline'; text: string };
@@ -129,8 +139,8 @@ export function problemsOf(error: z.ZodError | undefined): string[] {
 }
 
 /**
- * Problems between settings: credentials for a wrong host or inside a setting, URLs that outlive their key, and no
- * choice of projects, which has no default.
+ * Problems between settings: credentials for a wrong host or inside a setting, URLs that outlive their key, links that
+ * are not encrypted on their way, and no choice of projects, which has no default.
  */
 export function findMisplaced(given: Environment, { onLambda }: { onLambda: boolean }): string[] {
   const { PROJECTS_CLAIM, IPD_PROJECTS } = given;
@@ -146,7 +156,7 @@ export function findMisplaced(given: Environment, { onLambda }: { onLambda: bool
   if (given['IPD_CA'] !== undefined && given['IPD_ALLOWED_HOSTS'] === undefined) {
     problems.push('IPD_CA: has no effect without IPD_ALLOWED_HOSTS: it counts for those hosts alone');
   }
-  for (const name of ['IPD_CREDENTIALS', 'SIGNING_CREDENTIALS']) {
+  for (const name of ['IPD_CREDENTIALS', 'SIGNING_CREDENTIALS', 'LINK_KEY']) {
     if (onLambda && sourceOf(given[name])?.kind === 'inline') {
       problems.push(`${name}: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>`);
     }
@@ -157,12 +167,33 @@ export function findMisplaced(given: Environment, { onLambda }: { onLambda: bool
       `STAGING_URL_TTL_SECONDS: over ${ROLE_URL_SECONDS} needs SIGNING_CREDENTIALS, since a URL ends with what it is signed with`,
     );
   }
+  const linkKey = sourceOf(given['LINK_KEY']);
+  if (!onLambda && linkKey?.kind === 'inline' && linkKey.text.length < LEAST_LINK_KEY_CHARACTERS) {
+    problems.push(`LINK_KEY: must have at least ${LEAST_LINK_KEY_CHARACTERS} characters`);
+  }
+  if (onLambda && given['PUBLIC_URL']?.startsWith('http:') === true) {
+    problems.push('PUBLIC_URL: must begin with https: who reads a link on its way can read the file');
+  }
   if (PROJECTS_CLAIM === undefined && IPD_PROJECTS === undefined) {
     problems.push(
       'PROJECTS_CLAIM or IPD_PROJECTS: one is needed, for example PROJECTS_CLAIM=projects; IPD_PROJECTS=* lets every user into every project',
     );
   }
   return problems;
+}
+
+/** A problem where links are for files that become attachments anyway: the largest linked file is the largest of all. */
+export function findTooSmall({
+  OVERSIZE,
+  MAX_FILE_BYTES,
+  MAX_LINKED_FILE_BYTES,
+}: {
+  OVERSIZE: 'refuse' | 'link';
+  MAX_FILE_BYTES: number;
+  MAX_LINKED_FILE_BYTES: number;
+}): string[] {
+  if (OVERSIZE === 'refuse' || MAX_LINKED_FILE_BYTES >= MAX_FILE_BYTES) return [];
+  return ['MAX_LINKED_FILE_BYTES: must be at least MAX_FILE_BYTES: files up to that one become attachments'];
 }
 
 export function sourceOf(value: string | undefined): TextSource | undefined {

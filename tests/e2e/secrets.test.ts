@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTelemetry } from '../../lib/runtime/telemetry.ts';
@@ -14,6 +14,7 @@ import { issueId, projectId } from '../support/world.ts';
 const signed = `https://s3.example.com/staging/a?X-Amz-Signature=${'0a'.repeat(32)}`;
 const ticket = `tk_${randomBytes(32).toString('base64url')}`;
 const hello = Buffer.from('hello');
+const link = `/v1/files/${randomUUID()}/${randomBytes(32).toString('base64url')}`;
 const file = { projectId, issueId, filename: 'a.bin', contentType: 'video/mp4', size: hello.length };
 
 const product = await useProduct();
@@ -50,6 +51,8 @@ describe('the scan', () => {
     ['signature', () => JSON.stringify({ 'X-Amz-Signature': '0a'.repeat(32) })],
     ['signature', () => JSON.stringify({ body: JSON.stringify({ 'X-Amz-Signature': '0a'.repeat(32) }) })],
     ['ticket', () => `/v1/uppy/${ticket}/s3/params`],
+    ['link', () => JSON.stringify({ url: `http://127.0.0.1:3000${link}` })],
+    ['link key', () => `LINK_KEY=local-link-key-${randomBytes(20).toString('hex')}`],
     ['signed request', () => 'SDK-HMAC-SHA256 Access=key, SignedHeaders=host, Signature=0a'],
     ['signed request', () => 'AWS4-HMAC-SHA256 Credential=local/20260312/eu-central-1/s3/aws4_request'],
     ['token header', () => JSON.stringify({ 'x-auth-token': randomBytes(64).toString('base64url') })],
@@ -83,6 +86,7 @@ describe('the scan', () => {
     ['where it belongs', 'POST /v1/uploads', 201, []],
     ['in a refusal', 'POST /v1/uploads', 409, ['POST /v1/uploads: signature']],
     ['where it does not belong', 'GET /v1/uploads/{id}', 200, ['GET /v1/uploads/{id}: signature']],
+    ['where a link leads', 'GET /v1/files/{id}/{secret}', 302, []],
   ])('judges a signed URL in an answer %s', (_where, route, status, found) => {
     checkAnswer(route, status, JSON.stringify({ url: signed }));
 

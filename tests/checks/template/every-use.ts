@@ -16,7 +16,9 @@ import type { SQSClient } from '@aws-sdk/client-sqs';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { remove } from '../../../lib/domain/endings.ts';
 import { begin as beginIngested } from '../../../lib/domain/ingestion.ts';
+import { linkedKey } from '../../../lib/domain/upload.ts';
 import type { Policy, Upload } from '../../../lib/domain/upload.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 import { dropId, nameBasedId, offerOfDrop } from '../../../lib/ingestion/offers.ts';
@@ -32,8 +34,11 @@ export const BUCKET = 'ipd-attachment-bridge-dev-stagingbucket';
 /** What INGEST_SOURCE_BUCKETS names. */
 export const SOURCE_BUCKET = 'ci-artifacts';
 const PART_BYTES = 5 * 1024 ** 2;
+/** MAX_FILE_BYTES: a larger file becomes a link. */
+export const MOST_ATTACHED = 2 * PART_BYTES;
 const file = { projectId, issueId, filename: 'a.bin', contentType: 'application/octet-stream' };
 const parted = { ...file, size: PART_BYTES + 1, mode: 'multipart' };
+const linked = z.object({ link: z.object({ url: z.url() }) });
 const formAnswer = z.object({ url: z.url(), fields: z.record(z.string(), z.string()) });
 
 /** `s3` and `sqs` are an operator's. */
@@ -51,6 +56,7 @@ export async function useEverything({
   await useAttach();
   await useDeliver();
   await useSweep();
+  await useLinks();
   await useIngestion();
 
   async function create(body: object) {
@@ -197,6 +203,35 @@ export async function useEverything({
     expect(await product.ledger.find(late.id)).not.toHaveProperty('dueAt');
   }
 
+  async function linkFile(): Promise<string> {
+    const large = await create({ ...file, size: MOST_ATTACHED + 1, mode: 'single' });
+    await putFile(large.signed(), randomBytes(MOST_ATTACHED + 1));
+    expect((await product.follow(large.id)).body).toMatchObject({ status: 'delivered', attachment: null });
+    return large.id;
+  }
+
+  /** A browser follows a link; one is taken back by its owner, and one cannot be deleted in IPD in time. */
+  async function useLinks(): Promise<void> {
+    const id = await linkFile();
+    const { body } = await product.call(`GET /v1/uploads/${id}`);
+    const { size } = await (await fetch(linked.parse(body).link.url)).blob();
+    expect(size).toBe(MOST_ATTACHED + 1);
+    expect(await product.call(`DELETE /v1/uploads/${id}`)).toMatchObject({ status: 200 });
+    await expectRemoved(id);
+
+    const late = await linkFile();
+    await product.ledger.change(late, (upload) => remove(upload, { by: 'operator', now: Date.now() }));
+    const longAgo = new Date(Date.now() - 30 * DAY_MS).toISOString();
+    await fallDue(late, { recheckAt: longAgo });
+    await expectRemoved(late);
+  }
+
+  async function expectRemoved(id: string): Promise<void> {
+    const upload = await seen(id, (now) => now.status === 'removed' && now.isLinkedFileRemoved === true);
+    const find = new HeadObjectCommand({ Bucket: BUCKET, Key: linkedKey(upload.id) });
+    await expect(s3.send(find)).rejects.toMatchObject({ name: 'NotFound' });
+  }
+
   /** Follows an ingested upload, which no user sees. */
   async function seen(id: string, isSo: (upload: Upload) => boolean): Promise<Upload> {
     for (;;) {
@@ -314,6 +349,7 @@ const POLICY: Policy = {
   retryWindowMs: HOUR_MS,
   failedRetentionMs: DAY_MS,
   commitWindowMs: MINUTE_MS,
+  linkedFileMs: DAY_MS,
 };
 
 /** Of an object that was put as one. */

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { createIam } from '../../../local/iam/iam.ts';
 import { functionsOf, parametersOf, readService, resourcesOf } from '../../../local/template.ts';
 import { useProduct } from '../../support/use-product.ts';
-import { BUCKET, SOURCE_BUCKET, useEverything } from './every-use.ts';
+import { BUCKET, MOST_ATTACHED, SOURCE_BUCKET, useEverything } from './every-use.ts';
 import { grantsOf, toTable } from './permissions.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const LIB = join(ROOT, 'lib');
-const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
+const functionKeys = ['uploads', 'uppy', 'attach', 'deliver', 'files', 'ingest', 'sweep'];
 
 /** Actions that no function of the embedded stack performs visibly, and why. */
 const UNSEEN: Record<string, string> = {
@@ -60,10 +60,16 @@ const COMMANDS: Record<string, string[]> = {
 const SECRETS = [
   ['IPD_CREDENTIALS', 'ipd'],
   ['SIGNING_CREDENTIALS', 'signing'],
+  ['LINK_KEY', 'links'],
 ] as const;
 
 const product = await useProduct({
-  environment: { INGEST_SOURCE_BUCKETS: SOURCE_BUCKET, INGEST_MAX_OPEN: '1' },
+  environment: {
+    INGEST_SOURCE_BUCKETS: SOURCE_BUCKET,
+    INGEST_MAX_OPEN: '1',
+    OVERSIZE: 'link',
+    MAX_FILE_BYTES: String(MOST_ATTACHED),
+  },
 });
 const shared = { region: 'eu-central-1', credentials: product.credentials };
 const s3 = new S3Client({ ...shared, endpoint: product.urls.s3Url, forcePathStyle: true });
@@ -115,6 +121,24 @@ describe('the roles', () => {
     [
       { PREFLIGHT: 'off', SIGNING_CREDENTIALS: 'ssm:/ipd-attachment-bridge/prod/signing' },
       { uploads: ['signing'], uppy: ['signing'], deliver: ['ipd'] },
+    ],
+    [
+      { OVERSIZE: 'link' },
+      { uploads: ['ipd', 'links'], uppy: ['ipd'], deliver: ['ipd', 'links'], files: ['links'] },
+    ],
+    [
+      {
+        OVERSIZE: 'link',
+        PREFLIGHT: 'off',
+        SIGNING_CREDENTIALS: 'secretsmanager:ipd-attachment-bridge/prod/signing',
+        LINK_KEY: 'ssm:/ipd-attachment-bridge/prod/links',
+      },
+      {
+        uploads: ['signing', 'links'],
+        uppy: ['signing'],
+        deliver: ['ipd', 'links'],
+        files: ['links'],
+      },
     ],
   ])('let a function read the secrets of its stage that it uses, and no other: %j', (env, expected) => {
     const readable: Record<string, string[]> = {};

@@ -14,9 +14,10 @@ const AUTHORIZED = [
   'userJwt POST /v1/uploads/{id}/retry',
   'userJwt POST /v1/uploads/{id}/urls',
 ];
-/** What goes: the routes without an authorizer, and the one that gives out tickets for them. */
+/** What goes: the routes without an authorizer, and the one that gives out tickets for some of them. */
 const LEFT_OUT = [
   'none $default',
+  'none GET /v1/files/{id}/{secret}',
   'none DELETE /v1/uppy/{ticket}/s3/multipart/{uploadId}',
   'none GET /v1/uppy/{ticket}/s3/multipart/{uploadId}',
   'none GET /v1/uppy/{ticket}/s3/multipart/{uploadId}/{partNumber}',
@@ -57,16 +58,25 @@ describe('PUBLIC_ROUTES', () => {
     expect(new Set(types)).toEqual(new Set(['jwt']));
   });
 
-  it('off leaves out the function that only stock Uppy calls, its role, and what the role was given', () => {
+  it('off leaves out the functions that only stock Uppy and links call, their roles, and what these were given', () => {
     const { functions, resources } = read({
       PUBLIC_ROUTES: 'off',
+      // No deploy takes both; nothing of the role may be left all the same.
+      OVERSIZE: 'link',
       SIGNING_CREDENTIALS: 'secretsmanager:ipd-attachment-bridge/dev/signing',
     });
 
     expect(functions.map(({ key }) => key)).toEqual(['uploads', 'attach', 'deliver', 'ingest', 'sweep']);
-    expect(resources).not.toHaveProperty('UppyRole');
+    for (const role of ['UppyRole', 'FilesRole']) {
+      expect(resources).not.toHaveProperty(role);
+      expect(JSON.stringify(resources)).not.toContain(role);
+    }
     for (const id of ['PreflightSecretPolicy', 'SigningSecretPolicy']) {
       expect(resources[id]?.Properties['Roles']).toEqual([{ Ref: 'UploadsRole' }]);
     }
+    expect(resources['LinksSecretPolicy']?.Properties['Roles']).toEqual([
+      { Ref: 'UploadsRole' },
+      { Ref: 'DeliverRole' },
+    ]);
   });
 });

@@ -16,7 +16,7 @@ const lifecycle = z.object({
         Prefix: z.string(),
         Status: z.literal('Enabled'),
         ExpirationInDays: z.coerce.number(),
-        AbortIncompleteMultipartUpload: z.object({ DaysAfterInitiation: z.coerce.number() }),
+        AbortIncompleteMultipartUpload: z.object({ DaysAfterInitiation: z.coerce.number() }).optional(),
       }),
     ),
   }),
@@ -57,15 +57,15 @@ describe('the template', () => {
   });
 
   it.each([{}, { UPLOAD_DEADLINE_HOURS: '24', PARTS_EXPIRE_DAYS: '2', STAGED_FILES_EXPIRE_DAYS: '60' }])(
-    'removes files of staging and drops, and nothing else, after the number of days that the functions get (%j)',
+    'removes files of staging and drops after the number of days that the functions get (%j)',
     (env) => {
       const { service, properties } = read({ env });
 
       const { Rules } = lifecycle.parse(properties('StagingBucket')).LifecycleConfiguration;
       const { environment } = service.provider;
-      expect(Rules.map(({ Prefix }) => Prefix)).toEqual(['staging/', 'ingest/']);
-      for (const { ExpirationInDays, AbortIncompleteMultipartUpload } of Rules) {
-        const days = AbortIncompleteMultipartUpload.DaysAfterInitiation;
+      expect(Rules.map(({ Prefix }) => Prefix)).toEqual(['staging/', 'ingest/', 'linked/']);
+      for (const { ExpirationInDays, AbortIncompleteMultipartUpload } of Rules.slice(0, 2)) {
+        const days = AbortIncompleteMultipartUpload?.DaysAfterInitiation;
         expect({
           PARTS_EXPIRE_DAYS: String(days),
           STAGED_FILES_EXPIRE_DAYS: String(ExpirationInDays),
@@ -77,6 +77,17 @@ describe('the template', () => {
       }
     },
   );
+
+  it.each([
+    [{}, 400],
+    [{ STAGED_FILES_EXPIRE_DAYS: '60', LINKED_FILES_EXPIRE_DAYS: '700' }, 700],
+  ])('removes linked files after days of their own, and nothing else (%j)', (env, days) => {
+    const { Rules } = lifecycle.parse(read({ env }).properties('StagingBucket')).LifecycleConfiguration;
+
+    const ofLinked = { Prefix: 'linked/', Status: 'Enabled', ExpirationInDays: days };
+    expect(Rules.filter(({ Prefix }) => 'linked/'.startsWith(Prefix))).toEqual([ofLinked]);
+    expect(Rules.filter(({ Prefix }) => !Prefix.endsWith('/'))).toEqual([]);
+  });
 
   it('lets the accounts of INGEST_PRINCIPALS put drops, and without the setting none', () => {
     const allowed = (env: Record<string, string>) => {
@@ -231,7 +242,7 @@ describe('the template', () => {
     );
   });
 
-  it('logs no path and no header: a ticket is in one, a token in the other', () => {
+  it('logs no path and no header: a ticket or the secret of a link is in one, a token in the other', () => {
     const { format } = provider.parse(read().service.provider).logs.httpApi;
 
     const fields = [...format.matchAll(/\$context\.([\w.]+)/g)].map(([, name]) => name);

@@ -9,6 +9,7 @@ const output = z.object({
   uploads: z.literal(1000),
   sizes: z.array(z.object({ mib: z.number(), parts: amounts, total: z.number() })),
   variants: z.array(z.object({ name: z.string(), totals: z.array(z.number()) })),
+  links: z.array(z.object({ mib: z.number(), kept: z.number(), download: z.number(), refusal: z.number() })),
   idleMonth: amounts,
 });
 const cost = (...args: string[]) => runCommandLine('bench/cost.ts', args).ended;
@@ -43,6 +44,19 @@ describe('npm run cost', () => {
     const out = bySize.at(-1)?.parts['transfer out'] ?? 0;
     expect(out).toBeGreaterThan(((50 * 1000) / 1024) * 0.09);
     expect(out).toBeLessThan(((50 * 1000) / 1024) * 0.09 * 1.01);
+  });
+
+  it('bills a linked file for its year in storage and for each download, and a refusal for next to nothing', async () => {
+    const { stdout } = await cost('--json');
+
+    const { links } = output.parse(JSON.parse(stdout.at(-1) ?? ''));
+    const { kept = 0, download = 0, refusal = 0 } = links.find(({ mib }) => mib === 300) ?? {};
+    const gigabytes = (300 * 1000) / 1024;
+    expect(kept).toBeGreaterThan(gigabytes * 0.023 * 12);
+    expect(kept).toBeLessThan(gigabytes * 0.023 * 12 + 0.5);
+    expect(download).toBeGreaterThan(gigabytes * 0.09);
+    expect(download).toBeLessThan(gigabytes * 0.09 * 1.01);
+    expect(refusal).toBeLessThan(0.01);
   });
 
   it('refuses what it does not know', async () => {

@@ -16,6 +16,7 @@ const WITHOUT: Record<string, string> = {
   // Never deployed: without an issuer no deploy begins.
   ISSUER_URL: "'https://issuer.example.com'",
   IPD_CREDENTIALS: 'self:custom.ipdSecret',
+  LINK_KEY: 'self:custom.linkKey',
   // Only without a topic for alarms: their descriptions say where the page is.
   RUNBOOK_URL: "'the repository at the deployed revision, docs/operations.md'",
 };

@@ -99,6 +99,9 @@ const IPD_HOST =
 const PROJECTS =
   'IPD_PROJECTS: must be ids of projects, of 32 letters and digits each, with commas between them; or * for all';
 
+/** Links as a deploy takes them; the key is where the template says. */
+const LINKS = { OVERSIZE: 'link', PUBLIC_URL: 'https://uploads.example.com' };
+
 describe('a setting that the functions read', () => {
   it.each<[Environment, string]>([
     [
@@ -185,6 +188,27 @@ describe('a setting that the functions read', () => {
       { UPLOADED_BY_CLAIM: 'name email' },
       'UPLOADED_BY_CLAIM: must be the name of one claim, for example name',
     ],
+    [{ OVERSIZE: 'links' }, 'OVERSIZE: must be refuse or link'],
+    [{ PUBLIC_URL: 'uploads.example.com' }, 'PUBLIC_URL: must be a URL, for example https://uploads.example.com'],
+    [
+      { PUBLIC_URL: 'https://uploads.example.com/prod' },
+      'PUBLIC_URL: must be an origin, without a path or a query, for example https://uploads.example.com',
+    ],
+    [
+      { MAX_LINKED_FILE_BYTES: '5GB' },
+      'MAX_LINKED_FILE_BYTES: must be a whole number from 1 to 5368709120, for example 5368709120',
+    ],
+    [
+      { ...LINKS, MAX_LINKED_FILE_BYTES: '1000' },
+      'MAX_LINKED_FILE_BYTES: must be at least MAX_FILE_BYTES: files up to that one become attachments',
+    ],
+    [{ LINKED_FILES_DAYS: '0' }, 'LINKED_FILES_DAYS: must be a whole number from 1 to 3650, for example 365'],
+    [
+      { ...LINKS, LINKED_FILES_DAYS: '400' },
+      'LINKED_FILES_EXPIRE_DAYS: must be at least 419 with this LINKED_FILES_DAYS, UPLOAD_DEADLINE_HOURS, RETRY_WINDOW_HOURS and FAILED_RETENTION_DAYS',
+    ],
+    [{ COMMENT_ON_DELIVERY: 'yes' }, 'COMMENT_ON_DELIVERY: must be on or off'],
+    [{ COMMENT_LANGUAGE: 'de' }, 'COMMENT_LANGUAGE: must be en or zh-CN'],
   ])('is refused with one sentence by package, start and function: %j', async (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
     expect(await starting(settings)).toEqual([sentence]);
@@ -201,6 +225,14 @@ describe('a setting that the functions read', () => {
       'IPD_CREDENTIALS: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>',
     ],
     [{ IPD_ENDPOINT: 'http://127.0.0.1:4573' }, IPD_HOST],
+    [
+      { ...LINKS, LINK_KEY: 'secret-word'.repeat(3) },
+      'LINK_KEY: on Lambda, give secretsmanager:<name or ARN> or ssm:<parameter name>',
+    ],
+    [
+      { ...LINKS, PUBLIC_URL: 'http://localhost:3000' },
+      'PUBLIC_URL: must begin with https: who reads a link on its way can read the file',
+    ],
   ])('is refused by package and function, while on one machine it may be: %j', (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
     expect(calling(settings)).toEqual([`settings: ${sentence}`]);
@@ -262,6 +294,10 @@ describe('a setting that only the template needs', () => {
     [{ LAMBDA_TRACING: 'on' }, 'LAMBDA_TRACING: must be PassThrough or Active'],
     [{ LAMBDA_ARCHITECTURE: 'arm' }, 'LAMBDA_ARCHITECTURE: must be arm64 or x86_64'],
     [{ PUBLIC_ROUTES: 'no' }, 'PUBLIC_ROUTES: must be on or off'],
+    [
+      { ...LINKS, PUBLIC_ROUTES: 'off' },
+      'OVERSIZE: must be refuse with PUBLIC_ROUTES=off: the route that a link leads to takes no token',
+    ],
   ])('is refused by package and start: %j', async (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
     expect(await starting(settings)).toEqual([sentence]);
@@ -278,6 +314,10 @@ describe('a setting that only the template needs', () => {
       { ALARM_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:alarms' },
       `RUNBOOK_URL: is missing: people who get alarms need docs/operations.md: it ${RUNBOOK}`,
     ],
+    [
+      { OVERSIZE: 'link' },
+      'PUBLIC_URL: is missing: OVERSIZE=link needs an address that outlives the stack, for example https://uploads.example.com',
+    ],
   ])('is refused by package alone: %j', (settings, sentence) => {
     expect(packaging(settings)).toEqual([sentence]);
     expect(findProblems({ ...settings }, { kind: 'local', others: ['S3_PORT'] })).toEqual([]);
@@ -293,6 +333,8 @@ describe('a setting that only the template needs', () => {
     { PROJECTS_CLAIM: '', IPD_PROJECTS: `${'a'.repeat(32)}, ${'B2'.repeat(16)},` },
     { PROJECTS_CLAIM: '', IPD_PROJECTS: '*' },
     { PROJECTS_CLAIM: 'https://example.com/projects', UPLOADED_BY_CLAIM: 'cognito:username' },
+    LINKS,
+    { ...LINKS, LINK_KEY: 'ssm:/ipd-attachment-bridge/prod/links-2', COMMENT_ON_DELIVERY: 'on' },
     { UPLOAD_DEADLINE_HOURS: '240', PARTS_EXPIRE_DAYS: '11', STAGED_FILES_EXPIRE_DAYS: '26' },
   ])('is taken: %j', (settings) => {
     expect(packaging(settings)).toEqual([]);
@@ -321,6 +363,13 @@ describe('an empty value', () => {
     expect(await starting({ LOG_RETENTION_DAYS: '' })).toEqual([sentence]);
   });
 
+  it('is refused for the key of links, which has a place by default', async () => {
+    const sentence = 'LINK_KEY: is empty: give it a value, or unset it for the default';
+
+    expect(packaging({ ...LINKS, LINK_KEY: '' })).toEqual([sentence]);
+    expect(await starting({ ...LINKS, LINK_KEY: '' })).toEqual([sentence]);
+  });
+
   it('counts as missing where only functions read it', () => {
     const settings = { MAX_FILE_BYTES: '', SIGNING_CREDENTIALS: '', ALARM_TOPIC_ARN: '', IPD_PROJECTS: '' };
 
@@ -338,6 +387,7 @@ describe('the secrets of a stage', () => {
   ])('have names that its roles may read: %s', (name) => {
     expect(packaging({ IPD_CREDENTIALS: name })).toEqual([]);
     expect(packaging({ SIGNING_CREDENTIALS: name.replace('/prod/ipd', '/prod/signing') })).toEqual([]);
+    expect(packaging({ LINK_KEY: name.replace('/prod/ipd', '/prod/links') })).toEqual([]);
   });
 
   it.each([
@@ -349,6 +399,9 @@ describe('the secrets of a stage', () => {
   ])("are not another stage's, nor for another use: %s", (name) => {
     expect(packaging({ IPD_CREDENTIALS: name })).toEqual([
       'IPD_CREDENTIALS: the name must begin with ipd-attachment-bridge/prod/ipd, for example secretsmanager:ipd-attachment-bridge/prod/ipd',
+    ]);
+    expect(packaging({ LINK_KEY: name })).toEqual([
+      'LINK_KEY: the name must begin with ipd-attachment-bridge/prod/links, for example secretsmanager:ipd-attachment-bridge/prod/links',
     ]);
   });
 });
