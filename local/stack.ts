@@ -248,7 +248,14 @@ async function startParts(order: PartsOrder) {
       startDynamoDb({ port, dataDirectory: await data('dynamodb'), credentials, allows }),
     ),
     startUnlessGiven('IPD_ENDPOINT', 'ipd', async (port) =>
-      startFakeIpd({ port, dataDirectory: await data('ipd'), credentials: ipdCredentials, origins, reach }),
+      startFakeIpd({
+        port,
+        dataDirectory: await data('ipd'),
+        credentials: ipdCredentials,
+        origins,
+        reach,
+        linkProtocols: ['https', 'http'],
+      }),
     ),
     startUnlessGiven('ISSUER_URL', 'issuer', async (port) =>
       startIssuer({ port, dataDirectory: await data('issuer'), audience, origins, reach }),

@@ -174,6 +174,7 @@ function byKey(a: readonly [string, string], b: readonly [string, string]): numb
   return a[1] < b[1] ? -1 : Number(a[1] > b[1]);
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+/** In hexadecimal digits, as a payload is signed. */
+export function sha256(payload: string | Uint8Array): string {
+  return createHash('sha256').update(payload).digest('hex');
 }

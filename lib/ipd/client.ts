@@ -1,6 +1,6 @@
 /**
- * CodeArts Req's attachment API: list, upload, download. One private function sends every request and
- * says what its answer means; errors are data (`Verdict`), so the caller decides what happens next.
+ * CodeArts Req's API: attachments here, links and comments in files of their own. One private function sends every
+ * request and says what its answer means; errors are data (`Verdict`), so the caller decides what happens next.
  * Holds the credentials; never retries by itself, but for one fresh token on a call without effects.
  */
 import * as z from 'zod';
@@ -9,14 +9,18 @@ import {
   ACCESS_KEY_BODY_LIMIT,
   createTokenSource,
   EMPTY_PAYLOAD,
+  sha256,
   signRequest,
   UNSIGNED_PAYLOAD,
 } from './auth.ts';
 import type { AccessKey, Authorization, IamUser } from './auth.ts';
+import type { JsonCall } from './calls.ts';
+import { createComments } from './comments.ts';
 import { classify } from './errors.ts';
 import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
 import type { Form } from './form.ts';
+import { createLinks } from './links.ts';
 import { describeFailure, isUnconnected, readText } from './wire.ts';
 import type { Sink, Source } from '../runtime/stream.ts';
 import type { WorkItem } from '../domain/upload.ts';
@@ -96,12 +100,13 @@ const uploadAnswer = z.object({
 });
 
 type Call = {
-  method: 'GET' | 'POST';
+  method: JsonCall['method'];
   path: string;
-  headers?: Record<string, string>;
-  body?: { source: Source; length: number };
+  body?: Body;
   signal: AbortSignal;
 };
+
+type Body = { contentType: string; length: number; content: Source | Uint8Array };
 
 type Reply = { kind: 'reply'; answer: WireAnswer; authorization: Record<string, string> };
 
@@ -157,8 +162,7 @@ export function createIpdClient(options: IpdOptions) {
     const verdict = await ask({
       method: 'POST',
       path: `/v1/ipdprojectservice/projects/${request.projectId}/issues/${request.issueId}/attachments/upload`,
-      headers: { 'content-type': form.contentType, 'content-length': String(form.contentLength) },
-      body: { source: body.source, length: form.contentLength },
+      body: { contentType: form.contentType, length: form.contentLength, content: body.source },
       signal: request.signal,
     });
     return resultOf(verdict, { isComplete: await body.end() });
@@ -192,6 +196,16 @@ export function createIpdClient(options: IpdOptions) {
     });
   }
 
+  /** A call with a JSON body, or with none, which changes nothing. */
+  async function read(call: JsonCall): Promise<Verdict> {
+    return withFreshToken(() => ask(framed(call)));
+  }
+
+  /** A call with a JSON body, which changes something. */
+  async function write(call: JsonCall): Promise<Verdict> {
+    return asWritten(await ask(framed(call)));
+  }
+
   /** Repeats a call without effects once when its token was dead. */
   async function withFreshToken<T extends { kind: string }>(call: () => Promise<T>): Promise<T> {
     const first = await call();
@@ -212,8 +226,8 @@ export function createIpdClient(options: IpdOptions) {
       const answer = await send({
         method: call.method,
         url,
-        headers: { accept: 'application/json', ...call.headers, ...authorization.headers },
-        ...(call.body && { body: call.body.source }),
+        headers: { accept: 'application/json', ...headersOf(call.body), ...authorization.headers },
+        ...(call.body && { body: call.body.content }),
         signal: call.signal,
         idleMs: IDLE_MS,
       });
@@ -238,15 +252,34 @@ export function createIpdClient(options: IpdOptions) {
   async function authorize(call: Call, url: URL): Promise<Authorization> {
     const fits = (call.body?.length ?? 0) <= ACCESS_KEY_BODY_LIMIT;
     if (accessKey !== undefined && (fits || tokens === undefined)) {
-      const payload = call.body === undefined ? EMPTY_PAYLOAD : UNSIGNED_PAYLOAD;
-      const headers = signRequest({ method: call.method, url, payload }, accessKey, clock.now());
+      const { method, body } = call;
+      const headers = signRequest({ method, url, payload: payloadOf(body) }, accessKey, clock.now());
       return { kind: 'authorized', headers };
     }
     if (tokens !== undefined) return tokens.authorize(call.signal);
     throw new Error('no credentials');
   }
 
-  return { list, upload, download, largestFile };
+  const asking = { read, write };
+  return { list, upload, download, largestFile, ...createLinks(asking), ...createComments(asking) };
+}
+
+function framed({ content, ...call }: JsonCall): Call {
+  if (content === undefined) return call;
+  const bytes = Buffer.from(JSON.stringify(content));
+  return { ...call, body: { contentType: 'application/json', length: bytes.length, content: bytes } };
+}
+
+function headersOf(body: Body | undefined): Record<string, string> {
+  return body === undefined
+    ? {}
+    : { 'content-type': body.contentType, 'content-length': String(body.length) };
+}
+
+/** A file is not read before it is sent, so it cannot be signed; what is in memory can. */
+function payloadOf(body: Body | undefined): string {
+  if (body === undefined) return EMPTY_PAYLOAD;
+  return body.content instanceof Uint8Array ? sha256(body.content) : UNSIGNED_PAYLOAD;
 }
 
 /** The form around a file. Its closing boundary waits for the fence. */
@@ -303,10 +336,15 @@ function resultOf(verdict: Verdict, { isComplete }: { isComplete: boolean }): St
       requestId: verdict.requestId,
     };
   }
-  // A text that asks to try later does not prove that nothing was stored.
-  if (isComplete && verdict.kind === 'throttled' && !verdict.isRefusal) {
-    return { kind: 'unconfirmed', detail: verdict.detail };
-  }
+  if (isComplete) return asWritten(verdict);
   // Without the closing boundary there is nothing that IPD could have stored.
-  return verdict.kind === 'unconfirmed' && !isComplete ? { ...verdict, kind: 'unavailable' } : verdict;
+  return verdict.kind === 'unconfirmed' ? { ...verdict, kind: 'unavailable' } : verdict;
+}
+
+/** What IPD's answer to a complete request says that was to change something. */
+function asWritten<Answer extends Verdict>(verdict: Answer): Answer | Failure {
+  // A text that asks to try later does not prove that nothing was done.
+  return verdict.kind === 'throttled' && !verdict.isRefusal
+    ? { kind: 'unconfirmed', detail: verdict.detail }
+    : verdict;
 }

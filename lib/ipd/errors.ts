@@ -131,9 +131,16 @@ function withhold(text: string, names: readonly string[]): string {
     );
 }
 
+const SLASH = String.raw`(?:\\?/|&#(?:47|x2f);|%(?:25)*2f)`;
+/** The route of a linked file, plain or escaped for JSON, HTML or a URL. What comes after the upload's id is the secret. */
+const LINKED_FILE = new RegExp(
+  String.raw`(v1${SLASH}files${SLASH}(?:(?!${SLASH})[\w.~-])+${SLASH})(?:(?!${SLASH})[^\s"'<>\\|])+`,
+  'gi',
+);
+
 /**
- * Removes from a text that is kept: the server's echo of a signed request, the ids of a key and an account, and
- * anything like a secret.
+ * Removes from a text that is kept: the server's echo of a signed request, the ids of a key and an account, the secret
+ * of a linked file, and anything like a secret.
  */
 export function redact(text: string): string {
   return text
@@ -142,6 +149,7 @@ export function redact(text: string): string {
       /\b(authorization|x-auth-token|x-security-token|x-subject-token)\b"?\s*[:=][^|\n]*/gi,
       '$1:[redacted]',
     )
+    .replaceAll(LINKED_FILE, '$1[redacted]')
     .replaceAll(/\b(Access|Signature|SignedHeaders)=[^\s,|]+/g, '$1=[redacted]')
     .replaceAll(/\b((?:ak|access[ _-]?key(?:[ _-]?id)?)["'\s:=]+)[A-Z0-9]{16,}\b/gi, '$1[redacted]')
     .replaceAll(/\b((?:domain|account|user|tenant)[ _-]?(?:id)?["'\s:=]+)[0-9a-f]{32}\b/gi, '$1[redacted]')

@@ -1,17 +1,25 @@
 /**
- * The admin API for tests and demos: stored attachments, the request log, faults, settings, a transcript, and a reset.
+ * The admin API for tests and demos: what is stored, the request log, faults, settings, a transcript, and a reset.
  * It has no authentication, so the server must answer programs and web pages of this machine only.
  */
 import { z } from 'zod';
 import type { createFaults } from './fault-rules.ts';
+import type { Comment } from './comments.ts';
+import type { Link } from './links.ts';
 import type { RequestRecord } from './request-log.ts';
+import type { Row } from './rows.ts';
 import type { Settings } from './settings.ts';
-import { headerOf, targetOf, type Attachment, type IpdRequest, type Reply } from './types.ts';
+import { headerOf, targetOf, type Attachment, type IpdRequest, type Reply, type WorkItem } from './types.ts';
 
 export type Admin = {
   attachments: () => Attachment[];
   /** Deletes an attachment, as a person does on IPD's own page; false where there is none with this id. */
   removeAttachment: (id: string) => boolean;
+  links: () => Link[];
+  /** Adds a link, as a person does. */
+  plantLink: (link: WorkItem & { title: string; url: string }) => Link;
+  removeLink: (id: string) => boolean;
+  comments: () => Comment[];
   requests: readonly RequestRecord[];
   faults: ReturnType<typeof createFaults>;
   settings: () => Settings;
@@ -27,15 +35,22 @@ export const ADMIN_PATH = '/__admin';
 /** Answers one admin request; a 400 says what is wrong with a body. */
 export async function answerAdmin(admin: Admin, request: IpdRequest): Promise<Reply> {
   const { path } = targetOf(request.url);
-  const [, id] = /^\/attachments\/(\d+)$/.exec(path.slice(ADMIN_PATH.length)) ?? [];
+  const [, kind, id] = /^\/(attachments|links)\/(\d+)$/.exec(path.slice(ADMIN_PATH.length)) ?? [];
   try {
     if (request.method === 'DELETE' && id !== undefined) {
-      if (admin.removeAttachment(id)) return { status: 204 };
-      return { status: 404, json: { message: `there is no attachment ${id}` } };
+      const isRemoved = kind === 'links' ? admin.removeLink(id) : admin.removeAttachment(id);
+      if (isRemoved) return { status: 204 };
+      return { status: 404, json: { message: `${path} is not there` } };
     }
     switch (`${request.method} ${path.slice(ADMIN_PATH.length).replace(/\/$/, '')}`) {
       case 'GET /attachments':
         return { status: 200, headers: corsOf(request), json: describeAttachments(admin.attachments()) };
+      case 'GET /links':
+        return { status: 200, headers: corsOf(request), json: admin.links().map(withTimes) };
+      case 'POST /links':
+        return { status: 201, json: withTimes(admin.plantLink(plantedLink.parse(await readJson(request)))) };
+      case 'GET /comments':
+        return { status: 200, headers: corsOf(request), json: admin.comments().map(withTimes) };
       case 'GET /requests':
         return { status: 200, json: admin.requests };
       case 'GET /faults':
@@ -63,21 +78,41 @@ export async function answerAdmin(admin: Admin, request: IpdRequest): Promise<Re
   }
 }
 
+const plantedLink = z.strictObject({
+  projectId: z.string(),
+  issueId: z.string(),
+  title: z.string(),
+  url: z.string(),
+});
+
 function describeAttachments(attachments: Attachment[]): unknown {
-  return attachments.map(
-    ({ id, projectId, issueId, size, sha256, filename, rawFilename, contentType, ...times }) => ({
-      id,
-      projectId,
-      issueId,
-      size,
-      sha256,
-      filename,
-      rawFilename,
-      contentType,
-      createdAt: new Date(times.createdAt).toISOString(),
-      visibleAt: new Date(times.visibleAt).toISOString(),
-    }),
-  );
+  return attachments.map(({ id, projectId, issueId, size, sha256, filename, rawFilename, ...rest }) => ({
+    id,
+    projectId,
+    issueId,
+    size,
+    sha256,
+    filename,
+    rawFilename,
+    contentType: rest.contentType,
+    createdAt: timeOf(rest.createdAt),
+    visibleAt: timeOf(rest.visibleAt),
+  }));
+}
+
+/** `goneAt`: when a link is to go that is there still; null: it stays. */
+function withTimes<Content>({ hiddenAt, goneAt, createdAt, visibleAt, ...row }: Row<Content>): unknown {
+  return {
+    ...row,
+    createdAt: timeOf(createdAt),
+    visibleAt: timeOf(visibleAt),
+    goneAt: timeOf(goneAt),
+    hiddenAt: timeOf(hiddenAt),
+  };
+}
+
+function timeOf(time: number): string | null {
+  return time === Infinity ? null : new Date(time).toISOString();
 }
 
 /** Allows every origin, so that the demo page can read the attachments: the server has checked the origin already. */

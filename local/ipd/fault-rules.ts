@@ -4,11 +4,11 @@
  */
 import { z } from 'zod';
 import { faultSchema, noFault, type Plan } from './faults.ts';
-import type { AuthKind, Operation } from './types.ts';
+import { OPERATIONS, type AuthKind, type Operation } from './types.ts';
 
 const matchSchema = z.strictObject({
   method: z.string().toUpperCase().optional(),
-  operation: z.enum(['upload', 'list', 'download', 'token']).optional(),
+  operation: z.enum(OPERATIONS).optional(),
   issueId: z.string().optional(),
   filename: z.string().optional(),
   auth: z.enum(['token', 'aksk', 'none']).optional(),

@@ -19,7 +19,7 @@ import {
   throttledServiceRefusal,
   type FileSizeAs,
 } from './replies.ts';
-import type { Reply } from './types.ts';
+import type { Done, Element, Reply } from './types.ts';
 
 type FaultContext = {
   issueId: string;
@@ -27,18 +27,16 @@ type FaultContext = {
   canonicalRequest: string;
   /** The answer without the fault. */
   real: Reply;
-  /** The upload's element, when a file was stored. */
-  element: Record<string, unknown> | undefined;
-  /** The elements of all attachments of the work item, the oldest first. */
-  held: Record<string, unknown>[];
+  /** What the operation did, for an answer that names other elements. */
+  done: Done;
 };
 
 export type Plan = {
   /** Acts before the body is read. */
   isEarly: boolean;
-  /** Whether IPD keeps an uploaded file, and how much later. */
+  /** Whether IPD does what is asked (keeps a file, deletes a link), and how much later. */
   isStored: boolean;
-  /** How many times it keeps the file. */
+  /** How many times it keeps a file, a link or a comment. */
   copies: number;
   storedAfterSeconds: number;
   listDelaySeconds: number;
@@ -75,20 +73,22 @@ type Answering = { stored?: boolean | undefined; early?: boolean | undefined; de
 
 type FixedAnswer = { answer: (context: FaultContext) => Reply; isStored?: boolean; isEarly?: boolean };
 
-/** Kinds without options of their own: their answer, and whether the file is kept by default. */
+/** Kinds without options of their own: their answer, and whether IPD does what is asked by default. */
 const fixedAnswers: Record<string, FixedAnswer> = {
   nullResult: { answer: () => success(null), isStored: true },
-  emptyResult: { answer: () => success([]), isStored: true },
-  resultWithoutId: { answer: ({ element }) => success([{ ...element, id: undefined }]), isStored: true },
-  /** Names an attachment that was there before, from another upload or a person. */
-  earlierResult: { answer: ({ held }) => success(held.slice(0, 1)), isStored: true },
-  /** Names all attachments of the work item. */
-  wholeResult: { answer: ({ held }) => success(held), isStored: true },
+  emptyResult: { answer: naming(() => []), isStored: true },
+  resultWithoutId: { answer: naming(({ named: [one] }) => [{ ...one, id: undefined }]), isStored: true },
+  /** Names an attachment or a link that was there before, from another upload or a person. */
+  earlierResult: { answer: naming(({ held }) => held().slice(0, 1)), isStored: true },
+  /** Names all attachments or links of the work item. */
+  wholeResult: { answer: naming(({ held }) => held()), isStored: true },
   /** Names the new attachment with another size. */
-  otherSize: { answer: ({ element }) => success([{ ...element, filesize: 1 }]), isStored: true },
-  /** The list does not show the newest attachment. */
-  hiddenRow: { answer: ({ real }) => withoutNewest(real) },
-  sizelessList: { answer: ({ real }) => sizeless(real) },
+  otherSize: { answer: naming(({ named: [one] }) => [{ ...one, filesize: 1 }]), isStored: true },
+  /** A success with what was asked for under what failed, as the SDK has it. */
+  namedAsFailed: { answer: ({ done }) => success({ success: [], fail: done.named ?? [{}] }) },
+  /** The list does not show the newest row. */
+  hiddenRow: { answer: naming(({ named }) => named.slice(0, -1)) },
+  sizelessList: { answer: naming(({ named }) => named.map(({ file_size: _size, ...row }) => row)) },
   truncatedJson: { answer: ({ real }) => truncated(real), isStored: true },
   htmlSuccess: { answer: () => htmlPage(200, 'OK'), isStored: true },
   error200: { answer: () => failedWithin200('error', 'Upload failed.') },
@@ -230,17 +230,11 @@ function timing(options: Answering, row: Partial<FixedAnswer> = {}): Partial<Pla
   return { isEarly, isStored, pauseSeconds: options.delaySeconds };
 }
 
-function sizeless(real: Reply): Reply {
-  const { result } = listReply.parse(real.json);
-  return success(result.map(({ file_size: _size, ...row }) => row));
+/** The answer with other elements; unchanged where it names none, as that to a request that was refused. */
+function naming(choose: (done: Required<Pick<Done, 'named' | 'held'>>) => Element[]): FixedAnswer['answer'] {
+  return ({ real, done: { named, held, frame } }) =>
+    named === undefined || held === undefined || frame === undefined ? real : frame(choose({ named, held }));
 }
-
-function withoutNewest(real: Reply): Reply {
-  const { result } = listReply.parse(real.json);
-  return success(result.slice(0, -1));
-}
-
-const listReply = z.object({ result: z.array(z.looseObject({ file_size: z.unknown() })) });
 
 function truncated(real: Reply): Reply {
   const text = JSON.stringify(real.json ?? {});

@@ -3,6 +3,7 @@
  * https://support.huaweicloud.com/api-iam/iam_30_0001.html
  */
 import { z } from 'zod';
+import { parseJson } from './json.ts';
 import { iamRefusal } from './replies.ts';
 import type { Reply } from './types.ts';
 
@@ -95,12 +96,4 @@ function iamTime(time: number): string {
 
 function randomText(random: () => number, length: number): string {
   return Buffer.from(Array.from({ length }, () => Math.floor(random() * 256))).toString('base64url');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -7,14 +7,17 @@ import { createAttachments } from './attachments.ts';
 import { authKindOf, createAuthority, expectedCanonicalRequest, type Session } from './authority.ts';
 import { createMemoryBlobs, type Blobs } from './blobs.ts';
 import { createBody, type Body } from './body.ts';
+import { createComments } from './comments.ts';
 import { createFaults } from './fault-rules.ts';
 import type { Plan } from './faults.ts';
 import { peekPartHeader } from './form.ts';
 import { createIam, type Credentials } from './iam.ts';
 import { createLimits, lengthRefusal, sizeRefusal } from './limits.ts';
+import { createLinks } from './links.ts';
 import { createOperations } from './operations.ts';
 import { createReplay } from './replay.ts';
-import { notPublished, renderReply, success, uploadElement } from './replies.ts';
+import { policyRefusal } from './refusals.ts';
+import { notPublished, renderReply, success } from './replies.ts';
 import { createRequestLog, type RequestRecord } from './request-log.ts';
 import { createPeople } from './people.ts';
 import { findRoute, type Route } from './routes.ts';
@@ -24,7 +27,7 @@ import {
   ConnectionLost,
   headerOf,
   targetOf,
-  type Attachment,
+  type Done,
   type IpdAnswer,
   type IpdRequest,
   type Reply,
@@ -51,8 +54,6 @@ type Call = {
   pause: (seconds: number) => Promise<unknown>;
 };
 
-type Result = { reply: Reply; attachment?: Attachment };
-
 export type Ipd = ReturnType<typeof createIpd>;
 
 /** A small working IPD; it returns 'reset' when a request ends early or a fault resets the connection. */
@@ -75,7 +76,9 @@ export function createIpd(options: IpdOptions) {
   const limits = createLimits({ clock });
   const attachments = createAttachments({ clock, blobs });
   const operations = createOperations({ attachments, blobs });
-  const people = createPeople({ attachments, blobs });
+  const links = createLinks({ clock });
+  const comments = createComments({ clock });
+  const people = createPeople({ attachments, blobs, links });
   let replay = createReplay([]);
 
   const admin: Admin = {
@@ -85,6 +88,10 @@ export function createIpd(options: IpdOptions) {
       if (gone !== undefined) people.remove(gone);
       return gone !== undefined;
     },
+    links: links.all,
+    plantLink: people.plantLink,
+    removeLink: people.deleteLink,
+    comments: comments.all,
     requests: log.entries,
     faults,
     settings: () => settings,
@@ -104,6 +111,8 @@ export function createIpd(options: IpdOptions) {
       authority.unlock();
       limits.clear();
       log.clear();
+      links.clear();
+      comments.clear();
       await attachments.clear();
     },
   };
@@ -144,17 +153,17 @@ export function createIpd(options: IpdOptions) {
     try {
       const { plan, pause } = await pickPlan(record, route, body);
       if (plan.killsTokens) iam.killTokens();
-      const result = plan.isEarly
+      const done = plan.isEarly
         ? { reply: success(null) }
         : await work({ request, record, route, session, body, pause }, plan);
       if (plan.pauseSeconds > 0) await pause(plan.pauseSeconds);
       const replayed = replay.answer({
         operation: route.operation,
         auth: record.auth,
-        size: result.attachment?.size,
+        size: done.size,
       });
       if (replayed === 'reset') return replayed;
-      return applyPlan(plan, { request, route, result: { ...result, reply: replayed ?? result.reply } });
+      return applyPlan(plan, { request, route, done: { ...done, reply: replayed ?? done.reply } });
     } catch (error) {
       if (error instanceof ConnectionLost) return 'reset';
       throw error;
@@ -178,7 +187,7 @@ export function createIpd(options: IpdOptions) {
     };
   }
 
-  async function work(call: Call, plan: Plan): Promise<Result> {
+  async function work(call: Call, plan: Plan): Promise<Done> {
     const { route, session, body, pause } = call;
     if (plan.interrupt !== undefined) {
       const { afterBytes, seconds, resets } = plan.interrupt;
@@ -193,25 +202,56 @@ export function createIpd(options: IpdOptions) {
     if (route.operation === 'upload') return upload(call, route, plan);
 
     const text = await body.readText();
-    const unsigned = session.verify(body.sha256());
-    if (unsigned !== undefined) return { reply: unsigned };
-    if (route.operation === 'list') return { reply: operations.list(settings, route) };
-    if (route.operation === 'download') return { reply: operations.download(route) };
-    return { reply: iam.issue({ body: text, query: route.query, lifeSeconds: settings.tokenLifeSeconds }) };
+    const refusal = session.verify(body.sha256()) ?? policyRefusal(settings, route.operation);
+    if (refusal !== undefined) return { reply: refusal, isRefused: true };
+    return operate(route, { plan, text });
+  }
+
+  /** Every operation but the upload, which streams. */
+  function operate(
+    route: Exclude<Route, { operation: 'upload' }>,
+    { plan, text }: { plan: Plan; text: string },
+  ): Done {
+    switch (route.operation) {
+      case 'list':
+        return operations.list(settings, route);
+      case 'download':
+        return { reply: operations.download(route) };
+      case 'token': {
+        const lifeSeconds = settings.tokenLifeSeconds;
+        return { reply: iam.issue({ body: text, query: route.query, lifeSeconds }) };
+      }
+      case 'linkList':
+        return links.list({ settings, ...route });
+      case 'linkCreate':
+        return links.create({ settings, plan, text, ...route });
+      case 'linkUpdate':
+        return links.update({ settings, plan, text, ...route });
+      case 'linkDelete':
+        return links.remove({ settings, plan, text, ...route });
+      case 'commentList':
+        return comments.list({ settings, ...route });
+      case 'commentCreate':
+        return comments.create({ settings, plan, text, ...route });
+      case 'commentUpdate':
+        return comments.update({ settings, plan, text, ...route });
+      case 'commentDelete':
+        return comments.remove({ settings, plan, text, ...route });
+    }
   }
 
   async function upload(
     call: Call,
     route: Extract<Route, { operation: 'upload' }>,
     plan: Plan,
-  ): Promise<Result> {
+  ): Promise<Done> {
     const { request, record, session, body } = call;
     const { auth, contentLength, chunked } = record;
     const refusal =
       sizeRefusal(settings, { auth, bytes: contentLength ?? 0 }) ??
       lengthRefusal(settings, { chunked }) ??
       limits.rate(settings);
-    if (refusal !== undefined) return { reply: refusal };
+    if (refusal !== undefined) return { reply: refusal, isRefused: true };
     const { bodyTimeoutSeconds } = settings;
     if (bodyTimeoutSeconds !== null) body.endBy(clock, clock() + bodyTimeoutSeconds * 1000);
     return operations.upload({
@@ -225,25 +265,17 @@ export function createIpd(options: IpdOptions) {
     });
   }
 
-  function applyPlan(
-    plan: Plan,
-    done: { request: IpdRequest; route: Route; result: Result },
-  ): Reply | 'reset' {
-    const { request, route, result } = done;
-    const { reply, attachment } = result;
-    // The fault's plan stores the file first. If the file was refused, the caller gets that refusal.
-    const isRefused =
-      route.operation === 'upload' && plan.isStored && !plan.isEarly && attachment === undefined;
-    if (plan.answer === undefined || isRefused) return reply;
-    const { fileSizeAs } = settings;
+  function applyPlan(plan: Plan, asked: { request: IpdRequest; route: Route; done: Done }): Reply | 'reset' {
+    const { request, route, done } = asked;
+    // The fault's plan does first what is asked. If that was refused, the caller gets the refusal.
+    const isRefused = done.isRefused === true && plan.isStored && !plan.isEarly;
+    if (plan.answer === undefined || isRefused) return done.reply;
     return plan.answer({
       issueId: issueOf(route) ?? '',
-      fileSizeAs,
+      fileSizeAs: settings.fileSizeAs,
       canonicalRequest: expectedCanonicalRequest(request),
-      real: reply,
-      element: attachment && uploadElement(attachment, fileSizeAs),
-      held:
-        route.operation === 'upload' || route.operation === 'list' ? operations.held(settings, route) : [],
+      real: done.reply,
+      done,
     });
   }
 

@@ -7,8 +7,10 @@ import type { BlobWriter, Blobs } from './blobs.ts';
 import type { Body } from './body.ts';
 import type { Plan } from './faults.ts';
 import { receiveForm, type ReceivedFile } from './form.ts';
+import { emojiRefusal, workItemRefusal } from './refusals.ts';
 import {
   failedWithin200,
+  invalidParameter,
   otherElements,
   LIST_LIMIT,
   listElement,
@@ -17,7 +19,7 @@ import {
   uploadElement,
 } from './replies.ts';
 import type { Settings } from './settings.ts';
-import type { Attachment, Reply, WorkItem } from './types.ts';
+import type { Attachment, Done, Element, Reply, WorkItem } from './types.ts';
 
 type UploadCall = WorkItem & {
   settings: Settings;
@@ -37,7 +39,7 @@ export function createOperations({
   blobs: Blobs;
 }) {
   /** Reads the whole form and keeps its files, unless they are refused or the plan says otherwise. */
-  async function upload(call: UploadCall): Promise<{ reply: Reply; attachment?: Attachment }> {
+  async function upload(call: UploadCall): Promise<Done> {
     const { settings, plan, body, projectId, issueId } = call;
     const writers: BlobWriter[] = [];
     const openWriter = async (): Promise<BlobWriter> => {
@@ -50,51 +52,50 @@ export function createOperations({
       const form = await receiveForm({ contentType: call.formType, body, openWriter });
       await body.drain();
       const unsettled = call.verify();
-      if (unsettled !== undefined) return { reply: unsettled };
-      if ('problem' in form) return { reply: invalidParameter(form.problem) };
+      if (unsettled !== undefined) return { reply: unsettled, isRefused: true };
+      if ('problem' in form) return { reply: invalidParameter(form.problem), isRefused: true };
       const refusal =
         workItemRefusal(settings, call) ??
         form.files.map((file) => fileRefusal(settings, call, file)).find((one) => one !== undefined);
-      if (refusal !== undefined) return { reply: refusal };
+      if (refusal !== undefined) return { reply: refusal, isRefused: true };
 
-      if (!plan.isStored) return { reply: success(null) };
+      const about = { held: () => held(settings, call), frame: success };
+      if (!plan.isStored) return { reply: success(null), named: [], ...about };
       isKept = true;
       await Promise.all(writers.map((writer) => writer.keep()));
+      const timing = {
+        afterSeconds: plan.storedAfterSeconds,
+        listDelaySeconds: plan.listDelaySeconds || settings.listDelaySeconds,
+      };
       const keep = (): Attachment[] =>
         form.files.map(({ writer, ...file }) =>
-          attachments.add({
-            projectId,
-            issueId,
-            ...file,
-            blob: writer.key,
-            afterSeconds: plan.storedAfterSeconds,
-            listDelaySeconds: plan.listDelaySeconds || settings.listDelaySeconds,
-          }),
+          attachments.add({ projectId, issueId, ...file, blob: writer.key }, timing),
         );
       const added = keep();
       for (let copy = 1; copy < plan.copies; copy += 1) keep();
       const elements = added.map((attachment) => uploadElement(attachment, settings.fileSizeAs));
       const [attachment] = added;
       const reply = success(settings.uploadResult === 'null' ? null : elements);
-      return { reply, ...(attachment && { attachment }) };
+      return { reply, named: elements.slice(0, 1), ...(attachment && { size: attachment.size }), ...about };
     } finally {
       if (!isKept) await Promise.all(writers.map((writer) => writer.discard()));
     }
   }
 
-  function list(settings: Settings, { projectId, issueId }: WorkItem): Reply {
+  function list(settings: Settings, { projectId, issueId }: WorkItem): Done {
     const refusal = workItemRefusal(settings, { projectId, issueId });
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined) return { reply: refusal };
     const { fileSizeAs } = settings;
     const own = attachments.visible({ projectId, issueId }).map((one) => listElement(one, fileSizeAs));
     const filling = settings.fullIssues.includes(issueId) ? LIST_LIMIT - own.length : 0;
     const others = otherElements({ count: Math.max(0, filling), issueId, fileSize: 1, fileSizeAs });
-    return success([...others, ...own].slice(0, LIST_LIMIT));
+    const named = [...others, ...own].slice(0, LIST_LIMIT);
+    return { reply: success(named), named, held: () => held(settings, { projectId, issueId }), frame: success };
   }
 
   function download({ projectId, attachmentId }: { projectId: string; attachmentId: string }): Reply {
-    const attachment = attachments.find(projectId, attachmentId);
-    if (attachment === undefined) return serviceRefusal('PM.02174103', 'No permission.');
+    const attachment = attachments.find(attachmentId);
+    if (attachment?.projectId !== projectId) return serviceRefusal('PM.02174103', 'No permission.');
     const name = encodeURIComponent(attachment.filename);
     return {
       status: 200,
@@ -113,9 +114,8 @@ export function createOperations({
     if (maxNameLength !== null && Array.from(file.filename).length > maxNameLength) {
       return invalidParameter('filename');
     }
-    if (settings.rejectEmoji && /[\u{10000}-\u{10FFFF}\p{Surrogate}]/u.test(file.filename)) {
-      return serviceRefusal('PM.02101004', 'The name holds characters of four bytes.');
-    }
+    const emoji = emojiRefusal(settings, { what: 'name', text: file.filename });
+    if (emoji !== undefined) return emoji;
     if (maxFileBytes !== null && file.size > maxFileBytes) {
       return failedWithin200('error', `The file is larger than ${maxFileBytes} bytes.`);
     }
@@ -126,26 +126,9 @@ export function createOperations({
   }
 
   /** Each attachment in the form in which an upload answers it, the oldest first. */
-  function held(settings: Settings, item: WorkItem): Record<string, unknown>[] {
+  function held(settings: Settings, item: WorkItem): Element[] {
     return attachments.visible(item).map((one) => uploadElement(one, settings.fileSizeAs));
   }
 
-  return { upload, list, download, held };
-}
-
-function workItemRefusal(settings: Settings, { projectId, issueId }: WorkItem): Reply | undefined {
-  if (!/^[A-Za-z0-9]{32}$/.test(projectId)) return invalidParameter('project_id');
-  if (!/^[0-9]{18,19}$/.test(issueId)) return invalidParameter('issue_id');
-  if (settings.projects?.includes(projectId) === false) {
-    return serviceRefusal('PM.02152005', 'The project does not exist or was deleted.');
-  }
-  if (settings.missingIssues.includes(issueId)) {
-    return serviceRefusal('PM.02175104', 'The work item does not exist.');
-  }
-  if (settings.forbiddenIssues.includes(issueId)) return serviceRefusal('PM.02174103', 'No permission.');
-  return undefined;
-}
-
-function invalidParameter(what: string): Reply {
-  return serviceRefusal('PM.02152001', `Invalid parameter: ${what}.`);
+  return { upload, list, download };
 }

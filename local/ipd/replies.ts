@@ -2,12 +2,13 @@
  * The forms in which IPD, its gateway and IAM answer, each in one place, and the framing of an answer.
  * Other modules decide which of them is sent.
  */
-import type { Attachment, Chunks, IpdAnswer, Reply } from './types.ts';
+import type { Attachment, Chunks, Element, IpdAnswer, Reply } from './types.ts';
 import { ConnectionLost } from './types.ts';
 
 export type FileSizeAs = 'number' | 'string';
 
-const USER = { id: '0123456789abcdef0123456789abcdef', name: 'bridge', nick_name: 'bridge' };
+/** The bridge's account, as IPD shows it. */
+export const USER = { id: '0123456789abcdef0123456789abcdef', name: 'bridge', nick_name: 'bridge' };
 
 /** The most elements that a list holds; there is no paging. */
 export const LIST_LIMIT = 100;
@@ -25,6 +26,10 @@ export function notPublished(): Reply {
 /** A refusal by CodeArts Req, which uses 400 for nearly all of them. */
 export function serviceRefusal(code: string, message: string): Reply {
   return { status: 400, json: { error_code: code, error_msg: message } };
+}
+
+export function invalidParameter(what: string): Reply {
+  return serviceRefusal('PM.02152001', `Invalid parameter: ${what}.`);
 }
 
 /** The answer to a wrong signature shows the expected canonical request, with header values and with `|` for LF. */
@@ -77,7 +82,7 @@ export function iamRefusal(status: number, title: string, message: string): Repl
 }
 
 /** The answer to a request that succeeded; the result of an upload may be null. */
-export function success(result: unknown[] | null): Reply {
+export function success(result: unknown): Reply {
   return { status: 200, json: { status: 'success', message: null, result } };
 }
 
@@ -88,7 +93,7 @@ export function htmlPage(status: number, title: string): Reply {
 }
 
 /** AttachmentVoExt: the element in the answer to an upload. */
-export function uploadElement(attachment: Attachment, fileSizeAs: FileSizeAs): Record<string, unknown> {
+export function uploadElement(attachment: Attachment, fileSizeAs: FileSizeAs): Element {
   return {
     progress: 100,
     id: attachment.id,
@@ -107,7 +112,7 @@ export function uploadElement(attachment: Attachment, fileSizeAs: FileSizeAs): R
 }
 
 /** AttachmentEntity: the element of the list. */
-export function listElement(attachment: Attachment, fileSizeAs: FileSizeAs): Record<string, unknown> {
+export function listElement(attachment: Attachment, fileSizeAs: FileSizeAs): Element {
   const created = new Date(attachment.createdAt).toISOString();
   return {
     id: attachment.id,
@@ -130,7 +135,7 @@ export function otherElements(options: {
   issueId: string;
   fileSize: number;
   fileSizeAs: FileSizeAs;
-}): Record<string, unknown>[] {
+}): Element[] {
   return Array.from({ length: options.count }, (_, index) => ({
     id: String(100_000_000_000_000_000n + BigInt(index)),
     issue_id: options.issueId,

@@ -3,6 +3,7 @@
  * test turns on the one that it needs. Faults are in `faults.ts`.
  */
 import { z } from 'zod';
+import { OPERATIONS } from './types.ts';
 
 /** "Bodies of up to 12 MB": the smaller reading of it. https://support.huaweicloud.com/api-projectman/projectman_03_0008.html */
 const SIGNED_BODY_LIMIT = 12_000_000;
@@ -27,7 +28,18 @@ const settingsSchema = z.strictObject({
   fileSizeAs: z.enum(['number', 'string']).default('number'),
   /** `null` is the example of the API page: the file is stored, and the answer does not contain its id. */
   uploadResult: z.enum(['element', 'null']).default('element'),
+  /** How much later the lists show a change. */
   listDelaySeconds: z.number().nonnegative().default(0),
+  /** What a link may begin with: IPD takes https alone, which a local stack does not have. */
+  linkProtocols: z.array(z.enum(['https', 'http'])).default(['https']),
+  /** Where the pages and the published SDK disagree on the shape of an answer about links. */
+  linkAnswer: z.enum(['docs', 'sdk']).default('docs'),
+  /** Whether IPD takes a link of a URL that the work item has. */
+  equalLinks: z.enum(['taken', 'refused']).default('taken'),
+  /** The most links that the list shows; its count says how many there are. */
+  linksShown: bytes.nullable().default(null),
+  /** What becomes of a comment's HTML. */
+  commentMarkup: z.enum(['kept', 'stripped']).default('kept'),
   rateLimit: z
     .strictObject({
       uploadsPerSecond: z.number().positive(),
@@ -45,6 +57,8 @@ const settingsSchema = z.strictObject({
   projects: z.array(z.string()).nullable().default(null),
   missingIssues: z.array(z.string()).default([]),
   forbiddenIssues: z.array(z.string()).default([]),
+  /** What the identity policy of the account does not allow. */
+  forbiddenOperations: z.array(z.enum(OPERATIONS)).default([]),
   /** Work items whose list shows 100 elements and that take no upload. */
   fullIssues: z.array(z.string()).default([]),
 });

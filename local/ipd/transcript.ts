@@ -13,6 +13,13 @@ const request = z.discriminatedUnion('operation', [
   }),
   z.strictObject({ operation: z.literal('list') }),
   z.strictObject({ operation: z.literal('token') }),
+  z.strictObject({ operation: z.literal('linkList') }),
+  z.strictObject({ operation: z.literal('linkCreate'), title: z.string(), url: z.string() }),
+  /** `ordinal`: of what was made before, the first is 1; 0: an id that there is not. */
+  z.strictObject({ operation: z.literal('linkDelete'), ordinal: z.int().nonnegative() }),
+  z.strictObject({ operation: z.literal('commentList') }),
+  z.strictObject({ operation: z.literal('commentCreate'), html: z.string() }),
+  z.strictObject({ operation: z.literal('commentDelete'), ordinal: z.int().nonnegative() }),
 ]);
 const answer = z.union([
   z.strictObject({

@@ -2,6 +2,8 @@
  * Types that the modules of the fake IPD share: a request and an answer without sockets.
  * It has no behaviour beyond reading headers.
  */
+import type { Row } from './rows.ts';
+
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -29,26 +31,56 @@ export type Reply = {
   cutAfterBytes?: number;
 };
 
-export type Operation = 'upload' | 'list' | 'download' | 'token';
+export const OPERATIONS = [
+  'upload',
+  'list',
+  'download',
+  'token',
+  'linkList',
+  'linkCreate',
+  'linkUpdate',
+  'linkDelete',
+  'commentCreate',
+  'commentList',
+  'commentUpdate',
+  'commentDelete',
+] as const;
+
+export type Operation = (typeof OPERATIONS)[number];
+
+/** An attachment, a link or a comment in the form in which IPD answers it. */
+export type Element = Record<string, unknown>;
+
+/** What an operation has done: its answer, and what a fault may make of that. */
+export type Done = {
+  reply: Reply;
+  /** It should have changed something, and has not. */
+  isRefused?: boolean;
+  /** What the answer names or lists; absent where it cannot name anything. */
+  named?: Element[];
+  /** All that the work item has of this kind, in the form in which the answer names one, the oldest first. */
+  held?: () => Element[];
+  /** The same answer with other elements. */
+  frame?: (elements: Element[]) => Reply;
+  /** That of the file that was stored, in bytes. */
+  size?: number;
+};
 
 export type AuthKind = 'token' | 'aksk' | 'none';
 
-/** Where attachments are kept. */
+/** Where attachments, links and comments are kept. */
 export type WorkItem = { projectId: string; issueId: string };
 
-export type Attachment = WorkItem & {
-  id: string;
+export type File = {
   size: number;
   sha256: string;
   filename: string;
   rawFilename: string;
   contentType: string;
-  /** Milliseconds since 1970; a file that is "stored minutes later" has a time in the future. */
-  createdAt: number;
-  /** The time from which the list shows it. */
-  visibleAt: number;
   blob: string;
 };
+
+export type Attachment = Row<File>;
 
 /** The connection ended, or is to end, without an answer. */
 export class ConnectionLost extends Error {}
