@@ -260,12 +260,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
     policy,
     telemetry,
   });
-  const { admission: admitted, maxOpen, promptPerMinute } = config.ingest;
-  const admission = admitted && {
-    ...admitted,
-    mostAttached: config.maxFileBytes,
-    maxFileBytes: Math.max(config.maxFileBytes, links?.maxFileBytes ?? 0),
-  };
+  const { admission, maxOpen, promptPerMinute } = config.ingest;
   const ingestion = createIngestion({
     ledger,
     counters,

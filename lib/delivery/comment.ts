@@ -48,8 +48,13 @@ export function createComments(deps: {
 
 /** Who, which file, when. CodeArts Req refuses characters beyond the basic plane in its texts (PM.02101004). */
 function commentOn(upload: Upload, { comment }: Catalogue): string {
-  const { uploadedBy, filename, createdAt } = upload;
-  const text = comment({ by: uploadedBy, filename, at: `${createdAt.slice(0, 16).replace('T', ' ')} UTC` });
+  const { uploadedBy: by, filename, createdAt } = upload;
+  const at = `${createdAt.slice(0, 16).replace('T', ' ')} UTC`;
+  const values: Record<string, string> = { ...(by !== undefined && { by }), filename, at };
+  const text = (by === undefined ? comment.ofProducer : comment.ofPerson).replaceAll(
+    /\{(\w+)\}/g,
+    (_place, name: string) => values[name] ?? '',
+  );
   return `<p>${escapeHtml(text.replaceAll(/[\u{10000}-\u{10FFFF}]/gu, '_'))}</p>`;
 }
 

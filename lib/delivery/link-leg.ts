@@ -184,7 +184,8 @@ export function createLinkLeg(deps: {
     );
     if (!begun.changed) return NOT_ASKED;
     try {
-      const url = await addressOf(begun.upload);
+      // None of a removed upload counts any more.
+      const url = begun.upload.status === 'removed' ? '' : await addressOf(begun.upload);
       const found = await read(client, begun.upload, { url, signal });
       const checked = { contact: contactOf(found), isAsked: true, isThrottled: found.kind === 'throttled' };
       if (found.kind === 'found') await tidy(client, begun.upload, { found, signal });
@@ -201,7 +202,7 @@ export function createLinkLeg(deps: {
     { found, signal }: { found: Found; signal: AbortSignal },
   ): Promise<void> {
     const { current, others, isCut } = found;
-    const counting = keptOf(upload, current);
+    const counting = keptOf(upload, found);
     const links = [...current, ...others].filter(({ id }) => id !== counting);
     const isClean = await deleteAll(client, upload, { links, signal });
     if (counting !== undefined) {
@@ -227,11 +228,14 @@ export function createLinkLeg(deps: {
   return { try: tryOnce, recheck };
 }
 
-/** Which link stays: the recorded one while it is there. */
-function keptOf(upload: Upload, current: readonly Link[]): string | undefined {
+/**
+ * Which link stays: the recorded one while it is there. With another link key or another PUBLIC_URL since, no link has the
+ * URL that works now, and the recorded one is not lost for that.
+ */
+function keptOf(upload: Upload, { current, others }: Found): string | undefined {
   if (upload.status !== 'delivered') return undefined;
-  const recorded = current.find(({ id }) => id === upload.link?.id);
-  return (recorded ?? current[0])?.id;
+  const recorded = (links: readonly Link[]) => links.find(({ id }) => id === upload.link?.id);
+  return (recorded(current) ?? current[0] ?? recorded(others))?.id;
 }
 
 /**

@@ -12,8 +12,12 @@ import { toName, toPlainText } from '../domain/plain-text.ts';
 import { ingestOwner } from '../domain/upload.ts';
 
 /** What is open for ingestion: the projects (`*` is all), and the largest file in bytes. */
-/** Sizes in bytes: of the largest file that is taken, and the largest that becomes an attachment. */
-export type Admission = { projects: readonly string[]; maxFileBytes: number; mostAttached: number };
+/** Sizes in bytes: of the largest file that is taken, and the largest that becomes an attachment, if that is another one. */
+export type Admission = {
+  projects: readonly string[];
+  maxFileBytes: number;
+  mostAttached?: number | undefined;
+};
 
 const MAX_WHY_LENGTH = 500;
 
@@ -131,7 +135,7 @@ export function refusedAsReused({ upload }: Offer): Offer {
 }
 
 function offer(upload: Omit<Offer['upload'], 'owner' | 'sentName'>, admission: Admission): Offer {
-  const { projects, maxFileBytes, mostAttached } = admission;
+  const { projects, maxFileBytes, mostAttached = maxFileBytes } = admission;
   const whole = { ...upload, owner: ingestOwner(upload.projectId), sentName: upload.filename };
   const refuse = (code: FailureCode, detail: string): Offer => ({ upload: whole, refusal: { code, detail } });
   if (!projects.includes('*') && !projects.includes(upload.projectId)) {

@@ -97,7 +97,8 @@ export function readConfig(env: Environment = process.env) {
       deliveryQueueUrl: values.INGEST_DELIVERY_QUEUE_URL ?? values.DELIVERY_QUEUE_URL,
       admission: values.INGEST_PROJECTS && {
         projects: values.INGEST_PROJECTS,
-        maxFileBytes: values.MAX_FILE_BYTES,
+        mostAttached: values.MAX_FILE_BYTES,
+        maxFileBytes: values.OVERSIZE === 'link' ? values.MAX_LINKED_FILE_BYTES : values.MAX_FILE_BYTES,
       },
       maxOpen: values.INGEST_MAX_OPEN,
       promptPerMinute: Math.max(Math.floor(values.IPD_RATE * PROMPT_SHARE), 1),

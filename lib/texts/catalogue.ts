@@ -13,8 +13,8 @@ export type Catalogue = {
   retryableFailures: Record<RetryableFailureCode, string>;
   /** What is remarkable about a success. */
   remarks: Record<RemarkCode, string>;
-  /** What the work item's comment says of a file; without `by`, a producer offered it. */
-  comment: (about: { by: string | undefined; filename: string; at: string }) => string;
+  /** What the work item's comment says of a file that a person sent, or that a producer offered. */
+  comment: { ofPerson: string; ofProducer: string };
   /** Where an upload stands. */
   states: Record<Upload['status'], string>;
 };

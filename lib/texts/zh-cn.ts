@@ -102,7 +102,7 @@ export const zhCn: Catalogue = {
     attachment_id_unknown: 'IPD已收到文件但未返回附件ID，在附件列表中也未及时查到。',
   },
 
-  comment: ({ by, filename, at }) => `${by ?? '系统'}上传了${filename}（${at}）。`,
+  comment: { ofPerson: '{by}上传了{filename}（{at}）。', ofProducer: '系统上传了{filename}（{at}）。' },
 
   states: {
     awaiting_upload: '等待上传',

@@ -17,6 +17,7 @@ const policy = {
   retryWindowMs: HOUR_MS,
   failedRetentionMs: HOUR_MS,
   commitWindowMs: 600_000,
+  linkedFileMs: 86_400_000,
 };
 
 function newUpload(now = start): Upload {

@@ -17,12 +17,19 @@ describe('the wait after a throttle', () => {
 });
 
 describe('the end of what waits', () => {
-  const settings = { UPLOAD_DEADLINE_HOURS: 72, RETRY_WINDOW_HOURS: 24, FAILED_RETENTION_DAYS: 7 };
+  const settings = {
+    UPLOAD_DEADLINE_HOURS: 72,
+    RETRY_WINDOW_HOURS: 24,
+    FAILED_RETENTION_DAYS: 7,
+    OVERSIZE: 'refuse',
+    LINKED_FILES_DAYS: 365,
+  } as const;
   const policy = {
     uploadDeadlineMs: 72 * HOUR_MS,
     retryWindowMs: 24 * HOUR_MS,
     failedRetentionMs: 7 * DAY_MS,
     commitWindowMs: 0,
+    linkedFileMs: 0,
   };
 
   it('is a window and a retention after the file was staged', () => {

@@ -15,6 +15,7 @@ export const policy = {
   retryWindowMs: 24 * HOUR,
   failedRetentionMs: 168 * HOUR,
   commitWindowMs: 10 * MINUTE,
+  linkedFileMs: 365 * 24 * 60 * MINUTE,
 };
 /** The time at which, by every clock, IPD has either kept or dropped what was sent at the start. */
 export const committed = start + 11 * MINUTE;

@@ -15,6 +15,7 @@ const policy = {
   retryWindowMs: 24 * HOUR_MS,
   failedRetentionMs: 168 * HOUR_MS,
   commitWindowMs: 600_000,
+  linkedFileMs: 86_400_000,
 };
 const moment = { now, policy };
 const token = 'mine';
