@@ -47,7 +47,11 @@ function sizeInWords(bytes: number): string {
  * The links of a work item that lead to this upload's file, by the upload's id in their URLs: `current` those with this
  * URL, which is the one that works, in the order of their ids; `others` those with another secret or another host.
  */
-export function linksOf(id: string, url: string, links: readonly Link[]): { current: Link[]; others: Link[] } {
+export function linksOf(
+  id: string,
+  url: string,
+  links: readonly Link[],
+): { current: Link[]; others: Link[] } {
   const own = links.filter((link) => link.url.toLowerCase().includes(linkPath(id, '')));
   return {
     current: own.filter((link) => link.url === url).toSorted(byId),

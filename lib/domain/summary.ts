@@ -8,7 +8,10 @@ export function summaryOf(upload: Upload) {
     size: upload.maxSize === undefined ? upload.size : null,
     attachment: hasAttachment(upload) ? { id: upload.attachmentId, reason: upload.reason } : null,
     /** Without its URL, which only the owner gets. */
-    link: upload.status === 'delivered' && upload.link ? { id: upload.link.id, expiresAt: upload.link.expiresAt } : null,
+    link:
+      upload.status === 'delivered' && upload.link
+        ? { id: upload.link.id, expiresAt: upload.link.expiresAt }
+        : null,
     removal: upload.status === 'removed' ? { at: upload.removal.at, by: upload.removal.by } : undefined,
     error: upload.lastError
       ? {

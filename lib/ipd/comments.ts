@@ -38,7 +38,10 @@ export function createComments({ read, write }: Asking) {
     if (verdict.kind !== 'success') return verdict;
     const parsed = listAnswer.safeParse(verdict.body);
     if (!parsed.success) return { kind: 'unconfirmed', detail: 'the list of comments cannot be read' };
-    const comments = parsed.data.result.comment_list.map(({ id, description }) => ({ id, html: description }));
+    const comments = parsed.data.result.comment_list.map(({ id, description }) => ({
+      id,
+      html: description,
+    }));
     return { kind: 'listed', comments };
   }
 

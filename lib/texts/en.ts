@@ -135,7 +135,10 @@ export const en: Catalogue = {
       'IPD has the file but did not say under which id, and its list did not show it in time.',
   },
 
-  comment: { ofPerson: '{by} uploaded {filename} ({at}).', ofProducer: 'A program uploaded {filename} ({at}).' },
+  comment: {
+    ofPerson: '{by} uploaded {filename} ({at}).',
+    ofProducer: 'A program uploaded {filename} ({at}).',
+  },
 
   states: {
     awaiting_upload: 'waits for the file',

@@ -205,7 +205,10 @@ export function createUploads(deps: {
       endings.remove(before, { by: 'owner', now: clock.now() }),
     );
     if (!changed) {
-      throw new AppError('upload_state_conflict', `the upload is ${upload.status}: try again when it has ended`);
+      throw new AppError(
+        'upload_state_conflict',
+        `the upload is ${upload.status}: try again when it has ended`,
+      );
     }
     // If this message is lost, the sweep sends another one.
     await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 });
@@ -276,5 +279,7 @@ function obstacle(upload: Upload): string {
 
 /** All or nothing: used when storage need not be asked for parts. */
 function arrivedBytes(upload: Upload): number {
-  return upload.etag === undefined || upload.status === 'cancelled' || upload.status === 'removed' ? 0 : upload.size;
+  return upload.etag === undefined || upload.status === 'cancelled' || upload.status === 'removed'
+    ? 0
+    : upload.size;
 }
