@@ -26,7 +26,7 @@ const tokenAnswer = z.object({ access_token: z.string() });
 const attachmentsAnswer = z.array(
   z.object({ id: z.string(), size: z.number(), sha256: z.string(), filename: z.string() }),
 );
-const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled']);
+const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled', 'removed']);
 
 export function attachPath(item: WorkItem): string {
   return `/v1/ipdprojectservice/projects/${item.projectId}/issues/${item.issueId}/attachments/upload`;
