@@ -225,7 +225,7 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
     }
   }
 
-  /** Takes a linked file back: its link stops to work, and link and file go. */
+  /** Takes a linked file back: its link stops working, and link and file go. */
   async function withdraw(transfer: Transfer): Promise<void> {
     const { upload } = transfer;
     if (upload === undefined) return;

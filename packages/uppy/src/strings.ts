@@ -9,7 +9,7 @@ export const STRINGS = {
   expired: 'The file did not arrive in time',
   failed: 'The file could not be attached',
   fileUnavailable: 'The file is not here any more: remove it and pick it again',
-  linking: 'Adding a link to the work item, since IPD takes no such file as an attachment',
+  linking: 'Adding a link to the work item, since the file cannot be attached',
   removed: 'The link to the file was removed from the work item',
   remoteFile: 'A file of another service cannot be sent: download it and pick it from this device',
   staged: 'Stored, next: the work item',

@@ -10,7 +10,7 @@ const strings: Record<keyof typeof STRINGS, string> = {
   expired: '文件未在期限内上传完成',
   failed: '文件未能添加为附件',
   fileUnavailable: '文件已不可用，请移除后重新选择',
-  linking: '此文件无法作为IPD附件，正在将链接添加到工作项',
+  linking: '此文件无法作为附件，正在将链接添加到工作项',
   removed: '工作项中该文件的链接已被删除',
   remoteFile: '不支持其他服务中的文件，请下载后从本设备选择',
   staged: '已上传，等待添加到工作项',

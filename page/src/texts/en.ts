@@ -128,7 +128,7 @@ export const en = {
   note: {
     byItself: 'It goes on by itself.',
     mayClose: 'You can close this page: the rest needs no help.',
-    asLink: 'IPD takes no such file as an attachment: the work item gets a link to it.',
+    asLink: 'This file cannot be attached: the work item gets a link to it.',
     linkedUntil: 'The link in the work item works until {day}.',
     linkEnded: 'Its time was over.',
     notRemoved: 'It is still there, since it could not be removed: {reason}',
@@ -154,7 +154,7 @@ export const en = {
   /** Before a linked file is removed. */
   withdrawal: {
     heading: 'Remove {name}?',
-    lead: 'The link in the work item stops to work for everyone, and the file is deleted. This cannot be undone.',
+    lead: 'The link in the work item stops working for everyone, and the file is deleted. This cannot be undone.',
     confirm: 'Remove the file',
     keep: 'Keep it',
   },

@@ -116,7 +116,7 @@ export const zhCn: Texts = {
   note: {
     byItself: '恢复后自动继续。',
     mayClose: '现在可以关闭此页面，后续步骤会自动完成。',
-    asLink: '此文件无法作为IPD附件，将以链接形式添加到工作项。',
+    asLink: '此文件无法作为附件，将以链接形式添加到工作项。',
     linkedUntil: '工作项中的链接有效期至{day}。',
     linkEnded: '链接已到期。',
     notRemoved: '删除失败，链接仍然有效：{reason}',

@@ -39,7 +39,7 @@ function failure(code: string, retryable: boolean): Upload {
 
 const file = new File(['x'], 'a.mp4');
 
-const AS_LINK = 'IPD takes no such file as an attachment: the work item gets a link to it.';
+const AS_LINK = 'This file cannot be attached: the work item gets a link to it.';
 const url = 'https://bridge.example.com/v1/files/1c9a7f0e-0000-4000-8000-000000000000/secret';
 const linked = upload({
   status: 'delivered',
