@@ -1,7 +1,8 @@
 /**
  * `npm run demo`: starts the whole stack on free ports, uploads files through the real handlers,
- * and compares what the fake IPD got with what was sent. Leaves no process and no file behind.
+ * and compares what the fake IPD got, or what its link leads to, with what was sent. Leaves no process and no file behind.
  */
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { createClient } from '../packages/client/src/node.ts';
+import type { Upload } from '../packages/client/src/node.ts';
 import { startStack } from '../local/stack.ts';
 import { runCommand } from './command.ts';
 import { ANY_WORK_ITEM, mintToken } from './local-stack.ts';
@@ -22,11 +24,13 @@ const SAMPLE = fileURLToPath(new URL('samples/需求说明.txt', import.meta.url
 const PATIENCE_MS = 180_000;
 
 type Stack = Awaited<ReturnType<typeof startStack>>;
-type Attachment = z.infer<typeof attachments>[number];
+/** What the work item shows of a file. */
+type Arrival = { name: string; sha256: string };
 type Options = Exclude<ReturnType<typeof readOptions>, 'help'>;
 type Entry = ReturnType<typeof compare>;
 
 const attachments = z.array(z.object({ id: z.string(), sha256: z.string(), filename: z.string() }));
+const links = z.array(z.object({ id: z.string(), title: z.string(), url: z.string() }));
 
 process.exitCode = await runCommand({ usage: texts.usage.demo, read: readOptions, run: demonstrate });
 
@@ -79,25 +83,42 @@ async function* uploadAll(
         throw new Error(describeErrorOf(path, error));
       })
       .finally(() => clearTimeout(timer));
-    const received = attachments.parse(await readJson(await fetch(`${urls.ipdAdminUrl}/attachments`)));
-    const entry = compare(transfer, received);
+    const entry = compare(transfer, await findArrival(transfer.upload, urls.ipdAdminUrl));
     // With --json, standard output is for programs.
     (json ? console.error : console.log)(summary(transfer, entry));
     yield entry;
   }
 }
 
-function compare({ upload, sha256, stagedMs, finishedMs }: Transfer, received: Attachment[]) {
-  const attachmentId = upload.attachment?.id ?? null;
-  const arrived = received.find(({ id }) => id === attachmentId);
+/** The attachment, or the link and the file that it leads to; undefined where IPD has neither. */
+async function findArrival({ attachment, link }: Upload, ipdAdminUrl: string): Promise<Arrival | undefined> {
+  if (link) {
+    const listed = links.parse(await readJson(await fetch(`${ipdAdminUrl}/links`)));
+    const found = listed.find(({ id }) => id === link.id);
+    return found && { name: found.title, sha256: await hashOf(found.url) };
+  }
+  const received = attachments.parse(await readJson(await fetch(`${ipdAdminUrl}/attachments`)));
+  const found = received.find(({ id }) => id === attachment?.id);
+  return found && { name: found.filename, sha256: found.sha256 };
+}
+
+async function hashOf(url: string): Promise<string> {
+  const { body } = checked(await fetch(url));
+  const sha256 = createHash('sha256');
+  for await (const chunk of body ?? []) sha256.update(chunk);
+  return sha256.digest('hex');
+}
+
+function compare({ upload, sha256, stagedMs, finishedMs }: Transfer, arrived: Arrival | undefined) {
   return {
     id: upload.id,
     status: upload.status,
-    attachmentId,
+    attachmentId: upload.attachment?.id ?? null,
+    link: upload.link,
     size: upload.size,
     sha256,
     ipdSha256: arrived?.sha256 ?? null,
-    ipdName: arrived?.filename ?? null,
+    ipdName: arrived?.name ?? null,
     stagedMs,
     deliveredMs: upload.status === 'delivered' ? finishedMs : null,
   };
@@ -117,10 +138,14 @@ function summary({ upload }: Transfer, entry: Entry): string {
   return lines.map((line) => `  ${line}`).join('\n');
 }
 
-async function readJson(response: Response): Promise<unknown> {
-  if (!response.ok)
-    throw new Error(fill(texts.stack.answered, { url: response.url, status: response.status }));
-  return response.json();
+function readJson(response: Response): Promise<unknown> {
+  return checked(response).json();
+}
+
+function checked(response: Response): Response {
+  const { ok, url, status } = response;
+  if (!ok) throw new Error(fill(texts.stack.answered, { url, status }));
+  return response;
 }
 
 function readOptions() {

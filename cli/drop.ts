@@ -12,7 +12,7 @@ import type { Dropped } from './drop-file.ts';
 import { ANY_WORK_ITEM } from './local-stack.ts';
 import { describeTrouble, openServices, useAccount } from './ops/place.ts';
 import { createProgress } from './progress.ts';
-import { checkLanguage, fill, texts } from './texts.ts';
+import { checkLanguage, fill, formatDay, texts } from './texts.ts';
 import { describeErrorOf, describeOutcome } from './transfer.ts';
 
 type Options = Exclude<Awaited<ReturnType<typeof readOptions>>, 'help'>;
@@ -46,6 +46,11 @@ async function dropAll({ files, json, ...about }: Options, signal: AbortSignal):
 }
 
 function describe({ upload, before }: Dropped): string {
+  if (upload.link) {
+    // Its URL is made of a secret that only the bridge has.
+    const words = before ? texts.outcome.linkedBefore : texts.outcome.linkedUntil;
+    return fill(words, { day: formatDay(upload.link.expiresAt) });
+  }
   return before
     ? fill(texts.outcome.before, { id: upload.attachment?.id ?? texts.outcome.noId })
     : describeOutcome(upload);

@@ -5,6 +5,7 @@
 import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
 import type { Paused, Progress, Upload } from '../packages/client/src/node.ts';
+import { isFinal } from '../packages/client/src/predicates.ts';
 import { columnsOf, fill, formatBytes, formatNumber, formatShare, formatTime, texts } from './texts.ts';
 
 type Screen = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
@@ -22,6 +23,7 @@ const CLEAR_LINE = '\r\u001B[K';
 export function createProgress(screen: Screen, now: () => number = Date.now) {
   let shown: Progress | undefined;
   let note = '';
+  let isLinkSaid = false;
   let startedAt = 0;
   let startedFrom = 0;
   let drawnAt = 0;
@@ -29,6 +31,7 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
 
   function begin(filename: string, size: number): void {
     note = '';
+    isLinkSaid = false;
     screen.write(`${filename}  ${formatBytes(size)}\n`);
   }
 
@@ -47,9 +50,12 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
     else report(progress);
   }
 
-  /** Takes the upload from the server; while it waits, a note stands in place of the bar. */
+  /** Takes the upload from the server; while it waits, a note stands in place of the bar. Says once that it ends as a link. */
   function change(upload: Upload): void {
     wait(describeWait(upload));
+    if (isLinkSaid || isFinal(upload) || upload.delivery.endsAs !== 'link') return;
+    isLinkSaid = true;
+    screen.write(`${screen.isTTY ? CLEAR_LINE : ''}  ${texts.progress.asLink}\n`);
   }
 
   /** Says what is waited for; an empty note brings the bar back. */

@@ -79,6 +79,11 @@ export function formatShare(share: number): string {
   return new Intl.NumberFormat(texts.language, { style: 'percent' }).format(Math.floor(share * 100) / 100);
 }
 
+/** The day, in the zone of this machine. */
+export function formatDay(iso: string): string {
+  return new Intl.DateTimeFormat(texts.language, { dateStyle: 'long' }).format(new Date(iso));
+}
+
 /** How many columns of a terminal a text takes. */
 export function columnsOf(text: string): number {
   let columns = 0;

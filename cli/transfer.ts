@@ -6,7 +6,7 @@ import { openLocalFile, UploadError } from '../packages/client/src/node.ts';
 import type { Client, Progress, Upload } from '../packages/client/src/node.ts';
 import type { WorkItem } from '../lib/domain/upload.ts';
 import type { ProgressDisplay } from './progress.ts';
-import { catalogue, catalogueFor, fill, formatBytes, texts, Trouble } from './texts.ts';
+import { catalogue, catalogueFor, fill, formatBytes, formatDay, texts, Trouble } from './texts.ts';
 import type { Texts } from './texts/en.ts';
 
 type TransferRequest = WorkItem & {
@@ -141,8 +141,9 @@ export function describeErrorOf(
 }
 
 /** One line for a final upload. */
-export function describeOutcome({ status, attachment, error }: Upload): string {
+export function describeOutcome({ status, attachment, link, error }: Upload): string {
   if (status === 'delivered') {
+    if (link) return fill(texts.outcome.linked, { url: link.url, day: formatDay(link.expiresAt) });
     return fill(texts.outcome.delivered, { id: attachment?.id ?? texts.outcome.noId });
   }
   const states: Record<string, string> = catalogue.states;

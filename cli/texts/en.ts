@@ -44,6 +44,7 @@ With --json (npm run -s demo -- --json) the only line is {"uploads":[…]}. Exit
     upload: `Usage: npm run upload -- [options] FILE…
 
 Uploads files and attaches them to an IPD work item. Without --api they go to the stack that npm start runs.
+A file that is too large for an attachment becomes a link of the work item, where the bridge is set so.
 A run that died is continued by the same command: what storage has is not sent again.
 
   --api URL            where the API is, such as https://uploads.example.com
@@ -58,7 +59,7 @@ A run that died is continued by the same command: what storage has is not sent a
                        "alreadyAttached"; for programs call npm run -s upload
   --help               show this
 
-Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 interrupted (what was under way is cancelled).`,
+Exit codes: 0 all attached or linked, 1 something failed, 2 wrong usage or no stack, 130 interrupted (what was under way is cancelled).`,
 
     drop: `Usage: npm run drop -- [options] FILE…
 
@@ -89,6 +90,7 @@ Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 i
     nextTry: 'next try at {time}',
     inDoubt: 'in doubt; IPD is checked (minutes)',
     notTaken: 'not taken yet (minutes)',
+    asLink: 'cannot be an attachment; the work item gets a link to it',
   },
 
   /** By the reason of the client. */
@@ -101,11 +103,14 @@ Exit codes: 0 all attached, 1 something failed, 2 wrong usage or no stack, 130 i
   outcome: {
     line: '{path}: {outcome}',
     delivered: 'attachment {id}',
+    linked: 'link {url} until {day}',
+    linkedUntil: 'link until {day}',
     noId: '(IPD did not tell the id)',
     ended: '{state}: {message} ({code})',
     alreadyAttached: 'was attached already: {outcome}{gone}; --again attaches it once more',
     gone: ', which IPD has no more',
     before: 'attached before as {id}',
+    linkedBefore: 'linked before, until {day}',
   },
 
   demo: {

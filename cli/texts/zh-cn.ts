@@ -29,6 +29,7 @@ export const zhCn: Texts = {
     upload: `用法：npm run upload -- [选项] 文件…
 
 上传文件并添加为IPD工作项的附件。未指定--api时，上传到npm start启动的本地环境。
+服务开启此功能时，超过附件大小上限的文件以链接形式添加到工作项。
 上传中断后，重新执行同一命令即可继续：已存储的内容不会重复发送。
 
   --api URL            API地址，例如https://uploads.example.com
@@ -74,6 +75,7 @@ export const zhCn: Texts = {
     nextTry: '将于{time}重试',
     inDoubt: '结果待确认，正在核对IPD（需几分钟）',
     notTaken: '尚未开始处理（需几分钟）',
+    asLink: '无法作为附件，将以链接形式添加到工作项',
   },
 
   paused: {
@@ -85,11 +87,14 @@ export const zhCn: Texts = {
   outcome: {
     line: '{path}：{outcome}',
     delivered: '附件ID {id}',
+    linked: '链接 {url}，有效期至{day}',
+    linkedUntil: '链接，有效期至{day}',
     noId: '（IPD未返回附件ID）',
     ended: '{state}：{message}（{code}）',
     alreadyAttached: '之前已添加：{outcome}{gone}。使用--again可再次添加',
     gone: '，但IPD中已无此附件',
     before: '之前已添加，附件ID {id}',
+    linkedBefore: '之前已添加链接，有效期至{day}',
   },
 
   demo: {

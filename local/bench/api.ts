@@ -26,15 +26,21 @@ const uploadSchema = z.object({
   size: z.number().nullable(),
   createdAt: z.string(),
   staging: z.object({ mode: z.string(), bytesStored: z.number() }),
-  delivery: z.object({ attempts: z.number(), bytesSent: z.number(), nextAttemptAt: z.string().optional() }),
+  delivery: z.object({
+    endsAs: z.string(),
+    attempts: z.number(),
+    bytesSent: z.number(),
+    nextAttemptAt: z.string().optional(),
+  }),
   attachment: z.object({ id: z.string().nullish(), reason: z.string().nullish() }).nullable(),
+  link: z.object({ id: z.string(), url: z.string(), expiresAt: z.string() }).nullable(),
   error: z
     .object({ code: z.string(), message: z.string(), detail: z.string().optional(), retryable: z.boolean() })
     .nullable(),
 });
 const pageSchema = z.object({ uploads: z.array(uploadSchema), nextCursor: z.string().nullable() });
 const sessionSchema = z.object({ companionEndpoint: z.string(), expiresInSeconds: z.number() });
-const limitsSchema = z.object({ maxFileBytes: z.number() });
+const limitsSchema = z.object({ maxFileBytes: z.number(), maxAttachmentBytes: z.number() });
 
 /** The problem documents of the API and the gateway's `{message}`. */
 const problemSchema = z.object({

@@ -26,6 +26,7 @@ async function run(kit: UppyKit, voice: ReturnType<typeof createVoice>): Promise
   const api = createApi({ apiUrl, token: () => identity.token() });
   const received = createReceived({ ipdAdminUrl });
   const digests = new Map<string, Promise<string>>();
+  let maxAttachmentBytes = 0;
   const list = createList({ api, voice, onNews: (upload) => void react(upload) });
   const onBegun = (id: string, { size }: PickedFile): void => list.add(id, size);
   const transfers = createTransfers({ kit, apiUrl, api, identity, voice, onBegun, onStored });
@@ -36,7 +37,8 @@ async function run(kit: UppyKit, voice: ReturnType<typeof createVoice>): Promise
   }
 
   function onStored(id: string, { data, size }: PickedFile): void {
-    if (data instanceof Blob) digests.set(id, digestOf(data));
+    // The digest needs the whole file in memory, and only attachments are compared.
+    if (data instanceof Blob && data.size <= maxAttachmentBytes) digests.set(id, digestOf(data));
     list.add(id, size);
   }
 
@@ -50,5 +52,7 @@ async function run(kit: UppyKit, voice: ReturnType<typeof createVoice>): Promise
 
   list.load();
   void received.load();
-  transfers.limitTo((await api.limits()).maxFileBytes);
+  const limits = await api.limits();
+  ({ maxAttachmentBytes } = limits);
+  transfers.limitTo(limits.maxFileBytes);
 }

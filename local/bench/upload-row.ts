@@ -5,7 +5,9 @@ import {
   factsInWords,
   isCancellable,
   isFinal,
+  isRemovable,
   isRetryable,
+  linkInWords,
   sizeInWords,
   statusInWords,
   troubleInWords,
@@ -20,6 +22,8 @@ export function createUploadRow(first: Upload, act: (wish: 'cancel' | 'retry', u
   const facts = element('p', { class: 'facts' });
   const trouble = element('p', { class: 'trouble' });
   const attachment = element('p', { class: 'facts code' });
+  const link = element('a', { target: '_blank', rel: 'noreferrer' });
+  const linked = element('p', { class: 'facts code' }, link);
   const storage = createLeg('Storage', first.filename);
   const ipd = createLeg('IPD', first.filename);
   const cancel = element('button', { type: 'button', 'aria-label': `Cancel ${first.filename}` }, 'Cancel');
@@ -39,6 +43,7 @@ export function createUploadRow(first: Upload, act: (wish: 'cancel' | 'retry', u
     legs,
     trouble,
     attachment,
+    linked,
     element('div', { class: 'actions' }, retry, cancel),
   );
 
@@ -50,10 +55,16 @@ export function createUploadRow(first: Upload, act: (wish: 'cancel' | 'retry', u
     write(facts, factsInWords(next));
     write(trouble, troubleInWords(next));
     write(attachment, arrived === null ? '' : `attachment ${arrived.id ?? 'without an id'}`);
+    linked.hidden = next.link === null;
+    link.href = next.link?.url ?? '';
+    write(link, next.link === null ? '' : linkInWords(next.link));
     legs.hidden = isFinal(next);
     storage.show(next.staging.bytesStored, size);
     ipd.show(next.delivery.bytesSent, size);
-    cancel.hidden = !isCancellable(next);
+    const cancelWord = isRemovable(next) ? 'Remove' : 'Cancel';
+    write(cancel, cancelWord);
+    cancel.setAttribute('aria-label', `${cancelWord} ${next.filename}`);
+    cancel.hidden = !isCancellable(next) && !isRemovable(next);
     retry.hidden = !isRetryable(next);
   }
   show(first);

@@ -11,12 +11,14 @@ const STATUS: Record<string, string> = {
   failed: 'Failed',
   expired: 'Expired',
   cancelled: 'Cancelled',
+  removed: 'Removed',
 };
 
-const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled']);
+const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled', 'removed']);
 const CANCELLABLE = new Set(['awaiting_upload', 'staged', 'waiting']);
 
-export function statusInWords({ status }: Upload): string {
+export function statusInWords({ status, link }: Upload): string {
+  if (link !== null) return 'Linked in IPD';
   return STATUS[status] ?? status;
 }
 
@@ -27,6 +29,11 @@ export function isFinal({ status }: Upload): boolean {
 /** Whether the page offers to cancel; the API decides. */
 export function isCancellable({ status }: Upload): boolean {
   return CANCELLABLE.has(status);
+}
+
+/** Whether link and file can be removed. */
+export function isRemovable({ status, link }: Upload): boolean {
+  return status === 'delivered' && link !== null;
 }
 
 export function isRetryable({ status, error }: Upload): boolean {
@@ -48,11 +55,16 @@ function timeInWords(iso: string): string {
   return new Date(iso).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
 }
 
-/** Size, work item and time of creation; no line break within each. */
+/** Size, work item, time of creation, and whether it ends as a link; no line break within each. */
 export function factsInWords(upload: Upload): string {
   const size = upload.size === null ? [] : [sizeInWords(upload.size)];
-  const facts = [...size, `work item ${upload.issueId}`, timeInWords(upload.createdAt)];
+  const end = upload.delivery.endsAs === 'link' ? ['as a link'] : [];
+  const facts = [...size, `work item ${upload.issueId}`, timeInWords(upload.createdAt), ...end];
   return facts.map((fact) => fact.replaceAll(' ', '\u00a0')).join(' · ');
+}
+
+export function linkInWords(link: NonNullable<Upload['link']>): string {
+  return `link ${link.id} until ${timeInWords(link.expiresAt)}`;
 }
 
 /** The error of an upload and the time of its next attempt. */

@@ -1,5 +1,5 @@
 /** The files of one work item: the picker, which is first, and the list. */
-import type { Client } from '../../packages/client/src/client.ts';
+import type { Client, Limits } from '../../packages/client/src/client.ts';
 import { byId, element, write } from './dom.ts';
 import { followDrops } from './drop.ts';
 import { sizeInWords } from './format.ts';
@@ -9,6 +9,7 @@ import { fill, texts, wordsFor } from './texts.ts';
 import { viewOf } from './transfer.ts';
 import type { Tone, Transfer } from './transfer.ts';
 import { createTransfers } from './transfers.ts';
+import { confirmWithdrawal } from './withdrawal.ts';
 import { ipdAddress, nameOf } from './work-item.ts';
 import type { WorkItem } from './work-item.ts';
 import { UploadError } from '../../packages/client/src/client.ts';
@@ -56,7 +57,10 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
 
   function open(transfer: Transfer, place: 'first' | 'last') {
     const row = createRow({
-      onAction: (action) => transfers.act(transfer, action),
+      onAction: (action) => {
+        if (action === 'withdraw') void withdraw(transfer);
+        else transfers.act(transfer, action);
+      },
       onPick: (file) => transfers.pick(transfer, file),
     });
     if (place === 'first') list.insertBefore(row.node, before);
@@ -65,6 +69,10 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
     rows.set(transfer, entry);
     empty.hidden = true;
     return entry;
+  }
+
+  async function withdraw(transfer: Transfer): Promise<void> {
+    if (await confirmWithdrawal(transfer.name)) transfers.act(transfer, 'withdraw');
   }
 
   function onRemove(transfer: Transfer): void {
@@ -85,7 +93,10 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
   window.addEventListener('beforeunload', (event) => {
     if (transfers.needPage()) event.preventDefault();
   });
-  transfers.readLimit().then(picker.showLimit, () => undefined);
+  transfers.readLimits().then(
+    (limits) => picker.showLimits(limits),
+    () => undefined,
+  );
   transfers.load().catch((error: unknown) => {
     const reason =
       error instanceof UploadError ? wordsFor(error.code, error.userMessage ?? error.detail) : String(error);
@@ -136,6 +147,10 @@ function createPicker({ workItem, ipdUrl, onFiles }: PickerOptions) {
   return {
     node,
     explain: (text: string) => write(trouble, text),
-    showLimit: (bytes: number) => write(limit, fill(texts.picker.largest, { size: sizeInWords(bytes) })),
+    showLimits({ maxFileBytes, maxAttachmentBytes, oversize }: Limits): void {
+      const words = oversize === 'link' ? texts.picker.largestLinked : texts.picker.largest;
+      const [size, most] = [sizeInWords(maxFileBytes), sizeInWords(maxAttachmentBytes)];
+      write(limit, fill(words, { size, most }));
+    },
   };
 }

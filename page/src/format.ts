@@ -19,6 +19,10 @@ export function shareInWords(share: number): string {
   return new Intl.NumberFormat(texts.language, { style: 'percent' }).format(Math.floor(share * 100) / 100);
 }
 
+export function dayInWords(iso: string): string {
+  return new Intl.DateTimeFormat(texts.language, { dateStyle: 'long' }).format(new Date(iso));
+}
+
 /** The time alone when it is within half a day, else the day as well. */
 export function timeInWords(iso: string, now: number): string {
   const time = new Date(iso);

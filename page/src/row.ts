@@ -11,7 +11,7 @@ type RowOptions = {
   onPick: (file: File) => void;
 };
 
-const ACTIONS = ['pick', 'retry', 'again', 'cancel', 'remove'] as const;
+const ACTIONS = ['pick', 'retry', 'again', 'cancel', 'withdraw', 'remove'] as const;
 
 /** Drawn on a field of 24 by 24. */
 const SHAPES: Record<Tone, string> = {
@@ -44,7 +44,9 @@ export function createRow({ onAction, onPick }: RowOptions) {
     const act = (): void => (action === 'pick' ? input.click() : onAction(action));
     return { action, node: button(texts.action[action], { class: `button ${action}` }, act) };
   });
-  const actions = element('div', { class: 'actions' }, ...buttons.map(({ node }) => node));
+  // Storage does not learn the page's address, which names the work item.
+  const open = element('a', { class: 'button', target: '_blank', rel: 'noreferrer' }, texts.action.open);
+  const actions = element('div', { class: 'actions' }, open, ...buttons.map(({ node }) => node));
   const node = element(
     'li',
     { class: 'file', tabindex: '-1' },
@@ -67,7 +69,10 @@ export function createRow({ onAction, onPick }: RowOptions) {
       bar.hidden = view.share === undefined;
       bar.value = view.share ?? 0;
       bar.setAttribute('aria-label', filename);
-      const focused = buttons.find(({ node: one }) => one === document.activeElement);
+      const focused = [open, ...buttons.map(({ node: one }) => one)].find(
+        (one) => one === document.activeElement,
+      );
+      showLink(filename, view.url);
       for (const { action, node: one } of buttons) {
         one.hidden = !view.actions.includes(action);
         one.setAttribute(
@@ -77,7 +82,15 @@ export function createRow({ onAction, onPick }: RowOptions) {
       }
       actions.hidden = view.actions.length === 0;
       // The pressed button is gone: the focus stays with its file.
-      if (focused?.node.hidden === true) node.focus();
+      if (focused?.hidden === true) node.focus();
     },
   };
+
+  function showLink(filename: string, url: string | undefined): void {
+    open.hidden = url === undefined;
+    if (url === undefined) return open.removeAttribute('href');
+    open.href = url;
+    const label = fill(texts.action.of, { action: texts.action.open, name: filename });
+    open.setAttribute('aria-label', `${label} ${texts.workItem.openHint}`);
+  }
 }

@@ -3,7 +3,7 @@
  * person can do. Pure.
  */
 import type { UploadError, Upload } from '../../packages/client/src/client.ts';
-import { sizeInWords, timeInWords } from './format.ts';
+import { dayInWords, sizeInWords, timeInWords } from './format.ts';
 import { fill, sentences, texts, wordsFor } from './texts.ts';
 
 export type Transfer = {
@@ -12,23 +12,25 @@ export type Transfer = {
   size: number | undefined;
   /** Undefined for one that was begun before the page was loaded. */
   file?: File | undefined;
+  /** Larger than IPD takes, by what the page has read; an answer of the API says it better. */
+  isLarge?: boolean | undefined;
   /** Undefined until the API has answered. */
   upload?: Upload | undefined;
   /** What this page does for it now. */
-  activity: 'queued' | 'running' | 'cancelling' | 'none';
+  activity: 'queued' | 'running' | 'cancelling' | 'withdrawing' | 'none';
   /** What storage and IPD have of it. */
   staged: number;
   passedOn: number;
   /** Why nothing goes on at the moment. */
   pausedBy?: string | undefined;
-  /** Why this page gave up. */
+  /** Why this page gave up; of a linked file, why it could not be removed. */
   trouble?: UploadError | undefined;
   /** It was attached before this page sent it; IPD may have removed it since. */
   replay?: 'there' | 'gone' | undefined;
 };
 
 export type Tone = 'active' | 'paused' | 'done' | 'failed' | 'quiet';
-export type Action = 'cancel' | 'retry' | 'again' | 'pick' | 'remove';
+export type Action = 'cancel' | 'retry' | 'again' | 'pick' | 'withdraw' | 'remove';
 
 export type View = {
   tone: Tone;
@@ -37,6 +39,8 @@ export type View = {
   /** From 0 to 1 over both legs; undefined where no bar belongs. */
   share: number | undefined;
   actions: Action[];
+  /** Where the file can be read. */
+  url?: string | undefined;
 };
 
 const CANCELLABLE = new Set(['awaiting_upload', 'staged', 'waiting']);
@@ -52,7 +56,8 @@ const CURED_BY_FILE = new Set([
 export function viewOf(transfer: Transfer, now: number): View {
   const { activity, trouble, upload } = transfer;
   if (activity === 'cancelling') return view('quiet', texts.state.cancelling);
-  if (trouble !== undefined) return ofTrouble(transfer, trouble);
+  if (activity === 'withdrawing') return view('quiet', texts.state.withdrawing);
+  if (trouble !== undefined && !upload?.link) return ofTrouble(transfer, trouble);
   if (upload === undefined) return ofUnannounced(transfer);
   switch (upload.status) {
     case 'awaiting_upload':
@@ -65,6 +70,8 @@ export function viewOf(transfer: Transfer, now: number): View {
       return view('failed', texts.state.expired, texts.note.expired, ['pick', 'remove']);
     case 'cancelled':
       return view('quiet', texts.state.cancelled, '', ['remove']);
+    case 'removed':
+      return view('quiet', texts.state.removed, noteOfRemoval(upload), ['remove']);
     default:
       return ofPassing(transfer, upload, now);
   }
@@ -79,19 +86,21 @@ function view(tone: Tone, state: string, note = '', actions: Action[] = [], shar
   return { tone, state, note, actions, share };
 }
 
-function ofUnannounced({ activity, pausedBy }: Transfer): View {
+function ofUnannounced(transfer: Transfer): View {
+  const { activity, pausedBy } = transfer;
   if (pausedBy !== undefined) return ofPaused(0, pausedBy, ['cancel']);
   const state = activity === 'queued' ? texts.state.queued : texts.state.starting;
-  return view('active', state, '', ['cancel'], 0);
+  return view('active', state, noteOfEnd(transfer), ['cancel'], 0);
 }
 
 function ofUploading(transfer: Transfer): View {
   const { activity, size, pausedBy } = transfer;
   const share = shareOf(transfer);
-  if (activity === 'queued') return view('active', texts.state.queued, '', ['cancel'], share);
+  const note = noteOfEnd(transfer);
+  if (activity === 'queued') return view('active', texts.state.queued, note, ['cancel'], share);
   if (pausedBy !== undefined) return ofPaused(share, pausedBy, ['cancel']);
   const state = fill(texts.state.uploading, { size: sizeInWords(size ?? 0) });
-  return view('active', state, '', ['cancel'], share);
+  return view('active', state, note, ['cancel'], share);
 }
 
 function ofUnfinished(transfer: Transfer): View {
@@ -133,10 +142,17 @@ function ofPaused(share: number, reason: string, actions: Action[]): View {
   return view('paused', state, note, actions, share);
 }
 
-function ofDelivered({ replay, file }: Transfer, { updatedAt }: Upload, now: number): View {
+function ofDelivered({ replay, file, trouble }: Transfer, { updatedAt, link }: Upload, now: number): View {
   const again: Action[] = file === undefined ? [] : ['again'];
   const time = timeInWords(updatedAt, now);
   if (replay === 'gone') return view('failed', texts.state.gone, texts.note.gone, [...again, 'remove']);
+  if (link) {
+    const until = fill(texts.note.linkedUntil, { day: dayInWords(link.expiresAt) });
+    const note = trouble === undefined ? until : fill(texts.note.notRemoved, { reason: wordsOf(trouble) });
+    const words = replay === undefined ? texts.state.linkedAt : texts.state.linkedBefore;
+    const actions: Action[] = replay === undefined ? ['withdraw'] : [...again, 'withdraw'];
+    return { ...view('done', fill(words, { time }), note, actions), url: link.url };
+  }
   if (replay === 'there') return view('done', fill(texts.state.before, { time }), texts.note.before, again);
   return view('done', fill(texts.state.deliveredAt, { time }));
 }
@@ -150,12 +166,27 @@ function ofFailed({ file }: Transfer, { error }: Upload): View {
   return view('failed', state, wordsFor(code, message), [...actions, 'remove']);
 }
 
-function ofTrouble({ name, file }: Transfer, { code, detail, userMessage, retryable }: UploadError): View {
-  const note = fill(wordsFor(code, userMessage ?? detail), { name });
+function ofTrouble({ name, file }: Transfer, trouble: UploadError): View {
+  const { code, retryable } = trouble;
+  const note = fill(wordsOf(trouble), { name });
   const needsFile = code === 'file_unreadable' || code === 'file_differs' || file === undefined;
   const isRefused = code === 'file_too_large' || code === 'file_empty';
   const actions: Action[] = isRefused ? [] : needsFile && !retryable ? ['pick'] : ['retry'];
   return view('failed', texts.state.failed, note, [...actions, 'remove']);
+}
+
+function wordsOf({ code, detail, userMessage }: UploadError): string {
+  return wordsFor(code, userMessage ?? detail);
+}
+
+/** Said before the file is sent: IPD gets a link to it. */
+function noteOfEnd({ isLarge = false, upload }: Transfer): string {
+  const isLink = upload === undefined ? isLarge : upload.delivery.endsAs === 'link';
+  return isLink ? texts.note.asLink : '';
+}
+
+function noteOfRemoval({ removal }: Upload): string {
+  return removal?.by === 'expiry' ? texts.note.linkEnded : '';
 }
 
 /** Both legs carry every byte once. */

@@ -3,7 +3,7 @@
  * earlier, and follows each until IPD has it. Knows nothing of the document: it reports every change.
  */
 import { UploadError } from '../../packages/client/src/client.ts';
-import type { Client, Upload, Watch } from '../../packages/client/src/client.ts';
+import type { Client, Limits, Upload, Watch } from '../../packages/client/src/client.ts';
 import { sizeInWords } from './format.ts';
 import { fill, texts } from './texts.ts';
 import { needsPage } from './transfer.ts';
@@ -38,6 +38,7 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
   const queue: { transfer: Transfer; begin: () => void }[] = [];
   const sending = new Set<Transfer>();
   let maxFileBytes = Infinity;
+  let maxAttachmentBytes = Infinity;
 
   /** Reads what was begun earlier, on any device; rejects with the client's error. */
   async function load(): Promise<void> {
@@ -57,10 +58,11 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
     }
   }
 
-  /** Reads the largest file that is taken; until then the API says it for each file. */
-  async function readLimit(): Promise<number> {
-    ({ maxFileBytes } = await client.limits());
-    return maxFileBytes;
+  /** Reads the largest file that is taken, and what ends as a link; until then the API says it for each file. */
+  async function readLimits(): Promise<Limits> {
+    const limits = await client.limits();
+    ({ maxFileBytes, maxAttachmentBytes } = limits);
+    return limits;
   }
 
   function add(file: File): void {
@@ -72,7 +74,8 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
   }
 
   function start(transfer: Transfer, file: File, again = false): void {
-    Object.assign(transfer, { ...fromFile(file), upload: undefined });
+    const isLarge = file.size > maxAttachmentBytes;
+    Object.assign(transfer, { ...fromFile(file), isLarge, upload: undefined });
     transfer.trouble = refusalOf(file);
     if (transfer.trouble !== undefined) return onChange(transfer, 'first');
     const contentType = file.type === '' || COMPOSITE.test(file.type) ? ANY_BYTES : file.type;
@@ -180,6 +183,8 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
       case 'again':
         if (transfer.file !== undefined) start(transfer, transfer.file, true);
         return;
+      case 'withdraw':
+        return void withdraw(transfer);
       case 'remove':
         return remove(transfer);
     }
@@ -220,6 +225,22 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
     }
   }
 
+  /** Takes a linked file back: its link stops working, and link and file go. */
+  async function withdraw(transfer: Transfer): Promise<void> {
+    const { upload } = transfer;
+    if (upload === undefined) return;
+    Object.assign(transfer, { activity: 'withdrawing', trouble: undefined });
+    onChange(transfer, 'first');
+    try {
+      await client.cancel(upload.id);
+      transfer.upload = await client.status(upload.id);
+    } catch (error) {
+      transfer.trouble = toUploadError(error);
+    }
+    transfer.activity = 'none';
+    onChange(transfer, 'first');
+  }
+
   function remove(transfer: Transfer): void {
     all.delete(transfer);
     if (transfer.upload !== undefined) {
@@ -231,7 +252,7 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
 
   return {
     load,
-    readLimit,
+    readLimits,
     add,
     pick,
     act,

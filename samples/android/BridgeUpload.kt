@@ -54,12 +54,16 @@ class Upload(json: JSONObject) {
     val size: Long = json.getLong("size")
     val bytesStored: Long = staging.getLong("bytesStored")
     val bytesDelivered: Long = json.getJSONObject("delivery").getLong("bytesSent")
+    /** IPD gets a link to the file, which is too large for an attachment, or has no room among them. */
+    val endsAsLink: Boolean = json.getJSONObject("delivery").text("endsAs") == "link"
     val attachmentId: String? = json.optJSONObject("attachment")?.text("id")
+    /** What the work item has of such a file: a URL, as secret as the file, and when the bridge removes both. */
+    val link: Pair<String, String>? = json.optJSONObject("link")?.let { Pair(it.getString("url"), it.getString("expiresAt")) }
     /** Why it failed: a code, and a message for the person who sent the file. */
     val failure: Pair<String, String>? = json.optJSONObject("error")?.let { Pair(it.getString("code"), it.getString("message")) }
 
     val isAwaited get() = status == "awaiting_upload"
-    val isFinal get() = status in setOf("delivered", "failed", "expired", "cancelled")
+    val isFinal get() = status in setOf("delivered", "failed", "expired", "cancelled", "removed")
 
     /** What storage lacks, in answers of create and `urls`. A file in one piece is its own only part. */
     val missing: List<Part> = staging.optJSONArray("parts")?.let { parts ->
@@ -178,7 +182,18 @@ class BridgeApi(private val url: String, private val token: suspend (renew: Bool
 }
 
 /** How an upload ended: a final status, or `refused`. `reason` is for the person who sent the file. */
-data class Outcome(val status: String, val code: String? = null, val reason: String? = null, val attachmentId: String? = null)
+data class Outcome(
+    val status: String, val code: String? = null, val reason: String? = null, val attachmentId: String? = null,
+    val link: String? = null, val linkExpiresAt: String? = null,
+) {
+    constructor(json: JSONObject) : this(
+        json.getString("status"), json.text("code"), json.text("reason"), json.text("attachmentId"), json.text("link"),
+        json.text("linkExpiresAt"),
+    )
+
+    fun toJson(): JSONObject = JSONObject().put("status", status).put("code", code).put("reason", reason)
+        .put("attachmentId", attachmentId).put("link", link).put("linkExpiresAt", linkExpiresAt)
+}
 
 /** A file on its way, as it stands on disk. `key` names it for the bridge and for this device. */
 data class UploadJob(
@@ -217,16 +232,13 @@ class UploadJobs(private val folder: File) {
     fun load(key: String): UploadJob? {
         val text = try { recordOf(key).readText() } catch (_: IOException) { return null }
         val json = JSONObject(text)
-        val outcome = json.optJSONObject("outcome")
-            ?.let { Outcome(it.getString("status"), it.text("code"), it.text("reason"), it.text("attachmentId")) }
+        val outcome = json.optJSONObject("outcome")?.let(::Outcome)
         return UploadJob(key, NewUpload(json.getJSONObject("about")), json.optBoolean("isWifiOnly"), json.text("id"), outcome)
     }
 
     fun save(job: UploadJob) {
-        val outcome = job.outcome?.let {
-            JSONObject().put("status", it.status).put("code", it.code).put("reason", it.reason).put("attachmentId", it.attachmentId)
-        }
-        val json = JSONObject().put("about", job.about.toJson()).put("isWifiOnly", job.isWifiOnly).put("id", job.id).put("outcome", outcome)
+        val json = JSONObject().put("about", job.about.toJson()).put("isWifiOnly", job.isWifiOnly).put("id", job.id)
+            .put("outcome", job.outcome?.toJson())
         // A process that dies while it writes leaves the old record.
         val next = File(folder, "${job.key}.next")
         next.writeText(json.toString())
@@ -267,14 +279,17 @@ class Transfer(
             val sent = send(job) { onProgress("staging", it) }
             val upload = withTimeoutOrNull(followMillis) { follow(sent) { onProgress("delivery", it) } } ?: return null
             val failure = upload.failure.takeIf { upload.status != "delivered" }
-            Outcome(upload.status, failure?.first, failure?.second, upload.attachmentId).also { jobs.end(job.copy(id = upload.id), it) }
+            val outcome = Outcome(
+                upload.status, failure?.first, failure?.second, upload.attachmentId, upload.link?.first, upload.link?.second,
+            )
+            outcome.also { jobs.end(job.copy(id = upload.id), it) }
         } catch (refusal: Refusal) {
             if (refusal.isRetryable) throw refusal
             Outcome("refused", refusal.code, refusal.message).also { jobs.end(jobs.load(key) ?: job, it) }
         }
     }
 
-    /** Takes the upload back, as long as IPD cannot have it. */
+    /** Takes the upload back, as long as IPD cannot have it; a linked file also later. */
     suspend fun cancel(key: String) {
         jobs.load(key)?.id?.let { api.cancel(it) }
         jobs.forget(key)

@@ -97,7 +97,9 @@ class UploadWorker(context: Context, parameters: WorkerParameters) : CoroutineWo
             // The bridge delivers alone: a later run reads the outcome of what takes longer than two minutes.
             val outcome = reporting { transferOf(applicationContext).run(key, TimeUnit.MINUTES.toMillis(2), it) } ?: return Result.retry()
             if (outcome.status in setOf("failed", "refused", "expired")) tell(outcome.reason ?: "The upload has expired")
-            val data = workDataOf("status" to outcome.status, "reason" to outcome.reason, "attachmentId" to outcome.attachmentId)
+            val data = workDataOf(
+                "status" to outcome.status, "reason" to outcome.reason, "attachmentId" to outcome.attachmentId, "link" to outcome.link,
+            )
             if (outcome.status == "delivered") Result.success(data) else Result.failure(data)
         } catch (stopped: CancellationException) {
             throw stopped

@@ -18,7 +18,11 @@ export async function attach(projectId: string, issueId: string): Promise<void> 
   // If the app dies before, resumeAll goes on with it, and `onChange` tells.
   const outcome = await done;
   if (outcome.kind === 'refused') show(key, outcome.userMessage ?? outcome.code);
-  if (outcome.kind === 'ended') show(key, outcome.upload.error?.message ?? outcome.upload.status);
+  if (outcome.kind === 'ended') {
+    const { error, link, status } = outcome.upload;
+    // A file that is too large for an attachment has ended as a link.
+    show(key, error?.message ?? (link ? `${status}: ${link.url} until ${link.expiresAt}` : status));
+  }
 }
 
 /** What this device has begun, with each one's outcome, until the person has read it. */

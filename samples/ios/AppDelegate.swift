@@ -27,10 +27,10 @@ final class AppDelegate: UIResponder, UIApplicationDelegate {
         BackgroundSession.shared.uploads = .shared
         Uploads.shared.onChange = { key, change in
             switch change {
-            case let .changed(upload): print(key, upload.status)
+            case let .changed(upload): print(key, upload.status, upload.delivery.endsAs == "link" ? "as a link" : "")
             case let .progress(leg, bytes, total): print(key, leg, bytes, "of", total)  // your views
             case let .paused(reason): print(key, "waits:", reason)
-            case let .ended(outcome): print(key, outcome.status, outcome.reason ?? "")
+            case let .ended(outcome): print(key, outcome.status, outcome.reason ?? outcome.link?.absoluteString ?? "")
             }
         }
         Uploads.shared.resumeAll()

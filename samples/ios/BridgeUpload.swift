@@ -16,8 +16,9 @@ struct NewUpload: Codable, Sendable {
 struct Upload: Decodable, Sendable {
     struct Part: Decodable, Sendable { let number, offset, length: Int; let url: URL; let headers: [String: String] }
     struct Staging: Decodable, Sendable { let bytesStored: Int; let url: URL?; let headers: [String: String]?; let parts: [Part]? }
-    struct Delivery: Decodable, Sendable { let bytesSent: Int }
+    struct Delivery: Decodable, Sendable { let bytesSent: Int; let endsAs: String? }
     struct Attachment: Decodable, Sendable { let id: String? }
+    struct Link: Decodable, Sendable { let url: URL; let expiresAt: String }
     struct Failure: Decodable, Sendable { let code, message: String; let retryable: Bool }
     let id: String
     /// The list is open: take an unknown status as not final.
@@ -26,10 +27,12 @@ struct Upload: Decodable, Sendable {
     let staging: Staging
     let delivery: Delivery
     let attachment: Attachment?
+    /// What the work item has of a file that is too large for an attachment. As secret as the file.
+    let link: Link?
     let error: Failure?
 
     var isAwaited: Bool { status == "awaiting_upload" }
-    var isFinal: Bool { ["delivered", "failed", "expired", "cancelled"].contains(status) }
+    var isFinal: Bool { ["delivered", "failed", "expired", "cancelled", "removed"].contains(status) }
 
     /// What storage lacks, in answers of create and `urls`. A file in one piece is its own only part.
     var missing: [Part] {
@@ -56,6 +59,9 @@ struct Outcome: Codable, Sendable, Equatable {
     let status: String
     var code, reason: String?
     var attachmentId: String?
+    var link: URL?
+    /// When the bridge removes link and file, ISO 8601.
+    var linkExpiresAt: String?
 }
 
 /// The calls of the API. `token` gives the user's JWT; its argument says that the last one was refused.
@@ -261,7 +267,7 @@ final class Uploads {
     /// With each one's outcome.
     func all() -> [Job] { jobs.all() }
 
-    /// Takes the upload back, as long as IPD cannot have it.
+    /// Takes the upload back, as long as IPD cannot have it; a linked file also later.
     func cancel(_ key: String) async throws {
         if let id = jobs.load(key)?.id { try await api.cancel(id) }
         forget(key)
@@ -339,7 +345,9 @@ final class Uploads {
         if upload.isAwaited { return try await handOver(upload, job) }
         let final = try await follow(upload, job.key)
         let failure = final.status == "delivered" ? nil : final.error
-        finish(job, Outcome(status: final.status, code: failure?.code, reason: failure?.message, attachmentId: final.attachment?.id))
+        finish(job, Outcome(
+            status: final.status, code: failure?.code, reason: failure?.message, attachmentId: final.attachment?.id,
+            link: final.link?.url, linkExpiresAt: final.link?.expiresAt))
     }
 
     private func handOver(_ upload: Upload, _ job: Job) async throws {

@@ -36,7 +36,8 @@ const uppy = new Uppy()
 const events = [];
 const note = (event, file, more) => events.push({ event, file: file.name, ...more });
 uppy.on('upload-start', (files) => files.forEach((file) => note('start', file)));
-uppy.on('upload-success', (file, { body }) => note('success', file, { status: body.status }));
+uppy.on('upload-success', (file, { body }) =>
+  note('success', file, { status: body.status, ...(body.link && { url: body.link.url }) }));
 uppy.on('upload-error', (file, { message }) => note('error', file, { message }));
 uppy.on('upload-stalled', (error, files) => files.forEach((file) => note('stalled', file)));
 uppy.on('ipd-attachment:already-attached', (file, { status }) => note('already attached', file, { status }));
@@ -55,6 +56,7 @@ const noted = z.array(
     event: z.string(),
     file: z.string(),
     status: z.string().optional(),
+    url: z.string().optional(),
     message: z.string().optional(),
   }),
 );

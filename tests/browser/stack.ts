@@ -24,6 +24,7 @@ const attachments = z.array(
     sha256: z.string(),
   }),
 );
+const links = z.array(z.object({ id: z.string(), title: z.string(), url: z.string() }));
 const token = z.object({ access_token: z.string() });
 const uploads = z.object({
   uploads: z.array(z.object({ id: z.string(), filename: z.string(), status: z.string() })),
@@ -84,6 +85,10 @@ export async function startBrowserStack(environment: Record<string, string> = {}
 
     async received() {
       return attachments.parse(await (await fetch(`${urls.ipdAdminUrl}/attachments`)).json());
+    },
+
+    async links() {
+      return links.parse(await (await fetch(`${urls.ipdAdminUrl}/links`)).json());
     },
 
     /** Has IPD misbehave as the fake's faults say. */

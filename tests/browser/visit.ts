@@ -36,7 +36,8 @@ export async function launchBrowser(): Promise<Browser> {
   if (!existsSync(executablePath)) {
     throw new Error(`There is no ${executablePath}: apt-get install chromium, or set CHROMIUM_PATH`);
   }
-  return chromium.launch({ executablePath, args: ARGUMENTS });
+  // Every Linux has this locale; in one that is not installed, Chromium gives a download no Chinese name.
+  return chromium.launch({ executablePath, args: ARGUMENTS, env: { ...process.env, LC_ALL: 'C.UTF-8' } });
 }
 
 /** A file of random bytes; `sha256` is what has to arrive. */

@@ -26,6 +26,7 @@ const tokenAnswer = z.object({ access_token: z.string() });
 const attachmentsAnswer = z.array(
   z.object({ id: z.string(), size: z.number(), sha256: z.string(), filename: z.string() }),
 );
+const linksAnswer = z.array(z.object({ id: z.string(), title: z.string(), url: z.string() }));
 const FINAL = new Set(['delivered', 'failed', 'expired', 'cancelled', 'removed']);
 
 export function attachPath(item: WorkItem): string {
@@ -123,6 +124,7 @@ export async function startProduct({ environment = {} }: { environment?: Record<
     },
 
     received: async () => attachmentsAnswer.parse(await admin('GET', '/attachments')),
+    links: async () => linksAnswer.parse(await admin('GET', '/links')),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
     ipdSettings: (values: unknown) => admin('PUT', '/settings', values),
     resetIpd: () => admin('DELETE', ''),

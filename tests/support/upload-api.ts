@@ -14,7 +14,7 @@ import { createUploadStore } from './upload-store.ts';
 import type { StoreOptions } from './upload-store.ts';
 
 export { problem, storageRefusal } from './upload-answers.ts';
-export { ATTACHMENT_ID } from './upload-store.ts';
+export { ATTACHMENT_ID, LINK } from './upload-store.ts';
 
 /** `hang` reads the body and does nothing; with a lost answer, the request has taken effect. */
 type Fault = Answer | 'reset' | 'lose-answer' | 'hang';
@@ -24,6 +24,8 @@ type Waiter = { isOver: () => boolean; resolve: () => void };
 /** The API's answer to GET /limits. */
 export const LIMITS = {
   maxFileBytes: 52_428_800,
+  maxAttachmentBytes: 52_428_800,
+  oversize: 'refuse',
   stagingUrlTtlSeconds: 3600,
   uploadDeadlineSeconds: 259_200,
   partSizeBytes: 5_242_880,

@@ -26,6 +26,8 @@ export type StoreOptions = {
   partSize?: number;
   threshold?: number;
   retryAfter?: string;
+  /** Larger files end as a link. */
+  maxAttachmentBytes?: number;
   base?: () => string;
 };
 
@@ -46,17 +48,25 @@ const filters = z.strictObject({
   cursor: z.coerce.number().int().default(0),
 });
 const STEPS = ['staged', 'delivering', 'delivered'];
-const WITHOUT_ATTACHMENT = new Set(['failed', 'expired', 'cancelled']);
+const WITHOUT_ATTACHMENT = new Set(['failed', 'expired', 'cancelled', 'removed']);
 const FINAL = new Set([...WITHOUT_ATTACHMENT, 'delivered']);
 
 export const ATTACHMENT_ID = '956239067176999001';
+export const LINK = {
+  id: '956239067176777001',
+  url: 'https://bridge.example.com/v1/files/6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10/secret',
+  expiresAt: '2027-03-12T12:04:31.120Z',
+};
 
 /** An empty store whose URLs begin with what `base` gives. */
 export function createUploadStore(base: () => string, options: StoreOptions) {
   const { partSize = 40_000, threshold = 10_000_000, retryAfter = '0' } = options;
+  const { maxAttachmentBytes = Infinity } = options;
   const uploads = new Map<string, Kept>();
   const byKey = new Map<string, string>();
   const state = { generation: 1 };
+
+  const endOf = (size: number): 'attachment' | 'link' => (size > maxAttachmentBytes ? 'link' : 'attachment');
 
   function create(body: Buffer, key: string): Answer {
     const about = creation.parse(JSON.parse(body.toString()));
@@ -76,8 +86,9 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
         ...about,
         id,
         status: 'awaiting_upload',
-        delivery: { attempts: 0, bytesSent: 0 },
+        delivery: { endsAs: endOf(about.size), attempts: 0, bytesSent: 0 },
         attachment: null,
+        link: null,
         error: null,
       },
       parts: new Map(),
@@ -108,8 +119,9 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
   }
 
   function cancel({ upload }: Kept): Answer {
-    if (upload.status === 'delivered') return problem(409, 'upload_state_conflict');
-    upload.status = 'cancelled';
+    if (upload['attachment'] !== null) return problem(409, 'upload_state_conflict');
+    if (upload['link'] === null) upload.status = 'cancelled';
+    else Object.assign(upload, { status: 'removed', link: null });
     return { status: 200, body: upload };
   }
 
@@ -150,8 +162,11 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
     if (ifNoneMatch === etag) return { status: 304, headers };
     if (step) upload.status = step;
     const sent = { staged: 0, delivering: Math.floor(upload.size / 2) }[upload.status] ?? upload.size;
-    upload['delivery'] = { attempts: 1, bytesSent: step ? sent : 0 };
-    upload['attachment'] = upload.status === 'delivered' ? { id: ATTACHMENT_ID } : null;
+    const endsAs = endOf(upload.size);
+    upload['delivery'] = { endsAs, attempts: 1, bytesSent: step ? sent : 0 };
+    const isDelivered = upload.status === 'delivered';
+    upload['attachment'] = isDelivered && endsAs === 'attachment' ? { id: ATTACHMENT_ID } : null;
+    upload['link'] = isDelivered && endsAs === 'link' ? LINK : null;
     return { status: 200, headers, body: shown(kept) };
   }
 

@@ -120,6 +120,7 @@ export function createClient(options: ClientOptions) {
     (id: string, signal?: Signal): Promise<Upload> =>
       ask(callOf(method, id, { signal }, action), isUpload);
 
+  /** Cancels an upload as long as IPD cannot have the file; removes a linked file, also after its delivery. */
   async function cancel(id: string, signal?: Signal): Promise<void> {
     await call(callOf('DELETE', id, { signal }));
   }
@@ -132,7 +133,7 @@ export function createClient(options: ClientOptions) {
     return ask({ method: 'GET', path: `${PATH}?${query.join('&')}`, signal }, isUploadPage);
   }
 
-  /** What the API accepts, to be read before the user pays for data. */
+  /** What the API accepts, and what ends as a link, to be read before the user pays for data. */
   async function limits(signal?: Signal): Promise<Limits> {
     return ask({ method: 'GET', path: '/v1/limits', signal }, isLimits);
   }

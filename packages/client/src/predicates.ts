@@ -4,7 +4,7 @@
  */
 import type { Limits, Problem, Upload, UploadPage } from './types.ts';
 
-const FINAL = /^(delivered|failed|expired|cancelled)$/;
+const FINAL = /^(delivered|failed|expired|cancelled|removed)$/;
 
 /** Whether nothing more will happen to the upload by itself. */
 export function isFinal(upload: Upload): boolean {

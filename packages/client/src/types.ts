@@ -10,9 +10,10 @@ export type Staging = SingleStaging | MultipartStaging;
 export type Upload = {
   id: string;
   /**
-   * Where the upload stands; `delivered`, `failed`, `expired` and `cancelled` are final. `waiting` is between
-   * two attempts, `unconfirmed` means that IPD may have the file and the bridge checks IPD. The list is open:
-   * take an unknown status as not final.
+   * Where the upload stands; `delivered`, `failed`, `expired`, `cancelled` and `removed` are final. `waiting`
+   * is between two attempts, `unconfirmed` means that IPD may have the file and the bridge checks IPD,
+   * `removed` that the file was delivered as a link, and link and file are gone since, or about to go. The
+   * list is open: take an unknown status as not final.
    */
   status:
     | 'awaiting_upload'
@@ -24,6 +25,7 @@ export type Upload = {
     | 'failed'
     | 'expired'
     | 'cancelled'
+    | 'removed'
     | (string & {});
   /** The project's 32 letters and digits. */
   projectId: string;
@@ -51,18 +53,39 @@ export type Upload = {
   staging: Staging;
   /** The way from storage to IPD. */
   delivery: {
+    /**
+     * As what IPD gets the file: an attachment, or an external link of the work item that leads to the
+     * bridge's own copy. It is a link with `OVERSIZE=link` for a file above `maxAttachmentBytes`, and for a
+     * work item that has as many attachments as IPD allows. Until the file is sent, `attachment` can still
+     * become `link`: where its size is not declared, or the work item fills up.
+     */
+    endsAs: 'attachment' | 'link' | (string & {});
     attempts: number;
-    /** Of the present attempt; written every few seconds. */
+    /** Of the present attempt; written every few seconds. For a link, of the bridge's own copy. */
     bytesSent: number;
     /** When the bridge sends the file or checks IPD again, while the status is `waiting` or `unconfirmed`. */
     nextAttemptAt?: string;
   };
-  /** What IPD has; null until the upload is delivered. */
+  /** What IPD has; null until the upload is delivered, and for one that ended as a link. */
   attachment: {
     /** IPD's id of the attachment; null when IPD has the file and does not say under which id. */
     id: string | null;
     /** Why there is no id; in the language of the answer. */
     reason?: string;
+  } | null;
+  /**
+   * The external link that the work item has in the place of an attachment; null until the upload is
+   * delivered, for one that ended as an attachment, and once it is removed.
+   */
+  link: {
+    /** IPD's id of the link. */
+    id: string;
+    /**
+     * Where the file is, `GET /v1/files/{id}/{secret}`. No token is needed, so it is as secret as the file.
+     */
+    url: string;
+    /** When the bridge removes link and file. */
+    expiresAt: string;
   } | null;
   /**
    * Why the upload failed, or the error of its last attempt since it was last retried; null when there is
@@ -78,6 +101,7 @@ export type Upload = {
       | 'work_item_missing'
       | 'work_item_full'
       | 'ipd_forbidden'
+      | 'link_forbidden'
       | 'too_large_for_ipd'
       | 'name_refused'
       | 'ipd_refused'
@@ -117,6 +141,12 @@ export type Upload = {
     retryable: boolean;
     at: string;
   } | null;
+  /** Only with the status `removed`. */
+  removal?: {
+    at: string;
+    /** The user who uploaded the file, an operator of the bridge, or `linkedFileDays` having passed. */
+    by: 'owner' | 'operator' | 'expiry' | (string & {});
+  };
   /**
    * Only in an answer of `POST /v1/uploads`, and only where the `Idempotency-Key` found an upload that was
    * delivered before this request: nothing was sent, and nothing will be sent under this key.
@@ -221,11 +251,18 @@ export type UploadPage = {
 
 /** What to know before data is spent. */
 export type Limits = {
-  /**
-   * The largest file. A delivery to IPD may take five minutes: a file of 50 MiB needs 200 kB/s from the
-   * bridge to IPD, or it is tried again until the retry window ends.
-   */
+  /** The largest file that is taken at all. */
   maxFileBytes: number;
+  /**
+   * The largest file that becomes an attachment; with `oversize` `refuse` it is `maxFileBytes`. A delivery to
+   * IPD may take five minutes: a file of 50 MiB needs 200 kB/s from the bridge to IPD, or it is tried again
+   * until the retry window ends.
+   */
+  maxAttachmentBytes: number;
+  /** Whether a file above `maxAttachmentBytes` is refused, or ends as a link. */
+  oversize: 'refuse' | 'link' | (string & {});
+  /** Only with `oversize` `link`. How many days after its delivery a linked file is removed. */
+  linkedFileDays?: number;
   /** The usual length of a part; a very large file has longer ones. */
   partSizeBytes: number;
   /** A file that is larger than this goes in parts. */

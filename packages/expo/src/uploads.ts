@@ -78,7 +78,10 @@ export function createUploads({ platform, store, onChange, ...options }: Uploads
   /** All that were started on this device and not forgotten, with their outcomes. */
   const list = (): Promise<Job[]> => jobs.all();
 
-  /** Takes the upload back. Rejects with `upload_state_conflict` when IPD may have the file already. */
+  /**
+   * Takes the upload back, a linked file also after its delivery. Rejects with `upload_state_conflict` when IPD may have
+   * the file as an attachment already.
+   */
   async function cancel(key: string): Promise<void> {
     const id = (await jobs.load(key))?.id;
     if (id !== undefined) await client.cancel(id);

@@ -2,12 +2,15 @@
 
 export const STRINGS = {
   alreadyAttached: '“%{file}” was attached before: nothing was sent',
+  alreadyLinked: 'The work item had a link to “%{file}” before: nothing was sent',
   attachmentGone: 'It was attached before, and IPD has that attachment no more. Retry attaches it again.',
   cancelled: 'The upload was cancelled elsewhere',
   delivering: 'Attaching to the work item',
   expired: 'The file did not arrive in time',
   failed: 'The file could not be attached',
   fileUnavailable: 'The file is not here any more: remove it and pick it again',
+  linking: 'Adding a link to the work item, since the file cannot be attached',
+  removed: 'The link to the file was removed from the work item',
   remoteFile: 'A file of another service cannot be sent: download it and pick it from this device',
   staged: 'Stored, next: the work item',
   stalledBusy: 'The bridge asks to wait: the upload goes on by itself',

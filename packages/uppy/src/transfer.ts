@@ -9,7 +9,7 @@ import { freshRecord } from './order.ts';
 import type { Order } from './order.ts';
 import type { Places } from './places.ts';
 import type { FileRecord, Records } from './records.ts';
-import type { Words } from './strings.ts';
+import type { STRINGS, Words } from './strings.ts';
 
 export type TransferDeps = {
   host: Host;
@@ -178,7 +178,8 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
       return fail(new UploadError({ code: 'attachment_gone', detail: words('attachmentGone') }), upload);
     }
     if (isReplayed) {
-      host.info(words('alreadyAttached', { file: about.filename }), 'info', MESSAGE_MS);
+      const key = upload.link ? 'alreadyLinked' : 'alreadyAttached';
+      host.info(words(key, { file: about.filename }), 'info', MESSAGE_MS);
     }
     records.forget(id);
     host.emit('upload-success', file, { status: 200, body: upload, bytesUploaded: size });
@@ -258,6 +259,8 @@ function failureOf({ status, error }: Upload, words: Words): UploadError {
       return new UploadError({ code: 'expired', detail: words('expired') });
     case 'cancelled':
       return new UploadError({ code: 'cancelled', detail: words('cancelled') });
+    case 'removed':
+      return new UploadError({ code: 'removed', detail: words('removed') });
     default: {
       const { code = 'delivery_failed', message = words('failed'), retryable = false } = error ?? {};
       return new UploadError({ code, detail: message, retryable });
@@ -265,7 +268,7 @@ function failureOf({ status, error }: Upload, words: Words): UploadError {
   }
 }
 
-function stageOf(upload: Upload | undefined): 'staged' | 'delivering' | 'waiting' | 'unconfirmed' {
+function stageOf(upload: Upload | undefined): keyof typeof STRINGS {
   switch (upload?.status) {
     case 'waiting':
       return 'waiting';
@@ -273,7 +276,7 @@ function stageOf(upload: Upload | undefined): 'staged' | 'delivering' | 'waiting
       return 'unconfirmed';
     case 'delivering':
     case 'delivered':
-      return 'delivering';
+      return upload.delivery.endsAs === 'link' ? 'linking' : 'delivering';
     default:
       return 'staged';
   }

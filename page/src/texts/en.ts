@@ -78,6 +78,7 @@ export const en = {
     drop: 'or drop them here',
     dropNow: 'Drop to attach',
     largest: 'Up to {size} each',
+    largestLinked: 'Up to {size} each, above {most} as a link',
     tooLarge: 'The file is too large: at most {size} can be attached.',
     empty: 'The file is empty, and an empty file cannot be attached.',
     folder: 'Folders cannot be attached: drop the files in them.',
@@ -104,12 +105,16 @@ export const en = {
     checking: 'Checking whether IPD has it',
     deliveredAt: 'Attached, {time}',
     before: 'Attached before, {time}',
+    linkedAt: 'Linked, {time}',
+    linkedBefore: 'Linked before, {time}',
+    removed: 'Removed, the link does not work any more',
     gone: 'No longer in the work item',
     failed: 'Not attached',
     unknown: 'May be attached',
     expired: 'Not uploaded in time',
     cancelled: 'Cancelled',
     cancelling: 'Cancelling',
+    withdrawing: 'Removing',
     unfinished: 'Not uploaded completely',
   },
 
@@ -123,6 +128,10 @@ export const en = {
   note: {
     byItself: 'It goes on by itself.',
     mayClose: 'You can close this page: the rest needs no help.',
+    asLink: 'This file cannot be attached: the work item gets a link to it.',
+    linkedUntil: 'The link in the work item works until {day}.',
+    linkEnded: 'Its time was over.',
+    notRemoved: 'It is still there, since it could not be removed: {reason}',
     before: 'It was not sent again.',
     gone: 'It was attached before, but was removed in IPD since. It was not sent again.',
     pickAgain: 'Pick the same file again to go on: {done} of {size} are there already.',
@@ -135,9 +144,19 @@ export const en = {
     retry: 'Try again',
     again: 'Attach again',
     pick: 'Pick the file',
+    open: 'Open',
+    withdraw: 'Remove',
     remove: 'Hide',
     /** As screen readers say it. */
     of: '{action}: {name}',
+  },
+
+  /** Before a linked file is removed. */
+  withdrawal: {
+    heading: 'Remove {name}?',
+    lead: 'The link in the work item stops working for everyone, and the file is deleted. This cannot be undone.',
+    confirm: 'Remove the file',
+    keep: 'Keep it',
   },
 
   spoken: {
@@ -167,6 +186,8 @@ export const en = {
     checksum_mismatch: 'The file has changed while it was uploaded. Pick it again.',
     staged_file_missing: 'The stored copy is gone. Pick the file again.',
     staged_file_changed: 'The stored copy was replaced. Pick the file again.',
+    link_forbidden:
+      'IPD does not let this service add links to this work item. Please tell your administrator.',
     too_large_for_ipd: 'The file is larger than IPD takes.',
     name_refused: 'IPD does not accept the name of the file. Rename it and pick it again.',
     ipd_refused: 'IPD refused the file.',

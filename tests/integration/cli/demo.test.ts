@@ -28,6 +28,7 @@ describe('npm run demo', () => {
         id: expect.any(String),
         status: 'delivered',
         attachmentId: expect.stringMatching(/^\d{18,19}$/),
+        link: null,
         size: sample.length,
         sha256,
         ipdSha256: sha256,
@@ -42,6 +43,32 @@ describe('npm run demo', () => {
     expect(stderr).toContain('  name in IPD 需求说明.txt');
     expect(stderr).toContain('  to IPD  100%  1.7 kB');
     expect(await readdir(temporary)).toEqual([]);
+  });
+
+  it('follows the link of a file that is larger than IPD takes, and compares what it leads to', async () => {
+    const path = join(directory, 'film.mp4');
+    const bytes = Buffer.alloc(300_000, 'film');
+    await writeFile(path, bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const linking = { OVERSIZE: 'link', MAX_FILE_BYTES: '200000' };
+
+    const { code, stdout } = await demo(['--json', path], linking).ended;
+
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout[0] ?? '').uploads).toMatchObject([
+      {
+        status: 'delivered',
+        attachmentId: null,
+        link: {
+          id: expect.any(String),
+          url: expect.stringContaining('/v1/files/'),
+          expiresAt: expect.any(String),
+        },
+        sha256,
+        ipdSha256: sha256,
+        ipdName: expect.stringContaining('film.mp4'),
+      },
+    ]);
   });
 
   it('says in one line what went wrong, keeps the form of its last line, and fails', async () => {

@@ -19,8 +19,9 @@ const upload: Upload = {
   updatedAt: '',
   uploadDeadline: '',
   staging: { mode: 'single', bytesStored: 10 },
-  delivery: { attempts: 1, bytesSent: 0 },
+  delivery: { endsAs: 'attachment', attempts: 1, bytesSent: 0 },
   attachment: null,
+  link: null,
   error: null,
 };
 
@@ -161,5 +162,40 @@ describe('createProgress', () => {
       '  in doubt; IPD is checked (minutes)',
       '',
     ]);
+  });
+
+  it.each([true, false])(
+    'says once, before anything is sent, that a file ends as a link, on a terminal: %s',
+    (isTTY) => {
+      const { progress, read } = screen({ isTTY });
+      const awaited: Upload = {
+        ...upload,
+        status: 'awaiting_upload',
+        delivery: { endsAs: 'link', attempts: 0, bytesSent: 0 },
+      };
+
+      progress.begin('需求.png', 10);
+      progress.change(awaited);
+      progress.change(awaited);
+      progress.change({ ...awaited, status: 'delivered' });
+
+      expect(read().replaceAll('\r', '').split('\n')).toEqual([
+        '需求.png  10 B',
+        '  cannot be an attachment; the work item gets a link to it',
+        '',
+      ]);
+    },
+  );
+
+  it('does not say of a file that was linked before that it ends as a link', () => {
+    const { progress, read } = screen({ isTTY: false });
+
+    progress.change({
+      ...upload,
+      status: 'delivered',
+      delivery: { endsAs: 'link', attempts: 1, bytesSent: 10 },
+    });
+
+    expect(read()).toBe('');
   });
 });

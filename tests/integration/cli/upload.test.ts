@@ -4,12 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommandLine } from '../../support/run-command.ts';
-import { ATTACHMENT_ID, problem, useUploadApi } from '../../support/upload-api.ts';
+import { ATTACHMENT_ID, LINK, problem, useUploadApi } from '../../support/upload-api.ts';
 
 const bytes = Buffer.alloc(200_000, 'attachment');
 const sha256 = createHash('sha256').update(bytes).digest('hex');
 
 const api = await useUploadApi();
+const linking = await useUploadApi({ maxAttachmentBytes: 100_000 });
 let directory: string;
 let path: string;
 
@@ -76,6 +77,32 @@ describe('npm run upload', () => {
       uploads: [{ status: 'delivered', contentType: 'image/x-own', sha256 }],
     });
     expect(api.log[0]?.headers.authorization).toBe('Bearer given');
+  });
+
+  it('says before it sends a large file that it ends as a link, and then where and until when', async () => {
+    const { code, stdout, stderr } = await upload('--api', linking.url, path).ended;
+
+    expect({ code, stdout }).toEqual({ code: 0, stdout: [`${path}: link ${LINK.url} until March 12, 2027`] });
+    expect(stderr.slice(0, 3)).toEqual([
+      '需求 说明.png  200.0 kB',
+      '  cannot be an attachment; the work item gets a link to it',
+      '  to storage  0%  0 B',
+    ]);
+  });
+
+  it('says the same in Chinese', async () => {
+    const { stdout, stderr } = await upload('--api', linking.url, '--lang', 'zh-CN', path).ended;
+
+    expect(stdout).toEqual([`${path}：链接 ${LINK.url}，有效期至2027年3月12日`]);
+    expect(stderr).toContain('  无法作为附件，将以链接形式添加到工作项');
+  });
+
+  it('has the link in its JSON', async () => {
+    const { stdout } = await upload('--api', linking.url, '--json', path).ended;
+
+    expect(JSON.parse(stdout[0] ?? '')).toMatchObject({
+      uploads: [{ status: 'delivered', attachment: null, link: LINK, alreadyAttached: false }],
+    });
   });
 
   it('says in one line what the API refuses, goes on with the next file, and fails', async () => {

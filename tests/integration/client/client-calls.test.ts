@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { createClient } from '../../../packages/client/src/node.ts';
+import type { Upload } from '../../../packages/client/src/node.ts';
 import { refusal } from '../../support/refusal.ts';
-import { LIMITS, problem, useUploadApi } from '../../support/upload-api.ts';
+import { LIMITS, LINK, problem, useUploadApi } from '../../support/upload-api.ts';
 
 const timing = { attempts: 3, firstDelayMs: 1, longestDelayMs: 2, pollMs: 1 };
 const about = {
@@ -14,7 +15,7 @@ const about = {
 /** No system assigns this port. */
 const NO_LISTENER = 'http://127.0.0.1:2';
 
-const api = await useUploadApi();
+const api = await useUploadApi({ maxAttachmentBytes: 100_000 });
 const client = createClient({ apiUrl: `${api.url}/`, token: 'jwt', timing });
 
 describe('the calls', () => {
@@ -28,6 +29,22 @@ describe('the calls', () => {
     expect(await client.status(created.id)).toMatchObject({ id: created.id, status: 'cancelled' });
     expect(await client.follow(created.id)).toMatchObject({ status: 'cancelled' });
     expect(await client.limits()).toEqual(LIMITS);
+  });
+
+  it('follows a file to its link, and takes it back', async () => {
+    const seen: Upload[] = [];
+    const file = new Blob([Buffer.alloc(100_001)]);
+
+    const { id, status, attachment, link } = await client.upload({
+      ...about,
+      file,
+      onStatus: (one) => seen.push(one),
+    });
+    await client.cancel(id);
+
+    expect(seen[0]).toMatchObject({ status: 'awaiting_upload', delivery: { endsAs: 'link' }, link: null });
+    expect({ status, attachment, link }).toEqual({ status: 'delivered', attachment: null, link: LINK });
+    expect(await client.follow(id)).toMatchObject({ status: 'removed', link: null });
   });
 
   it('asks for a token before every call', async () => {

@@ -20,8 +20,9 @@ function upload(changes: Partial<Upload>): Upload {
     updatedAt: '2026-11-26T11:00:00Z',
     uploadDeadline: '2026-11-27T11:00:00Z',
     staging: { mode: 'single', bytesStored: 0 },
-    delivery: { attempts: 0, bytesSent: 0 },
+    delivery: { endsAs: 'attachment', attempts: 0, bytesSent: 0 },
     attachment: null,
+    link: null,
     error: null,
     ...changes,
   };
@@ -38,6 +39,14 @@ function failure(code: string, retryable: boolean): Upload {
 
 const file = new File(['x'], 'a.mp4');
 
+const AS_LINK = 'This file cannot be attached: the work item gets a link to it.';
+const url = 'https://bridge.example.com/v1/files/1c9a7f0e-0000-4000-8000-000000000000/secret';
+const linked = upload({
+  status: 'delivered',
+  delivery: { endsAs: 'link', attempts: 1, bytesSent: 1000 },
+  link: { id: '7', url, expiresAt: '2027-11-26T11:00:00Z' },
+});
+
 describe('the one bar of a file', () => {
   it.each([
     ['nothing is sent', { upload: upload({ status: 'awaiting_upload' }) }, 0],
@@ -50,7 +59,7 @@ describe('the one bar of a file', () => {
     expect(viewOf(transfer(changes), NOW).share).toBe(share);
   });
 
-  it.each(['delivered', 'failed', 'expired', 'cancelled'])('is gone when it is %s', (status) => {
+  it.each(['delivered', 'failed', 'expired', 'cancelled', 'removed'])('is gone when it is %s', (status) => {
     expect(viewOf(transfer({ activity: 'none', upload: upload({ status }) }), NOW).share).toBeUndefined();
   });
 });
@@ -165,7 +174,7 @@ describe('what the list says', () => {
     const waiting = upload({
       status: 'waiting',
       error,
-      delivery: { attempts: 1, bytesSent: 0, nextAttemptAt },
+      delivery: { endsAs: 'attachment', attempts: 1, bytesSent: 0, nextAttemptAt },
     });
 
     const { state, note } = viewOf(transfer({ upload: waiting }), NOW);
@@ -187,6 +196,67 @@ describe('what the list says', () => {
       note,
       share: 0.25,
       actions: ['cancel'],
+    });
+  });
+});
+
+describe('a file that ends as a link', () => {
+  const awaited = upload({
+    status: 'awaiting_upload',
+    delivery: { endsAs: 'link', attempts: 0, bytesSent: 0 },
+  });
+
+  it.each([
+    ['by the limits, until the API has answered', { isLarge: true }, AS_LINK],
+    ['by the answer of the API', { upload: awaited }, AS_LINK],
+    [
+      'by the answer of the API alone, once there is one',
+      { isLarge: true, upload: upload({ status: 'awaiting_upload' }) },
+      '',
+    ],
+  ])('says so before it is sent, %s', (_by, changes, note) => {
+    expect(viewOf(transfer(changes), NOW).note).toBe(note);
+    expect(viewOf(transfer({ ...changes, activity: 'queued' }), NOW).note).toBe(note);
+  });
+
+  it('can be opened and removed, and says until when it is there', () => {
+    const view = viewOf(transfer({ activity: 'none', file, upload: linked }), NOW);
+
+    expect(view).toMatchObject({ tone: 'done', actions: ['withdraw'], url });
+    expect(view.state).toMatch(/^Linked, /);
+    expect(view.note).toBe('The link in the work item works until November 26, 2027.');
+  });
+
+  it('can be sent once more when it was linked before', () => {
+    const view = viewOf(transfer({ activity: 'none', file, replay: 'there', upload: linked }), NOW);
+
+    expect(view).toMatchObject({ tone: 'done', actions: ['again', 'withdraw'], url });
+    expect(view.state).toMatch(/^Linked before, /);
+  });
+
+  it('is still there when it could not be removed, and says why', () => {
+    const trouble = new UploadError({ code: 'unavailable', detail: 'No.', retryable: true });
+
+    const view = viewOf(transfer({ activity: 'none', upload: linked, trouble }), NOW);
+
+    expect(view).toMatchObject({ actions: ['withdraw'], url });
+    expect(view.note).toBe(
+      'It is still there, since it could not be removed: The service is not available at the moment. Try again.',
+    );
+  });
+
+  it.each([
+    ['owner' as const, ''],
+    ['expiry' as const, 'Its time was over.'],
+  ])('is quiet once it is removed by %s', (by, note) => {
+    const removal = { at: '2026-11-26T11:00:00Z', by };
+    const removed = upload({ ...linked, status: 'removed', link: null, removal });
+
+    expect(viewOf(transfer({ activity: 'none', upload: removed }), NOW)).toMatchObject({
+      tone: 'quiet',
+      state: 'Removed, the link does not work any more',
+      note,
+      actions: ['remove'],
     });
   });
 });
