@@ -315,7 +315,7 @@ export async function useEverything({
     const object = { etag: etagOf(content), size: content.length, contentType: undefined, sha256: undefined };
     const offer = offerOfDrop(
       { bucket: BUCKET, key, object: { ...object, putAt: new Date().toISOString(), metadata: {} } },
-      { projects: ['*'], maxFileBytes: content.length },
+      { projects: ['*'], maxFileBytes: content.length, mostAttached: content.length },
     );
     await product.ledger.add(beginIngested(offer, { now: Date.now(), policy: POLICY }));
 
