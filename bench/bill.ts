@@ -9,6 +9,8 @@ export type Deployment = {
   memory: Record<'uploads' | 'deliver' | 'files' | 'sweep', number>;
   architecture: 'arm64' | 'x86_64';
   thresholdMib: number;
+  /** How long linked files are kept. */
+  linkedDays: number;
   partMib: number;
   /** Whether `deliver` reaches IPD through a NAT gateway. */
   nat?: boolean;
@@ -53,17 +55,17 @@ export function billOf(mib: number, { uploads, deployment, assumed }: Uploads): 
 }
 
 /**
- * What files of so many MiB cost that become links, each from its upload to its end after so many days; and what it
- * costs when each is downloaded once, or is refused instead.
+ * What files of so many MiB cost that become links, each from its upload to its end; and what it costs when each is
+ * downloaded once, or is refused instead.
  */
-export function linkBillOf(mib: number, { days, ...of }: Uploads & { days: number }) {
+export function linkBillOf(mib: number, of: Uploads) {
   const { uploads, deployment, assumed } = of;
   const parts = Math.ceil(mib / deployment.partMib);
   const fileGb = (mib / 1024) * uploads;
   const bill = billOfSteps(linkStepsOf(mib, { parts, assumed }), { mib, ...of });
   const urls = costOf('gbOut', (parts * sizes.partUrl * uploads) / GIB);
   const handling = sum(bill) - bill.S3 + urls + keptForAMonth(uploads);
-  const storage = costOf('storedGbMonth', (fileGb * days * DAY_SECONDS) / MONTH_SECONDS);
+  const storage = costOf('storedGbMonth', (fileGb * deployment.linkedDays * DAY_SECONDS) / MONTH_SECONDS);
   const removal = sum(billOfSteps({ remove: 1 }, { mib, ...of }));
   return {
     handling,
@@ -114,7 +116,11 @@ function billOfSteps(
 ): Bill {
   const bill = empty();
   for (const [name, count] of taken(counts)) {
-    addStep(bill, steps[name], { count: count * uploads, seconds: secondsOf(name, { assumed, mib }), deployment });
+    addStep(bill, steps[name], {
+      count: count * uploads,
+      seconds: secondsOf(name, { assumed, mib }),
+      deployment,
+    });
   }
   return bill;
 }

@@ -100,12 +100,7 @@ function calculate(deployment: Deployment) {
     })),
     links: LINKED_MIB.map((mib) => ({
       mib,
-      ...linkBillOf(mib, {
-        uploads: UPLOADS,
-        deployment,
-        assumed: assumptions,
-        days: deployment.linkedDays,
-      }),
+      ...linkBillOf(mib, { uploads: UPLOADS, deployment, assumed: assumptions }),
     })),
     idleMonth: idleBill({ deployment, assumed: assumptions }),
     recordsMonth: keptForAMonth(UPLOADS),

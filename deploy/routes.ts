@@ -8,14 +8,14 @@ type FunctionWithEvents = { events?: readonly unknown[] | undefined };
 type ResourceWithProperties = { Properties?: Record<string, unknown> | undefined };
 
 /** The names in serverless.yml and in resources/roles.yml: stock Uppy, and the files that links lead to. */
-const PUBLIC_FUNCTIONS = ['uppy', 'files'];
-const PUBLIC_ROLES: unknown[] = ['UppyRole', 'FilesRole'];
+const PUBLIC_FUNCTIONS = new Set(['uppy', 'files']);
+const PUBLIC_ROLES = new Set<unknown>(['UppyRole', 'FilesRole']);
 
 /** The functions without what answers requests that carry no token. */
 export function withoutPublicRoutes<F extends FunctionWithEvents>(
   functions: Record<string, F>,
 ): Record<string, F> {
-  const kept = Object.entries(functions).filter(([key]) => !PUBLIC_FUNCTIONS.includes(key));
+  const kept = Object.entries(functions).filter(([key]) => !PUBLIC_FUNCTIONS.has(key));
   return Object.fromEntries(
     kept.map(([key, definition]) => {
       const events = definition.events?.filter((event) => !isPublic(event));
@@ -28,13 +28,13 @@ export function withoutPublicRoutes<F extends FunctionWithEvents>(
 export function withoutPublicRoles<R extends ResourceWithProperties>(
   resources: Record<string, R>,
 ): Record<string, R> {
-  const kept = Object.entries(resources).filter(([id]) => !PUBLIC_ROLES.includes(id));
+  const kept = Object.entries(resources).filter(([id]) => !PUBLIC_ROLES.has(id));
   return Object.fromEntries(
     kept.map(([id, resource]) => {
       const { Properties } = resource;
       if (!Array.isArray(Properties?.['Roles'])) return [id, resource];
       const Roles = Properties['Roles'].filter(
-        (role) => !hasMember(role, 'Ref') || !PUBLIC_ROLES.includes(role.Ref),
+        (role) => !hasMember(role, 'Ref') || !PUBLIC_ROLES.has(role.Ref),
       );
       return [id, { ...resource, Properties: { ...Properties, Roles } }];
     }),

@@ -203,9 +203,13 @@ export async function useEverything({
     expect(await product.ledger.find(late.id)).not.toHaveProperty('dueAt');
   }
 
-  async function linkFile(): Promise<string> {
+  /** `isCopied`: a function has died after its copy. */
+  async function linkFile({ isCopied = false } = {}): Promise<string> {
     const large = await create({ ...file, size: MOST_ATTACHED + 1, mode: 'single' });
-    await putFile(large.signed(), randomBytes(MOST_ATTACHED + 1));
+    const bytes = randomBytes(MOST_ATTACHED + 1);
+    const copy = { Bucket: BUCKET, Key: linkedKey(large.id), Body: bytes };
+    if (isCopied) await s3.send(new PutObjectCommand(copy));
+    await putFile(large.signed(), bytes);
     expect((await product.follow(large.id)).body).toMatchObject({ status: 'delivered', attachment: null });
     return large.id;
   }
@@ -219,7 +223,7 @@ export async function useEverything({
     expect(await product.call(`DELETE /v1/uploads/${id}`)).toMatchObject({ status: 200 });
     await expectRemoved(id);
 
-    const late = await linkFile();
+    const late = await linkFile({ isCopied: true });
     await product.ledger.change(late, (upload) => remove(upload, { by: 'operator', now: Date.now() }));
     const longAgo = new Date(Date.now() - 30 * DAY_MS).toISOString();
     await fallDue(late, { recheckAt: longAgo });
@@ -315,7 +319,7 @@ export async function useEverything({
     const object = { etag: etagOf(content), size: content.length, contentType: undefined, sha256: undefined };
     const offer = offerOfDrop(
       { bucket: BUCKET, key, object: { ...object, putAt: new Date().toISOString(), metadata: {} } },
-      { projects: ['*'], maxFileBytes: content.length },
+      { projects: ['*'], maxFileBytes: content.length, mostAttached: content.length },
     );
     await product.ledger.add(beginIngested(offer, { now: Date.now(), policy: POLICY }));
 

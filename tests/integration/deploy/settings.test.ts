@@ -189,7 +189,10 @@ describe('a setting that the functions read', () => {
       'UPLOADED_BY_CLAIM: must be the name of one claim, for example name',
     ],
     [{ OVERSIZE: 'links' }, 'OVERSIZE: must be refuse or link'],
-    [{ PUBLIC_URL: 'uploads.example.com' }, 'PUBLIC_URL: must be a URL, for example https://uploads.example.com'],
+    [
+      { PUBLIC_URL: 'uploads.example.com' },
+      'PUBLIC_URL: must be a URL, for example https://uploads.example.com',
+    ],
     [
       { PUBLIC_URL: 'https://uploads.example.com/prod' },
       'PUBLIC_URL: must be an origin, without a path or a query, for example https://uploads.example.com',

@@ -14,7 +14,7 @@ const link = { OVERSIZE: 'link' };
 const read = (given: Record<string, string>) => () => readConfig({ ...needed, ...given });
 
 describe('files that are too large for IPD', () => {
-  it('are refused unless the setting says otherwise, whatever else is set', () => {
+  it('are refused unless this setting says otherwise, also with the others set', () => {
     const others = { PUBLIC_URL: 'https://uploads.example.com', LINK_KEY: KEY, LINKED_FILES_DAYS: '7' };
 
     expect(read(others)().links).toBeUndefined();
