@@ -1,6 +1,7 @@
 /**
  * `npm run ops -- probe`: finds out what no public page says about IPD, on a scratch work item of a real tenant, and
- * prints the settings that follow. Only a person can remove its attachments, so it requires --yes.
+ * prints the settings that follow. Only a person can remove its attachments, so it requires --yes. With --links it
+ * examines links and comments in place of attachments, since not every tenant has them, and removes what it makes.
  */
 import { open } from 'node:fs/promises';
 import type { Transcript } from '../../local/ipd/transcript.ts';
@@ -16,6 +17,8 @@ import {
   PARALLEL,
 } from './probing.ts';
 import { adviseOf, describeFindings, describeGaps } from './findings.ts';
+import { describeComments, describeLinks, describeUse } from './findings-links.ts';
+import { measureComments, measureLinks } from './probing-links.ts';
 import type { Findings } from './findings.ts';
 import { createRecording } from './transcript.ts';
 import { openTenant } from './tenant.ts';
@@ -27,21 +30,11 @@ import { en } from '../texts/en.ts';
 
 const SIZES = '11000000,13000000,49000000,51000000';
 const MOST_PRESENT = 10;
+/** What --links does not measure. */
+const ONLY_FILES = ['sizes', 'refine', 'rate-seconds', 'slow-seconds', 'quiet-seconds', 'fill'] as const;
 
 export const probe: Task = {
-  takes: [
-    'project',
-    'issue',
-    'yes',
-    'sizes',
-    'refine',
-    'rate-seconds',
-    'slow-seconds',
-    'quiet-seconds',
-    'fill',
-    'patience',
-    'record',
-  ],
+  takes: ['project', 'issue', 'yes', ...ONLY_FILES, 'links', 'patience', 'record'],
   check,
 
   async run({ values, say, signal }) {
@@ -57,7 +50,8 @@ export const probe: Task = {
           ? fill(texts.ops.probe.where, about)
           : fill(texts.ops.probe.whereThrough, { ...about, gateway }),
       );
-      return await examine(tenant, readPlan(values), say);
+      const plan = readPlan(values);
+      return values.links ? await examineLinks(tenant, plan, say) : await examine(tenant, plan, say);
     } finally {
       // A measurement that fails has recorded what it failed by.
       await file?.write(recording.transcript(), say);
@@ -81,6 +75,18 @@ async function examine(tenant: Tenant, plan: Plan, say: Say) {
   const names = findings.names.map((name) => ({ ...name, label: en.ops.labels[name.label] }));
   const answer = { findings: { ...findings, names }, settings, notReached: describeGaps(findings, en) };
   return { well: true, answer };
+}
+
+async function examineLinks(tenant: Tenant, { patienceMs }: Plan, say: Say) {
+  const links = await measureLinks(tenant, patienceMs);
+  describeLinks(links).forEach(say);
+  const comments = await measureComments(tenant, patienceMs);
+  describeComments(comments).forEach(say);
+  say('');
+  describeUse(links, comments).forEach(say);
+  const titles = links.titles?.map((title) => ({ ...title, label: en.ops.labels[title.label] }));
+  const findings = { links: { ...links, titles }, comments };
+  return { well: links.left + comments.left === 0, answer: { findings } };
 }
 
 /** Creates the file for the transcript before anything is sent: what it is for can be done only once on a work item. */
@@ -144,5 +150,10 @@ function check({ values }: Given): void {
   readPlan(values);
   if (!/^[A-Za-z0-9]{32}$/.test(values.project ?? '')) throw new Error(texts.ops.wrong.needsProject);
   if (!/^\d{18,19}$/.test(values.issue ?? '')) throw new Error(texts.ops.wrong.needsIssue);
-  if (!values.yes) throw new Error(fill(texts.ops.wrong.needsYes, { parallel: PARALLEL }));
+  const other = ONLY_FILES.find((option) => values[option] !== undefined);
+  if (values.links && other !== undefined)
+    throw new Error(fill(texts.ops.wrong.linksAlone, { option: other }));
+  if (values.yes) return;
+  if (values.links) throw new Error(texts.ops.wrong.needsYesForLinks);
+  throw new Error(fill(texts.ops.wrong.needsYes, { parallel: PARALLEL }));
 }

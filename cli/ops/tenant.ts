@@ -10,7 +10,7 @@ import { readCredentials } from '../../lib/runtime/config.ts';
 import type { Config } from '../../lib/runtime/config.ts';
 import { createIpdClient } from '../../lib/ipd/client.ts';
 import type { WorkItem } from '../../lib/domain/upload.ts';
-import type { Attachment } from '../../lib/ipd/client.ts';
+import type { Attachment, IpdClient } from '../../lib/ipd/client.ts';
 import { parseJson, redact } from '../../lib/ipd/errors.ts';
 import { readText } from '../../lib/ipd/wire.ts';
 import type { RecordedRequest } from '../../local/ipd/transcript.ts';
@@ -58,6 +58,7 @@ const MOST_TRIES = 10;
 /** Makes the gateway tell its limits: https://support.huaweicloud.com/usermanual-apig/apig_03_0047.html */
 const ASK_FOR_LIMITS = { 'x-apig-mode': 'debug' };
 
+const withResult = z.object({ result: z.unknown().optional() });
 const described = z.object({ result: z.array(z.looseObject({})).min(1) });
 
 /** Gets what was asked and answered; no answer where none came. */
@@ -164,7 +165,43 @@ export async function openTenant(
     return listed.attachments;
   }
 
-  return { auths, way, list, wait, endpoint: ipd.endpoint, gateway: ipd.gateway };
+  let inProgress: { asked: RecordedRequest; answer?: RawAnswer | undefined } | undefined;
+  const caller = createIpdClient({
+    ...ipd,
+    credentials,
+    clock: systemClock,
+    send: (request) =>
+      seen(open, request, (answer) => {
+        if (inProgress === undefined || isForToken(request)) record({ operation: 'token' }, answer);
+        else {
+          inProgress.answer = answer;
+          record(inProgress.asked, answer);
+        }
+      }),
+  });
+
+  /**
+   * One call about links or comments, repeated while IPD throttles, at most MOST_TRIES times: what it means, and the
+   * `result` of the answer as it came. One at a time.
+   */
+  async function call<Outcome extends { kind: string }>(
+    asked: RecordedRequest,
+    ask: (client: IpdClient, item: WorkItem, signal: AbortSignal) => Promise<Outcome>,
+  ): Promise<{ outcome: Outcome; result: unknown }> {
+    for (let tries = 1; ; tries += 1) {
+      inProgress = { asked };
+      const outcome = await ask(caller, item, signal);
+      if (outcome.kind !== 'throttled' || tries === MOST_TRIES) {
+        return {
+          outcome,
+          result: withResult.safeParse(parseJson(inProgress.answer?.text ?? '')).data?.result,
+        };
+      }
+      await wait(THROTTLED_PAUSE_MS);
+    }
+  }
+
+  return { auths, way, list, call, wait, endpoint: ipd.endpoint, gateway: ipd.gateway };
 }
 
 /** As long as IPD asks for, or else `standardMs`. */

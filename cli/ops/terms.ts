@@ -44,6 +44,7 @@ export const OPTIONS = {
   'slow-seconds': text,
   'quiet-seconds': text,
   fill: flag,
+  links: flag,
   patience: text,
   record: text,
   api: text,

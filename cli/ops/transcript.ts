@@ -18,7 +18,7 @@ export type RawAnswer = { status: number; headers: Record<string, string | undef
 
 /**
  * `id` and `name` are replaced. `word`: one of few values, kept. `text`: kept without what may be an id, a name or a
- * secret. `time` and numbers are kept. `part`: an object or a list.
+ * secret. `time` and numbers are kept. `part`: an object or a list; a text in it, or in its place, is an id.
  */
 type Kind = 'id' | 'name' | 'word' | 'text' | 'time' | 'number' | 'part';
 
@@ -47,7 +47,30 @@ const LISTED: Record<string, Kind> = {
   type: 'word',
   category: 'word',
   issue_category: 'word',
-  description: 'text',
+  /** A comment is what a person has written. */
+  description: 'name',
+  data: 'part',
+  page: 'part',
+  size: 'number',
+  count: 'number',
+  total: 'number',
+  success: 'part',
+  fail: 'part',
+  comment_list: 'part',
+  url: 'name',
+  state: 'word',
+  region: 'word',
+  tenant_id: 'id',
+  domain_id: 'id',
+  operation_id: 'id',
+  creator_info: 'part',
+  user_id: 'id',
+  user_num_id: 'id',
+  user_name: 'name',
+  domain_name: 'name',
+  top: 'word',
+  top_flag: 'word',
+  top_time: 'time',
   created_by: 'part',
   modified_by: 'part',
   name: 'name',
@@ -84,11 +107,25 @@ export function createRecording(ids: readonly string[]) {
   return {
     /** `raw` is undefined where no answer came. */
     record: (asked: RecordedRequest, raw: RawAnswer | undefined): void => {
-      if (asked.operation === 'upload') scrubber.keep(asked.filename);
+      ownNames(asked).forEach(scrubber.keep);
       exchanges.push({ request: asked, answer: raw === undefined ? { lost: true } : scrubber.scrub(raw) });
     },
     transcript: (): Transcript => ({ format: 1, unlisted: scrubber.unlisted(), exchanges }),
   };
+}
+
+/** What we have named ourselves. */
+function ownNames(asked: RecordedRequest): string[] {
+  switch (asked.operation) {
+    case 'upload':
+      return [asked.filename];
+    case 'linkCreate':
+      return [asked.title, asked.url];
+    case 'commentCreate':
+      return [asked.html];
+    default:
+      return [];
+  }
 }
 
 /** Replaces ids and names, each by the same one every time. */
@@ -138,6 +175,7 @@ function createScrubber() {
     if (typeof value === 'object') return membersOf(value, place);
     switch (kind) {
       case 'id':
+      case 'part':
         return id(value);
       case 'name':
         return name(value);

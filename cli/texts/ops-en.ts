@@ -71,6 +71,7 @@ probe: IPD's settings and credentials are those of the deployment, or IPD_* of t
   --rate-seconds N     how long to send at full speed (10); --slow-seconds N  how long the slow body takes (60)
   --quiet-seconds N    the pause before the parallel, rate and size measurements (5)
   --fill               also attaches until the work item is full: 101 files or 55 MB
+  --links              tries links and comments alone (OVERSIZE=link, COMMENT_ON_DELIVERY), and removes what it makes
   --record FILE        writes what IPD answered, without secrets, names and ids, so that it can be shared
 
 smoke
@@ -115,6 +116,9 @@ Exit codes: 0 well, 1 something failed, 2 wrong usage.`,
     needsIssue: '--issue is needed: a scratch work item, 18 or 19 digits',
     needsYes:
       'This attaches up to about 80 files ({parallel} at once), which only a person can remove: give --yes, and a scratch work item',
+    needsYesForLinks:
+      'This adds a few links and a comment, which those who watch the work item may be notified of, and deletes them again: give --yes',
+    linksAlone: '--links tries links and comments alone: without --{option}',
     needsApi: 'Give --stage, --api or --local',
     needsToken: '--token or UPLOAD_TOKEN is needed: the JWT of a user',
     needsWorkItem: '--project and --issue are needed: a work item for tests',
@@ -379,7 +383,48 @@ Exit codes: 0 well, 1 something failed, 2 wrong usage.`,
     notFull: 'full: {files} files, {bytes} bytes, no limit met',
   },
 
-  /** The files of the measurement of names. */
+  links: {
+    done: '{what}: {done}',
+    refused: '{what}: refused: {answer}',
+    forbidden: '{what}: refused, the identity policy has to allow {action}: {answer}',
+    taken: 'taken',
+    none: 'none',
+    list: 'list of links',
+    listed: 'readable, {count} links were there before',
+    listCut: 'shows {count} links and may hide others, so a link in doubt stays in doubt',
+    create: 'new link',
+    idNamed: 'taken, with its id, in the shape of {shape}',
+    idNotNamed: 'taken, without its id, so each link is looked up; in the shape of {shape}',
+    shown: 'list of links: shows a new link after {seconds} s',
+    notShown: 'list of links: shows a new link with this URL not within the time that was waited',
+    titleChanged: 'title: shown in another form than it was sent in',
+    title: 'title: {label}',
+    equal: 'the same URL once more',
+    equalTaken: 'taken, and shown {rows} times',
+    remove: 'deletion of a link',
+    removed: 'taken, in the shape of {shape}',
+    gone: 'list of links: shows a deleted link no more after {seconds} s',
+    notGone: 'list of links: shows a deleted link all the time that was waited',
+    again: 'second deletion of the same link',
+    linksLeft: '{count} links could not be deleted: delete them by hand in IPD',
+    comment: 'new comment',
+    comments: 'list of comments',
+    commentShown: 'list of comments: shows a new comment after {seconds} s',
+    commentNotShown: 'list of comments: shows a new comment not within the time that was waited',
+    markup: 'mark-up of a comment: kept: {kept}; changed: {changed}',
+    commentRemove: 'deletion of a comment',
+    commentLeft: 'The comment could not be deleted: delete it by hand in IPD',
+    canLink: 'OVERSIZE=link can be used: IPD took each call that it needs',
+    cannotLink: 'OVERSIZE=link cannot be used: IPD did not take each call that it needs',
+    allow: '  The identity policy of the account has to allow {action}',
+    canComment: 'COMMENT_ON_DELIVERY=on can be used',
+    cannotComment: 'COMMENT_ON_DELIVERY=on cannot be used: IPD did not take the comment',
+  },
+
+  /** In which of the published shapes IPD answers. */
+  shapes: { docs: 'the documentation', sdk: 'the SDK', other: 'neither documentation nor SDK' },
+
+  /** The files of the measurement of names, and the titles of links. */
   labels: {
     plain: 'plain',
     again: 'the same again',

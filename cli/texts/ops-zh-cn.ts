@@ -73,6 +73,7 @@ probe：使用部署的IPD配置和凭证，或环境变量IPD_*
   --rate-seconds N     全速发送的时间（10）；--slow-seconds N  慢速请求体的持续时间（60）
   --quiet-seconds N    测量并发、速率和大小之前的停顿时间（5）
   --fill               同时测量工作项的容量，直到不能再添加：101个文件或55 MB
+  --links              只测量链接和评论（OVERSIZE=link、COMMENT_ON_DELIVERY），并删除所创建的内容
   --record FILE        将IPD的响应写入文件，不含密钥、名称和ID，可以分享
 
 smoke
@@ -117,6 +118,9 @@ smoke
     needsIssue: '必须指定--issue，即测试用的工作项，18~19位数字',
     needsYes:
       '此操作最多添加约80个附件（同时发送{parallel}个），且只能手动删除：请指定--yes，并使用测试用的工作项',
+    needsYesForLinks:
+      '此操作会添加几个链接和一条评论，然后将其删除，关注该工作项的人可能收到通知：请指定--yes',
+    linksAlone: '--links只测量链接和评论，不能与--{option}同时使用',
     needsApi: '请指定--stage、--api或--local',
     needsToken: '必须指定--token或环境变量UPLOAD_TOKEN，即用户的JWT',
     needsWorkItem: '必须指定--project和--issue，即测试用的工作项',
@@ -371,6 +375,46 @@ smoke
     full: '容量：{files}个文件，{bytes}字节，之后：{refusal}',
     notFull: '容量：{files}个文件，{bytes}字节，未达到上限',
   },
+
+  links: {
+    done: '{what}：{done}',
+    refused: '{what}：被拒绝：{answer}',
+    forbidden: '{what}：被拒绝，身份策略须允许{action}：{answer}',
+    taken: '已接收',
+    none: '无',
+    list: '链接列表',
+    listed: '可以读取，原有{count}个链接',
+    listCut: '显示{count}个链接，可能未全部显示，因此结果待确认的链接无法确认',
+    create: '新建链接',
+    idNamed: '已接收，响应中有链接ID，{shape}',
+    idNotNamed: '已接收，响应中没有链接ID，因此每个链接都要查询；{shape}',
+    shown: '链接列表：{seconds}秒后出现新链接',
+    notShown: '链接列表：在等待时间内未出现使用该URL的新链接',
+    titleChanged: '标题：显示的内容与发送的不同',
+    title: '标题（{label}）',
+    equal: '再次添加相同的URL',
+    equalTaken: '已接收，列表中显示{rows}次',
+    remove: '删除链接',
+    removed: '已接收，{shape}',
+    gone: '链接列表：{seconds}秒后不再显示已删除的链接',
+    notGone: '链接列表：在等待时间内一直显示已删除的链接',
+    again: '再次删除同一链接',
+    linksLeft: '有{count}个链接未能删除：请在IPD中手动删除',
+    comment: '新建评论',
+    comments: '评论列表',
+    commentShown: '评论列表：{seconds}秒后出现新评论',
+    commentNotShown: '评论列表：在等待时间内未出现新评论',
+    markup: '评论的HTML标记：保留：{kept}；改变：{changed}',
+    commentRemove: '删除评论',
+    commentLeft: '评论未能删除：请在IPD中手动删除',
+    canLink: '可以使用OVERSIZE=link：IPD接收了所需的每个调用',
+    cannotLink: '不能使用OVERSIZE=link：IPD未接收所需的每个调用',
+    allow: '  账号的身份策略须允许{action}',
+    canComment: '可以使用COMMENT_ON_DELIVERY=on',
+    cannotComment: '不能使用COMMENT_ON_DELIVERY=on：IPD未接收评论',
+  },
+
+  shapes: { docs: '格式与API文档一致', sdk: '格式与SDK一致', other: '格式与API文档和SDK均不一致' },
 
   labels: {
     plain: '普通',

@@ -7,7 +7,7 @@ import type { WorkItem } from '../domain/upload.ts';
 import type { Asking } from './calls.ts';
 import type { Failure } from './errors.ts';
 
-export type CommentListing = { kind: 'listed'; comments: { id: string; html: string }[] };
+type CommentListing = { kind: 'listed'; comments: { id: string; html: string }[] };
 
 const listAnswer = z.object({
   result: z.object({ comment_list: z.array(z.object({ id: z.string().min(1), description: z.string() })) }),

@@ -15,7 +15,7 @@ export type LinkListing = {
 };
 
 /** IPD has the link. `id` is null if IPD did not name exactly one link with this URL. */
-export type Linked = { kind: 'linked'; id: string | null };
+type Linked = { kind: 'linked'; id: string | null };
 
 /** Ids are longer than a JavaScript number can carry: a number here has lost digits already, so only strings count. */
 const linkRow = z.object({
@@ -36,8 +36,8 @@ const rows = z.array(z.unknown()).nullish();
 const listAnswer = z.object({
   result: z.object({ data: z.object({ result: rows, page }).nullish(), count }).nullish(),
 });
-const answer = z.object({ result: z.unknown() }).catch({ result: undefined });
-const split = z.object({ success: z.unknown(), fail: z.unknown() });
+const answer = z.object({ result: z.unknown().optional() }).catch({ result: undefined });
+const split = z.object({ success: z.unknown().optional(), fail: z.unknown().optional() });
 
 /** The calls about links, over `client.ts`. */
 export function createLinks({ read, write }: Asking) {

@@ -7,9 +7,16 @@ import type { createFaults } from './fault-rules.ts';
 import type { Comment } from './comments.ts';
 import type { Link } from './links.ts';
 import type { RequestRecord } from './request-log.ts';
-import type { Row } from './rows.ts';
 import type { Settings } from './settings.ts';
-import { headerOf, targetOf, type Attachment, type IpdRequest, type Reply, type WorkItem } from './types.ts';
+import {
+  headerOf,
+  targetOf,
+  type Attachment,
+  type IpdRequest,
+  type Reply,
+  type Row,
+  type WorkItem,
+} from './types.ts';
 
 export type Admin = {
   attachments: () => Attachment[];
@@ -111,8 +118,8 @@ function withTimes<Content>({ hiddenAt, goneAt, createdAt, visibleAt, ...row }: 
   };
 }
 
-function timeOf(time: number): string | null {
-  return time === Infinity ? null : new Date(time).toISOString();
+function timeOf(time: number | undefined): string | null {
+  return time === undefined ? null : new Date(time).toISOString();
 }
 
 /** Allows every origin, so that the demo page can read the attachments: the server has checked the origin already. */

@@ -9,9 +9,8 @@ import { parseJson } from './json.ts';
 import { emojiRefusal, workItemRefusal } from './refusals.ts';
 import { failedWithin200, invalidParameter, success, USER } from './replies.ts';
 import { createRows } from './rows.ts';
-import type { Row } from './rows.ts';
 import type { Settings } from './settings.ts';
-import type { Done, Element, Reply, WorkItem } from './types.ts';
+import type { Done, Element, Reply, Row, WorkItem } from './types.ts';
 
 export type Comment = Row<{ description: string; category: 'comment' | 'reply' }>;
 

@@ -153,7 +153,7 @@ export function createIpd(options: IpdOptions) {
     try {
       const { plan, pause } = await pickPlan(record, route, body);
       if (plan.killsTokens) iam.killTokens();
-      const done = plan.isEarly
+      const done: Done = plan.isEarly
         ? { reply: success(null) }
         : await work({ request, record, route, session, body, pause }, plan);
       if (plan.pauseSeconds > 0) await pause(plan.pauseSeconds);

@@ -9,9 +9,9 @@ import { parseJson } from './json.ts';
 import { emojiRefusal, workItemRefusal } from './refusals.ts';
 import { failedWithin200, invalidParameter, success, USER } from './replies.ts';
 import { AT_ONCE, createRows } from './rows.ts';
-import type { Row, Timing } from './rows.ts';
+import type { Timing } from './rows.ts';
 import type { Settings } from './settings.ts';
-import type { Done, Element, Reply, WorkItem } from './types.ts';
+import type { Done, Element, Reply, Row, WorkItem } from './types.ts';
 
 export type Link = Row<{ title: string; url: string }>;
 
@@ -100,7 +100,7 @@ export function createLinks({ clock }: { clock: () => number }) {
     /** As a person does on IPD's own page. */
     plant: (link: WorkItem & { title: string; url: string }): Link => rows.add(link, AT_ONCE),
     /** False where there is no link with this id. */
-    uproot(id: string): boolean {
+    uproot: (id: string): boolean => {
       const link = rows.find(id);
       if (link !== undefined) rows.remove(link);
       return link !== undefined;

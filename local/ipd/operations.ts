@@ -90,7 +90,12 @@ export function createOperations({
     const filling = settings.fullIssues.includes(issueId) ? LIST_LIMIT - own.length : 0;
     const others = otherElements({ count: Math.max(0, filling), issueId, fileSize: 1, fileSizeAs });
     const named = [...others, ...own].slice(0, LIST_LIMIT);
-    return { reply: success(named), named, held: () => held(settings, { projectId, issueId }), frame: success };
+    return {
+      reply: success(named),
+      named,
+      held: () => held(settings, { projectId, issueId }),
+      frame: success,
+    };
   }
 
   function download({ projectId, attachmentId }: { projectId: string; attachmentId: string }): Reply {

@@ -4,7 +4,7 @@ import type { createAttachments } from './attachments.ts';
 import type { Blobs } from './blobs.ts';
 import type { createLinks } from './links.ts';
 import { AT_ONCE } from './rows.ts';
-import type { Attachment, File, WorkItem } from './types.ts';
+import type { Attachment, StoredFile, WorkItem } from './types.ts';
 
 export function createPeople({
   attachments,
@@ -24,7 +24,7 @@ export function createPeople({
     const writer = await blobs.create();
     await writer.write(bytes);
     await writer.keep();
-    const file: WorkItem & File = {
+    const file: WorkItem & StoredFile = {
       projectId,
       issueId,
       filename,

@@ -3,7 +3,7 @@ import { gatewayRefusal, invalidParameter, serviceRefusal } from './replies.ts';
 import type { Settings } from './settings.ts';
 import type { Operation, Reply, WorkItem } from './types.ts';
 
-/** The actions that the pages of these operations require: they look accidental, and are as documented. */
+/** The actions that the pages of these operations require: as documented, though the pairs seem accidental. */
 const ACTIONS: Partial<Record<Operation, string>> = {
   linkCreate: 'codeartsreq:workitem:list',
   linkList: 'codeartsreq:configuration:get',
@@ -33,7 +33,10 @@ export function policyRefusal(settings: Settings, operation: Operation): Reply |
 }
 
 /** Four-byte characters, which CodeArts Req refuses in its texts; `what` has them. */
-export function emojiRefusal(settings: Settings, { what, text }: { what: string; text: string }): Reply | undefined {
+export function emojiRefusal(
+  settings: Settings,
+  { what, text }: { what: string; text: string },
+): Reply | undefined {
   if (!settings.rejectEmoji || !/[\u{10000}-\u{10FFFF}\p{Surrogate}]/u.test(text)) return undefined;
   return serviceRefusal('PM.02101004', `The ${what} holds characters of four bytes.`);
 }

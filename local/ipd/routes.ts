@@ -59,7 +59,11 @@ function findLinkRoute(method: string, path: string): Route | undefined {
   return { operation, projectId, issueId };
 }
 
-function findCommentRoute(asked: { method: string; path: string; query: URLSearchParams }): Route | undefined {
+function findCommentRoute(asked: {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+}): Route | undefined {
   const { method, path, query } = asked;
   const [, projectId, issueId] = COMMENTS.exec(path) ?? [];
   if (projectId !== undefined && issueId !== undefined) {

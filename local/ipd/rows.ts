@@ -2,22 +2,11 @@
  * What the fake IPD keeps of one kind, by work item, in memory. What is "stored minutes later" is here already, with a
  * time in the future: it appears when the clock reaches that time, without a timer; so does what is to go.
  */
-import type { WorkItem } from './types.ts';
+import type { Row, WorkItem } from './types.ts';
 
 /** Makes ids of 18 or 19 digits for any clock from 1970 on, far above 2^53. */
 const ID_FLOOR = 100_000_000_000_000_000n;
 const IDS_PER_MILLISECOND = 524_288n;
-
-/** All times in milliseconds since 1970; Infinity: never. */
-export type Row<Content> = WorkItem &
-  Content & {
-    id: string;
-    createdAt: number;
-    /** From when on the list shows it, and until when. */
-    visibleAt: number;
-    hiddenAt: number;
-    goneAt: number;
-  };
 
 export type Timing = { afterSeconds: number; listDelaySeconds: number };
 
@@ -39,8 +28,7 @@ export function createRows<Content extends object>({ clock }: { clock: () => num
   function add(content: WorkItem & Content, { afterSeconds, listDelaySeconds }: Timing): Row<Content> {
     const createdAt = clock() + afterSeconds * 1000;
     const visibleAt = createdAt + listDelaySeconds * 1000;
-    const times = { createdAt, visibleAt, hiddenAt: Infinity, goneAt: Infinity };
-    const row = { ...content, id: nextId(), ...times };
+    const row: Row<Content> = { ...content, id: nextId(), createdAt, visibleAt };
     rows.push(row);
     held.set(keyOf(row), [...at(row), row]);
     return row;
@@ -48,9 +36,10 @@ export function createRows<Content extends object>({ clock }: { clock: () => num
 
   /** Removes a row now, or later; the list may show it for longer. */
   function remove(row: Row<Content>, { afterSeconds, listDelaySeconds }: Timing = AT_ONCE): void {
-    row.goneAt = clock() + afterSeconds * 1000;
-    row.hiddenAt = row.goneAt + listDelaySeconds * 1000;
-    if (row.hiddenAt > clock()) return;
+    const goneAt = clock() + afterSeconds * 1000;
+    const hiddenAt = goneAt + listDelaySeconds * 1000;
+    Object.assign(row, { goneAt, hiddenAt });
+    if (hiddenAt > clock()) return;
     rows = rows.filter((one) => one !== row);
     held.set(
       keyOf(row),
@@ -59,18 +48,19 @@ export function createRows<Content extends object>({ clock }: { clock: () => num
   }
 
   const at = (item: WorkItem): readonly Row<Content>[] => held.get(keyOf(item)) ?? [];
-  const isThere = (row: Row<Content>): boolean => row.createdAt <= clock() && clock() < row.goneAt;
+  const isToCome = (time = Infinity): boolean => clock() < time;
+  const isThere = (row: Row<Content>): boolean => !isToCome(row.createdAt) && isToCome(row.goneAt);
 
   return {
     add,
     remove,
     /** Those that the list shows now, oldest first. */
-    visible: (item: WorkItem) => at(item).filter((one) => one.visibleAt <= clock() && clock() < one.hiddenAt),
+    visible: (item: WorkItem) => at(item).filter((one) => !isToCome(one.visibleAt) && isToCome(one.hiddenAt)),
     countAt: (item: WorkItem) => at(item).filter(isThere).length,
     find: (id: string) => rows.find((one) => one.id === id && isThere(one)),
     /** All rows, including those that appear later, newest last. */
-    all: () => rows.filter((one) => clock() < one.goneAt).toSorted((a, b) => a.createdAt - b.createdAt),
-    clear(): void {
+    all: () => rows.filter((one) => isToCome(one.goneAt)).toSorted((a, b) => a.createdAt - b.createdAt),
+    clear: (): void => {
       rows = [];
       held.clear();
     },

@@ -2,8 +2,6 @@
  * Types that the modules of the fake IPD share: a request and an answer without sockets.
  * It has no behaviour beyond reading headers.
  */
-import type { Row } from './rows.ts';
-
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -71,7 +69,19 @@ export type AuthKind = 'token' | 'aksk' | 'none';
 /** Where attachments, links and comments are kept. */
 export type WorkItem = { projectId: string; issueId: string };
 
-export type File = {
+/** All times in milliseconds since 1970; one in the future has not come yet. */
+export type Row<Content> = WorkItem &
+  Content & {
+    id: string;
+    createdAt: number;
+    /** Absent: it stays. */
+    goneAt?: number;
+    /** The list shows it from then on, until `hiddenAt`. */
+    visibleAt: number;
+    hiddenAt?: number;
+  };
+
+export type StoredFile = {
   size: number;
   sha256: string;
   filename: string;
@@ -80,7 +90,7 @@ export type File = {
   blob: string;
 };
 
-export type Attachment = Row<File>;
+export type Attachment = Row<StoredFile>;
 
 /** The connection ended, or is to end, without an answer. */
 export class ConnectionLost extends Error {}

@@ -1,13 +1,17 @@
 /** Asks the fake IPD what a transcript asks, and records its answers in the same way. */
 import { z } from 'zod';
 import { openTenant } from '../../cli/ops/tenant.ts';
+import type { Tenant } from '../../cli/ops/tenant.ts';
 import { startFakeIpd } from '../../local/ipd/server.ts';
 import { parseSettings } from '../../local/ipd/settings.ts';
 import { createRecording } from '../../cli/ops/transcript.ts';
-import type { RecordedAnswer, Transcript } from '../../local/ipd/transcript.ts';
+import type { RecordedAnswer, RecordedRequest, Transcript } from '../../local/ipd/transcript.ts';
 import { ipdCredentials } from '../support/local-keys.ts';
 import { issueId, projectId } from '../support/world.ts';
 
+/** An id that nothing has. */
+const NO_ID = '100000000000000001';
+const identified = z.object({ id: z.string() });
 const refusal = z.object({ error_code: z.string() });
 const THROTTLED = new Set(['APIGW.0308', 'PM.02153001']);
 
@@ -29,6 +33,7 @@ export async function play({ exchanges, settings = {} }: Transcript): Promise<Tr
       },
       { item: { projectId, issueId }, record: recording.record, signal: AbortSignal.timeout(300_000) },
     );
+    const ask = createAsking();
     const ways = { aksk: tenant.way('aksk'), token: tenant.way('token') };
     for (const { request, answer } of exchanges) {
       // A token is asked for by the first request that needs one.
@@ -38,13 +43,56 @@ export async function play({ exchanges, settings = {} }: Transcript): Promise<Tr
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(faultsFor(answer)),
       });
-      if (request.operation === 'list') await tenant.list().catch(() => undefined);
-      else await ways[request.auth].uploadOnce(request);
+      if (request.operation === 'upload') await ways[request.auth].uploadOnce(request);
+      else if (request.operation === 'list') await tenant.list().catch(() => undefined);
+      else await ask(tenant, request);
     }
     return recording.transcript();
   } finally {
     await ipd.close();
   }
+}
+
+/** Asks about links and comments. What an earlier request has made is found by the order in which it was made. */
+function createAsking() {
+  const links: string[] = [];
+  const comments: string[] = [];
+
+  return async (
+    tenant: Tenant,
+    request: Exclude<RecordedRequest, { operation: 'upload' | 'list' | 'token' }>,
+  ) => {
+    switch (request.operation) {
+      case 'linkList':
+        return tenant.call(request, (client, item, signal) => client.listLinks(item, signal));
+      case 'linkCreate': {
+        const { title, url } = request;
+        const { outcome } = await tenant.call(request, (client, item, signal) =>
+          client.createLink({ ...item, title, url }, signal),
+        );
+        if (outcome.kind === 'linked') links.push(outcome.id ?? NO_ID);
+        return undefined;
+      }
+      case 'linkDelete': {
+        const id = links[request.ordinal - 1] ?? NO_ID;
+        return tenant.call(request, (client, item, signal) => client.deleteLink({ ...item, id }, signal));
+      }
+      case 'commentList':
+        return tenant.call(request, (client, item, signal) => client.listComments(item, signal));
+      case 'commentCreate': {
+        const { html } = request;
+        const { result } = await tenant.call(request, (client, item, signal) =>
+          client.addComment({ ...item, html }, signal),
+        );
+        comments.push(identified.safeParse(result).data?.id ?? NO_ID);
+        return undefined;
+      }
+      case 'commentDelete': {
+        const id = comments[request.ordinal - 1] ?? NO_ID;
+        return tenant.call(request, (client, item, signal) => client.deleteComment({ ...item, id }, signal));
+      }
+    }
+  };
 }
 
 /** How busy the tenant was cannot be asked for again: the fake throttles where the tenant did. */

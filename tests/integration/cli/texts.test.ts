@@ -28,7 +28,7 @@ describe('the texts of the command line', () => {
   it('are all printed somewhere', async () => {
     const text = await sources();
     // These groups are read by a code.
-    const byCode = new Set(['paused', 'ages', 'labels', 'losses', 'obstacles', 'breaker']);
+    const byCode = new Set(['paused', 'ages', 'labels', 'shapes', 'losses', 'obstacles', 'breaker']);
     const isPrinted = (path: string): boolean => {
       const [name = '', group = 'texts'] = path.split('.').toReversed();
       if (byCode.has(group)) return new RegExp(`\\b(?:texts|ops)\\.${group}\\b`).test(text);

@@ -26,7 +26,8 @@ function connect(access: Credentials = { ...key, ...user }) {
   return createIpdClient({ ...place, auth: 'auto', credentials: access, send, clock: systemClock });
 }
 
-const always = (fault: object) => ipd.admin('PUT', '/faults', [{ match: { operation: 'commentCreate' }, fault }]);
+const always = (fault: object) =>
+  ipd.admin('PUT', '/faults', [{ match: { operation: 'commentCreate' }, fault }]);
 const held = async () => heldComments.parse(await ipd.admin('GET', '/comments'));
 
 describe('addComment', () => {
@@ -53,7 +54,7 @@ describe('addComment', () => {
     ['noPermission', 'refused', 0],
     ['failed200', 'refused', 0],
     ['nullResult', 'added', 1],
-  ])('is sent once, whatever comes back: %s', async (fault, kind, count) => {
+  ])('is sent once, also when this comes back: %s', async (fault, kind, count) => {
     await always({ kind: fault });
 
     expect(await connect().addComment(comment, soon())).toMatchObject({ kind });
@@ -86,7 +87,9 @@ describe('listComments and deleteComment', () => {
 
   it('say what IPD refuses, and what cannot be read', async () => {
     const client = connect();
-    await ipd.admin('PUT', '/faults', [{ match: { operation: 'commentList' }, fault: { kind: 'nullResult' } }]);
+    await ipd.admin('PUT', '/faults', [
+      { match: { operation: 'commentList' }, fault: { kind: 'nullResult' } },
+    ]);
 
     const listed = await client.listComments(comment, soon());
     const deleted = await client.deleteComment({ ...comment, id: '956239067176935401' }, soon());

@@ -33,7 +33,8 @@ function connect(options: Partial<IpdOptions> = {}) {
 const settings = (values: object) => ipd.admin('PUT', '/settings', values);
 const faults = (...rules: object[]) => ipd.admin('PUT', '/faults', rules);
 const always = (operation: string, fault: object) => faults({ match: { operation }, fault });
-const answers = (operation: string, body: unknown) => always(operation, { kind: 'answer', status: 200, body });
+const answers = (operation: string, body: unknown) =>
+  always(operation, { kind: 'answer', status: 200, body });
 const held = async () => heldLinks.parse(await ipd.admin('GET', '/links'));
 const requests = (operation: string) => ipd.requests.filter((request) => request.operation === operation);
 
@@ -87,7 +88,12 @@ describe('listLinks', () => {
     ['no result', { status: 'success', result: null }, [], true],
     ['a count above its rows', list({ result: [row] }, '2'), [link], true],
     ['a page that counts more than its rows', list({ result: [row], page: { count: '2' } }), [link], true],
-    ['an id that has lost its digits', list({ result: [row, { ...row, id: 9562390671769354 }] }), [link], true],
+    [
+      'an id that has lost its digits',
+      list({ result: [row, { ...row, id: 9562390671769354 }] }),
+      [link],
+      true,
+    ],
     ['a row without a URL', list({ result: [row, { id: '1', title }] }), [link], true],
   ])('reads %s', async (_what, body, links, isCut) => {
     await answers('linkList', body);
@@ -95,14 +101,14 @@ describe('listLinks', () => {
     expect(await connect().listLinks(item, soon())).toEqual({ kind: 'listed', links, isCut });
   });
 
-  it.each([{ status: 'success', result: 'none' }, { status: 'success', result: [] }])(
-    'does not take for a list: %j',
-    async (body) => {
-      await answers('linkList', body);
+  it.each([
+    { status: 'success', result: 'none' },
+    { status: 'success', result: [] },
+  ])('does not take for a list: %j', async (body) => {
+    await answers('linkList', body);
 
-      expect(await connect().listLinks(item, soon())).toMatchObject({ kind: 'unconfirmed' });
-    },
-  );
+    expect(await connect().listLinks(item, soon())).toMatchObject({ kind: 'unconfirmed' });
+  });
 
   it('is cut where IPD shows fewer links than it counts', async () => {
     await settings({ linksShown: 1 });
@@ -235,25 +241,24 @@ describe('deleteLink', () => {
 });
 
 describe('an account that may not', () => {
-  it.each(['linkList', 'linkCreate', 'linkDelete'])('is refused with the action to ask for: %s', async (op) => {
-    const id = await planted();
-    await settings({ forbiddenOperations: [op] });
-    const client = connect();
+  it.each(['linkList', 'linkCreate', 'linkDelete'])(
+    'is refused with the action to ask for: %s',
+    async (op) => {
+      const id = await planted();
+      await settings({ forbiddenOperations: [op] });
+      const client = connect();
 
-    const outcomes = {
-      linkList: await client.listLinks(item, soon()),
-      linkCreate: await client.createLink({ ...item, title, url }, soon()),
-      linkDelete: await client.deleteLink({ ...item, id }, soon()),
-    };
+      const outcomes = {
+        linkList: await client.listLinks(item, soon()),
+        linkCreate: await client.createLink({ ...item, title, url }, soon()),
+        linkDelete: await client.deleteLink({ ...item, id }, soon()),
+      };
 
-    const { [op as keyof typeof outcomes]: refused, ...others } = outcomes;
-    expect(refused).toMatchObject({
-      kind: 'refused',
-      code: 'ipd_forbidden',
-      detail: expect.stringMatching(/codeartsreq:[a-z]+:[a-z]+/),
-    });
-    expect(Object.values(others).map(({ kind }) => kind)).not.toContain('refused');
-  });
+      const refused = Object.entries(outcomes).filter(([, { kind }]) => kind === 'refused');
+      const detail = expect.stringMatching(/codeartsreq:[a-z]+:[a-z]+/);
+      expect(refused).toEqual([[op, { kind: 'refused', code: 'ipd_forbidden', detail }]]);
+    },
+  );
 });
 
 it('a link is unavailable, not in doubt, where no server listens', async () => {
@@ -262,5 +267,5 @@ it('a link is unavailable, not in doubt, where no server listens', async () => {
 
   const linked = await connect({ endpoint: gone.url }).createLink({ ...item, title, url }, soon());
 
-  expect(linked).toMatchObject({ kind: 'unavailable', detail: 'ECONNREFUSED' });
+  expect(linked).toMatchObject({ kind: 'unavailable' });
 });

@@ -4,7 +4,7 @@ import { issueId, projectId, startClient, type Client } from './ipd-fixture.ts';
 
 const path = `/v1/ipdprojectservice/projects/${projectId}/issues/${issueId}/comments`;
 const comment = { category: 'comment', description: '<p>text</p>' };
-const envelope = z.looseObject({ status: z.string().optional(), result: z.unknown() });
+const envelope = z.looseObject({ status: z.string().optional(), result: z.unknown().optional() });
 const row = z.looseObject({ id: z.string(), description: z.string() });
 const page = z.object({ total: z.number(), comment_list: z.array(row) });
 
@@ -22,9 +22,10 @@ const bodyOf = async (answered: Promise<Response>) => envelope.parse(await (awai
 const create = (other: object = {}) =>
   bodyOf(ipd.call(path, { method: 'POST', body: JSON.stringify({ ...comment, ...other }) }));
 const ask = (query: object) =>
-  bodyOf(ipd.call(`${path}?${new URLSearchParams({ page_no: '1', page_size: '200', ...query })}`));
+  bodyOf(ipd.call(`${path}?${String(new URLSearchParams({ page_no: '1', page_size: '200', ...query }))}`));
 const list = async (query: object = {}) => page.parse((await ask({ category: 'comment', ...query })).result);
-const texts = async (query?: object) => (await list(query)).comment_list.map(({ description }) => description);
+const texts = async (query?: object) =>
+  (await list(query)).comment_list.map(({ description }) => description);
 const held = async () => z.array(row).parse(await ipd.admin('GET', '/comments'));
 
 it('a comment is kept and listed, its category with a capital', async () => {
@@ -90,7 +91,7 @@ it('a comment can be stored later, or twice, or lost', async () => {
   await fault('storedLater', { afterSeconds: 30 });
   await create({ description: 'later' });
   await fault('reset');
-  await expect(create({ description: 'lost' })).rejects.toThrow();
+  await expect(create({ description: 'lost' })).rejects.toThrow('fetch failed');
 
   expect(await texts()).toEqual(['twice', 'twice']);
   now += 30_000;
