@@ -137,7 +137,8 @@ export function recordProgress(
 
 /** IPD reported success without an id: the bridge searches for the id, and the file is never sent again. Needs no lease. */
 export function markAccepted(upload: Upload, { now, policy }: Moment): Upload | undefined {
-  if (upload.status === 'delivered' || upload.doubt?.accepted) return undefined;
+  if (upload.status === 'delivered' || upload.asLink !== undefined || upload.doubt?.accepted)
+    return undefined;
   const doubt = { since: iso(now), absences: 0, accepted: true };
   if (upload.status === 'delivering' || upload.status === 'unconfirmed') {
     return unconfirmed(upload, { doubt, now, policy });

@@ -40,6 +40,7 @@ export function setCandidate(
     now: number;
   },
 ): Upload | undefined {
+  if (upload.asLink !== undefined) return undefined;
   const own = upload.status === 'delivered' ? upload.attachmentId : upload.candidate;
   if (own === attachmentId) return upload;
   const isInIpd = isNamed || own === null || upload.doubt?.accepted === true;
@@ -57,6 +58,7 @@ export function markDelivered(
   upload: Upload,
   { attachmentId, now, policy }: Moment & { attachmentId: string | null },
 ): Upload | undefined {
+  if (upload.asLink !== undefined) return undefined;
   if (upload.status === 'delivered') {
     if (upload.attachmentId !== null || attachmentId === null) return undefined;
     // Subscribers got a notification of a success without an id.
@@ -84,6 +86,7 @@ export function markLinked(
   upload: Upload,
   { linkId, hasLeftover, now, policy }: Moment & { linkId: string; hasLeftover: boolean },
 ): Upload | undefined {
+  if (upload.asLink === undefined) return undefined;
   if (upload.status === 'delivered' && upload.link !== undefined) {
     if (upload.link.id === linkId && !hasLeftover) return upload;
     const recheckAt = iso(recheckTime({ now, policy }));

@@ -67,15 +67,16 @@ describe('setCandidate', () => {
     },
   );
 
-  it.each(Object.entries(uploadsByState).filter(([, { status }]) => status !== 'delivered'))(
-    "needs no lease when IPD's answer names the id: %s",
-    (_state, upload) => {
-      expect(candidateOf(upload, { token: undefined, isNamed: true })).toMatchObject({
-        candidate: '1',
-        doubt: { accepted: true },
-      });
-    },
-  );
+  it.each(
+    Object.entries(uploadsByState).filter(
+      ([, { status, asLink }]) => status !== 'delivered' && asLink === undefined,
+    ),
+  )("needs no lease when IPD's answer names the id: %s", (_state, upload) => {
+    expect(candidateOf(upload, { token: undefined, isNamed: true })).toMatchObject({
+      candidate: '1',
+      doubt: { accepted: true },
+    });
+  });
 
   it('needs no lease for the attachment that is the candidate already', () => {
     const waiting = legal(transitions['expireLease']?.(candidateOf(after('stage', 'claim'))));

@@ -47,6 +47,12 @@ const erasable = [
   'failed',
   'expired',
   'cancelled',
+  'linking',
+  'link in doubt',
+  'failed with a link in doubt',
+  'linked',
+  'removed',
+  'removed, and its links deleted',
 ];
 const doubtful = [
   'sending',
@@ -106,7 +112,7 @@ describe('erase', () => {
         'lease',
         'sendingAt',
         'maxSize',
-        'recheckAt',
+        'mostAttached',
         'recheckLease',
         'throttles',
         // Only some have them; they are about IPD.
@@ -116,10 +122,15 @@ describe('erase', () => {
         'resent',
         'reason',
         'multipart',
+        'commentedAt',
+        // It is taken back.
+        'link',
         // The same; about storage.
         'isFileRemoved',
         // The same; what stays of it is bare.
         'source',
+        // The ledger's own.
+        'schema',
       ].toSorted(),
     );
   });

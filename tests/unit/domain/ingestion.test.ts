@@ -43,6 +43,11 @@ const sourced = (name: string, source: Ingested = drop): Upload =>
 const later = { now: start + HOUR, policy };
 /** The same bytes, put again. */
 const again = offerOf({ ...drop, offer: iso(start + HOUR) });
+/** The notification of that end. */
+function typeOf({ status }: Upload): string {
+  if (status === 'delivered') return 'UploadDelivered';
+  return status === 'removed' ? 'UploadRemoved' : 'UploadFailed';
+}
 const notifiedBefore = (upload: Upload): Upload =>
   legal((upload.notification && endings.markNotified(upload, upload.notification)) ?? upload);
 
@@ -87,12 +92,18 @@ describe('an upload that is offered again', () => {
     'checking',
     'without an id',
     'checking for its id',
+    'linking',
+    'link in doubt',
   ];
   const toAnnounce = [
     'delivered',
     'delivered after a doubt',
     'checking for a second copy',
     'failed in doubt',
+    'failed with a link in doubt',
+    'linked',
+    'removed',
+    'removed, and its links deleted',
   ];
   const toTry = ['failed', 'expired', 'cancelled'];
 
@@ -113,7 +124,7 @@ describe('an upload that is offered again', () => {
       ...before,
       source: again.upload.source,
       notification: {
-        type: name.startsWith('failed') ? 'UploadFailed' : 'UploadDelivered',
+        type: typeOf(before),
         at: iso(start + HOUR),
         replayed: true,
       },

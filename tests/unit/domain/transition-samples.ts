@@ -76,6 +76,14 @@ export const transitions: Record<string, (upload: Upload) => Upload | undefined>
   finishRecheck: (upload) => endings.finishRecheck(upload),
   withdraw: (upload) => lifecycle.withdraw(upload, { ...deed, now: start }),
   erase: (upload) => erase(upload, { ...deed, now: start }),
+  turnIntoLink: (upload) => attempts.turnIntoLink(upload, { token, why: 'too_large' }),
+  markLinked: (upload) => endings.markLinked(upload, { linkId: '9', hasLeftover: false, ...moment }),
+  replaceLink: (upload) => endings.replaceLink(upload, { linkId: '8' }),
+  expireLink: (upload) => endings.expireLink(upload, { now: start + 366 * 24 * HOUR }),
+  remove: (upload) => endings.remove(upload, { by: 'owner', now: start }),
+  markLinkedFileRemoved: (upload) => endings.markLinkedFileRemoved(upload),
+  markLinksDeleted: (upload) => endings.markLinksDeleted(upload, moment),
+  beginComment: (upload) => attempts.beginComment(upload, { now: start }),
   markNotified: (upload) => upload.notification && endings.markNotified(upload, upload.notification),
 };
 
@@ -84,6 +92,7 @@ export function after(...names: string[]): Upload {
 }
 
 export const sent = ['stage', 'claim', 'startSending'];
+const asLink = ['stage', 'claim', 'turnIntoLink'];
 export const inDoubt = [...sent, 'markUnconfirmed'];
 
 export const uploadsByState: Record<string, Upload> = {
@@ -110,6 +119,19 @@ export const uploadsByState: Record<string, Upload> = {
   'failed in doubt': after(...inDoubt, 'claim', 'fail'),
   expired: legal(lifecycle.expireOrWait(fresh(), { now: start + 72 * HOUR })),
   cancelled: after('cancel'),
+  linking: after(...asLink),
+  'link in doubt': after(...asLink, 'startSending', 'markUnconfirmed'),
+  'failed with a link in doubt': after(...asLink, 'startSending', 'markUnconfirmed', 'claim', 'fail'),
+  linked: after(...asLink, 'startSending', 'markLinked'),
+  removed: after(...asLink, 'startSending', 'markLinked', 'remove'),
+  'removed, and its links deleted': after(
+    ...asLink,
+    'startSending',
+    'markLinked',
+    'remove',
+    'markLinkedFileRemoved',
+    'markLinksDeleted',
+  ),
 };
 
 export function iso(ms: number): string {

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import * as attempts from '../../../lib/domain/attempts.ts';
 import * as endings from '../../../lib/domain/endings.ts';
 import { erase } from '../../../lib/domain/erasure.ts';
+import { generationOf } from '../../../lib/domain/link.ts';
 import * as lifecycle from '../../../lib/domain/lifecycle.ts';
 import { isFinal, mayBeInIpd, uploadSchema } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -71,6 +72,16 @@ describe('any sequence of transitions', () => {
       finishRecheck: (one) => endings.finishRecheck(one),
       withdraw: (one) => lifecycle.withdraw(one, { ...deed, now }),
       erase: (one) => erase(one, { ...deed, now }),
+      turnIntoLink: (one) =>
+        attempts.turnIntoLink(one, { token: given.token, why: counts ? 'too_large' : 'work_item_full' }),
+      markLinked: (one) =>
+        endings.markLinked(one, { linkId: counts ? '1' : '2', hasLeftover: size === 11, now, policy }),
+      replaceLink: (one) => endings.replaceLink(one, { linkId: counts ? '1' : '2' }),
+      expireLink: (one) => endings.expireLink(one, { now: now + (counts ? policy.linkedFileMs : 0) }),
+      remove: (one) => endings.remove(one, { by: 'owner', now }),
+      markLinkedFileRemoved: (one) => endings.markLinkedFileRemoved(one),
+      markLinksDeleted: (one) => endings.markLinksDeleted(one, { now, policy }),
+      beginComment: (one) => attempts.beginComment(one, { now }),
       markNotified: (one) => one.notification && endings.markNotified(one, one.notification),
     };
     const transition = free[given.name];
@@ -85,10 +96,22 @@ describe('any sequence of transitions', () => {
     const rules = {
       'a transition leaves the version to the ledger': next.version === before.version,
       'a transition never lowers the number of attempts': next.attempts >= before.attempts,
-      'what is delivered stays so': before.status !== 'delivered' || status === 'delivered',
+      'what is delivered stays so, unless it is a link that is taken back':
+        before.status !== 'delivered' ||
+        status === 'delivered' ||
+        (status === 'removed' && before.link !== undefined),
+      'what is removed stays so': before.status !== 'removed' || status === 'removed',
+      'what ends in a link has no attachment': next.asLink === undefined || hasNoAttachment(next),
+      'another secret comes with each removal':
+        (status === 'removed' && before.status !== 'removed') ===
+        (generationOf(next) === generationOf(before) + 1),
+      'a link that is removed is looked for, until that is over':
+        status !== 'removed' || next.recheckAt === undefined || next.dueAt !== undefined,
+      'a linked file has an end':
+        next.status !== 'delivered' || next.link === undefined || next.dueAt !== undefined,
       'nothing is cancelled that IPD may have': !['cancel', 'withdraw'].includes(name) || !mayBeInIpd(before),
       'nothing is erased that is under way in IPD':
-        name !== 'erase' || isFinal(before) || !mayBeInIpd(before),
+        name !== 'erase' || isFinal(before) || !mayBeInIpd(before) || status === 'removed',
       'an erased upload is final': next.erasure === undefined || isFinal(next),
       'only an end has a notification': next.notification === undefined || isFinal(next),
       'an end whose notification is not sent is due':
@@ -105,7 +128,8 @@ describe('any sequence of transitions', () => {
         before.doubt === undefined ||
         next.doubt !== undefined ||
         name === 'resolveDoubt' ||
-        status === 'delivered',
+        status === 'delivered' ||
+        status === 'removed',
       'what IPD has accepted is never sent again':
         before.doubt?.accepted !== true || next.doubt?.accepted === true || status === 'delivered',
       'a candidate that is rejected is not sent again without a check':
@@ -145,6 +169,10 @@ describe('any sequence of transitions', () => {
 
 function isSending(upload: Upload): boolean {
   return upload.status === 'delivering' && upload.sendingAt !== undefined;
+}
+
+function hasNoAttachment(upload: Upload): boolean {
+  return upload.candidate === undefined && (upload.status !== 'delivered' || upload.attachmentId === null);
 }
 
 function idOf(upload: Upload): string | null | undefined {

@@ -49,7 +49,9 @@ describe('a staged file', () => {
   it('is needed by no transition once its upload is delivered or cancelled, or failed and cleaned', () => {
     const delivered = states(({ status }) => status === 'delivered');
 
-    expect(states(isUnwanted)).toEqual([...delivered, 'cancelled']);
+    expect(states(isUnwanted).toSorted()).toEqual(
+      [...delivered, 'cancelled', 'removed', 'removed, and its links deleted'].toSorted(),
+    );
     expect(isUnwanted(withoutDue(after('stage', 'claim', 'fail')))).toBe(true);
   });
 
@@ -72,7 +74,7 @@ describe('a failed upload', () => {
   const failed = after('stage', 'claim', 'fail');
 
   it('may be retried as long as it has its file', () => {
-    expect(states(mayBeRetried)).toEqual(['failed', 'failed in doubt']);
+    expect(states(mayBeRetried)).toEqual(['failed', 'failed in doubt', 'failed with a link in doubt']);
     expect(mayBeRetried(withoutDue(failed))).toBe(false);
     expect(mayBeRetried(uploadSchema.parse({ ...failed, etag: undefined }))).toBe(false);
   });
@@ -101,6 +103,11 @@ describe('IPD', () => {
       'delivered after a doubt',
       'checking for a second copy',
       'failed in doubt',
+      'link in doubt',
+      'failed with a link in doubt',
+      'linked',
+      'removed',
+      'removed, and its links deleted',
     ]);
   });
 

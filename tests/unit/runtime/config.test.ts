@@ -90,7 +90,7 @@ describe('readConfig', () => {
     expect(readConfig({ ...needed, ...given, MAX_FILE_BYTES: '100' }).ingest).toEqual({
       queueUrl: undefined,
       deliveryQueueUrl: given.INGEST_DELIVERY_QUEUE_URL,
-      admission: { projects: [given.INGEST_PROJECTS], maxFileBytes: 100 },
+      admission: { projects: [given.INGEST_PROJECTS], maxFileBytes: 100, mostAttached: 100 },
       maxOpen: 7,
       promptPerMinute: 1,
     });
