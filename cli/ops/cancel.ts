@@ -1,6 +1,6 @@
 /**
- * `npm run ops -- cancel`: cancels uploads as their owners could, and removes their files. An upload that IPD has, or
- * may have, stays: no program can remove it from IPD.
+ * `npm run ops -- cancel`: cancels uploads as their owners could, removes their files, and takes links back. An upload
+ * that IPD has as an attachment, or may have, stays: no program can remove it from IPD.
  */
 import { withdraw } from '../../lib/domain/lifecycle.ts';
 import { isUploadId } from '../../lib/domain/upload.ts';
@@ -13,7 +13,7 @@ import type { Phrase } from '../texts.ts';
 import { en } from '../texts/en.ts';
 
 /** `why` is the reason that it was not cancelled. */
-type Outcome = { id: string; why?: Phrase };
+type Outcome = { id: string; why?: Phrase; isLink?: boolean };
 
 export const cancel: Task = {
   takes: ['ID', 'reason', 'by'],
@@ -60,12 +60,15 @@ async function cancelOne(
       why: ({ ops }) => fill(status === 'delivered' ? ops.stays.delivered : ops.stays.mayBeInIpd, { status }),
     };
   }
+  // The sweep has the delivery remove link and file.
+  if (upload.status === 'removed') return { id, isLink: true };
   await arrivals.discard(upload);
   return { id };
 }
 
-function describe({ why }: Outcome): string {
-  return why === undefined ? texts.ops.cancel.done : fill(texts.ops.stays.line, { why: why(texts) });
+function describe({ why, isLink }: Outcome): string {
+  const done = isLink ? texts.ops.cancel.linkDone : texts.ops.cancel.done;
+  return why === undefined ? done : fill(texts.ops.stays.line, { why: why(texts) });
 }
 
 function toAnswer({ id, why }: Outcome): object {

@@ -48,7 +48,7 @@ const CODES: string[] = [...failureCodes, ...retryableFailureCodes];
 /** How an upload came; `ingest` is what producers offer, by either way. */
 const SOURCES = ['api', 'uppy', 'attach', 'ingest', 'drop', 'request'];
 const INGESTED = new Set(['ingest', 'drop', 'request']);
-const FINAL = ['delivered', 'failed', 'expired', 'cancelled'];
+const FINAL = ['delivered', 'failed', 'expired', 'cancelled', 'removed'];
 
 /** Throws on an unknown state, code or source, and on a wrong age or number. */
 export function readSelection(values: Values): Selection {

@@ -105,6 +105,7 @@ function describe(
     [members.drop, sayBytes(texts.ops.show.dropIsThere, around.dropBytes)],
     [members.keepUntil, status === 'failed' ? upload.keepUntil : undefined],
     [members.attachment, describeAttachment(upload)],
+    [members.link, describeLink(upload)],
     [members.candidate, upload.candidate],
     [members.duplicates, upload.duplicates?.join(separators.members)],
     [
@@ -142,6 +143,16 @@ function describeAttachment(upload: Upload): string | undefined {
   return upload.attachmentId ?? (upload.reason && catalogue.remarks.attachment_id_unknown);
 }
 
+/** Without the URL: its secret opens the file. */
+function describeLink(upload: Upload): string | undefined {
+  if (upload.status === 'removed') {
+    const { at, by } = upload.removal;
+    return fill(texts.ops.show.linkRemoved, { at, by });
+  }
+  if (upload.status !== 'delivered' || upload.link === undefined) return undefined;
+  return fill(texts.ops.show.link, { id: upload.link.id, until: upload.link.expiresAt });
+}
+
 function sayBytes(words: string, bytes: number | undefined): string | undefined {
   return bytes === undefined ? undefined : fill(words, { bytes });
 }
@@ -168,7 +179,7 @@ function describeSource(from: NonNullable<ReturnType<typeof ingestedFrom>>): str
 /** The history of a record in the order of writing, since the clocks of the writers may differ. */
 function historyOf({ createdAt, history = [] }: Upload, { ops, separators }: Texts): Happening[] {
   const changes = history.map(({ at, status, attempt, code, by, reason = '' }) => {
-    const acted = status === 'cancelled' ? ops.history.by : ops.history.triedAgainBy;
+    const acted = status === 'cancelled' || status === 'removed' ? ops.history.by : ops.history.triedAgainBy;
     const words = [
       status,
       attempt && fill(ops.history.attempt, { number: attempt }),

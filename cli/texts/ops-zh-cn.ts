@@ -159,6 +159,8 @@ smoke
     dueIn: '{age}后，即{at}',
     dueSince: '{age}前已到期，即{at}',
     dropIsThere: '仍存在，{bytes}字节',
+    link: '{id}，有效期至{until}',
+    linkRemoved: '已于{at}撤回（操作方：{by}）',
     claim: '{id}属于{by}',
     workItemHolder: '相同大小的文件正由{id}占用',
     erased: '{at}，由{by}操作：{reason}',
@@ -188,6 +190,7 @@ smoke
     drop: '接入的对象',
     keepUntil: '保留至',
     attachment: '附件ID',
+    link: '链接',
     candidate: '候选附件ID',
     duplicates: '重复附件ID',
     claims: '附件归属',
@@ -239,7 +242,10 @@ smoke
     more: '还有更多：可用--limit一次处理更多。',
   },
 
-  cancel: { done: '已取消，文件已删除' },
+  cancel: {
+    done: '已取消，文件已删除',
+    linkDone: '链接已撤回，地址即刻失效；IPD中的链接和文件将在几分钟内删除',
+  },
 
   erase: {
     sessions: '已结束{count}个Uppy会话',

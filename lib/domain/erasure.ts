@@ -3,7 +3,6 @@
  * attachment in IPD; nothing in it names the owner. Pure: a transition as in lifecycle.ts. An upload in doubt is not
  * erased, since only its file and its hash can resolve the doubt.
  */
-import { remove } from './endings.ts';
 import { cancel } from './lifecycle.ts';
 import { isFinal, iso, mayBeInIpd, mayBeRemoved } from './upload.ts';
 import type { Upload, WorkItem } from './upload.ts';
@@ -95,8 +94,8 @@ export function erase(upload: Upload, { by, reason, now }: Order): Upload | unde
 
 /** An upload that has ended stays as it is, but for a link, and for an expired one: that would come back with its file. */
 function endedFor(upload: Upload, now: number): Upload | undefined {
-  if (mayBeRemoved(upload)) return remove(upload, { by: 'operator', now });
-  return isFinal(upload) && upload.status !== 'expired' ? upload : cancel(upload, { now });
+  const stays = isFinal(upload) && upload.status !== 'expired' && !mayBeRemoved(upload);
+  return stays ? upload : cancel(upload, { now, by: 'operator' });
 }
 
 /**

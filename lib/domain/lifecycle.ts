@@ -5,7 +5,7 @@
  */
 import * as endings from './endings.ts';
 import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, stagingCheckDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
-import { ingestedFrom, iso, isReady, mayBeInIpd } from './upload.ts';
+import { ingestedFrom, iso, isReady, mayBeInIpd, mayBeRemoved } from './upload.ts';
 import type { Moment, NewUpload, StagedObject, Upload } from './upload.ts';
 import { en } from '../texts/en.ts';
 
@@ -99,8 +99,15 @@ function isToBeChecked(upload: Upload): boolean {
   return isEnded && upload.recheckAt !== undefined;
 }
 
-/** The user does not want it any more. Not legal once IPD may have it. */
-export function cancel(upload: Upload, { now }: { now: number }): Upload | undefined {
+/**
+ * The user does not want it any more: a link is taken back. Not legal once IPD may have the file as an attachment, nor
+ * while a link is being made.
+ */
+export function cancel(
+  upload: Upload,
+  { now, by = 'owner' }: { now: number; by?: 'owner' | 'operator' },
+): Upload | undefined {
+  if (upload.status === 'removed' || mayBeRemoved(upload)) return endings.remove(upload, { by, now });
   if (mayBeInIpd(upload)) return undefined;
   if (upload.status === 'cancelled') return upload;
   const dueAt = iso(now + LATE_ARRIVAL_MS);
@@ -112,7 +119,7 @@ export function withdraw(
   upload: Upload,
   { by, reason, now }: { by: string; reason: string; now: number },
 ): Upload | undefined {
-  const cancelled = cancel(upload, { now });
+  const cancelled = cancel(upload, { now, by: 'operator' });
   if (cancelled === undefined || cancelled === upload) return cancelled;
   return { ...cancelled, cancellation: { at: iso(now), by, reason } };
 }

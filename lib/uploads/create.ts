@@ -118,7 +118,7 @@ export function createIntake(deps: {
     await quota.takeUpload(caller.owner);
     const { isFull } = await preflight.checkWorkItem(request);
     // One key, one attachment: a late file or a retry must not revive the earlier upload.
-    if (earlier !== undefined && earlier.status !== 'removed') {
+    if (earlier !== undefined) {
       const { changed, upload } = await ledger.change(earlier, (before) =>
         lifecycle.cancel(before, { now: clock.now() }),
       );

@@ -10,7 +10,6 @@ import { checkProject } from './create.ts';
 import type { Caller, Replay } from './create.ts';
 import type { Ledger, Selection } from '../ledger/uploads.ts';
 import type { Multipart } from '../storage/multipart.ts';
-import * as endings from '../domain/endings.ts';
 import type { Addresses } from '../links/addresses.ts';
 import * as lifecycle from '../domain/lifecycle.ts';
 import { bytesOf, cut, missingOf } from '../domain/parts.ts';
@@ -19,7 +18,7 @@ import type { Queue } from '../messaging/queue.ts';
 import type { Quota } from '../pacing/quota.ts';
 import type { SignedPart, SignedRequest, Signing } from '../storage/presigning.ts';
 import type { Staging } from '../storage/staged-files.ts';
-import { ingestedFrom, mayBeRemoved, mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
+import { ingestedFrom, mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** The presigned requests for what is missing of a file, and how long they are valid. */
@@ -185,7 +184,6 @@ export function createUploads(deps: {
    */
   async function cancel(caller: Caller, id: string): Promise<View> {
     const found = await find(caller, id);
-    if (mayBeRemoved(found) || found.status === 'removed') return remove(found);
     const { changed, upload } = await ledger.change(found, (before) =>
       lifecycle.cancel(before, { now: clock.now() }),
     );
@@ -195,23 +193,9 @@ export function createUploads(deps: {
         `the upload is ${upload.status}: IPD has the file or may have it`,
       );
     }
-    await arrivals.discard(upload);
-    return view(upload);
-  }
-
-  /** From this write on the URL is worthless. The delivery function removes the file and the link. */
-  async function remove(found: Upload): Promise<View> {
-    const { changed, upload } = await ledger.change(found, (before) =>
-      endings.remove(before, { by: 'owner', now: clock.now() }),
-    );
-    if (!changed) {
-      throw new AppError(
-        'upload_state_conflict',
-        `the upload is ${upload.status}: try again when it has ended`,
-      );
-    }
-    // If this message is lost, the sweep sends another one.
-    await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 });
+    // The URL is worthless from the write on. The delivery removes file and link; if this message is lost, the sweep sends another.
+    if (upload.status === 'removed') await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1 });
+    else await arrivals.discard(upload);
     return view(upload);
   }
 

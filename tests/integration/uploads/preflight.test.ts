@@ -28,6 +28,8 @@ describe('preflight', () => {
       });
       expect(await intake.limits()).toEqual({
         maxFileBytes: 1000,
+        maxAttachmentBytes: 1000,
+        oversize: 'refuse',
         ...world.config.limits,
         stagingUrlTtlSeconds: 3600,
         uploadDeadlineSeconds: 72 * 3600,

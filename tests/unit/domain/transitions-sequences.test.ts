@@ -109,7 +109,8 @@ describe('any sequence of transitions', () => {
         status !== 'removed' || next.recheckAt === undefined || next.dueAt !== undefined,
       'a linked file has an end':
         next.status !== 'delivered' || next.link === undefined || next.dueAt !== undefined,
-      'nothing is cancelled that IPD may have': !['cancel', 'withdraw'].includes(name) || !mayBeInIpd(before),
+      'nothing is cancelled that IPD may have, but for a link':
+        !['cancel', 'withdraw'].includes(name) || !mayBeInIpd(before) || status === 'removed',
       'nothing is erased that is under way in IPD':
         name !== 'erase' || isFinal(before) || !mayBeInIpd(before) || status === 'removed',
       'an erased upload is final': next.erasure === undefined || isFinal(next),
