@@ -33,7 +33,7 @@ describeStockUppy.each(VERSIONS)('the test bench with Uppy %d', (version) => {
       await here.pick(film);
       await here.upload();
       await row.getByText('Linked in IPD').waitFor();
-      const [link] = (await stack.links()).filter(({ title }) => title.startsWith(film.name));
+      const link = (await stack.links()).find(({ title }) => title.startsWith(film.name));
       const href = await row.getByRole('link').getAttribute('href');
       await row.getByRole('button', { name: `Remove ${film.name}` }).click();
       await row.getByText('Removed').waitFor();
