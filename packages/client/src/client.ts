@@ -60,7 +60,7 @@ export type Watch = {
 /** The same key with the same file continues the same upload, also after a restart. */
 export type Creation = { idempotencyKey?: string | undefined; signal?: Signal | undefined };
 
-/** In Node `file` comes from `openAsBlob`, in a browser it is a File: it is never held in memory as a whole. */
+/** In Node `file` comes from `openLocalFile`, in a browser it is a File: it is never held in memory as a whole. */
 type Source = { file: FileBody & { readonly lastModified?: number } };
 
 export type UploadRequest = Omit<NewUpload, 'size'> &

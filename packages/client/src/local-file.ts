@@ -7,6 +7,7 @@ import { openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { UploadError } from './errors.ts';
+import { fileOnDisk } from './file-on-disk.ts';
 import type { FileBody } from './platform.ts';
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -27,6 +28,9 @@ const CONTENT_TYPES: Record<string, string> = {
   zip: 'application/zip',
 };
 
+/** The largest file, in bytes, of which Node's own Blob is right; any `fetch` takes that one. */
+const MOST_OF_NODE = 2 ** 31 - 1;
+
 /** What `upload` takes of a file; by its hash an upload is found again after a restart. */
 export type LocalFile = { file: FileBody; filename: string; contentType: string; sha256: string };
 
@@ -44,7 +48,8 @@ export async function openLocalFile(path: string): Promise<LocalFile> {
   });
   if (!found.isFile()) throw unusable('file_unreadable', 'it is not a file');
   if (found.size === 0) throw unusable('file_empty', 'it is empty, and IPD takes no empty file');
-  const file = await openAsBlob(path);
+  const { size, mtimeMs } = found;
+  const file = size > MOST_OF_NODE ? fileOnDisk({ path, size, changedMs: mtimeMs }) : await openAsBlob(path);
   const sha256 = createHash('sha256');
   try {
     for await (const chunk of file.stream()) sha256.update(chunk);

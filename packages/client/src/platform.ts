@@ -16,7 +16,7 @@ type PlainResponse = {
   text(): Promise<string>;
 };
 
-/** A Blob: a browser's File, what Node's `openAsBlob` gives. */
+/** A Blob: a browser's File, what `openLocalFile` gives in Node. Node's `openAsBlob` will do up to 2 GiB. */
 export type FileBody = typeof globalThis extends { Blob: { prototype: infer B } } ? B : PlainFile;
 
 /** An AbortSignal. */

@@ -53,9 +53,7 @@ describe('the plugin with a file that is larger than IPD takes', () => {
     expect(links).toMatchObject([{ title: expect.stringContaining(name), url: upload?.link?.url }]);
     const bytes = Buffer.from(await (await fetch(String(upload?.link?.url))).arrayBuffer());
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
-    expect([...messages]).toContain(
-      'Adding a link to the work item, since the file cannot be attached',
-    );
+    expect([...messages]).toContain('Adding a link to the work item, since the file cannot be attached');
     expect([...messages]).not.toContain('Attaching to the work item');
   });
 

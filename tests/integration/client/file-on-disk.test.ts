@@ -1,0 +1,83 @@
+import { describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { open, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileOnDisk } from '../../../packages/client/src/file-on-disk.ts';
+import { GIB } from '../../../lib/domain/units.ts';
+import { useDirectory } from '../../support/use-directory.ts';
+
+const directory = await useDirectory();
+const MARK = randomBytes(300_000);
+
+/** A file of 5 GiB that has the mark at these places and takes hardly any room on the disk. */
+async function sparse(...places: number[]) {
+  const path = join(directory, 'film.mp4');
+  const file = await open(path, 'w');
+  await file.truncate(5 * GIB);
+  for (const place of places) await file.write(MARK, 0, MARK.length, place);
+  await file.close();
+  return find(path);
+}
+
+async function find(path: string) {
+  const { size, mtimeMs } = await stat(path);
+  return fileOnDisk({ path, size, changedMs: mtimeMs });
+}
+
+describe('fileOnDisk', () => {
+  it.each([0, 2 * GIB - 1000, 4 * GIB - 1000, 5 * GIB - MARK.length])(
+    'gives the bytes of a file of 5 GiB from %d on',
+    async (place) => {
+      const file = await sparse(place);
+
+      const part = file.slice(place, place + MARK.length);
+
+      expect(file.size).toBe(5 * GIB);
+      expect(part.size).toBe(MARK.length);
+      expect(Buffer.from(await part.arrayBuffer()).equals(MARK)).toBe(true);
+    },
+  );
+
+  it.each<[start: number | undefined, end: number | undefined]>([
+    [undefined, undefined],
+    [3, undefined],
+    [0, 1],
+    [2, 5],
+    [-3, undefined],
+    [-5, -2],
+    [5, 2],
+    [8, 99],
+    [-99, 2],
+    [99, 100],
+  ])('cuts from %p to %p as a Blob does, and again', async (start, end) => {
+    const path = join(directory, 'short.txt');
+    await writeFile(path, 'abcdefghij');
+    const blob = new Blob(['abcdefghij']);
+
+    const part = (await find(path)).slice(start, end);
+
+    expect(await part.text()).toBe(await blob.slice(start, end).text());
+    expect(await part.slice(1, -1).text()).toBe(await blob.slice(start, end).slice(1, -1).text());
+    expect(part.size).toBe(blob.slice(start, end).size);
+  });
+
+  it('does not give the bytes of a file that has changed', async () => {
+    const path = join(directory, 'changing.txt');
+    await writeFile(path, 'before');
+    const file = await find(path);
+
+    await writeFile(path, 'after the change');
+
+    await expect(file.text()).rejects.toThrow('changing.txt has changed');
+    await expect(file.slice(0, 1).arrayBuffer()).rejects.toThrow('changing.txt has changed');
+  });
+
+  it('can be left in the middle', async () => {
+    const reader = (await sparse(0)).stream().getReader();
+
+    const { value } = await reader.read();
+    await reader.cancel();
+
+    expect(Buffer.from(value ?? []).equals(MARK.subarray(0, value?.length))).toBe(true);
+  });
+});
