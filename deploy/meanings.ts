@@ -116,7 +116,7 @@ export const meanings: { heading: string; settings: Partial<Record<Name, Meaning
     heading: 'Links',
     settings: {
       OVERSIZE:
-        '`link`: a file larger than IPD takes, or for a work item that is full, is kept in storage and becomes a link of the work item ([how to turn it on](operations.md#links)). `refuse`: it is refused',
+        '`link`: a file larger than IPD takes, or for a work item that is full, is kept in storage and becomes a link of the work item ([how to switch it on](operations.md#links)). `refuse`: it is refused',
       PUBLIC_URL: {
         unset: 'needed with `OVERSIZE=link`',
         meaning:

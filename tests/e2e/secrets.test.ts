@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { createTelemetry } from '../../lib/runtime/telemetry.ts';
 import { startWorker } from '../../local/gateway/worker.ts';
 import { putFile } from '../support/answer.ts';
@@ -15,9 +16,17 @@ const signed = `https://s3.example.com/staging/a?X-Amz-Signature=${'0a'.repeat(3
 const ticket = `tk_${randomBytes(32).toString('base64url')}`;
 const hello = Buffer.from('hello');
 const link = `/v1/files/${randomUUID()}/${randomBytes(32).toString('base64url')}`;
+const withLink = z.object({ link: z.object({ url: z.url() }) });
+/** What a problem says beside the id of its call. */
+const problem = z.looseObject({}).transform(({ traceId: _id, ...said }) => said);
 const file = { projectId, issueId, filename: 'a.bin', contentType: 'video/mp4', size: hello.length };
 
-const product = await useProduct();
+/** A larger file becomes a link. */
+const MOST_ATTACHED = 100_000;
+
+const product = await useProduct({
+  environment: { OVERSIZE: 'link', MAX_FILE_BYTES: String(MOST_ATTACHED), COMMENT_ON_DELIVERY: 'on' },
+});
 const directory = await useDirectory();
 
 /** What has leaked, without the texts. */
@@ -95,6 +104,29 @@ describe('the scan', () => {
 });
 
 describe('the product', () => {
+  it('says no secret in the life of a link, but to its owner', async () => {
+    const before = takeLeaks().checked;
+    const bytes = randomBytes(MOST_ATTACHED + 1);
+    const large = await product.call('POST /v1/uploads', { body: { ...file, size: bytes.length } });
+    await putFile(large.signed(), bytes);
+    const { body } = await product.follow(large.id);
+    const { url } = withLink.parse(body).link;
+    const downloaded = await (await fetch(url)).bytes();
+    const wrong = await fetch(`${url.slice(0, -1)}_`);
+    await product.call('GET /v1/uploads');
+    await product.call(`DELETE /v1/uploads/${large.id}`);
+    const gone = await fetch(url);
+    await product.fireSchedules();
+
+    expect(Buffer.from(downloaded)).toEqual(bytes);
+    expect([wrong.status, gone.status]).toEqual([404, 404]);
+    expect(problem.parse(await wrong.json())).toEqual(problem.parse(await gone.json()));
+    const { leaks, checked } = takeLeaks();
+    expect(leaks).toEqual([]);
+    expect(checked - before).toBeGreaterThan(10);
+    expect(secretsIn(JSON.stringify(body))).toEqual(['link']);
+  });
+
   it('says no secret in the life of an upload, of a session, and of what it refuses', async () => {
     const before = takeLeaks().checked;
     const single = await product.call('POST /v1/uploads', { body: file });

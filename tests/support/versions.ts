@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '../..');
-const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
+const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'files', 'ingest', 'sweep'];
 
 /** A member that the newer version writes into every record, and that the older version does not know. */
 export const NOVELTY = { novelty: { since: 'the newer version' } };

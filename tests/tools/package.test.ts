@@ -7,14 +7,14 @@ import { startWorker } from '../../local/gateway/worker.ts';
 import { functionsOf, readService } from '../../local/template.ts';
 import { storeParts } from '../support/parts-fixture.ts';
 import { callHttp } from '../support/http-event.ts';
-import { lambdaContext } from '../support/lambda-event.ts';
+import { httpEvent, lambdaContext } from '../support/lambda-event.ts';
 import { queueEvent } from '../support/queue-event.ts';
 import { useDirectory } from '../support/use-directory.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const REGION = 'eu-central-1';
-const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'ingest', 'sweep'];
+const KEYS = ['uploads', 'uppy', 'attach', 'deliver', 'files', 'ingest', 'sweep'];
 /** What a deploy sets so that the functions start. */
 const SETTINGS = { PROJECTS_CLAIM: 'projects' };
 
@@ -63,6 +63,7 @@ describe('npm run package', () => {
     ['uploads', unknownRoute(), { statusCode: 404 }],
     ['uppy', unknownRoute(), { statusCode: 404 }],
     ['attach', unknownRoute(), { statusCode: 401 }],
+    ['files', unknownFile(), { statusCode: 404 }],
     ['deliver', queueEvent('of another sender'), { batchItemFailures: [] }],
   ])('%s answers from its zip alone, with the settings of the template', async (key, event, expected) => {
     const worker = await startFromZip(key);
@@ -152,6 +153,15 @@ function templateFunctions() {
     names.map((name) => [name, { ref: `https://example.com/${name}`, attributes: { Arn: `arn:${name}` } }]),
   );
   return functionsOf(service, references);
+}
+
+/** Of no upload's id, so it is refused without the table. */
+function unknownFile() {
+  return httpEvent({
+    route: 'GET /v1/files/{id}/{secret}',
+    parameters: { id: 'a', secret: 'b' },
+    claims: null,
+  });
 }
 
 function unknownRoute(): object {

@@ -91,12 +91,14 @@ async function create(bytes: Buffer) {
   return { ...created, on };
 }
 
+const dynamodb = new DynamoDBClient({
+  region: 'eu-central-1',
+  endpoint: process.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '',
+});
+afterAll(() => dynamodb.destroy());
 /** Writes to the table where the counter sees it. */
 const ledger = createWholeLedger({
-  client: DynamoDBDocumentClient.from(
-    new DynamoDBClient({ region: 'eu-central-1', endpoint: process.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '' }),
-    { marshallOptions: { removeUndefinedValues: true } },
-  ),
+  client: DynamoDBDocumentClient.from(dynamodb, { marshallOptions: { removeUndefinedValues: true } }),
   table: world.config.table,
   clock: systemClock,
 });

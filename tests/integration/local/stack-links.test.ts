@@ -96,6 +96,13 @@ describe('the embedded stack with OVERSIZE=link', () => {
     expect(await ask(PATH)).toMatchObject({ publicUrl: PUBLIC_URL, linkKey: hashOf(KEY) });
   });
 
+  it('has the name in its links by which other devices reach this machine', async () => {
+    const { urls, ask } = await start({ OVERSIZE: 'link', HOST: '0.0.0.0', PUBLIC_HOST: 'localhost' });
+
+    expect(new URL(urls.apiUrl).hostname).toBe('localhost');
+    expect(await ask(PATH)).toMatchObject({ status: 200, publicUrl: urls.apiUrl });
+  });
+
   it('keeps its key, so that links outlive a restart, where only its user can read it', async () => {
     const first = await start({ OVERSIZE: 'link' }, 'kept');
     const before = await first.ask(PATH);
