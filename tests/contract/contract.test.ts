@@ -103,6 +103,43 @@ describe('a tenant that differs in one place is found, and the place named', () 
   });
 });
 
+const OF_LINKS: [string, (recorded: Transcript) => void, string][] = [
+  ['a link is answered under what succeeded', (all) => succeed(first(all, 'linkCreate')), 'body.result'],
+  [
+    'a count of links is a number',
+    (all) => void (members(bodyOf(first(all, 'linkList'))['result'])['count'] = 7),
+    'body.result.count',
+  ],
+  [
+    'the id of a link is a UUID',
+    (all) => void (members(bodyOf(first(all, 'linkCreate'))['result'])['id'] = `${'0'.repeat(8)}-0000`),
+    'body.result.id',
+  ],
+  [
+    'a link that is gone is deleted once more',
+    (all) => void Object.assign(bodyOf(refusedDeletion(all)), { status: 'success', result: [] }),
+    '(linkDelete): body',
+  ],
+  [
+    'a comment is answered by its text alone',
+    (all) => void (bodyOf(first(all, 'commentCreate'))['result'] = 'text'),
+    'body.result',
+  ],
+];
+
+describe('a tenant whose links differ in one place is found, and the place named', () => {
+  it.each(OF_LINKS)('%s', async (_what, mutate, place) => {
+    const recorded = await read('fake-links.json');
+    const mutated = structuredClone(recorded);
+    mutate(mutated);
+
+    const found = differences(mutated, recorded);
+
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.every((line) => line.includes(place))).toBe(true);
+  });
+});
+
 type Answered = Exclude<RecordedAnswer, { lost: true }>;
 type Members = Record<string, Json>;
 
@@ -111,6 +148,22 @@ const refused = (all: Transcript) => answerOf(exchangeOf(all, (one) => answerOf(
 const throttled = (all: Transcript) => answerOf(exchangeOf(all, (one) => answerOf(one).status === 429));
 const stored = (all: Transcript) => firstOf(bodyOf(upload(all))['result']);
 const listed = (all: Transcript) => firstOf(bodyOf(answerOf(exchangeOf(all, isFilledList)))['result']);
+
+const first = (all: Transcript, operation: string) =>
+  answerOf(exchangeOf(all, ({ request }) => request.operation === operation));
+const refusedDeletion = (all: Transcript) =>
+  answerOf(
+    exchangeOf(
+      all,
+      (one) => one.request.operation === 'linkDelete' && bodyOf(answerOf(one))['status'] === 'error',
+    ),
+  );
+
+/** In the shape of the SDK. */
+function succeed(answer: Answered): void {
+  const body = bodyOf(answer);
+  body['result'] = { success: [body['result'] ?? null], fail: [] };
+}
 
 function exchangeOf(all: Transcript, isMeant: (exchange: Exchange) => boolean): Exchange {
   const found = all.exchanges.find(isMeant);

@@ -239,4 +239,45 @@ describe('npm run ops -- probe --lang zh-CN', () => {
     expect(answer.findings.names[1].label).toBe('the same again');
     expect(Object.values(answer.notReached).join('')).not.toMatch(/\p{Script=Han}/u);
   });
+
+  it('tries links and comments, and says in Chinese what it found', async () => {
+    const environment = { ...process.env };
+    const ipd = await startFakeIpd({
+      port: 0,
+      credentials: ipdCredentials,
+      rejectEmoji: true,
+      forbiddenOperations: ['linkDelete'],
+    });
+    Object.assign(process.env, {
+      IPD_ENDPOINT: ipd.url,
+      IPD_IAM_ENDPOINT: ipd.url,
+      IPD_CREDENTIALS: JSON.stringify(ipdCredentials),
+    });
+
+    const { well, said } = await operate(
+      'probe',
+      '--project',
+      projectId,
+      '--issue',
+      issueId,
+      '--yes',
+      '--links',
+    );
+    process.env = environment;
+    await ipd.close();
+
+    expect(well).toBe(false);
+    expect(said).toEqual(
+      expect.arrayContaining([
+        '链接列表：可以读取，原有0个链接',
+        '新建链接：已接收，响应中有链接ID，格式与API文档一致',
+        expect.stringMatching(/^标题（表情符号）：被拒绝：HTTP 400 PM\.02101004/),
+        '再次添加相同的URL：已接收，列表中显示2次',
+        expect.stringMatching(/^删除链接：被拒绝，身份策略须允许codeartsreq:plan:delete：HTTP 403/),
+        '新建评论：已接收',
+        '不能使用OVERSIZE=link：IPD未接收所需的每个调用',
+        '可以使用COMMENT_ON_DELIVERY=on',
+      ]),
+    );
+  });
 });

@@ -198,6 +198,25 @@ describe('npm run ops -- probe --links', () => {
     expect(secret.filter((one) => text.includes(one))).toEqual([]);
   });
 
+  it('writes a transcript by which the fake answers as that tenant did', async () => {
+    await start({ linkAnswer: 'sdk', equalLinks: 'refused', rejectEmoji: true });
+    const file = join(directory, 'tenant.json');
+    const { answer: tenant } = await probe('--record', file);
+    await start();
+    await admin('/transcript', { method: 'PUT', body: await readFile(file) });
+
+    const { answer: replayed } = await probe('--patience', '0');
+
+    // Each request has an id of its own.
+    const [recorded, played] = [tenant, replayed].map(({ findings }) =>
+      JSON.parse(JSON.stringify(findings.links).replaceAll(/ \(request \w+\)/g, '')),
+    );
+    // Its URLs are those of the first run, so the answers name no link of this one.
+    expect(played.create).toEqual({ ...recorded.create, isNamed: false });
+    expect(played.titles).toEqual(recorded.titles);
+    expect(played.equal).toEqual({ ...recorded.equal, rows: 0 });
+  });
+
   it('needs --yes, and no option of the other measurements', () => {
     expect(() => readOrder(['probe', ...item, '--links'])).toThrow(/deletes them again: give --yes/);
     expect(() => readOrder(['probe', ...item, '--links', '--yes', '--fill'])).toThrow(/without --fill/);

@@ -75,6 +75,65 @@ describe('a transcript', () => {
     ]);
   });
 
+  it('has nothing of the links and comments of others, and our own as they are', () => {
+    const user = '0123456789abcdef0123456789abcdef';
+    const row = { id: '956239067176935477', created_by: user, domain_id: 'fedcba98'.repeat(4) };
+    const links = {
+      result: {
+        data: {
+          result: [
+            { ...row, title: 'contract of Wang', url: 'https://wang.example.com/s/secret' },
+            { ...row, title: 'probe', url: 'https://example.com/probe' },
+          ],
+          page: { page: '1', size: '2', count: '2' },
+        },
+        count: '2',
+      },
+    };
+    const comments = {
+      result: {
+        total: 2,
+        comment_list: [
+          { ...row, description: 'Wang called 139 0000 0000' },
+          { ...row, description: '<p>probe</p>', creator_info: { user_id: user, user_name: 'wang' } },
+        ],
+      },
+    };
+    const deleted = { result: { success: ['956239067176935477'], fail: [user] } };
+    const recording = createRecording([]);
+    const made = { operation: 'linkCreate', title: 'probe', url: 'https://example.com/probe' } as const;
+    recording.record(made, undefined);
+    recording.record({ operation: 'commentCreate', html: '<p>probe</p>' }, undefined);
+    recording.record({ operation: 'linkList' }, { status: 200, headers: {}, ...said(links) });
+    recording.record({ operation: 'commentList' }, { status: 200, headers: {}, ...said(comments) });
+    recording.record({ operation: 'linkDelete', ordinal: 1 }, { status: 200, headers: {}, ...said(deleted) });
+
+    const { exchanges, unlisted } = recording.transcript();
+
+    expect(unlisted).toEqual([]);
+    expect(JSON.stringify(exchanges)).not.toMatch(/wang|139|956239|fedcba98|0123456789abcdef/i);
+    expect(exchanges[2]).toMatchObject({
+      answer: {
+        json: {
+          result: {
+            data: {
+              result: [
+                { title: 'name-1', url: 'name-2' },
+                { title: 'probe', url: made.url },
+              ],
+            },
+            count: '2',
+          },
+        },
+      },
+    });
+    expect(exchanges[3]).toMatchObject({
+      answer: {
+        json: { result: { comment_list: [{ description: 'name-3' }, { description: '<p>probe</p>' }] } },
+      },
+    });
+  });
+
   it('has no value of a member that is not listed, and says where there was one', () => {
     const result = [{ id: '1', owner_phone: '13900000000', 王伟: 1 }, { owner_phone: 'x' }];
 

@@ -303,6 +303,37 @@ describe('the detail that is kept of an error text', () => {
     );
   });
 
+  it.each([
+    [
+      'url https://b.example.com/v1/files/0b8e-1/Secret-1_x is bad',
+      'url https://b.example.com/v1/files/0b8e-1/[redacted] is bad',
+    ],
+    [
+      String.raw`{"url":"https:\/\/b.example.com\/v1\/files\/0b8e-1\/Secret1"}`,
+      String.raw`{"url":"https:\/\/b.example.com\/v1\/files\/0b8e-1\/[redacted]"}`,
+    ],
+    [
+      'https%3A%2F%2Fb%2Fv1%2Ffiles%2F0b8e%2FSecret1 and',
+      'https%3A%2F%2Fb%2Fv1%2Ffiles%2F0b8e%2F[redacted] and',
+    ],
+    ['b%252Fv1%252Ffiles%252F0b8e%252fSecret1', 'b%252Fv1%252Ffiles%252F0b8e%252f[redacted]'],
+    [
+      'https:&#x2F;&#47;b&#47;v1&#x2f;files&#x2F;0b8e&#x2F;Secret1',
+      'https:&#x2F;&#47;b&#47;v1&#x2f;files&#x2F;0b8e&#x2F;[redacted]',
+    ],
+    [
+      '"/v1/files/0b8e/Secret1" and </v1/files/0b8f/Secret1>',
+      '"/v1/files/0b8e/[redacted]" and </v1/files/0b8f/[redacted]>',
+    ],
+    ['/V1/FILES/0b8e/Secret1', '/V1/FILES/0b8e/[redacted]'],
+    ['/v1/files/0b8e is no such route', '/v1/files/0b8e is no such route'],
+  ])('takes the secret of a linked file out, and keeps its id: %s', (text, expected) => {
+    expect(redact(text)).toBe(expected);
+    expect(detailOf(classify(answer(400, { error_code: 'PM.1', error_msg: text })))).toBe(
+      `HTTP 400 PM.1 ${expected}`,
+    );
+  });
+
   it('is short, even when the answer is long', () => {
     const long = 'x'.repeat(100_000);
     const body = { error_code: long, error_msg: long, request_id: long };
