@@ -1,6 +1,6 @@
 /**
  * The file becomes an external link of its work item: a copy of it stays in storage, and the link leads there. The
- * upload's id in the URL tells which links are ours, so a lost answer is decided by looking, and a second link can be
+ * upload's id in the URL tells which links lead to its file, so a lost answer is decided by a check, and a second link can be
  * deleted. Of several that work, the oldest stays.
  */
 import { AppError } from '../domain/errors.ts';
@@ -26,7 +26,7 @@ import type { Run } from './send.ts';
 import { fieldsOf, isLeaseHolder } from '../domain/upload.ts';
 import type { Delivering, Policy, Upload } from '../domain/upload.ts';
 
-/** What IPD asks for where it refuses: the pages name one permission for each call, and they do not look meant. */
+/** What IPD asks for where it refuses: the pages name one permission for each call, and which ones seems an accident. */
 const PERMISSIONS = {
   list: 'codeartsreq:configuration:get',
   create: 'codeartsreq:workitem:list',
@@ -78,14 +78,14 @@ export function createLinkLeg(deps: {
     const contact = contactOf(found);
     if (found.kind !== 'found') return { contact, result: readingOf(found, upload) };
     const [first] = found.current;
-    if (first !== undefined) return { contact, result: await settle(client, upload, { found, run }) };
+    if (first !== undefined) return { contact, result: await keepOne(client, upload, { found, run }) };
     const objection = objectionTo(upload, found, begun);
     if (objection !== undefined) return { contact, result: objection };
     return { contact, result: await make(client, upload, { url, found, run }) };
   }
 
   /** The link is there: deletes every other one of this upload. */
-  async function settle(
+  async function keepOne(
     client: IpdClient,
     upload: Upload,
     { found: { current, others }, run }: { found: Found; run: Run },
@@ -218,7 +218,7 @@ export function createLinkLeg(deps: {
     );
   }
 
-  /** A person has to look for the links of the work item. The URLs of a removed upload are worthless all the same. */
+  /** A person has to check the links of the work item. The URLs of a removed upload are worthless all the same. */
   async function giveUp(upload: Upload, detail: string): Promise<void> {
     telemetry.error('links cannot be checked', new Error(detail), fieldsOf(upload));
     telemetry.addMetrics({ LinksNotDeleted: 1 });

@@ -80,7 +80,7 @@ export function markDelivered(
 /**
  * The work item has the link. `hasLeftover`: and another one to the same file, which could not be deleted. The next
  * check deletes it, and so it does with the link of a function that comes second. The file's time begins now. Needs no
- * lease: the upload's id is in the URL, so the link is surely ours.
+ * lease: the upload's id is in the URL, so the link surely leads to its file.
  */
 export function markLinked(
   upload: Upload,

@@ -31,7 +31,7 @@ export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucke
       IfNoneMatch: '*',
       ContentType: contentType,
       MetadataDirective: 'REPLACE',
-      // A copy of the tags would need permissions of its own, and nobody asks for them.
+      // A copy of the tags would need permissions of its own, and nothing reads them there.
       TaggingDirective: 'REPLACE',
     });
     try {
