@@ -1,6 +1,7 @@
 /** Bugs that the simulation has found, each repeated as a short test without randomness. */
 import { describe, expect, it } from '@jest/globals';
-import { stagingKey } from '../../lib/domain/upload.ts';
+import { CopyObjectCommand } from '@aws-sdk/client-s3';
+import { linkedKey, stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
@@ -8,12 +9,13 @@ import { createPlatform } from './platform.ts';
 import { issueIdOf, plainPlan, play, projectId } from './users.ts';
 import type { Plan } from './users.ts';
 import { createWorld } from './world.ts';
+import type { Linking } from './world.ts';
 import type { Rule } from './wire.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
-function startStory() {
+function startStory({ linking }: { linking?: Linking } = {}) {
   const random = createRandom('story');
-  const world = createWorld({ random, profile: quietProfile, uploadDeadlineHours: 24 });
+  const world = createWorld({ random, profile: quietProfile, uploadDeadlineHours: 24, linking });
   const platform = createPlatform(world);
   const plan: Plan = { ...plainPlan, issueId: issueIdOf(0), bytes: random.bytes(1000), putAfter: [100] };
   return {
@@ -153,5 +155,72 @@ describe('what the simulation has found', () => {
 
     // One of each of the eight shards.
     expect(firsts.size).toBe(8);
+  });
+});
+
+describe('what was found of links', () => {
+  const linking: Linking = { most: 100, days: 365 };
+
+  it('a copy of which no link was made goes with an upload that is cancelled', async () => {
+    const { world, user, until, find } = startStory({ linking });
+    world.rules.of = ({ operation }): Rule | undefined =>
+      operation === 'linkCreate' ? { kind: 'throttled', retryAfterSeconds: 3600 } : undefined;
+    const story = user({ cancelAfter: 10 * MINUTE_MS });
+    const id = () => story.uploadId ?? '';
+    await until(() => world.objects.has(linkedKey(id())));
+
+    await until(() => find(id())?.status === 'cancelled' && find(id())?.dueAt === undefined);
+
+    expect(find(id())?.status).toBe('cancelled');
+    expect(world.linkedFiles().size).toBe(0);
+  });
+
+  it('a check of a link that ends after the link was taken back does not count as the check of the removal', async () => {
+    const { world, user, until, find } = startStory({ linking });
+    const story = user({
+      link: { takeBackAfter: [30 * MINUTE_MS], takeBackByOperatorAfter: [], reads: [] },
+    });
+    const id = () => story.uploadId ?? '';
+    await until(() => find(id())?.status === 'delivered');
+    const recheckAt = new Date(world.time.now() + 28 * MINUTE_MS).toISOString();
+    const { services } = world.createWorker('test');
+    void services.ledger.change(id(), (upload) => ({ ...upload, recheckAt, dueAt: recheckAt }));
+    world.rules.of = ({ operation }): Rule | undefined =>
+      operation === 'linkList' && find(id())?.status === 'delivered'
+        ? { kind: 'noPermission', delaySeconds: 250 }
+        : undefined;
+    await until(() => find(id())?.status === 'removed');
+
+    await until(() => find(id())?.dueAt === undefined);
+
+    expect(world.linkedFiles().size).toBe(0);
+    expect(world.ipd.admin.links()).toEqual([]);
+  });
+
+  it('a copy that comes after the linked file was removed is removed as well', async () => {
+    const { world, user, until, find } = startStory({ linking });
+    const story = user({
+      link: { takeBackAfter: [10 * MINUTE_MS], takeBackByOperatorAfter: [], reads: [] },
+    });
+    const id = () => story.uploadId ?? '';
+    await until(() => world.objects.has(linkedKey(id())));
+    const copy = new CopyObjectCommand({
+      Bucket: 'staging',
+      Key: linkedKey(id()),
+      CopySource: `staging/${linkedKey('kept')}`,
+    });
+    world.objects.execute(
+      new CopyObjectCommand({
+        Bucket: 'staging',
+        Key: linkedKey('kept'),
+        CopySource: `staging/${linkedKey(id())}`,
+      }),
+    );
+    await until(() => find(id())?.status === 'removed' && !world.objects.has(linkedKey(id())));
+    world.objects.execute(copy);
+
+    await until(() => find(id())?.dueAt === undefined);
+
+    expect(world.objects.has(linkedKey(id()))).toBe(false);
   });
 });
