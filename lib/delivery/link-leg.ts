@@ -254,10 +254,11 @@ function keptOf(upload: Upload, { current, others }: Found): string | undefined 
 
 /**
  * The breaker is for attachments. The API of links is another one, which not every region may have, so its failures say
- * nothing of them; only credentials that are refused concern all calls.
+ * nothing of them; only an outage and credentials that are refused concern all calls.
  */
 function contactOf(found: Found | Failure): Contact {
   if (found.kind === 'found' || found.kind === 'refused') return 'listed';
+  if (found.kind === 'unavailable' && found.isOutage === true) return 'unreachable';
   return found.kind === 'locked_out' ? 'locked_out' : 'none';
 }
 
