@@ -53,8 +53,10 @@ const heldAttachments = z.array(
     contentType: z.string(),
     createdAt: time,
     visibleAt: time,
-    /** Where the fake IPD keeps the bytes; the tests do not use it. */
+    /** Where the fake IPD keeps the bytes, and when a change comes; the tests do not use it. */
     blob: z.string().default(''),
+    hiddenAt: z.number().default(Infinity),
+    goneAt: z.number().default(Infinity),
   }),
 );
 
@@ -83,7 +85,7 @@ export async function openGround({ spare }: { spare: number }) {
   await world.clients.s3.send(new CreateBucketCommand({ Bucket: SOURCE_BUCKET }));
   const mailbox = createMailbox(clock, world.config.ingest.queueUrl);
   const sqs = sqsWith(mailbox.client);
-  const { sweep } = buildServices(world.config, { clock, telemetry: silence, sqs: async () => sqs });
+  const services = buildServices(world.config, { clock, telemetry: silence, sqs: async () => sqs });
   const victims = openVictims({
     clockFile,
     cacheDirectory: compileCache() ?? join(directory, 'compile-cache'),
@@ -139,8 +141,10 @@ export async function openGround({ spare }: { spare: number }) {
         mailbox.put({ to: 'deliver', body, delayMs: 0 });
       }
     },
+    /** Of the process of the sweep. */
+    services,
     sweep: async (): Promise<void> => {
-      await sweep.run(AbortSignal.timeout(300_000));
+      await services.sweep.run(AbortSignal.timeout(300_000));
     },
     /** All that IPD holds. */
     attachments: async () => heldAttachments.parse(await askIpd('/attachments')),
