@@ -1,8 +1,9 @@
 /** Bugs that the simulation has found, each repeated as a short test without randomness. */
 import { describe, expect, it } from '@jest/globals';
-import { CopyObjectCommand } from '@aws-sdk/client-s3';
-import { linkedKey, stagingKey } from '../../lib/domain/upload.ts';
+import { CopyObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
+import { isFinal, linkedKey, stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
+import { refusal } from './ends/refusal.ts';
 import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
 import { createPlatform } from './platform.ts';
@@ -173,6 +174,26 @@ describe('what was found of links', () => {
 
     expect(find(id())?.status).toBe('cancelled');
     expect(world.linkedFiles().size).toBe(0);
+  });
+
+  it('storage that does not say whether the copy is there does not make the file a replaced one', async () => {
+    const { world, user, until, find } = startStory({ linking });
+    world.rules.of = ({ operation }): Rule | undefined =>
+      operation === 'linkCreate' && world.time.elapsed() < MINUTE_MS ? 'throttled' : undefined;
+    const { execute } = world.objects;
+    let asked = 0;
+    world.objects.execute = (command, reading) => {
+      const isAsked = command instanceof HeadObjectCommand && command.input.Key?.startsWith('linked/') === true;
+      if (isAsked) asked += 1;
+      if (isAsked && asked === 1) throw refusal(503, 'SlowDown');
+      return execute(command, reading);
+    };
+    const story = user();
+
+    await until(() => isFinal({ status: find(story.uploadId)?.status ?? '' }));
+
+    expect(asked).toBeGreaterThan(1);
+    expect(find(story.uploadId)).toMatchObject({ status: 'delivered', link: {} });
   });
 
   it('a check of a link that ends after the link was taken back does not count as the check of the removal', async () => {
