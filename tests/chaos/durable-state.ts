@@ -45,7 +45,9 @@ export function hashOfState(world: World): string {
       .map(({ id, url, createdAt, visibleAt, hiddenAt, goneAt }) => [
         id,
         url,
-        ...[createdAt, visibleAt, hiddenAt, goneAt].map((at) => (at === Infinity ? null : Math.max(at, next))),
+        ...[createdAt, visibleAt, hiddenAt, goneAt].map((at = Infinity) =>
+          at === Infinity ? null : Math.max(at, next),
+        ),
         people.isOwnLink(id),
       ]),
     comments: ipd.admin.comments().length,

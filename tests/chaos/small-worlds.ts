@@ -44,6 +44,12 @@ const linking: Linking = { most: bytes.length - 1, days: 365 };
 export const smallWorlds: SmallWorld[] = [
   { name: 'one upload', plans: [upload] },
   { name: 'one declared upload', plans: [{ ...upload, isDeclared: true }] },
+  {
+    name: 'a link and its removal',
+    plans: [{ ...upload, link: readAndTakenBack }],
+    linking,
+  },
+  { name: 'a file that meets a full work item', plans: [upload], linking: { most: 1000, days: 365 }, prepare: fill },
   { name: 'two equal files', plans: [upload, upload] },
   {
     name: 'two equal files, one later',
@@ -83,12 +89,6 @@ export const smallWorlds: SmallWorld[] = [
     ],
   },
   { name: 'a request and its copy', plans: [], offerings: [requestOf(bytes)] },
-  {
-    name: 'a link and its removal',
-    plans: [{ ...upload, link: readAndTakenBack }],
-    linking,
-  },
-  { name: 'a file that meets a full work item', plans: [upload], linking: { most: 1000, days: 365 }, prepare: fill },
 ];
 
 /** Undefined for an unknown name. */

@@ -191,6 +191,8 @@ export function createWorld(options: {
     ...(isScanned && { REQUIRED_SCAN_TAG }),
     ...(linking !== undefined && {
       OVERSIZE: 'link',
+      MAX_FILE_BYTES: String(linking.most),
+      MAX_LINKED_FILE_BYTES: String(LARGEST_FILE),
       PUBLIC_URL,
       LINK_KEY: 'a key of links that is long enough for them',
       LINKED_FILES_DAYS: String(linking.days),
@@ -201,8 +203,6 @@ export function createWorld(options: {
   const partSizeBytes = ipdRandom.pick([150, 400, 1200]);
   const config = {
     ...standard,
-    maxFileBytes: linking?.most ?? (options.ingestProject === undefined ? standard.maxFileBytes : LARGEST_FILE),
-    links: standard.links && { ...standard.links, maxFileBytes: LARGEST_FILE },
     // Files are a thousand times smaller than real ones, like every size here.
     limits: {
       multipartThresholdBytes: ipdRandom.pick([200, 1000]),
@@ -211,6 +211,10 @@ export function createWorld(options: {
       uploadsPerMinute: options.uploadsPerMinute ?? 1000,
     },
     leastPartBytes: partSizeBytes,
+    ingest: {
+      ...standard.ingest,
+      admission: standard.ingest.admission && { ...standard.ingest.admission, maxFileBytes: LARGEST_FILE },
+    },
     ...(missing === 'pacing' && { deliveriesPerMinute: 100 * standard.deliveriesPerMinute }),
   };
   const people = createPeople(ipd, time.now);

@@ -53,10 +53,8 @@ const heldAttachments = z.array(
     contentType: z.string(),
     createdAt: time,
     visibleAt: time,
-    /** Where the fake IPD keeps the bytes, and when a change comes; the tests do not use it. */
+    /** Where the fake IPD keeps the bytes; the tests do not use it. */
     blob: z.string().default(''),
-    hiddenAt: z.number().default(Infinity),
-    goneAt: z.number().default(Infinity),
   }),
 );
 
