@@ -148,8 +148,9 @@ export function createDelivery(deps: {
     }
   }
 
+  /** At each check: a copy that was under way may have come since the one before. */
   async function removeLinkedFile(upload: Upload): Promise<Upload> {
-    if (upload.status !== 'removed' || upload.isLinkedFileRemoved) return upload;
+    if (upload.status !== 'removed') return upload;
     await linkedFiles.remove(upload.id);
     return (await ledger.change(upload, endings.markLinkedFileRemoved)).upload;
   }

@@ -242,9 +242,14 @@ export function beginRecheck(
   return { ...upload, recheckLease: { token, until: iso(until) } };
 }
 
+/** True for the function that does that check now. A link that is taken back meanwhile needs a check of its own. */
+export function isRecheckHolder(upload: Upload, token: string): upload is Ended {
+  return isEnded(upload) && upload.recheckLease?.token === token;
+}
+
 /** That check ended without a result, and is due again. */
 export function postponeRecheck(upload: Upload, { token }: { token: string }): Upload | undefined {
-  if (!isEnded(upload) || upload.recheckLease?.token !== token) return undefined;
+  if (!isRecheckHolder(upload, token)) return undefined;
   return { ...upload, recheckLease: undefined };
 }
 
