@@ -228,10 +228,7 @@ export function createLinkLeg(deps: {
   }
 
   /** A person has to check the links of the work item. The URLs of a removed upload are worthless all the same. */
-  async function giveUp(
-    upload: Upload,
-    { token, detail }: { token: string; detail: string },
-  ): Promise<void> {
+  async function giveUp(upload: Upload, { token, detail }: { token: string; detail: string }): Promise<void> {
     telemetry.error('links cannot be checked', new Error(detail), fieldsOf(upload));
     telemetry.addMetrics({ LinksNotDeleted: 1 });
     await ledger.change(upload.id, (before) =>
