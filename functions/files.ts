@@ -2,6 +2,7 @@
 import middy from '@middy/core';
 import { answerProblems, bindIds, pathParameter } from '../lib/http/gateway.ts';
 import type { HttpEvent, HttpResult } from '../lib/http/gateway.ts';
+import { showProblems } from '../lib/http/problem-page.ts';
 import { untimed } from '../lib/runtime/invocation.ts';
 import { services as ofContainer } from '../lib/services.ts';
 import type { Services } from '../lib/services.ts';
@@ -12,6 +13,7 @@ export const handler = createHandler(ofContainer);
 export function createHandler(services: () => Services) {
   return middy<HttpEvent, HttpResult>(untimed)
     .use(bindIds())
+    .use(showProblems())
     .use(answerProblems({ services }))
     .handler(async (event: HttpEvent): Promise<HttpResult> => {
       const { downloads } = services();

@@ -161,7 +161,7 @@ export function buildServices(config: Config, given: Partial<Surroundings> = {})
   const slotLease = createSlotLease({ sharedState });
   const quota = createQuota({ ledger, counters, clock, limits, preflightsPerMinute });
   const arrivals = createArrivals({ ledger, staging, multipart, queue, drops, clock, policy });
-  const closing = createClosing({ ledger, notifications, arrivals, telemetry });
+  const closing = createClosing({ ledger, notifications, arrivals, linkedFiles, telemetry });
   const preflight = createPreflight({
     breaker,
     quota,

@@ -129,7 +129,7 @@ export function createDelivery(deps: {
 
   /**
    * Checks what IPD has of an upload that has ended: a second copy, or links that are to go. If that is not possible now,
-   * the sweep asks for it again. The file of a removed upload goes first, whatever IPD answers.
+   * the sweep asks for it again. The file of a removed upload goes first, also where IPD refuses everything.
    */
   async function recheck(ended: Upload, { killedAt, signal }: Run): Promise<void> {
     if (!endings.isRecheckDue(ended, clock.now())) return;
@@ -148,8 +148,9 @@ export function createDelivery(deps: {
     }
   }
 
+  /** At each check: a copy that was under way may have come since the one before. */
   async function removeLinkedFile(upload: Upload): Promise<Upload> {
-    if (upload.status !== 'removed' || upload.isLinkedFileRemoved) return upload;
+    if (upload.status !== 'removed') return upload;
     await linkedFiles.remove(upload.id);
     return (await ledger.change(upload, endings.markLinkedFileRemoved)).upload;
   }
@@ -280,9 +281,9 @@ export function createDelivery(deps: {
         tries.tries += 1;
         if (result.kind !== 'throttled') {
           const outcome = toOutcome(result);
-          const turned = await turnIntoLink(current, outcome);
-          if (turned === undefined) return { outcome, contact, tries };
-          current = turned;
+          const changed = await changeToLink(current, outcome);
+          if (changed === undefined) return { outcome, contact, tries };
+          current = changed;
           continue;
         }
         tries.throttled += 1;
@@ -306,13 +307,13 @@ export function createDelivery(deps: {
   }
 
   /** IPD does not take this file as an attachment: where that is allowed, it ends in a link. */
-  async function turnIntoLink(upload: Delivering, outcome: Outcome): Promise<Delivering | undefined> {
+  async function changeToLink(upload: Delivering, outcome: Outcome): Promise<Delivering | undefined> {
     if (!isLinking || outcome.kind !== 'failed') return undefined;
     const why = LINK_REASONS[outcome.code];
     if (why === undefined) return undefined;
     const { token } = upload.lease;
     const { changed, upload: after } = await ledger.change(upload.id, (before) =>
-      attempts.turnIntoLink(before, { token, why }),
+      attempts.changeToLink(before, { token, why }),
     );
     return changed && isLeaseHolder(after, token) ? after : undefined;
   }

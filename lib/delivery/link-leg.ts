@@ -1,6 +1,6 @@
 /**
  * The file becomes an external link of its work item: a copy of it stays in storage, and the link leads there. The
- * upload's id in the URL tells which links are ours, so a lost answer is decided by looking, and a second link can be
+ * upload's id in the URL tells which links lead to its file, so a lost answer is decided by a check, and a second link can be
  * deleted. Of several that work, the oldest stays.
  */
 import { AppError } from '../domain/errors.ts';
@@ -26,7 +26,7 @@ import type { Run } from './send.ts';
 import { fieldsOf, isLeaseHolder } from '../domain/upload.ts';
 import type { Delivering, Policy, Upload } from '../domain/upload.ts';
 
-/** What IPD asks for where it refuses: the pages name one permission for each call, and they do not look meant. */
+/** What IPD asks for where it refuses: the pages name one permission for each call, and which ones seems an accident. */
 const PERMISSIONS = {
   list: 'codeartsreq:configuration:get',
   create: 'codeartsreq:workitem:list',
@@ -78,14 +78,18 @@ export function createLinkLeg(deps: {
     const contact = contactOf(found);
     if (found.kind !== 'found') return { contact, result: readingOf(found, upload) };
     const [first] = found.current;
-    if (first !== undefined) return { contact, result: await settle(client, upload, { found, run }) };
+    if (first !== undefined) {
+      // Its copy went with the staged file if the upload was retried at the moment at which its time was over.
+      await linkedFiles.keep(upload, { etag: upload.etag, signal: run.signal });
+      return { contact, result: await keepOne(client, upload, { found, run }) };
+    }
     const objection = objectionTo(upload, found, begun);
     if (objection !== undefined) return { contact, result: objection };
     return { contact, result: await make(client, upload, { url, found, run }) };
   }
 
   /** The link is there: deletes every other one of this upload. */
-  async function settle(
+  async function keepOne(
     client: IpdClient,
     upload: Upload,
     { found: { current, others }, run }: { found: Found; run: Run },
@@ -120,7 +124,9 @@ export function createLinkLeg(deps: {
     const { changed } = await ledger.change(upload.id, (before) =>
       attempts.startSending(before, { token, now: clock.now(), marginMs: FENCE_MARGIN_MS, baseline: [] }),
     );
-    if (!changed) throw new AppError('lease_lost', 'the upload was taken away, or its lease ended');
+    // A run that this write delayed too long must stop: another run may take over the upload.
+    const isLate = clock.now() >= Date.parse(upload.lease.until) - FENCE_MARGIN_MS;
+    if (!changed || isLate) throw new AppError('lease_lost', 'the upload was taken away, or its lease ended');
     const title = linkTitle(upload, clock.now() + policy.linkedFileMs);
     const { projectId, issueId } = upload;
     const made = await client.createLink({ projectId, issueId, title, url }, run.signal);
@@ -188,8 +194,8 @@ export function createLinkLeg(deps: {
       const url = begun.upload.status === 'removed' ? '' : await addressOf(begun.upload);
       const found = await read(client, begun.upload, { url, signal });
       const checked = { contact: contactOf(found), isAsked: true, isThrottled: found.kind === 'throttled' };
-      if (found.kind === 'found') await tidy(client, begun.upload, { found, signal });
-      else if (found.kind === 'refused') await giveUp(begun.upload, found.detail);
+      if (found.kind === 'found') await tidy(client, begun.upload, { found, token, signal });
+      else if (found.kind === 'refused') await giveUp(begun.upload, { token, detail: found.detail });
       return checked;
     } finally {
       await ledger.change(upload.id, (before) => endings.postponeRecheck(before, { token }));
@@ -199,7 +205,7 @@ export function createLinkLeg(deps: {
   async function tidy(
     client: IpdClient,
     upload: Upload,
-    { found, signal }: { found: Found; signal: AbortSignal },
+    { found, token, signal }: { found: Found; token: string; signal: AbortSignal },
   ): Promise<void> {
     const { current, others, isCut } = found;
     const counting = keptOf(upload, found);
@@ -209,20 +215,28 @@ export function createLinkLeg(deps: {
       await ledger.change(upload.id, (before) => endings.replaceLink(before, { linkId: counting }));
     }
     // What a list hides cannot be deleted.
-    if (isCut) return giveUp(upload, 'IPD does not show all links of the work item');
+    if (isCut) {
+      return giveUp(upload, { token, detail: 'IPD does not show all links of the work item' });
+    }
     if (!isClean) return;
-    await ledger.change(upload.id, (before) =>
-      before.status === 'removed'
+    await ledger.change(upload.id, (before) => {
+      if (!endings.isRecheckHolder(before, token)) return undefined;
+      return before.status === 'removed'
         ? endings.markLinksDeleted(before, moment())
-        : endings.finishRecheck(before),
-    );
+        : endings.finishRecheck(before);
+    });
   }
 
-  /** A person has to look for the links of the work item. The URLs of a removed upload are worthless all the same. */
-  async function giveUp(upload: Upload, detail: string): Promise<void> {
+  /** A person has to check the links of the work item. The URLs of a removed upload are worthless all the same. */
+  async function giveUp(
+    upload: Upload,
+    { token, detail }: { token: string; detail: string },
+  ): Promise<void> {
     telemetry.error('links cannot be checked', new Error(detail), fieldsOf(upload));
     telemetry.addMetrics({ LinksNotDeleted: 1 });
-    await ledger.change(upload.id, endings.finishRecheck);
+    await ledger.change(upload.id, (before) =>
+      endings.isRecheckHolder(before, token) ? endings.finishRecheck(before) : undefined,
+    );
   }
 
   return { try: tryOnce, recheck };
@@ -240,10 +254,11 @@ function keptOf(upload: Upload, { current, others }: Found): string | undefined 
 
 /**
  * The breaker is for attachments. The API of links is another one, which not every region may have, so its failures say
- * nothing of them; only credentials that are refused concern all calls.
+ * nothing of them; only an outage and credentials that are refused concern all calls.
  */
 function contactOf(found: Found | Failure): Contact {
   if (found.kind === 'found' || found.kind === 'refused') return 'listed';
+  if (found.kind === 'unavailable' && found.isOutage === true) return 'unreachable';
   return found.kind === 'locked_out' ? 'locked_out' : 'none';
 }
 

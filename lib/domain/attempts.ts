@@ -110,7 +110,7 @@ export function withdrawFence(
  * The file is to end in a link: IPD does not take it as an attachment. Not legal where IPD may have it. `work_item_full`:
  * only where nothing was ever sent, since a full list may hide what was.
  */
-export function turnIntoLink(
+export function changeToLink(
   upload: Upload,
   { token, why }: { token: string; why: LinkReason },
 ): Upload | undefined {

@@ -80,7 +80,7 @@ export function markDelivered(
 /**
  * The work item has the link. `hasLeftover`: and another one to the same file, which could not be deleted. The next
  * check deletes it, and so it does with the link of a function that comes second. The file's time begins now. Needs no
- * lease: the upload's id is in the URL, so the link is surely ours.
+ * lease: the upload's id is in the URL, so the link surely leads to its file.
  */
 export function markLinked(
   upload: Upload,
@@ -242,9 +242,14 @@ export function beginRecheck(
   return { ...upload, recheckLease: { token, until: iso(until) } };
 }
 
+/** True for the function that does that check now. A link that is taken back meanwhile needs a check of its own. */
+export function isRecheckHolder(upload: Upload, token: string): upload is Ended {
+  return isEnded(upload) && upload.recheckLease?.token === token;
+}
+
 /** That check ended without a result, and is due again. */
 export function postponeRecheck(upload: Upload, { token }: { token: string }): Upload | undefined {
-  if (!isEnded(upload) || upload.recheckLease?.token !== token) return undefined;
+  if (!isRecheckHolder(upload, token)) return undefined;
   return { ...upload, recheckLease: undefined };
 }
 

@@ -64,7 +64,7 @@ function byId(one: Link, other: Link): number {
   return one.id.length - other.id.length || (one.id < other.id ? -1 : 1);
 }
 
-/** Types that a browser shows or plays without running anything in them. An SVG image may hold scripts. */
+/** Types that a browser shows or plays without running anything in them. An SVG image may have scripts in it. */
 const HARMLESS = /^(?:audio\/|video\/|image\/(?!svg)|text\/plain$|application\/zip$)/i;
 
 /** How a browser takes the file: saved under its name, and never run. https://www.rfc-editor.org/rfc/rfc8187 */

@@ -381,7 +381,7 @@ export function mayBeInIpd(upload: Upload): boolean {
  * owner.
  */
 export function occupiesWorkItem(upload: Upload, now: number): boolean {
-  // Links are told apart by their URLs.
+  // Links are distinguished by their URLs.
   if (upload.asLink !== undefined) return false;
   if (upload.status === 'delivered') return isLive(upload.recheckLease, now);
   return !isFinal(upload) && (upload.status === 'delivering' || mayBeInIpd(upload));

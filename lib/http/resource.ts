@@ -94,7 +94,8 @@ export function toIpdAnswer(upload: Upload): { statusCode: number; body: unknown
       title: upload.filename,
     };
     const result = upload.attachmentId === null ? null : [attachment];
-    return { statusCode: 200, body: { status: 'success', message: null, result } };
+    const message = upload.link === undefined ? null : 'The work item has a link to the file, no attachment.';
+    return { statusCode: 200, body: { status: 'success', message, result } };
   }
   if (!isFinal(upload)) {
     const message = 'The file is stored and on its way; the address in Location tells how it ends.';

@@ -117,7 +117,7 @@ export function createTokenSource(options: {
       body: Buffer.from(JSON.stringify(tokenRequest(user, region))),
       signal: clock.timeout(TOKEN_TIMEOUT_MS),
     });
-    if (answer.kind !== 'answer') return { kind: 'unavailable', detail: `IAM: ${answer.detail}` };
+    if (answer.kind !== 'answer') return outage(`IAM: ${answer.detail}`);
     const token = answer.headers['x-subject-token'];
     if (answer.status === 201 && token !== undefined) {
       current = { token, refreshAt: refreshTime(answer.text, clock) };
@@ -125,7 +125,7 @@ export function createTokenSource(options: {
     }
     const verdict = classify(answer, [user.username, user.domain]);
     if (verdict.kind === 'locked_out' || verdict.kind === 'throttled') return verdict;
-    return { kind: 'unavailable', detail: `IAM gave no token: HTTP ${answer.status}` };
+    return outage(`IAM gave no token: HTTP ${answer.status}`);
   }
 
   return { authorize, drop };
@@ -162,7 +162,12 @@ const tokenAnswer = z.object({ token: z.object({ expires_at: z.string() }) });
 async function givenUp(signal: AbortSignal): Promise<Authorization> {
   if (!signal.aborted)
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-  return { kind: 'unavailable', detail: 'IAM: no answer in time' };
+  return outage('IAM: no answer in time');
+}
+
+/** Without a token, no call can be made. */
+function outage(detail: string): Authorization {
+  return { kind: 'unavailable', detail, isOutage: true };
 }
 
 function asHeaders(token: string): Authorization {

@@ -233,8 +233,10 @@ export function createIpdClient(options: IpdOptions) {
       });
       return { kind: 'reply', answer, authorization: authorization.headers };
     } catch (error) {
-      const kind = isUnconnected(error) ? 'unavailable' : 'unconfirmed';
-      return { kind, detail: describeFailure(error) };
+      const detail = describeFailure(error);
+      return isUnconnected(error)
+        ? { kind: 'unavailable', detail, isOutage: true }
+        : { kind: 'unconfirmed', detail };
     }
   }
 

@@ -17,8 +17,11 @@ export type Verdict =
   | { kind: 'throttled'; isRefusal: boolean; retryAfterMs?: number; detail: string }
   /** The token is not valid any more. One try with a fresh one may help. */
   | { kind: 'token_dead'; detail: string }
-  /** The service was not reached: nothing was stored, try later. `isContradiction`: its answer cannot be true. */
-  | { kind: 'unavailable'; detail: string; isContradiction?: boolean }
+  /**
+   * The service was not reached: nothing was stored, try later. `isContradiction`: its answer cannot be true. `isOutage`:
+   * every call meets it, since there is no way to IPD, or IAM gives no token.
+   */
+  | { kind: 'unavailable'; detail: string; isContradiction?: boolean; isOutage?: true }
   /** IPD may have done what was asked. */
   | { kind: 'unconfirmed'; detail: string }
   /** IPD refuses our credentials. A quick repetition locks the access key, so all deliveries have to wait. */

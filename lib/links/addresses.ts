@@ -23,9 +23,9 @@ export function createAddresses({ key, publicUrl }: { key: () => Promise<string>
 
   /** Whether this is the secret that works now. Takes as long for every wrong one. */
   async function isSecretOf(upload: Pick<Upload, 'id' | 'linkGeneration'>, text: string): Promise<boolean> {
-    const right = Buffer.from(await secretOf(upload));
+    const expected = Buffer.from(await secretOf(upload));
     const given = Buffer.from(text);
-    return given.length === right.length && timingSafeEqual(given, right);
+    return given.length === expected.length && timingSafeEqual(given, expected);
   }
 
   return { urlOf, isSecretOf };

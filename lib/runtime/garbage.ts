@@ -30,9 +30,9 @@ export function createCollector(): (chunk: Uint8Array) => void {
  * V8's own function, for the first file that is long enough to need it. Were it asked for at the start of the process
  * (--expose-gc), Node could not use what it has compiled of its own modules: V8 keeps that apart by its flags.
  *
- * The chunks of a moment count towards the limit at which V8 begins to mark the whole heap beside the program. Some
- * processes came so near to it that V8 marked without end, and turned each collection into one of the whole heap: twice
- * the CPU for a file (docs/performance.md). Without that marking, the whole heap is collected only when it is full.
+ * The chunks of a moment count towards the limit at which V8's marking of the whole heap begins, beside the program. Some
+ * processes came so near to it that the marking had no end, and each collection became one of the whole heap: twice the
+ * CPU for a file (docs/performance.md). Without that marking, the whole heap is collected only when it is full.
  */
 function findCollect(): Collect {
   setFlagsFromString('--no-incremental-marking');

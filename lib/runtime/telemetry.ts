@@ -48,7 +48,7 @@ const UNITS = {
   /** By how much the most overdue upload is late. */
   OldestDueAge: Seconds,
   OpenUploads: Count,
-  /** Deliveries that ended in a link; links that were taken back; links that a person has to look for. */
+  /** Deliveries that ended in a link; links that were taken back; links that a person has to check. */
   Linked: Count,
   Removed: Count,
   LinksNotDeleted: Count,

@@ -31,14 +31,14 @@ export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucke
       IfNoneMatch: '*',
       ContentType: contentType,
       MetadataDirective: 'REPLACE',
-      // A copy of the tags would need permissions of its own, and nobody asks for them.
+      // A copy of the tags would need permissions of its own, and nothing reads them there.
       TaggingDirective: 'REPLACE',
     });
     try {
       await client.send(command, { abortSignal: signal });
     } catch (cause) {
       // Storage answers 412 for a copy that is there, and for a source that was replaced.
-      if ((await sizeOf(id)) === size) return;
+      if ((await sizeOf(id, signal)) === size) return;
       const status = refusalOf(cause)?.status;
       if (status === 404) throw new AppError('staged_file_missing', `${from} is gone`, { cause });
       if (status === 412) throw new AppError('staged_file_changed', `${from} was replaced`, { cause });
@@ -46,14 +46,16 @@ export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucke
     }
   }
 
-  /** In bytes; undefined where there is no copy, or storage does not say. */
-  async function sizeOf(id: string): Promise<number | undefined> {
+  /** In bytes; undefined where there is no copy. Throws `storage_unavailable`. */
+  async function sizeOf(id: string, signal: AbortSignal): Promise<number | undefined> {
     const { client, HeadObjectCommand } = await s3();
-    const found = client.send(new HeadObjectCommand({ Bucket: bucket, Key: linkedKey(id) }));
-    return found.then(
-      ({ ContentLength }) => ContentLength,
-      () => undefined,
-    );
+    const command = new HeadObjectCommand({ Bucket: bucket, Key: linkedKey(id) });
+    try {
+      return (await client.send(command, { abortSignal: signal })).ContentLength;
+    } catch (cause) {
+      if (refusalOf(cause)?.status === 404) return undefined;
+      throw new AppError('storage_unavailable', `asking for the linked file of upload ${id} failed`, { cause });
+    }
   }
 
   /** Removes an upload's linked file, if there is one. */

@@ -34,7 +34,7 @@ export const en: Catalogue = {
     },
     not_found: {
       title: 'There is nothing here',
-      userMessage: 'This upload does not exist, or not any more.',
+      userMessage: 'There is nothing here, or not any more.',
     },
     work_item_missing: {
       title: 'The work item or its project does not exist',
@@ -67,7 +67,7 @@ export const en: Catalogue = {
       userMessage: 'You have too many unfinished uploads. Let some of them end, or cancel them.',
     },
     rate_limited: {
-      title: 'You begin uploads too fast',
+      title: 'That is more than is taken within a minute',
       userMessage: 'That was too fast. Try again in a moment.',
     },
     scan_refused: {

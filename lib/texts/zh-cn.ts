@@ -26,7 +26,7 @@ export const zhCn: Catalogue = {
       title: '服务账号没有权限向该工作项添加附件',
       userMessage: '服务账号没有权限向该工作项添加附件，请联系管理员。',
     },
-    not_found: { title: '请求的资源不存在', userMessage: '该上传任务不存在或已被清除。' },
+    not_found: { title: '请求的资源不存在', userMessage: '内容不存在，或已被清除。' },
     work_item_missing: {
       title: '工作项或所属项目不存在',
       userMessage: 'IPD中不存在该工作项，请检查项目和工作项是否正确。',
@@ -50,7 +50,7 @@ export const zhCn: Catalogue = {
       title: '未完成的上传任务过多',
       userMessage: '未完成的上传任务过多，请等待部分任务完成或取消部分任务后再试。',
     },
-    rate_limited: { title: '上传请求过于频繁', userMessage: '操作过于频繁，请稍后重试。' },
+    rate_limited: { title: '请求过于频繁', userMessage: '操作过于频繁，请稍后重试。' },
     scan_refused: {
       title: '文件未通过恶意软件扫描',
       userMessage: '文件未通过恶意软件扫描，未添加为附件。',

@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger/uploads.ts';
 import * as endings from '../domain/endings.ts';
 import type { Notifications } from '../messaging/notifications.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
+import type { LinkedFiles } from '../storage/linked-files.ts';
 import type { Upload } from '../domain/upload.ts';
 
 export type Closing = ReturnType<typeof createClosing>;
@@ -15,11 +16,13 @@ export function createClosing({
   ledger,
   notifications,
   arrivals,
+  linkedFiles,
   telemetry,
 }: {
   ledger: Ledger;
   notifications: Notifications;
   arrivals: Arrivals;
+  linkedFiles: LinkedFiles;
   telemetry: Telemetry;
 }) {
   /** Sends the notification of the end, if it is still to be sent. Throws what publishing throws. */
@@ -40,7 +43,7 @@ export function createClosing({
   async function close(upload: Upload): Promise<void> {
     const { notification } = upload;
     const [removal, publication] = await Promise.allSettled([
-      arrivals.discard(upload),
+      discard(upload),
       notification && notifications.publish(upload, notification),
     ]);
     await ledger.change(upload, (before) => {
@@ -50,6 +53,13 @@ export function createClosing({
       return removal.status === 'fulfilled' ? endings.markCleaned(notified) : notified;
     });
     for (const end of [removal, publication]) if (end.status === 'rejected') throw end.reason;
+  }
+
+  /** The copy for a link goes with the file, where no link was made of it. */
+  async function discard(upload: Upload): Promise<void> {
+    await arrivals.discard(upload);
+    const isOver = upload.status === 'failed' || upload.status === 'cancelled';
+    if (isOver && upload.asLink !== undefined) await linkedFiles.remove(upload.id);
   }
 
   /** Removes the file, if that is not done, and records it. The rest is not due yet. */

@@ -12,8 +12,6 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Signing } from '../storage/presigning.ts';
 import type { Addresses } from '../links/addresses.ts';
 
-export type Downloads = ReturnType<typeof createDownloads>;
-
 const URL_SECONDS = 60;
 
 export function createDownloads(deps: {
@@ -30,8 +28,8 @@ export function createDownloads(deps: {
   async function find(id: string, secret: string): Promise<string> {
     const uploadId = readUploadId(id);
     const upload = uploadId === undefined ? undefined : await ledger.find(uploadId);
-    const isRight = upload !== undefined && (await addresses?.isSecretOf(upload, secret));
-    if (!isRight || !isThere(upload)) {
+    const isAllowed = upload !== undefined && (await addresses?.isSecretOf(upload, secret));
+    if (!isAllowed || !isThere(upload)) {
       throw new AppError('not_found', 'there is no file at this address, or not any more');
     }
     await quota.takeDownload(upload.id);

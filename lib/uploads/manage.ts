@@ -32,7 +32,7 @@ export type View = {
   upload: Upload;
   bytesStored: number;
   presigned?: PresignedRequests | undefined;
-  /** Where the file of a link is: whoever has the URL has the file. */
+  /** Where the file of a link is: for everyone who has the URL. */
   linkUrl?: string | undefined;
   replay?: Replay | undefined;
 };

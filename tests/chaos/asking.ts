@@ -29,6 +29,9 @@ const uploadAnswer = z.object({
   status: z.string(),
   uploadDeadline: z.iso.datetime(),
   attachment: z.object({ id: z.string().nullable() }).nullable(),
+  link: z.object({ id: z.string(), url: z.string() }).nullish(),
+  removal: z.object({ by: z.string() }).nullish(),
+  delivery: z.object({ endsAs: z.enum(['attachment', 'link']) }),
   error: z.object({ code: z.string() }).nullable(),
   staging: z.object({
     mode: z.enum(['single', 'multipart']),

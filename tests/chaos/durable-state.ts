@@ -3,6 +3,7 @@
  * count from the next timer, and ids by their order, so that runs which differ only in what is over have the same text.
  */
 import { createHash } from 'node:crypto';
+import type { IpdContact } from './chronicle.ts';
 import { refusals } from './ipd-faults.ts';
 import { judgeIngestion } from './oracle-ingestion.ts';
 import { offersIn } from './verdict.ts';
@@ -10,14 +11,14 @@ import type { World } from './world.ts';
 
 /** What no decision depends on. */
 const DEAD_MEMBERS = new Set(['version', 'history', 'updatedAt', 'correlationId', 'expiresAt']);
-/** A time as ISO 8601, one in milliseconds since 1970, an id of an upload, an id of IPD. */
+/** The secret of a link, a time as ISO 8601, one in milliseconds since 1970, an id of an upload, an id of IPD. */
 const TOKEN =
-  /\d{4}-\d\d-\d\dT[\d:.]+Z|\b1[678]\d{11}\b|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d{17,20}\b/g;
+  /(?<=\/)[\w-]{43}(?=")|\d{4}-\d\d-\d\dT[\d:.]+Z|\b1[678]\d{11}\b|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d{17,20}\b/g;
 
 /** A hash of the state; only of use while `world.activity` is quiet. */
 export function hashOfState(world: World): string {
   const { time, documents, queue, ingestQueue, ingestedQueue, objects } = world;
-  const { ipd, people, topic, trace, strays, chronicle } = world;
+  const { ipd, people, topic, trace, strays, chronicle, reported } = world;
   const pending = time.pending();
   const [next = time.now()] = pending;
   const state = {
@@ -39,6 +40,17 @@ export function hashOfState(world: World): string {
         Math.max(createdAt, next),
         Math.max(visibleAt, next),
       ]),
+    links: ipd.admin
+      .links()
+      .map(({ id, url, createdAt, visibleAt, hiddenAt, goneAt }) => [
+        id,
+        url,
+        ...[createdAt, visibleAt, hiddenAt, goneAt].map((at = Infinity) =>
+          at === Infinity ? null : Math.max(at, next),
+        ),
+        people.isOwnLink(id),
+      ]),
+    comments: ipd.admin.comments().length,
     notifications: topic.messages.map(({ type, replayed, upload }) => [
       type,
       replayed,
@@ -51,11 +63,13 @@ export function hashOfState(world: World): string {
       judgeIngestion(offersIn(world), trace.nameOf).findings,
       [...objects.replaced()],
       people.deleted().map(({ id }) => id),
+      people.deletedLinks().map(({ id }) => id),
+      [...reported],
       world.records().map(({ id }) =>
         chronicle
           .contactsOf(id)
-          .filter(({ fault }) => isAnswer(fault))
-          .map(({ fault }) => fault),
+          .filter(isAnswer)
+          .map(({ operation, fault }) => [operation, fault]),
       ),
     ],
     timers: pending,
@@ -68,7 +82,7 @@ export function hashOfState(world: World): string {
     return name;
   };
   const relative = text.replaceAll(TOKEN, (token) => {
-    if (token.endsWith('Z')) return String(Date.parse(token) - next);
+    if (/^\d{4}-.*Z$/.test(token)) return String(Date.parse(token) - next);
     return token.length === 13 ? String(Number(token) - next) : nameOf(token);
   });
   return createHash('sha256').update(relative).digest('base64');
@@ -79,7 +93,9 @@ function isAlive({ pk }: Record<string, unknown>): boolean {
   return !/^(?:quota#|state#tries#)/.test(String(pk));
 }
 
-/** An answer of IPD by which an upload may end without an attachment. */
-function isAnswer(fault: string | undefined): boolean {
-  return fault === 'listOf' || refusals.some((kind) => kind === fault);
+/** An answer of IPD by which an upload may end without an attachment, or with two links, or a comment is made. */
+function isAnswer({ operation, fault }: IpdContact): boolean {
+  const isOfLink = operation.startsWith('link') && (fault === 'nullResult' || fault === 'storedTwice');
+  const isRefusal = fault === 'listOf' || refusals.some((kind) => kind === fault);
+  return isOfLink || isRefusal || operation === 'commentCreate';
 }

@@ -74,6 +74,7 @@ export async function playTape(
     settings: { IPD_AUTH: 'auto', PREFLIGHT: 'off', ...small.settings },
     isDoubled: small.isDoubled,
     ...(small.offerings && { ingestProject: projectId }),
+    linking: small.linking,
   });
   const { time } = world;
   await attachByOthers(world);
@@ -94,8 +95,8 @@ export async function playTape(
   const points = [...tape.points()];
   if (isPruned) return { points, outcome: undefined };
   world.faults.stop();
-  await readInTheEnd(stories, { world, platform });
-  return { points, outcome: outcomeOf(world, judgeWorld(world, stories, { quietFrom })) };
+  const followings = await readInTheEnd(stories, { world, platform });
+  return { points, outcome: outcomeOf(world, judgeWorld(world, stories, { quietFrom, followings })) };
 }
 
 /** A tape that was run, and the choice points that the run came to. */

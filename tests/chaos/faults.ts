@@ -133,6 +133,13 @@ const table = {
   /** Other people use the work item: one attaches a file of equal size, one deletes an attachment of the product's. */
   personAttaches: plain(0.1),
   personDeletes: plain(0.05),
+  /** They copy a link of the product's by hand, or delete one. */
+  personCopiesLink: {
+    highest: 0.2,
+    draw: (random) => ({ as: random.pick(['same', 'otherHost']) }),
+    all: [{ as: 'same' }, { as: 'otherHost' }],
+  } satisfies Kind<{ as: 'same' | 'otherHost' }>,
+  personDeletesLink: plain(0.1),
 } as const;
 
 type OwnFaultKind = keyof typeof table;
@@ -163,6 +170,11 @@ const userKinds = [
   /** A file that comes by IPD's own route; an operator who has it tried again. */
   'ownRoute',
   'redrive',
+  /** Links: their owner, or an operator, takes one back; it is read, also while it is taken back; its time ends. */
+  'takenBack',
+  'takenBackByOperator',
+  'linkRead',
+  'linkExpired',
   /** Producers: the same bytes again, other bytes, none any more; what is not taken, and what is no message. */
   'dropAgain',
   'dropReplaced',
@@ -174,6 +186,8 @@ const userKinds = [
 
 export type FaultKind = OwnFaultKind | IpdFaultKind | (typeof userKinds)[number];
 
+/** These come last, and are drawn from a stream of their own: a schedule without links is the same with and without them. */
+const LINK_KINDS: ReadonlySet<string> = new Set(['personCopiesLink', 'personDeletesLink']);
 const ownKinds = Object.keys(table).filter((kind): kind is OwnFaultKind => kind in table);
 export const faultKinds: readonly FaultKind[] = [...ownKinds, ...ipdFaultKinds, ...userKinds];
 export type Profile = {
@@ -204,14 +218,18 @@ export function drawProfile(random: Random): Profile {
   const temper = random.pick(['quiet', 'single', 'frozen', 'doubtful', 'mixed', 'hell']);
   const share = { quiet: 0, single: 0, frozen: 0.1, doubtful: 0.2, mixed: 0.3, hell: 0.8 }[temper];
   const draw = (kind: OwnFaultKind): [FaultKind, number] => [kind, table[kind].highest * random.random()];
-  const chosen = ownKinds.filter(() => random.chance(share)).map(draw);
+  const general = ownKinds.filter((kind) => !LINK_KINDS.has(kind));
+  const chosen = general.filter(() => random.chance(share)).map(draw);
   const isSingle = temper === 'single';
   const isIpdAlone = isSingle && random.chance(0.6);
-  const alone: OwnFaultKind = random.pick(ownKinds);
+  const alone: OwnFaultKind = random.pick(general);
   if (isSingle && !isIpdAlone) chosen.push([alone, table[alone].highest]);
   if (temper === 'frozen') chosen.push(['pause', table.pause.highest]);
   // A container that stands still past its timeout may survive it, and bytes may be under way when a connection breaks.
   for (const kind of ['overstay', 'bytesLost'] as const) chosen.push([kind, table[kind].highest]);
+  const ofLinks = random.fork('links');
+  for (const kind of ownKinds.filter((one) => LINK_KINDS.has(one)))
+    chosen.push([kind, ofLinks.chance(Math.max(share, 0.2)) ? table[kind].highest * ofLinks.random() : 0]);
   return {
     rates: new Map(chosen),
     ipdRate: random.random() * 0.6,

@@ -1,19 +1,22 @@
 /** Bugs that the simulation has found, each repeated as a short test without randomness. */
 import { describe, expect, it } from '@jest/globals';
-import { stagingKey } from '../../lib/domain/upload.ts';
+import { CopyObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
+import { isFinal, linkedKey, stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
+import { refusal } from './ends/refusal.ts';
 import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
 import { createPlatform } from './platform.ts';
 import { issueIdOf, plainPlan, play, projectId } from './users.ts';
 import type { Plan } from './users.ts';
 import { createWorld } from './world.ts';
+import type { Linking } from './world.ts';
 import type { Rule } from './wire.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
-function startStory() {
+function startStory({ linking }: { linking?: Linking } = {}) {
   const random = createRandom('story');
-  const world = createWorld({ random, profile: quietProfile, uploadDeadlineHours: 24 });
+  const world = createWorld({ random, profile: quietProfile, uploadDeadlineHours: 24, linking });
   const platform = createPlatform(world);
   const plan: Plan = { ...plainPlan, issueId: issueIdOf(0), bytes: random.bytes(1000), putAfter: [100] };
   return {
@@ -153,5 +156,99 @@ describe('what the simulation has found', () => {
 
     // One of each of the eight shards.
     expect(firsts.size).toBe(8);
+  });
+});
+
+describe('what was found of links', () => {
+  const linking: Linking = { most: 100, days: 365 };
+
+  it('a copy of which no link was made goes with an upload that is cancelled', async () => {
+    const { world, user, until, find } = startStory({ linking });
+    world.rules.of = ({ operation }): Rule | undefined =>
+      operation === 'linkCreate' ? { kind: 'throttled', retryAfterSeconds: 3600 } : undefined;
+    const story = user({ cancelAfter: 10 * MINUTE_MS });
+    const id = () => story.uploadId ?? '';
+    await until(() => world.objects.has(linkedKey(id())));
+
+    await until(() => find(id())?.status === 'cancelled' && find(id())?.dueAt === undefined);
+
+    expect(find(id())?.status).toBe('cancelled');
+    expect(world.linkedFiles().size).toBe(0);
+  });
+
+  it('storage that does not say whether the copy is there does not make the file a replaced one', async () => {
+    const { world, user, until, find } = startStory({ linking });
+    world.rules.of = ({ operation }): Rule | undefined =>
+      operation === 'linkCreate' && world.time.elapsed() < MINUTE_MS ? 'throttled' : undefined;
+    const { execute } = world.objects;
+    let asked = 0;
+    world.objects.execute = (command, reading) => {
+      const isAsked = command instanceof HeadObjectCommand && command.input.Key?.startsWith('linked/') === true;
+      if (isAsked) asked += 1;
+      if (isAsked && asked === 1) throw refusal(503, 'SlowDown');
+      return execute(command, reading);
+    };
+    const story = user();
+
+    await until(() => isFinal({ status: find(story.uploadId)?.status ?? '' }));
+
+    expect(asked).toBeGreaterThan(1);
+    expect(find(story.uploadId)).toMatchObject({ status: 'delivered', link: {} });
+  });
+
+  it('a check of a link that ends after the link was taken back does not count as the check of the removal', async () => {
+    const { world, platform, user, until, find } = startStory({ linking });
+    const story = user();
+    const id = () => story.uploadId ?? '';
+    await until(() => find(id())?.status === 'delivered');
+    const recheckAt = new Date(world.time.now() + 28 * MINUTE_MS).toISOString();
+    const { services } = world.createWorker('test');
+    void services.ledger.change(id(), (upload) => ({ ...upload, recheckAt, dueAt: recheckAt }));
+    let asked = 0;
+    world.rules.of = ({ operation }): Rule | undefined => {
+      if (operation === 'linkList') asked += 1;
+      return operation === 'linkList' && asked === 1 ? { kind: 'noPermission', delaySeconds: 5 } : undefined;
+    };
+    await until(() => Object(find(id())).recheckLease !== undefined);
+    void platform.api({
+      route: 'DELETE /v1/uploads/{id}',
+      parameters: { id: id() },
+      claims: { sub: find(id())?.owner ?? '' },
+    });
+    // The message that asks for the removal is lost, so the check is over before the sweep asks for it.
+    await until(() => find(id())?.status === 'removed' && world.queue.all().length === 2);
+    for (const message of world.queue.all()) world.queue.remove(message.id);
+
+    await until(() => find(id())?.dueAt === undefined);
+
+    expect(world.linkedFiles().size).toBe(0);
+    expect(world.ipd.admin.links()).toEqual([]);
+  });
+
+  it('a copy that comes after the linked file was removed is removed as well', async () => {
+    const { world, user, until, find } = startStory({ linking });
+    const story = user({
+      link: { takeBackAfter: [10 * MINUTE_MS], takeBackByOperatorAfter: [], reads: [] },
+    });
+    const id = () => story.uploadId ?? '';
+    await until(() => world.objects.has(linkedKey(id())));
+    const copy = new CopyObjectCommand({
+      Bucket: 'staging',
+      Key: linkedKey(id()),
+      CopySource: `staging/${linkedKey('kept')}`,
+    });
+    world.objects.execute(
+      new CopyObjectCommand({
+        Bucket: 'staging',
+        Key: linkedKey('kept'),
+        CopySource: `staging/${linkedKey(id())}`,
+      }),
+    );
+    await until(() => find(id())?.status === 'removed' && !world.objects.has(linkedKey(id())));
+    world.objects.execute(copy);
+
+    await until(() => find(id())?.dueAt === undefined);
+
+    expect(world.objects.has(linkedKey(id()))).toBe(false);
   });
 });

@@ -40,27 +40,32 @@ type Row = {
 const WINDOW_SECONDS = 590;
 const DAY_SECONDS = 86_400;
 
-const all = ['upload', 'list', 'download', 'token'] as const;
-const withAccess = ['upload', 'list', 'download'] as const;
+const ofLinks = ['linkList', 'linkCreate', 'linkDelete'] as const;
+const all = ['upload', 'list', 'download', 'token', ...ofLinks, 'commentCreate'] as const;
+const withAccess = ['upload', 'list', 'download', ...ofLinks, 'commentCreate'] as const;
+/** Requests after which IPD may have, or may lack, what it had not before. */
+const changes = ['upload', 'linkCreate', 'linkDelete'] as const;
+const makes = ['upload', 'linkCreate'] as const;
 
-/** IPD may or may not have stored the file; its answer does not say. */
+/** IPD may or may not have done what was asked; its answer does not say. */
 const perhapsStored = {
   draw: (random: Random): Options => (random.chance(0.2) ? { early: true } : { stored: random.chance(0.5) }),
   all: (): Options[] => [{ early: true }, { stored: true }, { stored: false }],
 };
 const lasting: Row = { operations: ['upload'], isLasting: true };
+const lastingChange: Row = { operations: changes, isLasting: true };
 
 const rows = {
   lostAnswer: { operations: all, isDoubtful: true },
   reset: {
-    operations: ['upload'],
+    operations: changes,
     isDoubtful: true,
     draw: (random, size) =>
       random.chance(0.5) ? { afterBytes: random.int(0, size) } : { stored: random.chance(0.5) },
     all: (size) => [{ afterBytes: 0 }, { afterBytes: size - 1 }, { stored: true }, { stored: false }],
   },
   stall: {
-    operations: ['upload'],
+    operations: changes,
     isDoubtful: true,
     draw: (random, size) => ({
       afterBytes: random.int(0, size),
@@ -83,7 +88,7 @@ const rows = {
     ],
   },
   storedLater: {
-    operations: ['upload'],
+    operations: changes,
     isDoubtful: true,
     draw: (random) => ({
       afterSeconds: random.int(1, WINDOW_SECONDS),
@@ -96,29 +101,29 @@ const rows = {
     ],
   },
   listDelay: {
-    operations: ['upload'],
+    operations: changes,
     isDoubtful: true,
     draw: (random) => ({ seconds: random.int(1, WINDOW_SECONDS) }),
     all: () => [{ seconds: WINDOW_SECONDS }],
   },
-  /** Of an upload, a success without an id; of a list, none at all. */
-  nullResult: { operations: ['upload', 'list'], isDoubtful: true },
-  emptyResult: { operations: ['upload'] },
-  resultWithoutId: { operations: ['upload'] },
-  earlierResult: { operations: ['upload'] },
-  wholeResult: { operations: ['upload'] },
+  /** Of an upload or a new link, a success without an id; of a list, none at all. */
+  nullResult: { operations: ['upload', 'list', 'linkList', 'linkCreate'], isDoubtful: true },
+  emptyResult: { operations: changes },
+  resultWithoutId: { operations: makes },
+  earlierResult: { operations: makes },
+  wholeResult: { operations: makes },
   otherSize: { operations: ['upload'] },
   sizelessList: { operations: ['list'], isDoubtful: true },
-  /** The list hides the newest attachment, which it may have shown before. */
-  hiddenRow: { operations: ['list'], isAlone: true },
-  /** One request, two attachments. */
+  /** The list hides the newest attachment or link, which it may have shown before. */
+  hiddenRow: { operations: ['list', 'linkList'], isAlone: true },
+  /** One request, two attachments or links. */
   storedTwice: {
-    operations: ['upload'],
+    operations: makes,
     isDoubtful: true,
     draw: (random) => ({ answer: random.pick(['real', 'reset']) }),
     all: () => [{ answer: 'real' }, { answer: 'reset' }],
   },
-  tryLater200: { operations: ['upload'], isDoubtful: true, ...perhapsStored },
+  tryLater200: { operations: changes, isDoubtful: true, ...perhapsStored },
   truncatedJson: { operations: all },
   htmlSuccess: { operations: all },
   cutAnswer: {
@@ -146,13 +151,15 @@ const rows = {
   signatureFailed: { operations: withAccess },
   keyLocked: { operations: all },
 
-  error200: lasting,
-  failed200: lasting,
+  error200: lastingChange,
+  failed200: lastingChange,
   emojiRefused: lasting,
   bodyTooLarge: lasting,
   noPermission: { ...lasting, operations: withAccess },
-  projectMissing: { ...lasting, operations: ['upload', 'list'] },
-  notAllowed: { ...lasting, operations: ['upload', 'list'] },
+  projectMissing: { ...lasting, operations: ['upload', 'list', ...ofLinks] },
+  notAllowed: { ...lasting, operations: ['upload', 'list', ...ofLinks] },
+  /** A success that has what was asked for under what failed. */
+  namedAsFailed: { ...lasting, operations: ['linkCreate', 'linkDelete'] },
   /** A list with as many rows as it can show, none of them this upload's. */
   listOf: {
     operations: ['list'],

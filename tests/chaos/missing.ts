@@ -2,6 +2,7 @@
  * Products that lack a part, for the tests of the oracle: the ends that one container of such a product sees, and how it
  * speaks to IPD. Each changes one thing. What is taken away by settings and in `seams.ts` is in `world.ts`.
  */
+import { Readable } from 'node:stream';
 import { CopyObjectCommand, DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
@@ -22,6 +23,7 @@ const isUpload = ({ pk }: Item): boolean => String(pk).startsWith('upload#');
 /** By the part that is missing: what the product writes instead. */
 const WRITES = {
   claims: () => (item) => (String(item['pk']).startsWith('attachment#') ? undefined : item),
+  taking: () => (item) => (item['status'] === 'removed' ? undefined : item),
   expiry: () => (item) => (item['status'] === 'expired' ? undefined : item),
   cancellation: () => (item) => (item['status'] === 'cancelled' ? undefined : item),
   leaseEnd: () => (item, before) => {
@@ -61,7 +63,9 @@ export type MissingInEnds =
   | 'recordedCopies'
   | 'exactCopies'
   | 'replays'
-  | 'listings';
+  | 'listings'
+  | 'linkedRemoval'
+  | 'exactLinks';
 
 const writes: Partial<Record<string, (now: number) => Change>> = WRITES;
 
@@ -99,6 +103,10 @@ export function withhold(
       return { ...ends, objects: { ...objects, execute: removeFirst(objects) } };
     case 'exactCopies':
       return { ...ends, objects: { ...objects, execute: copyOthers(objects) } };
+    case 'linkedRemoval':
+      return { ...ends, objects: { ...objects, execute: keepLinked(objects) } };
+    case 'exactLinks':
+      return { ...ends, objects: { ...objects, execute: linkOthers(objects) } };
     case 'listings':
       return isSweep ? { ...ends, ingestQueue: { ...ends.ingestQueue, execute: () => ({}) } } : ends;
     case 'promptRemoval':
@@ -113,6 +121,15 @@ export function withoutRestraint(send: Send): Send {
   return async (request) => {
     if (request.method === 'GET') for (let count = 1; count < REPEATS; count += 1) await send(request);
     return send(request);
+  };
+}
+
+/** How the product without deletion of links speaks to IPD: they only seem to be deleted. */
+export function withoutDeletion(send: Send): Send {
+  return async (request) => {
+    if (request.method !== 'DELETE') return send(request);
+    const body = Readable.from([Buffer.from('{"status":"success","result":[]}')]);
+    return { status: 200, headers: { 'content-type': 'application/json' }, body };
   };
 }
 
@@ -203,6 +220,27 @@ function copyOthers({ execute }: Ends['objects']): Ends['objects']['execute'] {
     return { CopyObjectResult: answer };
   };
 }
+
+/** Linked files only seem to be removed. */
+function keepLinked({ execute }: Ends['objects']): Ends['objects']['execute'] {
+  return (command, reading) => {
+    const isLinked = command instanceof DeleteObjectCommand && isLinkedKey(command.input.Key);
+    return isLinked ? {} : execute(command, reading);
+  };
+}
+
+/** Keeps other bytes for a link, and as many. */
+function linkOthers({ execute }: Ends['objects']): Ends['objects']['execute'] {
+  return (command, reading) => {
+    const answer = execute(command, reading);
+    if (!(command instanceof CopyObjectCommand) || !isLinkedKey(command.input.Key)) return answer;
+    const { Bucket, Key } = command.input;
+    const Body = Buffer.alloc(300, 'others');
+    return { CopyObjectResult: execute(new PutObjectCommand({ Bucket, Key, Body })) };
+  };
+}
+
+const isLinkedKey = (key = ''): boolean => key.startsWith('linked/');
 
 /** A bucket that goes by another name: what asks for that is carried out in the one of this name. */
 export function inBucket(name: string, objects: Ends['objects'], called: string): Ends['objects'] {

@@ -2,7 +2,7 @@
  * The oracle's other two checks, once no work is left: was a notification sent for the end of every upload, and is a
  * file left in storage that no upload needs? It reads and judges; it causes nothing.
  */
-import { idIn, isFinal, keyOf, MINUTE, SECOND } from './oracle-reading.ts';
+import { idIn, isFinal, keyOf, linkedKeyOf, MINUTE, SECOND } from './oracle-reading.ts';
 import type { UploadRecord } from './oracle-reading.ts';
 import type { NotificationMessage } from './ends/topic.ts';
 
@@ -21,6 +21,7 @@ export const TYPES: Partial<Record<UploadRecord['status'], string>> = {
   delivered: 'UploadDelivered',
   failed: 'UploadFailed',
   expired: 'UploadExpired',
+  removed: 'UploadRemoved',
 };
 
 /**
@@ -50,7 +51,10 @@ export function judgeNotifications(
     const { type, time, deduplicationId, upload } = message;
     const isTrue = endings?.some(
       (ending) =>
-        ending.notification?.type === type && ending.notification.at === time && isAbout(message, ending),
+        ending.notification?.type === type &&
+        ending.notification.at === time &&
+        isAbout(message, ending) &&
+        message.upload.link?.id === ending.link?.id,
     );
     if (isTrue === false) findings.push(`${type} of ${nameOf(upload.id)} matches no version of its record`);
     const meaning = `${upload.id} ${type} ${time}`;
@@ -62,14 +66,17 @@ export function judgeNotifications(
   return { untold, findings };
 }
 
-/** Same upload, same end. */
+/** Same upload, same end. A link that is gone from IPD may have been replaced by another one since. */
 function isAbout({ upload: notified }: NotificationMessage, record: UploadRecord): boolean {
-  const attachmentId = record.status === 'delivered' ? record.attachmentId : undefined;
+  const isLinked = record.status === 'delivered' && record.link !== undefined;
+  const attachmentId = record.status === 'delivered' && !isLinked ? record.attachmentId : undefined;
   const code = record.status === 'failed' ? record.lastError?.code : notified.error?.code;
   return (
     notified.id === record.id &&
     notified.status === record.status &&
     notified.attachment?.id === attachmentId &&
+    (notified.link?.id !== undefined) === isLinked &&
+    notified.removal?.by === (record.status === 'removed' ? record.removal?.by : undefined) &&
     notified.error?.code === code &&
     notified.size === (record.maxSize === undefined ? record.size : null)
   );
@@ -103,6 +110,13 @@ export function judgeStorage(
     const record = ownerOf(key);
     if (!strays.has(key) && (record === undefined || isDone(record))) {
       findings.push(`the file of ${nameOf(record?.id ?? key)} is left in storage: ${record?.status ?? ''}`);
+    }
+  }
+  for (const key of keys.filter((one) => one.startsWith(linkedKeyOf('')))) {
+    const record = ownerOf(key);
+    // A delivered link has its end before it.
+    if (record === undefined || isDone(record)) {
+      findings.push(`the linked file of ${nameOf(record?.id ?? key)} is left: ${record?.status ?? ''}`);
     }
   }
   for (const { uploadId, key, parts } of begun) {

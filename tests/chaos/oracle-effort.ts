@@ -6,16 +6,30 @@ import type { Chronicle, IpdContact } from './chronicle.ts';
 import { HOUR, isFinal, MINUTE } from './oracle-reading.ts';
 import type { Version } from './oracle-reading.ts';
 
-/** What a delivery costs IPD, by docs/delivery.md: the list, and the upload or a check. */
+/**
+ * What a delivery costs IPD, by docs/delivery.md: the list, and the upload or a check; for a link, the list of links, and
+ * the new link or a deletion.
+ */
 const REQUESTS_A_DELIVERY = 2;
 /** Pre-flight requests come on top. */
 const PREFLIGHT_SHARE = 0.25;
 
 /**
  * What one run of a function asks IPD at most: four tries when IPD throttles, each perhaps again with a fresh token; five
- * downloads a check.
+ * downloads a check; a list of links after one that IPD has made without naming it; the few links that people copy.
  */
-const PER_RUN: Record<string, number> = { list: 8, upload: 6, download: 12, token: 8 };
+const PER_RUN: Record<string, number> = {
+  list: 8,
+  upload: 6,
+  download: 12,
+  token: 8,
+  linkList: 9,
+  linkCreate: 4,
+  linkDelete: 8,
+  commentCreate: 1,
+};
+/** What an upload asks at most once in its life: a comment is never made again. */
+const ONCE = 'commentCreate';
 /** The retry delays grow to hours, and jitter may halve them often: so many attempts ask IPD at once, and in an hour. */
 const TRIES = { atOnce: 12, hourly: 6 };
 /**
@@ -43,6 +57,8 @@ export function judgeRequests(contacts: readonly IpdContact[], versions: readonl
       if (some.length > most) findings.push(`asked IPD ${some.length} times for ${operation} in one run`);
     }
   }
+  const onces = contacts.filter(({ operation }) => operation === ONCE).length;
+  if (onces > 1) findings.push(`asked IPD ${onces} times for ${ONCE}`);
   const since = versions.find(({ record }) => record.status !== 'awaiting_upload')?.at ?? 0;
   const until = versions.findLast(({ record }) => !isFinal(record))?.at ?? 0;
   const hours = Math.max(until - since, 0) / HOUR;

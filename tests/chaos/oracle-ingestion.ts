@@ -98,7 +98,7 @@ export function judgeIngestion(facts: Ingested, nameOf: (id: string) => string):
     }
     if (!isFinal(record)) object('stuck', `${name} is ${record.status}, and its drop is there`);
     else if (record.status !== 'failed') {
-      const isLost = record.status !== 'delivered';
+      const isLost = record.status !== 'delivered' && record.status !== 'removed';
       object(isLost ? 'lost' : 'leftovers', `${name} is ${record.status}, and its drop is there`);
     } else if ((record.keepUntil ?? 0) < now - SWEEP_REACH) {
       object('leftovers', `${name} is over, and its drop is there`);
@@ -110,10 +110,11 @@ export function judgeIngestion(facts: Ingested, nameOf: (id: string) => string):
     const announced = announcedSince(record, from);
     const earlier = before(record, from);
     // What had not been marked as announced yet is announced first, and answers this offer as well.
-    const isMarked = earlier?.status === 'delivered' && earlier.notification === undefined;
+    const isEnded = earlier?.status === 'delivered' || earlier?.status === 'removed';
+    const isMarked = isEnded && earlier.notification === undefined;
     if (announced.length === 0) object('untold', `${name}: nothing was said after the offer`);
     else if (isMarked && announced.every(({ replayed }) => replayed !== true)) {
-      object('untold', `${name} was delivered before, and no notification says that it is a replay`);
+      object('untold', `${name} was ${earlier.status} before, and no notification says that it is a replay`);
     }
     const isClear = earlier?.status === 'failed' && earlier.doubt === undefined;
     if (!isClear || codeOf(earlier)?.startsWith('ingest_') === true) return;

@@ -36,6 +36,8 @@ export type Life = {
   storedAt: number | undefined;
   /** Storage's changes under the key of the file. */
   files: readonly { at: number; isThere: boolean }[];
+  /** The same for the file of its link. */
+  linkedFiles: readonly { at: number; isThere: boolean }[];
   notifications: readonly { at: number; message: NotificationMessage }[];
   /** The event of a file that came too late was lost. */
   isStray: boolean;
@@ -61,6 +63,7 @@ export function judgeLife(life: Life, { quietFrom, now }: { quietFrom: number; n
   checkArrival();
   checkDoubts();
   checkClosing();
+  checkTakingBack();
   return findings;
 
   /** A file that storage has is noticed, whether or not its event came. */
@@ -109,6 +112,15 @@ export function judgeLife(life: Life, { quietFrom, now }: { quietFrom: number; n
       if (there?.isThere === true) demand('lost its file in storage', { by, at: removal?.at });
     }
   }
+
+  /** A link that was taken back takes its file with it, soon. */
+  function checkTakingBack(): void {
+    const { begun, ended = now } = episodes.find(({ record }) => record.status === 'removed') ?? {};
+    const there = life.linkedFiles.findLast(({ at }) => at <= (begun ?? 0));
+    const removal = life.linkedFiles.find(({ at, isThere }) => at >= (begun ?? 0) && !isThere);
+    const by = from(begun ?? now) + LATE;
+    if (there?.isThere === true && ended > by) demand('lost its linked file', { by, at: removal?.at });
+  }
 }
 
 /** One stay in one state; a new attempt is a new stay. */
@@ -126,8 +138,8 @@ function episodesOf(versions: readonly Version[]): Episode[] {
   return episodes;
 }
 
-/** When a stay ends at the latest; undefined for the final states. */
-function limitOf({ status, uploadDeadline, dueAt = 0 }: UploadRecord, from: number): number | undefined {
+/** When a stay ends at the latest; undefined for the final states, but for a link, which ends by its time. */
+function limitOf({ status, uploadDeadline, dueAt = 0, link }: UploadRecord, from: number): number | undefined {
   switch (status) {
     case 'awaiting_upload':
       return Math.max(uploadDeadline, from) + SWEEP;
@@ -138,6 +150,8 @@ function limitOf({ status, uploadDeadline, dueAt = 0 }: UploadRecord, from: numb
     case 'waiting':
     case 'unconfirmed':
       return Math.max(dueAt, from) + LATE;
+    case 'delivered':
+      return link === undefined ? undefined : Math.max(link.expiresAt, from) + LATE;
     default:
       return undefined;
   }
@@ -154,6 +168,9 @@ export function restBy({ status, keepUntil = 0 }: UploadRecord, from: number): n
       return Math.max(keepUntil, from) + SWEEP;
     case 'delivered':
       return from + DOUBT + LATE;
+    // Its links are deleted, and looked for once more when a request that was under way has ended.
+    case 'removed':
+      return from + LATE + DOUBT + LATE;
     default:
       return from + LATE_ARRIVAL + SWEEP;
   }

@@ -39,6 +39,7 @@ const recordForm = z.object({
     'failed',
     'expired',
     'cancelled',
+    'removed',
   ]),
   size: z.number(),
   maxSize: z.number().optional(),
@@ -52,6 +53,9 @@ const recordForm = z.object({
   doubt: z.object({ since: time, accepted: z.boolean() }).optional(),
   lastError: z.object({ code: z.string(), detail: z.string().optional(), at: time }).optional(),
   attachmentId: z.string().nullish(),
+  asLink: z.string().optional(),
+  link: z.object({ id: z.string(), expiresAt: time }).optional(),
+  removal: z.object({ at: time, by: z.string() }).optional(),
   deliveredAt: time.optional(),
   keepUntil: time.optional(),
   duplicates: z.array(z.string()).optional(),
@@ -69,11 +73,14 @@ export function readRecord(item: unknown): UploadRecord {
   return recordForm.parse(item);
 }
 
-const FINAL: ReadonlySet<string> = new Set(['delivered', 'failed', 'expired', 'cancelled']);
+const FINAL: ReadonlySet<string> = new Set(['delivered', 'failed', 'expired', 'cancelled', 'removed']);
 
 export const isFinal = ({ status }: UploadRecord): boolean => FINAL.has(status);
 
 export const keyOf = (id: string): string => `staging/${id}`;
+
+/** Where the file of a link is kept. */
+export const linkedKeyOf = (id: string): string => `linked/${id}`;
 
 /** The upload whose file has this key. */
 export const idIn = (key: string): string => key.split('/').at(-1) ?? '';

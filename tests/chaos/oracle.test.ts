@@ -14,7 +14,7 @@ import type { Plan } from './users.ts';
 import { judgeWorld } from './verdict.ts';
 import type { IpdCall, Rule } from './wire.ts';
 import { createWorld } from './world.ts';
-import type { Missing } from './world.ts';
+import type { Linking, Missing } from './world.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
 const SCHEDULES = 40;
@@ -37,6 +37,7 @@ type Small = {
   rates?: Profile['rates'];
   rule?: (elapsedMs: number, call: IpdCall) => Rule | undefined;
   settings?: Record<string, string>;
+  linking?: Linking;
   /** When IPD is well again. */
   quietAfterMs?: number;
   hours: number;
@@ -55,6 +56,7 @@ async function judgeSmall(small: Small, missing?: Missing): Promise<string[]> {
     pageSize: 100,
     isDoubled: small.isDoubled,
     ...(small.offerings && { ingestProject: projectId }),
+    linking: small.linking,
     settings: { PREFLIGHT: 'off', ...settings },
   });
   const { time } = world;
@@ -76,8 +78,9 @@ async function judgeSmall(small: Small, missing?: Missing): Promise<string[]> {
   );
   for (const offering of small.offerings ?? []) produce(offering, world);
   await time.run(() => time.now() >= start + hours * HOUR_MS);
-  await readInTheEnd(stories, { world, platform });
-  const { findings } = judgeWorld(world, stories, { quietFrom: start + quietAfterMs, copiesByIpd });
+  const followings = await readInTheEnd(stories, { world, platform });
+  const quietFrom = start + quietAfterMs;
+  const { findings } = judgeWorld(world, stories, { quietFrom, followings, copiesByIpd });
   return findings;
 }
 
@@ -232,6 +235,56 @@ describe('the oracle of ingestion finds a product without', () => {
   });
 
   it.each(ofProducers)('and finds nothing there in the product itself: $missing', async ({ small }) => {
+    expect(await judgeSmall(small)).toEqual([]);
+  });
+});
+
+const linking: Linking = { most: 50, days: 365 };
+const takenBack: Partial<Plan> = {
+  link: { takeBackAfter: [20 * MINUTE_MS], takeBackByOperatorAfter: [], reads: [] },
+};
+/** The answer to the first request for a link is lost. */
+const loseFirstLink = (elapsedMs: number, { operation }: IpdCall): Rule | undefined =>
+  operation === 'linkCreate' && elapsedMs < MINUTE_MS ? { kind: 'lostAnswer' } : undefined;
+const ofLinks: { missing: Missing; expected: RegExp; small: Small }[] = [
+  {
+    missing: 'linkChecks',
+    expected: /has 1 links too many/,
+    small: { plans: [{}], linking, rule: loseFirstLink, hours: 2 },
+  },
+  {
+    missing: 'linkDeletion',
+    expected: /is removed, and 1 of its links are not/,
+    small: { plans: [takenBack], linking, hours: 40 },
+  },
+  {
+    missing: 'linkedRemoval',
+    expected: /the linked file of u\d+ is left/,
+    small: { plans: [takenBack], linking, hours: 2 },
+  },
+  {
+    missing: 'exactLinks',
+    expected: /is delivered as a link that does not lead to its file/,
+    small: { plans: [{}], linking, hours: 2 },
+  },
+  {
+    missing: 'taking',
+    expected: /is delivered, and the API said that it is removed/,
+    small: { plans: [takenBack], linking, hours: 2 },
+  },
+  {
+    missing: 'taking',
+    expected: /left delivered \d+ s too late/,
+    small: { plans: [{}], linking: { ...linking, days: 1 }, hours: 30 },
+  },
+];
+
+describe('the oracle of links finds a product without', () => {
+  it.each(ofLinks)('$missing: $expected', async ({ missing, expected, small }) => {
+    expect(await judgeSmall(small, missing)).toContainEqual(expect.stringMatching(expected));
+  });
+
+  it.each(ofLinks)('and finds nothing there in the product itself: $missing', async ({ small }) => {
     expect(await judgeSmall(small)).toEqual([]);
   });
 });

@@ -59,19 +59,21 @@ export function judge(
   for (const { record, sha256, isAccepted, mayFailAs, mayBeNameless } of exhibits) {
     const { status, id, lastError } = record;
     const name = nameOf(id);
-    // A failed upload is kept for a retry; every other final upload must have no work left.
-    if (!isFinal(record) || (record.dueAt !== undefined && status !== 'failed')) {
+    if (!isFinal(record) || !hasRest(record)) {
       stuck += 1;
       findings.push(`${name} is stuck in ${status}`);
     }
     if (status === 'delivered') {
       delivered += 1;
+      // A link is judged in oracle-links.ts.
+      if (record.link !== undefined) continue;
       const objection = objectionTo(record, { sha256, mayBeNameless });
       if (objection === undefined) continue;
       lost += 1;
       findings.push(`${name} is delivered as ${objection}`);
       continue;
     }
+    if (status === 'removed') continue;
     const code = status === 'failed' ? (lastError?.code ?? '') : status;
     failed[code] = (failed[code] ?? 0) + 1;
     if (code === 'outcome_unknown') undecided += 1;
@@ -104,8 +106,13 @@ export function judge(
   return { uploads: exhibits.length, delivered, failed, undecided, lost, duplicates, stuck, findings };
 }
 
+/** A failed upload is kept for a retry, a link to its end; every other final upload must have no work left. */
+function hasRest({ status, dueAt, link }: UploadRecord): boolean {
+  return status === 'failed' || dueAt === undefined || (status === 'delivered' && dueAt === link?.expiresAt);
+}
+
 /**
- * Copies in IPD beyond one for each upload that is delivered, in doubt or not final. Every one of them must be in the
+ * Copies in IPD beyond one for each upload that is delivered as an attachment, in doubt or not final. Every one of them must be in the
  * `duplicates` of an upload with these bytes, and nothing else may be.
  */
 function countCopies(
@@ -123,7 +130,9 @@ function countCopies(
   const own = new Set(exhibits.map(({ record }) => record.attachmentId));
   for (const { record, sha256 } of exhibits) {
     const group = groupOf(record.issueId, sha256);
-    const mayBeThere = record.status === 'delivered' || record.doubt !== undefined || !isFinal(record);
+    const isLink = record.asLink !== undefined;
+    const mayBeThere =
+      !isLink && (record.status === 'delivered' || record.doubt !== undefined || !isFinal(record));
     if (mayBeThere) places.set(group, (places.get(group) ?? 0) + 1);
     for (const id of record.duplicates ?? []) {
       const there = ever.find((attachment) => attachment.id === id);

@@ -1,5 +1,9 @@
-/** Other people in IPD: they attach files of their own to the same work items, and delete the product's attachments. */
+/**
+ * Other people in IPD: they attach files of their own to the same work items, delete the product's attachments and
+ * links, and copy its links by hand.
+ */
 import type { Ipd } from '../../local/ipd/ipd.ts';
+import type { Link } from '../../local/ipd/links.ts';
 import type { Attachment, WorkItem } from '../../local/ipd/types.ts';
 
 export type People = ReturnType<typeof createPeople>;
@@ -7,6 +11,8 @@ export type People = ReturnType<typeof createPeople>;
 /** `now`: the world's time. */
 export function createPeople({ people, admin }: Ipd, now: () => number) {
   const own = new Set<string>();
+  const ownLinks = new Set<string>();
+  const deletedLinks: Link[] = [];
   const deleted: Attachment[] = [];
   let attachedAt = -Infinity;
 
@@ -17,6 +23,19 @@ export function createPeople({ people, admin }: Ipd, now: () => number) {
   }
 
   const isOfProduct = ({ id }: Attachment): boolean => !own.has(id);
+
+  /** The product's newest link that the work item has by now. */
+  function newestLink({ projectId, issueId }: WorkItem): Link | undefined {
+    return admin
+      .links()
+      .findLast(
+        (one) =>
+          one.projectId === projectId &&
+          one.issueId === issueId &&
+          one.createdAt <= now() &&
+          !ownLinks.has(one.id),
+      );
+  }
 
   return {
     attach,
@@ -29,6 +48,26 @@ export function createPeople({ people, admin }: Ipd, now: () => number) {
       people.remove(newest);
       deleted.push(newest);
     },
+    /** Adds a link of their own, for example to the work item's pictures. */
+    addLink(item: WorkItem): void {
+      const link = people.plantLink({ ...item, title: 'of others', url: 'https://example.com/of-others' });
+      ownLinks.add(link.id);
+    },
+    /** Copies the product's newest link in a work item, as it is or with a host of their own. */
+    copyLink(item: WorkItem, as: 'same' | 'otherHost'): void {
+      const link = newestLink(item);
+      if (link === undefined) return;
+      const url = as === 'same' ? link.url : link.url.replace(/^https:\/\/[^/]+/, 'https://short.example.com');
+      ownLinks.add(people.plantLink({ ...item, title: 'see here', url }).id);
+    },
+    /** Deletes it. */
+    deleteNewestLink(item: WorkItem): void {
+      const link = newestLink(item);
+      if (link !== undefined && people.deleteLink(link.id)) deletedLinks.push(link);
+    },
+    isOwnLink: (id: string) => ownLinks.has(id),
+    /** Links of the product's that they have deleted. */
+    deletedLinks: (): readonly Link[] => deletedLinks,
     hasAttached: () => own.size > 0,
     /** When they attached a file last. */
     attachedAt: () => attachedAt,

@@ -7,10 +7,12 @@ import type { Context } from 'aws-lambda';
 import { tryAgain } from '../../cli/ops/redrive.ts';
 import { createHandler as createAttach } from '../../functions/attach.ts';
 import { createHandler as createDeliver } from '../../functions/deliver.ts';
+import { createHandler as createFiles } from '../../functions/files.ts';
 import { createHandler as createIngest } from '../../functions/ingest.ts';
 import { createHandler as createSweep } from '../../functions/sweep.ts';
 import { createHandler as createUploads } from '../../functions/uploads.ts';
 import { createHandler as createUppy } from '../../functions/uppy.ts';
+import { remove } from '../../lib/domain/endings.ts';
 import type { Services } from '../../lib/services.ts';
 import { httpEvent, lambdaContext, scheduledEvent } from '../support/lambda-event.ts';
 import type { HttpCall } from '../support/lambda-event.ts';
@@ -107,6 +109,7 @@ export function createPlatform(world: World) {
     uploads: createFunction('uploads', 15 * SECOND_MS, createUploads),
     uppy: createFunction('uppy', 15 * SECOND_MS, createUppy),
     attach: createFunction('attach', 29 * SECOND_MS, createAttach),
+    files: createFunction('files', 15 * SECOND_MS, createFiles),
   };
 
   /** Brings the messages of a queue to its function. The function that it returns looks for more. */
@@ -175,6 +178,14 @@ export function createPlatform(world: World) {
     return upload !== undefined && 'status' in (await tryAgain(services(), upload, note));
   });
 
+  /** An operator takes a link back in its owner's place; true when it is taken back. */
+  const takeBack = createFunction('operator', HOUR_MS, (services) => async (id: string) => {
+    const { ledger } = services();
+    const now = world.time.now();
+    const { upload } = await ledger.change(id, (before) => remove(before, { by: 'operator', now }));
+    return upload.status === 'removed';
+  });
+
   world.pollers.deliveries = bring(queue, functions.deliver);
   world.pollers.ingestedDeliveries = bring(ingestedQueue, functions.deliver);
   world.pollers.offers = bring(ingestQueue, functions.ingest);
@@ -183,6 +194,10 @@ export function createPlatform(world: World) {
     api,
     redrive: async (id: string): Promise<boolean> => {
       const end = await redrive(id, id);
+      return end.kind === 'done' && end.result;
+    },
+    takeBack: async (id: string): Promise<boolean> => {
+      const end = await takeBack(id, id);
       return end.kind === 'done' && end.result;
     },
     isIdle: () => running === 0,
@@ -195,7 +210,8 @@ function eventOf({ id, body }: QueueMessage): ReturnType<typeof queueEvent> {
   return { Records: records.map((record) => ({ ...record, messageId: `message-${id}` })) };
 }
 
-function functionFor(path: string): 'uploads' | 'uppy' | 'attach' {
+function functionFor(path: string): 'uploads' | 'uppy' | 'attach' | 'files' {
   if (path.startsWith('/v1/uppy')) return 'uppy';
+  if (path.startsWith('/v1/files')) return 'files';
   return path.startsWith('/v1/ipdprojectservice') ? 'attach' : 'uploads';
 }

@@ -13,7 +13,7 @@ import type { UploadRecord } from './oracle-reading.ts';
 import { judgeWorld } from './verdict.ts';
 import type { WholeVerdict } from './verdict.ts';
 import { createWorld } from './world.ts';
-import type { Missing, World } from './world.ts';
+import type { Linking, Missing, World } from './world.ts';
 import { HOUR_MS, MINUTE_MS } from '../../lib/domain/units.ts';
 
 export type ScheduleOptions = {
@@ -73,6 +73,7 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
   const isScanned = random.fork('scan').chance(outageMs > 0 ? 0 : 0.15);
   // With a scan that never comes, each of a row of offers would wait for a whole retry window.
   const hasRoom = isScanned || !random.fork('room').chance(0.15);
+  const linking = drawLinking(random.fork('links'));
   const settings = {
     ...(outageMs > 0 && { RETRY_WINDOW_HOURS: String(OUTAGE_WINDOW_MS / HOUR_MS) }),
     ...(!hasRoom && { INGEST_MAX_OPEN: '1' }),
@@ -88,10 +89,14 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
     uploadsPerMinute: random.fork('allowance').chance(0.1) ? 2 : 1000, // cspell:disable-line
     ...(without && { without }),
     ...(isIngesting && { ingestProject: projectId }),
+    linking,
     settings,
   });
   const { time, faults, trace } = world;
-  const plans = drawPlans(random.fork('plans'), faults);
+  if (linking?.shown !== undefined) {
+    for (const index of [0, 1]) world.people.addLink({ projectId, issueId: issueIdOf(index) });
+  }
+  const plans = drawPlans(random.fork('plans'), faults, { isLinking: linking !== undefined });
   const platform = createPlatform(world);
   const stories = plans.map((plan) => play(plan, { world, platform }));
   const files = plans.map(({ bytes }) => bytes);
@@ -126,8 +131,21 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
         isAtRest(world, [...stories, ...producing], platform.isIdle())),
   );
 
-  await readInTheEnd(stories, { world, platform });
-  return outcomeOf(world, judgeWorld(world, stories, { quietFrom }));
+  const followings = await readInTheEnd(stories, { world, platform });
+  return outcomeOf(world, judgeWorld(world, stories, { quietFrom, followings }));
+}
+
+/** Where files end in links, and which; mostly they do not. With one row, the list hides every link of the product's. */
+function drawLinking(random: Random): Linking | undefined {
+  if (!random.chance(0.4)) return undefined;
+  return {
+    most: random.pick([100, 600, 1500]),
+    days: random.pick([1, 365, 365]),
+    isCommented: random.chance(0.25),
+    answer: random.pick(['docs', 'sdk']),
+    areEqualRefused: random.chance(0.5),
+    ...(random.chance(0.05) && { shown: 1 }),
+  };
 }
 
 /** How long IPD is out from the beginning; mostly not at all. */
@@ -158,14 +176,16 @@ export function outcomeOf({ faults, trace }: World, verdict: WholeVerdict): Outc
   };
 }
 
-/** No work is running or due, except the removal of failed uploads' files, which is days away. */
+/** No work is running or due, except the removal of failed uploads' files and the ends of links, which are days away. */
 export function isAtRest(world: World, stories: readonly { isOver: boolean }[], isIdle: boolean): boolean {
   const { queue, ingestQueue, ingestedQueue, documents, time } = world;
   const isQueued = [queue, ingestQueue, ingestedQueue].some(({ isEmpty }) => !isEmpty());
   if (!isIdle || isQueued || !stories.every(({ isOver }) => isOver) || !areDropsTaken(world)) return false;
-  return documents.due().every(({ status, notification, keepUntil }) => {
-    const isKept = status === 'failed' && notification === undefined;
-    return isKept && Date.parse(String(keepUntil)) > time.now() + 2 * PATIENCE_MS;
+  return documents.due().every(({ status, notification, keepUntil, link, dueAt }) => {
+    if (notification !== undefined) return false;
+    const end = status === 'failed' ? keepUntil : Object(link).expiresAt;
+    const isKept = status === 'failed' || (status === 'delivered' && dueAt === end);
+    return isKept && Date.parse(String(end)) > time.now() + 2 * PATIENCE_MS;
   });
 }
 

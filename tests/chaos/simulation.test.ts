@@ -15,8 +15,9 @@ describe('the simulation', () => {
     expect(report).toMatchObject({ schedules: 200, lost: 0, duplicates: 0, stuck: 0 });
     expect(report).toMatchObject({ untold: 0, leftovers: 0, late: 0, costly: 0 });
     const failed = Object.values(report.failed).reduce((sum, count) => sum + count, 0);
-    expect(report.delivered + failed).toBe(report.uploads);
+    expect(report.delivered + failed + report.removed).toBe(report.uploads);
     expect(report.uploads).toBeGreaterThan(400);
+    expect(report.linked).toBeGreaterThan(20);
     const ofIpd = new Set<string>(ipdFaultKinds);
     expect(faultKinds.filter((kind) => report.faults[kind] === 0 && !ofIpd.has(kind))).toEqual([]);
   });

@@ -15,6 +15,8 @@ const counts = z.record(z.string(), z.number());
 const tallySchema = z.object({
   uploads: z.number(),
   delivered: z.number(),
+  linked: z.number(),
+  removed: z.number(),
   failed: counts,
   undecided: z.number(),
   faults: counts,
@@ -40,6 +42,8 @@ export type Range = { seed: number; from: number; to: number; missing?: Missing 
 const TOTALS = [
   'uploads',
   'delivered',
+  'linked',
+  'removed',
   'undecided',
   'lost',
   'duplicates',
@@ -106,6 +110,8 @@ function emptyTally(): Tally {
   return {
     uploads: 0,
     delivered: 0,
+    linked: 0,
+    removed: 0,
     failed: {},
     undecided: 0,
     faults: Object.fromEntries(faultKinds.map((kind) => [kind, 0])),

@@ -5,8 +5,8 @@
 import { dropOf, requestOf } from './producers.ts';
 import type { Offering } from './producers.ts';
 import { issueIdOf, plainParts, plainPlan, projectId } from './users.ts';
-import type { Plan } from './users.ts';
-import type { World } from './world.ts';
+import type { LinkPlan, Plan } from './users.ts';
+import type { Linking, World } from './world.ts';
 import { MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
 export type SmallWorld = {
@@ -18,6 +18,8 @@ export type SmallWorld = {
   prepare?: (world: World) => void;
   /** Each message arrives twice at the same moment, and each sweep runs twice. */
   isDoubled?: boolean;
+  /** Without it, no file ends in a link. */
+  linking?: Linking;
   settings?: Record<string, string>;
 };
 
@@ -27,9 +29,27 @@ const upload: Plan = { ...plainPlan, issueId: issueIdOf(0), bytes, isDeclared: f
 
 const inParts: Plan = { ...upload, mode: 'multipart', bytes: Buffer.alloc(400, 'parts') };
 
+/** Once read in peace, and once while it is taken back. */
+const readAndTakenBack: LinkPlan = {
+  takeBackAfter: [20 * MINUTE_MS],
+  takeBackByOperatorAfter: [],
+  reads: [
+    { afterMs: 10 * MINUTE_MS, pauseMs: 0 },
+    { afterMs: 20 * MINUTE_MS, pauseMs: 30 * SECOND_MS },
+  ],
+};
+/** One byte more than becomes an attachment. */
+const linking: Linking = { most: bytes.length - 1, days: 365 };
+
 export const smallWorlds: SmallWorld[] = [
   { name: 'one upload', plans: [upload] },
   { name: 'one declared upload', plans: [{ ...upload, isDeclared: true }] },
+  {
+    name: 'a link and its removal',
+    plans: [{ ...upload, link: readAndTakenBack }],
+    linking,
+  },
+  { name: 'a file that meets a full work item', plans: [upload], linking: { most: 1000, days: 365 }, prepare: fill },
   { name: 'two equal files', plans: [upload, upload] },
   {
     name: 'two equal files, one later',
@@ -84,6 +104,11 @@ function refuseFirst(world: World): void {
     isRefused = true;
     return 'failed200';
   };
+}
+
+/** The work item takes no attachment more. */
+function fill(world: World): void {
+  world.rules.of = ({ operation }) => (operation === 'list' ? 'listOf' : undefined);
 }
 
 /** Other people's files in the same work item: two before the upload, one of them an equal file, and one during it. */

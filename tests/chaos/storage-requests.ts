@@ -12,6 +12,9 @@ import { SECOND_MS } from '../../lib/domain/units.ts';
 /** What storage answers; `etag` on success. */
 export type StorageAnswer = { status: number; etag?: string };
 
+/** A file, or what is left of it, with the headers of the answer that concern a browser. */
+export type StoredFile = { status: number; bytes?: Buffer; disposition?: string; contentType?: string };
+
 const policy = z.object({
   expiration: z.iso.datetime(),
   conditions: z.array(z.unknown()),
@@ -71,6 +74,20 @@ export function createStorageRequests({ objects, now }: { objects: Objects; now:
     return send(new PutObjectCommand({ Bucket: '', Key: fields['key'], Body: bytes }));
   }
 
+  /** A GET that begins now, from this byte on. */
+  function get(url: string, { from = 0 }: { from?: number } = {}): StoredFile {
+    const { pathname, searchParams } = new URL(url);
+    if (!isAlive(url)) return { status: 403 };
+    const key = pathname.split('/').slice(2).map(decodeURIComponent).join('/');
+    if (!objects.has(key)) return { status: 404 };
+    return {
+      status: from === 0 ? 200 : 206,
+      bytes: objects.read(key).object.bytes.subarray(from),
+      disposition: searchParams.get('response-content-disposition') ?? '',
+      contentType: searchParams.get('response-content-type') ?? '',
+    };
+  }
+
   function send(command: object): StorageAnswer {
     try {
       const answer = objects.execute(command);
@@ -81,5 +98,5 @@ export function createStorageRequests({ objects, now }: { objects: Objects; now:
     }
   }
 
-  return { isAlive, put, post, multipartOf };
+  return { isAlive, put, post, get, multipartOf };
 }

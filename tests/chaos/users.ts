@@ -1,6 +1,6 @@
 /**
- * The actions of users: they create uploads, send their files early or late, once, twice or never, cancel them, and
- * retry them, or an operator does. They repeat a call that gets no answer, as the client does, and know only what the
+ * The actions of users: they create uploads, send their files early or late, once, twice or never, cancel them, take
+ * links back and retry them, or an operator does. They repeat a call that gets no answer, as the client does, and know only what the
  * API answers. How a file gets into storage is in `bringing.ts`.
  */
 import { createHash } from 'node:crypto';
@@ -14,6 +14,8 @@ import type { Faults } from './faults.ts';
 import { createPage } from './page.ts';
 import type { Beginning } from './page.ts';
 import type { Platform } from './platform.ts';
+import { follow, sha256Of, SIGNED_FOR_MS } from './readers.ts';
+import type { Followed } from './readers.ts';
 import type { World } from './world.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 
@@ -42,6 +44,16 @@ export type Plan = {
   retryAfter: number[];
   /** When an operator has it tried again in its owner's place. */
   redriveAfter: number[];
+  /** What happens to it where it ends in a link. */
+  link?: LinkPlan;
+};
+
+/** Times in milliseconds, from the creation of the upload. */
+export type LinkPlan = {
+  takeBackAfter: number[];
+  takeBackByOperatorAfter: number[];
+  /** `pauseMs`: between the requests of one reader. */
+  reads: { afterMs: number; pauseMs: number }[];
 };
 
 export type PartsPlan = {
@@ -65,13 +77,19 @@ export type Story = {
   attachmentId: string | undefined;
   /** The upload as the API shows it in the end. */
   seen: UploadAnswer | undefined;
-  /** The API said that it is cancelled. */
-  isCancelled: boolean;
+  /** The state in which the API said that its owner's DELETE has left it. */
+  endedAs: string | undefined;
+  /** When taking it back was begun by its owner and by an operator, and when the first of them was done. */
+  takenBack: { byOwner: number | undefined; byOperator: number | undefined; doneAt: number | undefined };
+  /** The addresses of its link that its owner has seen. */
+  urls: Set<string>;
   isOver: boolean;
 };
 
 export const projectId = '0123456789abcdef0123456789abcdef';
 const OWN_ROUTE = 'POST /v1/ipdprojectservice/projects/{project_id}/issues/{issue_id}/attachments/upload';
+/** How wrong the clock of a function may be. */
+const CLOCK_MS = MINUTE_MS;
 const FIRST_ISSUE = 956_239_067_176_935_400n;
 const OWNER = 'user';
 export const contentType = 'application/octet-stream';
@@ -103,14 +121,36 @@ export const plainPlan = {
 /** The number of this work item. */
 export const issueIdOf = (index: number): string => String(FIRST_ISSUE + BigInt(index));
 
-/** A few uploads to one or two work items; some have the size, or the very bytes, of an earlier one. */
-export function drawPlans(random: Random, faults: Faults): Plan[] {
+/**
+ * A few uploads to one or two work items; some have the size, or the very bytes, of an earlier one. `isLinking`: some
+ * may end in a link.
+ */
+export function drawPlans(random: Random, faults: Faults, { isLinking = false } = {}): Plan[] {
   const plans: Plan[] = [];
   const issues = random.int(1, 2);
   const count = random.pick([1, 2, 2, 3, 4, 6]);
   for (let index = 0; index < count; index += 1)
     plans.push(drawPlan(random, faults, { index, issues, earlier: plans }));
-  return plans;
+  if (!isLinking) return plans;
+  return plans.map((plan, index) => ({ ...plan, link: drawLink(random.fork(`link ${index}`)) }));
+}
+
+/** At once, while the upload is under way, or long after its end. */
+function drawLink(random: Random): LinkPlan {
+  const draw = (): number =>
+    random.pick([random.int(0, 20 * SECOND_MS), random.int(0, 30 * MINUTE_MS), random.int(0, 12 * HOUR_MS)]);
+  const takeBackAfter = random.chance(0.35) ? [draw()] : [];
+  const [takenBackAt = draw()] = takeBackAfter;
+  return {
+    // A DELETE whose answer was lost is repeated; some people click twice.
+    takeBackAfter: random.chance(0.2) ? [...takeBackAfter, ...takeBackAfter] : takeBackAfter,
+    takeBackByOperatorAfter: random.chance(0.1) ? [draw()] : [],
+    reads: Array.from({ length: random.int(0, 3) }, () => ({
+      // Often while the link is being taken back.
+      afterMs: random.chance(0.5) ? takenBackAt + random.int(-20, 20) * SECOND_MS : draw(),
+      pauseMs: random.pick([0, random.int(0, 20 * SECOND_MS), random.int(0, 100 * SECOND_MS)]),
+    })),
+  };
 }
 
 function drawPlan(
@@ -173,16 +213,33 @@ function drawParts(random: Random, faults: Faults): PartsPlan {
   };
 }
 
-/** Lets every user read its upload once more. */
+/** What a browser gets at the end by each address of a link that IPD shows, or that an owner has seen. */
+export type Followings = ReadonlyMap<string, Followed>;
+
+/** Lets every user read its upload once more, and follows all links. */
 export async function readInTheEnd(
   stories: readonly Story[],
   { world, platform }: { world: World; platform: Platform },
-): Promise<void> {
+): Promise<Followings> {
   let isOver = false;
-  void readAll(stories, { world, platform }).finally(() => {
-    isOver = true;
-  });
+  const followings = new Map<string, Followed>();
+  void readAll(stories, { world, platform })
+    .then(() => followAll(stories, followings, { world, platform }))
+    .finally(() => {
+      isOver = true;
+    });
   await world.time.run(() => isOver);
+  return followings;
+}
+
+async function followAll(
+  stories: readonly Story[],
+  followings: Map<string, Followed>,
+  { world, platform }: { world: World; platform: Platform },
+): Promise<void> {
+  const held = world.ipd.admin.links().map(({ url }) => url);
+  const urls = new Set([...held, ...stories.flatMap((story) => [...story.urls])]);
+  for (const url of urls) followings.set(url, await follow(url, { world, platform }));
 }
 
 async function readAll(
@@ -194,6 +251,7 @@ async function readAll(
     if (id === undefined) continue;
     const ask = createAsk(plan.owner ?? OWNER, { world, platform });
     story.seen = uploadIn(await ask({ route: 'GET /v1/uploads/{id}', parameters: { id } }));
+    if (story.seen?.link) story.urls.add(story.seen.link.url);
   }
 }
 
@@ -208,7 +266,9 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
     storedAt: undefined,
     attachmentId: undefined,
     seen: undefined,
-    isCancelled: false,
+    endedAs: undefined,
+    takenBack: { byOwner: undefined, byOperator: undefined, doneAt: undefined },
+    urls: new Set(),
     isOver: false,
   };
   const ask = createAsk(plan.owner ?? OWNER, { world, platform });
@@ -233,6 +293,11 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
       ...(plan.cancelAfter === undefined ? [] : [at(plan.cancelAfter, () => cancel(id))]),
       ...plan.retryAfter.map((afterMs) => at(afterMs, () => retry(id))),
       ...plan.redriveAfter.map((afterMs) => at(afterMs, () => redrive(id))),
+      ...(plan.link?.takeBackAfter ?? []).map((afterMs) => at(afterMs, () => takeBack(id))),
+      ...(plan.link?.takeBackByOperatorAfter ?? []).map((afterMs) =>
+        at(afterMs, () => takeBackByOperator(id)),
+      ),
+      ...(plan.link?.reads ?? []).map(({ afterMs, pauseMs }) => at(afterMs, () => readLink(id, pauseMs))),
     ]);
   }
 
@@ -293,13 +358,68 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
 
   async function cancel(id: string): Promise<void> {
     if (!faults.happens('cancel')) return;
-    const { kind } = await ask({ route: 'DELETE /v1/uploads/{id}', parameters: { id } });
-    if (kind === 'answer') story.isCancelled = true;
-    trace.note('user', kind === 'answer' ? 'cancels' : 'cannot cancel', id);
+    await discard(id);
+  }
+
+  /** Removes the upload: until IPD may have the file, and again once it is a link. */
+  async function discard(id: string): Promise<void> {
+    story.takenBack.byOwner ??= time.now();
+    const left = uploadIn(await ask({ route: 'DELETE /v1/uploads/{id}', parameters: { id } }));
+    if (left !== undefined) {
+      story.endedAs = left.status;
+      story.takenBack.doneAt ??= time.now();
+    }
+    trace.note('user', left === undefined ? 'cannot cancel' : `cancels: ${left.status}`, id);
+  }
+
+  async function takeBack(id: string): Promise<void> {
+    const seen = await see(id);
+    if (seen?.delivery.endsAs !== 'link' || !['delivered', 'unconfirmed', 'failed'].includes(seen.status)) return;
+    if (faults.happens('takenBack')) await discard(id);
+  }
+
+  async function takeBackByOperator(id: string): Promise<void> {
+    if (!faults.allows('takenBackByOperator')) return;
+    story.takenBack.byOperator ??= time.now();
+    if (!(await platform.takeBack(id))) return;
+    story.takenBack.doneAt ??= time.now();
+    faults.count('takenBackByOperator');
+    trace.note('operator', 'takes it back', id);
+  }
+
+  async function see(id: string): Promise<UploadAnswer | undefined> {
+    const seen = uploadIn(await ask({ route: 'GET /v1/uploads/{id}', parameters: { id } }));
+    if (seen?.link) story.urls.add(seen.link.url);
+    return seen;
+  }
+
+  /** Someone follows the link: the file comes, unless the link was taken back or its time is over. */
+  async function readLink(id: string, pauseMs: number): Promise<void> {
+    const { takenBack } = story;
+    await see(id);
+    const [url] = story.urls;
+    if (url === undefined || !faults.happens('linkRead')) return;
+    const endsAt = world.endOfLink(id);
+    const isOver = time.now() > Math.min(takenBack.doneAt ?? Infinity, endsAt + CLOCK_MS);
+    const got = await follow(url, { world, platform, pauseMs });
+    trace.note('user', `reads: ${got.kind}`, id);
+    const isTakenBack = takenBack.byOwner !== undefined || takenBack.byOperator !== undefined;
+    const mayBeGone = isTakenBack || time.now() > endsAt - CLOCK_MS;
+    // The function that signed may have had a wrong clock.
+    const isRefused =
+      got.kind === 'refused by storage' && (got.status !== 403 || got.ageMs < SIGNED_FOR_MS - CLOCK_MS / 2);
+    const object = (words: string): number =>
+      world.surprises.push(`the link of ${trace.nameOf(id)} ${words}`);
+    if (isOver && got.kind !== 'not found' && got.kind !== 'no answer') object('works after its end');
+    if (!mayBeGone && got.kind === 'not found') object('does not work');
+    if (!mayBeGone && isRefused) object(`leads to nothing: ${got.status}`);
+    if (got.kind !== 'file') return;
+    if (sha256Of(got.bytes) !== sha256) object('leads to other bytes');
+    if (!got.disposition.startsWith('attachment')) object('is shown, and not saved');
   }
 
   async function retry(id: string): Promise<void> {
-    const seen = uploadIn(await ask({ route: 'GET /v1/uploads/{id}', parameters: { id } }));
+    const seen = await see(id);
     if (seen?.status !== 'failed' || !faults.happens('retry')) return;
     const { kind } = await ask({ route: 'POST /v1/uploads/{id}/retry', parameters: { id } });
     trace.note('user', kind === 'answer' ? 'retries' : 'cannot retry', id);

@@ -9,15 +9,21 @@ import { bytesOffered, codesOfOffer, judgeIngestion, nameOffered } from './oracl
 import type { Ingested } from './oracle-ingestion.ts';
 import { judgeNotifications, judgeStorage } from './oracle-at-rest.ts';
 import { judgeRate, judgeRequests, judgeSweeps } from './oracle-effort.ts';
+import { judgeLinks } from './oracle-links.ts';
+import type { LinkExhibit, LinkVerdict } from './oracle-links.ts';
 import { judgeLife, restBy } from './oracle-liveness.ts';
-import { isFinal, keyOf } from './oracle-reading.ts';
+import { isFinal, keyOf, linkedKeyOf, MINUTE } from './oracle-reading.ts';
 import type { UploadRecord, Version } from './oracle-reading.ts';
 import { LARGEST_FILE } from './producers.ts';
+import { sha256Of } from './readers.ts';
 import { projectId } from './users.ts';
-import type { Story } from './users.ts';
+import type { Followings, Story } from './users.ts';
 import type { World } from './world.ts';
 
 export type WholeVerdict = Verdict & {
+  /** Of the delivered uploads, those that are links; and uploads that were delivered as links and taken back. */
+  linked: number;
+  removed: number;
   /** Uploads without a notification of their end. */
   untold: number;
   /** Files and parts in storage that no upload needs. */
@@ -39,10 +45,23 @@ const CODES: Record<string, string> = {
   projectMissing: 'work_item_missing',
   listOf: 'work_item_full',
 };
+/** For a link, a want of permission has a code of its own. */
+const CODES_OF_LINKS: Record<string, string> = {
+  error200: 'ipd_refused',
+  failed200: 'ipd_refused',
+  namedAsFailed: 'ipd_refused',
+  noPermission: 'link_forbidden',
+  notAllowed: 'link_forbidden',
+  projectMissing: 'work_item_missing',
+};
 /** The list may hide the file: in doubt, no check can find out. */
 const FULL_LIST = 'listOf';
-/** An attachment that cannot be downloaded may be another's. */
-const PROVES_NOTHING = 'download';
+/** A list of links that is none may hide the link, and no other one can be had. */
+const NO_LIST = 'nullResult';
+/** An attachment that cannot be downloaded may be another's; a link that cannot be deleted is reported; a comment may fail. */
+const PROVE_NOTHING: ReadonlySet<string> = new Set(['download', 'linkDelete', 'commentCreate']);
+/** With these answers a file ends in a link, where links are on and nothing was sent before. */
+const TURN_INTO_LINKS: Record<string, string> = { work_item_full: 'listOf', too_large_for_ipd: 'bodyTooLarge' };
 /** A name that IPD refused is tried once more in a plainer form. */
 const TRIED_AGAIN = 'emojiRefused';
 /**
@@ -52,9 +71,13 @@ const TRIED_AGAIN = 'emojiRefused';
 export function judgeWorld(
   world: World,
   stories: readonly Story[],
-  { quietFrom, copiesByIpd = 0 }: { quietFrom: number; copiesByIpd?: number },
+  {
+    quietFrom,
+    followings = new Map(),
+    copiesByIpd = 0,
+  }: { quietFrom: number; followings?: Followings; copiesByIpd?: number },
 ): WholeVerdict {
-  const { chronicle, trace, topic, objects, people, scanner, strays, time, given } = world;
+  const { chronicle, trace, topic, objects, people, scanner, strays, time, given, linking } = world;
   const { nameOf } = trace;
   const now = time.now();
   const storyOf = new Map(stories.map((story) => [story.uploadId, story]));
@@ -67,7 +90,9 @@ export function judgeWorld(
     const stored = given.get(keyOf(record.id));
     // Other bytes were put in place of the file: what IPD has cannot be compared any more.
     const isReplaced = objects.replaced().has(keyOf(record.id));
-    const answers = answersIn(lastLifeOf(histories.get(record.id) ?? []), chronicle.contactsOf(record.id));
+    const contacts = chronicle.contactsOf(record.id);
+    const answers = answersIn(lastLifeOf(histories.get(record.id) ?? []), contacts);
+    const isLinking = linking !== undefined;
     return {
       record,
       sha256:
@@ -78,7 +103,8 @@ export function judgeWorld(
       isAccepted: story?.storedAt !== undefined || stored !== undefined,
       mayBeNameless: isReplaced || answers.some(({ operation }) => operation === 'list'),
       mayFailAs: new Set([
-        ...answers.flatMap(codesOf),
+        ...answers.flatMap(codesOf).filter((code) => !mustTurn(code, { answers, contacts, isLinking })),
+        ...(isLinking && hidesLinks(world, contacts) ? ['outcome_unknown'] : []),
         // The file is longer than the session allows: its parts are never joined.
         ...(story?.plan.isTooLong === true ? ['size_mismatch'] : []),
         ...(isReplaced ? ['staged_file_changed', 'outcome_unknown'] : []),
@@ -112,8 +138,8 @@ export function judgeWorld(
     if (status === 'delivered' && scanner.forbids(keyOf(id))) {
       findings.push(`${name} is delivered, and the scan did not pass it`);
     }
-    if (story?.isCancelled === true && status !== 'cancelled') {
-      findings.push(`${name} is ${status}, and the API said that it is cancelled`);
+    if (story?.endedAs !== undefined && status !== story.endedAs) {
+      findings.push(`${name} is ${status}, and the API said that it is ${story.endedAs}`);
     }
     if (story?.attachmentId !== undefined && story.attachmentId !== record.attachmentId) {
       findings.push(`${name} is ${status}, and the API named another attachment`);
@@ -130,14 +156,17 @@ export function judgeWorld(
       versions,
       storedAt: story?.storedAt ?? given.get(keyOf(id))?.at,
       files: chronicle.filesUnder(keyOf(id)),
+      linkedFiles: chronicle.filesUnder(linkedKeyOf(id)),
       notifications: chronicle.published.filter(({ message }) => message.upload.id === id),
       isStray: strays.has(keyOf(id)),
       isDeleted: people
         .deleted()
-        .some(({ issueId, sha256 }) => issueId === record.issueId && sha256 === story?.sha256),
+        .some(({ issueId, sha256 }) => issueId === record.issueId && sha256 === story?.sha256)
+        || people.deletedLinks().some(({ url }) => url.includes(id)),
     };
     const delays = judgeLife(life, { quietFrom, now });
-    if (isFinal(record) && record.dueAt !== undefined && status !== 'failed') {
+    const isKept = status === 'delivered' && record.dueAt === record.link?.expiresAt;
+    if (isFinal(record) && record.dueAt !== undefined && status !== 'failed' && !isKept) {
       const ended = versions.findLast((version) => version.record.status !== status)?.at ?? 0;
       if (now > restBy(record, Math.max(ended, quietFrom))) delays.push('still has work left');
     }
@@ -162,18 +191,102 @@ export function judgeWorld(
     nameOf,
   );
   const ingestion = judgeIngestion(offers, nameOf);
+  const links = judgeLinksOf(world, { exhibits, storyOf, followings, histories });
   const sources = falseSources(world, storyOf);
   findings.push(...waste, ...notified.findings, ...tidiness.findings, ...ingestion.findings, ...sources);
+  findings.push(...links.findings);
   return {
     ...verdict,
-    lost: verdict.lost + ingestion.lost,
-    duplicates: verdict.duplicates + ingestion.duplicates,
+    linked: links.linked,
+    removed: links.removed,
+    lost: verdict.lost + ingestion.lost + links.lost,
+    duplicates: verdict.duplicates + ingestion.duplicates + links.duplicates,
     stuck: verdict.stuck + ingestion.stuck,
     untold: notified.untold + ingestion.untold,
-    leftovers: tidiness.leftovers + ingestion.leftovers,
+    leftovers: tidiness.leftovers + ingestion.leftovers + links.leftovers,
     late,
     costly,
   };
+}
+
+/** Puts the links in IPD, the linked files and what a browser gets before their judge. */
+function judgeLinksOf(
+  world: World,
+  {
+    exhibits,
+    storyOf,
+    followings,
+    histories,
+  }: {
+    exhibits: readonly Exhibit[];
+    storyOf: ReadonlyMap<string | undefined, Story>;
+    followings: Followings;
+    histories: ReadonlyMap<string, readonly Version[]>;
+  },
+): LinkVerdict {
+  const { chronicle, trace, ipd, people, linking, time } = world;
+  const now = time.now();
+  // Before an upload has a record, IPD is asked about its work item for none.
+  const wasFullBefore = chronicle.contactsOf('').some(({ fault }) => fault === FULL_LIST);
+  const ofLinks = exhibits.map(({ record, sha256 }): LinkExhibit => {
+    const story = storyOf.get(record.id);
+    const contacts = chronicle.contactsOf(record.id);
+    const isLarge = record.size > (linking?.most ?? Infinity);
+    const ends = (histories.get(record.id) ?? []).flatMap((one) => one.record.link?.expiresAt ?? []);
+    const { byOwner, byOperator } = story?.takenBack ?? {};
+    const isTurned = contacts.some(({ fault = '' }) => Object.values(TURN_INTO_LINKS).includes(fault));
+    return {
+      record,
+      sha256,
+      urls: [...(story?.urls ?? [])],
+      copiesByIpd: contacts.filter(
+        ({ operation, fault }) => operation === 'linkCreate' && fault === 'storedTwice',
+      ).length,
+      mayBeRemovedBy: new Set([
+        ...(byOwner === undefined ? [] : ['owner']),
+        ...(byOperator === undefined ? [] : ['operator']),
+        // The clock of a sweep may be wrong, and it reads ahead.
+        ...(ends.some((at) => at < now + 2 * MINUTE) ? ['expiry'] : []),
+      ]),
+      mayLink: linking !== undefined && (isLarge || isTurned || wasFullBefore),
+      mustLink: isLarge,
+    };
+  });
+  return judgeLinks(ofLinks, {
+    nameOf: trace.nameOf,
+    links: ipd.admin
+      .links()
+      .filter(({ createdAt }) => createdAt <= now)
+      .map((link) => ({ ...link, isByPerson: people.isOwnLink(link.id) })),
+    deleted: new Set(people.deletedLinks().map(({ id }) => id)),
+    followed: (url) => {
+      const got = followings.get(url);
+      return got?.kind === 'file' ? sha256Of(got.bytes) : undefined;
+    },
+    files: world.linkedFiles(),
+    reported: world.reported,
+  });
+}
+
+/** Whether this end was not to be: the file had to end in a link, since nothing was sent before IPD said so. */
+function mustTurn(
+  code: string,
+  {
+    answers,
+    contacts,
+    isLinking,
+  }: { answers: readonly IpdContact[]; contacts: readonly IpdContact[]; isLinking: boolean },
+): boolean {
+  const fault = TURN_INTO_LINKS[code];
+  if (!isLinking || fault === undefined) return false;
+  const since = answers.find((answer) => answer.fault === fault)?.at ?? 0;
+  return !contacts.some(({ operation, at }) => operation === 'upload' && at < since);
+}
+
+/** Whether IPD may have hidden a link of the upload: its list was cut, or none at all. */
+function hidesLinks({ linking }: World, contacts: readonly IpdContact[]): boolean {
+  const isNone = contacts.some(({ operation, fault }) => operation === 'linkList' && fault === NO_LIST);
+  return isNone || linking?.shown !== undefined;
 }
 
 /** What producers have offered so far, and what became of it. */
@@ -212,10 +325,16 @@ function waysOf(story: Story | undefined): string[] {
   return story.plan.mode === 'page form' || story.plan.mode === 'page parts' ? ['uppy'] : ['api'];
 }
 
-/** A user sees the state, the attachment and the reason that are on the record. */
-function isShown(seen: Story['seen'], { status, attachmentId, lastError }: UploadRecord): boolean {
-  const isAttached = seen?.attachment?.id === (status === 'delivered' ? attachmentId : undefined);
-  return seen?.status === status && isAttached && seen.error?.code === lastError?.code;
+/** A user sees the state, the attachment or the link, and the reason that are on the record. */
+function isShown(
+  seen: Story['seen'],
+  { status, attachmentId, link, removal, lastError }: UploadRecord,
+): boolean {
+  const isDelivered = status === 'delivered';
+  const isAttached = seen?.attachment?.id === (isDelivered && link === undefined ? attachmentId : undefined);
+  const isLinked = seen?.link?.id === (isDelivered ? link?.id : undefined);
+  const isRemoved = seen?.removal?.by === removal?.by;
+  return seen?.status === status && isAttached && isLinked && isRemoved && seen.error?.code === lastError?.code;
 }
 
 /** From the last time that the upload was tried again, or its creation, to its end. */
@@ -234,14 +353,19 @@ function lastLifeOf(versions: readonly Version[]): LastLife {
 /** The requests of this life that IPD refused for good, or answered with a full list. */
 function answersIn({ begun, ended }: LastLife, contacts: readonly IpdContact[]): IpdContact[] {
   return contacts.filter(
-    ({ at, operation, fault = '' }) =>
-      at >= begun && at <= ended && fault in CODES && operation !== PROVES_NOTHING,
+    (contact) => contact.at >= begun && contact.at <= ended && codeOf(contact) !== undefined,
   );
 }
 
+/** How an upload ends that IPD answers so. */
+function codeOf({ operation, fault = '' }: IpdContact): string | undefined {
+  if (PROVE_NOTHING.has(operation)) return undefined;
+  return (operation.startsWith('link') ? CODES_OF_LINKS : CODES)[fault];
+}
+
 /** The codes that such an answer justifies. */
-function codesOf({ fault = '' }: IpdContact): string[] {
-  return [CODES[fault] ?? [], fault === FULL_LIST ? 'outcome_unknown' : []].flat();
+function codesOf(contact: IpdContact): string[] {
+  return [codeOf(contact) ?? [], contact.fault === FULL_LIST ? 'outcome_unknown' : []].flat();
 }
 
 /** A clear refusal after which IPD was not asked again, and which is not how the upload ended. */
@@ -250,15 +374,11 @@ function ignoredRefusal(
   contacts: readonly IpdContact[],
   { begun, ended }: LastLife,
 ): string | undefined {
-  const { operation, fault = '', isAnswered = false, at = 0 } = contacts.at(-1) ?? {};
-  const code = CODES[fault];
-  const isClear =
-    code !== undefined &&
-    operation !== PROVES_NOTHING &&
-    isAnswered &&
-    fault !== TRIED_AGAIN &&
-    fault !== FULL_LIST;
+  const last = contacts.at(-1);
+  const { fault = '', isAnswered = false, at = 0 } = last ?? {};
+  const code = last && codeOf(last);
+  const isClear = code !== undefined && isAnswered && fault !== TRIED_AGAIN && fault !== FULL_LIST;
   // The upload had ended, or was cancelled, before IPD answered.
-  if (!isClear || at < begun || at > ended || status === 'cancelled') return undefined;
+  if (!isClear || at < begun || at > ended || status === 'cancelled' || status === 'removed') return undefined;
   return status === 'failed' && lastError?.code === code ? undefined : fault;
 }

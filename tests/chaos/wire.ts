@@ -71,6 +71,7 @@ export function wireOf(parts: {
     }
 
     if (route.operation === 'upload' || route.operation === 'list') await letPeopleAct(route, site);
+    if ('issueId' in route && route.operation.startsWith('link')) letPeopleUseLinks(route, site);
     if (route.operation === 'list') listedAt = time.now();
 
     const { signal, idleMs } = request;
@@ -115,6 +116,12 @@ export function wireOf(parts: {
       await people.attach({ projectId, issueId }, Buffer.alloc(errand().size(), 'p'));
     }
     if (faults.strikes('personDeletes', random, site)) people.deleteNewest({ projectId, issueId });
+  }
+
+  function letPeopleUseLinks({ projectId, issueId }: WorkItem, site: string): void {
+    const copied = faults.strikes('personCopiesLink', random, site);
+    if (copied !== undefined) people.copyLink({ projectId, issueId }, copied.as);
+    if (faults.strikes('personDeletesLink', random, site)) people.deleteNewestLink({ projectId, issueId });
   }
 
   async function serve(
@@ -162,7 +169,8 @@ export function wireOf(parts: {
 
   function draw(asked: Asked, site: string): IpdFault | undefined {
     // A list that IPD refuses for good would keep an upload in doubt for ever; the simulation skips that case.
-    const isRefusable = asked.operation !== 'list' || !errand().isInDoubt();
+    const isList = asked.operation === 'list' || asked.operation === 'linkList';
+    const isRefusable = !isList || !errand().isInDoubt();
     // Before anything was sent, a null list counts as an empty one, so it must be one.
     const mayBeNull = asked.operation !== 'list' || errand().isInDoubt() || !people.hasAttached();
     return faults.strikesAtIpd(

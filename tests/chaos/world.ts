@@ -33,13 +33,14 @@ import type { MessageQueue } from './ends/queue.ts';
 import { createTopic } from './ends/topic.ts';
 import { createPeople } from './people.ts';
 import { createActivity } from './activity.ts';
-import { inBucket, withhold, withoutRestraint } from './missing.ts';
+import { inBucket, withhold, withoutDeletion, withoutRestraint } from './missing.ts';
 import type { MissingInEnds } from './missing.ts';
 import { asNewer, createKeeping } from './newer.ts';
 import { createScanner, REQUIRED_SCAN_TAG } from './scanner.ts';
 import { createStorageRequests } from './storage-requests.ts';
 import { createOffered } from './offered.ts';
 import { LARGEST_FILE, SOURCE_BUCKET } from './producers.ts';
+import { PUBLIC_URL, sha256Of } from './readers.ts';
 import { createFaults } from './faults.ts';
 import type { Profile } from './faults.ts';
 import { documentsOf, queueOf, secretsOf, storageOf, topicOf } from './seams.ts';
@@ -60,6 +61,8 @@ export type Missing =
   | 'pacing'
   | 'restraint'
   | 'identity'
+  | 'linkChecks'
+  | 'linkDeletion'
   | MissingInEnds;
 
 export type Worker = {
@@ -80,6 +83,19 @@ const URL = 'http://127.0.0.1:1';
 const BUCKET = 'staging';
 /** An object beside the files and drops, which the product must leave alone. */
 const OUTSIDE = 'reports/of-others.txt';
+
+/** Where files end in links: `most`, in bytes, that become attachments. */
+export type Linking = {
+  most: number;
+  /** How long linked files are kept. */
+  days: number;
+  /** Each delivery gets a comment. */
+  isCommented?: boolean;
+  /** What IPD may do: answer as its pages or as its SDK say, refuse a link that is there already, show only so many. */
+  answer?: 'docs' | 'sdk';
+  areEqualRefused?: boolean;
+  shown?: number;
+};
 
 /** A world without users. */
 export function createWorld(options: {
@@ -102,11 +118,13 @@ export function createWorld(options: {
   isScanned?: boolean;
   /** The project for which producers may offer files; without it, ingestion is off. */
   ingestProject?: string | undefined;
+  /** Without it, larger files are refused. */
+  linking?: Linking | undefined;
   /** Settings that are not drawn at random. */
   settings?: Record<string, string>;
 }) {
   const { random, profile, without = new Set(), tape, missing } = options;
-  const { isRollingOut = false, isScanned = false } = options;
+  const { isRollingOut = false, isScanned = false, linking } = options;
   const time = createVirtualTime(START);
   const trace = createTrace(time.elapsed);
   const activity = createActivity();
@@ -120,6 +138,7 @@ export function createWorld(options: {
     onWritten: (item) => {
       chronicle.wrote(item);
       keep(item);
+      noteLink(item);
     },
   });
   const keep = createKeeping((pk) => surprises.push(`${pk} has lost what a newer version had written`));
@@ -144,6 +163,9 @@ export function createWorld(options: {
     uploadResult: ipdRandom.chance(0.15) ? 'null' : 'element',
     fileSizeAs: ipdRandom.chance(0.3) ? 'string' : 'number',
     deadToken: ipdRandom.chance(0.5) ? 'service' : 'gateway',
+    linkAnswer: linking?.answer ?? 'docs',
+    equalLinks: linking?.areEqualRefused === true ? 'refused' : 'taken',
+    linksShown: linking?.shown ?? null,
   });
   const standard = readConfig({
     AWS_REGION: 'eu-central-1',
@@ -167,6 +189,15 @@ export function createWorld(options: {
     FAILED_RETENTION_DAYS: ipdRandom.chance(0.2) ? '1' : '7',
     NOTIFICATIONS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notifications',
     ...(isScanned && { REQUIRED_SCAN_TAG }),
+    ...(linking !== undefined && {
+      OVERSIZE: 'link',
+      MAX_FILE_BYTES: String(linking.most),
+      MAX_LINKED_FILE_BYTES: String(LARGEST_FILE),
+      PUBLIC_URL,
+      LINK_KEY: 'a key of links that is long enough for them',
+      LINKED_FILES_DAYS: String(linking.days),
+      COMMENT_ON_DELIVERY: linking.isCommented === true ? 'on' : 'off',
+    }),
     ...options.settings,
   });
   const partSizeBytes = ipdRandom.pick([150, 400, 1200]);
@@ -209,12 +240,14 @@ export function createWorld(options: {
     keysPerPage: options.pageSize ?? 2,
     minPartBytes: partSizeBytes,
     partsPerPage: 2,
-    onRemoved: (key) => (isStaged(key) ? chronicle.noted(key, false) : noteRemoval(BUCKET, key)),
+    onRemoved: (key) =>
+      isStaged(key) || isLinked(key) ? chronicle.noted(key, false) : noteRemoval(BUCKET, key),
     onCreated: (key, object, eventName) => {
       if (isStaged(key)) noteFile(key, object);
+      else if (isLinked(key)) chronicle.noted(key, true);
       else noteOffer(BUCKET, key, object);
-      // A rule of the bucket sends each event to its queue; copies into staging have none.
-      const isCopied = isStaged(key) && eventName === 'ObjectCreated:Copy';
+      // A rule of the bucket sends each event to its queue; copies into staging and linked files have none.
+      const isCopied = (isStaged(key) || isLinked(key)) && eventName === 'ObjectCreated:Copy';
       if (!isCopied && key !== OUTSIDE) announce(key, object, eventName);
     },
   });
@@ -244,6 +277,20 @@ export function createWorld(options: {
 
   const scanner = createScanner({ time, objects, random: random.fork('scanner') });
 
+  /** When links end, and whose links the product has said a person has to look for. */
+  const ends = new Map<string, number>();
+  const expired = new Set<string>();
+  const reported = new Set<string>();
+
+  function noteLink({ pk, link, removal }: Record<string, unknown>): void {
+    const id = String(pk).slice('upload#'.length);
+    if (link instanceof Object && 'expiresAt' in link) ends.set(id, Date.parse(String(link.expiresAt)));
+    if (removal instanceof Object && 'by' in removal && removal.by === 'expiry' && !expired.has(id)) {
+      expired.add(id);
+      faults.count('linkExpired');
+    }
+  }
+
   /** Storage sends the event of a new object; unlike S3, it may lose the event. */
   function announce(key: string, { etag, bytes }: StoredObject, eventName: Creation): void {
     const object = { key: encodeKey(key), eTag: etag.replaceAll('"', ''), size: bytes.length };
@@ -269,8 +316,10 @@ export function createWorld(options: {
   }
 
   let containers = 0;
-  const restrained = (parts: Parameters<typeof wireOf>[0]): Send =>
-    missing === 'restraint' ? withoutRestraint(wireOf(parts)) : wireOf(parts);
+  const restrained = (parts: Parameters<typeof wireOf>[0]): Send => {
+    if (missing === 'restraint') return withoutRestraint(wireOf(parts));
+    return missing === 'linkDeletion' ? withoutDeletion(wireOf(parts)) : wireOf(parts);
+  };
 
   /** A fresh container with the product's services, and the faults of its calls. */
   function createWorker(kind: string): Worker {
@@ -334,7 +383,8 @@ export function createWorld(options: {
           people,
           rule: (call) =>
             rules.of(call) ??
-            (missing === 'reconciliation' && call.operation === 'list' ? 'emptyResult' : undefined),
+            (missing === 'reconciliation' && call.operation === 'list' ? 'emptyResult' : undefined) ??
+            (missing === 'linkChecks' && call.operation === 'linkList' ? 'emptyResult' : undefined),
         }),
       },
     );
@@ -342,20 +392,28 @@ export function createWorld(options: {
   }
 
   function telemetryOf(name: string): Telemetry {
-    const note = (message: string, fields: Record<string, unknown> = {}): void =>
+    /** What the last error was about: a metric has no fields. */
+    let concerned = '';
+    const note = (message: string, fields: Record<string, unknown> = {}): void => {
       trace.note(
         name,
         [message, fields['status'], fields['code']].filter(Boolean).join(' '),
         fields['uploadId'],
       );
+      if (linking !== undefined && ADDRESS.test(JSON.stringify([message, fields])))
+        surprises.push(`a log line has the address of a link: ${message}`);
+    };
     return {
       info: note,
       warn: note,
       error: (message, error, fields) => {
         note(message, fields);
         noteSurprise(error);
+        concerned = String(fields?.['uploadId']);
       },
-      addMetrics: () => undefined,
+      addMetrics: ({ LinksNotDeleted = 0 }) => {
+        if (LinksNotDeleted > 0) reported.add(concerned);
+      },
     };
   }
 
@@ -391,6 +449,17 @@ export function createWorld(options: {
     topic,
     chronicle,
     strays,
+    /** The linked files by their uploads, as SHA-256. */
+    linkedFiles: (): Map<string, string> =>
+      new Map(
+        objects
+          .under('linked/')
+          .map(({ key }) => [key.slice('linked/'.length), sha256Of(objects.read(key).object.bytes)]),
+      ),
+    /** When the link of an upload ends by its time; infinity where it never had one. */
+    endOfLink: (id: string): number => ends.get(id) ?? Infinity,
+    reported,
+    linking,
     ipd,
     config,
     /** What IPD is to get at most, by the settings that the operator has given. */
@@ -426,6 +495,10 @@ function watchSweep({ execute }: Documents, { sweeps }: Chronicle, now: () => nu
 
 const ignore = (): void => undefined;
 
+/** A part of an address that is its secret. */
+const ADDRESS = /\/v1\/files\/[0-9a-f-]{36}\/[\w-]{20}/;
+
+const isLinked = (key: string): boolean => key.startsWith('linked/');
 const isStaged = (key: string): boolean => key.startsWith('staging/');
 
 /** True of the write after which IPD may have the file. */

@@ -159,7 +159,13 @@ describe('openapi.yaml', () => {
   });
 
   it('describes the notification that subscribers get', () => {
-    const policy = { uploadDeadlineMs: 1, retryWindowMs: 1, failedRetentionMs: 1, commitWindowMs: 1, linkedFileMs: 1 };
+    const policy = {
+      uploadDeadlineMs: 1,
+      retryWindowMs: 1,
+      failedRetentionMs: 1,
+      commitWindowMs: 1,
+      linkedFileMs: 1,
+    };
     const file = { projectId, issueId, filename: 'a', sentName: 'a', contentType: 'a/b', size: 5 };
     const id = '6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10';
     const created = lifecycle.createUpload({ ...file, id, owner: 'user-1' }, { now: 0, policy });

@@ -48,7 +48,7 @@ const isKept = (id: string): Promise<boolean> =>
 
 /** As a browser goes to an address that a person has clicked. */
 const visit = (url: string, headers: Record<string, string> = {}): Promise<Response> =>
-  fetch(url, { headers: { accept: 'text/html', ...headers }, redirect: 'manual' });
+  fetch(url, { headers, redirect: 'manual' });
 
 describe('the link to a file', () => {
   it('gives a browser the same bytes under the name of the file, and lives on', async () => {
@@ -124,6 +124,22 @@ describe('the link to a file', () => {
     );
     expect(new Set(bodies.map((body) => JSON.stringify(body))).size).toBe(1);
     expect(bodies[0]).toMatchObject({ status: 404, code: 'not_found', instance: '/v1/files/{id}/{secret}' });
+  });
+
+  it.each([
+    ['en', 'There is nothing here, or not any more.'],
+    ['zh-CN', '内容不存在，或已被清除。'],
+  ])('tells a person who comes too late so, in the language %s', async (language, words) => {
+    const url = `${product.urls.apiUrl}/v1/files/${randomUUID()}/of-yesterday`;
+
+    const page = await visit(url, { accept: 'text/html,*/*;q=0.8', 'accept-language': language });
+
+    expect(page.status).toBe(404);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const text = await page.text();
+    expect(text).toContain(`<html lang="${language}">`);
+    expect(text).toContain(`<p>${words}</p>`);
   });
 
   it('is worthless at once when its owner takes it back; link and file go', async () => {

@@ -69,7 +69,13 @@ beforeAll(async () => {
     sns: async () => snsWith(sns),
     topicArn: 'arn:aws:sns:eu-central-1:1:t',
   });
-  const policy = { uploadDeadlineMs: 1, retryWindowMs: 1, failedRetentionMs: 1, commitWindowMs: 1, linkedFileMs: 1 };
+  const policy = {
+    uploadDeadlineMs: 1,
+    retryWindowMs: 1,
+    failedRetentionMs: 1,
+    commitWindowMs: 1,
+    linkedFileMs: 1,
+  };
   const file = { filename: 'a', sentName: 'a', contentType: 'a/b', size: 1 };
   const about = { id: 'u', owner: 'user-1', projectId: 'p', issueId: '1', ...file };
   const upload = createUpload(about, { now: 0, policy });

@@ -28,7 +28,7 @@ const CONTENT_TYPES: Record<string, string> = {
   zip: 'application/zip',
 };
 
-/** The largest file, in bytes, of which Node's own Blob is right; any `fetch` takes that one. */
+/** The largest file, in bytes, that Node itself can open as a Blob, which any `fetch` takes. */
 const MOST_OF_NODE = 2 ** 31 - 1;
 
 /** What `upload` takes of a file; by its hash an upload is found again after a restart. */

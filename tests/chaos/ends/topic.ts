@@ -17,6 +17,9 @@ const message = z.object({
     status: z.string(),
     size: z.int().nullable(),
     attachment: z.object({ id: z.string().nullable() }).nullable(),
+    /** Never with its URL, which would give the file to every subscriber. */
+    link: z.strictObject({ id: z.string(), expiresAt: z.iso.datetime() }).nullish(),
+    removal: z.object({ by: z.string() }).nullish(),
     error: z.object({ code: z.string() }).nullable(),
   }),
 });

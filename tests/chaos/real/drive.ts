@@ -92,9 +92,11 @@ async function withinTime<T>(victim: Victim, work: Promise<T>, ms = RUN_MS): Pro
   return work.finally(() => clearTimeout(timer));
 }
 
-/** An offer that was not taken yet has no upload. */
+/** An offer that was not taken yet has no upload. Of a link, nothing but its end is left. */
 function isUnfinished(upload: Upload | undefined): boolean {
-  return upload === undefined || (upload.status !== 'failed' && upload.dueAt !== undefined);
+  if (upload === undefined) return true;
+  const isKept = upload.status === 'delivered' && upload.dueAt === upload.link?.expiresAt;
+  return upload.status !== 'failed' && upload.dueAt !== undefined && !isKept;
 }
 
 function dueTime(upload: Upload | undefined): number {

@@ -7,12 +7,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, GetQueueAttributesCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { SubscribeCommand } from '@aws-sdk/client-sns';
 import { dropId, nameBasedId } from '../../../lib/ingestion/offers.ts';
 import { sqsWith } from '../../../lib/messaging/sqs.ts';
 import { buildServices } from '../../../lib/services.ts';
+import { linkedKey } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
 import { compileCache } from '../../support/compile-cache.ts';
@@ -30,6 +31,8 @@ export type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** Every attachment appears in its list this late. */
 const LIST_DELAY_SECONDS = 45;
+/** Larger files end in links. In bytes. */
+export const MOST_ATTACHED = 250_000;
 /** A bucket of a producer. */
 const SOURCE_BUCKET = 'artifacts';
 
@@ -55,13 +58,23 @@ const heldAttachments = z.array(
   }),
 );
 
+const heldLinks = z.array(z.object({ id: z.string(), issueId: z.string(), url: z.string() }));
+
 /** Starts everything. `spare`: children that are kept ready to replace dead ones. */
 export async function openGround({ spare }: { spare: number }) {
   const directory = await mkdtemp(join(tmpdir(), 'bridge-chaos-'));
   const clockFile = join(directory, 'clock');
   const clock = createSharedClock(clockFile);
   const world = await startWorld({
-    environment: { PREFLIGHT: 'off', POWERTOOLS_LOG_LEVEL: 'SILENT', INGEST_PROJECTS: '*' },
+    environment: {
+      PREFLIGHT: 'off',
+      POWERTOOLS_LOG_LEVEL: 'SILENT',
+      INGEST_PROJECTS: '*',
+      OVERSIZE: 'link',
+      MAX_FILE_BYTES: String(MOST_ATTACHED),
+      PUBLIC_URL: 'https://files.example.com',
+      LINK_KEY: 'a key of links that is long enough for them',
+    },
   });
   // The fake IPD and the functions that create uploads use the world's clock.
   Object.assign(world.clock, clock);
@@ -70,7 +83,7 @@ export async function openGround({ spare }: { spare: number }) {
   await world.clients.s3.send(new CreateBucketCommand({ Bucket: SOURCE_BUCKET }));
   const mailbox = createMailbox(clock, world.config.ingest.queueUrl);
   const sqs = sqsWith(mailbox.client);
-  const { sweep } = buildServices(world.config, { clock, telemetry: silence, sqs: async () => sqs });
+  const services = buildServices(world.config, { clock, telemetry: silence, sqs: async () => sqs });
   const victims = openVictims({
     clockFile,
     cacheDirectory: compileCache() ?? join(directory, 'compile-cache'),
@@ -126,11 +139,25 @@ export async function openGround({ spare }: { spare: number }) {
         mailbox.put({ to: 'deliver', body, delayMs: 0 });
       }
     },
+    /** Of the process of the sweep. */
+    services,
     sweep: async (): Promise<void> => {
-      await sweep.run(AbortSignal.timeout(300_000));
+      await services.sweep.run(AbortSignal.timeout(300_000));
     },
     /** All that IPD holds. */
     attachments: async () => heldAttachments.parse(await askIpd('/attachments')),
+    links: async () => heldLinks.parse(await askIpd('/links')),
+    /** The linked file of an upload, as SHA-256; undefined where storage has none. */
+    async linkedFile(id: string): Promise<string | undefined> {
+      const key = linkedKey(id);
+      if ((await world.staging.head(key)) === undefined) return undefined;
+      const { Body } = await world.clients.s3.send(
+        new GetObjectCommand({ Bucket: world.config.bucket, Key: key }),
+      );
+      return createHash('sha256')
+        .update((await Body?.transformToByteArray()) ?? '')
+        .digest('hex');
+    },
     /** All notifications that the subscriber has received so far. */
     notifications: listener,
     /** How often each of the faults in force has happened. */

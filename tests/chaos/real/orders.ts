@@ -1,9 +1,9 @@
 /** Orders to a child and its reports: the messages between victims.ts and victim.ts. */
 import { z } from 'zod';
-import { INGEST_STEPS, JOINED, STEPS } from './seams.ts';
+import { INGEST_STEPS, JOINED, LINK_STEPS, REMOVAL_STEPS, STEPS } from './seams.ts';
 
 const doom = z.object({
-  at: z.union([z.enum([...STEPS, ...INGEST_STEPS, JOINED]), z.int()]),
+  at: z.union([z.enum([...STEPS, ...LINK_STEPS, ...REMOVAL_STEPS, ...INGEST_STEPS, JOINED]), z.int()]),
   /** The process dies by SIGKILL, or stands still until it is resumed. */
   act: z.enum(['die', 'stop']),
   /** How many of them must reach the place: the last one triggers `act`, the others wait there. */

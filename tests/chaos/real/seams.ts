@@ -15,6 +15,7 @@ import type { SNSClient } from '@aws-sdk/client-sns';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { INGEST_PREFIX } from '../../../lib/domain/ingestion.ts';
+import { linkedKey } from '../../../lib/domain/upload.ts';
 import type { Send } from '../../../lib/ipd/wire.ts';
 import type { Sink } from '../../../lib/runtime/stream.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
@@ -37,13 +38,33 @@ export const STEPS = [
   'file removed',
 ] as const;
 
+/** Of a delivery that ends in a link, those that no other delivery has, in their order; claims and records are the same. */
+export const LINK_STEPS = ['links listed', 'file kept', 'link made'] as const;
+
+/** When a link is taken back, in their order; the links are listed in between. */
+export const REMOVAL_STEPS = [
+  'linked file removed',
+  'its removal recorded',
+  'check begun',
+  'link deleted',
+  'deletion recorded',
+] as const;
+
 /** In the order of an ingestion; a request has no drop to be removed. */
 export const INGEST_STEPS = ['record written', 'object copied', 'copy recorded', 'drop removed'] as const;
 
 /** The one place before a delivery: S3 has joined the parts, and the ledger does not say so yet. */
 export const JOINED = 'parts joined';
 
-export type Step = (typeof STEPS)[number] | (typeof INGEST_STEPS)[number] | typeof JOINED;
+export type Step =
+  | (typeof STEPS)[number]
+  | (typeof LINK_STEPS)[number]
+  | (typeof REMOVAL_STEPS)[number]
+  | (typeof INGEST_STEPS)[number]
+  | typeof JOINED;
+
+/** By the method of a call about links. */
+const LINK_CALLS: Record<string, Step> = { GET: 'links listed', POST: 'link made', DELETE: 'link deleted' };
 
 /** A named step, or so many bytes of the request to IPD. */
 export type Place = Step | number;
@@ -61,6 +82,8 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
     if (request.url.pathname.endsWith('/attachments/upload')) return sendFile(request);
     const answer = await send(request);
     if (request.url.pathname.endsWith('/attachments')) await reach('list read');
+    const ofLinks = LINK_CALLS[request.method];
+    if (request.url.pathname.endsWith('/associate-third-party') && ofLinks !== undefined) await reach(ofLinks);
     return answer;
   };
 
@@ -118,24 +141,43 @@ const item = z.object({
   status: z.string().optional(),
   candidate: z.string().optional(),
   sendingAt: z.string().optional(),
+  isLinkedFileRemoved: z.boolean().optional(),
+  recheckLease: z.object({}).optional(),
+  removal: z.object({ linksDeletedAt: z.string().optional() }).optional(),
 });
 
 function stepOf(command: unknown): Step | undefined {
   if (command instanceof GetObjectCommand) return 'file opened';
-  if (command instanceof CopyObjectCommand) return 'object copied';
+  if (command instanceof CopyObjectCommand) return isLinked(command.input.Key) ? 'file kept' : 'object copied';
   if (command instanceof DeleteObjectCommand) {
+    if (isLinked(command.input.Key)) return 'linked file removed';
     return command.input.Key?.startsWith(INGEST_PREFIX) === true ? 'drop removed' : 'file removed';
   }
   if (command instanceof CompleteMultipartUploadCommand) return JOINED;
   if (command instanceof PublishCommand) return 'notification published';
   if (!(command instanceof PutCommand)) return undefined;
-  const { pk, status, candidate, sendingAt } = item.parse(command.input.Item);
+  const { pk, status, candidate, sendingAt, ...removed } = item.parse(command.input.Item);
   if (pk.startsWith('work-item#')) return 'work item taken';
   if (pk.startsWith('attachment#')) return 'attachment claimed';
   if (status === 'awaiting_upload') return 'record written';
   if (status === 'staged') return 'copy recorded';
   if (status === 'delivered') return 'state written';
+  if (status === 'removed') return stepOfRemoval(removed);
   if (candidate !== undefined) return 'candidate written';
   if (status !== 'delivering') return undefined;
   return sendingAt === undefined ? 'claimed' : 'fence written';
+}
+
+function stepOfRemoval({
+  isLinkedFileRemoved,
+  recheckLease,
+  removal,
+}: Pick<z.output<typeof item>, 'isLinkedFileRemoved' | 'recheckLease' | 'removal'>): Step | undefined {
+  if (recheckLease !== undefined) return 'check begun';
+  if (removal?.linksDeletedAt !== undefined) return 'deletion recorded';
+  return isLinkedFileRemoved === true ? 'its removal recorded' : undefined;
+}
+
+function isLinked(key = ''): boolean {
+  return key.startsWith(linkedKey(''));
 }

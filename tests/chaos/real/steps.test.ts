@@ -1,13 +1,15 @@
 /**
  * A delivery's process dies by SIGKILL directly after each named step, several deliveries at a time: all of them stand
- * still at the step until the last one has come there, too. The same for the joining of parts, and for the ingestion of
- * drops and requests. And several processes that get the same event at once.
+ * still at the step until the last one has come there, too. The same for a link and for its removal, for the joining of
+ * parts, and for the ingestion of drops and requests. And several processes that get the same event at once.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { storageEvent } from '../../support/queue-event.ts';
+import { caller } from '../../support/world.ts';
+import { MINUTE_MS } from '../../../lib/domain/units.ts';
 import { drive } from './drive.ts';
-import { openGround } from './ground.ts';
+import { MOST_ATTACHED, openGround } from './ground.ts';
 import type { Ground } from './ground.ts';
 import { JOINED } from './seams.ts';
 import type { Place, Step } from './seams.ts';
@@ -70,6 +72,106 @@ describe('a delivery whose process is killed', () => {
         own?.id,
       ]);
       expect(new Set(notifications.map(({ deduplicationId }) => deduplicationId)).size).toBe(1);
+    }
+  });
+});
+
+describe('a delivery that ends in a link, and whose process is killed', () => {
+  it.each<[string, Place, { held: number; areKept: boolean }]>([
+    ['claimed', 'claimed', { held: 0, areKept: false }],
+    ['links listed', 'links listed', { held: 0, areKept: false }],
+    ['file kept', 'file kept', { held: 0, areKept: true }],
+    ['fence written', 'fence written', { held: 0, areKept: true }],
+    ['link made', 'link made', { held: TIMES, areKept: true }],
+    ['state written', 'state written', { held: TIMES, areKept: true }],
+    ['notification published', 'notification published', { held: TIMES, areKept: true }],
+    ['file removed', 'file removed', { held: TIMES, areKept: true }],
+  ])('ends in one link when it died at the step: %s', async (_name, at, { held, areKept }) => {
+    const files = await Promise.all(Array.from({ length: TIMES }, stageLarge));
+    const victim = await ground.victims.take();
+
+    const end = await victim.obey({
+      bodies: files.map(({ event }) => event),
+      auth: 'aksk',
+      doom: { at, act: 'die', times: TIMES },
+    });
+
+    expect(end).toEqual({ kind: 'died' });
+    await ground.quiet(0);
+    expect(await linksOf(files)).toHaveLength(held);
+    for (const { id, sha256 } of files) {
+      expect(await ground.linkedFile(id)).toBe(areKept ? sha256 : undefined);
+    }
+
+    await drive(ground, { ids: files.map(({ id }) => id) });
+
+    const links = await linksOf(files);
+    expect(links).toHaveLength(TIMES);
+    expect(await attachmentsOf(files)).toEqual([]);
+    for (const { id, issueId, sha256 } of files) {
+      const own = links.find((link) => link.issueId === issueId);
+      expect(await ground.world.find(id)).toMatchObject({ status: 'delivered', link: { id: own?.id } });
+      expect(await ground.linkedFile(id)).toBe(sha256);
+      expect(await ground.world.isStaged(id)).toBe(false);
+      expect(await ground.services.downloads.find(id, secretIn(own?.url))).toMatch(/^http/);
+      const notifications = await notificationsOf(id);
+      expect(notifications.map(({ type, upload }) => [type, upload.link?.id])).toContainEqual([
+        'UploadDelivered',
+        own?.id,
+      ]);
+      expect(new Set(notifications.map(({ deduplicationId }) => deduplicationId)).size).toBe(1);
+    }
+  });
+});
+
+describe('a removal whose process is killed', () => {
+  it.each<[Step, { held: number }]>([
+    ['linked file removed', { held: TIMES }],
+    ['its removal recorded', { held: TIMES }],
+    ['check begun', { held: TIMES }],
+    ['links listed', { held: TIMES }],
+    ['link deleted', { held: 0 }],
+    ['deletion recorded', { held: 0 }],
+  ])('leaves no link and no file when it died at the step: %s', async (at, { held }) => {
+    const files = await Promise.all(Array.from({ length: TIMES }, stageLarge));
+    for (const { event } of files) ground.mailbox.put({ to: 'deliver', body: event, delayMs: 0 });
+    await drive(ground, { ids: files.map(({ id }) => id) });
+    // IPD's list shows a new link late.
+    ground.clock.jump(MINUTE_MS);
+    const secrets = new Map((await linksOf(files)).map(({ issueId, url }) => [issueId, secretIn(url)]));
+    const removals = await Promise.all(
+      files.map(async ({ id }) => {
+        const { upload } = await ground.world.uploads.cancel(caller, id);
+        return JSON.stringify({ uploadId: id, attempt: upload.attempts + 1 });
+      }),
+    );
+    const victim = await ground.victims.take();
+
+    const end = await victim.obey({
+      bodies: removals,
+      auth: 'aksk',
+      doom: { at, act: 'die', times: TIMES },
+    });
+
+    expect(end).toEqual({ kind: 'died' });
+    await ground.quiet(0);
+    expect(await linksOf(files)).toHaveLength(held);
+    for (const { id, issueId } of files) {
+      expect(await ground.linkedFile(id)).toBeUndefined();
+      await expect(ground.services.downloads.find(id, secrets.get(issueId) ?? '')).rejects.toMatchObject({
+        code: 'not_found',
+      });
+    }
+
+    await drive(ground, { ids: files.map(({ id }) => id) });
+
+    expect(await linksOf(files)).toEqual([]);
+    for (const { id } of files) {
+      const { status, dueAt } = await ground.world.find(id);
+      expect({ status, dueAt }).toEqual({ status: 'removed', dueAt: undefined });
+      expect(await ground.linkedFile(id)).toBeUndefined();
+      const notifications = await notificationsOf(id);
+      expect(notifications.map(({ type }) => type)).toContain('UploadRemoved');
     }
   });
 });
@@ -248,9 +350,17 @@ describe('a delivery that ends before the step at which its process is to die', 
 
 /** An upload to a work item of its own, whose event has not been handled yet. */
 async function stageFile() {
+  return stageBytes(randomBytes(SIZE));
+}
+
+/** The same, of a file that is to end in a link. */
+async function stageLarge() {
+  return stageBytes(randomBytes(MOST_ATTACHED + 1));
+}
+
+async function stageBytes(bytes: Buffer) {
   lastIssue += 1n;
   const issueId = String(lastIssue);
-  const bytes = randomBytes(SIZE);
   const { id } = await ground.world.stage(bytes, { issueId });
   const event = JSON.stringify(storageEvent({ key: `staging/${id}`, bytes }));
   return { id, issueId, event, sha256: createHash('sha256').update(bytes).digest('hex') };
@@ -282,6 +392,16 @@ async function isThere(drop: string | undefined): Promise<boolean> {
 
 async function notificationsOf(id: string) {
   return (await ground.notifications()).filter(({ upload }) => upload.id === id);
+}
+
+async function linksOf(files: { issueId: string }[]) {
+  const issues = new Set(files.map(({ issueId }) => issueId));
+  return (await ground.links()).filter(({ issueId }) => issues.has(issueId));
+}
+
+/** The last part of a link's address. */
+function secretIn(url = ''): string {
+  return url.split('/').at(-1) ?? '';
 }
 
 async function attachmentsOf(files: { issueId: string }[]) {

@@ -7,14 +7,14 @@ import { GIB } from '../../../lib/domain/units.ts';
 import { useDirectory } from '../../support/use-directory.ts';
 
 const directory = await useDirectory();
-const MARK = randomBytes(300_000);
+const SAMPLE = randomBytes(300_000);
 
-/** A file of 5 GiB that has the mark at these places and takes hardly any room on the disk. */
+/** A file of 5 GiB that has the sample at these places and takes hardly any room on the disk. */
 async function sparse(...places: number[]) {
   const path = join(directory, 'film.mp4');
   const file = await open(path, 'w');
   await file.truncate(5 * GIB);
-  for (const place of places) await file.write(MARK, 0, MARK.length, place);
+  for (const place of places) await file.write(SAMPLE, 0, SAMPLE.length, place);
   await file.close();
   return find(path);
 }
@@ -25,16 +25,16 @@ async function find(path: string) {
 }
 
 describe('fileOnDisk', () => {
-  it.each([0, 2 * GIB - 1000, 4 * GIB - 1000, 5 * GIB - MARK.length])(
+  it.each([0, 2 * GIB - 1000, 4 * GIB - 1000, 5 * GIB - SAMPLE.length])(
     'gives the bytes of a file of 5 GiB from %d on',
     async (place) => {
       const file = await sparse(place);
 
-      const part = file.slice(place, place + MARK.length);
+      const part = file.slice(place, place + SAMPLE.length);
 
       expect(file.size).toBe(5 * GIB);
-      expect(part.size).toBe(MARK.length);
-      expect(Buffer.from(await part.arrayBuffer()).equals(MARK)).toBe(true);
+      expect(part.size).toBe(SAMPLE.length);
+      expect(Buffer.from(await part.arrayBuffer()).equals(SAMPLE)).toBe(true);
     },
   );
 
@@ -78,6 +78,6 @@ describe('fileOnDisk', () => {
     const { value } = await reader.read();
     await reader.cancel();
 
-    expect(Buffer.from(value ?? []).equals(MARK.subarray(0, value?.length))).toBe(true);
+    expect(Buffer.from(value ?? []).equals(SAMPLE.subarray(0, value?.length))).toBe(true);
   });
 });

@@ -133,7 +133,7 @@ describe('a lost answer', () => {
     const { id } = await world.deliver(large());
 
     let upload = await world.find(id);
-    for (let turn = 0; turn < 8 && upload.status !== 'delivered'; turn += 1) upload = await world.next(id);
+    for (let tries = 0; tries < 8 && upload.status !== 'delivered'; tries += 1) upload = await world.next(id);
 
     expect(upload).toMatchObject({ status: 'delivered', resent: true, recheckAt: expect.any(String) });
     expect(await shown()).toHaveLength(1);
@@ -146,7 +146,8 @@ describe('a lost answer', () => {
     await world.ipdSettings({ linksShown: 0 });
 
     let upload = await world.find(id);
-    for (let turn = 0; turn < 8 && upload.status === 'unconfirmed'; turn += 1) upload = await world.next(id);
+    for (let tries = 0; tries < 8 && upload.status === 'unconfirmed'; tries += 1)
+      upload = await world.next(id);
 
     expect(upload).toMatchObject({ status: 'failed', lastError: { code: 'outcome_unknown' } });
     expect(calls('linkCreate')).toBe(1);

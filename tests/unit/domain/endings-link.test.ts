@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { beginComment, turnIntoLink } from '../../../lib/domain/attempts.ts';
+import { beginComment, changeToLink } from '../../../lib/domain/attempts.ts';
 import * as endings from '../../../lib/domain/endings.ts';
 import { whyNotErased } from '../../../lib/domain/erasure.ts';
 import { generationOf } from '../../../lib/domain/link.ts';
@@ -54,9 +54,9 @@ describe('an upload that ends in a link', () => {
     ['another function has made another link', '10', false],
     ['a link could not be deleted', '9', true],
   ])('keeps its link and is checked once more when %s', (_what, linkId, hasLeftover) => {
-    const told = closed(sample('linked'));
+    const announced = closed(sample('linked'));
 
-    const again = legal(endings.markLinked(told, { linkId, hasLeftover, ...moment }));
+    const again = legal(endings.markLinked(announced, { linkId, hasLeftover, ...moment }));
 
     expect(again).toMatchObject({ link: { id: '9' }, recheckAt: settled, dueAt: settled });
   });
@@ -91,27 +91,27 @@ describe('an upload that ends in a link', () => {
   });
 });
 
-describe('an attempt that may turn to a link', () => {
+describe('an attempt that may become a link', () => {
   const delivering = sample('delivering');
-  const turn = (members: Partial<Upload>, why: 'too_large' | 'work_item_full' = 'too_large') =>
-    turnIntoLink(legal(Object.assign({}, delivering, members)), { token, why });
+  const changeTo = (members: Partial<Upload>, why: 'too_large' | 'work_item_full' = 'too_large') =>
+    changeToLink(legal(Object.assign({}, delivering, members)), { token, why });
 
   it('is one of which IPD has nothing', () => {
     const doubt = { since: iso(start), absences: 0, accepted: false };
 
-    expect(turn({})).toMatchObject({ asLink: 'too_large', bytesSent: 0 });
-    expect(turn({ doubt })).toBeUndefined();
-    expect(turn({ resent: true })).toBeUndefined();
-    expect(turn({ candidate: '1' })).toBeUndefined();
-    expect(turn(sample('sending'))).toBeUndefined();
-    expect(turn({ asLink: 'too_large' })).toBeUndefined();
-    expect(turnIntoLink(delivering, { token: 'of another', why: 'too_large' })).toBeUndefined();
+    expect(changeTo({})).toMatchObject({ asLink: 'too_large', bytesSent: 0 });
+    expect(changeTo({ doubt })).toBeUndefined();
+    expect(changeTo({ resent: true })).toBeUndefined();
+    expect(changeTo({ candidate: '1' })).toBeUndefined();
+    expect(changeTo(sample('sending'))).toBeUndefined();
+    expect(changeTo({ asLink: 'too_large' })).toBeUndefined();
+    expect(changeToLink(delivering, { token: 'of another', why: 'too_large' })).toBeUndefined();
   });
 
   it('was never sent, where the list of the work item is full', () => {
-    expect(turn({}, 'work_item_full')).toMatchObject({ asLink: 'work_item_full' });
-    expect(turn({ baseline: [] }, 'work_item_full')).toBeUndefined();
-    expect(turn({ baseline: ['1'] })).not.toHaveProperty('baseline', ['1']);
+    expect(changeTo({}, 'work_item_full')).toMatchObject({ asLink: 'work_item_full' });
+    expect(changeTo({ baseline: [] }, 'work_item_full')).toBeUndefined();
+    expect(changeTo({ baseline: ['1'] })).not.toHaveProperty('baseline', ['1']);
   });
 });
 
@@ -194,6 +194,6 @@ describe('a link', () => {
 /** After its end was announced and its staged file removed. */
 function closed(upload: Upload): Upload {
   const { notification } = upload;
-  const told = notification && endings.markNotified(upload, notification);
-  return legal(endings.markCleaned(legal(told)));
+  const announced = notification && endings.markNotified(upload, notification);
+  return legal(endings.markCleaned(legal(announced)));
 }

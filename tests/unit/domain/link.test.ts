@@ -39,7 +39,7 @@ describe('the title of a link', () => {
 });
 
 describe('the links of an upload', () => {
-  it('are those with its id in their URL; those that work are told from the others', () => {
+  it('are those with its id in their URL; those that work come first', () => {
     const links = [
       { id: '20', url },
       { id: '3', url: `${url}x` },

@@ -76,7 +76,7 @@ export const transitions: Record<string, (upload: Upload) => Upload | undefined>
   finishRecheck: (upload) => endings.finishRecheck(upload),
   withdraw: (upload) => lifecycle.withdraw(upload, { ...deed, now: start }),
   erase: (upload) => erase(upload, { ...deed, now: start }),
-  turnIntoLink: (upload) => attempts.turnIntoLink(upload, { token, why: 'too_large' }),
+  changeToLink: (upload) => attempts.changeToLink(upload, { token, why: 'too_large' }),
   markLinked: (upload) => endings.markLinked(upload, { linkId: '9', hasLeftover: false, ...moment }),
   replaceLink: (upload) => endings.replaceLink(upload, { linkId: '8' }),
   expireLink: (upload) => endings.expireLink(upload, { now: start + 366 * 24 * HOUR }),
@@ -92,7 +92,7 @@ export function after(...names: string[]): Upload {
 }
 
 export const sent = ['stage', 'claim', 'startSending'];
-const asLink = ['stage', 'claim', 'turnIntoLink'];
+const asLink = ['stage', 'claim', 'changeToLink'];
 export const inDoubt = [...sent, 'markUnconfirmed'];
 
 export const uploadsByState: Record<string, Upload> = {

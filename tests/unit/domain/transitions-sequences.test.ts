@@ -72,8 +72,8 @@ describe('any sequence of transitions', () => {
       finishRecheck: (one) => endings.finishRecheck(one),
       withdraw: (one) => lifecycle.withdraw(one, { ...deed, now }),
       erase: (one) => erase(one, { ...deed, now }),
-      turnIntoLink: (one) =>
-        attempts.turnIntoLink(one, { token: given.token, why: counts ? 'too_large' : 'work_item_full' }),
+      changeToLink: (one) =>
+        attempts.changeToLink(one, { token: given.token, why: counts ? 'too_large' : 'work_item_full' }),
       markLinked: (one) =>
         endings.markLinked(one, { linkId: counts ? '1' : '2', hasLeftover: size === 11, now, policy }),
       replaceLink: (one) => endings.replaceLink(one, { linkId: counts ? '1' : '2' }),

@@ -37,7 +37,7 @@ const table: Record<string, Record<string, string>> = {
     cancel: 'cancelled',
     withdraw: 'cancelled',
     erase: 'cancelled',
-    turnIntoLink: 'delivering',
+    changeToLink: 'delivering',
   },
   sending: {
     startSending: 'delivering',
