@@ -14,7 +14,7 @@ export const excluded: Exclusion[] = [
   {
     mutant: 'lib/delivery/deliver.ts createDelivery/deliver condition: isLeasedBy(holder, lease) is true',
     proof:
-      'Without the lease no outcome of a scan is legal, so nothing is recorded; to close an upload that has ended meanwhile does no more than its own function does, and a notification may come twice by contract.',
+      'Without the lease no outcome of a scan is legal, so nothing is recorded; to close an upload that has ended meanwhile does no more than its own function does, a notification may come twice by contract, and a comment is tried once.',
   },
   {
     mutant: 'lib/ledger/table.ts createTable/add clause: without {} beside ??',
@@ -41,41 +41,42 @@ export const excluded: Exclusion[] = [
   {
     mutant: 'lib/domain/endings.ts fail clause: without upload beside ??',
     proof:
-      'An upload whose doubt is accepted is not delivered (markDelivered removes the doubt, and nothing adds one after it), and markDelivered is undefined for delivered uploads alone.',
+      'An upload whose doubt is accepted is not delivered (markDelivered removes the doubt, and nothing adds one after it) and never becomes a link (changeToLink), nor is the doubt of a link ever accepted; markDelivered is undefined for these two alone.',
   },
   ...[
-    "isRecheckDue guard: upload.status !== 'delivered' || upload.recheckAt === undefined is false",
-    "isRecheckDue clause: without upload.status !== 'delivered' beside ||",
+    'isRecheckDue guard: !isEnded(upload) || upload.recheckAt === undefined is false',
+    'isRecheckDue clause: without !isEnded(upload) beside ||',
     'isRecheckDue clause: without upload.recheckAt === undefined beside ||',
-    "isRecheckOver guard: upload.status !== 'delivered' || upload.recheckAt === undefined is false",
-    "isRecheckOver clause: without upload.status !== 'delivered' beside ||",
+    'isRecheckOver guard: !isEnded(upload) || upload.recheckAt === undefined is false',
+    'isRecheckOver clause: without !isEnded(upload) beside ||',
     'isRecheckOver clause: without upload.recheckAt === undefined beside ||',
   ].map((mutant) => ({
     mutant: `lib/domain/endings.ts ${mutant}`,
     proof:
-      'Delivered records alone have recheckAt, and a time is neither before nor after the NaN that an absent one is read as; the types need the guard.',
+      'Records that are delivered or removed alone have recheckAt, and a time is neither before nor after the NaN that an absent one is read as; the types need the guard.',
   })),
   {
-    mutant: "lib/domain/endings.ts postponeRecheck clause: without upload.status !== 'delivered' beside ||",
+    mutant: 'lib/domain/endings.ts isRecheckHolder clause: without isEnded(upload) beside &&',
     proof:
-      'Delivered records alone have recheckLease, so for any other one the token differs; the types need the clause.',
+      'Records that are delivered or removed alone have recheckLease, so for any other one the token differs; the types need the clause.',
   },
   {
-    mutant: "lib/domain/endings.ts finishRecheck clause: without upload.status !== 'delivered' beside ||",
+    mutant: 'lib/domain/endings.ts finishRecheck clause: without !isEnded(upload) beside ||',
     proof:
-      'Delivered records alone have recheckAt, so the other clause stops any other one; the types need the clause.',
+      'Records that are delivered or removed alone have recheckAt, so the other clause stops any other one; the types need the clause.',
   },
   {
     mutant: "lib/domain/upload.ts isFileRemoved clause: without upload.status === 'delivered' beside &&",
     proof: 'Delivered records alone have isFileRemoved; the types need the clause.',
   },
   {
-    mutant: "lib/domain/endings.ts markCleaned condition: clean.status === 'delivered' is true",
-    proof: 'Delivered records alone have recheckAt, so it is undefined for any other one, as here.',
+    mutant: "lib/domain/endings.ts nextCheck condition: upload.status === 'delivered' is true",
+    proof:
+      'Of the records that are not removed, delivered ones alone have recheckAt or link, so both are undefined for any other one, as here.',
   },
   {
-    mutant: "lib/domain/lifecycle.ts requeue clause: without upload.status === 'delivered' beside &&",
-    proof: 'Delivered records alone have recheckAt; the types need the clause.',
+    mutant: 'lib/domain/lifecycle.ts isToBeChecked clause: without isEnded beside &&',
+    proof: 'Records that are delivered or removed alone have recheckAt; the types need the clause.',
   },
   {
     mutant: 'lib/domain/ingestion.ts announceAgain clause: without from beside &&',
@@ -146,7 +147,7 @@ export const excluded: Exclusion[] = [
     mutant:
       "lib/delivery/reconcile.ts createReconciliation/recheck clause: without current.status === 'delivered' beside &&",
     proof:
-      'beginRecheck is legal for delivered uploads alone, and no transition leads out of that state; the types need the clause.',
+      'beginRecheck is legal for delivered and removed uploads alone, and an attachment is never removed; the types need the clause.',
   },
   {
     mutant:
@@ -162,10 +163,6 @@ export const excluded: Exclusion[] = [
     mutant: "lib/delivery/reconcile.ts ownIds condition: upload.status === 'delivered' is true",
     proof:
       'Delivered records alone have attachmentId, and an undefined one is the id of no listed attachment; the types need the condition.',
-  },
-  {
-    mutant: "lib/delivery/sweep.ts createSweep/act clause: without upload.status !== 'delivered' beside ||",
-    proof: 'Delivered records alone have recheckAt, and no time is not due; the types need the clause.',
   },
   {
     mutant: 'lib/delivery/sweep.ts isDue clause: without time !== undefined beside &&',
@@ -205,7 +202,7 @@ export const excluded: Exclusion[] = [
   },
   {
     mutant:
-      "lib/delivery/deliver.ts createDelivery/send clause: without sent.kind === 'unavailable' beside &&",
+      "lib/delivery/attachment-leg.ts createAttachmentLeg/send clause: without sent.kind === 'unavailable' beside &&",
     proof: 'No other kind of answer has isContradiction; the types need the clause.',
   },
   {
@@ -267,7 +264,7 @@ export const removed: { guard: string; reason: string }[] = [
     reason: '`mayBeInIpd` is true of every upload that is delivered or has a candidate.',
   },
   {
-    guard: 'the return of an unconfirmed answer in `send` (`lib/delivery/deliver.ts`)',
+    guard: 'the return of an unconfirmed answer in `send` (`lib/delivery/attachment-leg.ts`)',
     reason: 'the next line returns every answer but `stored`, and this one had the same members.',
   },
   {
