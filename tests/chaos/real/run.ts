@@ -221,17 +221,17 @@ async function decide(
 
 /** Follows the links of these uploads, and judges them. `kept`: the keys of the linked files. */
 async function judgeLinksOf(
-  { links, follow, linkedFile }: Ground,
+  ground: Ground,
   { lasting }: Plan,
   exhibits: readonly { record: UploadRecord; sha256: string }[],
 ) {
   const issues = new Set(exhibits.map(({ record }) => record.issueId));
-  const held = (await links()).filter(({ issueId }) => issues.has(issueId));
+  const held = (await ground.links()).filter(({ issueId }) => issues.has(issueId));
   const followed = new Map<string, string | undefined>();
-  for (const { url } of held) followed.set(url, await follow(url));
+  for (const { url } of held) followed.set(url, await ground.follow(url));
   const files = new Map<string, string>();
   for (const { record } of exhibits) {
-    const sha256 = await linkedFile(record.id);
+    const sha256 = await ground.linkedFile(record.id);
     if (sha256 !== undefined) files.set(record.id, sha256);
   }
   const verdict = judgeLinks(
