@@ -627,7 +627,7 @@ fence:
   }
   :: atomic { sends == SENDS; SAY("the connection breaks"); c = NONE; atBoundary[_pid] = NONE }
   fi;
-  /* lib/ipd/client.ts: upload; lib/delivery/deliver.ts: send. What IPD answers. */
+  /* lib/ipd/client.ts: upload; lib/delivery/attachment-leg.ts: send. What IPD answers. */
   if
   DIES
   :: atomic {
@@ -699,7 +699,7 @@ fence:
     goto refused
   }
   fi;
-  /* lib/delivery/deliver.ts: findAccepted; lib/domain/attempts.ts: markAccepted */
+  /* lib/delivery/attachment-leg.ts: findAccepted; lib/domain/attempts.ts: markAccepted */
   if
   DIES
   :: atomic {

@@ -5,7 +5,7 @@
  */
 import * as endings from './endings.ts';
 import { CLOSING_PATIENCE_MS, LATE_ARRIVAL_MS, stagingCheckDelay, QUEUE_PATIENCE_MS } from './schedule.ts';
-import { ingestedFrom, iso, isReady, mayBeInIpd, mayBeRemoved } from './upload.ts';
+import { ingestedFrom, iso, isReady, mayBeInIpd, mayBeRemoved, schemaOf } from './upload.ts';
 import type { Moment, NewUpload, StagedObject, Upload } from './upload.ts';
 import { en } from '../texts/en.ts';
 
@@ -13,6 +13,7 @@ import { en } from '../texts/en.ts';
 export function createUpload(input: NewUpload, { now, policy }: Moment): Upload {
   return {
     ...input,
+    schema: schemaOf(input),
     status: 'awaiting_upload',
     version: 1,
     createdAt: iso(now),

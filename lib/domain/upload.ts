@@ -283,7 +283,7 @@ export const stagingKey = (id: string): string => `staging/${id}`;
 export const linkedKey = (id: string): string => `linked/${id}`;
 
 /** The version that a record needs: what an older version would damage is kept from it. */
-export function schemaOf({ asLink, mostAttached }: Upload): number {
+export function schemaOf({ asLink, mostAttached }: Pick<Upload, 'asLink' | 'mostAttached'>): number {
   return asLink === undefined && mostAttached === undefined ? 1 : RECORD_SCHEMA;
 }
 

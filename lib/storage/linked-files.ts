@@ -54,7 +54,9 @@ export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucke
       return (await client.send(command, { abortSignal: signal })).ContentLength;
     } catch (cause) {
       if (refusalOf(cause)?.status === 404) return undefined;
-      throw new AppError('storage_unavailable', `asking for the linked file of upload ${id} failed`, { cause });
+      throw new AppError('storage_unavailable', `asking for the linked file of upload ${id} failed`, {
+        cause,
+      });
     }
   }
 

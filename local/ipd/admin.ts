@@ -47,7 +47,10 @@ export async function answerAdmin(admin: Admin, request: IpdRequest): Promise<Re
     if (request.method === 'DELETE' && id !== undefined) {
       const isRemoved = kind === 'links' ? admin.removeLink(id) : admin.removeAttachment(id);
       if (isRemoved) return { status: 204 };
-      return { status: 404, json: { message: `${path} is not there` } };
+      return {
+        status: 404,
+        json: { message: `there is no ${kind === 'links' ? 'link' : 'attachment'} ${id}` },
+      };
     }
     switch (`${request.method} ${path.slice(ADMIN_PATH.length).replace(/\/$/, '')}`) {
       case 'GET /attachments':

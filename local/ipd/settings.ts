@@ -38,7 +38,7 @@ const settingsSchema = z.strictObject({
   equalLinks: z.enum(['taken', 'refused']).default('taken'),
   /** The most links that the list shows; its count says how many there are. */
   linksShown: bytes.nullable().default(null),
-  /** What becomes of a comment's HTML. */
+  /** Whether the list shows a comment's HTML as it was sent. */
   commentMarkup: z.enum(['kept', 'stripped']).default('kept'),
   rateLimit: z
     .strictObject({

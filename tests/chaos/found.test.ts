@@ -162,6 +162,17 @@ describe('what the simulation has found', () => {
 describe('what was found of links', () => {
   const linking: Linking = { most: 100, days: 365 };
 
+  it('an outage longer than the retry window ends no link, though no attachment is sent meanwhile', async () => {
+    const { world, user, until, find } = startStory({ linking });
+    const backAt = world.time.now() + 30 * HOUR_MS;
+    world.rules.of = (): Rule | undefined => (world.time.now() < backAt ? 'unreachable' : undefined);
+    const story = user();
+
+    await until(() => isFinal({ status: find(story.uploadId)?.status ?? '' }));
+
+    expect(find(story.uploadId)).toMatchObject({ status: 'delivered', link: {} });
+  });
+
   it('a copy of which no link was made goes with an upload that is cancelled', async () => {
     const { world, user, until, find } = startStory({ linking });
     world.rules.of = ({ operation }): Rule | undefined =>
@@ -183,7 +194,8 @@ describe('what was found of links', () => {
     const { execute } = world.objects;
     let asked = 0;
     world.objects.execute = (command, reading) => {
-      const isAsked = command instanceof HeadObjectCommand && command.input.Key?.startsWith('linked/') === true;
+      const isAsked =
+        command instanceof HeadObjectCommand && command.input.Key?.startsWith('linked/') === true;
       if (isAsked) asked += 1;
       if (isAsked && asked === 1) throw refusal(503, 'SlowDown');
       return execute(command, reading);

@@ -41,7 +41,7 @@ export type LinkFacts = {
   followed: (url: string) => string | undefined;
   /** Storage's linked files by upload, as SHA-256. */
   files: ReadonlyMap<string, string>;
-  /** Uploads whose links a person has to look for: the product has said so. */
+  /** Uploads whose links a person has to search for: the product has said so. */
   reported: ReadonlySet<string>;
 };
 
@@ -78,7 +78,9 @@ export function judgeLinks(exhibits: readonly LinkExhibit[], facts: LinkFacts): 
       } else judgeAttached(exhibit, made, object);
       continue;
     }
-    const working = [...urls, ...own.map(({ url }) => url)].filter((url) => facts.followed(url) !== undefined);
+    const working = [...urls, ...own.map(({ url }) => url)].filter(
+      (url) => facts.followed(url) !== undefined,
+    );
     if (working.length > 0) object('leftovers', `is ${record.status}, and its link works`);
     if (record.status === 'removed') {
       verdict.removed += 1;

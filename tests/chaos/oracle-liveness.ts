@@ -139,7 +139,10 @@ function episodesOf(versions: readonly Version[]): Episode[] {
 }
 
 /** When a stay ends at the latest; undefined for the final states, but for a link, which ends by its time. */
-function limitOf({ status, uploadDeadline, dueAt = 0, link }: UploadRecord, from: number): number | undefined {
+function limitOf(
+  { status, uploadDeadline, dueAt = 0, link }: UploadRecord,
+  from: number,
+): number | undefined {
   switch (status) {
     case 'awaiting_upload':
       return Math.max(uploadDeadline, from) + SWEEP;

@@ -57,7 +57,8 @@ export function createPeople({ people, admin }: Ipd, now: () => number) {
     copyLink(item: WorkItem, as: 'same' | 'otherHost'): void {
       const link = newestLink(item);
       if (link === undefined) return;
-      const url = as === 'same' ? link.url : link.url.replace(/^https:\/\/[^/]+/, 'https://short.example.com');
+      const url =
+        as === 'same' ? link.url : link.url.replace(/^https:\/\/[^/]+/, 'https://short.example.com');
       ownLinks.add(people.plantLink({ ...item, title: 'see here', url }).id);
     },
     /** Deletes it. */

@@ -94,7 +94,7 @@ export async function runSchedule({ seed, index, without, missing }: ScheduleOpt
   });
   const { time, faults, trace } = world;
   if (linking?.shown !== undefined) {
-    for (const index of [0, 1]) world.people.addLink({ projectId, issueId: issueIdOf(index) });
+    for (const issueId of [0, 1].map(issueIdOf)) world.people.addLink({ projectId, issueId });
   }
   const plans = drawPlans(random.fork('plans'), faults, { isLinking: linking !== undefined });
   const platform = createPlatform(world);

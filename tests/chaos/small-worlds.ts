@@ -49,7 +49,12 @@ export const smallWorlds: SmallWorld[] = [
     plans: [{ ...upload, link: readAndTakenBack }],
     linking,
   },
-  { name: 'a file that meets a full work item', plans: [upload], linking: { most: 1000, days: 365 }, prepare: fill },
+  {
+    name: 'a file that meets a full work item',
+    plans: [upload],
+    linking: { most: 1000, days: 365 },
+    prepare: fill,
+  },
   { name: 'two equal files', plans: [upload, upload] },
   {
     name: 'two equal files, one later',

@@ -374,7 +374,8 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
 
   async function takeBack(id: string): Promise<void> {
     const seen = await see(id);
-    if (seen?.delivery.endsAs !== 'link' || !['delivered', 'unconfirmed', 'failed'].includes(seen.status)) return;
+    if (seen?.delivery.endsAs !== 'link' || !['delivered', 'unconfirmed', 'failed'].includes(seen.status))
+      return;
     if (faults.happens('takenBack')) await discard(id);
   }
 

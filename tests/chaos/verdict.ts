@@ -61,7 +61,7 @@ const NO_LIST = 'nullResult';
 /** An attachment that cannot be downloaded may be another's; a link that cannot be deleted is reported; a comment may fail. */
 const PROVE_NOTHING: ReadonlySet<string> = new Set(['download', 'linkDelete', 'commentCreate']);
 /** With these answers a file ends in a link, where links are on and nothing was sent before. */
-const TURN_INTO_LINKS: Record<string, string> = { work_item_full: 'listOf', too_large_for_ipd: 'bodyTooLarge' };
+const MAKE_LINKS: Record<string, string> = { work_item_full: 'listOf', too_large_for_ipd: 'bodyTooLarge' };
 /** A name that IPD refused is tried once more in a plainer form. */
 const TRIED_AGAIN = 'emojiRefused';
 /**
@@ -103,7 +103,7 @@ export function judgeWorld(
       isAccepted: story?.storedAt !== undefined || stored !== undefined,
       mayBeNameless: isReplaced || answers.some(({ operation }) => operation === 'list'),
       mayFailAs: new Set([
-        ...answers.flatMap(codesOf).filter((code) => !mustTurn(code, { answers, contacts, isLinking })),
+        ...answers.flatMap(codesOf).filter((code) => !mustLink(code, { answers, contacts, isLinking })),
         ...(isLinking && hidesLinks(world, contacts) ? ['outcome_unknown'] : []),
         // The file is longer than the session allows: its parts are never joined.
         ...(story?.plan.isTooLong === true ? ['size_mismatch'] : []),
@@ -159,10 +159,11 @@ export function judgeWorld(
       linkedFiles: chronicle.filesUnder(linkedKeyOf(id)),
       notifications: chronicle.published.filter(({ message }) => message.upload.id === id),
       isStray: strays.has(keyOf(id)),
-      isDeleted: people
-        .deleted()
-        .some(({ issueId, sha256 }) => issueId === record.issueId && sha256 === story?.sha256)
-        || people.deletedLinks().some(({ url }) => url.includes(id)),
+      isDeleted:
+        people
+          .deleted()
+          .some(({ issueId, sha256 }) => issueId === record.issueId && sha256 === story?.sha256) ||
+        people.deletedLinks().some(({ url }) => url.includes(id)),
     };
     const delays = judgeLife(life, { quietFrom, now });
     const isKept = status === 'delivered' && record.dueAt === record.link?.expiresAt;
@@ -234,7 +235,7 @@ function judgeLinksOf(
     const isLarge = record.size > (linking?.most ?? Infinity);
     const ends = (histories.get(record.id) ?? []).flatMap((one) => one.record.link?.expiresAt ?? []);
     const { byOwner, byOperator } = story?.takenBack ?? {};
-    const isTurned = contacts.some(({ fault = '' }) => Object.values(TURN_INTO_LINKS).includes(fault));
+    const isMade = contacts.some(({ fault = '' }) => Object.values(MAKE_LINKS).includes(fault));
     return {
       record,
       sha256,
@@ -248,7 +249,7 @@ function judgeLinksOf(
         // The clock of a sweep may be wrong, and it reads ahead.
         ...(ends.some((at) => at < now + 2 * MINUTE) ? ['expiry'] : []),
       ]),
-      mayLink: linking !== undefined && (isLarge || isTurned || wasFullBefore),
+      mayLink: linking !== undefined && (isLarge || isMade || wasFullBefore),
       mustLink: isLarge,
     };
   });
@@ -269,7 +270,7 @@ function judgeLinksOf(
 }
 
 /** Whether this end was not to be: the file had to end in a link, since nothing was sent before IPD said so. */
-function mustTurn(
+function mustLink(
   code: string,
   {
     answers,
@@ -277,7 +278,7 @@ function mustTurn(
     isLinking,
   }: { answers: readonly IpdContact[]; contacts: readonly IpdContact[]; isLinking: boolean },
 ): boolean {
-  const fault = TURN_INTO_LINKS[code];
+  const fault = MAKE_LINKS[code];
   if (!isLinking || fault === undefined) return false;
   const since = answers.find((answer) => answer.fault === fault)?.at ?? 0;
   return !contacts.some(({ operation, at }) => operation === 'upload' && at < since);
@@ -334,7 +335,9 @@ function isShown(
   const isAttached = seen?.attachment?.id === (isDelivered && link === undefined ? attachmentId : undefined);
   const isLinked = seen?.link?.id === (isDelivered ? link?.id : undefined);
   const isRemoved = seen?.removal?.by === removal?.by;
-  return seen?.status === status && isAttached && isLinked && isRemoved && seen.error?.code === lastError?.code;
+  return (
+    seen?.status === status && isAttached && isLinked && isRemoved && seen.error?.code === lastError?.code
+  );
 }
 
 /** From the last time that the upload was tried again, or its creation, to its end. */
@@ -379,6 +382,7 @@ function ignoredRefusal(
   const code = last && codeOf(last);
   const isClear = code !== undefined && isAnswered && fault !== TRIED_AGAIN && fault !== FULL_LIST;
   // The upload had ended, or was cancelled, before IPD answered.
-  if (!isClear || at < begun || at > ended || status === 'cancelled' || status === 'removed') return undefined;
+  if (!isClear || at < begun || at > ended || status === 'cancelled' || status === 'removed')
+    return undefined;
   return status === 'failed' && lastError?.code === code ? undefined : fault;
 }

@@ -277,14 +277,15 @@ export function createWorld(options: {
 
   const scanner = createScanner({ time, objects, random: random.fork('scanner') });
 
-  /** When links end, and whose links the product has said a person has to look for. */
-  const ends = new Map<string, number>();
+  /** When links end, and of which uploads the product has said that a person has to search for their links. */
+  const endsOfLinks = new Map<string, number>();
   const expired = new Set<string>();
   const reported = new Set<string>();
 
   function noteLink({ pk, link, removal }: Record<string, unknown>): void {
     const id = String(pk).slice('upload#'.length);
-    if (link instanceof Object && 'expiresAt' in link) ends.set(id, Date.parse(String(link.expiresAt)));
+    if (link instanceof Object && 'expiresAt' in link)
+      endsOfLinks.set(id, Date.parse(String(link.expiresAt)));
     if (removal instanceof Object && 'by' in removal && removal.by === 'expiry' && !expired.has(id)) {
       expired.add(id);
       faults.count('linkExpired');
@@ -457,7 +458,7 @@ export function createWorld(options: {
           .map(({ key }) => [key.slice('linked/'.length), sha256Of(objects.read(key).object.bytes)]),
       ),
     /** When the link of an upload ends by its time; infinity where it never had one. */
-    endOfLink: (id: string): number => ends.get(id) ?? Infinity,
+    endOfLink: (id: string): number => endsOfLinks.get(id) ?? Infinity,
     reported,
     linking,
     ipd,

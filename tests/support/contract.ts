@@ -23,6 +23,7 @@ type Media = z.infer<typeof media>;
 type Response = z.infer<typeof response>;
 
 const PROBLEM = 'application/problem+json';
+const PAGE = 'text/html';
 const SCHEMAS = '#/components/schemas/';
 
 /** The document as it is written. */
@@ -124,7 +125,7 @@ function compareBody(body: string, status: number, described: Record<string, Med
   if (types.length === 0) return body === '' ? [] : ['there is a body'];
   const expected = described[type];
   if (expected === undefined) return [`the type "${type}" is not among ${types.join(', ')}`];
-  const value: unknown = JSON.parse(body);
+  const value: unknown = type === PAGE ? body : JSON.parse(body);
   const faults = faultsOf(value, expected.schema);
   if (type !== PROBLEM || faults.length > 0) return faults;
   const stated = problem.parse(value);

@@ -83,7 +83,8 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
     const answer = await send(request);
     if (request.url.pathname.endsWith('/attachments')) await reach('list read');
     const ofLinks = LINK_CALLS[request.method];
-    if (request.url.pathname.endsWith('/associate-third-party') && ofLinks !== undefined) await reach(ofLinks);
+    if (request.url.pathname.endsWith('/associate-third-party') && ofLinks !== undefined)
+      await reach(ofLinks);
     return answer;
   };
 
@@ -148,7 +149,8 @@ const item = z.object({
 
 function stepOf(command: unknown): Step | undefined {
   if (command instanceof GetObjectCommand) return 'file opened';
-  if (command instanceof CopyObjectCommand) return isLinked(command.input.Key) ? 'file kept' : 'object copied';
+  if (command instanceof CopyObjectCommand)
+    return isLinked(command.input.Key) ? 'file kept' : 'object copied';
   if (command instanceof DeleteObjectCommand) {
     if (isLinked(command.input.Key)) return 'linked file removed';
     return command.input.Key?.startsWith(INGEST_PREFIX) === true ? 'drop removed' : 'file removed';

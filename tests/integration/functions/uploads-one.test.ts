@@ -180,6 +180,8 @@ describe('GET /v1/limits', () => {
     expect(status).toBe(200);
     expect(body).toEqual({
       maxFileBytes: 52_428_800,
+      maxAttachmentBytes: 52_428_800,
+      oversize: 'refuse',
       multipartThresholdBytes: 10_485_760,
       partSizeBytes: 5_242_880,
       maxOpenUploads: 200,

@@ -42,6 +42,10 @@ describe("IPD's error texts about our account", () => {
       await client.list(item, signal),
       await client.upload({ ...part, ...file, signal }),
       await client.download({ projectId, id: '1' }, signal),
+      await client.listLinks(item, signal),
+      await client.createLink({ ...item, title: 't', url: 'https://b.example.com' }, signal),
+      await client.deleteLink({ ...item, id: '1' }, signal),
+      await client.addComment({ ...item, html: 'x' }, signal),
     ];
 
     for (const refusal of refusals) {

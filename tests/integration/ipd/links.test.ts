@@ -68,6 +68,31 @@ describe.each([
   });
 });
 
+it('a signature covers the body, which the access key alone would not protect', async () => {
+  const signed: Record<string, string>[] = [];
+  const client = connect({
+    auth: 'aksk',
+    send: async (request) => {
+      signed.push(request.headers);
+      return send(request);
+    },
+  });
+
+  const linked = await client.createLink({ ...item, title, url }, soon());
+
+  // The fake checks the signature with the bytes that came, unless the headers say that they are not covered.
+  expect(linked).toMatchObject({ kind: 'linked' });
+  expect(signed).toEqual([
+    {
+      accept: 'application/json',
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(JSON.stringify({ title, url }))),
+      'x-sdk-date': expect.any(String),
+      authorization: expect.stringContaining('SignedHeaders=host;x-sdk-date,'),
+    },
+  ]);
+});
+
 describe('listLinks', () => {
   const row = { id: '956239067176935401', title, url };
   const link = { id: row.id, title, url };

@@ -177,7 +177,7 @@ describe('a company gateway', () => {
 
     const answer = await list(settings);
 
-    expect(answer).toEqual({ kind: 'unavailable', detail: 'IAM: ENOTFOUND' });
+    expect(answer).toEqual({ kind: 'unavailable', detail: 'IAM: ENOTFOUND', isOutage: true });
     expect(names.asked).toEqual(['iam.cn-north-4.myhuaweicloud.com']);
   });
 
@@ -256,7 +256,7 @@ describe('a certificate that is refused', () => {
     for (const answer of [listed, sent]) {
       expect(answer).toMatchObject({ kind: 'unavailable', detail: expect.stringContaining(words) });
       expect(JSON.stringify(answer)).toMatch(
-        /^\{"kind":"unavailable","detail":"(IAM: )?[A-Z_]+: [a-zA-Z_ ,:]+"\}$/,
+        /^\{"kind":"unavailable","detail":"(IAM: )?[A-Z_]+: [a-zA-Z_ ,:]+","isOutage":true\}$/,
       );
     }
     expect(ipd.requests).toHaveLength(before);
@@ -307,6 +307,7 @@ describe('the ways to IPD and IAM', () => {
     expect(await client.list(item, soon())).toEqual({
       kind: 'unavailable',
       detail: expect.stringContaining('is not from a public authority'),
+      isOutage: true,
     });
   });
 
@@ -335,7 +336,11 @@ describe('the ways to IPD and IAM', () => {
     const withToken = await list({ ...offLambda, IPD_AUTH: 'token' }).catch(String);
 
     expect(signed).toEqual({ kind: 'unconfirmed', detail: 'HTTP 307' });
-    expect(withToken).toEqual({ kind: 'unavailable', detail: 'IAM gave no token: HTTP 307' });
+    expect(withToken).toEqual({
+      kind: 'unavailable',
+      detail: 'IAM gave no token: HTTP 307',
+      isOutage: true,
+    });
     expect(asked).toEqual([]);
   });
 });

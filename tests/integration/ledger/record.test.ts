@@ -100,7 +100,7 @@ describe.each(Object.entries(forms))('a record of the form %s', (_form, records)
 
       expect(after).toMatchObject({ status: 'delivered' });
       expect(await world.received()).toMatchObject([{ sha256: sha256(bytes) }]);
-      expect(await raw(item)).toMatchObject({ schema: RECORD_SCHEMA });
+      expect(await raw(item)).toMatchObject({ schema: 1 });
       expect(await raw(item)).not.toHaveProperty('lease');
     },
   );

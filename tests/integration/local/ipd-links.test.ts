@@ -251,7 +251,9 @@ describe('a person', () => {
     await ipd.admin('DELETE', `/links/${planted.id}`);
 
     expect(await titles()).toEqual([]);
-    expect(await ipd.admin('DELETE', `/links/${planted.id}`)).toHaveProperty('message');
+    expect(await ipd.admin('DELETE', `/links/${planted.id}`)).toEqual({
+      message: `there is no link ${planted.id}`,
+    });
     expect(await ipd.admin('POST', '/links', { ...item, title: 7 })).toHaveProperty('message');
   });
 });

@@ -57,6 +57,7 @@ describe('the notification of an end', () => {
           status: 'delivered',
           createdAt: upload.createdAt,
           attachment: { id: received?.id },
+          link: null,
           error: null,
           source: { kind: 'api' },
         },

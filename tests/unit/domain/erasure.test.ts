@@ -129,8 +129,6 @@ describe('erase', () => {
         'isFileRemoved',
         // The same; what stays of it is bare.
         'source',
-        // The ledger's own.
-        'schema',
       ].toSorted(),
     );
   });
