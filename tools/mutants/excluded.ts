@@ -65,6 +65,60 @@ export const excluded: Exclusion[] = [
     proof:
       'Records that are delivered or removed alone have recheckAt, so the other clause stops any other one; the types need the clause.',
   },
+  ...[
+    "markLinked clause: without upload.status === 'delivered' beside &&",
+    "expireLink clause: without upload.status !== 'delivered' beside ||",
+    "replaceLink clause: without upload.status !== 'delivered' beside ||",
+  ].map((mutant) => ({
+    mutant: `lib/domain/endings.ts ${mutant}`,
+    proof: 'Delivered records alone have a link; the types need the clause.',
+  })),
+  {
+    mutant: 'lib/domain/endings.ts markLinked clause: without upload.link !== undefined beside &&',
+    proof: 'markLinked alone delivers what has asLink, and always with a link; the types need the clause.',
+  },
+  {
+    mutant: 'lib/domain/link.ts byId comparison: one.id < other.id by <=',
+    proof: 'No two links of a work item have one id.',
+  },
+  {
+    mutant: "lib/domain/summary.ts summaryOf clause: without upload.status === 'delivered' beside &&",
+    proof: 'Delivered records alone have a link; the types need the clause.',
+  },
+  {
+    mutant:
+      "lib/uploads/download.ts createDownloads/isThere clause: without upload.status !== 'delivered' beside ||",
+    proof:
+      'Delivered records alone have a link, so the other clause stops any other one; the types need the clause.',
+  },
+  {
+    mutant: "lib/delivery/link-leg.ts keptOf guard: upload.status !== 'delivered' is false",
+    proof:
+      'The check of a removed upload knows no URL, so none of its links is current, and its record has no link; the types need the guard.',
+  },
+  {
+    mutant:
+      'lib/delivery/link-leg.ts createLinkLeg/tidy order: if (counting !== undefined) { await ledger.change(upload.id, (before) … before const isClean = await deleteAll(client, upload, { links, signal });',
+    proof:
+      'Neither reads what the other writes; a check that dies between the two is made again, and counts the same link in either order.',
+  },
+  {
+    mutant: "lib/delivery/link-leg.ts contactOf clause: without found.kind === 'unavailable' beside &&",
+    proof: 'No other kind of answer has isOutage; the types need the clause.',
+  },
+  {
+    mutant: "lib/delivery/link-leg.ts forbiddenAsLink clause: without failure.kind !== 'refused' beside ||",
+    proof: 'Refusals alone have a code; the types need the clause.',
+  },
+  {
+    mutant: "lib/delivery/comment.ts commentOn clause: without '' beside ??",
+    proof:
+      'The two texts name these values alone, and `by` only where there is one; the types need the clause.',
+  },
+  {
+    mutant: 'lib/delivery/comment.ts escapeHtml clause: without character beside ??',
+    proof: 'Each character that the pattern finds has an entity; the types need the clause.',
+  },
   {
     mutant: "lib/domain/upload.ts isFileRemoved clause: without upload.status === 'delivered' beside &&",
     proof: 'Delivered records alone have isFileRemoved; the types need the clause.',
