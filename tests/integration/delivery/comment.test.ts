@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { createComments } from '../../../lib/delivery/comment.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
 import { createIpdClient } from '../../../lib/ipd/client.ts';
 import { send } from '../../../lib/ipd/wire.ts';
 import { readCredentials } from '../../../lib/runtime/config.ts';
@@ -63,6 +64,38 @@ describe('the comment on a delivery', () => {
     await comments().tryOnce(upload, now());
 
     expect((await written())[0]?.description).toMatch(/^<p>A program uploaded a &lt;b&gt;&amp;\.png \(/);
+  });
+
+  it('is made after subscribers have learned of the delivery', async () => {
+    const bytes = randomBytes(1000);
+    const upload = await world.stage(bytes);
+    let during: Upload | undefined;
+    const { delivery } = world.build({
+      send: async (request) => {
+        if (request.url.pathname.endsWith('/comments')) during = await world.find(upload.id);
+        return send(request);
+      },
+    });
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(during).toMatchObject({ status: 'delivered', isFileRemoved: true });
+    expect(during).not.toHaveProperty('notification');
+  });
+
+  it('is not tried on an upload that waits', async () => {
+    const { measured, telemetry } = collectTelemetry();
+    const { delivery } = world.build({
+      config: { ipd: { ...world.config.ipd, credentials: undefined } },
+      telemetry,
+    });
+    const bytes = randomBytes(1000);
+    const upload = await world.stage(bytes);
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'waiting' });
+    expect(measured).not.toContainEqual({ CommentsNotWritten: 1 });
   });
 
   it('is not made while comments are off', async () => {

@@ -70,6 +70,23 @@ describe('a work item that is full', () => {
 });
 
 describe('a file that IPD refuses as too large', () => {
+  it('fails where it was sent before: IPD may still show it', async () => {
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'reset' } }]);
+    const { id } = await world.deliver(randomBytes(1000));
+    await world.next(id);
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'bodyTooLarge' } }]);
+    world.clock.advance(2 * COMMIT_WINDOW_MS);
+
+    const upload = await world.next(id);
+
+    expect(upload).toMatchObject({
+      status: 'failed',
+      resent: true,
+      lastError: { code: 'too_large_for_ipd' },
+    });
+    expect(await shown()).toEqual([]);
+  });
+
   it('ends in a link', async () => {
     await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'bodyTooLarge' } }]);
 

@@ -12,7 +12,7 @@ import { useWorld } from '../../support/use-world.ts';
 
 const world = await useWorld({ environment: linking });
 const servicesWhere = useMeanwhile(world);
-const { shown, plant, uproot, calls } = linksOf(world);
+const { shown, plant, uproot, isKept, calls } = linksOf(world);
 
 /** A delivered link whose check is due. */
 async function dueForCheck(): Promise<Upload> {
@@ -62,6 +62,7 @@ describe('the check of a delivered link', () => {
     expect(await shown()).toEqual([left]);
     expect(checked).toMatchObject({ status: 'delivered', link: { id: left?.id } });
     expect(checked).not.toHaveProperty('recheckAt');
+    expect(await isKept(upload)).toBe(true);
   });
 
   it('keeps the recorded link where there is an older one, and deletes that', async () => {
