@@ -86,12 +86,13 @@ export function replaceMultipart(
 }
 
 /**
- * A message for the next attempt, or for the check after a resend, is about to be queued. If it gets lost, the sweep
- * queues another one later.
+ * A message for the next attempt, or for the check after a resend or a removal, is about to be queued. If it gets lost,
+ * the sweep queues another one later; soon, where an end is still to be announced.
  */
 export function requeue(upload: Upload, { now }: { now: number }): Upload | undefined {
   if (!isReady(upload) && !isToBeChecked(upload)) return undefined;
-  return { ...upload, dueAt: iso(now + QUEUE_PATIENCE_MS) };
+  const patience = upload.notification === undefined ? QUEUE_PATIENCE_MS : CLOSING_PATIENCE_MS;
+  return { ...upload, dueAt: iso(now + patience) };
 }
 
 /** True of an upload that has ended, and of which IPD is to be checked again. */

@@ -240,7 +240,7 @@ describe('what was found of links', () => {
   it('a copy that comes after the linked file was removed is removed as well', async () => {
     const { world, user, until, find } = startStory({ linking });
     const story = user({
-      link: { takeBackAfter: [10 * MINUTE_MS], takeBackByOperatorAfter: [], reads: [] },
+      link: { removeLinkAfter: [10 * MINUTE_MS], removeLinkByOperatorAfter: [], reads: [] },
     });
     const id = () => story.uploadId ?? '';
     await until(() => world.objects.has(linkedKey(id())));

@@ -241,7 +241,7 @@ describe('the oracle of ingestion finds a product without', () => {
 
 const linking: Linking = { most: 50, days: 365 };
 const takenBack: Partial<Plan> = {
-  link: { takeBackAfter: [20 * MINUTE_MS], takeBackByOperatorAfter: [], reads: [] },
+  link: { removeLinkAfter: [20 * MINUTE_MS], removeLinkByOperatorAfter: [], reads: [] },
 };
 /** The answer to the first request for a link is lost. */
 const loseFirstLink = (elapsedMs: number, { operation }: IpdCall): Rule | undefined =>

@@ -179,7 +179,7 @@ export function createPlatform(world: World) {
   });
 
   /** An operator takes a link back in its owner's place; true when it is taken back. */
-  const takeBack = createFunction('operator', HOUR_MS, (services) => async (id: string) => {
+  const removeLink = createFunction('operator', HOUR_MS, (services) => async (id: string) => {
     const { ledger } = services();
     const now = world.time.now();
     const { upload } = await ledger.change(id, (before) => remove(before, { by: 'operator', now }));
@@ -196,8 +196,8 @@ export function createPlatform(world: World) {
       const end = await redrive(id, id);
       return end.kind === 'done' && end.result;
     },
-    takeBack: async (id: string): Promise<boolean> => {
-      const end = await takeBack(id, id);
+    removeLink: async (id: string): Promise<boolean> => {
+      const end = await removeLink(id, id);
       return end.kind === 'done' && end.result;
     },
     isIdle: () => running === 0,

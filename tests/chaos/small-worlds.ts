@@ -31,8 +31,8 @@ const inParts: Plan = { ...upload, mode: 'multipart', bytes: Buffer.alloc(400, '
 
 /** Once read in peace, and once while it is taken back. */
 const readAndTakenBack: LinkPlan = {
-  takeBackAfter: [20 * MINUTE_MS],
-  takeBackByOperatorAfter: [],
+  removeLinkAfter: [20 * MINUTE_MS],
+  removeLinkByOperatorAfter: [],
   reads: [
     { afterMs: 10 * MINUTE_MS, pauseMs: 0 },
     { afterMs: 20 * MINUTE_MS, pauseMs: 30 * SECOND_MS },

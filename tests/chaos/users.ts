@@ -50,8 +50,8 @@ export type Plan = {
 
 /** Times in milliseconds, from the creation of the upload. */
 export type LinkPlan = {
-  takeBackAfter: number[];
-  takeBackByOperatorAfter: number[];
+  removeLinkAfter: number[];
+  removeLinkByOperatorAfter: number[];
   /** `pauseMs`: between the requests of one reader. */
   reads: { afterMs: number; pauseMs: number }[];
 };
@@ -139,12 +139,12 @@ export function drawPlans(random: Random, faults: Faults, { isLinking = false } 
 function drawLink(random: Random): LinkPlan {
   const draw = (): number =>
     random.pick([random.int(0, 20 * SECOND_MS), random.int(0, 30 * MINUTE_MS), random.int(0, 12 * HOUR_MS)]);
-  const takeBackAfter = random.chance(0.35) ? [draw()] : [];
-  const [takenBackAt = draw()] = takeBackAfter;
+  const removeLinkAfter = random.chance(0.35) ? [draw()] : [];
+  const [takenBackAt = draw()] = removeLinkAfter;
   return {
     // A DELETE whose answer was lost is repeated; some people click twice.
-    takeBackAfter: random.chance(0.2) ? [...takeBackAfter, ...takeBackAfter] : takeBackAfter,
-    takeBackByOperatorAfter: random.chance(0.1) ? [draw()] : [],
+    removeLinkAfter: random.chance(0.2) ? [...removeLinkAfter, ...removeLinkAfter] : removeLinkAfter,
+    removeLinkByOperatorAfter: random.chance(0.1) ? [draw()] : [],
     reads: Array.from({ length: random.int(0, 3) }, () => ({
       // Often while the link is being taken back.
       afterMs: random.chance(0.5) ? takenBackAt + random.int(-20, 20) * SECOND_MS : draw(),
@@ -293,9 +293,9 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
       ...(plan.cancelAfter === undefined ? [] : [at(plan.cancelAfter, () => cancel(id))]),
       ...plan.retryAfter.map((afterMs) => at(afterMs, () => retry(id))),
       ...plan.redriveAfter.map((afterMs) => at(afterMs, () => redrive(id))),
-      ...(plan.link?.takeBackAfter ?? []).map((afterMs) => at(afterMs, () => takeBack(id))),
-      ...(plan.link?.takeBackByOperatorAfter ?? []).map((afterMs) =>
-        at(afterMs, () => takeBackByOperator(id)),
+      ...(plan.link?.removeLinkAfter ?? []).map((afterMs) => at(afterMs, () => removeLink(id))),
+      ...(plan.link?.removeLinkByOperatorAfter ?? []).map((afterMs) =>
+        at(afterMs, () => removeLinkByOperator(id)),
       ),
       ...(plan.link?.reads ?? []).map(({ afterMs, pauseMs }) => at(afterMs, () => readLink(id, pauseMs))),
     ]);
@@ -372,17 +372,17 @@ export function play(plan: Plan, { world, platform }: { world: World; platform: 
     trace.note('user', left === undefined ? 'cannot cancel' : `cancels: ${left.status}`, id);
   }
 
-  async function takeBack(id: string): Promise<void> {
+  async function removeLink(id: string): Promise<void> {
     const seen = await see(id);
     if (seen?.delivery.endsAs !== 'link' || !['delivered', 'unconfirmed', 'failed'].includes(seen.status))
       return;
     if (faults.happens('takenBack')) await discard(id);
   }
 
-  async function takeBackByOperator(id: string): Promise<void> {
+  async function removeLinkByOperator(id: string): Promise<void> {
     if (!faults.allows('takenBackByOperator')) return;
     story.takenBack.byOperator ??= time.now();
-    if (!(await platform.takeBack(id))) return;
+    if (!(await platform.removeLink(id))) return;
     story.takenBack.doneAt ??= time.now();
     faults.count('takenBackByOperator');
     trace.note('operator', 'takes it back', id);

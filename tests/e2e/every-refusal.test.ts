@@ -29,7 +29,7 @@ const session = { projectId, issueId };
 /** Problems that no caller can cause; every route may answer them. */
 const SERVICE_PROBLEMS = new Set(['internal', 'unavailable']);
 /** Where a scan is required, no file goes on without one: the tests of the scan gate show it. */
-const ELSEWHERE = ['attachFile scan_refused'];
+const ELSEWHERE = ['attachFile scan_refused', 'downloadFile not_found', 'downloadFile rate_limited'];
 
 const product = await useProduct({
   environment: {

@@ -24,6 +24,7 @@ import { parseNotification } from '../ends/topic.ts';
 import type { NotificationMessage } from '../ends/topic.ts';
 import { createSharedClock } from './clock.ts';
 import { createMailbox } from './mailbox.ts';
+import { MOST_ATTACHED } from './plan.ts';
 import { silence } from './silence.ts';
 import { openVictims } from './victims.ts';
 
@@ -31,8 +32,6 @@ export type Ground = Awaited<ReturnType<typeof openGround>>;
 
 /** Every attachment appears in its list this late. */
 const LIST_DELAY_SECONDS = 45;
-/** Larger files end in links. In bytes. */
-export const MOST_ATTACHED = 250_000;
 /** A bucket of a producer. */
 const SOURCE_BUCKET = 'artifacts';
 
@@ -58,7 +57,9 @@ const heldAttachments = z.array(
   }),
 );
 
-const heldLinks = z.array(z.object({ id: z.string(), issueId: z.string(), url: z.string() }));
+const heldLinks = z.array(
+  z.object({ id: z.string(), issueId: z.string(), url: z.string(), createdAt: time }),
+);
 
 /** Starts everything. `spare`: children that are kept ready to replace dead ones. */
 export async function openGround({ spare }: { spare: number }) {
@@ -147,6 +148,14 @@ export async function openGround({ spare }: { spare: number }) {
     /** All that IPD holds. */
     attachments: async () => heldAttachments.parse(await askIpd('/attachments')),
     links: async () => heldLinks.parse(await askIpd('/links')),
+    /** What a browser gets by the address of a link, as SHA-256; undefined where it gets no file. */
+    async follow(url: string): Promise<string | undefined> {
+      const [id = '', secret = ''] = new URL(url).pathname.split('/').slice(-2);
+      const location = await services.downloads.find(id, secret).catch(() => undefined);
+      if (location === undefined) return undefined;
+      const answer = await fetch(location);
+      return answer.ok ? hashOf(Buffer.from(await answer.arrayBuffer())) : undefined;
+    },
     /** The linked file of an upload, as SHA-256; undefined where storage has none. */
     async linkedFile(id: string): Promise<string | undefined> {
       const key = linkedKey(id);
@@ -154,9 +163,7 @@ export async function openGround({ spare }: { spare: number }) {
       const { Body } = await world.clients.s3.send(
         new GetObjectCommand({ Bucket: world.config.bucket, Key: key }),
       );
-      return createHash('sha256')
-        .update((await Body?.transformToByteArray()) ?? '')
-        .digest('hex');
+      return hashOf((await Body?.transformToByteArray()) ?? '');
     },
     /** All notifications that the subscriber has received so far. */
     notifications: listener,
@@ -177,6 +184,10 @@ export async function openGround({ spare }: { spare: number }) {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function hashOf(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** Subscribes a queue to the notifications; the function that it returns reads all that have come. */

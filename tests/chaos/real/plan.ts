@@ -37,6 +37,10 @@ export type Plan = {
 };
 
 const FIRST_ISSUE = 956_239_067_176_000_000n;
+/** Larger files end in links. In bytes. */
+export const MOST_ATTACHED = 250_000;
+/** No other upload of a plan has these bytes. */
+const LINKED_CONTENT = 100;
 const FAULTS_EACH = 4;
 const LASTING_EVERY = 5;
 /** How often an event comes; a request comes at least once. */
@@ -78,12 +82,20 @@ function drawPlan(random: Random, transient: Plan['transient']): Omit<Plan, 'iss
   const needsToken = transient.some((name) => name === 'tokenDeath' || name === 'tokenRefused');
   return {
     auth: needsToken || random.chance(0.5) ? 'token' : 'aksk',
-    uploads,
+    uploads: [...uploads, ...drawLinked(random.fork('links'))],
     // A stored file is not sent again, so the faults of sending come first.
     transient: [...transient.filter((name) => !isStoring(name)), ...storing],
     fates: drawFates(random, size),
     ingestFates: drawIngestFates(random),
   };
+}
+
+/** Sometimes one more, which is to end in a link. */
+function drawLinked(random: Random): Plan['uploads'] {
+  if (!random.chance(0.4)) return [];
+  const events = Array.from({ length: random.pick(COPIES.url) }, () => random.int(0, 2 * MINUTE_MS));
+  const size = MOST_ATTACHED + random.int(1, 1000);
+  return [{ size, content: LINKED_CONTENT, isHashDeclared: random.chance(0.5), by: 'url', events }];
 }
 
 /** One fate of each kind, in any order, and up to two more kills at any time. */

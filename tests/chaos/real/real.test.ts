@@ -17,6 +17,7 @@ describe('runReal', () => {
     expect(result.delivered).toBeGreaterThan(failed);
     expect(result.drops).toBeGreaterThan(0);
     expect(result.requests).toBeGreaterThan(0);
+    expect(result.linked).toBeGreaterThan(0);
     const always = [
       'killedInTime',
       'killedAtStep',

@@ -4,18 +4,20 @@
  * its timing is the machine's and cannot be repeated.
  */
 import { createHash } from 'node:crypto';
-import { stagingKey } from '../../../lib/domain/upload.ts';
+import { linkedKey, stagingKey } from '../../../lib/domain/upload.ts';
 import { storageEvent } from '../../support/queue-event.ts';
 import { createRandom } from '../random.ts';
 import { judgeNotifications, judgeStorage } from '../oracle-at-rest.ts';
 import { judge } from '../oracle.ts';
+import { judgeLinks } from '../oracle-links.ts';
 import { isFinal, readRecord } from '../oracle-reading.ts';
+import type { UploadRecord } from '../oracle-reading.ts';
 import { drive } from './drive.ts';
 import { LASTING, TRANSIENT } from './faults.ts';
 import type { Rule } from './faults.ts';
 import { openGround } from './ground.ts';
 import type { Ground } from './ground.ts';
-import { drawPlans } from './plan.ts';
+import { drawPlans, MOST_ATTACHED } from './plan.ts';
 import type { Fate, Plan } from './plan.ts';
 
 export type RealResult = {
@@ -25,6 +27,8 @@ export type RealResult = {
   drops: number;
   requests: number;
   delivered: number;
+  /** Those of them that ended in a link. */
+  linked: number;
   failed: Record<string, number>;
   undecided: number;
   faults: Record<string, number>;
@@ -63,6 +67,7 @@ export async function runReal({ schedules, seed, log = () => undefined }: Option
     drops: 0,
     requests: 0,
     delivered: 0,
+    linked: 0,
     failed: {},
     undecided: 0,
     faults: {},
@@ -163,10 +168,11 @@ async function begin(ground: Ground, { by, bytes, sha256, ...about }: Beginning)
 }
 
 async function decide(
-  { world, clock, attachments, notifications, isThere }: Ground,
+  ground: Ground,
   { plan, files }: Staged,
   { result, log }: { result: RealResult; log: (line: string) => void },
 ): Promise<void> {
+  const { world, clock, attachments, notifications, isThere } = ground;
   const held = (await attachments()).filter(({ issueId }) => issueId === plan.issueId);
   const codes: readonly string[] = plan.lasting === undefined ? [] : LASTING[plan.lasting].codes;
   const found = await Promise.all(
@@ -185,8 +191,10 @@ async function decide(
   const staged = await Promise.all(
     files.map(async ({ id }) => ((await world.isStaged(id)) ? [stagingKey(id)] : [])),
   );
-  const tidiness = judgeStorage({ records, keys: staged.flat(), begun: [], now: clock.now() }, (id) => id);
-  findings.push(...notified.findings, ...tidiness.findings);
+  const { links, kept } = await judgeLinksOf(ground, plan, exhibits);
+  const keys = [...staged.flat(), ...kept];
+  const tidiness = judgeStorage({ records, keys, begun: [], now: clock.now() }, (id) => id);
+  findings.push(...notified.findings, ...tidiness.findings, ...links.findings);
   if (neverTaken > 0) findings.push(`${neverTaken} offers were never taken`);
   let drops = 0;
   for (const { drop, record } of found.flat()) {
@@ -199,15 +207,59 @@ async function decide(
   result.uploads += files.length;
   result.delivered += counts.delivered;
   result.undecided += counts.undecided;
-  result.lost += counts.lost + neverTaken;
-  result.duplicates += counts.duplicates;
+  result.linked += links.linked;
+  result.lost += counts.lost + neverTaken + links.lost;
+  result.duplicates += counts.duplicates + links.duplicates;
   result.stuck += counts.stuck;
   result.untold += notified.untold;
-  result.leftovers += tidiness.leftovers + drops;
+  result.leftovers += tidiness.leftovers + drops + links.leftovers;
   for (const [code, times] of Object.entries(failed)) count(result.failed, code, times);
   if (findings.length > 0) {
     log(`failed: ${JSON.stringify({ findings, plan, uploads: exhibits, held }, undefined, 2)}`);
   }
+}
+
+/** Follows the links of these uploads, and judges them. `kept`: the keys of the linked files. */
+async function judgeLinksOf(
+  ground: Ground,
+  { lasting }: Plan,
+  exhibits: readonly { record: UploadRecord; sha256: string }[],
+) {
+  const issues = new Set(exhibits.map(({ record }) => record.issueId));
+  const held = (await ground.links()).filter(({ issueId }) => issues.has(issueId));
+  const followed = new Map<string, string | undefined>();
+  for (const { url } of held) followed.set(url, await ground.follow(url));
+  const files = new Map<string, string>();
+  for (const { record } of exhibits) {
+    const sha256 = await ground.linkedFile(record.id);
+    if (sha256 !== undefined) files.set(record.id, sha256);
+  }
+  const verdict = judgeLinks(
+    exhibits.map(({ record, sha256 }) => {
+      const isLarge = record.size > MOST_ATTACHED;
+      // IPD does not take it as an attachment.
+      const mayLink = isLarge || lasting === 'bodyTooLarge' || lasting === 'lostAndFull';
+      const mayBeRemovedBy: ReadonlySet<string> = new Set();
+      return {
+        record,
+        sha256,
+        urls: [],
+        copiesByIpd: 0,
+        mayBeRemovedBy,
+        mayLink,
+        mustLink: isLarge,
+      };
+    }),
+    {
+      nameOf: (id) => id,
+      links: held.map((link) => ({ ...link, isByPerson: false })),
+      deleted: new Set(),
+      followed: (url) => followed.get(url),
+      files,
+      reported: new Set(),
+    },
+  );
+  return { links: verdict, kept: [...files.keys()].map(linkedKey) };
 }
 
 /** The rules of a plan for the fake IPD, which takes the first match; only the rule that is the fault has a name. */

@@ -9,8 +9,9 @@ import { storageEvent } from '../../support/queue-event.ts';
 import { caller } from '../../support/world.ts';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 import { drive } from './drive.ts';
-import { MOST_ATTACHED, openGround } from './ground.ts';
+import { openGround } from './ground.ts';
 import type { Ground } from './ground.ts';
+import { MOST_ATTACHED } from './plan.ts';
 import { JOINED } from './seams.ts';
 import type { Place, Step } from './seams.ts';
 

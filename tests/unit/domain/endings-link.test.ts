@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { beginComment, changeToLink } from '../../../lib/domain/attempts.ts';
 import * as endings from '../../../lib/domain/endings.ts';
 import { whyNotErased } from '../../../lib/domain/erasure.ts';
+import { requeue } from '../../../lib/domain/lifecycle.ts';
 import { generationOf } from '../../../lib/domain/link.ts';
 import { mayBeRemoved, schemaOf } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -190,6 +191,15 @@ describe('a link', () => {
     const removed = sample('removed');
 
     expect(legal(endings.markLinksDeleted(removed, moment)).dueAt).toBe(removed.dueAt);
+  });
+
+  it('is due again soon when it is taken back, until that is announced', () => {
+    const removed = legal(endings.remove(sample('linked'), { by: 'owner', now: start }));
+    const announced = { ...removed, notification: undefined };
+
+    const dueTimes = [removed, announced].map((one) => legal(requeue(one, { now: start })).dueAt);
+
+    expect(dueTimes).toEqual([iso(start + 2 * MINUTE), iso(start + 15 * MINUTE)]);
   });
 
   it('loses its file once', () => {
