@@ -411,6 +411,14 @@ export const removed: { guard: string; reason: string }[] = [
     guard: '`uploads + roomFor > 0` and `calls > 0` in `count` (`lib/pacing/quota.ts`)',
     reason: 'a counter to which nothing is added is within its limit already.',
   },
+  {
+    guard: '`own === undefined` in `keepOne` (`lib/delivery/link-leg.ts`)',
+    reason: 'its caller had found that there is a link: the function went into it.',
+  },
+  {
+    guard: '`by !== undefined` in `commentOn` (`lib/delivery/comment.ts`)',
+    reason: 'a value that is undefined and one that is not there are put into a text alike.',
+  },
 ];
 
 /** The exclusions that fit none of these mutants. */
