@@ -50,7 +50,7 @@ export function createComments(deps: {
 function commentOn(upload: Upload, { comment }: Catalogue): string {
   const { uploadedBy: by, filename, createdAt } = upload;
   const at = `${createdAt.slice(0, 16).replace('T', ' ')} UTC`;
-  const values: Record<string, string> = { ...(by !== undefined && { by }), filename, at };
+  const values: Record<string, string | undefined> = { by, filename, at };
   const text = (by === undefined ? comment.ofProducer : comment.ofPerson).replaceAll(
     /\{(\w+)\}/g,
     (_place, name: string) => values[name] ?? '',

@@ -77,27 +77,17 @@ export function createLinkLeg(deps: {
     const found = await read(client, upload, { url, signal: run.signal });
     const contact = contactOf(found);
     if (found.kind !== 'found') return { contact, result: readingOf(found, upload) };
-    const [first] = found.current;
+    const [first, ...copies] = found.current;
     if (first !== undefined) {
       // Its copy went with the staged file if the upload was retried at the moment at which its time was over.
       await linkedFiles.keep(upload, { etag: upload.etag, signal: run.signal });
-      return { contact, result: await keepOne(client, upload, { found, run }) };
+      const links = [...copies, ...found.others];
+      const isClean = await deleteAll(client, upload, { links, signal: run.signal });
+      return { contact, result: { kind: 'linked', linkId: first.id, hasLeftover: !isClean } };
     }
     const objection = objectionTo(upload, found, begun);
     if (objection !== undefined) return { contact, result: objection };
     return { contact, result: await make(client, upload, { url, found, run }) };
-  }
-
-  /** The link is there: deletes every other one of this upload. */
-  async function keepOne(
-    client: IpdClient,
-    upload: Upload,
-    { found: { current, others }, run }: { found: Found; run: Run },
-  ): Promise<Outcome> {
-    const [own, ...copies] = current;
-    if (own === undefined) return { kind: 'absent' };
-    const isClean = await deleteAll(client, upload, { links: [...copies, ...others], signal: run.signal });
-    return { kind: 'linked', linkId: own.id, hasLeftover: !isClean };
   }
 
   /** Keeps the file, passes the fence and makes the link. */

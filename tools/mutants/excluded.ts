@@ -66,6 +66,93 @@ export const excluded: Exclusion[] = [
       'Records that are delivered or removed alone have recheckAt, so the other clause stops any other one; the types need the clause.',
   },
   {
+    mutant:
+      "lib/uploads/manage.ts createUploads/withLink clause: without upload.status === 'delivered' beside &&",
+    proof: 'Delivered records alone have a link; the types need the clause.',
+  },
+  {
+    mutant:
+      "lib/delivery/deliver.ts createDelivery/changeToLink clause: without outcome.kind !== 'failed' beside ||",
+    proof: 'No other kind of outcome has one of these codes; the types need the clause.',
+  },
+  {
+    mutant:
+      'lib/delivery/deliver.ts createDelivery/changeToLink clause: without isLeaseHolder(after, token) beside &&',
+    proof:
+      'The transition is legal for the lease holder alone, and leaves it the lease; the types need the clause.',
+  },
+  {
+    mutant:
+      'lib/uploads/uppy.ts createUppy/begin order: const { attached } = await preflight.largestFile({ filename, contentTy… before if (!(await tickets.useTicket(hash))) throw invalid();',
+    proof: 'largestFile writes nothing and throws nothing, so it may come first.',
+  },
+  ...[
+    "markLinked clause: without upload.status === 'delivered' beside &&",
+    "expireLink clause: without upload.status !== 'delivered' beside ||",
+    "replaceLink clause: without upload.status !== 'delivered' beside ||",
+  ].map((mutant) => ({
+    mutant: `lib/domain/endings.ts ${mutant}`,
+    proof: 'Delivered records alone have a link; the types need the clause.',
+  })),
+  {
+    mutant: 'lib/domain/endings.ts markLinked clause: without upload.link !== undefined beside &&',
+    proof: 'markLinked alone delivers what has asLink, and always with a link; the types need the clause.',
+  },
+  {
+    mutant: 'lib/domain/link.ts byId comparison: one.id < other.id by <=',
+    proof: 'No two links of a work item have one id.',
+  },
+  {
+    mutant: "lib/ledger/journal.ts createJournal/tell condition: after.status === 'delivered' is true #2",
+    proof: 'Delivered records alone have a link; the types need the condition.',
+  },
+  {
+    mutant: 'lib/domain/lifecycle.ts stage clause: without mostAttached !== undefined beside &&',
+    proof: 'No size is above undefined; the types need the clause.',
+  },
+  {
+    mutant: 'lib/uploads/download.ts createDownloads/find condition: uploadId === undefined is false',
+    proof: 'No record has the key that is made of undefined; the types need the condition.',
+  },
+  {
+    mutant: "lib/domain/summary.ts summaryOf clause: without upload.status === 'delivered' beside &&",
+    proof: 'Delivered records alone have a link; the types need the clause.',
+  },
+  {
+    mutant:
+      "lib/uploads/download.ts createDownloads/isThere clause: without upload.status !== 'delivered' beside ||",
+    proof:
+      'Delivered records alone have a link, so the other clause stops any other one; the types need the clause.',
+  },
+  {
+    mutant: "lib/delivery/link-leg.ts keptOf guard: upload.status !== 'delivered' is false",
+    proof:
+      'The check of a removed upload knows no URL, so none of its links is current, and its record has no link; the types need the guard.',
+  },
+  {
+    mutant:
+      'lib/delivery/link-leg.ts createLinkLeg/tidy order: if (counting !== undefined) { await ledger.change(upload.id, (before) … before const isClean = await deleteAll(client, upload, { links, signal });',
+    proof:
+      'Neither reads what the other writes; a check that dies between the two is made again, and counts the same link in either order.',
+  },
+  {
+    mutant: "lib/delivery/link-leg.ts contactOf clause: without found.kind === 'unavailable' beside &&",
+    proof: 'No other kind of answer has isOutage; the types need the clause.',
+  },
+  {
+    mutant: "lib/delivery/link-leg.ts forbiddenAsLink clause: without failure.kind !== 'refused' beside ||",
+    proof: 'Refusals alone have a code; the types need the clause.',
+  },
+  {
+    mutant: "lib/delivery/comment.ts commentOn clause: without '' beside ??",
+    proof:
+      'The two texts name these values alone, and `by` only where there is one; the types need the clause.',
+  },
+  {
+    mutant: 'lib/delivery/comment.ts escapeHtml clause: without character beside ??',
+    proof: 'Each character that the pattern finds has an entity; the types need the clause.',
+  },
+  {
     mutant: "lib/domain/upload.ts isFileRemoved clause: without upload.status === 'delivered' beside &&",
     proof: 'Delivered records alone have isFileRemoved; the types need the clause.',
   },
@@ -323,6 +410,14 @@ export const removed: { guard: string; reason: string }[] = [
   {
     guard: '`uploads + roomFor > 0` and `calls > 0` in `count` (`lib/pacing/quota.ts`)',
     reason: 'a counter to which nothing is added is within its limit already.',
+  },
+  {
+    guard: '`own === undefined` in `keepOne` (`lib/delivery/link-leg.ts`)',
+    reason: 'its caller had found that there is a link: the function went into it.',
+  },
+  {
+    guard: '`by !== undefined` in `commentOn` (`lib/delivery/comment.ts`)',
+    reason: 'a value that is undefined and one that is not there are put into a text alike.',
   },
 ];
 

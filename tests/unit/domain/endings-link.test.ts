@@ -15,6 +15,7 @@ import {
   policy,
   start,
   token,
+  transitions,
   uploadsByState,
 } from './transition-samples.ts';
 
@@ -121,6 +122,7 @@ describe('a link', () => {
     const removable = Object.keys(uploadsByState).filter((name) => mayBeRemoved(sample(name)));
 
     expect(removable).toEqual(['link in doubt', 'failed with a link in doubt', 'linked']);
+    expect(mayBeRemoved(transitions['claim']?.(sample('link in doubt')) ?? fresh())).toBe(false);
   });
 
   it('that is taken back has another secret, and is due at once', () => {
@@ -164,6 +166,7 @@ describe('a link', () => {
 
   it('is looked for twice once it is removed, the second time when nothing can be under way', () => {
     const removed = closed(sample('removed'));
+    expect(removed.dueAt).toBe('recheckAt' in removed && removed.recheckAt);
 
     const once = legal(endings.markLinksDeleted(removed, moment));
     const twice = legal(endings.markLinksDeleted(once, { now: start + 11 * MINUTE, policy }));
@@ -176,6 +179,12 @@ describe('a link', () => {
     expect('recheckAt' in twice && twice.recheckAt).toBeFalsy();
     expect(twice.dueAt).toBeUndefined();
     expect(endings.markLinksDeleted(twice, moment)).toBeUndefined();
+  });
+
+  it('is not looked for any more once that was given up', () => {
+    const over = legal(endings.finishRecheck(sample('removed')));
+
+    expect(endings.markLinksDeleted(over, moment)).toBeUndefined();
   });
 
   it('whose removal is not announced yet is announced first', () => {

@@ -15,12 +15,23 @@ describe('what a person has to remove in IPD', () => {
 
     expect(remnantOf(nameless)).toMatchObject({ attachmentIds: [], isCertain: true });
   });
+
+  it('is nothing of a link that was taken back: the bridge deletes it', () => {
+    expect(remnantOf(legal(uploadsByState['removed']))).toBeUndefined();
+    expect(remnantOf(legal(uploadsByState['linked']))).toMatchObject({ attachmentIds: [], isCertain: true });
+  });
 });
 
 describe('an erasure', () => {
   it('waits for the outcome of what is under way in IPD, and needs a redrive where that has failed', () => {
     expect(whyNotErased(after(...inDoubt))).toEqual({ kind: 'awaited' });
     expect(whyNotErased(legal(uploadsByState['failed in doubt']))).toMatchObject({ kind: 'in_doubt' });
+  });
+
+  it('does not wait for the check of a link: it is taken back at once', () => {
+    const linked = { ...legal(uploadsByState['linked']), recheckAt: new Date(start).toISOString() };
+
+    expect(whyNotErased(linked)).toBeUndefined();
   });
 
   it('makes nothing due of a failed upload whose file is gone', () => {

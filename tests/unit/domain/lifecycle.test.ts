@@ -26,6 +26,17 @@ describe('stage where no size was declared', () => {
     expect(staged.maxSize).toBeUndefined();
   });
 
+  it.each([
+    [5, 5, undefined],
+    [6, 5, 'too_large'],
+    [10, undefined, undefined],
+  ])('lets %i bytes end as a link where an attachment has at most %p: %p', (size, mostAttached, asLink) => {
+    const staged = legal(lifecycle.stage({ ...open, mostAttached }, { etag: 'e', size }, moment));
+
+    expect(staged.asLink).toBe(asLink);
+    expect(staged.mostAttached).toBeUndefined();
+  });
+
   it.each([0, 11])('ends an upload whose file has %i bytes', (size) => {
     expect(lifecycle.stage(open, { etag: 'e', size }, moment)).toMatchObject({
       status: 'failed',

@@ -57,6 +57,16 @@ describe('the links of an upload', () => {
   });
 });
 
+describe('the links that work', () => {
+  it('come in the order of their ids, however IPD lists them', () => {
+    const links = ['11', '12', '13'].map((number) => ({ id: number, url }));
+
+    for (const listed of [links, links.toReversed()]) {
+      expect(linksOf(id, url, listed).current).toEqual(links);
+    }
+  });
+});
+
 describe('the generation of a link', () => {
   it('begins with 1', () => {
     expect(generationOf({})).toBe(1);

@@ -41,6 +41,23 @@ function drop(key: string, about: Partial<FoundObject> = {}): Offer {
 const named = (name: string, metadata: Record<string, string> = {}) =>
   drop(`ingest/${project}/${issue}/${name}`, { metadata });
 
+describe('an object that is larger than an attachment may be', () => {
+  it.each([
+    [50, undefined],
+    [51, 'too_large'],
+    [100, 'too_large'],
+  ])('with %i bytes is to end as a link: %s', (size, asLink) => {
+    const key = `ingest/${project}/${issue}/a.bin`;
+    const offer = offerOfDrop(
+      { bucket, key, object: { ...object, size } },
+      { ...admission, mostAttached: 50 },
+    );
+
+    expect(offer.refusal).toBeUndefined();
+    expect(offer.upload.asLink).toBe(asLink);
+  });
+});
+
 describe('what a drop offers', () => {
   it('is an upload of the project, the work item and the name in its key', () => {
     expect(named('crash.log')).toEqual({

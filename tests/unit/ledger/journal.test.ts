@@ -75,6 +75,24 @@ describe('the journal', () => {
     expect(journalOf(delivering, delivered).metrics).not.toHaveProperty('Contradictions');
   });
 
+  it('counts a link, which has no attachment, and its removal', () => {
+    const linking = after('stage', 'claim', 'changeToLink', 'startSending');
+    const linked = after('stage', 'claim', 'changeToLink', 'startSending', 'markLinked');
+    const removed = legal(cancel(linked, { now: start }));
+
+    const { lines, metrics } = journalOf(linking, linked);
+
+    expect(lines).toMatchObject([{ message: 'delivery ended', status: 'delivered', linkId: '9' }]);
+    expect(metrics).toMatchObject({ Delivered: 1, Linked: 1 });
+    expect(metrics).not.toHaveProperty('Contradictions');
+    expect(journalOf(delivering, delivered).metrics).not.toHaveProperty('Linked');
+    expect(journalOf(linked, removed)).toMatchObject({
+      lines: [{ message: 'linked file removed' }],
+      metrics: { Removed: 1 },
+    });
+    expect(journalOf(delivering, delivered).metrics).not.toHaveProperty('Removed');
+  });
+
   it('counts each further copy once', () => {
     const two = endings.recordDuplicates(delivered, ['2', '3']);
     const three = endings.recordDuplicates(two, ['4']);

@@ -1,0 +1,95 @@
+import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { createLinkedFiles } from '../../../lib/storage/linked-files.ts';
+import { s3With } from '../../../lib/storage/s3.ts';
+import { useWorld } from '../../support/use-world.ts';
+
+const world = await useWorld();
+const { bucket } = world.config;
+const { s3 } = world.clients;
+const linkedFiles = createLinkedFiles({ s3: async () => s3With(s3), bucket });
+
+const signal = () => AbortSignal.timeout(60_000);
+const shown = ({ id }: Upload) => s3.send(new HeadObjectCommand({ Bucket: bucket, Key: `linked/${id}` }));
+const etagOf = async ({ id }: Upload): Promise<string> =>
+  (await world.staging.head(`staging/${id}`))?.etag ?? '';
+
+/** Puts other bytes of the same length in place of the staged file. */
+async function replace({ id, size }: Upload): Promise<void> {
+  const object = { Bucket: bucket, Key: `staging/${id}` };
+  await s3.send(new PutObjectCommand({ ...object, Body: randomBytes(size) }));
+}
+
+async function staged(): Promise<{ upload: Upload; keep: () => Promise<void> }> {
+  const upload = await world.stage(randomBytes(1000), { contentType: 'video/mp4' });
+  const etag = await etagOf(upload);
+  return { upload, keep: () => linkedFiles.keep(upload, { etag, signal: signal() }) };
+}
+
+describe('a linked file', () => {
+  it('has the bytes and the type of the staged file, and stays without it', async () => {
+    const { upload, keep } = await staged();
+    const etag = await etagOf(upload);
+
+    await keep();
+    await world.staging.remove(`staging/${upload.id}`);
+    await keep();
+
+    expect(await shown(upload)).toMatchObject({
+      ContentLength: 1000,
+      ContentType: 'video/mp4',
+      ETag: `"${etag}"`,
+    });
+  });
+
+  it('is never written over', async () => {
+    const { upload, keep } = await staged();
+    const etag = await etagOf(upload);
+    await keep();
+    await replace(upload);
+
+    await linkedFiles.keep(upload, { etag: await etagOf(upload), signal: signal() });
+
+    expect(await etagOf(upload)).not.toBe(etag);
+    expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
+  });
+
+  it('is not made of a file that was replaced', async () => {
+    const { upload, keep } = await staged();
+    await replace(upload);
+
+    await expect(keep()).rejects.toMatchObject({ code: 'staged_file_changed' });
+    await expect(shown(upload)).rejects.toMatchObject({ name: 'NotFound' });
+  });
+
+  it('is not made of a file that is gone', async () => {
+    const { upload, keep } = await staged();
+    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: `staging/${upload.id}` }));
+
+    await expect(keep()).rejects.toMatchObject({ code: 'staged_file_missing' });
+  });
+
+  it('may be there later where storage does not answer now', async () => {
+    const { upload } = await staged();
+    const elsewhere = createLinkedFiles({ s3: async () => s3With(s3), bucket: 'not-there' });
+    const aborted = AbortSignal.abort();
+    const etag = await etagOf(upload);
+
+    const keep = linkedFiles.keep(upload, { etag, signal: aborted });
+
+    await expect(keep).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await expect(elsewhere.remove(upload.id)).rejects.toThrow('removing the linked file');
+  });
+
+  it('is removed, and need not be there for that', async () => {
+    const { upload, keep } = await staged();
+    await keep();
+
+    await linkedFiles.remove(upload.id);
+    await linkedFiles.remove(upload.id);
+
+    await expect(shown(upload)).rejects.toMatchObject({ name: 'NotFound' });
+  });
+});
