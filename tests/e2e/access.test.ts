@@ -19,6 +19,9 @@ const file = { ...item, filename: `${SECRET}.bin`, contentType: 'video/mp4', siz
 const notFound = { status: 404, body: { code: 'not_found' } };
 const forbidden = { status: 403, body: { code: 'project_forbidden' } };
 
+/** It has no authorizer: a browser follows a link without a token, and the secret in its path decides. */
+const DOWNLOAD = 'GET /v1/files/{id}/{secret}';
+
 /** The answer to a user who is not the owner; and to one without access to the project, if that answer differs. */
 const cases: Record<string, { stranger: Expected; outsider?: Expected; body?: object; query?: string }> = {
   'POST /v1/uploads': {
@@ -34,6 +37,7 @@ const cases: Record<string, { stranger: Expected; outsider?: Expected; body?: ob
   'POST /v1/uploads/{id}/retry': { stranger: notFound },
   'GET /v1/limits': { stranger: { status: 200 } },
   $default: { stranger: notFound },
+  [DOWNLOAD]: { stranger: notFound },
   'POST /v1/uppy-sessions': { stranger: { status: 201 }, outsider: forbidden, body: item },
   'GET /v1/uppy/{ticket}/s3/params': { stranger: { status: 200 }, query: '?filename=a.bin' },
   'POST /v1/uppy/{ticket}/s3/multipart': { stranger: { status: 200 }, body: { filename: 'a.bin' } },
@@ -53,7 +57,7 @@ const cases: Record<string, { stranger: Expected; outsider?: Expected; body?: ob
 
 const names = Object.keys(cases);
 const withTicket = names.filter((name) => name.includes('{ticket}'));
-const withToken = names.filter((name) => !withTicket.includes(name) && name !== '$default');
+const withToken = names.filter((name) => ![...withTicket, DOWNLOAD, '$default'].includes(name));
 
 const product = await useProduct({ environment: { PROJECTS_CLAIM: 'projects' } });
 let owner: Bearer;
@@ -90,6 +94,7 @@ function ask(name: string, { token, ticket }: Bearer) {
     id,
     uploadId,
     ticket,
+    secret: 'guessed',
     partNumber: '1',
     project_id: projectId,
     issue_id: issueId,

@@ -14,6 +14,7 @@ import type { Product } from '../support/product-stack.ts';
 import { sourceOf } from '../support/sources.ts';
 import { projectId } from '../support/world.ts';
 
+const MOST_ATTACHED = 1000;
 const TABLE = 'ipd-attachment-bridge-dev-uploadstable';
 
 let product: Product;
@@ -22,8 +23,8 @@ let bytes: Buffer;
 let sha256: string;
 
 beforeAll(async () => {
-  product = await startProduct();
-  bytes = randomBytes(1000);
+  product = await startProduct({ environment: { OVERSIZE: 'link', MAX_FILE_BYTES: String(MOST_ATTACHED) } });
+  bytes = randomBytes(MOST_ATTACHED);
   sha256 = createHash('sha256').update(bytes).digest('hex');
   await goWrong();
 });
@@ -59,6 +60,8 @@ async function goWrong(): Promise<void> {
   await product.fireSchedules();
   await Promise.all([measured('Duplicates'), product.follow(lost)]);
 
+  await removeLinkThatStays();
+
   await product.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
   // The check of the work item meets this fault, and no delivery begins.
   await upload({ filename: 'locked out', issueId: '956239067176935405' });
@@ -72,6 +75,18 @@ async function upload(file: { filename: string; issueId: string }): Promise<stri
   const { id, signed } = await product.call('POST /v1/uploads', { body });
   await putFile(signed(), bytes);
   return id;
+}
+
+/** A link is removed, and IPD does not show the links of its work item. */
+async function removeLinkThatStays(): Promise<void> {
+  const large = randomBytes(MOST_ATTACHED + 1);
+  const about = { issueId: '956239067176935407', filename: 'large', contentType: 'a/b', size: large.length };
+  const { id, signed } = await product.call('POST /v1/uploads', { body: { projectId, ...about } });
+  await putFile(signed(), large);
+  await product.follow(id);
+  await product.faults([{ match: { operation: 'linkList' }, fault: { kind: 'noPermission' } }]);
+  await product.call(`DELETE /v1/uploads/${id}`);
+  await measured('LinksNotDeleted');
 }
 
 /** Waits until its first delivery is over. */
