@@ -144,7 +144,8 @@ describe('a link that is made again after a doubt', () => {
     const late = world.build({
       send: async (request) => {
         const answer = await send(request);
-        if (request.method === 'GET' && request.url.pathname.endsWith('third-party')) await takeBack(upload);
+        if (request.method === 'GET' && request.url.pathname.endsWith('third-party'))
+          await removeMeanwhile(upload);
         return answer;
       },
     });
@@ -173,8 +174,8 @@ describe('a link that is made for the first time', () => {
   });
 });
 
-/** The lease ends, the owner takes the link back, and another function removes what there is of it. */
-async function takeBack({ id }: Upload): Promise<void> {
+/** The lease ends, the owner removes the link, and another function removes what there is of it. */
+async function removeMeanwhile({ id }: Upload): Promise<void> {
   world.clock.advance(400_000);
   await world.ledger.change(id, (before) =>
     attempts.expireLease(before, { now: world.clock.now(), random: 0, policy: world.policy }),

@@ -25,8 +25,8 @@ async function dueForCheck(): Promise<Upload> {
   return upload;
 }
 
-/** A link that its owner has taken back, before anything was deleted. */
-async function takenBack(): Promise<Upload> {
+/** A link that its owner has removed, before anything was deleted. */
+async function removedLink(): Promise<Upload> {
   const { id } = await world.deliver(randomBytes(LARGEST_ATTACHMENT + 1));
   return (await world.uploads.cancel(caller, id)).upload;
 }
@@ -110,7 +110,7 @@ describe('the check of a delivered link', () => {
   });
 
   it.each(['badGateway', 'noPermission', undefined])(
-    'leaves what is still to be done of a link that is taken back meanwhile (answer: %s)',
+    'leaves what is still to be done of a link that is removed meanwhile (answer: %s)',
     async (fault) => {
       const upload = await dueForCheck();
       if (fault !== undefined) {
@@ -143,9 +143,9 @@ describe('the check of a delivered link', () => {
   });
 });
 
-describe('the check of a link that was taken back', () => {
+describe('the check of a link that was removed', () => {
   it('is made again at once where IPD could not be read', async () => {
-    const upload = await takenBack();
+    const upload = await removedLink();
     await world.faults([{ match: { operation: 'linkList' }, count: 1, fault: { kind: 'badGateway' } }]);
 
     const unread = await check(upload);
@@ -158,7 +158,7 @@ describe('the check of a link that was taken back', () => {
   });
 
   it('is made again where a link could not be deleted', async () => {
-    const upload = await takenBack();
+    const upload = await removedLink();
     await world.faults([{ match: { operation: 'linkDelete' }, count: 1, fault: { kind: 'badGateway' } }]);
 
     const left = await check(upload);
@@ -170,7 +170,7 @@ describe('the check of a link that was taken back', () => {
   });
 
   it('deletes what IPD shows, and is reported and over where the list is cut', async () => {
-    const upload = await takenBack();
+    const upload = await removedLink();
     await plant(upload, 'https://example.com/other');
     await world.ipdSettings({ linksShown: 1 });
     const { lines, measured, telemetry } = collectTelemetry();
@@ -185,7 +185,7 @@ describe('the check of a link that was taken back', () => {
   });
 
   it('needs no link key, and so goes on while linking is off', async () => {
-    const upload = await takenBack();
+    const upload = await removedLink();
     const { delivery } = world.build({ config: { links: undefined } });
 
     const after = await check(upload, delivery);
@@ -195,7 +195,7 @@ describe('the check of a link that was taken back', () => {
   });
 
   it('is made by one function at a time', async () => {
-    const upload = await takenBack();
+    const upload = await removedLink();
     const second = servicesWhere({ before: DeleteObjectCommand }, () => check(upload));
 
     await check(upload, second.delivery);

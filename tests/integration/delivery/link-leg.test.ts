@@ -130,7 +130,7 @@ describe('no permission', () => {
   });
 });
 
-describe('a link that is taken back', () => {
+describe('a link that is removed', () => {
   it('works no more at once, and link and file go', async () => {
     const upload = await world.deliver(large());
     const url = new URL((await shown())[0]?.url ?? '');

@@ -17,7 +17,7 @@ const linked = (): Promise<Upload> => world.deliver(randomBytes(LARGEST_ATTACHME
 const run = ({ sweep }: Pick<typeof world, 'sweep'> = world) => sweep.run(AbortSignal.timeout(60_000));
 
 describe('a link that could not be checked for a whole retry window', () => {
-  it('is reported; of one that was taken back, the file goes all the same', async () => {
+  it('is reported; of one that was removed, the file goes all the same', async () => {
     const { id } = await linked();
     const { upload } = await world.uploads.cancel(caller, id);
     world.clock.advance(2 * DAY_MS);
@@ -73,7 +73,7 @@ describe('a link that could not be checked for a whole retry window', () => {
 });
 
 describe('a link whose time is over', () => {
-  it('is taken back, and its links are to be deleted next', async () => {
+  it('is removed, and its links are to be deleted next', async () => {
     const upload = await linked();
     const end = upload.status === 'delivered' ? (upload.link?.expiresAt ?? '') : '';
     expect(upload.dueAt).toBe(end);

@@ -60,7 +60,7 @@ describe('an upload while linking is on', () => {
     },
   );
 
-  it('is begun anew with the key of a link that was taken back, and not before', async () => {
+  it('is begun anew with the key of a link that was removed, and not before', async () => {
     const key = randomUUID();
     const file = { ...request, size: LARGEST_ATTACHMENT + 1 };
     const { upload } = await intake.create(caller, file, key);

@@ -60,7 +60,7 @@ describe('the download of a linked file', () => {
     }
   });
 
-  it('is not there for the new secret of a link that was taken back', async () => {
+  it('is not there for the new secret of a link that was removed', async () => {
     const upload = await linked();
 
     const { upload: removed } = await world.uploads.cancel(caller, upload.id);

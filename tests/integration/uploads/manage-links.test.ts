@@ -30,7 +30,7 @@ describe('the view of an upload', () => {
   });
 });
 
-describe('an owner who takes a link back', () => {
+describe('an owner who removes a link', () => {
   it('has it removed at once, and no bytes of it are left to show', async () => {
     const { id } = await world.deliver(large());
     await world.requestsFor(id);

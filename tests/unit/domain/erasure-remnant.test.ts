@@ -16,7 +16,7 @@ describe('what a person has to remove in IPD', () => {
     expect(remnantOf(nameless)).toMatchObject({ attachmentIds: [], isCertain: true });
   });
 
-  it('is nothing of a link that was taken back: the bridge deletes it', () => {
+  it('is nothing of a link that was removed: the bridge deletes it', () => {
     expect(remnantOf(legal(uploadsByState['removed']))).toBeUndefined();
     expect(remnantOf(legal(uploadsByState['linked']))).toMatchObject({ attachmentIds: [], isCertain: true });
   });
@@ -28,7 +28,7 @@ describe('an erasure', () => {
     expect(whyNotErased(legal(uploadsByState['failed in doubt']))).toMatchObject({ kind: 'in_doubt' });
   });
 
-  it('does not wait for the check of a link: it is taken back at once', () => {
+  it('does not wait for the check of a link: it is removed at once', () => {
     const linked = { ...legal(uploadsByState['linked']), recheckAt: new Date(start).toISOString() };
 
     expect(whyNotErased(linked)).toBeUndefined();
