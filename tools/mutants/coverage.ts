@@ -38,13 +38,16 @@ export async function writeCoverage(path: string, coverage: Coverage): Promise<v
   await writeFile(path, JSON.stringify(Object.fromEntries(coverage)));
 }
 
-/** True where the measure still tells of these files (their texts by their names). */
+/**
+ * True where the measure still tells of these files (their texts by their names). One that failed is no measure: it may
+ * have failed for the load of the machine.
+ */
 export function isCurrent(
   measured: Measure | undefined,
   hash: string,
   files: ReadonlyMap<string, string>,
 ): boolean {
-  if (measured?.hash !== hash) return false;
+  if (measured?.hash !== hash || measured.failure !== undefined) return false;
   return Object.entries(measured.files).every(([file, before]) => {
     const text = files.get(file);
     return text === undefined || hashOf(text) === before;
