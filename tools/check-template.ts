@@ -17,8 +17,8 @@ const TEMPLATE = 'zips/cloudformation-template-update-stack.json';
 
 /** The default, the nearest to China of the others, and those in China, for an account without an ICP licence. */
 const DEPLOYS = [
-  { region: 'eu-central-1', settings: {}, withoutAuthorizer: 7 },
-  { region: 'ap-southeast-1', settings: {}, withoutAuthorizer: 7 },
+  { region: 'eu-central-1', settings: {}, withoutAuthorizer: 8 },
+  { region: 'ap-southeast-1', settings: {}, withoutAuthorizer: 8 },
   { region: 'cn-north-1', settings: { PUBLIC_ROUTES: 'off' }, withoutAuthorizer: 0 },
   { region: 'cn-northwest-1', settings: { PUBLIC_ROUTES: 'off' }, withoutAuthorizer: 0 },
 ];
