@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { remembers } from '../support/golden-retriever.ts';
+import { rememberFirmly, remembers } from '../support/golden-retriever.ts';
 import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 import { bundlePlugin, startPages, visitPlugin } from './plugin-page.ts';
@@ -152,7 +152,7 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
     await here.pick(file);
     await here.upload();
     await Promise.all([second.delayed, first.then((response) => response.finished())]);
-    await here.page.waitForFunction(remembers('"uploadId"', { bytes: true }));
+    await rememberFirmly(here.page, '"uploadId"', { bytes: true });
     await here.page.reload();
     second.letGo();
 
@@ -177,7 +177,7 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
     await here.shows(/Attaching to the work item/);
     await here.page.waitForFunction(remembers('"follow"', { bytes: false }));
     // Golden Retriever writes at most twice a second, and may have begun before Uppy's state said so.
-    await here.page.waitForFunction(remembers('"uploadComplete":true', { bytes: false }));
+    await rememberFirmly(here.page, '"uploadComplete":true', { bytes: false });
 
     await here.page.reload();
     const calls = recordCalls(here.page);
