@@ -4,7 +4,6 @@
  */
 import { toPlainText } from './plain-text.ts';
 import { percentEncode } from './percent-encoding.ts';
-import { GIB, KIB, MIB } from './units.ts';
 import type { Upload } from './upload.ts';
 
 /** One link of a work item, as IPD lists it. */
@@ -38,7 +37,7 @@ function shorten(name: string, length: number): string {
 }
 
 function sizeInWords(bytes: number): string {
-  const [unit, name] = bytes >= GIB ? [GIB, 'GiB'] : bytes >= MIB ? [MIB, 'MiB'] : [KIB, 'KiB'];
+  const [unit, name] = bytes >= 1e9 ? [1e9, 'GB'] : bytes >= 1e6 ? [1e6, 'MB'] : [1e3, 'kB'];
   const size = bytes / unit;
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${name}`;
 }

@@ -26,7 +26,7 @@ describe('a file that is larger than IPD takes', () => {
       link: { id: link?.id, expiresAt: new Date(world.clock.now() + 365 * DAY_MS).toISOString() },
     });
     expect(link?.url).toMatch(new RegExp(`^${PUBLIC_URL}/v1/files/${upload.id}/[\\w-]{43}$`));
-    expect(link?.title).toMatch(/^施工现场\.mp4 \(9\.8 KiB, until \d{4}-\d\d-\d\d\)$/);
+    expect(link?.title).toMatch(/^施工现场\.mp4 \(10 kB, until \d{4}-\d\d-\d\d\)$/);
     expect(await isKept(upload)).toBe(true);
     expect(await world.isStaged(upload.id)).toBe(false);
     expect(await world.received()).toEqual([]);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { downloadHeaders, generationOf, linksOf, linkTitle } from '../../../lib/domain/link.ts';
-import { GIB, KIB, MIB } from '../../../lib/domain/units.ts';
 
 const until = Date.UTC(2027, 10, 26);
 const id = '0f0e0d0c-0b0a-4009-8008-070605040302';
@@ -8,33 +7,33 @@ const url = `https://a.example.com/v1/files/${id}/secret`;
 
 describe('the title of a link', () => {
   it.each([
-    [1, '0.0 KiB'],
-    [9.8 * KIB, '9.8 KiB'],
-    [300 * MIB, '300 MiB'],
-    [1.5 * GIB, '1.5 GiB'],
-    [GIB, '1.0 GiB'],
-    [MIB, '1.0 MiB'],
-    [10 * MIB, '10 MiB'],
+    [1, '0.0 kB'],
+    [9_800, '9.8 kB'],
+    [300_000_000, '300 MB'],
+    [1_500_000_000, '1.5 GB'],
+    [1_000_000_000, '1.0 GB'],
+    [1_000_000, '1.0 MB'],
+    [10_000_000, '10 MB'],
   ])('tells of %d bytes as %s, and until when they are kept', (size, words) => {
     expect(linkTitle({ filename: '现场.mp4', size }, until)).toBe(`现场.mp4 (${words}, until 2027-11-26)`);
   });
 
   it('has no character that IPD refuses', () => {
-    expect(linkTitle({ filename: 'a\u{1F600}b.png', size: KIB }, until)).toMatch(/^a_b\.png \(/);
+    expect(linkTitle({ filename: 'a\u{1F600}b.png', size: 1000 }, until)).toMatch(/^a_b\.png \(/);
   });
 
   it('has at most 256 characters, and the end of the name', () => {
-    const title = linkTitle({ filename: `${'长'.repeat(300)}-part-2-of-9.mp4`, size: KIB }, until);
+    const title = linkTitle({ filename: `${'长'.repeat(300)}-part-2-of-9.mp4`, size: 1000 }, until);
 
     expect(title).toHaveLength(256);
-    expect(title).toContain('…-part-2-of-9.mp4 (1.0 KiB');
+    expect(title).toContain('…-part-2-of-9.mp4 (1.0 kB');
   });
 
   it('leaves a name that just fits as it is', () => {
-    const about = ' (1.0 KiB, until 2027-11-26)';
+    const about = ' (1.0 kB, until 2027-11-26)';
     const filename = 'a'.repeat(256 - about.length);
 
-    expect(linkTitle({ filename, size: KIB }, until)).toBe(`${filename}${about}`);
+    expect(linkTitle({ filename, size: 1000 }, until)).toBe(`${filename}${about}`);
   });
 });
 
