@@ -180,8 +180,10 @@ export function createLinkLeg(deps: {
     );
     if (!begun.changed) return NOT_ASKED;
     try {
-      // None of a removed upload counts any more.
-      const url = begun.upload.status === 'removed' ? '' : await addressOf(begun.upload);
+      // None of a removed upload counts any more. Without an address it is not known which one counts: the sweep asks again.
+      const url =
+        begun.upload.status === 'removed' ? '' : await addressOf(begun.upload).catch(() => undefined);
+      if (url === undefined) return NOT_ASKED;
       const found = await read(client, begun.upload, { url, signal });
       const checked = { contact: contactOf(found), isAsked: true, isThrottled: found.kind === 'throttled' };
       if (found.kind === 'found') await tidy(client, begun.upload, { found, token, signal });

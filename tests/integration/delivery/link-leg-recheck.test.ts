@@ -50,6 +50,16 @@ function whereMeanwhile(happens: () => Promise<unknown>) {
 const counted = () => world.ledger.readState(`tries#${Math.floor(world.clock.now() / MINUTE_MS)}`);
 
 describe('the check of a delivered link', () => {
+  it('waits where links are switched off, and its message does not come back', async () => {
+    const upload = await dueForCheck();
+    const { delivery } = world.build({ config: { links: undefined } });
+
+    const checked = await check(upload, delivery);
+
+    expect(checked).toMatchObject({ status: 'delivered', recheckAt: expect.any(String) });
+    expect(await shown()).toHaveLength(1);
+  });
+
   it('keeps another link to the file where the recorded one is gone, and records that', async () => {
     const upload = await dueForCheck();
     const [{ id, url } = { id: '', url: '' }] = await shown();
