@@ -180,7 +180,7 @@ export function createLinkLeg(deps: {
     );
     if (!begun.changed) return NOT_ASKED;
     try {
-      // None of a removed upload counts any more. Without an address it is not known which one counts: the sweep asks again.
+      // None of a removed upload counts any more. Without an address nothing tells which one counts: the sweep asks again.
       const url =
         begun.upload.status === 'removed' ? '' : await addressOf(begun.upload).catch(() => undefined);
       if (url === undefined) return NOT_ASKED;
