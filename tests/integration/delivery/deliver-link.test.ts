@@ -96,4 +96,33 @@ describe('a file that IPD refuses as too large', () => {
     expect(await shown()).toHaveLength(1);
     expect(await world.received()).toEqual([]);
   });
+
+  it('goes on to its link while another file of its size is in doubt', async () => {
+    await world.faults([
+      { match: { operation: 'upload' }, count: 1, fault: { kind: 'bodyTooLarge' } },
+      { match: { operation: 'linkCreate' }, count: 1, fault: { kind: 'throttled', retryAfterSeconds: 3600 } },
+      { match: { operation: 'upload' }, fault: { kind: 'reset' } },
+    ]);
+    const { id } = await world.deliver(randomBytes(1000));
+    const other = await world.deliver(randomBytes(1000));
+
+    const before = await world.find(id);
+    const after = await world.next(id);
+
+    expect(before).toMatchObject({ status: 'waiting', asLink: 'too_large' });
+    expect(other).toMatchObject({ status: 'unconfirmed' });
+    expect(after).toMatchObject({ status: 'delivered', link: { id: expect.any(String) } });
+  });
+});
+
+describe('a file that IPD refuses for another reason', () => {
+  it('fails, and gets no link', async () => {
+    await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
+
+    const upload = await world.deliver(randomBytes(1000));
+
+    expect(upload).toMatchObject({ status: 'failed', lastError: { code: 'ipd_forbidden' } });
+    expect(upload).not.toHaveProperty('asLink');
+    expect(await shown()).toEqual([]);
+  });
 });

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 import { putFile } from '../../support/answer.ts';
-import { collectErrors } from '../../support/surroundings.ts';
+import { collectErrors, collectTelemetry } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { oneRequest } from '../../support/world.ts';
 
@@ -105,14 +105,13 @@ describe('an upload whose function died at its end', () => {
 
   it('is closed when the check for a second copy is given up', async () => {
     const upload = await leftBeforeItsCheck(2 * DAY_MS);
-    const { errors, telemetry } = collectErrors();
+    const { lines, measured, telemetry } = collectTelemetry();
 
     await world.build({ telemetry }).sweep.run(soon());
 
     const after = await world.find(upload.id);
-    expect(errors).toMatchObject([
-      { message: 'a second copy cannot be checked for', fields: { uploadId: upload.id } },
-    ]);
+    expect(lines).toContainEqual({ message: 'a second copy cannot be checked for', uploadId: upload.id });
+    expect(measured).toContainEqual({ Contradictions: 1 });
     expect(await world.requestsFor(upload.id)).toEqual([]);
     expect(after).not.toHaveProperty('recheckAt');
     expect(after).not.toHaveProperty('notification');
@@ -132,6 +131,23 @@ describe('subscribers', () => {
 
     expect(await world.find(id)).toMatchObject({ status: 'failed' });
     expect(await world.find(id)).not.toHaveProperty('notification');
+  });
+
+  it('are notified by the next run of a failed upload, whose file stays for a retry', async () => {
+    await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);
+    const bytes = randomBytes(1000);
+    const upload = await world.stage(bytes);
+    const { telemetry } = collectErrors();
+    const { delivery } = world.build({ sns: silentTopic(), telemetry });
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+    const left = await world.find(upload.id);
+    world.clock.advance(2 * MINUTE_MS);
+
+    await world.sweep.run(soon());
+
+    expect(left).toMatchObject({ status: 'failed', notification: { type: 'UploadFailed' } });
+    expect(await world.find(upload.id)).not.toHaveProperty('notification');
+    expect(await world.isStaged(upload.id)).toBe(true);
   });
 
   it('are not notified by a run that finds no file, while another function delivers it', async () => {

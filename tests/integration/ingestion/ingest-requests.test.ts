@@ -67,6 +67,16 @@ describe('a request', () => {
     expect(await world.find(id)).toMatchObject({ status: 'staged', size: 7 });
   });
 
+  it('that is malformed is refused, and announced', async () => {
+    const { body } = await request({ projectId: 'short' });
+    const id = nameBasedId('malformed request', JSON.stringify(body));
+
+    expect(await world.find(id)).toMatchObject({ status: 'failed', lastError: { code: 'ingest_malformed' } });
+    expect(await readNotifications(id)).toMatchObject([
+      { type: 'UploadFailed', upload: { source: { kind: 'request', requestId: body.requestId } } },
+    ]);
+  });
+
   it('with the id of another one is refused as an upload of its own, and the first one stays', async () => {
     const { id, body } = await request();
     const first = await world.find(id);

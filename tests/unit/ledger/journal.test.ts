@@ -86,6 +86,7 @@ describe('the journal', () => {
     expect(metrics).toMatchObject({ Delivered: 1, Linked: 1 });
     expect(metrics).not.toHaveProperty('Contradictions');
     expect(journalOf(delivering, delivered).metrics).not.toHaveProperty('Linked');
+    expect(journalOf(linked, { ...linked, dueAt: iso(start) }).metrics).toEqual({});
     expect(journalOf(linked, removed)).toMatchObject({
       lines: [{ message: 'linked file removed' }],
       metrics: { Removed: 1 },
