@@ -30,12 +30,13 @@ export function createCollector(): (chunk: Uint8Array) => void {
  * V8's own function, for the first file that is long enough to need it. Were it asked for at the start of the process
  * (--expose-gc), Node could not use what it has compiled of its own modules: V8 keeps that apart by its flags.
  *
- * The chunks of a moment count towards the limit at which V8's marking of the whole heap begins, beside the program. Some
- * processes came so near to it that the marking had no end, and each collection became one of the whole heap: twice the
- * CPU for a file (docs/performance.md). Without that marking, the whole heap is collected only when it is full.
+ * V8 also learns which objects outlive collections of the young generation, and makes their like in the old one from then
+ * on. With a collection every few MiB, objects that live as long as one chunk seem to be of that kind; and what is in the
+ * old generation keeps its chunk until the whole heap is collected: twice the CPU and 40 MiB more for a file, in every
+ * third process (docs/performance.md). So V8 must not learn that.
  */
 function findCollect(): Collect {
-  setFlagsFromString('--no-incremental-marking');
+  setFlagsFromString('--no-allocation-site-pretenuring');
   setFlagsFromString('--expose-gc');
   const collect: Collect = runInNewContext('gc');
   setFlagsFromString('--no-expose-gc');
