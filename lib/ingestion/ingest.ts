@@ -132,16 +132,21 @@ export function createIngestion(deps: {
       telemetry.info('offer waits: too many open uploads', { projectId: offer.upload.projectId });
       return 'over_quota';
     }
-    const { isNews, upload } = before === undefined ? await begin(offer) : await again(before, offer);
+    const taken = before === undefined ? await begin(offer) : await again(before, offer);
+    // What another run has begun meanwhile may be of another request with the same id.
+    if (taken === undefined) return take(offer);
+    const { isNews, upload } = taken;
     if (isNews) await announce(upload);
     await proceed(upload, offer.upload.source);
     return 'taken';
   }
 
-  async function begin(offer: Offer): Promise<{ isNews: boolean; upload: Upload }> {
+  /** Undefined where another run was faster. */
+  async function begin(offer: Offer): Promise<{ isNews: boolean; upload: Upload } | undefined> {
     const { created, upload } = await ledger.add(ingestion.begin(offer, moment()));
-    if (created) telemetry.addMetrics({ Ingested: 1 });
-    return { isNews: created, upload };
+    if (!created) return undefined;
+    telemetry.addMetrics({ Ingested: 1 });
+    return { isNews: true, upload };
   }
 
   async function again(before: Upload, offer: Offer): Promise<{ isNews: boolean; upload: Upload }> {

@@ -150,7 +150,9 @@ export function judgeWorld(
     const ignored = ignoredRefusal(record, contacts, lastLifeOf(versions));
     // Offered again, it was refused by the bridge, which is the last word then.
     const isRefusedOffer = record.lastError?.code.startsWith('ingest_') === true;
-    if (ignored !== undefined && !isRefusedOffer)
+    // A function may die with IPD's answer, and the next one finds other bytes before it asks IPD.
+    const isOtherFile = record.lastError?.code === 'staged_file_changed' && objects.replaced().has(keyOf(id));
+    if (ignored !== undefined && !isRefusedOffer && !isOtherFile)
       findings.push(`${name} is ${status}, though IPD's last word was ${ignored}`);
     const life = {
       versions,

@@ -72,6 +72,36 @@ describe('two runs with one offer', () => {
     expect(await world.find(drop.id)).toMatchObject({ status: 'staged' });
   });
 
+  it('refuse the later one of two requests with one id, though both find no record', async () => {
+    const first = await requested(randomBytes(20));
+    const { requestId } = z.object({ requestId: z.string() }).parse(JSON.parse(first.message));
+    const source = { bucket: SOURCE_BUCKET, key: 'another.bin' };
+    const other = JSON.stringify({ requestId, projectId, issueId, source });
+    const { documents } = world.connectTable();
+    let isFirst = true;
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        if (isFirst && newRecord.safeParse(args.input).data?.Item.status === 'failed') {
+          isFirst = false;
+          await bring(first.message);
+        }
+        return next(args);
+      },
+      { step: 'initialize', name: 'overtake' },
+    );
+
+    await bring(other, world.build({ telemetry, documents }));
+
+    const asked = [requestId, source.bucket, source.key, undefined, projectId, issueId];
+    const refusedId = nameBasedId('reused request', JSON.stringify(asked));
+    expect(isFirst).toBe(false);
+    expect(await world.find(first.id)).toMatchObject({ status: 'staged' });
+    expect(await world.find(refusedId)).toMatchObject({
+      status: 'failed',
+      lastError: { code: 'ingest_request_reused' },
+    });
+  });
+
   it('stage one file and queue one delivery, though both have copied it', async () => {
     // Files before it have used up what may be delivered at once.
     world.clock.advance(HOUR_MS);
