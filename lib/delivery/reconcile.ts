@@ -120,13 +120,13 @@ export function createReconciliation(deps: {
       else {
         const content = await hashOf(file.body, upload.size);
         if (content.kind !== 'content') return content;
-        const isOfLength = content.bytes === upload.size;
         // The list says our size: an answer of another length is not the file, but something sent in its place.
-        if (!isOfLength && size !== undefined) return { kind: 'unavailable', detail: NO_FILE };
+        const isOtherLength = size !== undefined && content.bytes !== upload.size;
+        if (isOtherLength) return { kind: 'unavailable', detail: NO_FILE };
         compared += 1;
-        // A page may be an error text in place of the file, or it may be another user's attachment.
-        if (!isOfLength && file.isPage) unproven = NO_FILE;
-        else if (content.sha256 === sha256) matches.push(id);
+        if (content.sha256 === sha256) matches.push(id);
+        // A page may be an error text in place of the file, of its length by chance, or another user's attachment.
+        else if (file.isPage) unproven = NO_FILE;
         else await ledger.change(upload.id, (before) => endings.recordMismatches(before, [id]));
       }
     }

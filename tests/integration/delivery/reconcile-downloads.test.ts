@@ -74,6 +74,22 @@ describe('a download of an attachment', () => {
 
     expect(await world.next(upload.id)).toMatchObject({ status: 'delivered' });
   });
+
+  it('that is a page as long as the file, and is not the file, proves nothing', async () => {
+    const page = '<html>Sorry</html>';
+    await onUpload(world, { kind: 'lostAnswer' });
+    const { id } = await world.deliver(randomBytes(page.length));
+    await world.faults([
+      onDownload({ kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: page }),
+    ]);
+
+    const upload = await world.next(id);
+
+    expect(upload).toMatchObject({ status: 'unconfirmed', doubt: { absences: 0 } });
+    expect(upload.mismatches).toBeUndefined();
+    expect(await world.next(id)).toMatchObject({ status: 'delivered' });
+    expect(world.uploadRequests()).toHaveLength(1);
+  });
 });
 
 describe('the attachments of a work item', () => {
