@@ -38,6 +38,9 @@ const TRIES = { atOnce: 12, hourly: 6 };
  */
 const TESTS = { atOnce: 12, hourly: 12 };
 const TESTED_FOR = new Set(['unreachable', 'signatureFailed', 'keyLocked']);
+/** An upload that IPD throttles waits 2 to 4 s, doubled up to 2.5 to 5 min: docs/delivery.md. */
+const THROTTLES = { atOnce: 8, hourly: 24 };
+const THROTTLED = new Set(['throttled', 'serviceThrottled']);
 /** Each doubt asks for a few checks within its window, and then the file is sent again at once. */
 const CHECKS_A_DOUBT = 5;
 /** An attempt that finds another upload of its size at work asks IPD nothing: at first often, then all 5 to 10 min. */
@@ -67,14 +70,17 @@ export function judgeRequests(contacts: readonly IpdContact[], versions: readonl
   const testing = ofAttempts.filter((some) => some.every(isTest)).length;
   const tests = TESTS.atOnce + TESTS.hourly * hours;
   if (testing > tests) findings.push(`tried to reach IPD in ${testing} attempts`);
-  const asking = ofAttempts.length - testing;
+  const throttled = ofAttempts.filter((some) => THROTTLED.has(some.at(-1)?.fault ?? '')).length;
+  const throttles = THROTTLES.atOnce + THROTTLES.hourly * hours;
+  if (throttled > throttles) findings.push(`was throttled in ${throttled} attempts`);
+  const asking = ofAttempts.length - testing - throttled;
   const doubts = versions.filter(
     ({ record }, index) => record.doubt !== undefined && versions[index - 1]?.record.doubt === undefined,
   ).length;
   const tries = TRIES.atOnce + TRIES.hourly * hours + CHECKS_A_DOUBT * doubts;
   if (asking > tries) findings.push(`asked IPD in ${asking} attempts`);
   const attempts = versions.at(-1)?.record.attempts ?? 0;
-  if (attempts > tries + testing + WAITS.atOnce + WAITS.hourly * hours)
+  if (attempts > tries + testing + throttled + WAITS.atOnce + WAITS.hourly * hours)
     findings.push(`began ${attempts} attempts`);
   return findings;
 }

@@ -299,6 +299,16 @@ describe('the oracle', () => {
     },
   );
 
+  it('lets one upload wait for hours while IPD throttles, and not hurry', async () => {
+    const rule = (elapsedMs: number) => (elapsedMs < 8 * HOUR_MS ? ('serviceThrottled' as const) : undefined);
+    const small = { plans: [{}], rule, quietAfterMs: 8 * HOUR_MS, hours: 12 };
+
+    expect(await judgeSmall(small)).toEqual([]);
+    expect(await judgeSmall(small, 'backoff')).toContainEqual(
+      expect.stringMatching(/was throttled in \d+ attempts/),
+    );
+  });
+
   it('shares no code with the product', () => {
     const sources = readdirSync(import.meta.dirname)
       .filter((name) => /^(?:oracle|verdict|chronicle)[a-z-]*\.ts$/.test(name))
