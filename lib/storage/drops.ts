@@ -9,7 +9,7 @@ import type { FoundObject } from '../domain/ingestion.ts';
 import { decodeKey, percentEncode } from '../domain/percent-encoding.ts';
 import type { StagedObject } from '../domain/upload.ts';
 import { failed, refusalOf } from '../runtime/aws-errors.ts';
-import { bareEtag } from './etags.ts';
+import { bareEtag, COPIED_FROM } from './etags.ts';
 import type { S3 } from './s3.ts';
 
 /** An object of any bucket. */
@@ -19,9 +19,6 @@ export type Place = { bucket: string; key: string; versionId?: string | undefine
 export type Unavailable = { kind: 'unavailable'; code: FailureCode; detail: string };
 
 export type Drops = ReturnType<typeof createDrops>;
-
-/** The user metadata of a copy that says which object it was made of. */
-const COPIED_FROM = 'source-etag';
 
 export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: string }) {
   /**

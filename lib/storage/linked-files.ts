@@ -7,20 +7,23 @@ import { percentEncode } from '../domain/percent-encoding.ts';
 import { linkedKey, stagingKey } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
 import { failed, refusalOf } from '../runtime/aws-errors.ts';
+import { COPIED_FROM } from './etags.ts';
 import type { S3 } from './s3.ts';
 
 export type LinkedFiles = ReturnType<typeof createLinkedFiles>;
 
 export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucket: string }) {
   /**
-   * Copies exactly this version of the staged file, once: a copy that is there already counts, since only this upload's
-   * file comes under its id. Throws `staged_file_missing`, `staged_file_changed` or `storage_unavailable`.
+   * Copies exactly this version of the staged file, once: a copy of it that is there already counts. A copy of another
+   * version, which the upload had when it failed, before its producer offered it again, makes place. Throws
+   * `staged_file_missing`, `staged_file_changed` or `storage_unavailable`.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
    */
   async function keep(
-    { id, size, contentType }: Upload,
+    upload: Upload,
     { etag, signal }: { etag: string; signal: AbortSignal },
   ): Promise<void> {
+    const { id, contentType } = upload;
     const { client, CopyObjectCommand } = await s3();
     const from = stagingKey(id);
     const command = new CopyObjectCommand({
@@ -31,6 +34,7 @@ export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucke
       IfNoneMatch: '*',
       ContentType: contentType,
       MetadataDirective: 'REPLACE',
+      Metadata: { [COPIED_FROM]: etag },
       // A copy of the tags would need permissions of its own, and nothing reads them there.
       TaggingDirective: 'REPLACE',
     });
@@ -38,20 +42,29 @@ export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucke
       await client.send(command, { abortSignal: signal });
     } catch (cause) {
       // Storage answers 412 for a copy that is there, and for a source that was replaced.
-      if ((await sizeOf(id, signal)) === size) return;
+      const present = await find(id, signal);
+      if (present?.copiedFrom === etag) return;
       const status = refusalOf(cause)?.status;
+      if (status === 412 && present !== undefined) {
+        await remove(id);
+        return keep(upload, { etag, signal });
+      }
       if (status === 404) throw new AppError('staged_file_missing', `${from} is gone`, { cause });
       if (status === 412) throw new AppError('staged_file_changed', `${from} was replaced`, { cause });
       throw new AppError('storage_unavailable', `copying ${from} failed`, { cause });
     }
   }
 
-  /** In bytes; undefined where there is no copy. Throws `storage_unavailable`. */
-  async function sizeOf(id: string, signal: AbortSignal): Promise<number | undefined> {
+  /** Undefined where there is no copy. Throws `storage_unavailable`. */
+  async function find(
+    id: string,
+    signal: AbortSignal,
+  ): Promise<{ copiedFrom: string | undefined } | undefined> {
     const { client, HeadObjectCommand } = await s3();
     const command = new HeadObjectCommand({ Bucket: bucket, Key: linkedKey(id) });
     try {
-      return (await client.send(command, { abortSignal: signal })).ContentLength;
+      const { Metadata } = await client.send(command, { abortSignal: signal });
+      return { copiedFrom: Metadata?.[COPIED_FROM] };
     } catch (cause) {
       if (refusalOf(cause)?.status === 404) return undefined;
       throw new AppError('storage_unavailable', `asking for the linked file of upload ${id} failed`, {

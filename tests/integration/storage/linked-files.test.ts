@@ -44,15 +44,26 @@ describe('a linked file', () => {
     });
   });
 
-  it('is never written over', async () => {
+  it('stays what it is where the staged file is replaced', async () => {
     const { upload, keep } = await staged();
     const etag = await etagOf(upload);
     await keep();
     await replace(upload);
 
-    await linkedFiles.keep(upload, { etag: await etagOf(upload), signal: signal() });
+    await keep();
 
     expect(await etagOf(upload)).not.toBe(etag);
+    expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
+  });
+
+  it('makes place for the file of a later offer, also of the same length', async () => {
+    const { upload, keep } = await staged();
+    await keep();
+    await replace(upload);
+    const etag = await etagOf(upload);
+
+    await linkedFiles.keep(upload, { etag, signal: signal() });
+
     expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
   });
 
