@@ -48,10 +48,15 @@ describe('a linked file', () => {
     const { upload, keep } = await staged();
     const etag = await etagOf(upload);
     await keep();
+    await keep();
     await replace(upload);
 
     await keep();
 
+    const copies = world.s3.requests.filter(({ key }) => key === `linked/${upload.id}`);
+    expect(copies.flatMap(({ operation, status }) => (operation === 'CopyObject' ? [status] : []))).toEqual([
+      200, 412, 412,
+    ]);
     expect(await etagOf(upload)).not.toBe(etag);
     expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
   });
