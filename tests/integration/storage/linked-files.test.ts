@@ -72,6 +72,18 @@ describe('a linked file', () => {
     expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
   });
 
+  it('stays where the file of a later offer is gone', async () => {
+    const { upload, keep } = await staged();
+    const etag = await etagOf(upload);
+    await keep();
+    await world.staging.remove(`staging/${upload.id}`);
+
+    const later = linkedFiles.keep(upload, { etag: '0'.repeat(32), signal: signal() });
+
+    await expect(later).rejects.toMatchObject({ code: 'staged_file_missing' });
+    expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
+  });
+
   it('is not made of a file that was replaced', async () => {
     const { upload, keep } = await staged();
     await replace(upload);
