@@ -80,7 +80,7 @@ export function createLinkLeg(deps: {
     const [first, ...copies] = found.current;
     if (first !== undefined) {
       // Its copy went with the staged file if the upload was retried at the moment at which its time was over.
-      await linkedFiles.keep(upload, { etag: upload.etag, signal: run.signal });
+      await keepFile(upload, run);
       const links = [...copies, ...found.others];
       const isClean = await deleteAll(client, upload, { links, signal: run.signal });
       return { contact, result: { kind: 'linked', linkId: first.id, hasLeftover: !isClean } };
@@ -88,6 +88,14 @@ export function createLinkLeg(deps: {
     const objection = objectionTo(upload, found, begun);
     if (objection !== undefined) return { contact, result: objection };
     return { contact, result: await make(client, upload, { url, found, run }) };
+  }
+
+  async function keepFile(upload: Delivering, { signal }: Run): Promise<void> {
+    const isHolder = async (): Promise<boolean> => {
+      const current = await ledger.find(upload.id);
+      return current !== undefined && isLeaseHolder(current, upload.lease.token);
+    };
+    await linkedFiles.keep(upload, { etag: upload.etag, isHolder, signal });
   }
 
   /** Keeps the file, passes the fence and makes the link. */
@@ -110,7 +118,7 @@ export function createLinkLeg(deps: {
         return { kind: 'retryable_failure', code: 'ipd_unavailable', detail, counts: true };
       }
     }
-    await linkedFiles.keep(upload, { etag: upload.etag, signal: run.signal });
+    await keepFile(upload, run);
     const { changed } = await ledger.change(upload.id, (before) =>
       attempts.startSending(before, { token, now: clock.now(), marginMs: FENCE_MARGIN_MS, baseline: [] }),
     );

@@ -7,23 +7,25 @@ import { percentEncode } from '../domain/percent-encoding.ts';
 import { linkedKey, stagingKey } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
 import { failed, refusalOf } from '../runtime/aws-errors.ts';
-import { COPIED_FROM } from './etags.ts';
+import { bareEtag, COPIED_FROM } from './etags.ts';
 import type { S3 } from './s3.ts';
 
 export type LinkedFiles = ReturnType<typeof createLinkedFiles>;
 
+/** One version of the staged file, and whether the caller still delivers the upload. */
+type Kept = { etag: string; isHolder: () => Promise<boolean>; signal: AbortSignal };
+
 export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucket: string }) {
   /**
    * Copies exactly this version of the staged file, once: a copy of it that is there already counts. A copy of another
-   * version, which the upload had when it failed, before its producer offered it again, makes place. Throws
-   * `staged_file_missing`, `staged_file_changed` or `storage_unavailable`.
+   * version, which the upload had when it failed, before its producer offered it again, makes place: only for the holder
+   * of the lease, since a run that outlived its own would remove the copy of a later one. Throws `staged_file_missing`,
+   * `staged_file_changed`, `lease_lost` or `storage_unavailable`.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
    */
-  async function keep(
-    upload: Upload,
-    { etag, signal }: { etag: string; signal: AbortSignal },
-  ): Promise<void> {
+  async function keep(upload: Upload, kept: Kept): Promise<void> {
     const { id, contentType } = upload;
+    const { etag, isHolder, signal } = kept;
     const { client, CopyObjectCommand } = await s3();
     const from = stagingKey(id);
     const command = new CopyObjectCommand({
@@ -46,8 +48,10 @@ export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucke
       if (present?.copiedFrom === etag) return;
       const status = refusalOf(cause)?.status;
       if (status === 412 && present !== undefined) {
-        await remove(id);
-        return keep(upload, { etag, signal });
+        // Asked after the copy was read: what the holder has read is of an earlier life, and only that is removed.
+        if (!(await isHolder())) throw new AppError('lease_lost', 'another run has the upload', { cause });
+        await removeVersion(id, present.etag);
+        return keep(upload, kept);
       }
       if (status === 404) throw new AppError('staged_file_missing', `${from} is gone`, { cause });
       if (status === 412) throw new AppError('staged_file_changed', `${from} was replaced`, { cause });
@@ -59,17 +63,33 @@ export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucke
   async function find(
     id: string,
     signal: AbortSignal,
-  ): Promise<{ copiedFrom: string | undefined } | undefined> {
+  ): Promise<{ etag: string; copiedFrom: string | undefined } | undefined> {
     const { client, HeadObjectCommand } = await s3();
     const command = new HeadObjectCommand({ Bucket: bucket, Key: linkedKey(id) });
     try {
-      const { Metadata } = await client.send(command, { abortSignal: signal });
-      return { copiedFrom: Metadata?.[COPIED_FROM] };
+      const { ETag, Metadata } = await client.send(command, { abortSignal: signal });
+      return { etag: bareEtag(ETag), copiedFrom: Metadata?.[COPIED_FROM] };
     } catch (cause) {
       if (refusalOf(cause)?.status === 404) return undefined;
       throw new AppError('storage_unavailable', `asking for the linked file of upload ${id} failed`, {
         cause,
       });
+    }
+  }
+
+  /**
+   * Removes the copy if it is still this one.
+   * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+   */
+  async function removeVersion(id: string, etag: string): Promise<void> {
+    const { client, DeleteObjectCommand } = await s3();
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: linkedKey(id), IfMatch: `"${etag}"` });
+    try {
+      await client.send(command);
+    } catch (cause) {
+      const status = refusalOf(cause)?.status;
+      if (status === 404 || status === 412) return;
+      throw new AppError('storage_unavailable', `removing an earlier file of upload ${id} failed`, { cause });
     }
   }
 

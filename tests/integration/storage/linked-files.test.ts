@@ -11,6 +11,7 @@ const { bucket } = world.config;
 const { s3 } = world.clients;
 const linkedFiles = createLinkedFiles({ s3: async () => s3With(s3), bucket });
 
+const isHolder = async () => true;
 const signal = () => AbortSignal.timeout(60_000);
 const shown = ({ id }: Upload) => s3.send(new HeadObjectCommand({ Bucket: bucket, Key: `linked/${id}` }));
 const etagOf = async ({ id }: Upload): Promise<string> =>
@@ -25,7 +26,7 @@ async function replace({ id, size }: Upload): Promise<void> {
 async function staged(): Promise<{ upload: Upload; keep: () => Promise<void> }> {
   const upload = await world.stage(randomBytes(1000), { contentType: 'video/mp4' });
   const etag = await etagOf(upload);
-  return { upload, keep: () => linkedFiles.keep(upload, { etag, signal: signal() }) };
+  return { upload, keep: () => linkedFiles.keep(upload, { etag, isHolder, signal: signal() }) };
 }
 
 describe('a linked file', () => {
@@ -67,8 +68,45 @@ describe('a linked file', () => {
     await replace(upload);
     const etag = await etagOf(upload);
 
-    await linkedFiles.keep(upload, { etag, signal: signal() });
+    await linkedFiles.keep(upload, { etag, isHolder, signal: signal() });
 
+    expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
+  });
+
+  it('stays where another run has the upload', async () => {
+    const { upload, keep } = await staged();
+    const etag = await etagOf(upload);
+    await keep();
+    await replace(upload);
+
+    const late = linkedFiles.keep(upload, {
+      etag: await etagOf(upload),
+      isHolder: async () => false,
+      signal: signal(),
+    });
+
+    await expect(late).rejects.toMatchObject({ code: 'lease_lost' });
+    expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
+  });
+
+  it('stays where another run has put it in the place of the earlier one', async () => {
+    const { upload, keep } = await staged();
+    await keep();
+    await replace(upload);
+    const etag = await etagOf(upload);
+    let isAsked = false;
+    const overtaken = async (): Promise<boolean> => {
+      if (isAsked) return false;
+      isAsked = true;
+      await linkedFiles.remove(upload.id);
+      await linkedFiles.keep(upload, { etag, isHolder, signal: signal() });
+      return true;
+    };
+
+    // The version that this run knows is in staging no more.
+    const late = linkedFiles.keep(upload, { etag: '0'.repeat(32), isHolder: overtaken, signal: signal() });
+
+    await expect(late).rejects.toMatchObject({ code: 'lease_lost' });
     expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
   });
 
@@ -78,7 +116,7 @@ describe('a linked file', () => {
     await keep();
     await world.staging.remove(`staging/${upload.id}`);
 
-    const later = linkedFiles.keep(upload, { etag: '0'.repeat(32), signal: signal() });
+    const later = linkedFiles.keep(upload, { etag: '0'.repeat(32), isHolder, signal: signal() });
 
     await expect(later).rejects.toMatchObject({ code: 'staged_file_missing' });
     expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
@@ -105,7 +143,7 @@ describe('a linked file', () => {
     const aborted = AbortSignal.abort();
     const etag = await etagOf(upload);
 
-    const keep = linkedFiles.keep(upload, { etag, signal: aborted });
+    const keep = linkedFiles.keep(upload, { etag, isHolder, signal: aborted });
 
     await expect(keep).rejects.toMatchObject({ code: 'storage_unavailable' });
     await expect(elsewhere.remove(upload.id)).rejects.toThrow('removing the linked file');
