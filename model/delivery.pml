@@ -676,7 +676,7 @@ fence:
 #ifdef WITHOUT_DOUBT_AFTER_LOST_ANSWER
     if :: IS_HOLDER(u) -> postponed(u) :: else fi;
 #else
-    if :: IS_HOLDER(u) -> newDoubt(u, false); toUnconfirmed(u) :: else fi;
+    if :: IS_HOLDER(u) -> newDoubt(u, up[u].accepted); toUnconfirmed(u) :: else fi;
 #endif
     check(u);
     goto over

@@ -175,14 +175,17 @@ export function postpone(
   return isLeaseHolder(upload, event.token) ? postponed(upload, event) : undefined;
 }
 
-/** IPD may have the file: the delivery checks for it before anything else happens. */
+/**
+ * IPD may have the file: the delivery checks for it before anything else happens. What an earlier run was told by IPD,
+ * that it has the file, stays true.
+ */
 export function markUnconfirmed(
   upload: Upload,
   { token, detail, now, policy }: Moment & { token: string; detail?: string | undefined },
 ): Upload | undefined {
   if (!isLeaseHolder(upload, token)) return undefined;
   return unconfirmed(upload, {
-    doubt: { since: iso(now), absences: 0, accepted: false },
+    doubt: { since: iso(now), absences: 0, accepted: upload.doubt?.accepted === true },
     detail,
     now,
     policy,

@@ -89,6 +89,13 @@ describe('an upload that IPD has accepted', () => {
     expect(lapsed).toMatchObject({ candidate: '1', doubt: { since: iso(start), accepted: true } });
   });
 
+  it('stays accepted when the answer to a later run is lost', () => {
+    expect(attempts.markUnconfirmed(named, { token, ...moment })).toMatchObject({
+      candidate: '1',
+      doubt: { since: iso(start), accepted: true },
+    });
+  });
+
   it('is searched for anew when it was in doubt before', () => {
     const accepted = attempts.markAccepted(after(...inDoubt), { now: start + 2 * MINUTE, policy });
 
