@@ -349,5 +349,5 @@ function isSameAttempt(record: Upload | undefined, { lease }: Delivering): recor
 }
 
 function isLeasedBy(record: Upload | undefined, { token }: { token: string }): record is Delivering {
-  return record !== undefined && isLeaseHolder(record, token);
+  return isLeaseHolder(record, token);
 }

@@ -91,10 +91,8 @@ export function createLinkLeg(deps: {
   }
 
   async function keepFile(upload: Delivering, { signal }: Run): Promise<void> {
-    const isHolder = async (): Promise<boolean> => {
-      const current = await ledger.find(upload.id);
-      return current !== undefined && isLeaseHolder(current, upload.lease.token);
-    };
+    const isHolder = async (): Promise<boolean> =>
+      isLeaseHolder(await ledger.find(upload.id), upload.lease.token);
     await linkedFiles.keep(upload, { etag: upload.etag, isHolder, signal });
   }
 

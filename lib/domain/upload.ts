@@ -388,8 +388,8 @@ export function occupiesWorkItem(upload: Upload, now: number): boolean {
 }
 
 /** True for the delivery that has the lease. */
-export function isLeaseHolder(upload: Upload, token: string | undefined): upload is Delivering {
-  return upload.status === 'delivering' && upload.lease.token === token;
+export function isLeaseHolder(upload: Upload | undefined, token: string | undefined): upload is Delivering {
+  return upload?.status === 'delivering' && upload.lease.token === token;
 }
 
 /** True while a lease keeps others out. */

@@ -283,11 +283,6 @@ export const excluded: Exclusion[] = [
     proof: 'No list of delays is empty, and the index is held within it; the types need the clause.',
   },
   {
-    mutant: 'lib/delivery/deliver.ts isLeasedBy clause: without record !== undefined beside &&',
-    proof:
-      'A record is deleted days after its upload has ended, and a run that had its lease takes minutes; the types need the clause.',
-  },
-  {
     mutant:
       "lib/delivery/attachment-leg.ts createAttachmentLeg/send clause: without sent.kind === 'unavailable' beside &&",
     proof: 'No other kind of answer has isContradiction; the types need the clause.',

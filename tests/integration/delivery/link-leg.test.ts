@@ -1,13 +1,16 @@
+import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 import { LARGEST_ATTACHMENT, linking, linksOf, PUBLIC_URL } from '../../support/links.ts';
+import { useMeanwhile } from '../../support/meanwhile.ts';
 import { useWorld } from '../../support/use-world.ts';
 
 const COMMIT_WINDOW_MS = 10 * MINUTE_MS;
 
 const world = await useWorld({ environment: linking });
 
+const servicesWhere = useMeanwhile(world);
 const { shown, plant, isKept, calls, sweep } = linksOf(world);
 const large = () => randomBytes(LARGEST_ATTACHMENT + 1);
 
@@ -183,5 +186,44 @@ describe('a link that is removed', () => {
     expect(after).toMatchObject({ status: 'removed', removal: { by: 'expiry' } });
     expect(await shown()).toEqual([]);
     expect(await isKept(upload)).toBe(false);
+  });
+});
+
+describe('a copy of other bytes, which an earlier offer of the upload has left', () => {
+  /** An upload whose file is staged, and such a copy of the same length. */
+  async function offeredAgain() {
+    const bytes = large();
+    const upload = await world.stage(bytes);
+    const object = { Bucket: world.config.bucket, Key: `linked/${upload.id}` };
+    const { ETag } = await world.clients.s3.send(
+      new PutObjectCommand({ ...object, Body: randomBytes(bytes.length) }),
+    );
+    const linkedEtag = async () => (await world.clients.s3.send(new HeadObjectCommand(object))).ETag;
+    return { upload, arrival: world.arrival(upload, bytes), earlier: ETag, linkedEtag };
+  }
+
+  it('makes place for the file of this one', async () => {
+    const { upload, arrival, linkedEtag } = await offeredAgain();
+
+    await world.delivery.onArrival(arrival, world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
+    expect(await linkedEtag()).toBe(`"${arrival.etag}"`);
+  });
+
+  it('stays where another run has taken over the upload', async () => {
+    const { upload, arrival, earlier, linkedEtag } = await offeredAgain();
+    const { delivery } = servicesWhere({ before: HeadObjectCommand }, () =>
+      world.ledger.change(upload.id, (before) =>
+        before.status === 'delivering'
+          ? { ...before, lease: { ...before.lease, token: 'another run' } }
+          : undefined,
+      ),
+    );
+
+    await delivery.onArrival(arrival, world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({ lease: { token: 'another run' } });
+    expect(await linkedEtag()).toBe(earlier);
   });
 });
