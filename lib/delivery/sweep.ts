@@ -235,7 +235,6 @@ export function createSweep(deps: {
 
   /** The event may be lost, and the client may not have called complete: asks storage for the file. */
   async function find(upload: Upload, now: number): Promise<void> {
-    if (ingestedFrom(upload) !== undefined) return findCopy(upload, now);
     const { upload: found, hasParts } = await arrivals.check(upload);
     if (found.status === 'expired') return end(found, now);
     const { upload: after } = await ledger.change(found, (before) =>
@@ -243,17 +242,9 @@ export function createSweep(deps: {
       lifecycle.expireOrWait(before, { now, hasParts }),
     );
     // A function that has delivered it meanwhile closes it.
-    return after.status === 'expired' ? closing.tryNow(after) : undefined;
-  }
-
-  /** The message of an ingested upload may be lost: asks for the copy again. */
-  async function findCopy(upload: Upload, now: number): Promise<void> {
-    if (upload.status === 'expired') return end(upload, now);
-    const { upload: after } = await ledger.change(upload, (before) =>
-      lifecycle.expireOrWait(before, { now }),
-    );
     if (after.status === 'expired') return closing.tryNow(after);
-    await ingestQueue.sendResume(after.id);
+    // The message of an ingested upload may be lost, too. It asks for the copy, or for the removal of the drop.
+    if (ingestedFrom(after) !== undefined) await ingestQueue.sendResume(after.id);
   }
 
   /**

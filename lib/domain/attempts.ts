@@ -176,8 +176,8 @@ export function postpone(
 }
 
 /**
- * IPD may have the file: the delivery checks for it before anything else happens. What an earlier run was told by IPD,
- * that it has the file, stays true.
+ * IPD may have the file: the delivery checks for it before anything else happens. An upload that IPD has accepted, as an
+ * earlier run found out, stays accepted.
  */
 export function markUnconfirmed(
   upload: Upload,

@@ -27,9 +27,14 @@ export function createUpload(input: NewUpload, { now, policy }: Moment): Upload 
   };
 }
 
-/** The file is there. A file of another size than agreed ends the upload. */
+/**
+ * The file is there. A file of another size than agreed ends the upload. That of an ingested upload is a copy of the version
+ * that its producer offers: one of another version, which an earlier end has left, does not count.
+ */
 export function stage(upload: Upload, object: StagedObject, { now, policy }: Moment): Upload | undefined {
   if (upload.status !== 'awaiting_upload' && upload.status !== 'expired') return undefined;
+  const from = ingestedFrom(upload);
+  if (from !== undefined && object.copiedFrom !== from.etag) return undefined;
   const { size, maxSize, mostAttached } = upload;
   const isAgreed = maxSize === undefined ? object.size === size : object.size >= 1 && object.size <= maxSize;
   if (!isAgreed) {
@@ -51,7 +56,7 @@ export function stage(upload: Upload, object: StagedObject, { now, policy }: Mom
     retryUntil: iso(now + policy.retryWindowMs),
     readyAt: iso(now),
     // The sweep gives an ingested file its slot; a delivery of another one is queued at once.
-    dueAt: iso(ingestedFrom(upload) === undefined ? now + QUEUE_PATIENCE_MS : now),
+    dueAt: iso(from === undefined ? now + QUEUE_PATIENCE_MS : now),
   };
 }
 

@@ -262,8 +262,8 @@ export type NewUpload = Pick<
   | 'correlationId'
 >;
 
-/** What storage says of the staged object. */
-export type StagedObject = { etag: string; size: number };
+/** What storage says of the staged object. `copiedFrom`: the ETag of the version that it is a copy of. */
+export type StagedObject = { etag: string; size: number; copiedFrom?: string | undefined };
 
 /** Lengths of time that an operator may set, in milliseconds. */
 export type Policy = {

@@ -72,12 +72,18 @@ export function createDrops({ s3, bucket }: { s3: () => Promise<S3>; bucket: str
     });
     try {
       const { CopyObjectResult } = await client.send(command);
-      return { kind: 'copied', etag: bareEtag(CopyObjectResult?.ETag), size: to.size };
+      return {
+        kind: 'copied',
+        etag: bareEtag(CopyObjectResult?.ETag),
+        size: to.size,
+        copiedFrom: from.etag,
+      };
     } catch (cause) {
       const present = await find({ bucket, key: to.key });
       if (present.kind === 'found') {
         const { etag, size, metadata } = present;
-        return { kind: metadata[COPIED_FROM] === from.etag ? 'copied' : 'occupied', etag, size };
+        const copiedFrom = metadata[COPIED_FROM];
+        return { kind: copiedFrom === from.etag ? 'copied' : 'occupied', etag, size, copiedFrom };
       }
       const refused = unavailable(from, cause);
       if (refused === undefined) throw outage(`copying to ${to.key}`, cause);

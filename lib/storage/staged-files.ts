@@ -10,7 +10,7 @@ import { createCollector } from '../runtime/garbage.ts';
 import type { Sink } from '../runtime/stream.ts';
 import { failed, refusalOf } from '../runtime/aws-errors.ts';
 import type { S3 } from './s3.ts';
-import { bareEtag } from './etags.ts';
+import { bareEtag, COPIED_FROM } from './etags.ts';
 import type { StagedObject } from '../domain/upload.ts';
 
 /** How long a stream may be idle, and how often one read is resumed. */
@@ -56,8 +56,10 @@ export function createStaging(options: { s3: () => Promise<S3>; bucket: string; 
   async function head(key: string): Promise<StagedObject | undefined> {
     const { client, HeadObjectCommand } = await s3();
     try {
-      const { ETag, ContentLength } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-      return { etag: bareEtag(ETag), size: ContentLength ?? 0 };
+      const { ETag, ContentLength, Metadata } = await client.send(
+        new HeadObjectCommand({ Bucket: bucket, Key: key }),
+      );
+      return { etag: bareEtag(ETag), size: ContentLength ?? 0, copiedFrom: Metadata?.[COPIED_FROM] };
     } catch (error) {
       if (refusalOf(error)?.status === 404) return undefined;
       throw new AppError('unavailable', `asking storage for ${key} failed`, { cause: error });

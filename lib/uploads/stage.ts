@@ -12,7 +12,7 @@ import { bytesOf, cut, missingOf } from '../domain/parts.ts';
 import type { StoredPart } from '../domain/parts.ts';
 import type { Queue } from '../messaging/queue.ts';
 import type { Staging } from '../storage/staged-files.ts';
-import { isFileRemoved, stagingKey } from '../domain/upload.ts';
+import { ingestedFrom, isFileRemoved, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** `missing` is empty when the file has arrived, or is not awaited any more. `hasParts`: some of it is there. */
@@ -60,18 +60,22 @@ export function createArrivals(deps: {
     const { upload: after } = await ledger.change(upload, (before) =>
       lifecycle.stage(before, object, moment()),
     );
-    if (after.status === 'staged') {
+    // An ingested upload waits for the slot that the sweep gives it.
+    if (after.status === 'staged' && ingestedFrom(after) === undefined) {
       await queue.send({ uploadId: after.id, attempt: after.attempts + 1, isArrival: true });
     }
-    return { upload: after, missing: [], hasParts: false };
+    return asRecorded(after);
   }
 
   /** Storage has no object: it has not arrived yet, or a delivery has removed it meanwhile. The record tells which. */
   async function withoutObject(upload: Upload): Promise<StagingCheck> {
-    const current = (await ledger.find(upload.id)) ?? upload;
-    const isAwaited = current.status === 'awaiting_upload' || current.status === 'expired';
+    return asRecorded((await ledger.find(upload.id)) ?? upload);
+  }
+
+  function asRecorded(upload: Upload): StagingCheck {
+    const isAwaited = upload.status === 'awaiting_upload' || upload.status === 'expired';
     const missing = isAwaited ? [{ pointer: 'file', detail: 'is not stored' }] : [];
-    return { upload: current, missing, hasParts: false };
+    return { upload, missing, hasParts: false };
   }
 
   /** The file is empty or longer than allowed, and only this call can see it: the parts are never joined. */

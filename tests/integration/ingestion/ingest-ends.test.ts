@@ -35,6 +35,19 @@ async function awaited() {
   return drop;
 }
 
+/** The messages on the queue of ingestion that ask for a copy. */
+async function resumed(): Promise<string[]> {
+  return (await world.queued()).filter((message) => 'resume' in JSON.parse(message));
+}
+
+/** Puts what a function that died after its copy has left in staging. */
+async function leaveCopy({ id, bytes }: { id: string; bytes: Buffer }, from: string): Promise<void> {
+  const target = { Bucket: world.config.bucket, Key: `staging/${id}` };
+  await world.clients.s3.send(
+    new PutObjectCommand({ ...target, Body: bytes, Metadata: { 'source-etag': from } }),
+  );
+}
+
 function counted(name: 'Ingested' | 'IngestRefused'): number {
   return measured.reduce((all, metrics) => all + (metrics[name] ?? 0), 0);
 }
@@ -98,9 +111,7 @@ describe('a file of ingestion that is delivered at once', () => {
   it('fails without a delivery where its copy has another size than its object', async () => {
     world.clock.advance(HOUR_MS);
     const drop = await world.put();
-    const Metadata = { 'source-etag': drop.etag };
-    const target = { Bucket: world.config.bucket, Key: `staging/${drop.id}` };
-    await world.clients.s3.send(new PutObjectCommand({ ...target, Body: 'other', Metadata }));
+    await leaveCopy({ id: drop.id, bytes: Buffer.from('other') }, drop.etag);
 
     await bring(drop.event, prompt);
 
@@ -109,6 +120,65 @@ describe('a file of ingestion that is delivered at once', () => {
       lastError: { code: 'size_mismatch' },
     });
     expect(await world.requestsFor(drop.id)).toEqual([]);
+  });
+});
+
+describe('a copy whose function has died before it recorded it', () => {
+  it('is found by the sweep, also where the time of the upload is over', async () => {
+    const drop = await awaited();
+    await leaveCopy(drop, drop.etag);
+    world.clock.advance(7 * DAY_MS);
+
+    await sweep();
+    const found = await world.find(drop.id);
+    await deliver(drop.id);
+
+    expect(found).toMatchObject({ status: 'staged', etag: drop.etag });
+    expect(await world.find(drop.id)).toMatchObject({ status: 'delivered' });
+    await world.staging.remove(drop.key);
+  });
+
+  it('is found, too, where it came after the end', async () => {
+    const drop = await awaited();
+    world.clock.advance(7 * DAY_MS);
+    await sweep();
+    await leaveCopy(drop, drop.etag);
+    world.clock.advance(LATE_ARRIVAL_MS);
+
+    await sweep();
+
+    expect(await world.find(drop.id)).toMatchObject({ status: 'staged', etag: drop.etag });
+    await world.staging.remove(drop.key);
+  });
+
+  it('waits for its slot like any other of the producers', async () => {
+    const drop = await awaited();
+    await leaveCopy(drop, drop.etag);
+    world.clock.advance(HOUR_MS);
+    await world.queued();
+
+    await sweep();
+    const atOnce = await world.requestsFor(drop.id);
+    await sweep();
+
+    expect([atOnce, await world.requestsFor(drop.id)]).toEqual([
+      [],
+      [JSON.stringify({ uploadId: drop.id, attempt: 1 })],
+    ]);
+    await world.staging.remove(drop.key);
+  });
+
+  it('does not count where it was made of another version', async () => {
+    const drop = await awaited();
+    await leaveCopy(drop, 'another');
+    world.clock.advance(HOUR_MS);
+    await world.queued();
+
+    await sweep();
+
+    expect(await world.find(drop.id)).toMatchObject({ status: 'awaiting_upload' });
+    expect(await resumed()).toEqual([JSON.stringify({ resume: drop.id })]);
+    await world.staging.remove(drop.key);
   });
 });
 

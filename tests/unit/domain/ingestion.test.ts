@@ -64,9 +64,15 @@ describe('an offer that is taken', () => {
   it('is due at once when its copy is there, since the sweep gives it its slot', () => {
     const awaited = begin(offerOf(drop), moment);
 
-    const staged = legal(lifecycle.stage(awaited, { etag: 'copy', size: 10 }, later));
+    const staged = legal(lifecycle.stage(awaited, { etag: 'copy', size: 10, copiedFrom: drop.etag }, later));
 
     expect(staged).toMatchObject({ status: 'staged', dueAt: iso(start + HOUR) });
+  });
+
+  it.each(['another version', undefined])('does not take a copy of %s for its own', (copiedFrom) => {
+    const awaited = begin(offerOf(drop), moment);
+
+    expect(lifecycle.stage(awaited, { etag: 'copy', size: 10, copiedFrom }, later)).toBeUndefined();
   });
 });
 
