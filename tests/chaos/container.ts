@@ -27,6 +27,7 @@ export function createContainer({
 }) {
   const watchers = new Set<() => void>();
   let isDead = false;
+  let isOverdue = false;
   let frozenUntil = 0;
   let skewMs = 0;
 
@@ -103,6 +104,12 @@ export function createContainer({
     meetFate,
     die,
     isDead: () => isDead,
+    /** The platform counts the run as lost, and the container goes on with it. */
+    outliveRun(): void {
+      isOverdue = true;
+    },
+    /** True when the message of the run may be gone already: what the run leaves undone, no other takes up. */
+    isAbandoned: () => isDead || isOverdue,
     isFrozen,
     /** Calls `watcher` when the container dies; the function that it returns removes the watcher. */
     onDeath(watcher: () => void): () => void {

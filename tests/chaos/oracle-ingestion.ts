@@ -119,16 +119,16 @@ export function judgeIngestion(facts: Ingested, nameOf: (id: string) => string):
     const isClear = earlier?.status === 'failed' && earlier.doubt === undefined;
     if (!isClear || codeOf(earlier)?.startsWith('ingest_') === true) return;
     // A request whose object its producer has removed, perhaps before the message was handled, can only be refused.
-    if (record.source?.kind === 'request' && !isThere(record.source.key)) return;
+    if (record.source?.kind === 'request' && !isThereSince(record.source.key, from)) return;
     const isAnew = versionsOf(record).some(({ at, record: { status } }) => at >= from && status !== 'failed');
     if (!isAnew) object('lost', `${name} had failed, and was not tried anew`);
   }
 
-  /** Whether the source bucket has the object at the end. */
-  function isThere(sourceKey: string): boolean {
-    return facts.stays.some(
-      ({ bucket, key, endedBy }) => bucket === SOURCE && key === sourceKey && endedBy === undefined,
-    );
+  /** Whether the source bucket has had the object, or another under its key, all the time since. */
+  function isThereSince(sourceKey: string, since: number): boolean {
+    const stays = facts.stays.filter(({ bucket, key }) => bucket === SOURCE && key === sourceKey);
+    const gapAt = stays.reduce((at, { from, until }) => (from <= at ? Math.max(at, until) : at), since);
+    return gapAt === Infinity;
   }
 
   function judgeRequests(): void {

@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createPlatform } from './platform.ts';
 import { quietProfile } from './faults.ts';
 import type { Profile } from './faults.ts';
-import { dropOf, produce } from './producers.ts';
+import { dropOf, produce, requestOf } from './producers.ts';
 import type { Offering } from './producers.ts';
 import { createRandom } from './random.ts';
 import { runSchedule } from './schedule.ts';
@@ -307,6 +307,29 @@ describe('the oracle', () => {
     expect(await judgeSmall(small, 'backoff')).toContainEqual(
       expect.stringMatching(/was throttled in \d+ attempts/),
     );
+  });
+
+  it('does not ask for another try of what was not there when it was offered again', async () => {
+    const offered = requestOf(file);
+    const small = {
+      plans: [],
+      offerings: [
+        {
+          ...offered,
+          steps: [
+            { act: 'remove' as const, afterMs: 20 * MINUTE_MS },
+            { act: 'send' as const, body: offered.body ?? '', afterMs: 30 * MINUTE_MS },
+            { act: 'again' as const, afterMs: 40 * MINUTE_MS },
+          ],
+        },
+      ],
+      rule: (_elapsedMs: number, { operation }: IpdCall) =>
+        operation === 'list' ? ('projectMissing' as const) : undefined,
+      quietAfterMs: 2 * HOUR_MS,
+      hours: 2,
+    };
+
+    expect(await judgeSmall(small)).toEqual([]);
   });
 
   it('shares no code with the product', () => {

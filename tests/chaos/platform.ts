@@ -70,7 +70,8 @@ export function createPlatform(world: World) {
       const forget = container.onDeath(() => resolve({ kind: 'lost' }));
       const cancel = time.after(timeoutMs, () => {
         // The container stands still, and the platform fails to kill it: it goes on later where it stopped.
-        if (!(container.isFrozen() && faults.strikes('overstay', random))) container.die();
+        if (container.isFrozen() && faults.strikes('overstay', random)) container.outliveRun();
+        else container.die();
         resolve({ kind: 'lost' });
       });
       // The platform sets the end, and the container compares it with its own clock.

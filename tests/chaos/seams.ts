@@ -128,8 +128,8 @@ export function storageOf(surroundings: Surroundings): S3Client {
     if (command instanceof HeadObjectCommand) asked.set(command.input.Key ?? '', time.now());
     if (command instanceof DeleteObjectCommand) noteOvertaken(command.input.Key ?? '');
     if (command instanceof CopyObjectCommand) {
-      // Its sender died while it was on its way.
-      if (container.isDead()) strand?.(command.input.Key ?? '');
+      // Its sender died while it was on its way, or its run is counted as lost.
+      if (container.isAbandoned()) strand?.(command.input.Key ?? '');
       const late = faults.strikes('copyLate', random, site);
       if (late !== undefined) copyLater(command, late.landsAfterMs);
       if (late !== undefined) throw new Error('storage did not answer in time');
