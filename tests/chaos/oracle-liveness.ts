@@ -91,6 +91,9 @@ export function judgeLife(life: Life, { quietFrom, now }: { quietFrom: number; n
       if (before?.status === 'failed') checks = 0;
       const isNewCheck = record.status === 'delivering' && before?.attempts !== record.attempts;
       if (!isNewCheck || life.isDeleted || at <= from(since) + DOUBT) continue;
+      // An attempt that finds another upload of its size at work checks nothing.
+      const end = versions.slice(index).find((later) => later.record.status !== 'delivering')?.record;
+      if (end?.lastError?.code === 'work_item_busy') continue;
       checks += 1;
       if (checks === CHECKS + 1)
         findings.push(`checked more than ${CHECKS} times for a file after its window`);
