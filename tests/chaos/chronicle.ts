@@ -25,8 +25,11 @@ export function createChronicle(now: () => number) {
   const contacts = new Map<string, IpdContact[]>();
   const stored = new Map<string, { at: number; isThere: boolean }[]>();
   const published: { at: number; message: NotificationMessage }[] = [];
-  /** Of all sweeps: their runs, the due rows that they were shown, and the items that they read. */
-  const sweeps = { runs: 0, due: 0, reads: 0 };
+  /**
+   * Of all sweeps: their runs, the due rows that they were shown, the items that they read, and their writes that were
+   * refused, since another writer was faster.
+   */
+  const sweeps = { runs: 0, due: 0, reads: 0, refused: 0 };
   /** When IPD was asked, by whomever; in order. */
   const requests: number[] = [];
 

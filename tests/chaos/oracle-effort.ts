@@ -46,10 +46,10 @@ const CHECKS_A_DOUBT = 5;
 /** An attempt that finds another upload of its size at work asks IPD nothing: at first often, then all 5 to 10 min. */
 const WAITS = { atOnce: 16, hourly: 12 };
 /**
- * A sweep reads what all sweeps share (breaker, tries, slots, the listing of drops), and each record; again where another
- * writer was faster: mostly the check of a removed upload, which the sweep has asked for itself, and which writes twice.
+ * A sweep reads what all sweeps share (breaker, tries, slots, the listing of drops), and each record; a record again after
+ * each write of the sweep that was refused, since another writer was faster.
  */
-const SWEEP_READS = { run: 5, record: 3 };
+const SWEEP_READS = { run: 5, record: 2, refused: 1 };
 
 /** All findings of one upload. */
 export function judgeRequests(contacts: readonly IpdContact[], versions: readonly Version[]): string[] {
@@ -104,7 +104,7 @@ export function peak(times: readonly number[]): number {
 }
 
 /** A sweep reads what it keeps of its own, and each due record. */
-export function judgeSweeps({ runs, due, reads }: Chronicle['sweeps']): string[] {
-  const allowed = SWEEP_READS.run * runs + SWEEP_READS.record * due;
+export function judgeSweeps({ runs, due, reads, refused }: Chronicle['sweeps']): string[] {
+  const allowed = SWEEP_READS.run * runs + SWEEP_READS.record * due + SWEEP_READS.refused * refused;
   return reads > allowed ? [`sweeps read ${reads} items for ${due} due records in ${runs} runs`] : [];
 }

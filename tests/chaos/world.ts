@@ -2,6 +2,7 @@
  * Everything around the product in one simulated world: time, the in-memory ends, and containers with the real
  * services. It starts nothing by itself: `platform.ts` runs the functions and `users.ts` the users.
  */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { createHash } from 'node:crypto';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
@@ -480,11 +481,20 @@ export function createWorld(options: {
   };
 }
 
-/** Counts what a sweep reads. */
+/** Counts what a sweep reads, and its writes that are refused. */
 function watchSweep({ execute }: Documents, { sweeps }: Chronicle, now: () => number): Documents['execute'] {
+  function counted<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) sweeps.refused += 1;
+      throw error;
+    }
+  }
+
   return (command, options) => {
     if (command instanceof GetCommand) sweeps.reads += 1;
-    const answer = execute(command, options);
+    const answer = counted(() => execute(command, options));
     const rows: unknown = command instanceof QueryCommand && 'Items' in answer ? answer.Items : [];
     if (Array.isArray(rows)) {
       const isDue = ({ dueAt }: { dueAt: string }): boolean => Date.parse(dueAt) <= now() + SWEEP_REACH_MS;
