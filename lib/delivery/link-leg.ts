@@ -117,15 +117,18 @@ export function createLinkLeg(deps: {
       }
     }
     await keepFile(upload, run);
-    const { changed } = await ledger.change(upload.id, (before) =>
-      attempts.startSending(before, { token, now: clock.now(), marginMs: FENCE_MARGIN_MS, baseline: [] }),
-    );
-    // A run that this write delayed too long must stop: another run may take over the upload.
-    const isLate = clock.now() >= Date.parse(upload.lease.until) - FENCE_MARGIN_MS;
-    if (!changed || isLate) throw new AppError('lease_lost', 'the upload was taken away, or its lease ended');
+    const fence = async (): Promise<void> => {
+      const { changed } = await ledger.change(upload.id, (before) =>
+        attempts.startSending(before, { token, now: clock.now(), marginMs: FENCE_MARGIN_MS, baseline: [] }),
+      );
+      // A run that this write delayed too long must stop: another run may take over the upload.
+      const isLate = clock.now() >= Date.parse(upload.lease.until) - FENCE_MARGIN_MS;
+      if (!changed || isLate)
+        throw new AppError('lease_lost', 'the upload was taken away, or its lease ended');
+    };
     const title = linkTitle(upload, clock.now() + policy.linkedFileMs);
     const { projectId, issueId } = upload;
-    const made = await client.createLink({ projectId, issueId, title, url }, run.signal);
+    const made = await client.createLink({ projectId, issueId, title, url, fence }, run.signal);
     switch (made.kind) {
       case 'linked': {
         telemetry.info('IPD took the link', { ...fieldsOf(upload), bytes: upload.size });

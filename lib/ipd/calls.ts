@@ -9,8 +9,14 @@ export type JsonCall = {
   signal: AbortSignal;
 };
 
-/** Sends one call and says what its answer means. */
-type Ask = (call: JsonCall) => Promise<Verdict>;
+/** `fence` is called once there is a connection; only when it resolves is the content sent. */
+export type FencedCall = JsonCall & { content: Record<string, string>; fence: () => Promise<void> };
 
-/** `read`: a call without effects, repeated once with a fresh token. `write`: a call that changes something, sent once. */
-export type Asking = { read: Ask; write: Ask };
+/** Sends one call and says what its answer means. */
+type Ask<Call> = (call: Call) => Promise<Verdict>;
+
+/**
+ * `read`: a call without effects, repeated once with a fresh token. `write`: a call that changes something, sent once.
+ * `writeBehindFence`: the same; it throws what `fence` throws.
+ */
+export type Asking = { read: Ask<JsonCall>; write: Ask<JsonCall>; writeBehindFence: Ask<FencedCall> };

@@ -14,12 +14,11 @@ import {
   UNSIGNED_PAYLOAD,
 } from './auth.ts';
 import type { AccessKey, Authorization, IamUser } from './auth.ts';
-import type { JsonCall } from './calls.ts';
+import type { FencedCall, JsonCall } from './calls.ts';
 import { createComments } from './comments.ts';
 import { classify } from './errors.ts';
 import type { Failure, Verdict } from './errors.ts';
 import { frameFile, frameOverhead } from './form.ts';
-import type { Form } from './form.ts';
 import { createLinks } from './links.ts';
 import { describeFailure, isUnconnected, readText } from './wire.ts';
 import type { Sink, Source } from '../runtime/stream.ts';
@@ -106,7 +105,8 @@ type Call = {
   signal: AbortSignal;
 };
 
-type Body = { contentType: string; length: number; content: Source | Uint8Array };
+/** `payload`: the SHA-256 that a signature covers. */
+type Body = { contentType: string; length: number; content: Source | Uint8Array; payload: string };
 
 type Reply = { kind: 'reply'; answer: WireAnswer; authorization: Record<string, string> };
 
@@ -157,15 +157,24 @@ export function createIpdClient(options: IpdOptions) {
    * https://support.huaweicloud.com/api-projectman/CreateIpdProjectIssueAttachment.html
    */
   async function upload(request: UploadRequest): Promise<Stored | Failure> {
-    const form = frameFile({ ...request, field: FIELD });
-    const body = bodyOf(form, request);
+    const { file, fence, signal } = request;
+    const { head, tail, contentType, contentLength } = frameFile({ ...request, field: FIELD });
+    const body = heldBody({
+      first: async (sink, exchange) => {
+        await sink(head);
+        await file(sink, exchange);
+      },
+      last: tail,
+      fence,
+    });
     const verdict = await ask({
       method: 'POST',
       path: `/v1/ipdprojectservice/projects/${request.projectId}/issues/${request.issueId}/attachments/upload`,
-      body: { contentType: form.contentType, length: form.contentLength, content: body.source },
-      signal: request.signal,
+      // A file is not read before it is sent, so it cannot be signed.
+      body: { contentType, length: contentLength, content: body.source, payload: UNSIGNED_PAYLOAD },
+      signal,
     });
-    return resultOf(verdict, { isComplete: await body.end() });
+    return storedOf(asWritten(verdict, { isComplete: await body.end() }));
   }
 
   /**
@@ -201,9 +210,17 @@ export function createIpdClient(options: IpdOptions) {
     return withFreshToken(() => ask(framed(call)));
   }
 
-  /** A call with a JSON body, which changes something. */
+  /** A call with a JSON body, or with none, which changes something. */
   async function write(call: JsonCall): Promise<Verdict> {
-    return asWritten(await ask(framed(call)));
+    return asWritten(await ask(framed(call)), { isComplete: true });
+  }
+
+  /** The same; its body waits for the fence. Throws what `fence` throws. */
+  async function writeBehindFence({ content, fence, ...call }: FencedCall): Promise<Verdict> {
+    const json = jsonBody(content);
+    const held = heldBody({ last: json.content, fence });
+    const verdict = await ask({ ...call, body: { ...json, content: held.source } });
+    return asWritten(verdict, { isComplete: await held.end() });
   }
 
   /** Repeats a call without effects once when its token was dead. */
@@ -255,21 +272,25 @@ export function createIpdClient(options: IpdOptions) {
     const fits = (call.body?.length ?? 0) <= ACCESS_KEY_BODY_LIMIT;
     if (accessKey !== undefined && (fits || tokens === undefined)) {
       const { method, body } = call;
-      const headers = signRequest({ method, url, payload: payloadOf(body) }, accessKey, clock.now());
+      const payload = body?.payload ?? EMPTY_PAYLOAD;
+      const headers = signRequest({ method, url, payload }, accessKey, clock.now());
       return { kind: 'authorized', headers };
     }
     if (tokens !== undefined) return tokens.authorize(call.signal);
     throw new Error('no credentials');
   }
 
-  const asking = { read, write };
+  const asking = { read, write, writeBehindFence };
   return { list, upload, download, largestFile, ...createLinks(asking), ...createComments(asking) };
 }
 
 function framed({ content, ...call }: JsonCall): Call {
-  if (content === undefined) return call;
-  const bytes = Buffer.from(JSON.stringify(content));
-  return { ...call, body: { contentType: 'application/json', length: bytes.length, content: bytes } };
+  return content === undefined ? call : { ...call, body: jsonBody(content) };
+}
+
+function jsonBody(json: Record<string, string>) {
+  const content = Buffer.from(JSON.stringify(json));
+  return { contentType: 'application/json', length: content.length, content, payload: sha256(content) };
 }
 
 function headersOf(body: Body | undefined): Record<string, string> {
@@ -278,22 +299,15 @@ function headersOf(body: Body | undefined): Record<string, string> {
     : { 'content-type': body.contentType, 'content-length': String(body.length) };
 }
 
-/** A file is not read before it is sent, so it cannot be signed; what is in memory can. */
-function payloadOf(body: Body | undefined): string {
-  if (body === undefined) return EMPTY_PAYLOAD;
-  return body.content instanceof Uint8Array ? sha256(body.content) : UNSIGNED_PAYLOAD;
-}
-
-/** The form around a file. Its closing boundary waits for the fence. */
-function bodyOf(form: Form, { file, fence }: UploadRequest) {
+/** A body whose `last` bytes, without which the request is not complete, wait for the fence. */
+function heldBody({ first, last, fence }: { first?: Source; last: Uint8Array; fence: () => Promise<void> }) {
   let isComplete = false;
   let interruption: { cause: unknown } | undefined;
   let pouring: Promise<void> | undefined;
 
   async function pour(sink: Sink, signal: AbortSignal): Promise<void> {
-    await sink(form.head);
     try {
-      await file(sink, signal);
+      await first?.(sink, signal);
       signal.throwIfAborted();
       await fence();
     } catch (cause) {
@@ -304,7 +318,7 @@ function bodyOf(form: Form, { file, fence }: UploadRequest) {
     // An answer may have come while the fence was passed.
     signal.throwIfAborted();
     isComplete = true;
-    await sink(form.tail);
+    await sink(last);
   }
 
   const source: Source = (sink, signal) => {
@@ -312,7 +326,7 @@ function bodyOf(form: Form, { file, fence }: UploadRequest) {
     return pouring;
   };
 
-  /** Whether the closing boundary was sent. Throws what `file` or `fence` threw before the exchange was over. */
+  /** Whether the last bytes were sent. Throws what `first` or `fence` threw before the exchange was over. */
   async function end(): Promise<boolean> {
     // A fence that is still being written must end before the caller acts on the answer.
     await pouring?.catch(() => undefined);
@@ -323,30 +337,30 @@ function bodyOf(form: Form, { file, fence }: UploadRequest) {
   return { source, end };
 }
 
-/** What IPD's answer to a file says. `isComplete`: with its closing boundary. */
-function resultOf(verdict: Verdict, { isComplete }: { isComplete: boolean }): Stored | Failure {
-  if (verdict.kind === 'success') {
-    if (!isComplete) {
-      const detail = 'success for a request that was not complete';
-      return { kind: 'unavailable', detail, isContradiction: true };
-    }
-    const [named] = uploadAnswer.safeParse(verdict.body).data?.result ?? [];
-    return {
-      kind: 'stored',
-      attachmentId: named?.id ?? null,
-      statedSize: named?.filesize ?? named?.file_size,
-      requestId: verdict.requestId,
-    };
-  }
-  if (isComplete) return asWritten(verdict);
-  // Without the closing boundary there is nothing that IPD could have stored.
-  return verdict.kind === 'unconfirmed' ? { ...verdict, kind: 'unavailable' } : verdict;
+/** What IPD's answer to a file says. */
+function storedOf(verdict: Verdict): Stored | Failure {
+  if (verdict.kind !== 'success') return verdict;
+  const [named] = uploadAnswer.safeParse(verdict.body).data?.result ?? [];
+  return {
+    kind: 'stored',
+    attachmentId: named?.id ?? null,
+    statedSize: named?.filesize ?? named?.file_size,
+    requestId: verdict.requestId,
+  };
 }
 
-/** What IPD's answer to a complete request says that was to change something. */
-function asWritten<Answer extends Verdict>(verdict: Answer): Answer | Failure {
-  // A text that asks to try later does not prove that nothing was done.
-  return verdict.kind === 'throttled' && !verdict.isRefusal
-    ? { kind: 'unconfirmed', detail: verdict.detail }
-    : verdict;
+/** What IPD's answer says to a request that was to change something. `isComplete`: with its last bytes. */
+function asWritten(verdict: Verdict, { isComplete }: { isComplete: boolean }): Verdict {
+  if (isComplete) {
+    // A text that asks to try later does not prove that nothing was done.
+    return verdict.kind === 'throttled' && !verdict.isRefusal
+      ? { kind: 'unconfirmed', detail: verdict.detail }
+      : verdict;
+  }
+  if (verdict.kind === 'success') {
+    const detail = 'success for a request that was not complete';
+    return { kind: 'unavailable', detail, isContradiction: true };
+  }
+  // Without its last bytes there is nothing that IPD could have done.
+  return verdict.kind === 'unconfirmed' ? { ...verdict, kind: 'unavailable' } : verdict;
 }

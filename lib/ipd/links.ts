@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import type { WorkItem } from '../domain/upload.ts';
-import type { Asking } from './calls.ts';
+import type { Asking, FencedCall } from './calls.ts';
 import type { Failure } from './errors.ts';
 
 /** A work item's links. `isCut`: there may be more of them than these, or some cannot be read. */
@@ -40,7 +40,7 @@ const answer = z.object({ result: z.unknown().optional() }).catch({ result: unde
 const split = z.object({ success: z.unknown().optional(), fail: z.unknown().optional() });
 
 /** The calls about links, over `client.ts`. */
-export function createLinks({ read, write }: Asking) {
+export function createLinks({ read, write, writeBehindFence }: Asking) {
   /**
    * The work item's links. The list has no pages: what it does not show cannot be asked for.
    * https://support.huaweicloud.com/api-projectman/ShowIpdThirdPartyAssociated.html
@@ -62,13 +62,15 @@ export function createLinks({ read, write }: Asking) {
 
   /**
    * Adds one link, even if there is one with this URL. IPD takes a title of 1 to 256 characters, and a URL with https.
+   * Throws what `fence` throws: without it nothing is sent.
    * https://support.huaweicloud.com/api-projectman/AssociateIpdThirdParty.html
    */
   async function createLink(
-    { title, url, ...item }: WorkItem & { title: string; url: string },
+    { title, url, fence, ...item }: WorkItem & { title: string; url: string } & Pick<FencedCall, 'fence'>,
     signal: AbortSignal,
   ): Promise<Linked | Failure> {
-    const verdict = await write({ method: 'POST', path: pathOf(item), content: { title, url }, signal });
+    const content = { title, url };
+    const verdict = await writeBehindFence({ method: 'POST', path: pathOf(item), content, fence, signal });
     if (verdict.kind !== 'success') return verdict;
     const { done, failed } = outcomeOf(verdict.body);
     if (failed.length > 0) return done.length > 0 ? contradiction : refusal;

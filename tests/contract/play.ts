@@ -68,7 +68,7 @@ function createAsking() {
       case 'linkCreate': {
         const { title, url } = request;
         const { outcome } = await tenant.call(request, (client, item, signal) =>
-          client.createLink({ ...item, title, url }, signal),
+          client.createLink({ ...item, title, url, fence: async () => undefined }, signal),
         );
         if (outcome.kind === 'linked') links.push(outcome.id ?? NO_ID);
         return undefined;

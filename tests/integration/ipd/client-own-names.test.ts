@@ -35,7 +35,8 @@ describe("IPD's error texts about our account", () => {
     const place = { endpoint: running.url, iamEndpoint: running.url, region: 'cn-north-4' };
     const client = createIpdClient({ ...place, ...access, send, clock: systemClock });
     const signal = AbortSignal.timeout(300_000);
-    const file = { size: 1, file: sourceOf([Buffer.from('x')]), fence: async () => undefined };
+    const fence = async () => undefined;
+    const file = { size: 1, file: sourceOf([Buffer.from('x')]), fence };
     const part = { ...item, filename: 'a', contentType: 'a/b' };
 
     const refusals = [
@@ -43,7 +44,7 @@ describe("IPD's error texts about our account", () => {
       await client.upload({ ...part, ...file, signal }),
       await client.download({ projectId, id: '1' }, signal),
       await client.listLinks(item, signal),
-      await client.createLink({ ...item, title: 't', url: 'https://b.example.com' }, signal),
+      await client.createLink({ ...item, title: 't', url: 'https://b.example.com', fence }, signal),
       await client.deleteLink({ ...item, id: '1' }, signal),
       await client.addComment({ ...item, html: 'x' }, signal),
     ];

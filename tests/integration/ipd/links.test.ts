@@ -13,6 +13,7 @@ const user = { domain, username, password };
 const item = { projectId, issueId };
 const soon = () => AbortSignal.timeout(300_000);
 const url = 'https://bridge.example.com/v1/files/0b8e/secret-1';
+const fence = async () => undefined;
 const title = '录屏 "终稿".mp4 (312 MB)';
 const shapes = ['docs', 'sdk'] as const;
 const heldLinks = z.array(z.looseObject({ id: z.string(), title: z.string(), url: z.string() }));
@@ -52,7 +53,7 @@ describe.each([
     await settings({ linkAnswer });
     const client = connect(access);
 
-    const linked = await client.createLink({ ...item, title, url }, soon());
+    const linked = await client.createLink({ ...item, title, url, fence }, soon());
     const [stored] = await held();
     const listed = await client.listLinks(item, soon());
     const deleted = await client.deleteLink({ ...item, id: stored?.id ?? '' }, soon());
@@ -78,7 +79,7 @@ it('a signature covers the body, which the access key alone would not protect', 
     },
   });
 
-  const linked = await client.createLink({ ...item, title, url }, soon());
+  const linked = await client.createLink({ ...item, title, url, fence }, soon());
 
   // The fake checks the signature with the bytes that came, unless the headers say that they are not covered.
   expect(linked).toMatchObject({ kind: 'linked' });
@@ -175,7 +176,10 @@ describe('createLink', () => {
   ])('knows that IPD has the link when the result is %s', async (_what, result, id) => {
     await answers('linkCreate', { status: 'success', message: null, result });
 
-    expect(await connect().createLink({ ...item, title, url }, soon())).toEqual({ kind: 'linked', id });
+    expect(await connect().createLink({ ...item, title, url, fence }, soon())).toEqual({
+      kind: 'linked',
+      id,
+    });
   });
 
   it.each([
@@ -185,7 +189,7 @@ describe('createLink', () => {
   ])('believes no success that names %s', async (_what, result, kind) => {
     await answers('linkCreate', { status: 'success', message: null, result });
 
-    const linked = await connect().createLink({ ...item, title, url }, soon());
+    const linked = await connect().createLink({ ...item, title, url, fence }, soon());
 
     expect(linked).toMatchObject({ kind });
     expect(JSON.stringify(linked)).not.toContain('secret-1');
@@ -194,7 +198,7 @@ describe('createLink', () => {
   it('refuses what a status other than success says, even if it names the link', async () => {
     await answers('linkCreate', { status: 'error', message: `${url} is not allowed`, result: element });
 
-    expect(await connect().createLink({ ...item, title, url }, soon())).toEqual({
+    expect(await connect().createLink({ ...item, title, url, fence }, soon())).toEqual({
       kind: 'refused',
       code: 'ipd_refused',
       detail: expect.stringContaining('/v1/files/0b8e/[redacted] is not allowed'),
@@ -230,7 +234,9 @@ describe.each(MEANINGS)('%s %j', (kind, options, meaning, isDone) => {
   it(`of a link that is made is ${meaning}`, async () => {
     await always('linkCreate', { kind, ...options });
 
-    expect(await connect().createLink({ ...item, title, url }, soon())).toMatchObject({ kind: meaning });
+    expect(await connect().createLink({ ...item, title, url, fence }, soon())).toMatchObject({
+      kind: meaning,
+    });
     expect(await held()).toHaveLength(isDone ? 1 : 0);
     expect(requests('linkCreate')).toHaveLength(1);
   });
@@ -275,7 +281,7 @@ describe('an account that may not', () => {
 
       const outcomes = {
         linkList: await client.listLinks(item, soon()),
-        linkCreate: await client.createLink({ ...item, title, url }, soon()),
+        linkCreate: await client.createLink({ ...item, title, url, fence }, soon()),
         linkDelete: await client.deleteLink({ ...item, id }, soon()),
       };
 
@@ -286,11 +292,46 @@ describe('an account that may not', () => {
   );
 });
 
-it('a link is unavailable, not in doubt, where no server listens', async () => {
-  const gone = await startClient();
-  await gone.close();
+describe('the fence of a link', () => {
+  it('is not touched where no server listens, and the link is not in doubt', async () => {
+    const gone = await startClient();
+    await gone.close();
+    const touched: string[] = [];
+    const noted = async (): Promise<void> => {
+      touched.push('fence');
+    };
 
-  const linked = await connect({ endpoint: gone.url }).createLink({ ...item, title, url }, soon());
+    const client = connect({ endpoint: gone.url });
+    const linked = await client.createLink({ ...item, title, url, fence: noted }, soon());
 
-  expect(linked).toMatchObject({ kind: 'unavailable' });
+    expect(linked).toMatchObject({ kind: 'unavailable' });
+    expect(touched).toEqual([]);
+  });
+
+  it('lets nothing of the request out where it throws, and what it throws is passed on', async () => {
+    const failure = new Error('the lease is gone');
+
+    const work = connect().createLink({ ...item, title, url, fence: () => Promise.reject(failure) }, soon());
+
+    await expect(work).rejects.toBe(failure);
+    expect(requests('linkCreate')).toEqual([]);
+    expect(await held()).toEqual([]);
+  });
+
+  it('does not keep the body from being signed', async () => {
+    const sent: Record<string, string>[] = [];
+    const client = connect({
+      auth: 'aksk',
+      credentials: { accessKey: key },
+      send: (request) => {
+        sent.push(request.headers);
+        return send(request);
+      },
+    });
+
+    expect(await client.createLink({ ...item, title, url, fence }, soon())).toMatchObject({ kind: 'linked' });
+
+    expect(sent).toHaveLength(1);
+    expect(sent[0]).not.toHaveProperty('x-sdk-content-sha256');
+  });
 });
