@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import * as attempts from '../../../lib/domain/attempts.ts';
 import * as endings from '../../../lib/domain/endings.ts';
 import { erase } from '../../../lib/domain/erasure.ts';
 import { begin, failCopy, isFolder, isRefusal, isReused, offerAgain } from '../../../lib/domain/ingestion.ts';
@@ -18,6 +19,7 @@ import {
   moment,
   policy,
   start,
+  token,
   uploadsByState,
 } from './transition-samples.ts';
 
@@ -84,6 +86,31 @@ describe('an offer that is refused', () => {
       notification: { type: 'UploadFailed', at: iso(start) },
       keepUntil: iso(start + policy.failedRetentionMs),
     });
+  });
+});
+
+describe('an upload that failed as a link, and is offered again', () => {
+  const failed = legal(attempts.fail(sourced('linking'), { token, code: 'ipd_refused', ...moment }));
+
+  it('is tried as a link once more: storage may still have the copy for it', () => {
+    expect(offerAgain(failed, again, later)).toMatchObject({
+      status: 'awaiting_upload',
+      asLink: 'too_large',
+    });
+  });
+
+  it('takes the copy along where the new offer is refused', () => {
+    expect(offerAgain(failed, { ...again, refusal }, later)).toMatchObject({
+      status: 'failed',
+      asLink: 'too_large',
+    });
+  });
+
+  it('is tried as an attachment once nothing of it is left', () => {
+    const closed = legal(endings.markCleaned(notifiedBefore(failed)));
+
+    expect(closed.dueAt).toBeUndefined();
+    expect(offerAgain(closed, again, later)?.asLink).toBeUndefined();
   });
 });
 
