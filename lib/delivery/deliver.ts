@@ -192,7 +192,7 @@ export function createDelivery(deps: {
     const blocked = await scanGate.atStart(next);
     if (blocked !== undefined) {
       const holder = await claimed();
-      return isLeasedBy(holder, lease) ? end(holder, blocked, run) : holder;
+      return isLeaseHolder(holder, lease.token) ? end(holder, blocked, run) : holder;
     }
 
     const { owner, issueId } = upload;
@@ -207,7 +207,7 @@ export function createDelivery(deps: {
     const report = (): Promise<BreakerView> => (reporting ??= permission.report(call.contact, call.tries));
     try {
       const holder = await claimed();
-      if (!isLeasedBy(holder, lease)) return holder;
+      if (!isLeaseHolder(holder, lease.token)) return holder;
       const { outcome, ...called } = await attemptDelivery(holder, run);
       call = called;
       if (outcome.kind !== 'retryable_failure') return await end(holder, outcome, run);
@@ -297,7 +297,9 @@ export function createDelivery(deps: {
         }
         await clock.sleep(afterMs, run.signal);
         const latest = await ledger.find(upload.id);
-        if (!isSameAttempt(latest, upload)) throw new AppError('lease_lost', 'the upload was taken away');
+        if (!isLeaseHolder(latest, upload.lease.token)) {
+          throw new AppError('lease_lost', 'the upload was taken away');
+        }
         // A doubt may have been resolved before the throttle.
         current = latest;
       }
@@ -341,13 +343,4 @@ export function createDelivery(deps: {
   }
 
   return { onMessage, onRequest, onArrival };
-}
-
-/** Whether the record still belongs to this attempt. */
-function isSameAttempt(record: Upload | undefined, { lease }: Delivering): record is Delivering {
-  return isLeasedBy(record, lease);
-}
-
-function isLeasedBy(record: Upload | undefined, { token }: { token: string }): record is Delivering {
-  return isLeaseHolder(record, token);
 }

@@ -103,7 +103,9 @@ export function withdrawFence(
   upload: Upload,
   { token, sentName }: { token: string; sentName: string },
 ): Upload | undefined {
-  return isLeaseHolder(upload, token) ? { ...upload, sendingAt: undefined, sentName } : undefined;
+  if (!isLeaseHolder(upload, token)) return undefined;
+  const isOpen = upload.sendingAt === undefined && upload.sentName === sentName;
+  return isOpen ? upload : { ...upload, sendingAt: undefined, sentName };
 }
 
 /**

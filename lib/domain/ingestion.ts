@@ -99,10 +99,9 @@ export function offerAgain(before: Upload, offered: Offer, { now, policy }: Mome
   if (ingestedFrom(before)?.offer === source.offer && before.status !== 'expired') return undefined;
   if (mayBeInIpd(before)) return announceAgain(before, source, { now, policy });
   const { version, createdAt, history, attempts, others } = before;
-  // Storage may still have a copy for its link: only an upload that ends as a link removes or uses that.
-  const asLink = offered.upload.asLink ?? (before.dueAt === undefined ? undefined : before.asLink);
-  const anew = begin({ ...offered, upload: { ...offered.upload, asLink } }, { now, policy });
-  return { ...anew, version, createdAt, history, attempts, others };
+  const mayHaveLinkedFile = before.asLink === undefined ? before.mayHaveLinkedFile : true;
+  const kept = { version, createdAt, history, attempts, others, mayHaveLinkedFile };
+  return { ...begin(offered, { now, policy }), ...kept };
 }
 
 /**

@@ -100,6 +100,8 @@ const base = {
   /** Of a file whose size is not declared: a larger one, in bytes, ends in a link. */
   mostAttached: z.int().optional(),
   asLink: z.enum(linkReasons).optional(),
+  /** It was to end in a link before it was offered again: storage may still have the copy for that. */
+  mayHaveLinkedFile: z.boolean().optional(),
   /** Counts the secrets of the link's URL, 1 if absent: another generation makes the URLs before it worthless. */
   linkGeneration: z.int().optional(),
   /** When the comment on its delivery was begun: it is tried once. */
@@ -347,6 +349,13 @@ export function mayBeRemoved(upload: Upload): boolean {
 /** True when the staged file need not be removed any more, though another one may still come. */
 export function isFileRemoved(upload: Upload): boolean {
   return upload.status === 'delivered' && upload.isFileRemoved === true;
+}
+
+/** True of an end without a link for which storage may have a linked file all the same. */
+export function mayLeaveLinkedFile(upload: Upload): boolean {
+  if (upload.asLink === undefined && upload.mayHaveLinkedFile !== true) return false;
+  if (upload.status === 'delivered') return upload.link === undefined && !isFileRemoved(upload);
+  return isFinal(upload) && upload.status !== 'removed';
 }
 
 /** With these codes a retry is useless: the same file would fail again, or it is gone. */

@@ -9,7 +9,7 @@ export type JsonCall = {
   signal: AbortSignal;
 };
 
-/** `fence` is called once there is a connection; only when it resolves is the content sent. */
+/** `fence` is called as soon as there is a connection; only when it resolves is the content sent. */
 export type FencedCall = JsonCall & { content: Record<string, string>; fence: () => Promise<void> };
 
 /** Sends one call and says what its answer means. */
@@ -17,6 +17,6 @@ type Ask<Call> = (call: Call) => Promise<Verdict>;
 
 /**
  * `read`: a call without effects, repeated once with a fresh token. `write`: a call that changes something, sent once.
- * `writeBehindFence`: the same; it throws what `fence` throws.
+ * `writeBehindFence`: the same; it throws what `fence` throws before the exchange is over.
  */
 export type Asking = { read: Ask<JsonCall>; write: Ask<JsonCall>; writeBehindFence: Ask<FencedCall> };

@@ -105,7 +105,7 @@ type Call = {
   signal: AbortSignal;
 };
 
-/** `payload`: the SHA-256 that a signature covers. */
+/** `payload`: as `signRequest` takes it. */
 type Body = { contentType: string; length: number; content: Source | Uint8Array; payload: string };
 
 type Reply = { kind: 'reply'; answer: WireAnswer; authorization: Record<string, string> };
@@ -215,7 +215,7 @@ export function createIpdClient(options: IpdOptions) {
     return asWritten(await ask(framed(call)), { isComplete: true });
   }
 
-  /** The same; its body waits for the fence. Throws what `fence` throws. */
+  /** The same; its body waits for the fence. Throws what `fence` throws before the exchange is over. */
   async function writeBehindFence({ content, fence, ...call }: FencedCall): Promise<Verdict> {
     const json = jsonBody(content);
     const held = heldBody({ last: json.content, fence });
@@ -326,7 +326,7 @@ function heldBody({ first, last, fence }: { first?: Source; last: Uint8Array; fe
     return pouring;
   };
 
-  /** Whether the last bytes were sent. Throws what `first` or `fence` threw before the exchange was over. */
+  /** Whether the last bytes may have been sent. Throws what `first` or `fence` threw before the exchange was over. */
   async function end(): Promise<boolean> {
     // A fence that is still being written must end before the caller acts on the answer.
     await pouring?.catch(() => undefined);

@@ -62,7 +62,7 @@ export function createLinks({ read, write, writeBehindFence }: Asking) {
 
   /**
    * Adds one link, even if there is one with this URL. IPD takes a title of 1 to 256 characters, and a URL with https.
-   * Throws what `fence` throws: without it nothing is sent.
+   * Nothing is sent before `fence` resolves; throws what it throws before the exchange is over.
    * https://support.huaweicloud.com/api-projectman/AssociateIpdThirdParty.html
    */
   async function createLink(

@@ -18,7 +18,7 @@ type Kept = { etag: string; isHolder: () => Promise<boolean>; signal: AbortSigna
 export function createLinkedFiles({ s3, bucket }: { s3: () => Promise<S3>; bucket: string }) {
   /**
    * Copies exactly this version of the staged file, once: a copy of it that is there already counts. A copy of another
-   * version, which the upload had when it failed, before its producer offered it again, makes place: only for the holder
+   * version, which the upload had when it failed, before its producer offered it again, is removed: only for the holder
    * of the lease, since a run that outlived its own would remove the copy of a later one. Throws `staged_file_missing`,
    * `staged_file_changed`, `lease_lost` or `storage_unavailable`.
    * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html

@@ -8,6 +8,7 @@ import * as endings from '../domain/endings.ts';
 import type { Notifications } from '../messaging/notifications.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import type { LinkedFiles } from '../storage/linked-files.ts';
+import { mayLeaveLinkedFile } from '../domain/upload.ts';
 import type { Upload } from '../domain/upload.ts';
 
 export type Closing = ReturnType<typeof createClosing>;
@@ -58,13 +59,12 @@ export function createClosing({
   /** The copy for a link goes with the file, where no link was made of it. */
   async function discard(upload: Upload): Promise<void> {
     await arrivals.discard(upload);
-    const isOver = upload.status === 'failed' || upload.status === 'cancelled';
-    if (isOver && upload.asLink !== undefined) await linkedFiles.remove(upload.id);
+    if (mayLeaveLinkedFile(upload)) await linkedFiles.remove(upload.id);
   }
 
   /** Removes the file, if that is not done, and records it. The rest is not due yet. */
   async function removeFile(upload: Upload): Promise<Upload> {
-    await arrivals.discard(upload);
+    await discard(upload);
     const { upload: clean } = await ledger.change(upload, endings.markFileRemoved);
     return clean;
   }

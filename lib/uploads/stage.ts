@@ -1,6 +1,6 @@
 /**
- * Checks whether a file has arrived: asks storage, joins the parts once all are there, records it and asks for the
- * delivery. Events report most arrivals; this is for callers that cannot wait for one, and for lost events.
+ * Checks whether a file has arrived: asks storage, joins the parts once all are there, records it and, of a user's file,
+ * asks for the delivery. Events report most arrivals; this is for callers that cannot wait for one, and for lost events.
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { ProblemPlace } from '../domain/errors.ts';
@@ -57,9 +57,11 @@ export function createArrivals(deps: {
     }
     const object = await staging.head(stagingKey(upload.id));
     if (object === undefined) return withoutObject(upload);
-    const { upload: after } = await ledger.change(upload, (before) =>
+    const { changed, upload: staged } = await ledger.change(upload, (before) =>
       lifecycle.stage(before, object, moment()),
     );
+    // What is not changed was not read: the record may have moved on.
+    const after = changed ? staged : await latest(upload);
     // An ingested upload waits for the slot that the sweep gives it.
     if (after.status === 'staged' && ingestedFrom(after) === undefined) {
       await queue.send({ uploadId: after.id, attempt: after.attempts + 1, isArrival: true });
@@ -69,7 +71,11 @@ export function createArrivals(deps: {
 
   /** Storage has no object: it has not arrived yet, or a delivery has removed it meanwhile. The record tells which. */
   async function withoutObject(upload: Upload): Promise<StagingCheck> {
-    return asRecorded((await ledger.find(upload.id)) ?? upload);
+    return asRecorded(await latest(upload));
+  }
+
+  async function latest(upload: Upload): Promise<Upload> {
+    return (await ledger.find(upload.id)) ?? upload;
   }
 
   function asRecorded(upload: Upload): StagingCheck {

@@ -41,7 +41,7 @@ export type LinkFacts = {
   followed: (url: string) => string | undefined;
   /** Storage's linked files by upload, as SHA-256. */
   files: ReadonlyMap<string, string>;
-  /** Uploads whose links a person has to search for, since IPD does not show or delete all of them: the product has said so. */
+  /** Uploads whose links a person has to search for, the product has said so. */
   reported: ReadonlySet<string>;
 };
 
@@ -108,7 +108,7 @@ export function judgeLinks(exhibits: readonly LinkExhibit[], facts: LinkFacts): 
     }
     if (facts.files.get(id) !== sha256) object('lost', 'is delivered as a link, and its file is not kept');
     const beyond = made.length - 1 - copiesByIpd;
-    if (beyond > 0 && !facts.reported.has(id)) object('duplicates', `has ${beyond} links too many`);
+    if (beyond > 0) object('duplicates', `has ${beyond} links too many`);
     if (made.some(({ url }) => facts.followed(url) === undefined)) {
       object('duplicates', 'has a link that leads nowhere');
     }

@@ -64,6 +64,29 @@ describe('the fence before a link', () => {
     expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
   });
 
+  it('comes after the connection: a function that stands still on its way there makes no link', async () => {
+    const bytes = large();
+    const upload = await world.stage(bytes);
+    const run = world.run();
+    let before: Upload | undefined;
+    const { delivery } = world.build({
+      send: async (request) => {
+        if (request.method === 'POST' && request.url.pathname.endsWith('third-party')) {
+          before = await world.find(upload.id);
+          world.clock.set(run.killedAt + MINUTE_MS);
+        }
+        return send(request);
+      },
+    });
+
+    await delivery.onArrival(world.arrival(upload, bytes), run);
+
+    expect(before).toMatchObject({ status: 'delivering' });
+    expect(before).not.toHaveProperty('sendingAt');
+    expect(calls('linkCreate')).toBe(0);
+    expect(await world.find(upload.id)).toMatchObject({ lastError: { code: 'lease_lost' } });
+  });
+
   it('keeps IPD from a link that its owner cancels in this moment', async () => {
     const bytes = large();
     const upload = await world.stage(bytes);

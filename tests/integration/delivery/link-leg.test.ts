@@ -202,7 +202,7 @@ describe('a copy of other bytes, which an earlier offer of the upload has left',
     return { upload, arrival: world.arrival(upload, bytes), earlier: ETag, linkedEtag };
   }
 
-  it('makes place for the file of this one', async () => {
+  it('is replaced by the file of this one', async () => {
     const { upload, arrival, linkedEtag } = await offeredAgain();
 
     await world.delivery.onArrival(arrival, world.run());

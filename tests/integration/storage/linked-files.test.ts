@@ -62,7 +62,7 @@ describe('a linked file', () => {
     expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
   });
 
-  it('makes place for the file of a later offer, also of the same length', async () => {
+  it('is replaced by the file of a later offer, also of the same length', async () => {
     const { upload, keep } = await staged();
     await keep();
     await replace(upload);

@@ -1,3 +1,4 @@
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -16,6 +17,11 @@ async function sweep({ id }: Upload): Promise<Upload> {
   world.clock.set(Math.max(world.clock.now(), Date.parse((await world.find(id)).dueAt ?? '')));
   await world.sweep.run(AbortSignal.timeout(60_000));
   return world.find(id);
+}
+
+async function putCopy({ id }: Upload): Promise<void> {
+  const object = { Bucket: world.config.bucket, Key: `linked/${id}`, Body: 'a copy' };
+  await world.clients.s3.send(new PutObjectCommand(object));
 }
 
 /** Its file was copied for a link that IPD did not make. */
@@ -42,6 +48,42 @@ describe('the copy of a file for a link', () => {
     const { upload: cancelled } = await world.uploads.cancel(caller, upload.id);
 
     await sweep(cancelled);
+
+    expect(await isKept(upload)).toBe(false);
+  });
+
+  it('goes when the upload has expired', async () => {
+    const upload = await copied('noPermission');
+    await world.ledger.change(upload.id, (before) => ({ ...before, status: 'expired' }));
+    await world.staging.remove(`staging/${upload.id}`);
+
+    await sweep(upload);
+
+    expect(await isKept(upload)).toBe(false);
+  });
+
+  it('goes when the upload was offered again, and has ended in an attachment', async () => {
+    const bytes = randomBytes(10);
+    const upload = await world.stage(bytes);
+    await world.ledger.change(upload.id, (before) => ({ ...before, mayHaveLinkedFile: true }));
+    await putCopy(upload);
+
+    await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({ status: 'delivered', isFileRemoved: true });
+    expect(await isKept(upload)).toBe(false);
+  });
+
+  it('goes before the check for a second copy, too', async () => {
+    const upload = await world.deliver(randomBytes(10));
+    const recheckAt = new Date(world.clock.now()).toISOString();
+    const again = { mayHaveLinkedFile: true, isFileRemoved: false, recheckAt, dueAt: recheckAt };
+    await world.ledger.change(upload.id, (before) =>
+      before.status === 'delivered' ? { ...before, ...again } : undefined,
+    );
+    await putCopy(upload);
+
+    await sweep(upload);
 
     expect(await isKept(upload)).toBe(false);
   });

@@ -20,6 +20,18 @@ import {
   until,
 } from './transition-samples.ts';
 
+describe('the fence of a try that never reached IPD', () => {
+  it('is withdrawn without a write', () => {
+    const claimed = after('stage', 'claim');
+
+    expect(attempts.withdrawFence(claimed, { token, sentName: claimed.sentName })).toBe(claimed);
+    expect(attempts.withdrawFence(claimed, { token, sentName: 'plain' })).toMatchObject({
+      sentName: 'plain',
+    });
+    expect(attempts.withdrawFence(claimed, { token: 'other', sentName: 'plain' })).toBeUndefined();
+  });
+});
+
 describe('claim', () => {
   it.each([-1, 0, 2])('takes no attempt but the next: %i', (attempt) => {
     expect(attempts.claim(after('stage'), { token, until, now: start, attempt })).toBeUndefined();

@@ -127,6 +127,7 @@ describe('erase', () => {
         'link',
         // The same; about storage.
         'isFileRemoved',
+        'mayHaveLinkedFile',
         // The same; what stays of it is bare.
         'source',
       ].toSorted(),

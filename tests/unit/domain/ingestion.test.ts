@@ -92,25 +92,20 @@ describe('an offer that is refused', () => {
 describe('an upload that failed as a link, and is offered again', () => {
   const failed = legal(attempts.fail(sourced('linking'), { token, code: 'ipd_refused', ...moment }));
 
-  it('is tried as a link once more: storage may still have the copy for it', () => {
-    expect(offerAgain(failed, again, later)).toMatchObject({
+  it('is tried anew, and the copy for its link is not forgotten', () => {
+    const anew = legal(offerAgain(failed, again, later));
+
+    expect(anew).toMatchObject({ status: 'awaiting_upload', mayHaveLinkedFile: true });
+    expect(anew.asLink).toBeUndefined();
+  });
+
+  it('remembers the copy however often it is offered', () => {
+    const refused = legal(offerAgain(failed, { ...again, refusal }, later));
+
+    expect(offerAgain(refused, offerOf(drop), later)).toMatchObject({
       status: 'awaiting_upload',
-      asLink: 'too_large',
+      mayHaveLinkedFile: true,
     });
-  });
-
-  it('takes the copy along where the new offer is refused', () => {
-    expect(offerAgain(failed, { ...again, refusal }, later)).toMatchObject({
-      status: 'failed',
-      asLink: 'too_large',
-    });
-  });
-
-  it('is tried as an attachment once nothing of it is left', () => {
-    const closed = legal(endings.markCleaned(notifiedBefore(failed)));
-
-    expect(closed.dueAt).toBeUndefined();
-    expect(offerAgain(closed, again, later)?.asLink).toBeUndefined();
   });
 });
 

@@ -9,7 +9,6 @@ import { isFinal, mayBeInIpd, uploadSchema } from '../../../lib/domain/upload.ts
 import type { Upload } from '../../../lib/domain/upload.ts';
 import {
   deed,
-  fresh,
   HOUR,
   MINUTE,
   policy,
@@ -25,7 +24,7 @@ describe('any sequence of transitions', () => {
     token: fc.constantFrom('mine', 'of another'),
     attempt: fc.constantFrom(0, 1, 2),
     size: fc.constantFrom(10, 10, 10, 11),
-    passed: fc.constantFrom(0, 1000, MINUTE, HOUR, 30 * HOUR),
+    passed: fc.constantFrom(0, 1000, MINUTE, HOUR, 30 * HOUR, 80 * HOUR),
     random: fc.constantFrom(0, 0.5, 0.999),
     counts: fc.boolean(),
   });
@@ -144,10 +143,10 @@ describe('any sequence of transitions', () => {
     return Object.entries(rules).flatMap(([rule, isKept]) => (isKept ? [] : [`${name}: ${rule}`]));
   }
 
-  it('keeps the invariants and reaches every state', () => {
+  it('keeps the invariants and comes to every state but the first', () => {
     const seen = new Set<string>();
     // A sequence that begins where few come by chance goes further from there.
-    const begin = fc.constantFrom(fresh(), ...Object.values(uploadsByState));
+    const begin = fc.constantFrom(...Object.values(uploadsByState));
     fc.assert(
       fc.property(begin, fc.array(step, { maxLength: 60, size: 'max' }), (first, steps) => {
         let upload = first;
@@ -158,14 +157,15 @@ describe('any sequence of transitions', () => {
           if (changed === undefined) continue;
           const next = uploadSchema.parse(changed);
           expect(brokenBy({ before: upload, next, name: given.name })).toEqual([]);
+          if (next.status !== upload.status) seen.add(next.status);
           upload = next;
-          seen.add(upload.status);
         }
       }),
       { numRuns: 2000 },
     );
 
     const statuses = new Set(Object.values(uploadsByState).map(({ status }) => status));
+    statuses.delete('awaiting_upload');
     expect(seen).toEqual(statuses);
   });
 });

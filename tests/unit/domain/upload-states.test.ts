@@ -8,6 +8,7 @@ import {
   isUnwanted,
   mayBeInIpd,
   mayBeRetried,
+  mayLeaveLinkedFile,
   readUploadId,
   uploadIdOf,
   uploadSchema,
@@ -67,6 +68,33 @@ describe('a staged file', () => {
     const failed = after('stage', 'claim', 'fail');
 
     expect(endings.markFileRemoved(failed)).toBe(failed);
+  });
+});
+
+describe('a linked file', () => {
+  it('may be left by each end without a link of an upload that was to have one', () => {
+    const asLink = (upload: Upload) => mayLeaveLinkedFile({ ...upload, asLink: 'too_large' });
+
+    expect(states(mayLeaveLinkedFile)).toEqual(['failed with a link in doubt']);
+    expect(states(asLink)).toEqual([
+      'delivered',
+      'delivered after a doubt',
+      'checking for a second copy',
+      'failed',
+      'failed in doubt',
+      'expired',
+      'cancelled',
+      'failed with a link in doubt',
+    ]);
+    expect(states((upload) => mayLeaveLinkedFile({ ...upload, mayHaveLinkedFile: true }))).toEqual(
+      states(asLink),
+    );
+  });
+
+  it('is left by no attachment once the staged file was removed with it', () => {
+    const delivered = endings.markFileRemoved(after(...sent, 'markDelivered'));
+
+    expect(mayLeaveLinkedFile({ ...delivered, mayHaveLinkedFile: true })).toBe(false);
   });
 });
 
