@@ -12,7 +12,8 @@ export type Exclusion = {
 
 export const excluded: Exclusion[] = [
   {
-    mutant: 'lib/delivery/deliver.ts createDelivery/deliver condition: isLeaseHolder(holder, lease.token) is true',
+    mutant:
+      'lib/delivery/deliver.ts createDelivery/deliver condition: isLeaseHolder(holder, lease.token) is true',
     proof:
       'Without the lease no outcome of a scan is legal, so nothing is recorded; to close an upload that has ended meanwhile does no more than its own function does, a notification may come twice by contract, and a comment is tried once.',
   },
