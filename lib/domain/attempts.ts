@@ -104,8 +104,8 @@ export function withdrawFence(
   { token, sentName }: { token: string; sentName: string },
 ): Upload | undefined {
   if (!isLeaseHolder(upload, token)) return undefined;
-  const isOpen = upload.sendingAt === undefined && upload.sentName === sentName;
-  return isOpen ? upload : { ...upload, sendingAt: undefined, sentName };
+  const isUnchanged = upload.sendingAt === undefined && upload.sentName === sentName;
+  return isUnchanged ? upload : { ...upload, sendingAt: undefined, sentName };
 }
 
 /**
