@@ -280,6 +280,16 @@ export const excluded: Exclusion[] = [
       'A later form has no doubtSince, and startSending writes the baseline together with sendingAt, so fromFirstForm changes nothing in it.',
   },
   {
+    mutant: 'lib/uploads/stage.ts createArrivals/check condition: changed is false',
+    proof: 'It reads what was just written: the same record, for one read more.',
+  },
+  {
+    mutant:
+      'lib/uploads/clean-up.ts createClosing/discard order: if (mayLeaveLinkedFile(upload)) await linkedFiles.remove(upload.id); before await arrivals.discard(upload);',
+    proof:
+      'Both removals are repeated until both are made: the record says that the file is removed only after that.',
+  },
+  {
     mutant: 'lib/domain/schedule.ts nth clause: without 0 beside ??',
     proof: 'No list of delays is empty, and the index is held within it; the types need the clause.',
   },

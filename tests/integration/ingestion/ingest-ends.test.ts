@@ -168,6 +168,31 @@ describe('a copy whose function has died before it recorded it', () => {
     await world.staging.remove(drop.key);
   });
 
+  it('leaves the word to the record as it is now, where a check knows an earlier offer', async () => {
+    const drop = await awaited();
+    const earlier = await world.find(drop.id);
+    await world.ledger.change(drop.id, (before) =>
+      before.source?.kind === 'drop' ? { ...before, source: { ...before.source, etag: 'another' } } : before,
+    );
+    await leaveCopy(drop, 'another');
+
+    const { upload } = await services.arrivals.check(earlier);
+
+    expect(upload).toEqual(await world.find(drop.id));
+    expect(upload).not.toEqual(earlier);
+    await world.staging.remove(drop.key);
+  });
+
+  it('is asked for of no file that a user is to put', async () => {
+    await world.create(randomBytes(10));
+    world.clock.advance(HOUR_MS);
+    await world.queued();
+
+    await sweep();
+
+    expect(await resumed()).toEqual([]);
+  });
+
   it('does not count where it was made of another version', async () => {
     const drop = await awaited();
     await leaveCopy(drop, 'another');

@@ -73,6 +73,21 @@ describe('a linked file', () => {
     expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
   });
 
+  it('is made, too, where another run has removed the earlier one meanwhile', async () => {
+    const { upload, keep } = await staged();
+    await keep();
+    await replace(upload);
+    const etag = await etagOf(upload);
+    const overtaken = async (): Promise<boolean> => {
+      await linkedFiles.remove(upload.id);
+      return true;
+    };
+
+    await linkedFiles.keep(upload, { etag, isHolder: overtaken, signal: signal() });
+
+    expect(await shown(upload)).toMatchObject({ ETag: `"${etag}"` });
+  });
+
   it('stays where another run has the upload', async () => {
     const { upload, keep } = await staged();
     const etag = await etagOf(upload);

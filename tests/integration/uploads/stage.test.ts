@@ -79,6 +79,16 @@ describe('the check of a file that comes in one piece', () => {
     expect(messages.map((message) => JSON.parse(message))).toEqual([{ ...request, uploadId: upload.id }]);
   });
 
+  it('asks for no delivery of a file of another size', async () => {
+    const { id } = await world.stage(hello);
+    const { upload } = await world.ledger.change(id, (before) => ({ ...before, size: hello.length + 1 }));
+
+    const checked = await world.arrivals.check(upload);
+
+    expect(checked.upload).toMatchObject({ status: 'failed', lastError: { code: 'size_mismatch' } });
+    expect(await world.requestsFor(id)).toEqual([]);
+  });
+
   it.each(['awaiting_upload', 'expired'])('misses it where the upload is %s', async (how) => {
     const upload = await world.create(hello);
     await end(world, upload, how);
