@@ -41,7 +41,7 @@ export type LinkFacts = {
   followed: (url: string) => string | undefined;
   /** Storage's linked files by upload, as SHA-256. */
   files: ReadonlyMap<string, string>;
-  /** Uploads whose links a person has to search for, the product has said so. */
+  /** Uploads whose links a person has to search for: the product has said so. */
   reported: ReadonlySet<string>;
 };
 
