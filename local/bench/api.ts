@@ -40,7 +40,7 @@ const uploadSchema = z.object({
 });
 const pageSchema = z.object({ uploads: z.array(uploadSchema), nextCursor: z.string().nullable() });
 const sessionSchema = z.object({ companionEndpoint: z.string(), expiresInSeconds: z.number() });
-const limitsSchema = z.object({ maxFileBytes: z.number(), maxAttachmentBytes: z.number() });
+const limitsSchema = z.object({ maxFileBytes: z.number() });
 
 /** The problem documents of the API and the gateway's `{message}`. */
 const problemSchema = z.object({

@@ -25,8 +25,7 @@ async function run(kit: UppyKit, voice: ReturnType<typeof createVoice>): Promise
   const identity = createIdentity({ tokenUrl, onChange });
   const api = createApi({ apiUrl, token: () => identity.token() });
   const received = createReceived({ ipdAdminUrl });
-  const digests = new Map<string, Promise<string>>();
-  let maxAttachmentBytes = 0;
+  const sent = new Map<string, Blob>();
   const list = createList({ api, voice, onNews: (upload) => void react(upload) });
   const onBegun = (id: string, { size }: PickedFile): void => list.add(id, size);
   const transfers = createTransfers({ kit, apiUrl, api, identity, voice, onBegun, onStored });
@@ -37,22 +36,21 @@ async function run(kit: UppyKit, voice: ReturnType<typeof createVoice>): Promise
   }
 
   function onStored(id: string, { data, size }: PickedFile): void {
-    // The digest needs the whole file in memory, and only attachments are compared.
-    if (data instanceof Blob && data.size <= maxAttachmentBytes) digests.set(id, digestOf(data));
+    if (data instanceof Blob) sent.set(id, data);
     list.add(id, size);
   }
 
   async function react({ id, status, attachment }: Upload): Promise<void> {
     if (status === 'cancelled' || status === 'expired') transfers.drop(id);
     if (status !== 'delivered') return;
-    const digest = await digests.get(id);
-    if (digest !== undefined && attachment?.id) received.expect(attachment.id, digest);
+    const file = sent.get(id);
+    // The digest needs the whole file in memory: IPD takes as attachments only what fits there.
+    if (file !== undefined && attachment?.id) received.expect(attachment.id, await digestOf(file));
     await received.load();
   }
 
   list.load();
   void received.load();
-  const limits = await api.limits();
-  ({ maxAttachmentBytes } = limits);
-  transfers.limitTo(limits.maxFileBytes);
+  const { maxFileBytes } = await api.limits();
+  transfers.limitTo(maxFileBytes);
 }

@@ -33,13 +33,17 @@ export function createList({ api, voice, onNews }: ListOptions) {
     watch.abort();
     watch = new AbortController();
     const { signal } = watch;
+    const before = new Set(rows.keys());
     const page = await api.list(filter());
     // A later call of `load` has aborted this one.
     if (signal.aborted) return;
+    const meanwhile = [...rows.values()].map((row) => row.upload()).filter(({ id }) => !before.has(id));
     rows = new Map();
     followed = new Set();
     list.replaceChildren();
     append(page);
+    // The answer may be older than these.
+    for (const upload of meanwhile) if (!rows.has(upload.id)) show(upload, 'first');
   }
 
   async function loadMore(): Promise<void> {
@@ -112,6 +116,8 @@ export function createList({ api, voice, onNews }: ListOptions) {
     add(id: string, size: number | null): void {
       own.add(id);
       if (size !== null) sizes.set(id, size);
+      const shown = rows.get(id)?.upload();
+      if (shown !== undefined) onNews(shown);
       track(id);
     },
   };

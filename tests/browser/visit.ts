@@ -122,6 +122,24 @@ export async function delayRequest(page: Page, fits: (url: URL, method: string) 
   return { delayed: delayed.promise, letGo: () => gate.resolve() };
 }
 
+/** Keeps the answers to what fits from the page until `letGo` is called; `delayed` resolves when there is one. */
+export async function delayAnswers(page: Page, fits: (url: URL, method: string) => boolean) {
+  const delayed = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  // Playwright's own routes cannot do it: they send a request again, and without a body that is a file.
+  const devTools = await page.context().newCDPSession(page);
+  devTools.on('Fetch.requestPaused', ({ requestId, request }) => {
+    if (!fits(new URL(request.url), request.method)) return pass(requestId);
+    delayed.resolve();
+    void gate.promise.then(() => pass(requestId));
+  });
+  // The page may be gone.
+  const pass = (requestId: string): void =>
+    void devTools.send('Fetch.continueRequest', { requestId }).catch(() => undefined);
+  await devTools.send('Fetch.enable', { patterns: [{ requestStage: 'Response' }] });
+  return { delayed: delayed.promise, letGo: () => gate.resolve() };
+}
+
 /** The number of the part that a request brings to storage, if it brings one. */
 export function partNumber(url: URL, method: string): number | undefined {
   const number = url.searchParams.get('partNumber');

@@ -1,0 +1,77 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { describeStockUppy } from '../support/stock-uppy.ts';
+import { startBrowserStack } from './stack.ts';
+import type { BrowserStack } from './stack.ts';
+import { delayAnswers, sampleFile } from './visit.ts';
+import type { Visit } from './visit.ts';
+
+let stack: BrowserStack;
+let here: Visit;
+
+beforeAll(async () => {
+  stack = await startBrowserStack();
+  await stack.begin('me', 'earlier.txt');
+});
+
+afterAll(() => stack?.stop());
+
+beforeEach(async () => {
+  here = await stack.visit({ version: 6 });
+});
+
+afterEach(() => here.close());
+
+describeStockUppy('the page, when an answer comes late', () => {
+  it('compares the bytes of a file that IPD has before the limits come', async () => {
+    const file = sampleFile('late limits.bin', 1000);
+    const limits = await delayAnswers(here.page, ({ pathname }) => pathname === '/v1/limits');
+    await here.page.reload();
+    await limits.delayed;
+
+    await here.pick(file);
+    await here.upload();
+
+    await here.arrival(file);
+    limits.letGo();
+    expect(here.troubles()).toEqual([]);
+  });
+
+  it('compares the bytes of a file that the list has before Uppy has the answer of storage', async () => {
+    const file = sampleFile('late success.bin', 1000);
+    const stored = await delayAnswers(
+      here.page,
+      ({ origin }, method) => method === 'POST' && origin === stack.urls.s3Url,
+    );
+    await here.pick(file);
+    await here.upload();
+    await stored.delayed;
+    while (!(await stack.received()).some(({ sha256 }) => sha256 === file.sha256)) await delay(25);
+    await here.page.getByRole('button', { name: 'Reload' }).click();
+    await here.row(file.name).waitFor();
+
+    stored.letGo();
+
+    await here.arrival(file);
+    expect(here.troubles()).toEqual([]);
+  });
+
+  it('keeps an upload that a late answer for the list does not have yet', async () => {
+    const file = sampleFile('late list.bin', 1000);
+    const list = await delayAnswers(
+      here.page,
+      ({ pathname, search }) => pathname === '/v1/uploads' && search !== '',
+    );
+    await here.page.reload();
+    await list.delayed;
+    await here.pick(file);
+    await here.upload();
+    await here.arrival(file);
+
+    list.letGo();
+    await here.row('earlier.txt').waitFor();
+
+    await here.row(file.name).waitFor();
+    expect(here.troubles()).toEqual([]);
+  });
+});
