@@ -61,12 +61,15 @@ export function createArrivals(deps: {
       lifecycle.stage(before, object, moment()),
     );
     // What is not changed was not read: the record may have moved on.
-    const after = changed ? staged : await latest(upload);
-    // An ingested upload waits for the slot that the sweep gives it.
-    if (after.status === 'staged' && ingestedFrom(after) === undefined) {
-      await queue.send({ uploadId: after.id, attempt: after.attempts + 1, isArrival: true });
-    }
+    const after = await (changed ? staged : latest(upload));
+    await askForDelivery(after);
     return asRecorded(after);
+  }
+
+  /** Of an ingested upload the sweep asks for the delivery, when its slot has come. */
+  async function askForDelivery(upload: Upload): Promise<void> {
+    if (upload.status !== 'staged' || ingestedFrom(upload) !== undefined) return;
+    await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1, isArrival: true });
   }
 
   /** Storage has no object: it has not arrived yet, or a delivery has removed it meanwhile. The record tells which. */
