@@ -117,7 +117,7 @@ export function createList({ api, voice, onNews }: ListOptions) {
       own.add(id);
       if (size !== null) sizes.set(id, size);
       const shown = rows.get(id)?.upload();
-      if (shown !== undefined) onNews(shown);
+      if (shown !== undefined) tell(shown);
       track(id);
     },
   };

@@ -14,6 +14,7 @@ export function createReceived({ ipdAdminUrl }: { ipdAdminUrl: string }) {
   const list = byId('received', HTMLUListElement);
   const empty = byId('received-empty', HTMLElement);
   const digests = new Map<string, string>();
+  let loads = 0;
 
   function row({ id, filename, size, sha256 }: z.infer<typeof attachmentsSchema>[number]): HTMLElement {
     const expected = digests.get(id);
@@ -30,8 +31,12 @@ export function createReceived({ ipdAdminUrl }: { ipdAdminUrl: string }) {
   }
 
   async function load(): Promise<void> {
+    loads += 1;
+    const load = loads;
     try {
       const attachments = attachmentsSchema.parse(await (await fetch(`${ipdAdminUrl}/attachments`)).json());
+      // A later call has asked anew.
+      if (load !== loads) return;
       list.replaceChildren(...attachments.toReversed().slice(0, SHOWN).map(row));
       write(empty, attachments.length === 0 ? 'Nothing yet.' : '');
     } catch {

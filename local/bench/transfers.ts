@@ -5,6 +5,7 @@
 import { isHonoured, Refusal } from './api.ts';
 import type { Api } from './api.ts';
 import { byId } from '../../page/src/dom.ts';
+import { MIB } from '../../lib/domain/units.ts';
 import type { Voice } from './voice.ts';
 import type { Identity } from './identity.ts';
 import { createTicketStore, isUsable, toTicket } from './ticket.ts';
@@ -38,6 +39,8 @@ export function createTransfers(options: TransferOptions) {
 
   const { core, connect, restore } = kit.create({ id: `ipd-bridge-${kit.id}`, onBeforeUpload });
   connect(ticket?.companionEndpoint ?? nowhere);
+  // For the console of the browser.
+  Object.assign(window, { uppy: core });
 
   core.on('files-added', () => void open());
   core.on('restored', () => void open());
@@ -199,7 +202,11 @@ export function createTransfers(options: TransferOptions) {
 
   return {
     /** Refuses larger files as soon as they are picked. */
-    limitTo: (maxFileSize: number) => core.setOptions({ restrictions: { maxFileSize } }),
+    limitTo(maxFileSize: number): void {
+      core.setOptions({ restrictions: { maxFileSize } });
+      // What Uppy's own texts call MB is MiB.
+      core.getPlugin('Dashboard')?.setOptions({ note: `Up to ${Math.floor(maxFileSize / MIB)} MB each` });
+    },
 
     /** The fields have changed: no waiting file may still go to the earlier work item. */
     retarget(): void {

@@ -31,6 +31,7 @@ export interface UppyCore {
   getState(): { currentUploads: Record<string, unknown>; recoveredState: object | null };
   setFileState(id: string, state: object): void;
   setOptions(options: { restrictions: { maxFileSize: number } }): void;
+  getPlugin(id: 'Dashboard'): { setOptions(options: { note: string }): void } | undefined;
   removeFile(id: string): void;
   upload(): Promise<unknown>;
 }

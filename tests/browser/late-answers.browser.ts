@@ -74,4 +74,28 @@ describeStockUppy('the page, when an answer comes late', () => {
     await here.row(file.name).waitFor();
     expect(here.troubles()).toEqual([]);
   });
+
+  it('keeps an attachment that a late answer of IPD does not have yet', async () => {
+    const file = sampleFile('late attachments.bin', 1000);
+    let asked = 0;
+    const early = await delayAnswers(here.page, ({ pathname }) => {
+      if (!pathname.endsWith('/attachments')) return false;
+      asked += 1;
+      return asked === 1;
+    });
+    await here.page.reload();
+    await early.delayed;
+    await here.pick(file);
+    await here.upload();
+    await here.arrival(file);
+    const late = here.page.waitForEvent('requestfinished', (request) =>
+      request.url().endsWith('/attachments'),
+    );
+
+    early.letGo();
+    await late;
+
+    await here.arrival(file);
+    expect(here.troubles()).toEqual([]);
+  });
 });

@@ -96,7 +96,7 @@ describeStockUppy.each(VERSIONS)('the upload session of the page with Uppy %d', 
     const handle = await open(path, 'w');
     await handle.truncate(LARGEST + 1);
     await handle.close();
-    await here.page.waitForResponse((response) => response.url().endsWith('/v1/limits'));
+    await here.page.getByText('Up to 20 MB each').waitFor();
 
     await here.page.locator('#picker input[type=file]').first().setInputFiles(path);
 

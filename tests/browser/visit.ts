@@ -145,3 +145,12 @@ export function partNumber(url: URL, method: string): number | undefined {
   const number = url.searchParams.get('partNumber');
   return method === 'PUT' && number !== null ? Number(number) : undefined;
 }
+
+/** Resolves when storage has answered that it has this part. */
+export async function storedPart(page: Page, number: number): Promise<void> {
+  const response = await page.waitForResponse((answer) => {
+    const request = answer.request();
+    return answer.ok() && partNumber(new URL(request.url()), request.method()) === number;
+  });
+  await response.finished();
+}
