@@ -58,7 +58,6 @@ export async function openClientPage(context: BrowserContext, origin: string) {
       return outcome.parse(
         await page.evaluate(`(async () => {
           window.seen = [];
-          window.sent = 0;
           const client = createClient(${JSON.stringify({ apiUrl, token, timing })});
           const bytes = new Uint8Array(${size}).map((_, index) => index % 251);
           const startedAt = performance.now();
@@ -71,7 +70,6 @@ export async function openClientPage(context: BrowserContext, origin: string) {
               contentType: 'application/octet-stream',
               file: new File([bytes], 'recording.bin'),
               onPaused: (paused) => window.seen.push(paused ? paused.reason : 'goes on'),
-              onProgress: ({ leg, bytes }) => { if (leg === 'staging') window.sent = bytes; },
             });
             return { end: status, ms: ms() };
           } catch ({ code, detail, retryable }) {

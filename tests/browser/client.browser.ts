@@ -3,7 +3,7 @@ import type { BrowserContext } from 'playwright-core';
 import { openClientPage, startClientPage } from './client-page.ts';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { delayRequest, MIB, partNumber } from './visit.ts';
+import { delayRequest, MIB, partNumber, storedPart } from './visit.ts';
 
 let allowed: Awaited<ReturnType<typeof startClientPage>>;
 let stranger: Awaited<ReturnType<typeof startClientPage>>;
@@ -132,9 +132,9 @@ describe('the client in a page', () => {
       if (number !== undefined) parts.push(number);
     });
     const third = await delayRequest(here.page, (url, method) => partNumber(url, method) === 3);
+    const others = [1, 2].map((number) => storedPart(here.page, number));
     const running = here.upload({ ...call, size: 11 * MIB, timing: never });
-    await third.delayed;
-    await here.page.waitForFunction(`window.sent >= ${10 * MIB}`);
+    await Promise.all([third.delayed, ...others]);
 
     await context.setOffline(true);
     third.letGo();

@@ -62,7 +62,7 @@ describe.each(SCENES)('the page in a Chinese browser on a $scene', ({ scene, use
     await here.signIn(user);
     expect(await faults(`${scene}-empty`)).toEqual([]);
 
-    await here.line({ bytesPerSecond: 800_000 });
+    await here.line({ bytesPerSecond: 100_000 });
     const film = sampleFile('现场视频.mp4', 6 * MIB);
     await here.pick(film);
     await here.row(film.name).getByText('正在上传 · 6.3 MB').waitFor();

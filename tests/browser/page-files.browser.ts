@@ -45,9 +45,9 @@ describe('files on the page', () => {
     expect(await arrived(film)).toMatchObject([{ filename: film.name }]);
     const names = await here.page.getByRole('heading', { level: 3 }).allTextContents();
     expect(names).toEqual([photo.name, film.name]);
-    // Of two that end together, the later one is announced.
+    // The latest news: of both, where they end together.
     const announced = await here.page.getByRole('status').textContent();
-    expect([photo.name, film.name].map((name) => `${name} is attached.`)).toContain(announced?.trim());
+    expect(announced).toMatch(/现场(?:照片\.jpg|视频\.mp4) is attached\.$/);
     expect(here.troubles()).toEqual([]);
   });
 
@@ -126,7 +126,7 @@ describe('files on the page', () => {
     await here.pick(file);
     await here
       .row(file.name)
-      .getByText(/^[1-9]%|^1\d%/)
+      .getByText(/^[1-9]\d?%/)
       .waitFor();
 
     await here.page.getByRole('button', { name: `Cancel: ${file.name}` }).click();

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { LINK, startSite } from './page-site.ts';
 import type { PageVisit, Site } from './page-site.ts';
-import { MIB, partNumber, sampleFile } from './visit.ts';
+import { delayRequest, MIB, partNumber, sampleFile } from './visit.ts';
 
 const SLOW = { bytesPerSecond: 1_000_000 };
 
@@ -35,7 +35,7 @@ function recordParts(): number[] {
   return parts;
 }
 
-/** The first part is stored, the others are not. */
+/** Resolves when a part is stored. */
 async function firstPart(): Promise<void> {
   const response = await here.page.waitForResponse(
     (answer) => partNumber(new URL(answer.url()), answer.request().method()) !== undefined,
@@ -67,13 +67,13 @@ describe('an upload', () => {
   it('asks for its file after a reload in the middle, and sends only what is missing', async () => {
     const file = sampleFile('recording.mp4', 18 * MIB);
     const path = await site.write(file);
-    await here.line(SLOW);
+    const last = await delayRequest(here.page, (url, method) => partNumber(url, method) === 4);
     const stored = firstPart();
     await here.picker.setInputFiles(path);
-    await stored;
+    await Promise.all([stored, last.delayed]);
     here.page.once('dialog', (dialog) => void dialog.accept());
     await here.page.reload();
-    await here.line({});
+    last.letGo();
 
     const row = here.row(file.name);
     await row.getByText('Not uploaded completely').waitFor();

@@ -5,7 +5,7 @@ import { useProduct } from '../support/use-product.ts';
 import { issueId, projectId } from '../support/world.ts';
 import { bundlePlugin, startPages, visitPlugin } from './plugin-page.ts';
 import type { PluginVisit } from './plugin-page.ts';
-import { delayRequest, launchBrowser, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
+import { delayRequest, launchBrowser, MIB, partNumber, sampleFile, storedPart, VERSIONS } from './visit.ts';
 import type { SampleFile } from './visit.ts';
 
 const pages = await startPages();
@@ -86,9 +86,10 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
     const file = sampleFile(`tunnel ${version}.mp4`, 11 * MIB);
     const calls = recordCalls(here.page);
     const second = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);
+    const first = storedPart(here.page, 1);
     await here.pick(file);
     await here.upload();
-    await second.delayed;
+    await Promise.all([first, second.delayed]);
 
     await here.setOffline(true);
     second.letGo();
@@ -145,13 +146,10 @@ describe.each(VERSIONS)('the plugin in a page with Uppy %d', (version) => {
   it('goes on after a reload and sends no stored part again', async () => {
     const file = sampleFile(`recording ${version}.mp4`, 11 * MIB);
     const second = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);
-    const first = here.page.waitForResponse((response) => {
-      const request = response.request();
-      return partNumber(new URL(request.url()), request.method()) === 1;
-    });
+    const first = storedPart(here.page, 1);
     await here.pick(file);
     await here.upload();
-    await Promise.all([second.delayed, first.then((response) => response.finished())]);
+    await Promise.all([first, second.delayed]);
     await rememberFirmly(here.page, '"uploadId"', { bytes: true });
     await here.page.reload();
     second.letGo();

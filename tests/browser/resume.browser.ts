@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { remembers } from '../support/golden-retriever.ts';
+import { rememberFirmly } from '../support/golden-retriever.ts';
 import { describeStockUppy } from '../support/stock-uppy.ts';
 import { startBrowserStack } from './stack.ts';
 import type { BrowserStack } from './stack.ts';
-import { delayRequest, MIB, partNumber, sampleFile, VERSIONS } from './visit.ts';
+import { delayRequest, MIB, partNumber, sampleFile, storedPart, VERSIONS } from './visit.ts';
 import type { Visit } from './visit.ts';
 
 let stack: BrowserStack;
@@ -19,20 +19,12 @@ afterAll(() => stack?.stop());
 /** Sends all parts of a file but the second one, then leaves the page and comes back. */
 async function interrupt(): Promise<void> {
   const second = await delayRequest(here.page, (url, method) => partNumber(url, method) === 2);
-  const first = stored(here.page, 1);
+  const first = storedPart(here.page, 1);
   await here.upload();
   await Promise.all([first, second.delayed]);
-  await here.page.waitForFunction(remembers('uploadId', { bytes: true }));
+  await rememberFirmly(here.page, 'uploadId', { bytes: true });
   await here.page.reload();
   second.letGo();
-}
-
-async function stored(page: Page, number: number): Promise<void> {
-  const response = await page.waitForResponse((answer) => {
-    const request = answer.request();
-    return partNumber(new URL(request.url()), request.method()) === number;
-  });
-  await response.finished();
 }
 
 function recordParts(page: Page): number[] {
