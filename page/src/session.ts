@@ -182,7 +182,7 @@ export function createSession({ config, address, onLapse }: SessionOptions) {
    */
   async function token(refused?: string): Promise<string> {
     if (tokens !== undefined && tokens.access === refused && Date.now() - tokens.since > NEW_MS) {
-      tokens = { ...tokens, until: 0 };
+      tokens.until = 0;
     }
     for (;;) {
       if (tokens !== undefined && !isOver(tokens)) return tokens.access;
@@ -190,16 +190,17 @@ export function createSession({ config, address, onLapse }: SessionOptions) {
     }
   }
 
-  /** One renewal at a time, for all that wait for it. False when the issuer does not renew. */
+  /** One renewal at a time, for all that wait for it. False when the issuer does not renew these tokens. */
   function renew(): Promise<boolean> {
     renewal ??= renewOnce().finally(() => (renewal = undefined));
     return renewal;
   }
 
   async function renewOnce(): Promise<boolean> {
-    for (;;) {
-      const kept = tokens;
-      if (kept?.refresh === undefined) return false;
+    const kept = tokens;
+    if (kept?.refresh === undefined) return false;
+    // Once the person has signed in again, or out, no answer counts any more.
+    while (tokens === kept) {
       try {
         const server = await discover();
         const response = await oauth.refreshTokenGrantRequest(
@@ -209,13 +210,14 @@ export function createSession({ config, address, onLapse }: SessionOptions) {
           kept.refresh,
           insecure,
         );
-        adopt(toTokens(await oauth.processRefreshTokenResponse(server, client, response), kept));
-        return true;
+        const renewed = toTokens(await oauth.processRefreshTokenResponse(server, client, response), kept);
+        if (tokens === kept) adopt(renewed);
       } catch (error) {
-        if (!isNetworkFailure(error)) return false;
+        if (!isNetworkFailure(error)) return tokens !== kept;
         await untilOnline();
       }
     }
+    return true;
   }
 
   function signedInAgain(): Promise<void> {
