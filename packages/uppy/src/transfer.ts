@@ -239,11 +239,15 @@ export async function cancelUpload(
   deps: Pick<TransferDeps, 'client' | 'host' | 'words'>,
 ): Promise<void> {
   const { client, host, words } = deps;
+  const sayTooLate = () => host.info(words('tooLate', { file: filename }), 'warning', MESSAGE_MS);
   try {
-    await client.cancel(uploadId);
+    const { status } = await client.status(uploadId);
+    // The call that cancels an upload would remove a delivered link and its file.
+    if (status === 'delivered') sayTooLate();
+    else await client.cancel(uploadId);
   } catch (error) {
     const status = error instanceof UploadError ? error.status : undefined;
-    if (status === 409) host.info(words('tooLate', { file: filename }), 'warning', MESSAGE_MS);
+    if (status === 409) sayTooLate();
     else if (status === 0) host.once('is-online', () => void cancelUpload(uploadId, filename, deps));
     else if (status !== 404) host.log(error, 'warning');
   }
