@@ -1,5 +1,8 @@
 /** The part of Uppy's core that the plugin uses. It is the same in version 5 and version 6. */
 
+/** How long a message stays, in milliseconds: as long as Uppy's own. */
+export const MESSAGE_MS = 5000;
+
 /** A file in Uppy. */
 export interface PickedFile {
   id: string;

@@ -6,15 +6,16 @@ import { BasePlugin } from '@uppy/core';
 import type { Body, Meta, PluginOpts, Uppy, UppyFile } from '@uppy/core';
 import { createClient } from '../../client/src/client.ts';
 import type { Upload } from '../../client/src/client.ts';
+import { createCancellations } from './cancellations.ts';
 import { freshRecord, readOrder, recordFor } from './order.ts';
 import type { Order } from './order.ts';
-import type { PickedFile } from './host.ts';
+import type { Host, PickedFile } from './host.ts';
 import { createPlaces } from './places.ts';
 import { createRecords, isObject } from './records.ts';
 import type { FileRecord } from './records.ts';
 import { STRINGS } from './strings.ts';
 import type { Words } from './strings.ts';
-import { cancelUpload, startTransfer } from './transfer.ts';
+import { startTransfer } from './transfer.ts';
 import type { Transfer, TransferDeps } from './transfer.ts';
 
 export { UploadError } from '../../client/src/client.ts';
@@ -118,18 +119,21 @@ export default class IpdAttachment<M extends Meta, B extends Body> extends BaseP
     if (!token)
       throw new TypeError("IpdAttachment needs the option token, the user's JWT or where to get it");
     const words: Words = (key, values) => this.i18n(key, values);
+    const host: Host = this.uppy;
+    const client = createClient({
+      apiUrl,
+      token: async (refused) => {
+        const present = this.opts.token;
+        return typeof present === 'string' ? present : present(refused);
+      },
+      partsAtOnce,
+      patienceMs,
+    });
     return {
-      host: this.uppy,
-      client: createClient({
-        apiUrl,
-        token: async (refused) => {
-          const present = this.opts.token;
-          return typeof present === 'string' ? present : present(refused);
-        },
-        partsAtOnce,
-        patienceMs,
-      }),
+      host,
+      client,
       words,
+      cancellations: createCancellations({ client, host, words }),
       places: createPlaces(filesAtOnce),
       records: createRecords((records) => this.#save(records)),
     };
@@ -182,12 +186,14 @@ export default class IpdAttachment<M extends Meta, B extends Body> extends BaseP
   }
 
   #onRemoved = (file: UppyFile<M, B>): void => {
-    const { records } = this.#deps;
+    const { records, cancellations } = this.#deps;
     const transfer = this.#transfers.get(file.id);
-    const uploadId = records.get(file.id)?.uploadId;
+    const record = records.get(file.id);
     records.forget(file.id);
     if (transfer !== undefined) transfer.end({ isCancelled: true });
-    else if (uploadId !== undefined) void cancelUpload(uploadId, file.name, this.#deps);
+    else if (record !== undefined) {
+      cancellations.run(cancellations.plan(record.key, file.name), record.uploadId);
+    }
   };
 
   #onPause = (file: UppyFile<M, B> | undefined, isPaused: boolean): void => {

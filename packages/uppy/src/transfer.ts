@@ -4,6 +4,8 @@
  */
 import { UploadError } from '../../client/src/client.ts';
 import type { Client, Paused, Progress, Upload } from '../../client/src/client.ts';
+import type { Cancellation, Cancellations } from './cancellations.ts';
+import { MESSAGE_MS } from './host.ts';
 import type { Host, PickedFile } from './host.ts';
 import { freshRecord } from './order.ts';
 import type { Order } from './order.ts';
@@ -18,6 +20,7 @@ export type TransferDeps = {
   /** Those in which files go to storage. */
   places: Places;
   records: Records;
+  cancellations: Cancellations;
 };
 
 type Beginning = {
@@ -29,12 +32,9 @@ type Beginning = {
 
 export type Transfer = ReturnType<typeof startTransfer>;
 
-/** How long a message stays, in milliseconds: as long as Uppy's own. */
-const MESSAGE_MS = 5000;
-
 /** Begins to bring a file to its work item. `done` resolves at the end and never rejects: Uppy gets the events. */
 export function startTransfer({ id, order, ...beginning }: Beginning, deps: TransferDeps) {
-  const { host, client, words, places, records } = deps;
+  const { host, client, words, places, records, cancellations } = deps;
   const { data } = order;
   const { size, ...about } = order.about;
   let { record } = beginning;
@@ -47,6 +47,7 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
   let stalled: Paused | undefined;
   /** A creation is on its way: the upload may exist, and its id has not come yet. */
   let isCreating = false;
+  let cancellation: Cancellation | undefined;
   let isReplayed = false;
   let latest: Upload | undefined;
 
@@ -93,7 +94,8 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
     if (data === undefined) {
       throw new UploadError({ code: 'file_unreadable', detail: words('fileUnavailable') });
     }
-    isCreating = true;
+    await cancellations.drop(key);
+    if (!signal.aborted) isCreating = true;
     try {
       return await client.upload({ ...about, file: data, idempotencyKey: key, ...watch });
     } finally {
@@ -117,7 +119,7 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
     } else if (isFirst) {
       // The file was removed meanwhile.
       stop.abort();
-      void cancelUpload(upload.id, about.filename, deps);
+      if (cancellation !== undefined) cancellations.run(cancellation, upload.id);
     }
   }
 
@@ -221,36 +223,14 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
     /** Ends the work without an event; the upload itself goes on unless it is to be cancelled. */
     end({ isCancelled }: { isCancelled: boolean }): void {
       state = 'ended';
+      const { key, uploadId } = record;
+      if (isCancelled) cancellation = cancellations.plan(key, about.filename);
+      if (cancellation === undefined || !isCreating) stop.abort();
+      if (cancellation !== undefined && !isCreating) cancellations.run(cancellation, uploadId);
       wake();
       finish();
-      // A creation goes on until there is an id to cancel.
-      if (!isCancelled || !isCreating) stop.abort();
-      if (isCancelled && !isCreating && record.uploadId !== undefined) {
-        void cancelUpload(record.uploadId, about.filename, deps);
-      }
     },
   };
-}
-
-/** Cancels an upload whose file was removed, as soon as there is a network; says so where that comes too late. */
-export async function cancelUpload(
-  uploadId: string,
-  filename: string,
-  deps: Pick<TransferDeps, 'client' | 'host' | 'words'>,
-): Promise<void> {
-  const { client, host, words } = deps;
-  const sayTooLate = () => host.info(words('tooLate', { file: filename }), 'warning', MESSAGE_MS);
-  try {
-    const { status } = await client.status(uploadId);
-    // The call that cancels an upload would remove a delivered link and its file.
-    if (status === 'delivered') sayTooLate();
-    else await client.cancel(uploadId);
-  } catch (error) {
-    const status = error instanceof UploadError ? error.status : undefined;
-    if (status === 409) sayTooLate();
-    else if (status === 0) host.once('is-online', () => void cancelUpload(uploadId, filename, deps));
-    else if (status !== 404) host.log(error, 'warning');
-  }
 }
 
 function isRetryable({ status, error }: Upload): boolean {

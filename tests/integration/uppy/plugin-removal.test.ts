@@ -33,7 +33,9 @@ afterEach(() => {
 afterAll(() => line.close());
 
 const CREATE = 'POST /v1/uploads';
+const READ = 'GET /v1/uploads/:id';
 const CANCEL = 'DELETE /v1/uploads/:id';
+const COMPLETE = 'POST /v1/uploads/:id/complete';
 const QUIET = { debug: () => {}, warn: () => {}, error: () => {} };
 const page = z.object({
   uploads: z.array(z.looseObject({ id: z.string(), filename: z.string(), status: z.string() })),
@@ -117,6 +119,83 @@ describe('a removed file whose link the work item has', () => {
     expect(await statusesOf(name)).toEqual(['delivered']);
     expect(await product.links()).toHaveLength(1);
     await isTooLate;
+  });
+});
+
+describe('a file that is removed and added again', () => {
+  it('is sent although the creation for the removed one is answered late', async () => {
+    const name = 'late creation.mp4';
+    const file = sample(name);
+    const creation = line.stop(CREATE, 'answer');
+    const completion = line.stop(COMPLETE, 'request');
+    const { uppy } = open();
+
+    const id = uppy.addFile(file);
+    const first = uppy.upload();
+    await creation.reached;
+    uppy.removeFile(id);
+    await first;
+    uppy.addFile(file);
+    const second = uppy.upload();
+    await completion.reached;
+    creation.release();
+    // A needless cancellation would be on its way by then.
+    await uploadsOf(name);
+    completion.release();
+
+    expect((await second)?.failed).toEqual([]);
+    expect(await statusesOf(name)).toEqual(['delivered']);
+    expect(line.calls).not.toContain(CANCEL);
+  });
+
+  it('waits for a cancellation that is under way', async () => {
+    const name = 'slow cancellation.mp4';
+    const file = sample(name, LARGEST_ATTACHMENT + 1);
+    const completion = line.stop(COMPLETE, 'request');
+    const cancellation = line.stop(CANCEL, 'request');
+    const { uppy } = open();
+
+    const id = uppy.addFile(file);
+    const first = uppy.upload();
+    await completion.reached;
+    uppy.removeFile(id);
+    await first;
+    await cancellation.reached;
+    uppy.addFile(file);
+    const second = uppy.upload();
+    // A creation that does not wait is answered by then.
+    await attach(sample('meanwhile.mp4'));
+    cancellation.release();
+
+    expect((await second)?.failed).toEqual([]);
+    expect(await statusesOf(name)).toEqual(['delivered', 'cancelled']);
+  });
+
+  it('is not cancelled when the network that the cancellation waited for is back', async () => {
+    const name = 'offline cancellation.mp4';
+    const file = sample(name);
+    const first = line.stop(COMPLETE, 'request');
+    const { uppy } = open();
+
+    const id = uppy.addFile(file);
+    const removed = uppy.upload();
+    await first.reached;
+    line.answerElsewhere(READ, CANCEL);
+    uppy.removeFile(id);
+    await removed;
+    await line.answered(READ, CANCEL);
+    line.answerElsewhere();
+    const second = line.stop(COMPLETE, 'request');
+    uppy.addFile(file);
+    const sending = uppy.upload();
+    await second.reached;
+    uppy.emit('is-online');
+    // A needless cancellation would be on its way by then.
+    await uploadsOf(name);
+    second.release();
+
+    expect((await sending)?.failed).toEqual([]);
+    expect(await statusesOf(name)).toEqual(['delivered']);
   });
 });
 
