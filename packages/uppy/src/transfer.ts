@@ -45,7 +45,7 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
   let leavePlace = () => {};
   let isStored = false;
   let stalled: Paused | undefined;
-  /** A creation is on its way: the upload may exist, and its id has not come yet. */
+  /** A creation was sent: the upload may exist, and its id has not come yet. */
   let isCreating = false;
   let cancellation: Cancellation | undefined;
   let isReplayed = false;
@@ -72,8 +72,9 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
       stalled = undefined;
       const { signal } = stop;
       try {
-        if (state === 'ended') return undefined;
-        if (state === 'going') return await carry(signal);
+        // A creation is made again until there is an id to cancel.
+        if (state === 'ended' && !(isCreating && cancellation?.isDropped === false)) return undefined;
+        if (state !== 'paused') return await carry(signal);
       } catch (error) {
         if (!signal.aborted) throw error;
       } finally {
@@ -94,12 +95,13 @@ export function startTransfer({ id, order, ...beginning }: Beginning, deps: Tran
     if (data === undefined) {
       throw new UploadError({ code: 'file_unreadable', detail: words('fileUnavailable') });
     }
-    await cancellations.drop(key);
+    if (state !== 'ended') await cancellations.drop(key);
     if (!signal.aborted) isCreating = true;
     try {
       return await client.upload({ ...about, file: data, idempotencyKey: key, ...watch });
-    } finally {
-      isCreating = false;
+    } catch (error) {
+      if (!signal.aborted) isCreating = false;
+      throw error;
     }
   }
 

@@ -79,6 +79,14 @@ async function statusesOf(name: string): Promise<string[]> {
   return (await uploadsOf(name)).map(({ status }) => status);
 }
 
+/** Resolves with the final status of the only upload of this name. */
+async function endOf(name: string): Promise<string | undefined> {
+  for (;;) {
+    const [status = ''] = await statusesOf(name);
+    if (/^(delivered|cancelled|removed|expired|failed)$/.test(status)) return status;
+  }
+}
+
 describe('a removed file whose link the work item has', () => {
   it('leaves the link where its creation was being answered', async () => {
     const name = 'last week.mp4';
@@ -195,6 +203,40 @@ describe('a file that is removed and added again', () => {
     second.release();
 
     expect((await sending)?.failed).toEqual([]);
+    expect(await statusesOf(name)).toEqual(['delivered']);
+  });
+});
+
+describe('a file that is removed during a pause', () => {
+  it('is cancelled although the pause came while its upload was being created', async () => {
+    const name = 'paused.mp4';
+    const creation = line.stop(CREATE, 'answer');
+    const { uppy } = open();
+
+    const id = uppy.addFile(sample(name));
+    const sending = uppy.upload();
+    await creation.reached;
+    uppy.pauseAll();
+    uppy.removeFile(id);
+    creation.release();
+    await sending;
+
+    expect(await endOf(name)).toBe('cancelled');
+  });
+
+  it('goes on after such a pause where it is not removed', async () => {
+    const name = 'resumed.mp4';
+    const creation = line.stop(CREATE, 'answer');
+    const { uppy } = open();
+
+    uppy.addFile(sample(name));
+    const sending = uppy.upload();
+    await creation.reached;
+    uppy.pauseAll();
+    creation.release();
+    uppy.resumeAll();
+    await sending;
+
     expect(await statusesOf(name)).toEqual(['delivered']);
   });
 });
