@@ -15,7 +15,7 @@ export type Silence = {
   fetch: Fetch;
 };
 
-type Reason = { code: string; detail: string };
+type Reason = { code: string; detail: string; retryable?: true; retryAfterMs?: 0 };
 
 const VISIBLE_ASCII = /^[ -~]*$/;
 const LOOPBACK = /^(localhost|127\..+|\[::1\])$/;
@@ -23,7 +23,8 @@ const EVENT_MS = 50;
 
 /**
  * What has to be mended: `invalid_request`, or in a page `invalid_api_url`, `address_blocked` or `origin_not_allowed`;
- * undefined where time may cure it.
+ * undefined where time may cure it, and `network` where the time is over: the network has come back meanwhile, and the
+ * wait that follows would not hear of it.
  */
 export async function explainSilence(
   { target, request, signal, fetch }: Silence,
@@ -54,10 +55,15 @@ export async function explainSilence(
     );
   const watching = new AbortController();
   let isForbidden = false;
+  let back: Reason | undefined;
   const watch = ({ blockedURI = '' }) => {
     isForbidden ||= blockedURI.startsWith(origin);
   };
   page.addEventListener?.('securitypolicyviolation', watch, watching);
+  const noteReturn = () => {
+    back = { code: 'network', retryable: true, retryAfterMs: 0, detail: `No answer from ${target}` };
+  };
+  page.addEventListener?.('online', noteReturn, watching);
   // This answer may not be read, but it shows that the server is there: for that no page needs a permission.
   const isThere = await isAnswered({ mode: 'no-cors' });
   // The event comes after the rejection.
@@ -77,7 +83,7 @@ export async function explainSilence(
     }
   }
   // Asked second: a network that has come back between the two must not pass for a refusal.
-  if (!isThere || (await isAnswered(probe))) return undefined;
+  if (!isThere || (await isAnswered(probe))) return back;
   const detail = `Pages of ${here} may not call ${target}: add this origin to the bridge's ALLOWED_ORIGINS`;
   return { code: 'origin_not_allowed', detail };
 }

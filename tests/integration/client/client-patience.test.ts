@@ -300,6 +300,23 @@ describe('in a page', () => {
     },
   );
 
+  it('an upload goes on at once where the network is back while it is found out why there was no answer', async () => {
+    const location = { href: 'http://127.0.0.1/', origin: 'http://127.0.0.1', protocol: 'http:' };
+    const here = Object.assign(new EventTarget(), { location });
+    Reflect.set(globalThis, 'self', here);
+    line.cut();
+    const probing: typeof fetch = async (input, init) => {
+      if (init?.mode !== 'no-cors') return line.fetch(input, init);
+      await line.mend();
+      here.dispatchEvent(new Event('online'));
+      throw new TypeError('fetch failed');
+    };
+
+    const running = newClient({ timing: never, fetch: probing }).upload(about);
+
+    expect(await running).toMatchObject({ status: 'delivered' });
+  });
+
   it('a wait that a server asked for is over when its time is, however long the page slept', async () => {
     Reflect.set(globalThis, 'self', page);
     const { now } = Date;
