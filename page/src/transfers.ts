@@ -232,8 +232,7 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
     Object.assign(transfer, { activity: 'withdrawing', trouble: undefined });
     onChange(transfer, 'first');
     try {
-      await client.cancel(upload.id);
-      transfer.upload = await client.status(upload.id);
+      transfer.upload = await client.cancel(upload.id);
     } catch (error) {
       transfer.trouble = toUploadError(error);
     }

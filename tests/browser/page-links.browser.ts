@@ -111,4 +111,25 @@ describe('a file that is larger than IPD takes', () => {
     await here.page.getByText('Nothing here yet.').waitFor();
     expect(here.troubles()).toEqual([]);
   });
+
+  it('is shown as removed, although it cannot be read afterwards', async () => {
+    const film = sampleFile('removed.mp4', 2 * MIB);
+    await here.pick(film);
+    await here
+      .row(film.name)
+      .getByText(/^Linked, /)
+      .waitFor();
+    await here.page.route('**/v1/uploads/*', (route, request) =>
+      request.method() === 'GET'
+        ? route.fulfill({ status: 403, headers: { 'access-control-allow-origin': '*' } })
+        : route.fallback(),
+    );
+
+    await here.page.getByRole('button', { name: `Remove: ${film.name}` }).click();
+    await here.page.getByRole('button', { name: 'Remove the file' }).click();
+
+    await here.row(film.name).getByText('Removed, the link does not work any more').waitFor();
+    expect(await here.page.getByRole('link', { name: `Open: ${film.name}` }).isVisible()).toBe(false);
+    expect(here.troubles()).toEqual([]);
+  });
 });

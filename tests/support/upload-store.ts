@@ -118,11 +118,12 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
     return { status: 200, body: shown(kept) };
   }
 
-  function cancel({ upload }: Kept): Answer {
+  function cancel(kept: Kept): Answer {
+    const { upload } = kept;
     if (upload['attachment'] !== null) return problem(409, 'upload_state_conflict');
     if (upload['link'] === null) upload.status = 'cancelled';
     else Object.assign(upload, { status: 'removed', link: null });
-    return { status: 200, body: upload };
+    return { status: 200, body: shown(kept) };
   }
 
   function retry(kept: Kept): Answer {

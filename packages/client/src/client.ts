@@ -132,11 +132,6 @@ export function createClient(options: ClientOptions) {
     });
   }
 
-  /** Cancels an upload as long as IPD cannot have the file; removes a linked file, also after its delivery. */
-  async function cancel(id: string, signal?: Signal): Promise<void> {
-    await call(callOf('DELETE', id, { signal }));
-  }
-
   /** One page of the user's own uploads, newest first, to `resume` or `follow`, also after a reinstall. */
   async function list(filter: ListFilter = {}, signal?: Signal): Promise<UploadPage> {
     const query = Object.entries(filter).flatMap(([name, value]) =>
@@ -289,7 +284,8 @@ export function createClient(options: ClientOptions) {
     /** Says that all was sent; rejects with `upload_incomplete`, whose `errors` name the parts, when storage lacks some. */
     complete: act('POST', '/complete'),
     retry,
-    cancel,
+    /** Cancels an upload as long as IPD cannot have the file; removes a linked file, also after its delivery. */
+    cancel: act('DELETE'),
     list,
     limits,
     upload,

@@ -22,8 +22,9 @@ describe('the calls', () => {
   it('gives what each route answers', async () => {
     const created = await client.create({ ...about, size: 1 });
     const renewed = await client.urls(created.id);
-    await client.cancel(created.id);
+    const cancelled = await client.cancel(created.id);
 
+    expect(cancelled).toMatchObject({ id: created.id, status: 'cancelled' });
     expect(renewed.staging).toMatchObject({ mode: 'single', url: expect.stringContaining(created.id) });
     expect(renewed.staging).not.toEqual(created.staging);
     expect(await client.status(created.id)).toMatchObject({ id: created.id, status: 'cancelled' });
