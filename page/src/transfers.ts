@@ -24,7 +24,8 @@ type Work = (watch: Watch) => Promise<Upload>;
 const AT_ONCE = 2;
 const OPEN_LISTED = 100;
 const RECENT_LISTED = 20;
-const ENDED = new Set(['delivered', 'failed', 'expired']);
+const GONE = new Set(['cancelled', 'removed']);
+const ENDED = new Set(['delivered', 'failed', 'expired', ...GONE]);
 const REMOVED = 'attach-files.removed';
 const REMOVED_KEPT = 200;
 /** IPD could read these as several files, so the API refuses them: https://www.rfc-editor.org/rfc/rfc2046#section-5 */
@@ -42,14 +43,12 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
 
   /** Reads what was begun earlier, on any device; rejects with the client's error. */
   async function load(): Promise<void> {
-    const [open, recent] = await Promise.all([
-      client.list({ ...workItem, state: 'open', limit: OPEN_LISTED }),
-      client.list({ ...workItem, limit: RECENT_LISTED }),
-    ]);
-    const shown = new Set([...all].map(({ upload }) => upload?.id));
-    const removed = readRemoved();
-    const ended = recent.uploads.filter(({ id, status }) => ENDED.has(status) && !removed.includes(id));
-    const found = [...open.uploads, ...ended].filter(({ id }) => !shown.has(id));
+    const open = await client.list({ ...workItem, state: 'open', limit: OPEN_LISTED });
+    // Read later: of two answers for one upload, this one counts.
+    const recent = await client.list({ ...workItem, limit: RECENT_LISTED });
+    const uploads = new Map([...open.uploads, ...recent.uploads].map((upload) => [upload.id, upload]));
+    const hidden = new Set([...readRemoved(), ...[...all].map(({ upload }) => upload?.id)]);
+    const found = [...uploads.values()].filter(({ id, status }) => !GONE.has(status) && !hidden.has(id));
     for (const upload of found.toSorted(newestFirst)) {
       const transfer = fromUpload(upload);
       all.add(transfer);
@@ -144,7 +143,7 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
       onChange(transfer, place);
     };
     const onStatus = (upload: Upload): void => {
-      dropOthers(transfer, upload.id);
+      if (transfer.upload?.id !== upload.id) takeOn(transfer, upload.id);
       report(shownOf(transfer, upload));
       if (upload.status !== 'awaiting_upload') letNext(transfer);
     };
@@ -163,8 +162,10 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
     }
   }
 
-  /** A picked file may be the same upload as an earlier row: one row is enough. */
-  function dropOthers(transfer: Transfer, id: string): void {
+  /** A picked file may be the same upload as an earlier row, shown or hidden: one row is enough. */
+  function takeOn(transfer: Transfer, id: string): void {
+    const removed = readRemoved();
+    if (removed.includes(id)) keepRemoved(removed.filter((one) => one !== id));
     for (const other of all) {
       if (other === transfer || other.upload?.id !== id) continue;
       stops.get(other)?.abort();
@@ -242,10 +243,7 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
 
   function remove(transfer: Transfer): void {
     all.delete(transfer);
-    if (transfer.upload !== undefined) {
-      const kept = [transfer.upload.id, ...readRemoved()].slice(0, REMOVED_KEPT);
-      localStorage.setItem(REMOVED, JSON.stringify(kept));
-    }
+    if (transfer.upload !== undefined) keepRemoved([transfer.upload.id, ...readRemoved()]);
     onRemove(transfer);
   }
 
@@ -302,6 +300,10 @@ function readRemoved(): string[] {
   } catch {
     return [];
   }
+}
+
+function keepRemoved(ids: string[]): void {
+  localStorage.setItem(REMOVED, JSON.stringify(ids.slice(0, REMOVED_KEPT)));
 }
 
 function ownError(code: string, detail: string): UploadError {
