@@ -20,6 +20,9 @@ type TransfersOptions = {
 
 type Work = (watch: Watch) => Promise<Upload>;
 
+/** Work under way: how it is stopped, and what resolves once the API has answered for the first time or never will. */
+type Run = { stop: AbortController; answered: PromiseWithResolvers<void> };
+
 /** Files on the way to storage at the same time; more would only share the same line. */
 const AT_ONCE = 2;
 const OPEN_LISTED = 100;
@@ -35,7 +38,8 @@ const ANY_BYTES = 'application/octet-stream';
 /** The files of one work item; `load` shows the earlier ones. */
 export function createTransfers({ client, workItem, onChange, onRemove }: TransfersOptions) {
   const all = new Set<Transfer>();
-  const stops = new Map<Transfer, AbortController>();
+  const runs = new Map<Transfer, Run>();
+  const cancellations = new Map<Transfer, Promise<void>>();
   const queue: { transfer: Transfer; begin: () => void }[] = [];
   const sending = new Set<Transfer>();
   let maxFileBytes = Infinity;
@@ -74,7 +78,9 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
 
   function start(transfer: Transfer, file: File, again = false): void {
     const isLarge = file.size > maxAttachmentBytes;
-    Object.assign(transfer, { ...fromFile(file), isLarge, upload: undefined });
+    const { upload } = transfer;
+    const isOpen = file === transfer.file && upload !== undefined && !ENDED.has(upload.status);
+    Object.assign(transfer, { ...fromFile(file), isLarge, upload: isOpen ? upload : undefined });
     transfer.trouble = refusalOf(file);
     if (transfer.trouble !== undefined) return onChange(transfer, 'first');
     const contentType = file.type === '' || COMPOSITE.test(file.type) ? ANY_BYTES : file.type;
@@ -92,6 +98,8 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
   /** A person has picked the file of a transfer that this page has only read about. */
   function pick(transfer: Transfer, file: File): void {
     const { upload, activity } = transfer;
+    const cancellation = cancellations.get(transfer);
+    if (cancellation !== undefined) return void cancellation.then(() => add(file));
     if (activity !== 'none' || upload?.status === 'delivered') return onChange(transfer, 'first');
     if (upload?.status !== 'awaiting_upload') return start(transfer, file);
     Object.assign(transfer, { file, trouble: undefined });
@@ -131,9 +139,9 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
 
   /** Does one piece of work for a transfer until it ends; its error becomes the transfer's. */
   async function run(transfer: Transfer, work: Work, place: 'first' | 'last'): Promise<void> {
-    const stop = new AbortController();
-    const { signal } = stop;
-    stops.set(transfer, stop);
+    const current: Run = { stop: new AbortController(), answered: Promise.withResolvers() };
+    const { signal } = current.stop;
+    runs.set(transfer, current);
     Object.assign(transfer, { activity: 'running', trouble: undefined, pausedBy: undefined });
     onChange(transfer, place);
 
@@ -145,7 +153,11 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
     const onStatus = (upload: Upload): void => {
       if (transfer.upload?.id !== upload.id) takeOn(transfer, upload.id);
       report(shownOf(transfer, upload));
+      current.answered.resolve();
       if (upload.status !== 'awaiting_upload') letNext(transfer);
+    };
+    const end = (change: Partial<Transfer>): void => {
+      if (transfer.activity !== 'cancelling') report({ ...change, activity: 'none', pausedBy: undefined });
     };
     try {
       const upload = await work({
@@ -154,11 +166,12 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
         onProgress: ({ leg, bytes }) => report(leg === 'staging' ? { staged: bytes } : { passedOn: bytes }),
         onPaused: (paused) => report({ pausedBy: paused?.reason }),
       });
-      report({ ...shownOf(transfer, upload), activity: 'none', pausedBy: undefined });
+      end(shownOf(transfer, upload));
     } catch (error) {
-      report({ activity: 'none', pausedBy: undefined, trouble: toUploadError(error) });
+      end({ trouble: toUploadError(error) });
     } finally {
-      if (stops.get(transfer) === stop) stops.delete(transfer);
+      current.answered.resolve();
+      if (runs.get(transfer) === current) runs.delete(transfer);
     }
   }
 
@@ -168,7 +181,7 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
     if (removed.includes(id)) keepRemoved(removed.filter((one) => one !== id));
     for (const other of all) {
       if (other === transfer || other.upload?.id !== id) continue;
-      stops.get(other)?.abort();
+      runs.get(other)?.stop.abort();
       all.delete(other);
       onRemove(other);
     }
@@ -178,7 +191,11 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
   function act(transfer: Transfer, action: Exclude<Action, 'pick'>): void {
     switch (action) {
       case 'cancel':
-        return void cancel(transfer);
+        cancellations.set(
+          transfer,
+          cancel(transfer).finally(() => cancellations.delete(transfer)),
+        );
+        return;
       case 'retry':
         return retry(transfer);
       case 'again':
@@ -206,24 +223,29 @@ export function createTransfers({ client, workItem, onChange, onRemove }: Transf
   }
 
   async function cancel(transfer: Transfer): Promise<void> {
-    const { upload } = transfer;
-    stops.get(transfer)?.abort();
     const at = queue.findIndex((waiting) => waiting.transfer === transfer);
     if (at >= 0) queue.splice(at, 1);
     letNext(transfer);
-    if (upload === undefined) return remove(transfer);
     Object.assign(transfer, { activity: 'cancelling', pausedBy: undefined });
     onChange(transfer, 'first');
+    const current = runs.get(transfer);
+    // A creation that is given up may have succeeded: only its answer says what is to be cancelled.
+    await current?.answered.promise;
+    current?.stop.abort();
+    const { upload } = transfer;
+    if (upload === undefined) return remove(transfer);
     try {
-      await client.cancel(upload.id);
-      Object.assign(transfer, { activity: 'none', upload: { ...upload, status: 'cancelled' } });
-      onChange(transfer, 'first');
+      const found = await client.status(upload.id);
+      // Of a linked file, this would remove the link, which needs a question.
+      const after = found.status === 'delivered' ? found : await client.cancel(upload.id);
+      Object.assign(transfer, { ...shownOf(transfer, after), activity: 'none' });
     } catch (error) {
       // Too late: IPD may have it by now.
-      if (error instanceof UploadError && error.code === 'upload_state_conflict') return follow(transfer);
+      if (error instanceof UploadError && error.code === 'upload_state_conflict')
+        return void follow(transfer);
       Object.assign(transfer, { activity: 'none', trouble: toUploadError(error) });
-      onChange(transfer, 'first');
     }
+    onChange(transfer, 'first');
   }
 
   /** Takes a linked file back: its link stops working, and link and file go. */
