@@ -367,6 +367,11 @@ const NOT_RETRYABLE = new Set([
   'checksum_mismatch',
 ]);
 
+/** True when its delivery is under way or done: another retry has nothing to ask for. */
+export function isRetried({ status }: Upload): boolean {
+  return status === 'delivered' || (status !== 'awaiting_upload' && !isFinal({ status }));
+}
+
 /** True when its owner may have it tried again: its file was accepted and has not been removed since. */
 export function mayBeRetried(upload: Upload): upload is In<'failed'> {
   if (upload.status !== 'failed' || isUnwanted(upload)) return false;

@@ -18,7 +18,7 @@ import type { Queue } from '../messaging/queue.ts';
 import type { Quota } from '../pacing/quota.ts';
 import type { SignedPart, SignedRequest, Signing } from '../storage/presigning.ts';
 import type { Staging } from '../storage/staged-files.ts';
-import { ingestedFrom, mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
+import { ingestedFrom, isRetried, mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** The presigned requests for what is missing of a file, and how long they are valid. */
@@ -200,9 +200,10 @@ export function createUploads(deps: {
   }
 
   /**
-   * Retries a failed upload; one in doubt is checked in IPD first. Throws `upload_state_conflict` when it has not
-   * failed, its staged file is gone, or the same file would fail again: a scan refused it, or it is not the declared
-   * one. Throws `rate_limited`, too.
+   * Retries a failed upload; one in doubt is checked in IPD first. Asked twice, since an answer was lost or another page
+   * was faster, it gives the present state. Throws `upload_state_conflict` when no file was accepted, the upload is over,
+   * its staged file is gone, or the same file would fail again: a scan refused it, or it is not the declared one. Throws
+   * `rate_limited`, too.
    */
   async function retry(caller: Caller, id: string): Promise<View> {
     const found = await findOpen(caller, id);
@@ -212,13 +213,13 @@ export function createUploads(deps: {
     const { changed, upload } = isThere
       ? await ledger.change(found, (before) => lifecycle.retry(before, { now: clock.now(), policy }))
       : { changed: false, upload: await find(caller, id) };
-    if (!changed) {
+    if (!changed && !isRetried(upload)) {
       throw new AppError(
         'upload_state_conflict',
         `only a failed upload can be tried again; ${obstacle(upload)}`,
       );
     }
-    await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1, isArrival: true });
+    if (changed) await queue.send({ uploadId: upload.id, attempt: upload.attempts + 1, isArrival: true });
     return view(upload);
   }
 

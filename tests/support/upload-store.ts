@@ -127,9 +127,14 @@ export function createUploadStore(base: () => string, options: StoreOptions) {
   }
 
   function retry(kept: Kept): Answer {
-    if (kept.upload.status !== 'failed') return problem(409, 'upload_state_conflict');
-    kept.upload.status = 'staged';
-    kept.reads = 0;
+    const { status } = kept.upload;
+    if (['awaiting_upload', 'expired', 'cancelled', 'removed'].includes(status)) {
+      return problem(409, 'upload_state_conflict');
+    }
+    if (status === 'failed') {
+      kept.upload.status = 'staged';
+      kept.reads = 0;
+    }
     return { status: 202, body: shown(kept) };
   }
 

@@ -7,7 +7,7 @@ import { apiError, network, noApi, parseJson, readAnswer, UploadError } from './
 import type { Answer } from './errors.ts';
 import { fingerprint, randomKey } from './fingerprint.ts';
 import type { Fetch, FileBody, Signal } from './platform.ts';
-import { isFinal, isLimits, isUnderWay, isUpload, isUploadPage } from './predicates.ts';
+import { isFinal, isLimits, isUpload, isUploadPage } from './predicates.ts';
 import { putFile } from './put.ts';
 import type { Put } from './put.ts';
 import { createPatience, DEFAULT_TIMING, pause, retry as repeat, unlessStalled } from './retry.ts';
@@ -120,18 +120,6 @@ export function createClient(options: ClientOptions) {
     (id: string, signal?: Signal): Promise<Upload> =>
       ask(callOf(method, id, { signal }, action), isUpload);
 
-  /**
-   * Sends a failed upload to IPD again, from storage; `error.retryable` tells whether that can be. Where it has been
-   * tried again already, since an answer was lost or another page was faster, resolves with its present state.
-   */
-  function retry(id: string, signal?: Signal): Promise<Upload> {
-    return act('POST', '/retry')(id, signal).catch(async (error: unknown) => {
-      const found = isConflict(error) && (await act('GET')(id, signal));
-      if (found && isUnderWay(found)) return found;
-      throw error;
-    });
-  }
-
   /** One page of the user's own uploads, newest first, to `resume` or `follow`, also after a reinstall. */
   async function list(filter: ListFilter = {}, signal?: Signal): Promise<UploadPage> {
     const query = Object.entries(filter).flatMap(([name, value]) =>
@@ -200,7 +188,7 @@ export function createClient(options: ClientOptions) {
         complete: () => ask(callOf('POST', id, carried, '/complete'), isUpload),
       }).catch((error: unknown) => {
         // The file has arrived meanwhile, or the upload has ended: `poll` reads which.
-        if (!isConflict(error)) throw error;
+        if (!(error instanceof UploadError && error.code === 'upload_state_conflict')) throw error;
       });
       patience.endIn(Infinity);
     }
@@ -283,7 +271,11 @@ export function createClient(options: ClientOptions) {
     urls: act('POST', '/urls'),
     /** Says that all was sent; rejects with `upload_incomplete`, whose `errors` name the parts, when storage lacks some. */
     complete: act('POST', '/complete'),
-    retry,
+    /**
+     * Sends a failed upload to IPD again, from storage; `error.retryable` tells whether that can be. Asked twice, it
+     * resolves with the present state.
+     */
+    retry: act('POST', '/retry'),
     /** Cancels an upload as long as IPD cannot have the file; removes a linked file, also after its delivery. */
     cancel: act('DELETE'),
     list,
@@ -298,9 +290,4 @@ const PATH = '/v1/uploads';
 
 function callOf(method: Call['method'], id: string, { signal, patience }: Run, action = ''): Call {
   return { method, path: `${PATH}/${encodeURIComponent(id)}${action}`, signal, patience };
-}
-
-/** The upload is not, or not any more, in a state that the call needs. */
-function isConflict(error: unknown): boolean {
-  return error instanceof UploadError && error.code === 'upload_state_conflict';
 }

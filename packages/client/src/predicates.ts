@@ -11,11 +11,6 @@ export function isFinal(upload: Upload): boolean {
   return FINAL.test(upload.status);
 }
 
-/** Whether IPD has the file, or gets it without another call. */
-export function isUnderWay(upload: Upload): boolean {
-  return !/^(awaiting_upload|failed|expired|cancelled|removed)$/.test(upload.status);
-}
-
 /** Tells an upload from other answers with status 200, such as a captive portal's page. */
 export function isUpload(value: unknown): value is Upload {
   return (

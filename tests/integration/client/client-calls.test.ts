@@ -116,23 +116,6 @@ describe('the calls', () => {
     expect(await client.retry(id)).toMatchObject({ id, status: 'staged' });
   });
 
-  it('answers with the upload that another page has retried first, also once it is delivered', async () => {
-    const { id } = await client.upload({ ...about, file: new Blob(['1']) });
-
-    expect(await client.retry(id)).toMatchObject({ id, status: 'delivered' });
-  });
-
-  it.each(['failed', 'expired', 'cancelled'] as const)(
-    'says why an upload that is %s is not tried again',
-    async (status) => {
-      const { id } = await client.create({ ...about, size: 1 });
-      api.end(status);
-      api.fault('POST /uploads/:id/retry', problem(409, 'upload_state_conflict'));
-
-      expect(await refusal(client.retry(id))).toMatchObject({ code: 'upload_state_conflict', status: 409 });
-    },
-  );
-
   it('says why an upload whose file has not come is not tried again', async () => {
     const { id } = await client.create({ ...about, size: 1 });
 

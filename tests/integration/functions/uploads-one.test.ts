@@ -152,6 +152,13 @@ describe('POST /v1/uploads/{id}/retry', () => {
     expect((await on('GET ', id)).body).toMatchObject({ status: 'delivered', error: null });
   });
 
+  it('answers 202 and the present state when asked twice', async () => {
+    const id = await fail();
+    const { body } = await on('POST /retry', id);
+
+    expect(await on('POST /retry', id)).toMatchObject({ status: 202, body });
+  });
+
   it('answers 409 when the file is gone', async () => {
     const id = await fail();
     await world.staging.remove(`staging/${id}`);
@@ -163,7 +170,7 @@ describe('POST /v1/uploads/{id}/retry', () => {
     });
   });
 
-  it('answers 409 when the upload has not failed', async () => {
+  it('answers 409 when no file has come', async () => {
     const { id } = await create();
 
     expect(await on('POST /retry', id)).toMatchObject({

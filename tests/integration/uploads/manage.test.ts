@@ -133,9 +133,9 @@ describe('uploads', () => {
       await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
       const { id } = await world.deliver();
 
-      await world.uploads.retry(caller, id);
+      const first = await world.uploads.retry(caller, id);
 
-      await expect(world.uploads.retry(caller, id)).rejects.toMatchObject({ code: 'upload_state_conflict' });
+      expect(await world.uploads.retry(caller, id)).toEqual(first);
       expect(await world.requestsFor(id)).toHaveLength(1);
     });
 
@@ -182,18 +182,38 @@ describe('uploads', () => {
       });
     });
 
-    it.each(['staged', 'waiting', 'delivering', 'unconfirmed', 'delivered', 'cancelled', 'expired'])(
-      'refuses when the upload is %s',
+    it.each(['staged', 'waiting', 'delivering', 'unconfirmed', 'delivered'])(
+      'changes nothing of an upload that is %s',
       async (how) => {
         const upload = await world.stage();
         await end(world, upload, how);
+        const before = await world.find(upload.id);
+        const asked = await world.requestsFor(upload.id);
 
-        await expect(world.uploads.retry(caller, upload.id)).rejects.toMatchObject({
-          code: 'upload_state_conflict',
-          message: expect.stringContaining(how),
-        });
+        expect(await world.uploads.retry(caller, upload.id)).toMatchObject({ upload: { status: how } });
+        expect(await world.find(upload.id)).toEqual(before);
+        expect(await world.requestsFor(upload.id)).toEqual(asked);
       },
     );
+
+    it('refuses when no file has come', async () => {
+      const { id } = await world.create(randomBytes(10));
+
+      await expect(world.uploads.retry(caller, id)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: expect.stringContaining('awaiting_upload'),
+      });
+    });
+
+    it.each(['cancelled', 'expired'])('refuses when the upload is %s', async (how) => {
+      const upload = await world.stage();
+      await end(world, upload, how);
+
+      await expect(world.uploads.retry(caller, upload.id)).rejects.toMatchObject({
+        code: 'upload_state_conflict',
+        message: expect.stringContaining(how),
+      });
+    });
 
     it.each([
       ['scan_refused', 'the scan for malware did not pass this file'],
