@@ -32,11 +32,11 @@ export function createReceived({ ipdAdminUrl }: { ipdAdminUrl: string }) {
 
   async function load(): Promise<void> {
     loads += 1;
-    const load = loads;
+    const number = loads;
     try {
       const attachments = attachmentsSchema.parse(await (await fetch(`${ipdAdminUrl}/attachments`)).json());
       // A later call has asked anew.
-      if (load !== loads) return;
+      if (number !== loads) return;
       list.replaceChildren(...attachments.toReversed().slice(0, SHOWN).map(row));
       write(empty, attachments.length === 0 ? 'Nothing yet.' : '');
     } catch {
