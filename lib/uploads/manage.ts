@@ -213,7 +213,7 @@ export function createUploads(deps: {
     const { changed, upload } = isThere
       ? await ledger.change(found, (before) => lifecycle.retry(before, { now: clock.now(), policy }))
       : { changed: false, upload: await find(caller, id) };
-    if (!changed && !isRetried(upload)) {
+    if (!isRetried(upload)) {
       throw new AppError(
         'upload_state_conflict',
         `only a failed upload can be tried again; ${obstacle(upload)}`,
