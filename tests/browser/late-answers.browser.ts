@@ -77,13 +77,15 @@ describeStockUppy('the page, when an answer comes late', () => {
 
   it('keeps an attachment that a late answer of IPD does not have yet', async () => {
     const file = sampleFile('late attachments.bin', 1000);
+    const bench = here.page.url();
+    await here.page.goto('about:blank');
     let asked = 0;
     const early = await delayAnswers(here.page, ({ pathname }) => {
       if (!pathname.endsWith('/attachments')) return false;
       asked += 1;
       return asked === 1;
     });
-    await here.page.reload();
+    await here.page.goto(bench);
     await early.delayed;
     await here.pick(file);
     await here.upload();
