@@ -33,16 +33,16 @@ export function createReceived({ ipdAdminUrl }: { ipdAdminUrl: string }) {
   async function load(): Promise<void> {
     loads += 1;
     const number = loads;
-    try {
-      const attachments = attachmentsSchema.parse(await (await fetch(`${ipdAdminUrl}/attachments`)).json());
-      // A later call has asked anew.
-      if (number !== loads) return;
-      list.replaceChildren(...attachments.toReversed().slice(0, SHOWN).map(row));
-      write(empty, attachments.length === 0 ? 'Nothing yet.' : '');
-    } catch {
-      list.replaceChildren();
-      write(empty, 'There is no fake IPD to show.');
-    }
+    const attachments = await ask().catch(() => undefined);
+    // A later call has asked anew.
+    if (number !== loads) return;
+    list.replaceChildren(...(attachments ?? []).toReversed().slice(0, SHOWN).map(row));
+    if (attachments === undefined) write(empty, 'There is no fake IPD to show.');
+    else write(empty, attachments.length === 0 ? 'Nothing yet.' : '');
+  }
+
+  async function ask(): Promise<z.infer<typeof attachmentsSchema>> {
+    return attachmentsSchema.parse(await (await fetch(`${ipdAdminUrl}/attachments`)).json());
   }
 
   return {
