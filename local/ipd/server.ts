@@ -44,6 +44,9 @@ export async function startFakeIpd(options: FakeIpdOptions) {
   });
   // A large file over a slow connection takes longer than Node's five minutes.
   server.requestTimeout = 0;
+  // Node drops a complete request that is not read yet when its sender closes the connection. IPD may store it, and
+  // that is the harder case. In no type, but in https://github.com/nodejs/node/blob/v24.x/lib/_http_server.js.
+  Object.assign(server, { httpAllowHalfOpen: true });
   const listening = await listen(server, port, { pages: { kind: 'local', origins }, hosts, reach });
   // The server empties the directory only after it has the port: until then another server may be using it.
   const blobs = dataDirectory === undefined ? createMemoryBlobs() : await createDiskBlobs(dataDirectory);

@@ -17,6 +17,7 @@ import { linkedKey } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { putFile } from '../../support/answer.ts';
 import { compileCache } from '../../support/compile-cache.ts';
+import { handled } from '../../support/handled.ts';
 import { storageEvent } from '../../support/queue-event.ts';
 import { emptyQueue, projectId, startWorld } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
@@ -173,10 +174,7 @@ export async function openGround({ spare }: { spare: number }) {
      * Resolves once IPD has handled all requests, except `standing` ones whose child is stopped. Only then may the
      * clock be set forward: otherwise IPD would break the product's assumption about the commit window.
      */
-    async quiet(standing: number): Promise<void> {
-      do await askIpd('/settings');
-      while (world.ipd.requests.filter(({ outcome }) => outcome === 'pending').length > standing);
-    },
+    quiet: (standing: number) => handled(world.ipd, { standing }),
     async close(): Promise<void> {
       await victims.close();
       mailbox.client.destroy();

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -16,6 +17,7 @@ import {
   uploadPath,
   type Client,
 } from './ipd-fixture.ts';
+import { handled } from '../../support/handled.ts';
 
 const otherIssue = '956239067176935401';
 const otherProject = 'f'.repeat(32);
@@ -31,6 +33,17 @@ afterEach(() => ipd.close());
 function uploadRaw(body: string, contentType = rawFormType): Promise<Response> {
   return ipd.call(uploadPath, { method: 'POST', headers: { 'content-type': contentType }, body });
 }
+
+const CONNECTIONS = 20;
+
+/** A program that sends its input to a port of this machine on several connections, and dies once all of it has left. */
+const SEND_AND_DIE = `
+  const request = require('node:fs').readFileSync(0);
+  let left = ${CONNECTIONS};
+  const die = () => (left -= 1) || process.kill(process.pid, 'SIGKILL');
+  for (let n = left; n > 0; n -= 1)
+    require('node:net').connect(Number(process.argv[1]), '127.0.0.1').write(request, die);
+`;
 
 function downloadPath(id: string, project = projectId): string {
   return `/v1/ipdprojectservice/projects/${project}/attachments/download/${id}`;
@@ -228,6 +241,29 @@ describe('an upload', () => {
       bytes: body.length - 1,
       contentLength: body.length,
     });
+  });
+
+  it('stores complete requests whose sender died before they were read', async () => {
+    const dataDirectory = await mkdtemp(join(tmpdir(), 'ipd-'));
+    const onDisk = await startClient({ dataDirectory });
+    const body = rawForm({
+      disposition: 'name="attachment"; filename="a.txt"',
+      content: 'x'.repeat(190_000),
+    });
+    const request =
+      `POST ${uploadPath} HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: ${onDisk.token()}\r\n` +
+      `Content-Type: ${rawFormType}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+    // This process, and IPD with it, stands still until the sender is dead.
+    const port = String(onDisk.port);
+    const { signal } = spawnSync(process.execPath, ['-e', SEND_AND_DIE, port], { input: request });
+    await handled(onDisk);
+    const stored = await onDisk.attachments();
+    await onDisk.close();
+    await rm(dataDirectory, { recursive: true });
+
+    expect(signal).toBe('SIGKILL');
+    expect(stored).toHaveLength(CONNECTIONS);
   });
 
   it('takes a chunked request and records that it was one', async () => {
