@@ -368,7 +368,7 @@ const NOT_RETRYABLE = new Set([
 ]);
 
 /** True when its delivery is under way or done: another retry has nothing to ask for. */
-export function isRetried({ status }: Upload): boolean {
+export function needsNoRetry({ status }: Upload): boolean {
   return status === 'delivered' || (status !== 'awaiting_upload' && !isFinal({ status }));
 }
 

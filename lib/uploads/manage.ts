@@ -18,7 +18,7 @@ import type { Queue } from '../messaging/queue.ts';
 import type { Quota } from '../pacing/quota.ts';
 import type { SignedPart, SignedRequest, Signing } from '../storage/presigning.ts';
 import type { Staging } from '../storage/staged-files.ts';
-import { ingestedFrom, isRetried, mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
+import { ingestedFrom, needsNoRetry, mayBeRetried, readUploadId, stagingKey } from '../domain/upload.ts';
 import type { Policy, Upload } from '../domain/upload.ts';
 
 /** The presigned requests for what is missing of a file, and how long they are valid. */
@@ -213,7 +213,7 @@ export function createUploads(deps: {
     const { changed, upload } = isThere
       ? await ledger.change(found, (before) => lifecycle.retry(before, { now: clock.now(), policy }))
       : { changed: false, upload: await find(caller, id) };
-    if (!isRetried(upload)) {
+    if (!needsNoRetry(upload)) {
       throw new AppError(
         'upload_state_conflict',
         `only a failed upload can be tried again; ${obstacle(upload)}`,
