@@ -232,9 +232,10 @@ describe('the logs of all functions', () => {
   });
 });
 
-/** Makes an upload due now, as if the time until then had gone by. */
+/** Makes an upload due now, as if the time until then had gone by, and with it the minute of the last sweep. */
 async function comeDue(id: string): Promise<void> {
   await product.ledger.change(id, (upload) => ({ ...upload, dueAt: new Date().toISOString() }));
+  await setState('slots', { until: 0 });
 }
 
 /** The breaker is updated after the record is written, so a caller may see the record first. */
@@ -247,6 +248,10 @@ async function openLimits() {
 
 /** As if IPD had answered again. */
 async function closeBreaker(): Promise<void> {
-  const { version } = versioned.parse(await product.ledger.readState('breaker'));
-  await product.ledger.writeState('breaker', version, { outages: 0, openings: 0 });
+  await setState('breaker', { outages: 0, openings: 0 });
+}
+
+async function setState(name: 'breaker' | 'slots', value: object): Promise<void> {
+  const { version } = versioned.parse((await product.ledger.readState(name)) ?? { version: 0 });
+  await product.ledger.writeState(name, version, { ...value });
 }
