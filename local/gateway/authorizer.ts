@@ -8,6 +8,7 @@ import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import type { JWTPayload } from 'jose';
 import { z } from 'zod';
 import type { Authorizer } from '../template.ts';
+import { MINUTE_MS } from '../../lib/domain/units.ts';
 
 export interface AuthorizerContext {
   jwt: { claims: Record<string, string>; scopes: null };
@@ -83,7 +84,8 @@ async function discoverKeys(
   const response = await fetch(reach(`${issuerUrl.replace(/\/$/, '')}/.well-known/openid-configuration`));
   if (!response.ok) throw new Error(`The issuer answered ${response.status}`);
   const discovery = discoverySchema.parse(await response.json());
-  return createRemoteJWKSet(new URL(reach(discovery.jwks_uri)));
+  // The issuer is on this machine, which may be busy.
+  return createRemoteJWKSet(new URL(reach(discovery.jwks_uri)), { timeoutDuration: MINUTE_MS });
 }
 
 /** `client_id` counts only when there is no `aud`. */

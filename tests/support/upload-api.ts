@@ -60,6 +60,8 @@ async function startUploadApi(options: StoreOptions) {
       .catch(() => response.destroy())
       .finally(wake);
   });
+  // Otherwise a slow client may send just when the server closes the connection.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

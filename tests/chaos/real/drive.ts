@@ -43,7 +43,7 @@ export async function drive(ground: Ground, { ids, assign }: Drive): Promise<voi
     const work = letter.to === 'ingest' ? { offers: [letter] } : { bodies: [letter.body] };
     const report = await withinTime(
       victim,
-      victim.obey({ ...work, auth, ...(doom && { doom }) }),
+      victim.obey({ ...work, auth, isIdleCut: assign !== undefined, ...(doom && { doom }) }),
       fate?.kind === 'killedInTime' ? fate.afterMs : undefined,
     );
     onEnd?.(report.kind === (fate?.kind === 'paused' ? 'stopped' : 'died'));

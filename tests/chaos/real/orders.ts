@@ -19,6 +19,8 @@ export const orderSchema = z.object({
   completes: z.array(z.object({ owner: z.string(), id: z.string() })).default([]),
   offers: z.array(z.object({ id: z.string(), body: z.string() })).default([]),
   auth: z.enum(['token', 'aksk']),
+  /** Whether a connection that stands still is given up soon: for runs in which IPD stands still on purpose. */
+  isIdleCut: z.boolean().default(false),
   doom: doom.optional(),
 });
 

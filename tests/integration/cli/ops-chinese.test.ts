@@ -217,7 +217,7 @@ describe('npm run ops -- probe --lang zh-CN', () => {
       IPD_IAM_ENDPOINT: ipd.url,
       IPD_CREDENTIALS: JSON.stringify(ipdCredentials),
     });
-    const fast = ['--sizes', '50000,200000', '--rate-seconds', '2', '--slow-seconds', '0'];
+    const fast = ['--sizes', '50000,200000', '--rate-seconds', '4', '--slow-seconds', '0'];
 
     const item = ['--project', projectId, '--issue', issueId, '--yes', '--quiet-seconds', '1'];
     const { well, said, answer } = await operate('probe', ...item, ...fast);

@@ -39,7 +39,7 @@ describe('npm run ops -- probe', () => {
       maxNameLength: 256,
       rejectEmoji: true,
       refusesChunked: true,
-      bodyTimeoutSeconds: 1,
+      bodyTimeoutSeconds: 3,
       uploadResult: 'null',
       listDelaySeconds: 0.5,
     });
@@ -52,7 +52,7 @@ describe('npm run ops -- probe', () => {
       '--rate-seconds',
       '1',
       '--slow-seconds',
-      '2',
+      '5',
     );
 
     expect(well).toBe(true);
@@ -93,7 +93,7 @@ describe('npm run ops -- probe', () => {
     await start({ rateLimit: { uploadsPerSecond: 5, retryAfterSeconds: 1 } });
 
     const fast = ['--sizes', '10000', '--refine', '0', '--slow-seconds', '0'];
-    const { said, answer } = await probe(...fast, '--rate-seconds', '2');
+    const { said, answer } = await probe(...fast, '--rate-seconds', '4');
 
     expect(said).toContainEqual(
       expect.stringMatching(/^throttle: after \d+ uploads: HTTP 429 .*Retry-After: 1$/),

@@ -73,7 +73,7 @@ describe('send', () => {
       headers,
       body: sourceOf(body),
       signal: AbortSignal.timeout(300_000),
-      idleMs: 10_000,
+      idleMs: 300_000,
       ...other,
     });
   }
@@ -106,7 +106,13 @@ describe('send', () => {
       response.end('ok');
     });
     const get = async () => {
-      const request = { method: 'GET', url, headers: {}, signal: AbortSignal.timeout(300_000), idleMs: 5000 };
+      const request = {
+        method: 'GET',
+        url,
+        headers: {},
+        signal: AbortSignal.timeout(300_000),
+        idleMs: 300_000,
+      };
       return readText((await send(request)).body);
     };
 

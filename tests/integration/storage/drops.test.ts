@@ -13,6 +13,8 @@ const server = createServer((request, response) => {
   copySource = request.headers['x-amz-copy-source'] ?? copySource;
   response.writeHead(status, headers).end();
 });
+// Otherwise a slow client may send just when the server closes the connection.
+server.keepAliveTimeout = 0;
 let client: S3Client;
 
 beforeAll(async () => {
