@@ -28,8 +28,9 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
   /** New rows come before this one; null is the end of the list. */
   let before: Element | null = null;
   const rows = new Map<Transfer, { row: Row; tone: Tone | undefined }>();
+  let isRead = false;
   const list = element('ul', { class: 'files' });
-  const empty = element('p', { class: 'empty' }, texts.list.empty);
+  const empty = element('p', { class: 'empty', hidden: '' }, texts.list.empty);
   const unread = element('p', { class: 'trouble', role: 'alert', hidden: '' });
   const heading = element('h2', { id: 'list-heading', tabindex: '-1' }, texts.list.heading);
   const picker = createPicker({ workItem, ipdUrl, onFiles: add });
@@ -67,8 +68,13 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
     else list.append(row.node);
     const entry: { row: Row; tone: Tone | undefined } = { row, tone: undefined };
     rows.set(transfer, entry);
-    empty.hidden = true;
+    showWhetherEmpty();
     return entry;
+  }
+
+  /** What is not read yet, or cannot be, is not called empty. */
+  function showWhetherEmpty(): void {
+    empty.hidden = !isRead || rows.size > 0;
   }
 
   async function withdraw(transfer: Transfer): Promise<void> {
@@ -81,7 +87,7 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
     const next = node?.nextElementSibling ?? node?.previousElementSibling;
     node?.remove();
     rows.delete(transfer);
-    empty.hidden = rows.size > 0;
+    showWhetherEmpty();
     if (isFocused) (next instanceof HTMLElement ? next : heading).focus();
   }
 
@@ -97,11 +103,19 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
     (limits) => picker.showLimits(limits),
     () => undefined,
   );
-  transfers.load().catch((error: unknown) => {
-    const reason =
-      error instanceof UploadError ? wordsFor(error.code, error.userMessage ?? error.detail) : String(error);
-    write(unread, fill(texts.list.unread, { reason }));
-  });
+  transfers.load().then(
+    () => {
+      isRead = true;
+      showWhetherEmpty();
+    },
+    (error: unknown) => {
+      const reason =
+        error instanceof UploadError
+          ? wordsFor(error.code, error.userMessage ?? error.detail)
+          : String(error);
+      write(unread, fill(texts.list.unread, { reason }));
+    },
+  );
 }
 
 type PickerOptions = { workItem: WorkItem; ipdUrl: string | undefined; onFiles: (files: File[]) => void };

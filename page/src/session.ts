@@ -64,8 +64,10 @@ export function createSession({ config, address, onLapse }: SessionOptions) {
   let lapse: PromiseWithResolvers<void> | undefined;
 
   channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-    if (lapse === undefined || !isTokens(data)) return;
+    if (!isTokens(data)) return;
     const isOther = data.subject !== tokens?.subject;
+    // A renewal under way may be refused: then these are what the page would ask for. It stays with its person.
+    if (lapse === undefined && (renewal === undefined || isOther)) return;
     adopt(data);
     // The list and what is under way are the other person's.
     if (isOther) location.reload();

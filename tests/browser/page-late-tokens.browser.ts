@@ -78,6 +78,31 @@ describe('a renewal of the sign-in', () => {
     expect(await here.page.evaluate(TOKENS)).toBe(given);
   });
 
+  it('that is refused while the person signs in again, before the page asks for that, changes nothing', async () => {
+    await here.endToken();
+    const asked = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    await here.page.route('**/oauth2/token', async (route) => {
+      asked.resolve();
+      await gate.promise;
+      await route.fulfill(refused);
+    });
+    await here.page.reload();
+    await asked.promise;
+
+    // As another tab of this page does, or this one before it was loaded again.
+    const opened = here.context.waitForEvent('page');
+    await here.page.evaluate(`void window.open('./?sign-in', 'sign-in', 'popup')`);
+    const signIn = await opened;
+    if (!signIn.isClosed()) await signIn.waitForEvent('close');
+    gate.resolve();
+
+    const file = sampleFile('signed in meanwhile.txt', 500);
+    await here.pick(file);
+    await Promise.race([here.attached(file.name), lapse().waitFor()]);
+    expect(await lapse().isVisible()).toBe(false);
+  });
+
   it('that is answered after a sign-out does not sign in again', async () => {
     await here.endToken();
     const renewal = await delayAnswers(here.page, isTokenCall);

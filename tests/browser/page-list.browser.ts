@@ -57,6 +57,24 @@ describe('the list', () => {
     expect(here.troubles()).toEqual([]);
   });
 
+  it('is called empty only when it was read', async () => {
+    const empty = here.page.getByText('Nothing here yet.');
+    await empty.waitFor();
+    await site.begin(`user ${users}`, 'mine.txt');
+    const reading = await delayRequest(
+      here.page,
+      ({ pathname }, method) => method === 'GET' && pathname === '/v1/uploads',
+    );
+
+    await here.page.reload();
+    await reading.delayed;
+    expect(await empty.isVisible()).toBe(false);
+    reading.letGo();
+
+    await here.row('mine.txt').waitFor();
+    expect(await empty.isVisible()).toBe(false);
+  });
+
   it('leaves out an unfinished file that was hidden, until it is picked again', async () => {
     const file = sampleFile('hidden.txt', 1000);
     const path = await site.write(file);
