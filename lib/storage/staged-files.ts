@@ -175,6 +175,7 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   const collect = createCollector();
   let waitingSince = clock.now();
   let isOver = false;
+  let room: Promise<void> | undefined;
   const watch = (ms: number): void => {
     const check = (): void => {
       if (isOver) return;
@@ -198,7 +199,7 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
     waitingSince = clock.now();
     collect(chunk);
     try {
-      const room = sink(chunk);
+      room = sink(chunk);
       if (room === undefined) return;
       body.pause();
       room.then(goOn, fail);
@@ -208,6 +209,8 @@ async function pour(body: Readable, sink: Sink, clock: Clock): Promise<void> {
   });
   try {
     await finished(body);
+    // A stream ends while it is paused, when its end was there before its last chunk was read.
+    await room;
   } finally {
     isOver = true;
   }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { PutObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../../../lib/runtime/clock.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
 import { createStaging } from '../../../lib/storage/staged-files.ts';
@@ -123,6 +125,21 @@ describe('staging', () => {
       await expect(later).rejects.toBe(failure);
 
       expect(taken).toBe(2);
+    });
+
+    it('ends no sooner than the sink has taken the last chunk', async () => {
+      const body = randomBytes(10);
+      const failure = new Error('full');
+      // The end of the file is there before its last chunk is read.
+      const opened = Promise.resolve(Readable.from([body], { objectMode: false }));
+      const object = { key: newKey(), etag: md5(body), size: body.length, signal: soon(), opened };
+
+      const reading = staging.read(object, async () => {
+        await setImmediate();
+        throw failure;
+      });
+
+      await expect(reading).rejects.toBe(failure);
     });
   });
 
