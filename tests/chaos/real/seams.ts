@@ -97,8 +97,10 @@ export function watchWays({ documents, s3, sns, send }: Ways, reach: Reach) {
         await sink(chunk);
         sent += chunk.length;
         if (sent === length) underWay.delete(request);
+        // Read now: the boundary may follow within the cycle, and would count twice.
+        const place = sent === length ? 'boundary sent' : sent;
         // The socket gets what was written at the end of the event loop's cycle.
-        passed = nextCycle().then(() => reach(sent === length ? 'boundary sent' : sent));
+        passed = nextCycle().then(() => reach(place));
         await passed;
       };
       await (body instanceof Uint8Array ? watchedSink(body) : body?.(watchedSink, signal));
