@@ -72,6 +72,20 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
     return entry;
   }
 
+  async function load(): Promise<void> {
+    try {
+      await transfers.load();
+      isRead = true;
+      showWhetherEmpty();
+    } catch (error) {
+      const reason =
+        error instanceof UploadError
+          ? wordsFor(error.code, error.userMessage ?? error.detail)
+          : String(error);
+      write(unread, fill(texts.list.unread, { reason }));
+    }
+  }
+
   /** What is not read yet, or cannot be, is not called empty. */
   function showWhetherEmpty(): void {
     empty.hidden = !isRead || rows.size > 0;
@@ -103,19 +117,7 @@ export function showFiles({ client, workItem, ipdUrl, speak }: FilesOptions): vo
     (limits) => picker.showLimits(limits),
     () => undefined,
   );
-  transfers.load().then(
-    () => {
-      isRead = true;
-      showWhetherEmpty();
-    },
-    (error: unknown) => {
-      const reason =
-        error instanceof UploadError
-          ? wordsFor(error.code, error.userMessage ?? error.detail)
-          : String(error);
-      write(unread, fill(texts.list.unread, { reason }));
-    },
-  );
+  void load();
 }
 
 type PickerOptions = { workItem: WorkItem; ipdUrl: string | undefined; onFiles: (files: File[]) => void };
