@@ -45,6 +45,8 @@ export function createIdentity(options: { tokenUrl: string; onChange: () => void
     localStorage.setItem(STORE, JSON.stringify(current));
     options.onChange();
   });
+  // What was typed before would be overwritten.
+  for (const field of Object.values(fields)) field.disabled = false;
 
   return {
     /** The user and the work item; undefined while a field is wrong. */

@@ -100,4 +100,20 @@ describeStockUppy('the page, when an answer comes late', () => {
     await here.arrival(file);
     expect(here.troubles()).toEqual([]);
   });
+
+  it('lets nothing be typed before it listens', async () => {
+    await stack.begin('typist', 'typed.txt');
+    const settings = await delayAnswers(here.page, ({ pathname }) => pathname === '/bench/settings.json');
+    await here.page.reload();
+    await settings.delayed;
+    const early = await here.page.locator('#target input:enabled').count();
+
+    settings.letGo();
+    await here.page.getByLabel('You are').fill('typist');
+    await here.page.keyboard.press('Tab');
+
+    await here.row('typed.txt').waitFor();
+    expect(early).toBe(0);
+    expect(here.troubles()).toEqual([]);
+  });
 });
