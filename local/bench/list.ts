@@ -7,6 +7,8 @@ import { createUploadRow } from './upload-row.ts';
 import type { UploadRow } from './upload-row.ts';
 import { errorInWords, isFinal, statusInWords } from './words.ts';
 
+type Page = Awaited<ReturnType<Api['list']>>;
+
 interface ListOptions {
   api: Api;
   voice: Voice;
@@ -34,9 +36,8 @@ export function createList({ api, voice, onNews }: ListOptions) {
     watch = new AbortController();
     const { signal } = watch;
     const before = new Set(rows.keys());
-    const page = await api.list(filter());
-    // A later call of `load` has aborted this one.
-    if (signal.aborted) return;
+    const page = await ask(filter(), signal);
+    if (page === undefined) return;
     const meanwhile = [...rows.values()].map((row) => row.upload()).filter(({ id }) => !before.has(id));
     rows = new Map();
     followed = new Set();
@@ -49,15 +50,26 @@ export function createList({ api, voice, onNews }: ListOptions) {
   async function loadMore(): Promise<void> {
     const { signal } = watch;
     if (cursor === null) return;
-    const page = await api.list({ ...filter(), cursor });
-    if (!signal.aborted) append(page);
+    const page = await ask({ ...filter(), cursor }, signal);
+    if (page !== undefined) append(page);
+  }
+
+  /** A page of the list; undefined, also after a failure, when a later call of `load` has aborted this one. */
+  async function ask(query: Parameters<Api['list']>[0], signal: AbortSignal): Promise<Page | undefined> {
+    try {
+      const page = await api.list(query);
+      return signal.aborted ? undefined : page;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
   }
 
   function filter(): { state?: 'open' } {
     return onlyOpen.checked ? { state: 'open' } : {};
   }
 
-  function append(page: { uploads: Upload[]; nextCursor: string | null }): void {
+  function append(page: Page): void {
     for (const upload of page.uploads) show(upload, 'last');
     cursor = page.nextCursor;
     more.hidden = cursor === null;

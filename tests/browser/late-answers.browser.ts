@@ -22,6 +22,19 @@ beforeEach(async () => {
 
 afterEach(() => here.close());
 
+const reload = () => here.page.getByRole('button', { name: 'Reload' }).click();
+
+/** Asks for something: what the page had received before, it has dealt with by then. */
+const roundTrip = () => here.page.evaluate(`fetch('/bench/settings.json').then((answer) => answer.text())`);
+
+/** An upload begun somewhere else, shown here. */
+async function beginHere(filename: string): Promise<string> {
+  await stack.begin('me', filename);
+  await reload();
+  await here.row(filename).waitFor();
+  return String(await here.row(filename).getAttribute('data-id'));
+}
+
 describeStockUppy('the page, when an answer comes late', () => {
   it('compares the bytes of a file that IPD has before the limits come', async () => {
     const file = sampleFile('late limits.bin', 1000);
@@ -47,7 +60,7 @@ describeStockUppy('the page, when an answer comes late', () => {
     await here.upload();
     await stored.delayed;
     while (!(await stack.received()).some(({ sha256 }) => sha256 === file.sha256)) await delay(25);
-    await here.page.getByRole('button', { name: 'Reload' }).click();
+    await reload();
     await here.row(file.name).waitFor();
 
     stored.letGo();
@@ -115,5 +128,31 @@ describeStockUppy('the page, when an answer comes late', () => {
     await here.row('typed.txt').waitFor();
     expect(early).toBe(0);
     expect(here.troubles()).toEqual([]);
+  });
+
+  it('shows no failure of an earlier load of the list', async () => {
+    const asked = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    await here.row('earlier.txt').waitFor();
+    await here.page.route(
+      /\/v1\/uploads\?/,
+      async (route) => {
+        asked.resolve();
+        await gate.promise;
+        await route.fulfill({ status: 500 });
+      },
+      { times: 1 },
+    );
+    await reload();
+    await asked.promise;
+    await beginHere('begun since.txt');
+    const failed = here.page.waitForResponse((answer) => answer.status() === 500);
+
+    gate.resolve();
+    await (await failed).finished();
+    await roundTrip();
+
+    expect(await here.problem.isVisible()).toBe(false);
+    await here.row('begun since.txt').waitFor();
   });
 });
