@@ -27,7 +27,8 @@ export function createList({ api, voice, onNews }: ListOptions) {
   /** Sizes of the files from this page: Uppy tells the API the size of a multipart upload only at its end. */
   const sizes = new Map<string, number>();
   let rows = new Map<string, UploadRow>();
-  let followed = new Set<string>();
+  /** What ends the polls of an upload. */
+  let followed = new Map<string, AbortController>();
   let watch = new AbortController();
   let cursor: string | null = null;
 
@@ -40,7 +41,7 @@ export function createList({ api, voice, onNews }: ListOptions) {
     if (page === undefined) return;
     const meanwhile = [...rows.values()].map((row) => row.upload()).filter(({ id }) => !before.has(id));
     rows = new Map();
-    followed = new Set();
+    followed = new Map();
     list.replaceChildren();
     append(page);
     // The answer may be older than these.
@@ -96,10 +97,12 @@ export function createList({ api, voice, onNews }: ListOptions) {
   function track(id: string): void {
     if (followed.has(id)) return;
     const mine = followed;
-    mine.add(id);
-    void follow({ api, id, signal: watch.signal, onChange: (upload) => show(upload, 'first') }).finally(() =>
-      mine.delete(id),
-    );
+    const end = new AbortController();
+    mine.set(id, end);
+    const signal = AbortSignal.any([watch.signal, end.signal]);
+    void follow({ api, id, signal, onChange: (upload) => show(upload, 'first') }).finally(() => {
+      if (mine.get(id) === end) mine.delete(id);
+    });
   }
 
   function tell(upload: Upload): void {
@@ -109,7 +112,13 @@ export function createList({ api, voice, onNews }: ListOptions) {
 
   async function act(wish: 'cancel' | 'retry', { id, filename }: Upload): Promise<void> {
     try {
-      show(await (wish === 'cancel' ? api.cancel(id) : api.retry(id)), 'first');
+      const upload = await (wish === 'cancel' ? api.cancel(id) : api.retry(id));
+      // The list may be another one by now. Uppy has to give up a cancelled file all the same.
+      if (!rows.has(id)) return onNews(upload);
+      // An answer to an earlier poll may still come.
+      followed.get(id)?.abort();
+      followed.delete(id);
+      show(upload, 'first');
     } catch (error) {
       voice.problem(`“${filename}”: ${errorInWords(error)}`);
     }

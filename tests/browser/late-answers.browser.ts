@@ -130,6 +130,44 @@ describeStockUppy('the page, when an answer comes late', () => {
     expect(here.troubles()).toEqual([]);
   });
 
+  it('shows a cancelled upload in no list that was loaded since', async () => {
+    await beginHere('cancelled late.txt');
+    const cancelled = await delayAnswers(here.page, (_url, method) => method === 'DELETE');
+    await here.page.getByRole('button', { name: 'Cancel cancelled late.txt' }).click();
+    await cancelled.delayed;
+    await here.row('cancelled late.txt').getByText('Cancelled').waitFor();
+    await here.page.getByLabel('only open ones').check();
+    await here.row('cancelled late.txt').waitFor({ state: 'detached' });
+    const late = here.page.waitForEvent('requestfinished', (request) => request.method() === 'DELETE');
+
+    cancelled.letGo();
+    await late;
+    await roundTrip();
+
+    expect(await here.row('cancelled late.txt').count()).toBe(0);
+    expect(here.troubles()).toEqual([]);
+  });
+
+  it('shows an upload as cancelled although an earlier poll says otherwise', async () => {
+    const id = await beginHere('polled late.txt');
+    const poll = await delayAnswers(
+      here.page,
+      ({ pathname }, method) => method === 'GET' && pathname === `/v1/uploads/${id}`,
+    );
+    await reload();
+    await poll.delayed;
+    await here.page.getByRole('button', { name: 'Cancel polled late.txt' }).click();
+    await here.row('polled late.txt').getByText('Cancelled').waitFor();
+    const late = here.page.waitForEvent('requestfinished', (request) => request.url().endsWith(id));
+
+    poll.letGo();
+    await late;
+    await roundTrip();
+
+    expect(await here.row('polled late.txt').getByText('Cancelled').isVisible()).toBe(true);
+    expect(here.troubles()).toEqual([]);
+  });
+
   it('shows no failure of an earlier load of the list', async () => {
     const asked = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
