@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { LINK, startSite } from './page-site.ts';
 import type { PageVisit, Site } from './page-site.ts';
-import { MIB, sampleFile } from './visit.ts';
+import { delayRequest, MIB, partNumber, sampleFile } from './visit.ts';
 import type { SampleFile } from './visit.ts';
 
 const LARGEST = 20 * MIB;
@@ -122,7 +122,7 @@ describe('files on the page', () => {
 
   it('can be cancelled, and nothing of them stays in storage', async () => {
     const file = sampleFile('regretted.bin', 12 * MIB);
-    await here.line({ bytesPerSecond: 500_000 });
+    const last = await delayRequest(here.page, (url, method) => partNumber(url, method) === 3);
     await here.pick(file);
     await here
       .row(file.name)
@@ -132,6 +132,7 @@ describe('files on the page', () => {
     await here.page.getByRole('button', { name: `Cancel: ${file.name}` }).click();
 
     await here.row(file.name).getByText('Cancelled').waitFor();
+    last.letGo();
     expect(await site.openMultiparts()).toEqual([]);
     expect(await site.uploadsOf(`user ${users}`)).toMatchObject([{ status: 'cancelled' }]);
   });

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Download, Page } from 'playwright-core';
 import { LINK, startSite } from './page-site.ts';
 import type { PageVisit, Site } from './page-site.ts';
-import { MIB, sampleFile } from './visit.ts';
+import { delayRequest, MIB, partNumber, sampleFile } from './visit.ts';
 
 let site: Site;
 let here: PageVisit;
@@ -48,12 +48,12 @@ describe('a file that is larger than IPD takes', () => {
     const film = sampleFile('现场视频.mp4', 12 * MIB);
     const photo = sampleFile('现场照片.jpg', 200_000);
     await here.page.getByText('Up to 5.4 GB each, above 1 MB as a link').waitFor();
-    await here.line({ bytesPerSecond: 4_000_000 });
+    const last = await delayRequest(here.page, (url, method) => partNumber(url, method) === 3);
 
     await here.pick(film, photo);
     await here.row(film.name).getByText('the work item gets a link to it').waitFor();
     await here.screenshot('page-goes-as-link');
-    await here.line({});
+    last.letGo();
     await here
       .row(film.name)
       .getByText(/^Linked, /)

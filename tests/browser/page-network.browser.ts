@@ -3,8 +3,6 @@ import { LINK, startSite } from './page-site.ts';
 import type { PageVisit, Site } from './page-site.ts';
 import { delayRequest, MIB, partNumber, sampleFile } from './visit.ts';
 
-const SLOW = { bytesPerSecond: 1_000_000 };
-
 let site: Site;
 let here: PageVisit;
 let users = 0;
@@ -46,7 +44,7 @@ async function firstPart(): Promise<void> {
 describe('an upload', () => {
   it('waits while the browser is offline, and goes on by itself', async () => {
     const file = sampleFile('tunnel.mp4', 12 * MIB);
-    await here.line(SLOW);
+    const last = await delayRequest(here.page, (url, method) => partNumber(url, method) === 3);
     await here.pick(file);
     await here
       .row(file.name)
@@ -54,6 +52,7 @@ describe('an upload', () => {
       .waitFor();
 
     await here.line({ offline: true });
+    last.letGo();
     await here.page.getByText('You are offline.').first().waitFor();
     await here.row(file.name).getByText('Paused, no connection').waitFor();
     expect(await here.page.getByRole('status').textContent()).toContain('You are offline.');
