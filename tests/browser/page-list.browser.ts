@@ -36,8 +36,10 @@ describe('the list', () => {
     ['of open uploads', true],
     ['of the last uploads', false],
   ])('has a file once that is delivered before the answer %s', async (_which, isOpen) => {
-    const file = sampleFile(`meanwhile ${users}.txt`, 1000);
-    await site.faults([{ match: { operation: 'upload' }, fault: { kind: 'serviceThrottled' } }]);
+    const file = sampleFile(`meanwhile ${users}.txt`, 100_000);
+    await site.faults([
+      { match: { operation: 'upload' }, fault: { kind: 'stall', afterBytes: 10_000, seconds: 3600 } },
+    ]);
     await here.pick(file);
     await here.row(file.name).getByText('You can close this page').waitFor();
     const reading = await delayRequest(

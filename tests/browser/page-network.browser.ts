@@ -103,8 +103,10 @@ describe('an upload', () => {
   });
 
   it('that is with the bridge is followed after a reload', async () => {
-    const file = sampleFile('follow me.txt', 5000);
-    await site.faults([{ match: { operation: 'upload' }, fault: { kind: 'serviceThrottled' } }]);
+    const file = sampleFile('follow me.txt', 100_000);
+    await site.faults([
+      { match: { operation: 'upload' }, fault: { kind: 'stall', afterBytes: 10_000, seconds: 3600 } },
+    ]);
     await here.pick(file);
     await here.row(file.name).getByText('You can close this page').waitFor();
 
