@@ -105,7 +105,8 @@ describe('a file that is cancelled', () => {
 
   it('while it waits for others to be tried again is cancelled in the API, too', async () => {
     const file = sampleFile('tried again.bin', 1000);
-    const others = [sampleFile('one.bin', 1000), sampleFile('two.bin', 1000)];
+    // Of different sizes: IPD gets files of one size to a work item one after the other.
+    const others = [sampleFile('one.bin', 1000), sampleFile('two.bin', 1001)];
     const refusal = { status: 400, headers: { 'access-control-allow-origin': '*' } };
     await here.page.route(`${site.urls.s3Url}/**`, (route) => route.fulfill(refusal));
     await here.pick(file);
