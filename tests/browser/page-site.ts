@@ -14,7 +14,7 @@ import { en } from '../../page/src/texts/en.ts';
 import type { Texts } from '../../page/src/texts/en.ts';
 import { makeTemporaryDirectory } from '../support/probe-stack.ts';
 import { startBrowserStack } from './stack.ts';
-import { saveScreenshot, watchTroubles } from './visit.ts';
+import { newContext, saveScreenshot, watchTroubles } from './visit.ts';
 import type { SampleFile } from './visit.ts';
 
 export type Site = Awaited<ReturnType<typeof startSite>>;
@@ -87,10 +87,11 @@ export async function startSite(environment: Record<string, string> = {}) {
 
     /** `texts`: what the page is to speak to a browser with these options. */
     async open(path: string, options: BrowserContextOptions = {}, texts: Texts = en) {
-      const context = await stack.browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
+      const context = await newContext(stack.browser, {
+        viewport: { width: 390, height: 844 },
+        ...options,
+      });
       const page = await context.newPage();
-      // The whole stack may be busy with something else.
-      page.setDefaultTimeout(60_000);
       const { errors, troubles } = watchTroubles(page);
       await page.goto(`${origin}${path}`);
       const devTools = await context.newCDPSession(page);

@@ -9,6 +9,7 @@ import type { Plugin } from 'esbuild';
 import type { Browser } from 'playwright-core';
 import { z } from 'zod';
 import { listen } from '../../local/listen.ts';
+import { newContext } from './visit.ts';
 import type { SampleFile } from './visit.ts';
 
 type Bundle = { js: string; css: string };
@@ -16,6 +17,8 @@ type Bundle = { js: string; css: string };
 export type PluginVisit = Awaited<ReturnType<typeof visitPlugin>>;
 
 const ROOT = join(import.meta.dirname, '..', '..');
+/** Less than jest's limit for a test, after which no error could say what there was instead. */
+const SHOWN_WITHIN_MS = 80_000;
 /** Where the packages of each major are installed. */
 const HOMES = { 5: join(ROOT, 'local', 'bench', 'uppy5'), 6: ROOT };
 const PAGE = `<!doctype html><meta charset="utf-8"><title>Plugin</title><link rel="icon" href="data:,">
@@ -118,7 +121,7 @@ export async function startPages() {
 
 /** Opens the page at this address. */
 export async function visitPlugin(browser: Browser, url: string) {
-  const context = await browser.newContext();
+  const context = await newContext(browser);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
@@ -139,7 +142,7 @@ export async function visitPlugin(browser: Browser, url: string) {
     /** Resolves when the status bar shows this text. Otherwise the error says what Uppy has come to. */
     async shows(text: string | RegExp): Promise<void> {
       try {
-        await statusBar.getByText(text).first().waitFor();
+        await statusBar.getByText(text).first().waitFor({ timeout: SHOWN_WITHIN_MS });
       } catch (cause) {
         const { seen, state } = seenInstead.parse(await page.evaluate(SEEN_INSTEAD));
         throw new Error(`no ${String(text)} but ${seen}, while Uppy has ${state}`, { cause });

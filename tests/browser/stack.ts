@@ -8,7 +8,7 @@ import { startGateway } from '../../local/gateway/server.ts';
 import { createBench } from '../../local/gateway/bench.ts';
 import { startStack } from '../../local/stack.ts';
 import { createLogCollector, makeTemporaryDirectory } from '../support/probe-stack.ts';
-import { launchBrowser, visit } from './visit.ts';
+import { launchBrowser, newContext, visit } from './visit.ts';
 import type { Visit, VisitOptions } from './visit.ts';
 
 export type BrowserStack = Awaited<ReturnType<typeof startBrowserStack>>;
@@ -75,7 +75,7 @@ export async function startBrowserStack(environment: Record<string, string> = {}
 
     mint,
     /** A browser without a memory, for the pages of other apps. */
-    context: () => browser.newContext(),
+    context: () => newContext(browser),
 
     /** Lets pages of this origin alone send files to storage. */
     async allowInStorage(origin: string): Promise<void> {

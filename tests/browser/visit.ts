@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 
 const SCREENSHOTS = join(import.meta.dirname, '..', '..', '.local', 'screenshots');
 /** Nothing but what the page itself asks for leaves this browser. */
@@ -67,9 +67,19 @@ export async function saveScreenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
 }
 
+/**
+ * A browser without a memory. A test waits there for as long as jest lets it run: a limit of its own would only fail, on
+ * a busy machine, what comes a little later.
+ */
+export async function newContext(browser: Browser, options?: BrowserContextOptions): Promise<BrowserContext> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(0);
+  return context;
+}
+
 /** Opens the page of one version. */
 export async function visit(browser: Browser, { origin, version, ...options }: VisitOptions) {
-  const context = await browser.newContext(options);
+  const context = await newContext(browser, options);
   const page = await context.newPage();
   const { errors, troubles } = watchTroubles(page);
   await page.goto(`${origin}/bench${version === 6 ? '' : '?uppy=5'}`);
