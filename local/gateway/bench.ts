@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { afterOthers } from './builds.ts';
 import type { HttpAnswer } from './event.ts';
 import { file, toOwnOrigin, urlAsked } from './static.ts';
 import type { Page } from './static.ts';
@@ -40,7 +41,7 @@ export function createBench(settings: BenchSettings): Page {
 
   /** After a failure, the next request bundles again. */
   function bundle(): Promise<Map<string, Buffer>> {
-    bundles ??= makeBundles().catch((error: unknown) => {
+    bundles ??= afterOthers(makeBundles).catch((error: unknown) => {
       bundles = undefined;
       throw error;
     });

@@ -4,6 +4,7 @@
  */
 import { buildPage } from '../../page/build.ts';
 import type { BuiltPage } from '../../page/build.ts';
+import { afterOthers } from './builds.ts';
 import { file, toOwnOrigin, typeOf, urlAsked } from './static.ts';
 import type { Page } from './static.ts';
 
@@ -23,7 +24,7 @@ export function createPage({ storage, ...config }: PageSettings): Page {
 
   /** After a failure, the next request builds again. */
   function built(): Promise<BuiltPage> {
-    files ??= buildPage({ connect }).catch((error: unknown) => {
+    files ??= afterOthers(() => buildPage({ connect })).catch((error: unknown) => {
       files = undefined;
       throw error;
     });

@@ -39,6 +39,13 @@ async function getAs(host: string, path: string): Promise<{ status?: number; loc
 }
 
 describe('the test bench', () => {
+  // The first test here: only the first request for a page builds it.
+  it('is built although the page is asked for at the same time', async () => {
+    const answers = await Promise.all(['/', '/bench/uppy6.js'].map((path) => get(path)));
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+  });
+
   it.each([
     ['/bench', 'uppy6'],
     ['/bench?uppy=5', 'uppy5'],
