@@ -5,5 +5,7 @@ export default {
   ...base,
   testMatch: ['<rootDir>/tests/browser/**/*.browser.ts'],
   maxWorkers: 1,
+  // With a limit, jest starts a worker of its own; these few files fit into the one process.
+  workerIdleMemoryLimit: undefined,
   testTimeout: 90_000,
 };
