@@ -4,7 +4,7 @@
  */
 import { readRecord } from './oracle-reading.ts';
 import type { Version } from './oracle-reading.ts';
-import type { NotificationMessage } from './ends/topic.ts';
+import type { NotificationMessage } from '../ends/topic.ts';
 
 /** One request to IPD that a delivery made, the fault that it met, and whether the delivery got an answer. */
 export type IpdContact = {

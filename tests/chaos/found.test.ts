@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CopyObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { isFinal, linkedKey, stagingKey } from '../../lib/domain/upload.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
-import { refusal } from './ends/refusal.ts';
+import { refusal } from '../ends/refusal.ts';
 import { quietProfile } from './faults.ts';
 import { createRandom } from './random.ts';
 import { createPlatform } from './platform.ts';

@@ -7,10 +7,10 @@ import { CopyObjectCommand, DeleteObjectCommand, PutObjectCommand } from '@aws-s
 import { PublishCommand } from '@aws-sdk/client-sns';
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Send } from '../../lib/ipd/wire.ts';
-import type { Documents } from './ends/documents.ts';
-import { createObjects } from './ends/objects.ts';
-import { refusal } from './ends/refusal.ts';
-import { parseNotification } from './ends/topic.ts';
+import type { Documents } from '../ends/documents.ts';
+import { createObjects } from '../ends/objects.ts';
+import { refusal } from '../ends/refusal.ts';
+import { parseNotification } from '../ends/topic.ts';
 import type { Ends } from './seams.ts';
 
 type Item = Record<string, unknown>;

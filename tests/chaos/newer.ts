@@ -3,7 +3,7 @@
  * that this version does not know, and must keep.
  */
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import type { Documents } from './ends/documents.ts';
+import type { Documents } from '../ends/documents.ts';
 
 const MEMBER = 'addedLater';
 

@@ -3,7 +3,7 @@
  * every message that they sent. It reads what storage reports and judges nothing.
  */
 import { createHash } from 'node:crypto';
-import type { StoredObject } from './ends/objects.ts';
+import type { StoredObject } from '../ends/objects.ts';
 
 /** An object from the moment that it was put until it was removed or replaced. */
 export type Stay = {

@@ -4,7 +4,7 @@
  */
 import { idIn, isFinal, keyOf, linkedKeyOf, MINUTE, SECOND } from './oracle-reading.ts';
 import type { UploadRecord } from './oracle-reading.ts';
-import type { NotificationMessage } from './ends/topic.ts';
+import type { NotificationMessage } from '../ends/topic.ts';
 
 type Names = (id: string) => string;
 

@@ -3,7 +3,7 @@
  * key are one upload, each offer that stays is announced after it was made, and no drop goes before its copy is recorded.
  * It reads storage and records; the rules of keys are written down here once more, not taken from the product.
  */
-import type { NotificationMessage } from './ends/topic.ts';
+import type { NotificationMessage } from '../ends/topic.ts';
 import type { Sent, Stay } from './offered.ts';
 import { isFinal, MINUTE, SECOND } from './oracle-reading.ts';
 import type { UploadRecord, Version } from './oracle-reading.ts';

@@ -3,7 +3,7 @@
  * counts from its beginning or, where faults held it up, from their end. docs/delivery.md says what is promised; the
  * lengths here are read from there, not from the product.
  */
-import type { NotificationMessage } from './ends/topic.ts';
+import type { NotificationMessage } from '../ends/topic.ts';
 import { TYPES } from './oracle-at-rest.ts';
 import { HOUR, MINUTE, SECOND } from './oracle-reading.ts';
 import type { UploadRecord, Version } from './oracle-reading.ts';

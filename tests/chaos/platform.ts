@@ -17,7 +17,7 @@ import type { Services } from '../../lib/services.ts';
 import { httpEvent, lambdaContext, scheduledEvent } from '../support/lambda-event.ts';
 import type { HttpCall } from '../support/lambda-event.ts';
 import { queueEvent } from '../support/queue-event.ts';
-import type { MessageQueue, QueueMessage } from './ends/queue.ts';
+import type { MessageQueue, QueueMessage } from '../ends/queue.ts';
 import type { Worker, World } from './world.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';
 

@@ -2,7 +2,7 @@
  * A scan for malware beside the product: tags each new file after a while, most as clean, some as infected, and a few
  * never. It reads no file.
  */
-import type { Objects } from './ends/objects.ts';
+import type { Objects } from '../ends/objects.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { MINUTE_MS, SECOND_MS } from '../../lib/domain/units.ts';

@@ -23,13 +23,13 @@ import {
 } from '@aws-sdk/lib-dynamodb';
 import type { Activity } from './activity.ts';
 import type { Container } from './container.ts';
-import type { Documents } from './ends/documents.ts';
-import type { Objects, Reading } from './ends/objects.ts';
-import type { MessageQueue } from './ends/queue.ts';
+import type { Documents } from '../ends/documents.ts';
+import type { Objects, Reading } from '../ends/objects.ts';
+import type { MessageQueue } from '../ends/queue.ts';
 import { fetchSecret } from '../../lib/services.ts';
 import type { TextSource } from '../../lib/runtime/settings.ts';
-import { refusal } from './ends/refusal.ts';
-import type { Topic } from './ends/topic.ts';
+import { refusal } from '../ends/refusal.ts';
+import type { Topic } from '../ends/topic.ts';
 import type { Offered } from './offered.ts';
 import type { Faults } from './faults.ts';
 import type { VirtualTime } from './virtual-time.ts';

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { PutObjectCommand, S3ServiceException, UploadPartCommand } from '@aws-sdk/client-s3';
 import { z } from 'zod';
-import type { Objects } from './ends/objects.ts';
+import type { Objects } from './objects.ts';
 import { SECOND_MS } from '../../lib/domain/units.ts';
 
 /** What storage answers; `etag` on success. */

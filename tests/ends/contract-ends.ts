@@ -14,13 +14,13 @@ import { send } from '../../lib/ipd/wire.ts';
 import type { Send } from '../../lib/ipd/wire.ts';
 import { systemClock } from '../../lib/runtime/clock.ts';
 import { startWorld } from '../support/world.ts';
-import { createContainer } from './container.ts';
-import { quietProfile } from './faults.ts';
-import { createRandom } from './random.ts';
-import { createObjects } from './ends/objects.ts';
-import { documentsOf, queueOf, storageOf } from './seams.ts';
-import { wireOf } from './wire.ts';
-import { createWorld } from './world.ts';
+import { createContainer } from '../chaos/container.ts';
+import { quietProfile } from '../chaos/faults.ts';
+import { createRandom } from '../chaos/random.ts';
+import { createObjects } from './objects.ts';
+import { documentsOf, queueOf, storageOf } from '../chaos/seams.ts';
+import { wireOf } from '../chaos/wire.ts';
+import { createWorld } from '../chaos/world.ts';
 
 export type Ends = {
   documents: DynamoDBDocumentClient;
