@@ -1,8 +1,11 @@
-/** Node strips the types itself, so there is nothing to transform. */
+/** One stage of tests/stages.ts; without STAGE that of `npm test`. Node strips the types itself, so there is nothing to transform. */
+import { stageNamed } from './tests/stages.ts';
+
+const { files = [], jest } = stageNamed(process.env.STAGE ?? 'test');
+
 export default {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/tests/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/tests/tools/'],
+  testMatch: files.map((glob) => `<rootDir>/${glob}`),
   globalSetup: '<rootDir>/tests/support/compile-cache.ts',
   globalTeardown: '<rootDir>/tests/support/remove-compile-cache.ts',
   setupFiles: ['<rootDir>/tests/support/quiet.ts', '<rootDir>/tests/support/language.ts'],
@@ -16,4 +19,5 @@ export default {
   workerIdleMemoryLimit: '1GB',
   // Only a net against a hang: no test depends on the machine's speed.
   testTimeout: 1_800_000,
+  ...jest,
 };
