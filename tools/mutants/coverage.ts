@@ -1,5 +1,5 @@
 /**
- * Which test files reach which places of lib/, measured by V8 while each runs once without a mutant. The measure is
+ * Which test files reach which places of the product, measured by V8 while each runs once without a mutant. The measure is
  * kept, and taken again for a test file when it, or what it reached of the files in question, has changed.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';

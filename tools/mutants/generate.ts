@@ -1,13 +1,13 @@
 /**
- * The mutants of a file: its text with one guard taken away, one order changed or one write left out. They follow
- * from the syntax tree alone, and are not chosen. Pure: it reads and writes no file, and runs nothing.
+ * The mutants of a file: its text with one guard taken away, one order changed, one write left out, or one value
+ * changed (`values.ts`). They follow from the syntax tree alone, and are not chosen. Pure: it reads and writes no file,
+ * and runs nothing.
  */
+import { edited, FUNCTIONS, isLogical, keyOf, quote, without } from './draft.ts';
+import type { Draft, MutantKind } from './draft.ts';
 import { childOf, inRole, isTypeScript, parse, textOf, walk } from './syntax.ts';
 import type { Node } from './syntax.ts';
-
-export type MutantKind = 'clause' | 'guard' | 'condition' | 'comparison' | 'precondition' | 'order' | 'write';
-
-type Edit = { start: number; end: number; text: string };
+import { valueDrafts } from './values.ts';
 
 export type Mutant = {
   /** Its file, function, kind, change and number among those alike: edits elsewhere do not change it. */
@@ -23,34 +23,26 @@ export type Mutant = {
   text: string;
 };
 
-type Draft = { kind: MutantKind; node: Node; what: string; edits: Edit[] };
-
 /** Each comparison with the one that differs from it only at the boundary. */
 const BOUNDARY: Record<string, string> = { '<': '<=', '<=': '<', '>': '>=', '>=': '>' };
 const EQUALITIES = new Set(['===', '!==']);
-const LOGICAL = new Set(['&&', '||', '??']);
 /** Members of a request that make it conditional, or its read consistent. */
 const PRECONDITIONS = new Set(['IfMatch', 'IfNoneMatch', 'if-match', 'if-none-match', 'ConsistentRead']);
 /** An attribute that no item has: the table has it never, so `attribute_not_exists` of it is always true. */
 const NEVER = 'unwritten';
 /** Calls by these names change nothing, so their order means nothing. */
 const READS = /^(?:find|read|list|count|get|has|is|query|sleep|all|check|connect|parse)(?![a-z])/;
-/** Longer texts are cut in the identity of a mutant. */
-const QUOTED = 70;
 const EXITS = new Set(['ReturnStatement', 'ThrowStatement', 'ContinueStatement', 'BreakStatement']);
-const FUNCTIONS = new Set([
-  'FunctionDeclaration',
-  'FunctionExpression',
-  'ArrowFunctionExpression',
-  'MethodProperty',
-]);
 
 /** All mutants of a file, in the order of the text; none is like the original, like another, or no TypeScript. */
 export function mutantsOf(file: string, source: string): Mutant[] {
   const seen = new Set([source]);
   const counts = new Map<string, number>();
-  return draftsOf(parse(source), source)
-    .toSorted((a, b) => a.node.start - b.node.start)
+  const nodes = [...walk(parse(source))];
+  const drafts = [guardDrafts, valueDrafts].flatMap((draftsOf) =>
+    nodes.flatMap((node) => draftsOf(node, source)).toSorted((a, b) => a.node.start - b.node.start),
+  );
+  return drafts
     .flatMap(({ kind, node, what, edits }) => {
       const text = edited(source, edits);
       if (seen.has(text) || !isTypeScript(text)) return [];
@@ -67,11 +59,12 @@ export function mutantsOf(file: string, source: string): Mutant[] {
         context: functionOf(node, source).text,
         text,
       };
-    });
+    })
+    .toSorted((a, b) => a.start - b.start);
 }
 
-function draftsOf(root: Node, source: string): Draft[] {
-  return [...walk(root)].flatMap((node) => [
+function guardDrafts(node: Node, source: string): Draft[] {
+  return [
     ...clauses(node, source),
     ...conditions(node, source),
     ...comparisons(node, source),
@@ -79,7 +72,7 @@ function draftsOf(root: Node, source: string): Draft[] {
     ...ledgerConditions(node, source),
     ...orders(node, source),
     ...writes(node, source),
-  ]);
+  ];
 }
 
 /** Each clause of `&&`, `||` and `??` left out: it is then true in an `&&`, and false in an `||`. */
@@ -286,21 +279,6 @@ function mentions(node: Node, name: string): boolean {
   return [...walk(node)].some((one) => one.type === 'Identifier' && textOf(one, 'value') === name);
 }
 
-function isLogical(node: Node): boolean {
-  return node.type === 'BinaryExpression' && LOGICAL.has(textOf(node, 'operator') ?? '');
-}
-
-function keyOf(property: Node, source: string): string {
-  const key = childOf(property, 'key') ?? property;
-  return source.slice(key.start, key.end).replaceAll(/^['"]|['"]$/g, '');
-}
-
-/** Takes away a member of a list, with the comma after it. */
-function without(node: Node, source: string): Edit {
-  const [rest = ''] = /^\s*,?/.exec(source.slice(node.end)) ?? [];
-  return { start: node.start, end: node.end + rest.length, text: '' };
-}
-
 /** The innermost function with a name: all names around it, and its text. */
 function functionOf(node: Node, source: string): { name: string; text: string } {
   const names: string[] = [];
@@ -316,17 +294,4 @@ function functionOf(node: Node, source: string): { name: string; text: string } 
     text ??= source.slice(around.start, around.end);
   }
   return { name: names.join('/') || '(module)', text: text ?? source };
-}
-
-function quote(source: string, node: Node): string {
-  const text = source.slice(node.start, node.end).replaceAll(/\s+/g, ' ');
-  return text.length > QUOTED ? `${text.slice(0, QUOTED)}…` : text;
-}
-
-function edited(source: string, edits: Edit[]): string {
-  let text = source;
-  for (const { start, end, text: inserted } of edits.toSorted((a, b) => b.start - a.start)) {
-    text = text.slice(0, start) + inserted + text.slice(end);
-  }
-  return text;
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run mutants`: takes each guard of the product away, one at a time, and plays what could find that. Ends with 1
+ * `npm run mutants`: spoils each guard and value of the product, one at a time, and plays what could find that. Ends with 1
  * where a mutant is left that nothing finds and nothing excludes, with 2 where an exclusion fits no mutant.
  */
 import { globSync } from 'node:fs';
@@ -12,11 +12,12 @@ import type { Coverage, Measure } from './coverage.ts';
 import { excluded, unmatched } from './excluded.ts';
 import { mutantsOf } from './generate.ts';
 import type { Mutant } from './generate.ts';
+import { createImports } from './imports.ts';
 import { withWorkers } from './pool.ts';
 import type { Worker } from './pool.ts';
 import { hashOf, openResults, stages } from './results.ts';
 import type { Result, Stage } from './results.ts';
-import { SOURCES, TESTS } from './sources.ts';
+import { isNear, rankOf, SOURCES, TESTS } from './sources.ts';
 import type { Task } from './worker-messages.ts';
 import { tableOf, writeTable } from './table.ts';
 
@@ -24,11 +25,12 @@ type Part = Pick<Task, 'what' | 'worlds' | 'schedules'>;
 
 const HELP = `npm run mutants -- [options]
   --list          the mutants with their results, and nothing else
-  --left          like --list, of those alone that nothing finds and nothing excludes
+  --left          like --list, of those alone that nothing finds and nothing excludes; with --stage, that this stage does
+                  not find
   --only TEXT     those whose identity holds the text
   --files GLOB    those of these files (lib/delivery/*.ts)
-  --stage NAME    one of them alone: "tests" (unit tests and those of the same path), "simulation", "others" (all other
-                  tests, for what neither finds)
+  --stage NAME    one of them alone: "tests" (unit tests, rules and integration tests of the same path), "simulation",
+                  "others" (all other tests, for what neither finds)
   --workers N     how many at a time (2)
   --world NAME    a small world that is walked with every single fault for each mutant ("one upload"); several times for several
   --schedules N   random schedules for each mutant (100)
@@ -69,6 +71,7 @@ const texts = await read(globSync(SOURCES, { cwd: ROOT }));
 const tests = await read(globSync(TESTS, { cwd: ROOT }));
 const chaos = await read(globSync('tests/chaos/**/*.ts', { cwd: ROOT }));
 const chaosHash = hashOf(...chaos.values());
+const imports = createImports(ROOT);
 const all = [...texts].flatMap(([file, text]) => mutantsOf(file, text));
 const isExcluded = new Set(excluded.map(({ mutant }) => mutant));
 const chosen = all.filter(({ id, file }) => id.includes(values.only) && matchesGlob(file, values.files));
@@ -107,9 +110,10 @@ function state(stage: Stage, mutant: Mutant): string {
   return `${stage}: ${result.isTimeout ? 'time-out in ' : ''}${result.by ?? 'not found'} in ${result.ms} ms`;
 }
 
-/** True of what has met all stages, and which nothing finds and nothing excludes. */
+/** True of what has met all stages, or the one that was asked for, and which nothing finds and nothing excludes. */
 function isLeft(mutant: Mutant): boolean {
-  const met = stages.map((stage) => current(stage, mutant));
+  const asked = stages.filter((stage) => values.stage === undefined || values.stage === stage);
+  const met = asked.map((stage) => current(stage, mutant));
   return !isExcluded.has(mutant.id) && met.every((result) => result !== undefined && result.by === undefined);
 }
 
@@ -178,13 +182,19 @@ async function runStage(
 /** Plays what has changed since its last measure once without a mutant: test files, or each schedule by itself. */
 async function measureAll(stage: Stage, files: ReadonlySet<string>): Promise<void> {
   const wanted = new Map([...texts].filter(([file]) => files.has(file)));
+  const mayReach = (test: string): boolean => {
+    const met = stage === 'tests' ? [...files].filter((file) => isNear(test, file)) : [...files];
+    return met.length > 0 && imports.mayLoad(test, new Set(met));
+  };
   const parts =
     stage !== 'simulation'
-      ? [...tests].map(([test, text]) => ({
-          part: { what: test, worlds: [], schedules: [] },
-          hash: hashOf(text),
-          kind: 'test' as const,
-        }))
+      ? [...tests]
+          .filter(([test]) => mayReach(test))
+          .map(([test, text]) => ({
+            part: { what: test, worlds: [], schedules: [] },
+            hash: hashOf(text),
+            kind: 'test' as const,
+          }))
       : simulated.map((part) => ({ part, hash: chaosHash, kind: 'simulation' as const }));
   const open = parts.filter(({ part, hash }) => !isCurrent(coverage.get(part.what), hash, wanted));
   if (open.length === 0) return;
@@ -204,11 +214,11 @@ async function measureAll(stage: Stage, files: ReadonlySet<string>): Promise<voi
   await writeCoverage(COVERAGE, coverage);
 }
 
-/** The test files that reach the mutant: unit tests first, then what is quick or found much in this file. */
+/** The test files that reach the mutant: by their rank, and then what is quick or found much in this file. */
 function testsOf(mutant: Mutant): { test: string; measured: Measure; reaching: string[] | 'all' }[] {
   const finds = results.findsIn(mutant.file);
   const cost = (test: string, { ms }: Measure): number =>
-    ms / (1 + (finds.get(test) ?? 0)) + (isUnit(test) ? 0 : 1_000_000);
+    ms / (1 + (finds.get(test) ?? 0)) + rankOf(test) * 1_000_000;
   return [...tests.keys()]
     .flatMap((test) => {
       const measured = coverage.get(test);
@@ -221,7 +231,7 @@ function testsOf(mutant: Mutant): { test: string; measured: Measure; reaching: s
 
 /** Where no unit test finds the mutant, that is no result yet: the tests of the same path follow. */
 async function playUnitTests(worker: Worker, mutant: Mutant): Promise<Result | undefined> {
-  const units = testsOf(mutant).filter(({ test }) => isUnit(test));
+  const units = testsOf(mutant).filter(({ test }) => rankOf(test) === 0);
   const result = await playEach(worker, mutant, { stage: 'tests', played: units });
   if (result.by !== undefined) return result;
   metUnitTests.add(mutant.id);
@@ -229,19 +239,14 @@ async function playUnitTests(worker: Worker, mutant: Mutant): Promise<Result | u
 }
 
 async function playNearTests(worker: Worker, mutant: Mutant): Promise<Result> {
-  const isPlayed = (test: string): boolean => metUnitTests.has(mutant.id) && isUnit(test);
-  const near = testsOf(mutant).filter(({ test }) => isNear(test, mutant) && !isPlayed(test));
+  const isPlayed = (test: string): boolean => metUnitTests.has(mutant.id) && rankOf(test) === 0;
+  const near = testsOf(mutant).filter(({ test }) => isNear(test, mutant.file) && !isPlayed(test));
   return playEach(worker, mutant, { stage: 'tests', played: near });
 }
 
 async function playOthers(worker: Worker, mutant: Mutant): Promise<Result> {
-  const others = testsOf(mutant).filter(({ test }) => !isNear(test, mutant));
+  const others = testsOf(mutant).filter(({ test }) => !isNear(test, mutant.file));
   return playEach(worker, mutant, { stage: 'others', played: others });
-}
-
-/** Unit tests, and those of the same path. */
-function isNear(test: string, { file }: Mutant): boolean {
-  return isUnit(test) || test.includes(file.replace(/^lib(.*)\.ts$/, '$1'));
 }
 
 async function playEach(
@@ -252,10 +257,11 @@ async function playEach(
   let ms = 0;
   for (const { test, measured, reaching } of played) {
     const file: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [], worlds: [] };
-    const limit = 20_000 + 5 * measured.ms;
+    const hasSockets = rankOf(test) === 2;
+    const limit = hasSockets ? 20_000 + 5 * measured.ms : 8_000 + 10 * measured.ms;
     let answer = await worker.play({ ...file, mutant, ...(reaching !== 'all' && { only: reaching }) }, limit);
     // Sockets and timers that an earlier mutant left behind may be to blame: the test must pass without this one.
-    if (answer.failure !== undefined && answer.failure !== 'timeout' && !isUnit(test)) {
+    if (answer.failure !== undefined && answer.failure !== 'timeout' && hasSockets) {
       const failed = 'test' in answer && answer.test !== undefined ? { only: [answer.test] } : {};
       if ((await worker.play({ ...file, ...failed }, limit)).failure !== undefined) {
         await worker.end();
@@ -324,14 +330,10 @@ function keyOf(mutant: Mutant, stage: Stage, by: string | undefined): string {
   return hashOf(
     mutant.context,
     ...testsOf(mutant)
-      .filter(({ test }) => isNear(test, mutant) === (stage === 'tests'))
+      .filter(({ test }) => isNear(test, mutant.file) === (stage === 'tests'))
       .flatMap(({ test }) => [test, tests.get(test) ?? ''])
       .toSorted(),
   );
-}
-
-function isUnit(test: string): boolean {
-  return test.startsWith('tests/unit/');
 }
 
 async function read(files: string[]): Promise<Map<string, string>> {

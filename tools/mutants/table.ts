@@ -1,4 +1,4 @@
-/** The table of docs/testing.md: how many mutants there are in each folder of lib/, and what found them. */
+/** The table of docs/testing.md: how many mutants there are in each folder, and what found them. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -8,7 +8,7 @@ export const taskSchema = z.object({
   mutant: z.object({ file: z.string(), text: z.string() }).optional(),
   /** The tests of the file to play, by their names; all of them without it. */
   only: z.array(z.string()).optional(),
-  /** Whether the answer tells which places of lib/ were reached. */
+  /** Whether the answer tells which places of the product were reached. */
   isCovering: z.boolean(),
   seed: z.number(),
   /** The numbers of the seed's schedules to play. */

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'expect';
 import * as fc from 'fast-check';
@@ -18,9 +19,13 @@ import type { Answer, Places, Reached, Task } from './worker-messages.ts';
 
 const root = process.cwd();
 const ROOT = pathToFileURL(`${root}/`).href;
+/** Of the event loop. */
+const LOOPS = 3;
 const SHIM = 'mutants:jest-globals';
 const SHARED = Symbol.for('what test files import of jest');
 const NAMES = ' › ';
+/** Paths of files that have mutants. */
+const PRODUCT = /^(?:lib|functions|deploy|packages)\//;
 const RealDate = Date;
 const stripped = new Map<string, string>();
 const simulation = z.object({
@@ -79,6 +84,8 @@ async function answer(task: Task): Promise<void> {
   const { failure, test } = await (task.kind === 'test' ? playTests(task) : playSimulation(task)).catch(
     (error: unknown): Failed => ({ failure: String(error) }),
   );
+  // What nothing waited for ends here, and is not taken for the work of the next task.
+  for (let loop = 0; loop < LOOPS; loop += 1) await setImmediate();
   const ms = performance.now() - started;
   await takeCoverage('');
   session?.disconnect();
@@ -212,7 +219,8 @@ async function takeCoverage(name: string): Promise<void> {
   const { result } = await session.post('Profiler.takePreciseCoverage');
   const places: Places = {};
   for (const { url, functions } of result) {
-    if (!url.startsWith(`${ROOT}lib/`) || !url.endsWith(`?${round}`)) continue;
+    if (!url.startsWith(ROOT) || !PRODUCT.test(url.slice(ROOT.length)) || !url.endsWith(`?${round}`))
+      continue;
     const ranges = functions.flatMap((one) => one.ranges);
     const counts = new Uint8Array(Math.max(...ranges.map(({ endOffset }) => endOffset)));
     for (const { startOffset, endOffset, count } of ranges)
