@@ -378,3 +378,29 @@ describe('pause', () => {
     expect(transitions['pause']?.(after(...inDoubt))).toMatchObject({ lastError: { code: 'answer_lost' } });
   });
 });
+
+describe('the bytes that were sent', () => {
+  const progressed = legal(attempts.recordProgress(after('stage', 'claim'), { token, bytesSent: 5 }));
+
+  it('count from 0 again when an attempt ends without the file', () => {
+    expect(progressed.bytesSent).toBe(5);
+    expect(transitions['postpone']?.(progressed)).toMatchObject({ status: 'waiting', bytesSent: 0 });
+  });
+
+  it('count from 0 in each attempt', () => {
+    expect(transitions['claim']?.({ ...after('stage'), bytesSent: 5 })).toMatchObject({ bytesSent: 0 });
+  });
+});
+
+describe('a doubt that begins with the loss of the candidate', () => {
+  it('has no absence yet, and nothing was accepted', () => {
+    const candidate = { ...after(...sent), candidate: '1' };
+
+    const rejected = attempts.rejectCandidate(candidate, { attachmentId: '1', ...moment });
+
+    expect(rejected).toMatchObject({
+      status: 'unconfirmed',
+      doubt: { since: iso(start), absences: 0, accepted: false },
+    });
+  });
+});

@@ -367,3 +367,44 @@ describe('the view', () => {
     expect(breaker.summaryOf(state)).toEqual({ outages: 5, owners: 2, workItems: 4 });
   });
 });
+
+describe('the state', () => {
+  it('begins closed, without outages, in no version', () => {
+    expect(CLOSED).toEqual({ version: 0, recentOutages: [], openings: 0 });
+  });
+
+  it.each(['connection', 'list', 'upload'])('is read with an outage of a call: %s', (name) => {
+    const state = { ...CLOSED, recentOutages: [{ owner: 'a', issueId: '1', call: name }] };
+
+    expect(breaker.breakerSchema.parse(state)).toEqual(state);
+  });
+});
+
+describe('two owners at two work items', () => {
+  it('are enough for an outage', () => {
+    const at = (owner: string, issueId: string): CallResult => call('upload_failed', { owner, issueId });
+    const calls = [at('a', '1'), at('a', '1'), at('a', '1'), at('b', '2'), at('b', '2')];
+
+    expect(after(CLOSED, ...calls).openUntil).toBe(now + seconds(30));
+  });
+});
+
+describe('more outages than are kept', () => {
+  const owners = (...counts: [string, number][]): CallResult[] =>
+    counts.flatMap(([owner, count]) => failures(...Array.from({ length: count }, () => owner)));
+  const lost = (calls: CallResult[]): (string | undefined)[] => {
+    const { recentOutages } = after(CLOSED, ...calls);
+    const kept = new Set(recentOutages.map(({ issueId }) => issueId));
+    return calls.filter(({ issueId }) => !kept.has(issueId)).map(({ owner }) => owner);
+  };
+
+  it('cost the owner who has the most the oldest one', () => {
+    expect(lost(owners(['a', 10], ['b', 10]))).toEqual([]);
+    expect(lost(owners(['a', 10], ['b', 11]))).toEqual(['b']);
+    expect(lost(owners(['a', 11], ['b', 10]))).toEqual(['a']);
+  });
+
+  it('cost the first of those who have as many', () => {
+    expect(lost(owners(['a', 7], ['b', 7], ['c', 7]))).toEqual(['a']);
+  });
+});

@@ -211,3 +211,29 @@ describe('remnantOf', () => {
     expect(remnantOf(sample('failed'))).toBeUndefined();
   });
 });
+
+describe('what stays of an erased upload', () => {
+  const history = [{ at, status: 'staged', attempt: 1, code: 'ipd_unavailable' }];
+
+  it('has each state of its history in its place, and its last error', () => {
+    const lastError = { code: 'ipd_refused', message: 'words', at };
+    const before = legal(Object.assign({}, sample('failed'), { history, lastError }));
+
+    expect(erase(before, order)).toMatchObject({ history, lastError });
+  });
+});
+
+describe('what is left to remove by hand', () => {
+  it('is told by upload, project and work item', () => {
+    const { id, projectId, issueId, size } = sample('delivered');
+
+    expect(remnantOf(sample('delivered'))).toEqual({
+      uploadId: id,
+      projectId,
+      issueId,
+      attachmentIds: ['1'],
+      size,
+      isCertain: true,
+    });
+  });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, invalidRequest } from '../../../lib/domain/errors.ts';
+import { AppError, invalidRequest, problems } from '../../../lib/domain/errors.ts';
 
 describe('an error', () => {
   it('has the places and the cause that it was given', () => {
@@ -28,7 +28,30 @@ describe('a request that is not valid', () => {
   });
 
   it('says how many more places there are', () => {
+    expect(invalidRequest([size, body]).message).toBe('/size is missing, and 1 more: see errors');
     expect(invalidRequest([size, body, size]).message).toBe('/size is missing, and 2 more: see errors');
     expect(invalidRequest([size, body]).places).toEqual([size, body]);
+  });
+});
+
+describe('the HTTP status', () => {
+  it('of each problem is its own', () => {
+    const codes = Map.groupBy(Object.entries(problems), ([, { status }]) => status);
+    const named = [...codes].map(([status, group]) => [status, group.map(([code]) => code)]);
+
+    expect(Object.fromEntries(named)).toEqual({
+      400: ['invalid_request', 'invalid_json', 'invalid_form'],
+      401: ['ticket_invalid', 'no_subject'],
+      403: ['project_forbidden', 'ipd_forbidden'],
+      404: ['not_found'],
+      409: ['work_item_full', 'upload_state_conflict', 'upload_incomplete'],
+      413: ['file_too_large'],
+      415: ['unsupported_media_type'],
+      422: ['work_item_missing', 'idempotency_key_reused', 'scan_refused'],
+      429: ['too_many_open_uploads', 'rate_limited'],
+      500: ['internal'],
+      502: ['delivery_failed'],
+      503: ['unavailable'],
+    });
   });
 });

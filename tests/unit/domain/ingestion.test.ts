@@ -2,7 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import * as attempts from '../../../lib/domain/attempts.ts';
 import * as endings from '../../../lib/domain/endings.ts';
 import { erase } from '../../../lib/domain/erasure.ts';
-import { begin, failCopy, isFolder, isRefusal, isReused, offerAgain } from '../../../lib/domain/ingestion.ts';
+import {
+  begin,
+  failCopy,
+  ingestRequest,
+  isFolder,
+  isRefusal,
+  isReused,
+  offerAgain,
+} from '../../../lib/domain/ingestion.ts';
 import type { Offer } from '../../../lib/domain/ingestion.ts';
 import * as lifecycle from '../../../lib/domain/lifecycle.ts';
 import { uploadSchema } from '../../../lib/domain/upload.ts';
@@ -338,5 +346,30 @@ describe('the record of an ingested upload', () => {
 describe('a folder', () => {
   it('is a key that ends with a slash', () => {
     expect(['ingest/', 'ingest/p/i/', 'ingest/p/i/x'].map(isFolder)).toEqual([true, true, false]);
+  });
+});
+
+describe('a request', () => {
+  const asked = (source: object) =>
+    ingestRequest.safeParse({
+      requestId: 'build-7',
+      source: { bucket: 'artifacts', key: 'a', ...source },
+      projectId: '0'.repeat(32),
+      issueId: '1'.repeat(18),
+    }).success;
+
+  it.each([
+    [{ key: '' }, false],
+    [{ key: 'a' }, true],
+    [{ key: 'a'.repeat(1024) }, true],
+    [{ key: 'a'.repeat(1025) }, false],
+    [{ key: `${'a'.repeat(1022)}é` }, true],
+    [{ key: `${'a'.repeat(1023)}é` }, false],
+    [{ versionId: '' }, false],
+    [{ versionId: 'v' }, true],
+    [{ versionId: 'v'.repeat(1024) }, true],
+    [{ versionId: 'v'.repeat(1025) }, false],
+  ])('names an object as storage can: %j', (source, isTaken) => {
+    expect(asked(source)).toBe(isTaken);
   });
 });

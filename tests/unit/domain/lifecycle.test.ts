@@ -97,3 +97,15 @@ describe('retry', () => {
     expect(lifecycle.retry(failed, moment)).toBeUndefined();
   });
 });
+
+describe('createUpload', () => {
+  it('begins with nothing sent, tried or looked for', () => {
+    expect(fresh()).toMatchObject({
+      version: 1,
+      stagingChecks: 0,
+      attempts: 0,
+      failedAttempts: 0,
+      bytesSent: 0,
+    });
+  });
+});

@@ -14,6 +14,8 @@ describe('the title of a link', () => {
     [1_000_000_000, '1.0 GB'],
     [1_000_000, '1.0 MB'],
     [10_000_000, '10 MB'],
+    [999_999, '1000 kB'],
+    [999_999_999, '1000 MB'],
   ])('tells of %d bytes as %s, and until when they are kept', (size, words) => {
     expect(linkTitle({ filename: '现场.mp4', size }, until)).toBe(`现场.mp4 (${words}, until 2027-11-26)`);
   });
@@ -34,6 +36,9 @@ describe('the title of a link', () => {
     const filename = 'a'.repeat(256 - about.length);
 
     expect(linkTitle({ filename, size: 1000 }, until)).toBe(`${filename}${about}`);
+    expect(linkTitle({ filename: `${filename}b`, size: 1000 }, until)).toBe(
+      `${filename.slice(17)}…${'a'.repeat(15)}b${about}`,
+    );
   });
 });
 

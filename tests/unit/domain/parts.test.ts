@@ -40,6 +40,7 @@ describe('partSizeFor', () => {
 
 describe('cut', () => {
   it.each([
+    [0, 5, [0]],
     [1, 5, [1]],
     [4, 5, [4]],
     [5, 5, [5]],

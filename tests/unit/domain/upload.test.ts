@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { ingestedFrom, occupiesWorkItem, stagingKey, uploadIdOf } from '../../../lib/domain/upload.ts';
-import { fresh, MINUTE, start, uploadsByState } from './transition-samples.ts';
+import {
+  fieldsOf,
+  ingestedFrom,
+  mayBeRetried,
+  occupiesWorkItem,
+  stagingKey,
+  uploadIdOf,
+} from '../../../lib/domain/upload.ts';
+import type { Upload } from '../../../lib/domain/upload.ts';
+import { fresh, iso, legal, MINUTE, start, uploadsByState } from './transition-samples.ts';
 
 describe('stagingKey', () => {
   it('is read back to the id, and nothing else is', () => {
@@ -50,4 +58,36 @@ describe('occupiesWorkItem', () => {
       occupiesWorkItem(uploadsByState['checking for a second copy'] ?? fresh(), start + 16 * MINUTE),
     ).toBe(false);
   });
+});
+
+describe('fieldsOf', () => {
+  it('names the upload, the call that began it, and the attempt', () => {
+    expect(fieldsOf({ ...fresh(), correlationId: 'call-1', attempts: 2 })).toEqual({
+      uploadId: fresh().id,
+      correlationId: 'call-1',
+      attempt: 2,
+    });
+  });
+});
+
+describe('mayBeRetried', () => {
+  const failed = (code: string): Upload =>
+    legal(Object.assign({}, uploadsByState['failed'], { lastError: { code, message: 'm', at: iso(start) } }));
+
+  it.each([
+    'scan_refused',
+    'staged_file_missing',
+    'staged_file_changed',
+    'size_mismatch',
+    'checksum_mismatch',
+  ])('is false of what would fail again: %s', (code) => {
+    expect(mayBeRetried(failed(code))).toBe(false);
+  });
+
+  it.each(['ipd_refused', 'retries_exhausted', 'scan_timed_out', 'work_item_full'])(
+    'is true of what may end better: %s',
+    (code) => {
+      expect(mayBeRetried(failed(code))).toBe(true);
+    },
+  );
 });
