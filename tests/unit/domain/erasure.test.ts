@@ -224,7 +224,7 @@ describe('what stays of an erased upload', () => {
 });
 
 describe('what is left to remove by hand', () => {
-  it('is told by upload, project and work item', () => {
+  it('names upload, project and work item', () => {
     const { id, projectId, issueId, size } = sample('delivered');
 
     expect(remnantOf(sample('delivered'))).toEqual({

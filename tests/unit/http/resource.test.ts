@@ -40,14 +40,80 @@ const unknown = legal(
   attempts.fail(sending, { token, code: 'outcome_unknown', detail: '100 are there', ...moment }),
 );
 
+const named = legal(endings.markDelivered(sending, { attachmentId: '7', ...moment }));
+const linked = legal(
+  endings.markLinked(
+    legal(
+      attempts.startSending(
+        legal(
+          attempts.changeToLink(
+            legal(attempts.claim(legal(lifecycle.stage(awaiting, { etag: 'e', size: 10 }, moment)), lease)),
+            { token, why: 'too_large' },
+          ),
+        ),
+        { token, now, marginMs: 0, baseline: [] },
+      ),
+    ),
+    { linkId: '9', hasLeftover: false, ...moment },
+  ),
+);
+const later = new Date(now + 1).toISOString();
+
 describe('toResource', () => {
   it('says of an upload in doubt what happens next, and that nothing is to be done', () => {
     expect(toResource({ upload: unconfirmed, bytesStored: 10 }, en)).toMatchObject({
       status: 'unconfirmed',
       delivery: { nextAttemptAt: unconfirmed.dueAt },
       attachment: null,
+      link: null,
       error: { code: 'answer_lost', detail: 'HTTP 504', retryable: false },
     });
+  });
+
+  it('has each member in its place', () => {
+    const upload = { ...awaiting, sha256: 'a'.repeat(64), attempts: 2, bytesSent: 3, size: 10 };
+
+    const resource: unknown = JSON.parse(
+      JSON.stringify(toResource({ upload: { ...upload, updatedAt: later }, bytesStored: 4 }, en)),
+    );
+
+    expect(resource).toEqual({
+      id: 'u',
+      status: 'awaiting_upload',
+      projectId: 'p',
+      issueId: 'i',
+      filename: 'f "1"',
+      contentType: 'a/b',
+      size: 10,
+      sha256: 'a'.repeat(64),
+      createdAt: awaiting.createdAt,
+      updatedAt: later,
+      uploadDeadline: awaiting.uploadDeadline,
+      staging: { mode: 'single', bytesStored: 4 },
+      delivery: { endsAs: 'attachment', attempts: 2, bytesSent: 3 },
+      attachment: null,
+      link: null,
+      error: null,
+    });
+  });
+
+  it('has a link with its URL, where the upload ends in one', () => {
+    const linkUrl = 'https://bridge.example.com/v1/files/u/secret';
+
+    const resource = toResource({ upload: linked, bytesStored: 0, linkUrl }, en);
+
+    expect(resource).toMatchObject({ delivery: { endsAs: 'link' }, link: { id: '9', url: linkUrl } });
+    expect(resource.delivery.nextAttemptAt).toBeUndefined();
+    expect(toResource({ upload: nameless, bytesStored: 0, linkUrl }, en).link).toBeNull();
+  });
+
+  it('names the next attempt of one that waits, and of no other', () => {
+    const waiting = legal(
+      attempts.postpone(sending, { token, code: 'ipd_unavailable', counts: true, random: 0.5, ...moment }),
+    );
+
+    expect(toResource({ upload: waiting, bytesStored: 0 }, en).delivery.nextAttemptAt).toBe(waiting.dueAt);
+    expect(toResource({ upload: sending, bytesStored: 0 }, en).delivery.nextAttemptAt).toBeUndefined();
   });
 
   it('says why there is no id', () => {
@@ -130,6 +196,11 @@ describe('pollAfterSeconds', () => {
     expect(pollAfterSeconds(unconfirmed, now + 14_500)).toBe(2);
     expect(pollAfterSeconds(unconfirmed, now - HOUR_MS)).toBe(60);
     expect(pollAfterSeconds(nameless, now)).toBeUndefined();
+    expect(pollAfterSeconds(sending, now)).toBe(1);
+  });
+
+  it('is asked for in five seconds where nothing is due', () => {
+    expect(pollAfterSeconds({ ...unconfirmed, dueAt: undefined }, now)).toBe(5);
   });
 });
 
@@ -139,6 +210,45 @@ describe('toIpdAnswer', () => {
       statusCode: 200,
       body: { status: 'success', message: null, result: null },
     });
+  });
+
+  it('has the attachment as IPD would answer', () => {
+    expect(toIpdAnswer(named)).toEqual({
+      statusCode: 200,
+      body: {
+        status: 'success',
+        message: null,
+        result: [
+          {
+            progress: 100,
+            id: '7',
+            workitem_id: 'i',
+            filesize: 10,
+            store_filename: 'f 1',
+            title: 'f "1"',
+          },
+        ],
+      },
+    });
+  });
+
+  it('says where the work item has a link', () => {
+    expect(toIpdAnswer(linked)).toEqual({
+      statusCode: 200,
+      body: {
+        status: 'success',
+        message: 'The work item has a link to the file, no attachment.',
+        result: null,
+      },
+    });
+  });
+
+  it('says of one without an error that it has ended', () => {
+    const cancelled = legal(lifecycle.cancel(awaiting, { now }));
+
+    expect(() => toIpdAnswer(cancelled)).toThrow(
+      expect.objectContaining({ code: 'delivery_failed', message: 'The upload is cancelled.', failure: '' }),
+    );
   });
 
   it('has none yet while IPD is checked for it', () => {
