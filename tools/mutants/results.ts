@@ -8,8 +8,8 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 
 /**
- * What a mutant meets: `tests` are the unit tests and the integration tests of the same path; `simulation` is the
- * simulation alone; `others` are all other integration tests, for what neither of the two finds.
+ * What a mutant meets: `tests` are the unit tests, and the rules and integration tests of the same path; `simulation` is the
+ * simulation alone; `others` are all other rules and integration tests, for what neither of the two finds.
  */
 export const stages = ['tests', 'simulation', 'others'] as const;
 export type Stage = (typeof stages)[number];
@@ -28,11 +28,16 @@ const resultSchema = z.object({
 export type Result = z.infer<typeof resultSchema>;
 
 export async function openResults(path: string) {
-  const text = await readFile(path, 'utf8').catch(() => '');
   const results = new Map<string, Result>();
-  for (const line of text.split('\n').filter(Boolean)) {
-    const result = resultSchema.parse(JSON.parse(line));
-    results.set(`${result.stage} ${result.id}`, result);
+  await load();
+
+  /** Another run may have added some: the newest come last. */
+  async function load(): Promise<void> {
+    const text = await readFile(path, 'utf8').catch(() => '');
+    for (const line of text.split('\n').filter(Boolean)) {
+      const result = resultSchema.parse(JSON.parse(line));
+      results.set(`${result.stage} ${result.id}`, result);
+    }
   }
 
   async function add(result: Result): Promise<void> {
@@ -57,6 +62,7 @@ export async function openResults(path: string) {
 
   /** Writes the file anew: the newest results alone, of these mutants alone, in their order. */
   async function tidy(ids: string[]): Promise<void> {
+    await load();
     const lines = ids.flatMap((id) =>
       stages.flatMap((stage) => {
         const result = find(stage, id);

@@ -258,7 +258,7 @@ async function playEach(
   for (const { test, measured, reaching } of played) {
     const file: Task = { kind: 'test', what: test, isCovering: false, seed, schedules: [], worlds: [] };
     const hasSockets = rankOf(test) === 2;
-    const limit = hasSockets ? 20_000 + 5 * measured.ms : 8_000 + 10 * measured.ms;
+    const limit = (hasSockets ? 12_000 : 6_000) + 5 * measured.ms;
     let answer = await worker.play({ ...file, mutant, ...(reaching !== 'all' && { only: reaching }) }, limit);
     // Sockets and timers that an earlier mutant left behind may be to blame: the test must pass without this one.
     if (answer.failure !== undefined && answer.failure !== 'timeout' && hasSockets) {
