@@ -344,6 +344,80 @@ export const excluded: Exclusion[] = [
     proof:
       'A key object that is made again from the same bytes gives the same HMAC: the map only saves time.',
   },
+  ...[
+    'decide constant: trialUntil = 0: 0 is 1',
+    'refusedUntil constant: lockedUntil = 0: 0 is 1',
+    'afterCall constant: openUntil = 0: 0 is 1',
+    'afterCall constant: lockedUntil = 0: 0 is 1',
+    'isRateDue constant: ratedMinute = 0: 0 is 1',
+  ].map((mutant) => ({
+    mutant: `lib/domain/breaker.ts ${mutant}`,
+    proof: 'No moment that is compared with it lies within a minute of 1970.',
+  })),
+  {
+    mutant: 'lib/domain/breaker.ts refusedUntil constant: openUntil = 0: 0 is 1',
+    proof: 'Nothing is refused while openUntil is absent; the types need the default.',
+  },
+  {
+    mutant: "lib/domain/breaker.ts outagesAfter constant: case 'none' is for NaN",
+    proof: 'afterCall returns before, where IPD was not asked; the types need the case.',
+  },
+  ...['Math.min(throttles, 20): 20 is 21', 'Math.min(throttles, 20): 20 is 19'].map((mutant) => ({
+    mutant: `lib/domain/schedule.ts throttleDelay off-by-one: ${mutant}`,
+    proof: 'From the seventh throttle in a row on, the delay is the longest one.',
+  })),
+  {
+    mutant:
+      'lib/domain/schedule.ts scanDelay off-by-one: nth(SCAN_CHECKS, SCAN_CHECKS.length): SCAN_CHECKS.length + 1',
+    proof: 'nth takes the last element for every index beyond the list.',
+  },
+  ...['content-type', 'accept'].map((header) => ({
+    mutant:
+      header === 'accept'
+        ? "lib/http/problem-page.ts showProblems/onError clause: without '' beside ??"
+        : "lib/http/gateway.ts readBody clause: without '' beside ??",
+    proof:
+      'A pattern takes undefined for the text "undefined", which is no such type either; the types need the clause.',
+  })),
+  {
+    mutant: 'lib/http/gateway.ts idempotencyKey clause: without key === undefined beside ||',
+    proof:
+      'A pattern takes undefined for the text "undefined", which it takes as a key, and the key is returned.',
+  },
+  ...['parsed.error.issues .slice(0, MAX_PLACES)', 'issue.keys .slice(0, MAX_PLACES)'].flatMap((cut) =>
+    [`${cut} uncut`, `${cut}: MAX_PLACES + 1`].map((mutant) => ({
+      mutant: `lib/http/gateway.ts check slice: ${mutant}`,
+      proof: 'The places that follow from them are cut to the same number; this cut only saves work.',
+    })),
+  ),
+  {
+    mutant: "lib/http/resource.ts pollAfterSeconds constant: case 'awaiting_upload' is for NaN",
+    proof: 'The default is a second as well; the case says that it is meant.',
+  },
+  {
+    mutant: "lib/http/resource.ts pollAfterSeconds clause: without '' beside ??",
+    proof: 'Neither undefined nor an empty text is a time; the types need the clause.',
+  },
+  ...['parts: 10: 10 is 20', 'fieldSize: 1024: 1024 is 2048'].map((mutant) => ({
+    mutant: `lib/http/upload-form.ts startParser constant: ${mutant}`,
+    proof:
+      'The first part that is not the file refuses the form, and its value is not read; the limits only save work.',
+  })),
+  ...[
+    'comparison: points.length <= MAX_NAME_CODE_POINTS by <',
+    'clause: without dot > 0 beside &&',
+    'comparison: dot > 0 by >=',
+    'off-by-one: dot > 0: 0 is 1',
+  ].map((mutant) => ({
+    mutant: `lib/ipd/form.ts safeName ${mutant}`,
+    proof:
+      'A name of exactly 200 is cut to itself; in a longer one, no dot among its first has an extension of 16 at most.',
+  })),
+  ...['a[0] < b[0] by <=', 'a[1] < b[1] by <=', 'a[1] > b[1] by >='].map((mutant) => ({
+    mutant: `lib/ipd/auth.ts byKey comparison: ${mutant}`,
+    proof:
+      'Names are compared where they differ, and two pairs of one name and value are the same text in any order.',
+  })),
 ];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */

@@ -151,3 +151,14 @@ describe('an upload whose time is over', () => {
     expect(attempts.pause(old, { until, ...moment })).toMatchObject({ readyAt: iso(start) });
   });
 });
+
+describe('a doubt', () => {
+  it('that IPD resolves with an id goes on from its beginning', () => {
+    const upload = after(...inDoubt, 'claim');
+    const { doubt } = upload;
+
+    const named = endings.setCandidate(upload, { attachmentId: '1', isNamed: true, now: start + HOUR });
+
+    expect(named).toMatchObject({ candidate: '1', doubt: { ...doubt, accepted: true } });
+  });
+});

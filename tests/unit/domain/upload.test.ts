@@ -6,6 +6,7 @@ import {
   occupiesWorkItem,
   stagingKey,
   uploadIdOf,
+  uploadSchema,
 } from '../../../lib/domain/upload.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { fresh, iso, legal, MINUTE, start, uploadsByState } from './transition-samples.ts';
@@ -90,4 +91,14 @@ describe('mayBeRetried', () => {
       expect(mayBeRetried(failed(code))).toBe(true);
     },
   );
+});
+
+describe('a record of a stored file', () => {
+  it.each(['staged', 'delivering', 'waiting', 'unconfirmed'])('names its version: %s', (state) => {
+    for (const member of ['etag', 'stagedAt', 'retryUntil']) {
+      const lacking = Object.assign({}, uploadsByState[state], { [member]: undefined });
+
+      expect(uploadSchema.safeParse(lacking).success).toBe(false);
+    }
+  });
 });

@@ -69,7 +69,7 @@ describe('a problem', () => {
     [new AppError('lease_lost', 'a secret'), 'internal', 500],
     [new AppError('unavailable', 'a secret'), 'unavailable', 503],
   ])(
-    'that is not the caller’s is logged, and tells nothing of its cause: %s',
+    'that is not the caller’s is logged, and tells nothing of its cause: %#',
     async (error, code, status) => {
       const { answer, body, lines } = await answerTo(error);
 

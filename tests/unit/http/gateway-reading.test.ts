@@ -59,6 +59,14 @@ describe('the JSON body', () => {
     ]);
     expect(thrown(() => posted('[]')).places).toMatchObject([{ pointer: '' }]);
   });
+
+  it('is refused in the words of the schema where one of several words is missing', () => {
+    const schema = z.object({ mode: z.enum(['a', 'b'], 'must be a or b') });
+
+    expect(thrown(() => check({}, schema, String)).places).toEqual([
+      { pointer: 'mode', detail: 'must be a or b' },
+    ]);
+  });
 });
 
 describe('places at fault', () => {

@@ -115,7 +115,7 @@ describe('the caller', () => {
   ])('may use the projects of a claim, where one is named: %j', (claim, projects) => {
     const given = { projectsClaim: 'projects', projects: ['*'] };
 
-    expect(who({ sub: 'user-1', projects: claim }, given).projects).toEqual(projects);
+    expect(who({ sub: 'user-1', projects: claim }, given)).toEqual({ ...who({ sub: 'user-1' }), projects });
   });
 });
 

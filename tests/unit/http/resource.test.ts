@@ -107,6 +107,15 @@ describe('toResource', () => {
     expect(toResource({ upload: nameless, bytesStored: 0, linkUrl }, en).link).toBeNull();
   });
 
+  it('has its presigned request, and how often it was replayed', () => {
+    const url = 'https://storage.example.com/';
+    const presigned = { expiresInSeconds: 60, method: 'PUT' as const, url, headers: {} };
+    const replay = { replayed: true as const, attachmentGone: undefined };
+    const view = { upload: awaiting, bytesStored: 0, presigned, replay };
+
+    expect(toResource(view, en)).toMatchObject({ staging: presigned, ...replay });
+  });
+
   it('names the next attempt of one that waits, and of no other', () => {
     const waiting = legal(
       attempts.postpone(sending, { token, code: 'ipd_unavailable', counts: true, random: 0.5, ...moment }),
@@ -261,7 +270,10 @@ describe('toIpdAnswer', () => {
     );
 
     expect(() => toIpdAnswer(upload)).toThrow(
-      expect.objectContaining({ code: 'scan_refused', message: expect.stringContaining('tag is bad') }),
+      expect.objectContaining({
+        code: 'scan_refused',
+        message: `${en.failures.scan_refused} tag is bad`,
+      }),
     );
   });
 

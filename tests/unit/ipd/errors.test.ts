@@ -342,3 +342,91 @@ describe('the detail that is kept of an error text', () => {
     expect(detailOf(classify(answer(400, { error_msg: long }))).length).toBeLessThan(400);
   });
 });
+
+describe('an answer that is no refusal', () => {
+  it.each([
+    ['token_dead', answer(401, { error_code: 'APIGW.0307' })],
+    ['locked_out', answer(401, '')],
+    ['unavailable', answer(503, { error_code: 'APIGW.0613' })],
+    ['unconfirmed', answer(500, '')],
+  ])('ends no upload: %s', (kind, raw) => {
+    expect(classify(raw)).toEqual({ kind, detail: expect.stringContaining(`HTTP ${raw.status}`) });
+  });
+});
+
+describe('a status at the edge of a range', () => {
+  it.each([
+    [399, 'unconfirmed'],
+    [400, 'ipd_refused'],
+    [499, 'ipd_refused'],
+    [500, 'unconfirmed'],
+  ])('%i means %s', (status, meaning) => {
+    expect(meaningOf(classify(answer(status, '')))).toBe(meaning);
+  });
+});
+
+describe('a success', () => {
+  it('has status 200: another one that says so is no answer of IPD', () => {
+    expect(classify(answer(201, { status: 'success' }))).toMatchObject({ kind: 'unconfirmed' });
+  });
+
+  it('has up to 64 characters of the id of its exchange', () => {
+    const id = 'r'.repeat(65);
+
+    expect(classify(answer(200, { status: 'success' }, { 'x-request-id': id }))).toMatchObject({
+      requestId: 'r'.repeat(64),
+    });
+    expect(classify(answer(200, { status: 'success' }, { 'x-request-id': 'r'.repeat(63) }))).toMatchObject({
+      requestId: 'r'.repeat(63),
+    });
+  });
+});
+
+describe('a body with several codes', () => {
+  it.each([
+    [{ error_code: 'PM.1', code: 'PM.2', error: { code: 'PM.3' } }, 'PM.1'],
+    [{ code: 'PM.2', error: { code: 'PM.3' } }, 'PM.2'],
+    [{ error: { code: 'PM.3' } }, 'PM.3'],
+  ])('is read by the first that is documented: %j', (body, code) => {
+    expect(detailOf(classify(answer(400, body)))).toBe(`HTTP 400 ${code}`);
+  });
+
+  it.each([
+    [{ error_msg: 'one', message: 'two', error: { message: 'three' } }, 'one'],
+    [{ message: 'two', error: { message: 'three' } }, 'two'],
+    [{ error: { message: 'three' } }, 'three'],
+  ])('and several messages: %j', (body, message) => {
+    expect(detailOf(classify(answer(400, body)))).toBe(`HTTP 400 ${message}`);
+  });
+});
+
+describe('a name in our credentials that is a part of another', () => {
+  it.each([[['ann', 'ann lee']], [['ann lee', 'ann']], [['lee', 'an lee', 'ann le']], [['a b', 'a']]])(
+    'is taken out after the longer one: %j',
+    (names) => {
+      const longest = names.toSorted((one, other) => other.length - one.length)[0] ?? '';
+      const verdict = classify(answer(403, { error_code: 'PM.1', error_msg: `${longest}!` }), names);
+
+      expect(detailOf(verdict)).toBe('HTTP 403 PM.1 [redacted]!');
+    },
+  );
+
+  it('is taken out after one that is longer by a letter', () => {
+    for (const names of [
+      ['bot', 'bot.'],
+      ['bot.', 'bot'],
+    ]) {
+      const verdict = classify(answer(403, { error_code: 'PM.1', error_msg: 'no bot. here' }), names);
+
+      expect(detailOf(verdict)).toBe('HTTP 403 PM.1 no [redacted] here');
+    }
+  });
+});
+
+describe('a text that is kept', () => {
+  it('has at most 300 characters', () => {
+    expect(redact('x'.repeat(300))).toBe('x'.repeat(300));
+    expect(redact('x'.repeat(301))).toBe('x'.repeat(300));
+    expect(redact('x'.repeat(299))).toBe('x'.repeat(299));
+  });
+});

@@ -160,3 +160,30 @@ describe('safeName', () => {
     );
   });
 });
+
+describe('a name at the edge of its length', () => {
+  it.each([
+    [`${'x'.repeat(199)}y`, `${'x'.repeat(199)}y`],
+    [`${'x'.repeat(199)}yz`, `${'x'.repeat(199)}y`],
+    [`${'x'.repeat(195)}.${'y'.repeat(15)}`, `${'x'.repeat(184)}.${'y'.repeat(15)}`],
+    [`x.${'y'.repeat(300)}.${'z'.repeat(15)}`, `x.${'y'.repeat(182)}.${'z'.repeat(15)}`],
+    [`${'x'.repeat(195)}.${'y'.repeat(16)}`, `${'x'.repeat(195)}.yyyy`],
+    [`${'x'.repeat(250)}z.txt`, `${'x'.repeat(196)}.txt`],
+    ['x'.repeat(300), 'x'.repeat(200)],
+  ])('%j becomes %j', (filename, expected) => {
+    expect(safeName(filename)).toBe(expected);
+  });
+});
+
+describe('a type that is read as something else than bytes', () => {
+  it.each([
+    ['application/x-www-form-urlencoded', 'application/octet-stream'],
+    ['multipart/mixed', 'application/octet-stream'],
+    ['text', 'application/octet-stream'],
+    ['text/plain', 'text/plain'],
+  ])('%s goes as %s', (contentType, sent) => {
+    const { head } = frameFile({ field, filename: 'x', contentType, size: 0 });
+
+    expect(head.toString()).toContain(`\r\nContent-Type: ${sent}\r\n\r\n`);
+  });
+});
