@@ -125,6 +125,7 @@ async function table(): Promise<void> {
   const text = tableOf(
     all.map((mutant) => ({
       file: mutant.file,
+      kind: mutant.kind,
       isExcluded: isExcluded.has(mutant.id),
       tests: current('tests', mutant),
       simulation: current('simulation', mutant),

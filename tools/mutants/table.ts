@@ -1,14 +1,17 @@
-/** The table of docs/testing.md: how many mutants there are in each folder, and what found them. */
+/** The tables of docs/testing.md: how many mutants there are in each folder and of each kind, and what found them. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { excluded, removed } from './excluded.ts';
+import type { MutantKind } from './draft.ts';
 import type { Result } from './results.ts';
+import { rankOf } from './sources.ts';
 import { SECOND_MS } from '../../lib/domain/units.ts';
 
 export type Row = {
   file: string;
+  kind: MutantKind;
   isExcluded: boolean;
   /** Undefined where it has not been run, or has changed since. */
   tests: Result | undefined;
@@ -20,17 +23,13 @@ const TARGET = fileURLToPath(new URL('../../docs/testing.md', import.meta.url));
 const MARKERS = /(<!-- npm run mutants -- --table -->\n)[^]*?(\n<!-- end -->)/;
 
 export function tableOf(rows: Row[]): string {
-  const folders = [...new Set(rows.map(({ file }) => dirname(file)))].toSorted();
+  const folders = Map.groupBy(rows, ({ file }) => dirname(file));
+  const kinds = Map.groupBy(rows, ({ kind }) => kind);
   return [
-    '| Folder | Mutants | Excluded | Found by unit tests | By integration tests of the same path | Median seconds | Not met them | Found by the simulation alone | Median seconds | Not met it | By other tests alone | By a time-out | Left |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...folders.map((folder) =>
-      line(
-        `\`${folder}\``,
-        rows.filter(({ file }) => dirname(file) === folder),
-      ),
-    ),
+    ...tableBy('Folder', folders),
     line('together', rows),
+    '',
+    ...tableBy('Kind', kinds),
     '',
     removed.length === 0 ? 'No guard was removed.' : 'Guards that were removed as needless:',
     '',
@@ -42,7 +41,33 @@ export function tableOf(rows: Row[]): string {
   ].join('\n');
 }
 
-/** Puts the table into the document. */
+function tableBy(name: string, groups: Map<string, Row[]>): string[] {
+  const heads = [
+    name,
+    'Mutants',
+    'Excluded',
+    'Found by unit tests',
+    'By rules of the same path',
+    'By integration tests of the same path',
+    'Median seconds',
+    'Not met them',
+    'Found by the simulation alone',
+    'Median seconds',
+    'Not met it',
+    'By other tests alone',
+    'By a time-out',
+    'Left',
+  ];
+  return [
+    `| ${heads.join(' | ')} |`,
+    `|${' --- |'.repeat(heads.length)}`,
+    ...[...groups]
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .map(([group, rows]) => line(`\`${group}\``, rows)),
+  ];
+}
+
+/** Puts the tables into the document. */
 export async function writeTable(table: string): Promise<void> {
   const document = await readFile(TARGET, 'utf8');
   if (!MARKERS.test(document)) throw new Error('docs/testing.md has lost the comments around its table');
@@ -55,8 +80,7 @@ function line(name: string, rows: Row[]): string {
   const figures = [
     rows.length,
     count((row) => row.isExcluded),
-    count(({ tests }) => isUnit(tests)),
-    count(({ tests }) => tests?.by !== undefined && !isUnit(tests)),
+    ...[0, 1, 2].map((rank) => count(({ tests }) => tests?.by !== undefined && rankOf(tests.by) === rank)),
     medianSeconds(rows.map(({ tests }) => tests)),
     count((row) => !row.isExcluded && row.tests === undefined),
     count(({ simulation }) => simulation?.by !== undefined),
@@ -69,10 +93,6 @@ function line(name: string, rows: Row[]): string {
     count(isLeft),
   ];
   return `| ${[name, ...figures].join(' | ')} |`;
-}
-
-function isUnit(tests: Result | undefined): boolean {
-  return tests?.by?.startsWith('tests/unit/') === true;
 }
 
 /** Of what found a mutant. */
