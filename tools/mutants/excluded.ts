@@ -418,6 +418,50 @@ export const excluded: Exclusion[] = [
     proof:
       'Names are compared where they differ, and two pairs of one name and value are the same text in any order.',
   })),
+  ...["clause: without '' beside ??", "clause: without '' beside ?? #2"].map((mutant) => ({
+    mutant: `deploy/settings.ts findUndeployable ${mutant}`,
+    proof:
+      'IPD_CA is given where its kind is inline, and a pattern takes undefined for the text "undefined", which names no secret; the types need the clause.',
+  })),
+  ...[
+    'comparison: name.length < setting.length by <=',
+    'off-by-one: name.length < setting.length: name.length + 1',
+    'off-by-one: name.length < setting.length: setting.length - 1',
+  ].map((mutant) => ({
+    mutant: `deploy/settings.ts isLike ${mutant}`,
+    proof:
+      'Which of two is called the short one matters where one begins with the other and a further word, so differs by two letters at least.',
+  })),
+  ...[
+    'clause: without long.length - short.length <= few beside &&',
+    'off-by-one: long.length - short.length: long.length - 1',
+    'off-by-one: long.length - short.length: short.length + 1',
+  ].map((mutant) => ({
+    mutant: `deploy/settings.ts isLike ${mutant}`,
+    proof:
+      'The distance is never less than the difference of the lengths; to compare these first only saves work.',
+  })),
+  ...[
+    'findMisspelt swap: written and one in distance(written, one)',
+    'findMisspelt swap: written and other in distance(written, other)',
+    'isLike swap: name and setting in distance(name, setting)',
+  ].map((mutant) => ({
+    mutant: `deploy/settings.ts ${mutant}`,
+    proof: 'The distance of two texts is the same from either of them.',
+  })),
+  ...['', ' #2', ' #3', ' #4', ' #5'].map((number) => ({
+    mutant: `deploy/settings.ts distance clause: without 0 beside ??${number}`,
+    proof: 'A row has a number for each letter, and one more; the types need the clause.',
+  })),
+  {
+    mutant: 'deploy/settings.ts distance off-by-one: other.length + 1: 1 is 2',
+    proof: 'Nothing reads the row beyond its last letter, and the next row is made anew.',
+  },
+  {
+    mutant: 'deploy/removal.ts listKeys clause: without [] beside ??',
+    proof:
+      'AWS answers with a list, which may be empty; where it did not, the reading throws, and that counts as none.',
+  },
 ];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */

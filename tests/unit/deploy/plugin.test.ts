@@ -28,6 +28,7 @@ function serverless({
   custom = undefined as { publicRoutes?: string } | undefined,
   hasResources = true,
   keys = [] as string[],
+  hasUser = true,
 } = {}) {
   const warnings: string[] = [];
   const extensions: Record<string, unknown> = { Gone: 1, Made: 1 };
@@ -52,7 +53,7 @@ function serverless({
           getStage: () => 'prod',
           getRegion: () => region,
           naming: { getStackName: () => 'bridge-prod' },
-          getAwsSdkV3Config: async () => awsWith(keys),
+          getAwsSdkV3Config: async () => awsWith({ keys, hasUser }),
         }),
         classes: { Error: Refusal },
       },
@@ -62,8 +63,8 @@ function serverless({
   return { service, plugin, warnings, extensions, Resources };
 }
 
-/** A configuration of the SDK under which AWS knows a user with these keys. */
-function awsWith(keys: string[]) {
+/** A configuration of the SDK under which AWS knows a user with these keys; or no user of the stack, and these are the caller's own. */
+function awsWith({ keys, hasUser }: { keys: string[]; hasUser: boolean }) {
   const members = keys.map((id) => `<member><AccessKeyId>${id}</AccessKeyId></member>`).join('');
   const answers: Record<string, string> = {
     DescribeStackResource:
@@ -74,7 +75,8 @@ function awsWith(keys: string[]) {
     async handle({ body }: { body: string }) {
       const action = new URLSearchParams(body).get('Action') ?? '';
       const text = `<${action}Response><${action}Result>${answers[action]}</${action}Result></${action}Response>`;
-      return { response: { statusCode: 200, headers: {}, body: Buffer.from(text) } };
+      const isRefused = action === 'DescribeStackResource' && !hasUser;
+      return { response: { statusCode: isRefused ? 400 : 200, headers: {}, body: Buffer.from(text) } };
     },
   };
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local-secret' };
@@ -197,8 +199,8 @@ describe('a removal', () => {
     });
   });
 
-  it('goes on where there are none', async () => {
-    const { plugin } = serverless({ command: 'remove' });
+  it.each([{}, { keys: ['AKIAONE'], hasUser: false }])('goes on where there are none: %j', async (given) => {
+    const { plugin } = serverless({ command: 'remove', ...given });
 
     await expect(plugin().hooks['before:remove:remove']()).resolves.toBeUndefined();
   });

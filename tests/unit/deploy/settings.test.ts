@@ -36,6 +36,10 @@ describe('a name', () => {
     expect(takenFor(name)).toEqual([]);
   });
 
+  it('of two letters is taken for none of four', () => {
+    expect(findProblems({ XY: '1' }, { kind: 'local', others: ['PORT'] })).toEqual([]);
+  });
+
   it('is taken for the nearest setting', () => {
     expect(takenFor('API_BURST_REQUESTZ')).toEqual(['API_BURST_REQUESTS']);
   });
