@@ -36,3 +36,9 @@ describe('a size', () => {
     expect(size.safeParse(bytes).success).toBe(isTaken);
   });
 });
+
+describe('a file name without a visible character', () => {
+  it.each(['\u200b', '\u3000', ' \u2028 '])('is refused: %j', (name) => {
+    expect(problemsOf(filename.safeParse(name))).toEqual(['must have a character that is seen']);
+  });
+});

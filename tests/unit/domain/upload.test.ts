@@ -3,6 +3,7 @@ import {
   fieldsOf,
   ingestedFrom,
   mayBeRetried,
+  needsNoRetry,
   occupiesWorkItem,
   stagingKey,
   uploadIdOf,
@@ -100,5 +101,19 @@ describe('a record of a stored file', () => {
 
       expect(uploadSchema.safeParse(lacking).success).toBe(false);
     }
+  });
+});
+
+describe('needsNoRetry', () => {
+  it('is true of what is under way or done', () => {
+    const states = Object.values(uploadsByState).filter(needsNoRetry);
+
+    expect([...new Set(states.map(({ status }) => status))].toSorted()).toEqual([
+      'delivered',
+      'delivering',
+      'staged',
+      'unconfirmed',
+      'waiting',
+    ]);
   });
 });
