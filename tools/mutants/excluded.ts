@@ -462,6 +462,69 @@ export const excluded: Exclusion[] = [
     proof:
       'AWS answers with a list, which may be empty; where it did not, the reading throws, and that counts as none.',
   },
+  {
+    mutant: 'lib/http/gateway.ts answerProblems/onError off-by-one: problems[code].status >= 500: 500 is 499',
+    proof: 'No problem has status 499.',
+  },
+  {
+    mutant: 'lib/http/gateway.ts problem clause: without error instanceof AppError beside &&',
+    proof: 'The code of what is no AppError is internal, whose status is 500; the types need the clause.',
+  },
+  {
+    mutant: "lib/http/gateway.ts problem clause: without '' beside ??",
+    proof: 'No failure has the name "undefined" either; the types need the clause.',
+  },
+  ...["clause: without 'en' beside ??", "clause: without '' beside ?? #2"].map((mutant) => ({
+    mutant: `lib/http/problem-page.ts showProblems/onError ${mutant}`,
+    proof: 'A problem always has a language and a body; the types need the clause.',
+  })),
+  ...[
+    'comparison: a[1] > b[1] is true',
+    'comparison: a[1] > b[1] is false',
+    'off-by-one: [1]: 1 is 2 #3',
+    'off-by-one: [1]: 1 is 0 #3',
+    'off-by-one: [1]: 1 is 2 #4',
+    'off-by-one: [1]: 1 is 0 #4',
+  ].map((mutant) => ({
+    mutant: `lib/ipd/auth.ts byKey ${mutant}`,
+    proof:
+      'V8 sorts by whether one comes before another alone: whether the two are equal or the other way round is the same to it.',
+  })),
+  {
+    mutant: "lib/ipd/client.ts createIpdClient/download clause: without '' beside ??",
+    proof: 'A pattern takes undefined for the text "undefined", which is no page; the types need the clause.',
+  },
+  {
+    mutant: "lib/ipd/client.ts createIpdClient/download guard: verdict.kind === 'success' is false",
+    proof:
+      'A success has status 200, with which the file has been returned before; the types need the guard.',
+  },
+  {
+    mutant: "lib/ipd/errors.ts classify clause: without { verdict: 'unconfirmed' } beside ??",
+    proof: 'The last rule fits every answer; the types need the clause.',
+  },
+  ...['other.length - 1', 'one.length + 1'].map((mutant) => ({
+    mutant: `lib/ipd/errors.ts withhold off-by-one: other.length - one.length: ${mutant}`,
+    proof: 'It only changes the order of names of one length, of which none is a part of another.',
+  })),
+  {
+    mutant: 'lib/ipd/errors.ts decide condition: retryAfterMs === undefined is false',
+    proof: 'A time that is undefined and one that is not there are read alike.',
+  },
+  {
+    mutant: 'lib/ipd/errors.ts readRetryAfter clause: without value !== undefined beside &&',
+    proof:
+      'A pattern takes undefined for the text "undefined", which is no number; the types need the clause.',
+  },
+  ...[
+    "isUnconnected clause: without 'code' in error beside &&",
+    "isUnconnected clause: without typeof code === 'string' beside &&",
+    "describeFailure clause: without 'code' in error beside &&",
+  ].map((mutant) => ({
+    mutant: `lib/ipd/wire.ts ${mutant}`,
+    proof:
+      'What an error does not have is undefined, and what is no text is none of the codes; the types need the clause.',
+  })),
 ];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */

@@ -67,6 +67,7 @@ describe('a problem', () => {
     [new Error('a secret'), 'internal', 500],
     [new AppError('internal', 'a secret'), 'internal', 500],
     [new AppError('lease_lost', 'a secret'), 'internal', 500],
+    [Object.assign(new Error('a secret'), { code: 'not_found' }), 'internal', 500],
     [new AppError('unavailable', 'a secret'), 'unavailable', 503],
   ])(
     'that is not the caller’s is logged, and tells nothing of its cause: %#',
@@ -110,6 +111,12 @@ describe('a problem', () => {
       { pointer: 'query:name', detail: 'is required' },
       { pointer: '/size', detail: 'is wrong' },
     ]);
+  });
+
+  it('names one place', async () => {
+    const { body } = await answerTo(invalidRequest([{ pointer: '/name', detail: 'is required' }]));
+
+    expect(body.errors).toEqual([{ pointer: '/name', detail: 'is required' }]);
   });
 
   it('is in the language of the caller', async () => {

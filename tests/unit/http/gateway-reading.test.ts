@@ -40,6 +40,12 @@ describe('the JSON body', () => {
     expect(thrown(() => posted(text)).code).toBe('invalid_json');
   });
 
+  it('is no JSON where the gateway gives none, and says that it has encoded it', () => {
+    const event = { ...httpEvent({ route, headers: JSON_TYPE }), isBase64Encoded: true };
+
+    expect(thrown(() => readBody(event, body)).code).toBe('invalid_json');
+  });
+
   it('is refused as not valid UTF-8 where a part of it is lost', () => {
     expect(thrown(() => posted('{"size":1,"name":"\uFFFD"}')).message).toContain('UTF-8');
     expect(thrown(() => posted('{')).message).toBe('the body is not valid JSON');

@@ -206,6 +206,7 @@ describe('pollAfterSeconds', () => {
     expect(pollAfterSeconds(unconfirmed, now - HOUR_MS)).toBe(60);
     expect(pollAfterSeconds(nameless, now)).toBeUndefined();
     expect(pollAfterSeconds(sending, now)).toBe(1);
+    expect(pollAfterSeconds(legal(Object.assign({}, unconfirmed, { status: 'waiting' })), now)).toBe(15);
   });
 
   it('is asked for in five seconds where nothing is due', () => {

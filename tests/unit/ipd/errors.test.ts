@@ -423,6 +423,12 @@ describe('a name in our credentials that is a part of another', () => {
   });
 });
 
+describe('a code without a message', () => {
+  it('is all that is kept, whichever names there are', () => {
+    expect(detailOf(classify(answer(400, { error_code: 'PM.1' }), ['bot']))).toBe('HTTP 400 PM.1');
+  });
+});
+
 describe('a text that is kept', () => {
   it('has at most 300 characters', () => {
     expect(redact('x'.repeat(300))).toBe('x'.repeat(300));

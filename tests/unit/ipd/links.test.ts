@@ -13,6 +13,14 @@ async function listed(result: unknown) {
 }
 
 describe('the list of links', () => {
+  it('is cut where a link has no id', async () => {
+    expect(await listed({ data: { result: [row, { ...row, id: '' }] } })).toEqual({
+      kind: 'listed',
+      links: [row],
+      isCut: true,
+    });
+  });
+
   it.each([
     [{ count: '1', page: '1' }, false],
     [{ count: '2', page: '1' }, true],
