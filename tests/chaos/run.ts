@@ -87,6 +87,8 @@ async function exhaustive(): Promise<void> {
     console.error(`its trace: npm run chaos -- --world "${world}" --tape ${tape}`);
     process.exitCode = 1;
   }
+  const failed = result.counterexample === undefined ? 0 : 1;
+  if (!values.json) console.log(`${result.worlds.length - failed} passed, ${failed} failed`);
 }
 
 async function printTape(world: string, tape: string): Promise<void> {
