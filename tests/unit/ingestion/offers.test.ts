@@ -55,6 +55,7 @@ describe('an object that is larger than an attachment may be', () => {
 
     expect(offer.refusal).toBeUndefined();
     expect(offer.upload.asLink).toBe(asLink);
+    expect(offer.upload).toMatchObject({ owner: `ingest#${project}`, filename: 'a.bin', sentName: 'a.bin' });
   });
 });
 
@@ -359,6 +360,12 @@ describe('a message with a requestId that is no request', () => {
     expect(offerOf({ ...body, issueId: 8 }).upload.id).not.toBe(offer.upload.id);
   });
 
+  it('keeps what it says of project, work item and name in their places', () => {
+    const body = { requestId: 'build-7', projectId: 'p', issueId: 'i', filename: 'f' };
+
+    expect(offerOf(body).upload).toMatchObject({ projectId: 'p', issueId: 'i', filename: 'f' });
+  });
+
   it('does not say more of its faults than a record can have', () => {
     const body = { requestId: 'build-7', ['x'.repeat(300_000)]: 1, projectId: 'p'.repeat(300_000) };
 
@@ -366,6 +373,7 @@ describe('a message with a requestId that is no request', () => {
 
     expect(JSON.stringify(offer).length).toBeLessThan(2_000);
     expect(offer.refusal?.detail).toContain('projectId must be');
+    expect(offer.refusal?.detail).toHaveLength(500);
   });
 });
 
