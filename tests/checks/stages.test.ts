@@ -7,7 +7,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
 
-/** Whatever its name is: a file that declares tests, and one whose name says that it does. */
+/** A file that declares tests under any name, and one whose name says that it does. */
 const isTestFile = (path: string): boolean =>
   /\.(?:test|browser)\.[cm]?[jt]sx?$/.test(path) || /^\s*(?:it|test)(?:\.\w+)?\(/m.test(read(path));
 
@@ -41,6 +41,15 @@ describe('a stage', () => {
     expect(lines.some((line) => line?.includes(`tests/jest.ts ${stage.name}`))).toBe(
       stage.files !== undefined,
     );
+  });
+
+  it.each(STAGES)('$name is in the table of docs/testing.md', ({ name, title, scripts: [script = ''] }) => {
+    const command = script === 'test' ? 'npm test' : `npm run ${script}`;
+    const rows = read('docs/testing.md')
+      .split('\n')
+      .map((row) => row.split('|').map((cell) => cell.trim()));
+
+    expect(rows).toContainEqual(['', name, `\`${command}\``, title, '']);
   });
 
   it('is named by the error about a name that no stage has', () => {
