@@ -525,6 +525,14 @@ export const excluded: Exclusion[] = [
     proof:
       'What an error does not have is undefined, and what is no text is none of the codes; the types need the clause.',
   })),
+  {
+    mutant: 'lib/ipd/wire.ts send condition: isSecure is false',
+    proof: 'The request goes by its agent, which is that of https where the address is.',
+  },
+  {
+    mutant: 'lib/ipd/wire.ts send clause: without 0 beside ??',
+    proof: 'An answer that came has a status; the types need the clause.',
+  },
 ];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */

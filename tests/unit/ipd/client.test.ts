@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createIpdClient } from '../../../lib/ipd/client.ts';
+import { createIpdClient, LIST_LIMIT } from '../../../lib/ipd/client.ts';
 import type { WireRequest } from '../../../lib/ipd/wire.ts';
 import { sourceOf } from '../../support/sources.ts';
 import { createTestClock } from '../../support/surroundings.ts';
@@ -31,6 +31,10 @@ async function* bytesOf(body: unknown): AsyncIterable<Uint8Array> {
 }
 
 describe('the list of attachments', () => {
+  it('holds a hundred at most', () => {
+    expect(LIST_LIMIT).toBe(100);
+  });
+
   it.each([
     [{ file_size: 7, filesize: 8 }, 7],
     [{ file_size: '7' }, 7],
