@@ -533,6 +533,19 @@ export const excluded: Exclusion[] = [
     mutant: 'lib/ipd/wire.ts send clause: without 0 beside ??',
     proof: 'An answer that came has a status; the types need the clause.',
   },
+  ...['lib/ingestion/patrol.ts createPatrol/run', 'lib/pacing/slot-lease.ts createSlotLease/take'].flatMap(
+    (place) => [
+      {
+        mutant: `${place} constant: version: 0: 0 is 1`,
+        proof:
+          'A state that is not there is written with any version, and the version of what was written is another one.',
+      },
+      {
+        mutant: `${place} constant: ${place.includes('patrol') ? 'nextRound' : 'until'}: 0: 0 is 1`,
+        proof: 'No moment that is compared with it lies in the first millisecond of 1970.',
+      },
+    ],
+  ),
 ];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */
