@@ -546,6 +546,20 @@ export const excluded: Exclusion[] = [
       },
     ],
   ),
+  {
+    mutant: 'packages/client/src/fingerprint.ts fingerprint fallback: lastModified before sha256',
+    proof: 'It is only asked whether one of them is there.',
+  },
+  ...[
+    'constant: length: 4: 4 is 8',
+    'slice: Math.random().toString(36).slice(2) uncut',
+    'slice: Math.random().toString(36).slice(2): 2 + 1',
+    'slice: Math.random().toString(36).slice(2): 2 - 1',
+    'off-by-one: Math.random().toString(36): 36 is 35',
+  ].map((mutant) => ({
+    mutant: `packages/client/src/fingerprint.ts randomKey ${mutant}`,
+    proof: 'A key is random text, and more than enough of it is left in any case.',
+  })),
 ];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */
