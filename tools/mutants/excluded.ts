@@ -560,6 +560,23 @@ export const excluded: Exclusion[] = [
     mutant: `packages/client/src/fingerprint.ts randomKey ${mutant}`,
     proof: 'A key is random text, and more than enough of it is left in any case.',
   })),
+  {
+    mutant:
+      'lib/links/addresses.ts createAddresses/isSecretOf swap: given and expected in timingSafeEqual(given, expected)',
+    proof: 'Two texts are equal, or not, from either of them.',
+  },
+  ...[
+    { file: 'attach', what: "'storage', 'queue'" },
+    { file: 'deliver', what: "'storage'" },
+    { file: 'ingest', what: "'storage'" },
+  ].flatMap(({ file, what }) =>
+    [`write: without await loadAhead(${what});`, `await: without await before loadAhead(${what})`].map(
+      (mutant) => ({
+        mutant: `functions/${file}.ts (module) ${mutant}`,
+        proof: 'Without it the SDK is loaded within the first call, which only takes longer.',
+      }),
+    ),
+  ),
 ];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */
