@@ -2,7 +2,7 @@
  * The two kinds of ends that a contract test compares: those in memory, on virtual time and without faults, and the
  * real ones on sockets.
  */
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { ipdCredentials } from '../support/local-keys.ts';
@@ -91,12 +91,9 @@ export async function openMemoryEnds(): Promise<Ends> {
 
 /** dynalite, the local S3, fauxqs and the fake IPD. */
 export async function openRealEnds(): Promise<Ends> {
-  const world = await startWorld();
-  const documents = DynamoDBDocumentClient.from(world.clients.dynamodb, {
-    marshallOptions: { removeUndefinedValues: true },
-  });
+  const world = await startWorld({ ends: 'sockets' });
   return {
-    documents,
+    documents: world.documents,
     table: world.config.table,
     storage: world.clients.s3,
     bucket: world.config.bucket,

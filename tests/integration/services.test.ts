@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { listen } from '../../local/listen.ts';
 import { collectErrors } from '../support/surroundings.ts';
 import { useWorld } from '../support/use-world.ts';
-import { signingKeys } from '../support/world.ts';
+import { signingKeys } from '../support/local-keys.ts';
 
 const accessKeyOnly = JSON.stringify({ accessKey: 'AK', secretKey: 'a-secret-key' });
 

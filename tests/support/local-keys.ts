@@ -3,6 +3,9 @@ const digits = '0123456789'.repeat(4);
 
 export const awsKey = { accessKeyId: 'local', secretAccessKey: `local-secret-${digits}` };
 
+/** A second pair that storage knows. */
+export const signingKeys = { accessKeyId: 'local-signer', secretAccessKey: 'signer-secret' };
+
 /** What the fake IPD takes. */
 export const ipdCredentials = {
   accessKey: 'LOCALACCESSKEY',

@@ -4,10 +4,10 @@
  */
 import { afterAll, afterEach } from '@jest/globals';
 import { startWorld } from './world.ts';
-import type { World } from './world.ts';
+import type { WorldOptions } from './world.ts';
 
-export async function useWorld(options?: Parameters<typeof startWorld>[0]): Promise<World> {
-  const world = await startWorld(options);
+export async function useWorld<K extends 'memory' | 'sockets' = 'sockets'>(options?: WorldOptions<K>) {
+  const world = await startWorld<K>(options);
   afterEach(() => world.reset());
   afterAll(() => world.stop());
   return world;

@@ -1,26 +1,15 @@
 /**
- * The real parts that the product talks to, on sockets of this process, and the product's services over them:
- * for tests of lib/ and functions/. Only the clock and the random source are the test's: the product runs unchanged.
+ * The product's services and all that they talk to: ends in memory, for tests of rules, or real parts on sockets, for
+ * tests of adapters, wires and streams. Only the clock and the random source are the test's: the product runs unchanged.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { S3Client } from '@aws-sdk/client-s3';
-import { SNSClient } from '@aws-sdk/client-sns';
-import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SNSClient } from '@aws-sdk/client-sns';
+import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { startDynamoDb } from '../../local/dynamodb.ts';
-import { startFakeIpd } from '../../local/ipd/server.ts';
-import { provision } from '../../local/provision.ts';
-import { startS3 } from '../../local/s3/server.ts';
-import { startSqs } from '../../local/sqs.ts';
-import { functionsOf, readService, resourcesOf } from '../../local/template.ts';
 import { readConfig, readCredentials } from '../../lib/runtime/config.ts';
 import { createIpdClient } from '../../lib/ipd/client.ts';
-import { send } from '../../lib/ipd/wire.ts';
 import { s3With } from '../../lib/storage/s3.ts';
 import { snsWith } from '../../lib/messaging/sns.ts';
 import { sqsWith } from '../../lib/messaging/sqs.ts';
@@ -30,9 +19,11 @@ import type { Surroundings } from '../../lib/services.ts';
 import type { SignedRequest } from '../../lib/storage/presigning.ts';
 import type { Upload } from '../../lib/domain/upload.ts';
 import type { PresignedRequests } from '../../lib/uploads/manage.ts';
-import { putFile } from './answer.ts';
+import { openMemoryEnds } from '../ends/memory-ends.ts';
+import type { startSocketEnds } from './socket-ends.ts';
+import type { Signed } from './answer.ts';
 import { wholeLedgerOf } from './ledger.ts';
-import { awsKey, ipdCredentials } from './local-keys.ts';
+import { ipdCredentials } from './local-keys.ts';
 import { sourceOf } from './sources.ts';
 import { createTestClock } from './surroundings.ts';
 
@@ -40,7 +31,6 @@ export const projectId = '0123456789abcdef0123456789abcdef';
 export const issueId = '956239067176935400';
 export const caller = { owner: 'user-1', projects: '*' } as const;
 
-const region = 'eu-central-1';
 const receivedList = z.array(
   z.object({
     id: z.string(),
@@ -52,73 +42,54 @@ const receivedList = z.array(
   }),
 );
 const versioned = z.looseObject({ version: z.int() });
-/** A second pair that storage knows. */
-export const signingKeys = { accessKeyId: 'local-signer', secretAccessKey: 'signer-secret' };
 
-export type World = Awaited<ReturnType<typeof startWorld>>;
+type Kinds = {
+  memory: ReturnType<typeof openMemoryEnds>;
+  sockets: Awaited<ReturnType<typeof startSocketEnds>>;
+};
 
-/** Starts the parts and puts their addresses into the environment, as the gateway does for a function. */
-export async function startWorld({ environment = {} }: { environment?: Record<string, string> } = {}) {
-  const directory = await mkdtemp(join(tmpdir(), 'bridge-test-'));
+export type WorldOptions<K extends keyof Kinds> = {
+  /** `sockets`, where nothing else is said. */
+  ends?: K;
+  /** Settings of the product. */
+  environment?: Record<string, string>;
+};
+
+/** A world of any kind. */
+export type World = Awaited<ReturnType<typeof startWorld<keyof Kinds>>>;
+
+async function openEnds<K extends keyof Kinds>(
+  kind: K | undefined,
+  options: { clock: ReturnType<typeof createTestClock>; environment: Record<string, string> },
+): Promise<Kinds[K]>;
+async function openEnds(
+  kind: keyof Kinds | undefined,
+  options: { clock: ReturnType<typeof createTestClock>; environment: Record<string, string> },
+): Promise<Kinds[keyof Kinds]> {
+  if (kind === 'memory') return openMemoryEnds(options);
+  // Loaded here alone: a test of rules is over before these modules would be there.
+  const { startSocketEnds } = await import('./socket-ends.ts');
+  return startSocketEnds(options);
+}
+
+/** Starts a world; on sockets, it puts its addresses into the environment, as the gateway does for a function. */
+export async function startWorld<K extends keyof Kinds = 'sockets'>({
+  ends: kind,
+  environment: own = {},
+}: WorldOptions<K> = {}) {
   const clock = createTestClock();
-  const [sqs, dynamodb, ipd] = await Promise.all([
-    startSqs({ port: 0, region, credentials: [awsKey] }),
-    startDynamoDb({ port: 0, credentials: [awsKey] }),
-    startFakeIpd({
-      port: 0,
-      credentials: ipdCredentials,
-      dataDirectory: directory,
-      clock: () => clock.now(),
-    }),
-  ]);
-  let storageAheadMs = 0;
-  const s3 = await startS3({
-    port: 0,
-    dataDirectory: join(directory, 's3'),
-    credentials: [awsKey, signingKeys],
-    region,
-    sqsEndpoint: sqs.url,
-    clock: () => Date.now() + storageAheadMs,
-  });
-  const testEnvironment = {
-    AWS_REGION: region,
-    AWS_ACCESS_KEY_ID: awsKey.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: awsKey.secretAccessKey,
-    AWS_ENDPOINT_URL_S3: s3.url,
-    AWS_ENDPOINT_URL_SQS: sqs.url,
-    AWS_ENDPOINT_URL_SNS: sqs.url,
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
-    IPD_ENDPOINT: ipd.url,
-    IPD_IAM_ENDPOINT: ipd.url,
+  const environment = {
     IPD_CREDENTIALS: JSON.stringify(ipdCredentials),
     IPD_PROJECTS: '*',
     // The tests of one file are all the same user's, within the same minute.
     MAX_OPEN_UPLOADS: '1000',
     UPLOADS_PER_MINUTE: '1000',
-    ...environment,
+    ...own,
   };
-  const service = readService({
-    directory: join(import.meta.dirname, '../..'),
-    env: { ...process.env, ...testEnvironment },
-  });
-  const connection = { region, credentials: awsKey };
-  const clients = {
-    s3: new S3Client({ ...connection, endpoint: s3.url, forcePathStyle: true }),
-    sqs: new SQSClient({ ...connection, endpoint: sqs.url }),
-    sns: new SNSClient({ ...connection, endpoint: sqs.url }),
-    dynamodb: new DynamoDBClient({ ...connection, endpoint: dynamodb.url }),
-  };
-  const references = await provision({
-    resources: resourcesOf(service),
-    clients,
-    sqsUrl: sqs.url,
-    region,
-    prefix: 'test',
-  });
-  const settings = Object.assign({}, ...functionsOf(service, references).map((entry) => entry.environment));
-  Object.assign(process.env, testEnvironment, settings);
+  const ends = await openEnds<K>(kind, { clock, environment });
+  const { clients, ipd } = ends;
   // The same goes for what is asked of IPD before a file is taken.
-  const config = { ...readConfig({ ...testEnvironment, ...settings }), preflightsPerMinute: 1000 };
+  const config = { ...readConfig({ ...ends.settings, ...environment }), preflightsPerMinute: 1000 };
 
   /** Services as a container of their own; what is given replaces the surroundings, and settings. */
   function build({ config: other, s3: storage, sqs: queue, sns: topic, ...given }: Given = {}) {
@@ -126,6 +97,7 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       { ...config, ...other },
       {
         clock,
+        ...ends.given,
         ...given,
         ...(storage && { s3: async () => s3With(storage) }),
         ...(queue && { sqs: async () => sqsWith(queue) }),
@@ -135,48 +107,33 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
   }
 
   async function admin(method: string, path: string, body?: unknown): Promise<Response> {
-    const response = await fetch(`${ipd.url}/__admin${path}`, {
-      method,
-      ...(body !== undefined && {
-        body: JSON.stringify(body),
-        headers: { 'content-type': 'application/json' },
-      }),
-    });
+    const response = await ends.admin(method, path, body);
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return response;
   }
 
   const built = build();
-  const opened: DynamoDBClient[] = [];
   const services = { ...built, ledger: wholeLedgerOf(built) };
   let workItems = 0n;
   return {
     ...services,
-    s3,
-    ipd,
-    clients,
+    ...ends,
+    admin,
     clock,
     build,
     config,
 
-    /** Sets storage's own clock forward by a second, so that two objects are not put at the same time. */
-    passSecondInStorage(): void {
-      storageAheadMs += 1000;
-    },
     /** What IPD holds. */
     received: async () => receivedList.parse(await (await admin('GET', '/attachments')).json()),
     /** A person deletes an attachment on IPD's own page. */
     removeInIpd: (attachmentId: string) => admin('DELETE', `/attachments/${attachmentId}`),
     faults: (faults: unknown[]) => admin('PUT', '/faults', faults),
     ipdSettings: (values: unknown) => admin('PUT', '/settings', values),
-    /** A connection of its own to the table, for a test that tampers with its requests; `stop` closes it. */
-    connectTable() {
-      const client = new DynamoDBClient({});
-      opened.push(client);
-      const documents = DynamoDBDocumentClient.from(client, {
-        marshallOptions: { removeUndefinedValues: true },
-      });
-      return { client, documents };
+    /** Clients that reach nothing. */
+    silent: {
+      s3: () => withoutAnswer(ends.connectStorage()),
+      sqs: () => withoutAnswer(ends.connectQueues()),
+      sns: () => withoutAnswer(ends.connectTopic()),
     },
     /** Resets to an empty IPD without faults, a work item without uploads, and no due upload. */
     async reset(): Promise<void> {
@@ -195,6 +152,8 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     listRequests: () => ipd.requests.filter(({ operation }) => operation === 'list'),
     downloads: () => ipd.requests.filter(({ operation }) => operation === 'download'),
 
+    /** Puts bytes by a presigned request, with its headers and nothing else. */
+    putFile,
     /** Creates an upload and puts its file; the event stays in the queue. */
     stage,
     create,
@@ -220,9 +179,9 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     async attach(item: Upload, bytes: Buffer): Promise<string> {
       const client = createIpdClient({
         ...config.ipd,
-        credentials: readCredentials(testEnvironment.IPD_CREDENTIALS),
+        credentials: readCredentials(environment.IPD_CREDENTIALS),
         clock,
-        send,
+        send: ends.send,
       });
       const sent = await client.upload({
         ...item,
@@ -247,12 +206,6 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
       const bodies = await Promise.all(queues.map((url) => emptyQueue(clients.sqs, url)));
       return bodies.flat().filter((body) => body.includes(`{"uploadId":"${uploadId}"`));
     },
-
-    async stop(): Promise<void> {
-      for (const client of [...Object.values(clients), ...opened]) client.destroy();
-      await Promise.all([sqs.close(), dynamodb.close(), ipd.close(), s3.close()]);
-      await rm(directory, { recursive: true, force: true });
-    },
   };
 
   type Given = Partial<Omit<Surroundings, keyof Clients>> &
@@ -268,6 +221,10 @@ export async function startWorld({ environment = {} }: { environment?: Record<st
     const upload = await services.ledger.find(id);
     if (upload === undefined) throw new Error(`no upload ${id}`);
     return upload;
+  }
+
+  function putFile({ url, headers }: Signed, bytes: Buffer): Promise<Response> {
+    return ends.request(url, { method: 'PUT', headers, body: new Uint8Array(bytes) });
   }
 
   async function stage(
@@ -316,6 +273,17 @@ export async function emptyQueue(sqs: SQSClient, queueUrl: string): Promise<stri
     if (Messages.length === 0) return bodies;
     bodies.push(...Messages.map(({ Body = '' }) => Body));
   }
+}
+
+type Stack = { add: (middleware: () => () => Promise<never>, options: { step: 'initialize' }) => void };
+
+/** The same client, none of whose commands gets an answer. */
+function withoutAnswer<C extends { middlewareStack: Stack }>(client: C): C {
+  client.middlewareStack.add(
+    () => () => Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })),
+    { step: 'initialize' },
+  );
+  return client;
 }
 
 function arrivalOf(id: string, bytes: Buffer) {

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../../support/answer.ts';
 import { useWorld } from '../../support/use-world.ts';
-import { caller, oneRequest, signingKeys } from '../../support/world.ts';
+import { signingKeys } from '../../support/local-keys.ts';
+import { caller, oneRequest } from '../../support/world.ts';
 import { partsOf, putParts } from '../../support/parts-fixture.ts';
 
 const WEEK_SECONDS = 604_800;

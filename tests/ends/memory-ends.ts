@@ -1,0 +1,219 @@
+/**
+ * All that the product talks to, in memory: table, storage with a second bucket, queues, topic and IPD, each under the
+ * SDK's clients or under `send`. Nothing fails here by itself, and no time passes but the test's.
+ */
+import { S3Client } from '@aws-sdk/client-s3';
+import { CreateQueueCommand, QueueDoesNotExist, SQSClient } from '@aws-sdk/client-sqs';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { Readable } from 'node:stream';
+import { createIpd } from '../../local/ipd/ipd.ts';
+import { snsWith } from '../../lib/messaging/sns.ts';
+import { sqsWith } from '../../lib/messaging/sqs.ts';
+import type { Clock } from '../../lib/runtime/clock.ts';
+import { s3With } from '../../lib/storage/s3.ts';
+import { awsKey, ipdCredentials } from '../support/local-keys.ts';
+import { createDocuments } from './documents.ts';
+import { createIpdWay } from './ipd-way.ts';
+import { createMessageQueue } from './queue.ts';
+import type { MessageQueue } from './queue.ts';
+import { createObjects } from './objects.ts';
+import { standIn } from './stand-in.ts';
+import type { SendOptions } from './stand-in.ts';
+import { createStorageRequests } from './storage-requests.ts';
+import { createTopic } from './topic.ts';
+
+const HOST = 'http://127.0.0.1:1';
+const BUCKET = 'staging';
+/** A bucket of a producer. */
+const SOURCE_BUCKET = 'artifacts';
+/** As resources/staging.yml has them. */
+const VISIBILITY_MS = 1_800_000;
+const MAX_RECEIVES = 5;
+const METHODS: Record<string, string> = {
+  Head: 'HEAD',
+  Get: 'GET',
+  List: 'GET',
+  Delete: 'DELETE',
+  Abort: 'DELETE',
+  Create: 'POST',
+  Complete: 'POST',
+};
+
+export type StorageRequest = {
+  method: string;
+  bucket: string;
+  key: string;
+  operation: string;
+  partNumber?: number;
+  status: number;
+};
+
+/** Opens all of them, empty. */
+export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: number) => void } }) {
+  let storageAheadMs = 0;
+  /** URLs and messages live by the machine's time, as those on sockets do. */
+  const storageTime = (): number => Date.now() + storageAheadMs;
+  const documents = createDocuments({ now: clock.now, pageSize: 100 });
+  const source = createObjects({ now: storageTime, name: SOURCE_BUCKET });
+  const objects = createObjects({ now: storageTime, name: BUCKET, others: { [SOURCE_BUCKET]: source } });
+  const storage = createStorageRequests({ objects, now: storageTime });
+  const topic = createTopic();
+  const queues = new Map<string, MessageQueue>();
+  const requests: StorageRequest[] = [];
+  const ipd = createIpd({
+    credentials: ipdCredentials,
+    clock: clock.now,
+    random: Math.random,
+    async sleep(ms) {
+      clock.advance(ms);
+      way.stall(ms);
+    },
+  });
+  const way = createIpdWay(() => ipd);
+
+  function createQueue(name: string): string {
+    const url = `${HOST}/queues/${name}`;
+    if (!queues.has(url)) {
+      queues.set(
+        url,
+        createMessageQueue({ now: Date.now, visibilityMs: VISIBILITY_MS, maxReceives: MAX_RECEIVES }),
+      );
+    }
+    return url;
+  }
+
+  const connectTable = () => ({
+    documents: standIn(DynamoDBDocumentClient.prototype, (command) => documents.execute(command)),
+  });
+
+  const connectStorage = (): S3Client => standIn(S3Client.prototype, executeInStorage);
+
+  function executeInStorage(command: object, { abortSignal }: SendOptions): object {
+    const answer = logged(command, () => objects.execute(command));
+    const body = 'Body' in answer ? answer.Body : undefined;
+    if (body instanceof Readable) {
+      // Like an answer of node:http, which ignores errors while it has no listener.
+      body.on('error', () => undefined);
+      abortSignal?.addEventListener('abort', () => body.destroy(new Error('aborted')), { once: true });
+    }
+    return answer;
+  }
+
+  function logged<T extends object>(command: object, work: () => T): T {
+    const input: object = 'input' in command && command.input instanceof Object ? command.input : {};
+    const operation = command.constructor.name.replace('Command', '');
+    const [verb = ''] = /^[A-Z][a-z]+/.exec(operation) ?? [];
+    const entry: StorageRequest = {
+      method: METHODS[verb] ?? 'PUT',
+      bucket: textOf(input, 'Bucket'),
+      key: textOf(input, 'Key'),
+      operation,
+      ...('PartNumber' in input && { partNumber: Number(input.PartNumber) }),
+      status: 200,
+    };
+    requests.push(entry);
+    try {
+      return work();
+    } catch (error) {
+      entry.status = statusOf(error);
+      throw error;
+    }
+  }
+
+  const connectQueues = (): SQSClient =>
+    standIn(SQSClient.prototype, (command) => {
+      if (command instanceof CreateQueueCommand)
+        return { QueueUrl: createQueue(command.input.QueueName ?? '') };
+      const queue = queues.get(textOf(command.input, 'QueueUrl'));
+      if (queue === undefined) {
+        throw new QueueDoesNotExist({ message: 'no such queue', $metadata: { httpStatusCode: 400 } });
+      }
+      return queue.execute(command);
+    });
+
+  const connectTopic = (): SNSClient => standIn(SNSClient.prototype, (command) => topic.execute(command));
+
+  /** A request by its presigned URL, as a phone sends it. */
+  async function request(
+    url: string,
+    init: { method?: string; headers?: Record<string, string>; body?: Uint8Array } = {},
+  ): Promise<Response> {
+    const { method = 'GET', headers = {}, body = new Uint8Array() } = init;
+    if (method === 'PUT') {
+      if (!storage.isAlive(url)) return new Response(null, { status: 403 });
+      const { status, etag } = storage.put({ url, headers }, Buffer.from(body));
+      return new Response(null, { status, ...(etag !== undefined && { headers: { etag } }) });
+    }
+    throw new TypeError(`storage in memory knows no ${method} by URL`);
+  }
+
+  /** A call of the fake IPD's admin interface. */
+  async function admin(method: string, path: string, body?: unknown): Promise<Response> {
+    const bytes = Buffer.from(body === undefined ? '' : JSON.stringify(body));
+    const answer = await ipd.handle({
+      method,
+      url: `/__admin${path}`,
+      headers: { 'content-type': 'application/json', 'content-length': String(bytes.length) },
+      body: Readable.from([bytes]),
+    });
+    if (answer === 'reset') throw new Error('the fake IPD resets the connection');
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of answer.body) chunks.push(chunk);
+    const hasBody = answer.status !== 204;
+    return new Response(hasBody ? Buffer.concat(chunks) : null, { status: answer.status });
+  }
+
+  const clients = { s3: connectStorage(), sqs: connectQueues(), sns: connectTopic() };
+  return {
+    settings: {
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: awsKey.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: awsKey.secretAccessKey,
+      AWS_ENDPOINT_URL_S3: HOST,
+      STAGING_BUCKET: BUCKET,
+      UPLOADS_TABLE: 'uploads',
+      DELIVERY_QUEUE_URL: createQueue('delivery'),
+      INGEST_QUEUE_URL: createQueue('ingest-events'),
+      INGEST_DELIVERY_QUEUE_URL: createQueue('ingested'),
+      NOTIFICATIONS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notifications',
+      IPD_ENDPOINT: HOST,
+      IPD_IAM_ENDPOINT: HOST,
+    },
+    clients,
+    given: {
+      documents: connectTable().documents,
+      s3: async () => s3With(clients.s3),
+      sqs: async () => sqsWith(clients.sqs),
+      sns: async () => snsWith(clients.sns),
+      send: way.send,
+    },
+    documents: connectTable().documents,
+    connectTable,
+    connectStorage,
+    connectQueues,
+    connectTopic,
+    send: way.send,
+    request,
+    admin,
+    topic,
+    s3: { url: HOST, requests },
+    ipd: { url: HOST, requests: ipd.admin.requests },
+    passSecondInStorage(): void {
+      storageAheadMs += 1000;
+    },
+    stop: async (): Promise<void> => undefined,
+  };
+}
+
+function textOf(input: object, name: string): string {
+  const value: unknown = Object.entries(input).find(([key]) => key === name)?.[1];
+  return typeof value === 'string' ? value : '';
+}
+
+function statusOf(error: unknown): number {
+  const metadata = error instanceof Object && '$metadata' in error ? error.$metadata : undefined;
+  const status =
+    metadata instanceof Object && 'httpStatusCode' in metadata ? metadata.httpStatusCode : undefined;
+  return typeof status === 'number' ? status : 500;
+}
