@@ -6,8 +6,6 @@ import type { Ipd } from '../../local/ipd/ipd.ts';
 import type { Send, WireRequest } from '../../lib/ipd/wire.ts';
 import { abandoned } from '../../lib/runtime/stream.ts';
 
-export type IpdWay = ReturnType<typeof createIpdWay>;
-
 /** The way to one IPD. */
 export function createIpdWay(ipd: () => Ipd) {
   /** The exchanges that are under way. */

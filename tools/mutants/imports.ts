@@ -9,8 +9,6 @@ const IMPORT = /\b(?:from|import)\s*\(?\s*(?<quote>['"])(?<path>\.{1,2}\/[^'"]+\
 /** Its path is made at run time, so it may lead anywhere. */
 const UNKNOWN = /\bimport\((?!\s*['"])/;
 
-export type Imports = ReturnType<typeof createImports>;
-
 export function createImports(root: string) {
   const read = new Map<string, { paths: string[]; isOpen: boolean }>();
 
