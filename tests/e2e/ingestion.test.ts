@@ -12,6 +12,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SECOND_MS } from '../../lib/domain/units.ts';
 import { dropId, nameBasedId } from '../../lib/ingestion/offers.ts';
+import { subscribeQueue } from '../support/subscribe-queue.ts';
 import { subscribe } from '../support/subscriber.ts';
 import type { Received } from '../support/subscriber.ts';
 import { useProduct } from '../support/use-product.ts';
@@ -38,8 +39,8 @@ const bucket = settings['STAGING_BUCKET'] ?? '';
 const QueueUrl = settings['INGEST_QUEUE_URL'] ?? '';
 await s3.send(new CreateBucketCommand({ Bucket: SOURCE_BUCKET }));
 const receive = await subscribe({
-  clients,
-  config: { queueUrl: QueueUrl, topicArn: settings['NOTIFICATIONS_TOPIC_ARN'] },
+  subscribe: () =>
+    subscribeQueue({ clients, topicArn: settings['NOTIFICATIONS_TOPIC_ARN'], sqsUrl: QueueUrl }),
 });
 const heard: Received[] = [];
 

@@ -1,9 +1,9 @@
 /**
- * The uploads table in memory: the four DynamoDB commands that the ledger sends, with conditions, paging, filters and
+ * The uploads table in memory: the DynamoDB commands that the ledger and its tests send, with conditions, paging, filters and
  * indexes that may lag. Understands no other expressions. It injects no faults.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { compare, createSortedRows } from './sorted-rows.ts';
 import type { Place, Row, SortedRows } from './sorted-rows.ts';
 
@@ -71,6 +71,12 @@ export function createDocuments({
     }
     if (command instanceof PutCommand) return put(command.input);
     if (command instanceof UpdateCommand) return update(command.input);
+    if (command instanceof DeleteCommand) {
+      const pk = String(command.input.Key?.['pk']);
+      for (const kept of [items, earlier]) kept.delete(pk);
+      show(pk, {});
+      return {};
+    }
     if (command instanceof QueryCommand) return query(command.input, Math.max(lagMs, ownLagMs));
     throw new TypeError(`the table does not know ${command.constructor.name}`);
   }

@@ -6,14 +6,15 @@ import type { Ipd } from '../../local/ipd/ipd.ts';
 import type { Send, WireRequest } from '../../lib/ipd/wire.ts';
 import { abandoned } from '../../lib/runtime/stream.ts';
 
-/** The way to one IPD. */
-export function createIpdWay(ipd: () => Ipd) {
+/** The way to one IPD, at one address; there is nothing at any other one. */
+export function createIpdWay(ipd: Ipd, { origin }: { origin: string }) {
   /** The exchanges that are under way. */
   const open = new Set<{ idleMs: number; breakOff: (error: unknown) => void }>();
 
   const send: Send = async (request) => {
     const { method, url, headers, body, signal, idleMs } = request;
     signal.throwIfAborted();
+    if (url.origin !== origin) throw failure('ECONNREFUSED');
     const pipe = createPipe();
     const { promise: broken, reject } = Promise.withResolvers<never>();
     broken.catch(() => undefined);
@@ -25,14 +26,18 @@ export function createIpdWay(ipd: () => Ipd) {
     signal.addEventListener('abort', onAbort, { once: true });
     const exchange = { idleMs, breakOff };
     open.add(exchange);
-    const answer = ipd().handle({
-      method,
-      url: url.pathname + url.search,
-      headers: { 'content-length': String(lengthOf(request)), ...headers, host: url.host },
-      body: pipe.incoming,
-    });
+    // A request leaves with the first byte of its body, so IPD knows nothing of one whose fence keeps that back.
+    const begun = Promise.withResolvers<void>();
+    const answer = begun.promise.then(() =>
+      ipd.handle({
+        method,
+        url: url.pathname + url.search,
+        headers: { 'content-length': String(lengthOf(request)), ...headers, host: url.host },
+        body: pipe.incoming,
+      }),
+    );
     answer.catch(() => undefined);
-    write(body, pipe).catch(breakOff);
+    write(body, { pipe, begin: begun.resolve }).catch(breakOff);
     try {
       const head = await Promise.race([answer, broken]);
       if (head === 'reset') throw failure('ECONNRESET');
@@ -57,29 +62,27 @@ export function createIpdWay(ipd: () => Ipd) {
 
 type Pipe = ReturnType<typeof createPipe>;
 
-/** One chunk at a time: `push` resolves when the reader has asked for the next one. */
+/** One chunk at a time: `push` resolves when the reader, who is done with the chunk, asks for the next one. */
 function createPipe() {
   const over = new AbortController();
   let chunk: Uint8Array | undefined;
   let isComplete = false;
-  let change = Promise.withResolvers<void>();
-
-  function changed(): void {
-    change.resolve();
-    change = Promise.withResolvers();
-  }
+  /** Resolves when there is something to read; and when the reader wants more. */
+  let filled = Promise.withResolvers<void>();
+  let wanted = Promise.withResolvers<void>();
 
   async function next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    wanted.resolve();
     for (;;) {
       if (chunk !== undefined) {
         const value = chunk;
         chunk = undefined;
-        changed();
         return { value, done: false };
       }
       if (isComplete) return { value: undefined, done: true };
       if (over.signal.aborted) throw failure('ECONNRESET');
-      await change.promise;
+      await filled.promise;
+      filled = Promise.withResolvers();
     }
   }
 
@@ -89,26 +92,37 @@ function createPipe() {
     async push(bytes: Uint8Array): Promise<void> {
       over.signal.throwIfAborted();
       chunk = bytes;
-      changed();
-      while (chunk === bytes && !over.signal.aborted) await change.promise;
+      wanted = Promise.withResolvers();
+      filled.resolve();
+      await wanted.promise;
     },
     complete(): void {
       isComplete = true;
-      changed();
+      filled.resolve();
     },
     breakOff(): void {
       if (!isComplete) chunk = undefined;
       over.abort(abandoned);
-      changed();
+      filled.resolve();
+      wanted.resolve();
     },
   };
 }
 
-async function write(body: WireRequest['body'], pipe: Pipe): Promise<void> {
+async function write(
+  body: WireRequest['body'],
+  { pipe, begin }: { pipe: Pipe; begin: () => void },
+): Promise<void> {
+  const push = (chunk: Uint8Array): Promise<void> => {
+    begin();
+    return pipe.push(chunk);
+  };
   try {
-    if (body instanceof Uint8Array) await pipe.push(body);
-    else await body?.(pipe.push, pipe.signal);
-    if (!pipe.signal.aborted) pipe.complete();
+    if (body instanceof Uint8Array) await push(body);
+    else await body?.(push, pipe.signal);
+    if (pipe.signal.aborted) return;
+    begin();
+    pipe.complete();
   } catch (cause) {
     if (!pipe.signal.aborted) throw cause;
   }

@@ -2,9 +2,10 @@
  * All that the product talks to, in memory: table, storage with a second bucket, queues, topic and IPD, each under the
  * SDK's clients or under `send`. Nothing fails here by itself, and no time passes but the test's.
  */
+import { ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { CreateQueueCommand, QueueDoesNotExist, SQSClient } from '@aws-sdk/client-sqs';
-import { SNSClient } from '@aws-sdk/client-sns';
+import { QueueDoesNotExist, SQSClient } from '@aws-sdk/client-sqs';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { Readable } from 'node:stream';
 import { createIpd } from '../../local/ipd/ipd.ts';
@@ -18,15 +19,15 @@ import { createIpdWay } from './ipd-way.ts';
 import { createMessageQueue } from './queue.ts';
 import type { MessageQueue } from './queue.ts';
 import { createObjects } from './objects.ts';
+import type { Objects } from './objects.ts';
 import { standIn } from './stand-in.ts';
 import type { SendOptions } from './stand-in.ts';
 import { createStorageRequests } from './storage-requests.ts';
 import { createTopic } from './topic.ts';
 
-const HOST = 'http://127.0.0.1:1';
+const HOST = 'http://127.0.0.1:4';
 const BUCKET = 'staging';
-/** A bucket of a producer. */
-const SOURCE_BUCKET = 'artifacts';
+const TABLE = 'uploads';
 /** As resources/staging.yml has them. */
 const VISIBILITY_MS = 1_800_000;
 const MAX_RECEIVES = 5;
@@ -49,28 +50,34 @@ export type StorageRequest = {
   status: number;
 };
 
+/** A message as a subscriber gets it. */
+export type Published = { body: string; attributes: Record<string, string | undefined> };
+
 /** Opens all of them, empty. */
 export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: number) => void } }) {
   let storageAheadMs = 0;
   /** URLs and messages live by the machine's time, as those on sockets do. */
   const storageTime = (): number => Date.now() + storageAheadMs;
-  const documents = createDocuments({ now: clock.now, pageSize: 100 });
-  const source = createObjects({ now: storageTime, name: SOURCE_BUCKET });
-  const objects = createObjects({ now: storageTime, name: BUCKET, others: { [SOURCE_BUCKET]: source } });
+  const documents = createDocuments({ now: () => clock.now(), pageSize: 100 });
+  /** Buckets of others, by name. */
+  const others: Record<string, Objects> = {};
+  const objects = createObjects({ now: storageTime, name: BUCKET, others });
   const storage = createStorageRequests({ objects, now: storageTime });
   const topic = createTopic();
   const queues = new Map<string, MessageQueue>();
   const requests: StorageRequest[] = [];
+  /** What each subscriber of the topic has got and not taken yet. */
+  const listeners: Published[][] = [];
   const ipd = createIpd({
     credentials: ipdCredentials,
-    clock: clock.now,
-    random: Math.random,
+    clock: () => clock.now(),
+    random: () => clock.random(),
     async sleep(ms) {
       clock.advance(ms);
       way.stall(ms);
     },
   });
-  const way = createIpdWay(() => ipd);
+  const way = createIpdWay(ipd, { origin: HOST });
 
   function createQueue(name: string): string {
     const url = `${HOST}/queues/${name}`;
@@ -84,7 +91,15 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
   }
 
   const connectTable = () => ({
-    documents: standIn(DynamoDBDocumentClient.prototype, (command) => documents.execute(command)),
+    documents: standIn(DynamoDBDocumentClient.prototype, (command) => {
+      if (textOf(command.input, 'TableName') !== TABLE) {
+        throw new ResourceNotFoundException({
+          message: 'no such table',
+          $metadata: { httpStatusCode: 400 },
+        });
+      }
+      return documents.execute(command);
+    }),
   });
 
   const connectStorage = (): S3Client => standIn(S3Client.prototype, executeInStorage);
@@ -123,8 +138,6 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
 
   const connectQueues = (): SQSClient =>
     standIn(SQSClient.prototype, (command) => {
-      if (command instanceof CreateQueueCommand)
-        return { QueueUrl: createQueue(command.input.QueueName ?? '') };
       const queue = queues.get(textOf(command.input, 'QueueUrl'));
       if (queue === undefined) {
         throw new QueueDoesNotExist({ message: 'no such queue', $metadata: { httpStatusCode: 400 } });
@@ -132,7 +145,21 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
       return queue.execute(command);
     });
 
-  const connectTopic = (): SNSClient => standIn(SNSClient.prototype, (command) => topic.execute(command));
+  const connectTopic = (): SNSClient =>
+    standIn(SNSClient.prototype, (command) => {
+      const answer = topic.execute(command);
+      if (command instanceof PublishCommand) {
+        const { Message = '', MessageAttributes = {} } = command.input;
+        const attributes = Object.entries(MessageAttributes).map(([name, { StringValue }]) => [
+          name,
+          StringValue,
+        ]);
+        for (const listener of listeners) {
+          listener.push({ body: Message, attributes: Object.fromEntries(attributes) });
+        }
+      }
+      return answer;
+    });
 
   /** A request by its presigned URL, as a phone sends it. */
   async function request(
@@ -143,6 +170,17 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
     if (method === 'PUT') {
       if (!storage.isAlive(url)) return new Response(null, { status: 403 });
       const { status, etag } = storage.put({ url, headers }, Buffer.from(body));
+      const { pathname, searchParams } = new URL(url);
+      const [, bucket = '', ...path] = pathname.split('/').map(decodeURIComponent);
+      const partNumber = Number(searchParams.get('partNumber') ?? Number.NaN);
+      requests.push({
+        method,
+        bucket,
+        key: path.join('/'),
+        operation: partNumber > 0 ? 'UploadPart' : 'PutObject',
+        ...(partNumber > 0 && { partNumber }),
+        status,
+      });
       return new Response(null, { status, ...(etag !== undefined && { headers: { etag } }) });
     }
     throw new TypeError(`storage in memory knows no ${method} by URL`);
@@ -172,7 +210,7 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
       AWS_SECRET_ACCESS_KEY: awsKey.secretAccessKey,
       AWS_ENDPOINT_URL_S3: HOST,
       STAGING_BUCKET: BUCKET,
-      UPLOADS_TABLE: 'uploads',
+      UPLOADS_TABLE: TABLE,
       DELIVERY_QUEUE_URL: createQueue('delivery'),
       INGEST_QUEUE_URL: createQueue('ingest-events'),
       INGEST_DELIVERY_QUEUE_URL: createQueue('ingested'),
@@ -193,6 +231,16 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
     connectStorage,
     connectQueues,
     connectTopic,
+    async createBucket(name: string): Promise<void> {
+      others[name] ??= createObjects({ now: storageTime, name });
+    },
+    /** Subscribes to the topic; the function takes what has been published since its last call. */
+    async subscribe(): Promise<() => Promise<Published[]>> {
+      const listener: Published[] = [];
+      listeners.push(listener);
+      return async () => listener.splice(0);
+    },
+    createQueue: async (name: string): Promise<string> => createQueue(name),
     send: way.send,
     request,
     admin,

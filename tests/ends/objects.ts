@@ -13,6 +13,7 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
 import { listPage } from './listing.ts';
 import { createParts } from './parts.ts';
@@ -110,6 +111,14 @@ export function createObjects({
       required(command.input, 'NoSuchKey');
       const tag = tags.get(String(command.input.Key));
       return { TagSet: tag === undefined ? [] : [tag] };
+    }
+    if (command instanceof PutObjectTaggingCommand) {
+      required(command.input, 'NoSuchKey');
+      const [tag] = command.input.Tagging?.TagSet ?? [];
+      if (tag?.Key !== undefined && tag.Value !== undefined) {
+        tags.set(String(command.input.Key), { Key: tag.Key, Value: tag.Value });
+      }
+      return {};
     }
     if (command instanceof GetObjectCommand) return get(command.input, reading);
     if (command instanceof PutObjectCommand) return put(command.input);

@@ -7,6 +7,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
   ListPartsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -46,6 +47,11 @@ export function createParts({
     }
     if (command instanceof UploadPartCommand) return put(command.input);
     if (command instanceof ListPartsCommand) return list(command.input);
+    if (command instanceof ListMultipartUploadsCommand) {
+      const { Prefix = '' } = command.input;
+      const begun = [...uploads].filter(([, { key }]) => key.startsWith(Prefix));
+      return { Uploads: begun.map(([UploadId, { key: Key }]) => ({ UploadId, Key })) };
+    }
     if (command instanceof CompleteMultipartUploadCommand) return complete(command.input);
     if (command instanceof AbortMultipartUploadCommand) {
       required(command.input);

@@ -7,6 +7,7 @@ import { DROPS, PRODUCERS_BUCKET, PRODUCERS_BYTES, PRODUCERS_KEY } from './messa
 import { startWorld } from '../support/world.ts';
 
 const world = await startWorld({
+  ends: 'sockets',
   environment: { MAX_OPEN_UPLOADS: '40', UPLOADS_PER_MINUTE: '1000', INGEST_PROJECTS: '*' },
 });
 const { s3 } = world.clients;

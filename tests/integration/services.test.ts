@@ -23,7 +23,7 @@ async function startSecrets() {
   return { ...(await listen(server, 0)), answers, asked };
 }
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const secrets = await startSecrets();
 process.env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] = secrets.url;
 process.env['AWS_ENDPOINT_URL_SSM'] = secrets.url;

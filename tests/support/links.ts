@@ -18,27 +18,19 @@ export const linking = {
 const rows = z.array(z.object({ id: z.string(), title: z.string(), url: z.string() }));
 
 export function linksOf(world: World) {
-  const address = `${world.ipd.url}/__admin/links`;
-
   /** All links in IPD, the oldest first. */
   async function shown() {
-    return rows.parse(await (await fetch(address)).json());
+    return rows.parse(await (await world.admin('GET', '/links')).json());
   }
 
   /** A person adds a link to the upload's work item. */
   async function plant({ projectId, issueId }: Upload, url: string): Promise<void> {
-    const answer = await fetch(address, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ projectId, issueId, title: 'by hand', url }),
-    });
-    if (answer.status !== 201) throw new Error(`a link by hand: ${answer.status}`);
+    await world.admin('POST', '/links', { projectId, issueId, title: 'by hand', url });
   }
 
   /** A person deletes a link. */
   async function uproot(id: string): Promise<void> {
-    const answer = await fetch(`${address}/${id}`, { method: 'DELETE' });
-    if (!answer.ok) throw new Error(`a link deleted by hand: ${answer.status}`);
+    await world.admin('DELETE', `/links/${id}`);
   }
 
   async function isKept({ id }: Upload): Promise<boolean> {

@@ -2,26 +2,18 @@
  * Services to whom something happens in the midst of a call, as when another caller is faster: directly before the
  * first command of a kind reaches storage, or directly after its answer.
  */
-import { afterAll } from '@jest/globals';
-import { S3Client } from '@aws-sdk/client-s3';
 import type { World } from './world.ts';
 
 /** The class of a command. */
 type Command = { name: string };
 
-/** Builds such services of a test file's world; their clients are closed after the last test. */
+/** Builds such services of a test file's world. */
 export function useMeanwhile(world: World) {
-  const clients: S3Client[] = [];
-  afterAll(() => {
-    for (const client of clients) client.destroy();
-  });
-
   return function servicesWhere(
     moment: { before: Command } | { after: Command },
     happens: () => Promise<unknown>,
   ) {
-    const s3 = new S3Client({ forcePathStyle: true });
-    clients.push(s3);
+    const s3 = world.connectStorage();
     const { name } = 'before' in moment ? moment.before : moment.after;
     let isFirst = true;
     s3.middlewareStack.add(

@@ -1,6 +1,6 @@
 /**
- * Runs with every test file. A test under tests/unit fails when anything in it connects a socket, listens on one, or
- * starts a process: what needs one belongs to tests/integration.
+ * Runs with every test file. A test under tests/unit or tests/rules fails when anything in it connects a socket, listens
+ * on one, or starts a process: what needs one belongs to tests/integration.
  */
 import { afterAll, afterEach, expect } from '@jest/globals';
 import { join, sep } from 'node:path';
@@ -8,7 +8,7 @@ import { join, sep } from 'node:path';
 type Guarded = { owner: object; method: string; deed: string };
 
 const ORIGINAL = Symbol.for('what a guard against sockets stands for');
-const UNIT = join(import.meta.dirname, '../unit') + sep;
+const WITHOUT_SOCKETS = ['unit', 'rules'].map((folder) => join(import.meta.dirname, '..', folder) + sep);
 
 // Not imported: a module that a test file imports by name is a copy of what it holds when it is first imported.
 const net = process.getBuiltinModule('node:net');
@@ -35,26 +35,27 @@ export function takeRefused(): string[] {
 }
 
 for (const one of guarded) guard(one);
-if (isUnit()) {
+if (isGuarded()) {
   // The code under test may have caught the error.
   afterEach(failOnRefused);
   afterAll(failOnRefused);
 }
 
-function isUnit(): boolean {
-  return expect.getState().testPath?.startsWith(UNIT) === true;
+function isGuarded(): boolean {
+  const { testPath = '' } = expect.getState();
+  return WITHOUT_SOCKETS.some((folder) => testPath.startsWith(folder));
 }
 
-/** Makes the method throw; or work again, where an earlier test file of this process was under tests/unit. */
+/** Makes the method throw; or work again, where an earlier test file of this process was guarded. */
 function guard({ owner, method, deed }: Guarded): void {
   const present: object = Reflect.get(owner, method);
   const original: unknown = Reflect.get(present, ORIGINAL) ?? present;
   const refuse = (): never => {
-    const sentence = `a test under tests/unit ${deed}: it belongs to tests/integration`;
+    const sentence = `a test under tests/unit or tests/rules ${deed}: it belongs to tests/integration`;
     refused.push(sentence);
     throw new Error(sentence);
   };
-  Reflect.set(owner, method, isUnit() ? Object.assign(refuse, { [ORIGINAL]: original }) : original);
+  Reflect.set(owner, method, isGuarded() ? Object.assign(refuse, { [ORIGINAL]: original }) : original);
 }
 
 function failOnRefused(): void {

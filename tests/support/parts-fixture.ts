@@ -25,7 +25,7 @@ export async function beginParts(world: World, bytes = twoParts()) {
 /** The same, with every part in storage; no client has completed it. */
 export async function storeParts(world: World, bytes = twoParts()) {
   const begun = await beginParts(world, bytes);
-  await putParts(begun.parts, bytes);
+  await putParts(begun.parts, bytes, world.putFile);
   return begun;
 }
 
@@ -38,9 +38,10 @@ export function partsOf(presigned: PresignedRequests | undefined): SignedPart[] 
 export async function putParts(
   parts: (Pick<SignedPart, 'url' | 'headers'> & { offset: number; length: number })[],
   bytes: Buffer,
+  put = putFile,
 ): Promise<void> {
   for (const part of parts) {
-    const response = await putFile(part, bytes.subarray(part.offset, part.offset + part.length));
+    const response = await put(part, bytes.subarray(part.offset, part.offset + part.length));
     if (!response.ok) throw new Error(`PUT ${response.status} ${await response.text()}`);
   }
 }

@@ -6,9 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { SNSClient } from '@aws-sdk/client-sns';
-import { SQSClient } from '@aws-sdk/client-sqs';
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { startDynamoDb } from '../../local/dynamodb.ts';
 import { startFakeIpd } from '../../local/ipd/server.ts';
@@ -18,6 +18,7 @@ import { startSqs } from '../../local/sqs.ts';
 import { functionsOf, readService, resourcesOf } from '../../local/template.ts';
 import { send } from '../../lib/ipd/wire.ts';
 import type { Clock } from '../../lib/runtime/clock.ts';
+import { subscribeQueue } from './subscribe-queue.ts';
 import { awsKey, ipdCredentials, signingKeys } from './local-keys.ts';
 
 const region = 'eu-central-1';
@@ -111,6 +112,18 @@ export async function startSocketEnds({
     connectStorage: () => connected(new S3Client({ forcePathStyle: true, maxAttempts: 1 })),
     connectQueues: () => connected(new SQSClient({})),
     connectTopic: () => connected(new SNSClient({})),
+    /** Subscribes a queue to the topic; the function takes what has been published since its last call. */
+    subscribe: () =>
+      subscribeQueue({ clients, topicArn: settings['NOTIFICATIONS_TOPIC_ARN'], sqsUrl: sqs.url }),
+    /** A bucket of others, and the URL of a queue. */
+    async createBucket(Bucket: string): Promise<void> {
+      await clients.s3.send(new CreateBucketCommand({ Bucket }));
+    },
+    async createQueue(QueueName: string): Promise<string> {
+      const { QueueUrl = '' } = await clients.sqs.send(new CreateQueueCommand({ QueueName }));
+      // Emulators name hosts that need not resolve.
+      return new URL(new URL(QueueUrl).pathname, sqs.url).href;
+    },
     send,
     request: fetch,
     admin: (method: string, path: string, body?: unknown) =>

@@ -2,10 +2,8 @@
  * The world of a test file of ingestion: with a queue and a bucket of producers, and services for which ingestion is
  * on. Producers' objects are put by the SDK; what the queue would bring is given to the services by the test.
  */
-import { afterEach } from '@jest/globals';
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
-import { CreateQueueCommand } from '@aws-sdk/client-sqs';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { nameBasedId } from '../../lib/ingestion/offers.ts';
 import { useWorld } from './use-world.ts';
@@ -20,12 +18,8 @@ type Command = { name: string; key: string; input: object; proceed: () => Promis
 export async function useIngest() {
   const world = await useWorld({ environment: { INGEST_PROJECTS: '*' } });
   const { clients, config } = world;
-  const { QueueUrl: created = '' } = await clients.sqs.send(new CreateQueueCommand({ QueueName: 'ingest' }));
-  // Emulators name hosts that need not resolve.
-  const queueUrl = new URL(new URL(created).pathname, config.queueUrl).href;
-  await clients.s3.send(new CreateBucketCommand({ Bucket: SOURCE_BUCKET }));
-  const opened: S3Client[] = [];
-  afterEach(() => opened.splice(0).forEach((client) => client.destroy()));
+  const queueUrl = await world.createQueue('ingest');
+  await world.createBucket(SOURCE_BUCKET);
   let items = BigInt(issueId) + 5_000_000n;
 
   function build({
@@ -41,8 +35,7 @@ export async function useIngest() {
     watch: (command: Command) => Promise<unknown>,
     given: Parameters<typeof build>[0] = {},
   ) {
-    const s3 = new S3Client({ forcePathStyle: true, maxAttempts: 1 });
-    opened.push(s3);
+    const s3 = world.connectStorage();
     s3.middlewareStack.add(
       (next, { commandName = '' }) =>
         async (args) => {

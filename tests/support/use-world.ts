@@ -6,7 +6,7 @@ import { afterAll, afterEach } from '@jest/globals';
 import { startWorld } from './world.ts';
 import type { WorldOptions } from './world.ts';
 
-export async function useWorld<K extends 'memory' | 'sockets' = 'sockets'>(options?: WorldOptions<K>) {
+export async function useWorld<K extends 'memory' | 'sockets' = 'memory'>(options?: WorldOptions<K>) {
   const world = await startWorld<K>(options);
   afterEach(() => world.reset());
   afterAll(() => world.stop());

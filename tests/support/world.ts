@@ -49,7 +49,7 @@ type Kinds = {
 };
 
 export type WorldOptions<K extends keyof Kinds> = {
-  /** `sockets`, where nothing else is said. */
+  /** `memory`, where nothing else is said. */
   ends?: K;
   /** Settings of the product. */
   environment?: Record<string, string>;
@@ -66,14 +66,14 @@ async function openEnds(
   kind: keyof Kinds | undefined,
   options: { clock: ReturnType<typeof createTestClock>; environment: Record<string, string> },
 ): Promise<Kinds[keyof Kinds]> {
-  if (kind === 'memory') return openMemoryEnds(options);
+  if (kind !== 'sockets') return openMemoryEnds(options);
   // Loaded here alone: a test of rules is over before these modules would be there.
   const { startSocketEnds } = await import('./socket-ends.ts');
   return startSocketEnds(options);
 }
 
 /** Starts a world; on sockets, it puts its addresses into the environment, as the gateway does for a function. */
-export async function startWorld<K extends keyof Kinds = 'sockets'>({
+export async function startWorld<K extends keyof Kinds = 'memory'>({
   ends: kind,
   environment: own = {},
 }: WorldOptions<K> = {}) {

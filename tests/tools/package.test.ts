@@ -84,7 +84,7 @@ describe('npm run package', () => {
   });
 });
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('the packaged functions', () => {
   it('bring a file in parts into IPD', async () => {

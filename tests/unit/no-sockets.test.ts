@@ -16,7 +16,7 @@ describe('a test under tests/unit', () => {
     ['starts a process', 'spawnSync', () => spawnSync('true')],
     ['starts a process', 'execFileSync', () => execFileSync('true')],
   ])('fails when it %s: %s', (deed, _how, act) => {
-    const sentence = `a test under tests/unit ${deed}: it belongs to tests/integration`;
+    const sentence = `a test under tests/unit or tests/rules ${deed}: it belongs to tests/integration`;
 
     expect(act).toThrow(sentence);
 
@@ -27,7 +27,7 @@ describe('a test under tests/unit', () => {
     await expect(fetch('http://127.0.0.1:9999')).rejects.toThrow('fetch failed');
 
     expect(takeRefused()).toEqual([
-      'a test under tests/unit opens a socket: it belongs to tests/integration',
+      'a test under tests/unit or tests/rules opens a socket: it belongs to tests/integration',
     ]);
   });
 });

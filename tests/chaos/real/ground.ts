@@ -68,6 +68,7 @@ export async function openGround({ spare }: { spare: number }) {
   const clockFile = join(directory, 'clock');
   const clock = createSharedClock(clockFile);
   const world = await startWorld({
+    ends: 'sockets',
     environment: {
       PREFLIGHT: 'off',
       POWERTOOLS_LOG_LEVEL: 'SILENT',

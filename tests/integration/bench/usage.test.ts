@@ -26,6 +26,7 @@ import type { Recorder } from './recorder.ts';
 const MOST_ATTACHED = 13 * MIB;
 
 const world = await useWorld({
+  ends: 'sockets',
   environment: {
     POWERTOOLS_LOG_LEVEL: 'SILENT',
     OVERSIZE: 'link',

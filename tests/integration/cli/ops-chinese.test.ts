@@ -5,7 +5,7 @@ import { runCommandLine } from '../../support/run-command.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 // A process has one language, which its command line names: the texts are chosen when they are loaded.
 const { argv } = process;

@@ -5,7 +5,7 @@ import { startRecorder } from '../bench/recorder.ts';
 import { operate } from '../../support/operator.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const { QueueUrl = '' } = await world.clients.sqs.send(
   new GetQueueUrlCommand({ QueueName: 'test-deliverydeadletters' }),
 );

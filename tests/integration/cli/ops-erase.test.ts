@@ -15,7 +15,7 @@ import type { World } from '../../support/world.ts';
 
 const because = ['--reason', 'request 7', '--by', 'ann', '--yes'];
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
 /** The person whose data is erased, with all names of that person; another person in each test. */
 let owner: string;

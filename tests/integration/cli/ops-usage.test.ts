@@ -7,7 +7,7 @@ import { startAwsProgram } from '../../support/aws-program.ts';
 import { runCommandLine } from '../../support/run-command.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const ops = (args: string[], environment: Record<string, string> = {}) =>
   runCommandLine('cli/ops.ts', args, environment).ended;

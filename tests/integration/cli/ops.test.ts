@@ -7,7 +7,7 @@ import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 import { HOUR_MS } from '../../../lib/domain/units.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 /** The ids of a list. */
 async function listed(...args: string[]): Promise<string[]> {

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { createComments } from '../../../lib/delivery/comment.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { createIpdClient } from '../../../lib/ipd/client.ts';
-import { send } from '../../../lib/ipd/wire.ts';
+import { createComments } from '../../../lib/delivery/comment.ts';
 import { readCredentials } from '../../../lib/runtime/config.ts';
 import { en } from '../../../lib/texts/en.ts';
 import { ipdCredentials } from '../../support/local-keys.ts';
@@ -15,9 +14,7 @@ const world = await useWorld({ environment: { COMMENT_ON_DELIVERY: 'on' } });
 const silent = world.build({ config: { comment: undefined } });
 
 const written = async () =>
-  z
-    .array(z.object({ description: z.string() }))
-    .parse(await (await fetch(`${world.ipd.url}/__admin/comments`)).json());
+  z.array(z.object({ description: z.string() })).parse(await (await world.admin('GET', '/comments')).json());
 const asked = () => world.ipd.requests.filter(({ operation }) => operation === 'commentCreate');
 const now = () => AbortSignal.timeout(60_000);
 
@@ -34,7 +31,7 @@ const client = createIpdClient({
   ...world.config.ipd,
   credentials: readCredentials(JSON.stringify(ipdCredentials)),
   clock: world.clock,
-  send,
+  send: world.send,
 });
 
 function comments(ipd = async () => client) {
@@ -73,7 +70,7 @@ describe('the comment on a delivery', () => {
     const { delivery } = world.build({
       send: async (request) => {
         if (request.url.pathname.endsWith('/comments')) during = await world.find(upload.id);
-        return send(request);
+        return world.send(request);
       },
     });
 

@@ -5,7 +5,6 @@ import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 import { giveUpAt } from '../../../lib/domain/schedule.ts';
 import { stage } from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { send } from '../../../lib/ipd/wire.ts';
 import { subscribe } from '../../support/subscriber.ts';
 import { useWorld } from '../../support/use-world.ts';
 
@@ -95,7 +94,7 @@ describe('while the breaker is open, a delivery', () => {
       // Another delivery finds meanwhile that the key is refused.
       send: async (request) => {
         await lockOut();
-        return send(request);
+        return world.send(request);
       },
     });
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { send } from '../../../lib/ipd/wire.ts';
 import { markDelivered } from '../../../lib/domain/endings.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -100,7 +99,7 @@ describe('an answer that comes after the lease has ended', () => {
     const [stored, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { delivery } = world.build({
       send: async (request) => {
-        const answer = await send(request);
+        const answer = await world.send(request);
         if (request.method !== 'POST') return answer;
         stored.resolve();
         await gate.promise;

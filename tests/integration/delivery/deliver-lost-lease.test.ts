@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import * as attempts from '../../../lib/domain/attempts.ts';
 import type { Clock } from '../../../lib/runtime/clock.ts';
-import { send } from '../../../lib/ipd/wire.ts';
 import { checkUntilOver, inDoubt, onUpload } from '../../support/doubts.ts';
 import { sha256 } from '../../support/sha256.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
@@ -14,7 +13,7 @@ const world = await useWorld();
 type Delivery = typeof world.delivery;
 type Other = Awaited<ReturnType<typeof startOther>>;
 
-const isList = ({ method, url }: Parameters<typeof send>[0]): boolean =>
+const isList = ({ method, url }: Parameters<typeof world.send>[0]): boolean =>
   method === 'GET' && url.pathname.endsWith('/attachments');
 
 /** The lease ends, and another function begins to deliver the upload. */
@@ -40,10 +39,10 @@ async function startOther(deliver: (delivery: Delivery) => Promise<void>) {
   const [asked, begun, stored, finished] = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
   const { delivery } = world.build({
     send: async (request) => {
-      if (request.method !== 'POST') return send(request);
+      if (request.method !== 'POST') return world.send(request);
       asked?.resolve();
       await begun?.promise;
-      const answer = await send(request);
+      const answer = await world.send(request);
       stored?.resolve();
       await finished?.promise;
       return answer;
@@ -85,7 +84,7 @@ describe('a function that wakes up when another has the lease', () => {
       clock,
       send: async (request) => {
         await giveWay(request.method, other);
-        return send(request);
+        return world.send(request);
       },
     });
 
@@ -106,7 +105,7 @@ describe('a function that wakes up when another has the lease', () => {
     const { delivery } = world.build({
       send: async (request) => {
         await giveWay(request.method, other);
-        const answer = await send(request);
+        const answer = await world.send(request);
         if (isList(request)) other ??= await takeOver(id);
         return answer;
       },
@@ -138,12 +137,12 @@ describe('a function that has lost the lease and finds the file of an equal uplo
       telemetry,
       send: async (request) => {
         if (isList(request)) lists += 1;
-        if (lists !== 2 || other !== undefined) return send(request);
+        if (lists !== 2 || other !== undefined) return world.send(request);
         await lose(late.id);
         other = await startOther((begun) => begun.onArrival(world.arrival(equal, bytes), world.run()));
         other.begin();
         await other.stored;
-        return send(request);
+        return world.send(request);
       },
     });
 
@@ -185,12 +184,12 @@ describe('a function that has lost the lease and finds the file of an equal uplo
     let other: Other | undefined;
     const { delivery } = world.build({
       send: async (request) => {
-        if (!isList(request) || other !== undefined) return send(request);
+        if (!isList(request) || other !== undefined) return world.send(request);
         world.clock.advance(400_000);
         other = await startOther((begun) => begun.onArrival(world.arrival(equal, bytes), world.run()));
         other.begin();
         await other.stored;
-        return send(request);
+        return world.send(request);
       },
     });
 

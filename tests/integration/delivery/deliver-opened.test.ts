@@ -10,7 +10,7 @@ import { sha256 } from '../../support/sha256.ts';
 import { untilUnused } from '../../support/sockets.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
+const world = await useWorld({ ends: 'sockets', environment: { PREFLIGHT: 'off' } });
 /** More than all buffers of a connection take: who does not read it, occupies a socket. */
 const bytes = randomBytes(8_000_000);
 const open: S3Client[] = [];

@@ -93,7 +93,7 @@ describe('a delivery', () => {
       expiresInSeconds: 60,
     });
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
-    await fetch(url.url, { method: 'PUT', headers: url.headers, body: new Uint8Array(bytes) });
+    await world.request(url.url, { method: 'PUT', headers: url.headers, body: new Uint8Array(bytes) });
     expect(await world.isStaged(upload.id)).toBe(true);
 
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());

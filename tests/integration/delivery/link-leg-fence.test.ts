@@ -5,7 +5,6 @@ import { z } from 'zod';
 import * as attempts from '../../../lib/domain/attempts.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { send } from '../../../lib/ipd/wire.ts';
 import { LARGEST_ATTACHMENT, linking, linksOf } from '../../support/links.ts';
 import { useMeanwhile } from '../../support/meanwhile.ts';
 import { caller } from '../../support/world.ts';
@@ -75,7 +74,7 @@ describe('the fence before a link', () => {
           before = await world.find(upload.id);
           world.clock.set(run.killedAt + MINUTE_MS);
         }
-        return send(request);
+        return world.send(request);
       },
     });
 
@@ -166,7 +165,7 @@ describe('a link that is made again after a doubt', () => {
     const upload = await resolvable();
     const late = world.build({
       send: async (request) => {
-        const answer = await send(request);
+        const answer = await world.send(request);
         if (request.method === 'GET' && request.url.pathname.endsWith('third-party'))
           await removeMeanwhile(upload);
         return answer;

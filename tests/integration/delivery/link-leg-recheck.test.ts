@@ -3,7 +3,6 @@ import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { send } from '../../../lib/ipd/wire.ts';
 import { LARGEST_ATTACHMENT, linking, linksOf } from '../../support/links.ts';
 import { useMeanwhile } from '../../support/meanwhile.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
@@ -40,7 +39,7 @@ async function check({ id }: Upload, delivery = world.delivery): Promise<Upload>
 function whereMeanwhile(happens: () => Promise<unknown>) {
   return world.build({
     send: async (request) => {
-      const answer = await send(request);
+      const answer = await world.send(request);
       if (request.method === 'GET' && request.url.pathname.endsWith('third-party')) await happens();
       return answer;
     },

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { send } from '../../../lib/ipd/wire.ts';
 import type { Send } from '../../../lib/ipd/wire.ts';
 import { inDoubt, onUpload } from '../../support/doubts.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -30,7 +29,7 @@ describe('a download of an attachment', () => {
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'sizelessList' } }]);
     let taken = 0;
     const counted: Send = async (request) => {
-      const answer = await send(request);
+      const answer = await world.send(request);
       if (!request.url.pathname.includes('/download/')) return answer;
       return { ...answer, body: bytewise(answer.body, () => (taken += 1)) };
     };

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { randomBytes, randomUUID } from 'node:crypto';
 import * as attempts from '../../../lib/domain/attempts.ts';
-import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { inDoubt, onUpload } from '../../support/doubts.ts';
 import { collectErrors } from '../../support/surroundings.ts';
@@ -31,7 +30,7 @@ const check = ({ id }: Upload, delivery = world.delivery): Promise<void> =>
 
 /** Storage that fails one kind of request. */
 function storageThatFails(command: string): S3Client {
-  const s3 = new S3Client({ forcePathStyle: true });
+  const s3 = world.connectStorage();
   s3.middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {
@@ -95,11 +94,11 @@ describe('the check for a second copy', () => {
     let other: Upload | undefined;
     const { delivery } = world.build({
       send: async (request) => {
-        if (other !== undefined) return send(request);
+        if (other !== undefined) return world.send(request);
         world.clock.advance(400_000);
         await onUpload(world, { kind: 'lostAnswer' });
         other = await world.deliver(bytes);
-        return send(request);
+        return world.send(request);
       },
     });
 

@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { inDoubt, checkUntilOver, onUpload } from '../../support/doubts.ts';
 import { collectErrors } from '../../support/surroundings.ts';
@@ -137,7 +136,7 @@ describe('the attachment of an upload', () => {
       send: async (request) => {
         const isClosed = closed.some((id) => request.url.pathname.endsWith(id));
         if (isClosed) return { status: 400, headers: {}, body: Readable.from([REFUSAL]) };
-        return send(request);
+        return world.send(request);
       },
     });
     let after = await world.find(upload.id);
@@ -485,7 +484,7 @@ describe('after a second sending', () => {
     const { delivery } = world.build({
       send: async (request) => {
         other = await world.deliver(randomBytes(1000));
-        return send(request);
+        return world.send(request);
       },
     });
 

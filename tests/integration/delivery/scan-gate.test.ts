@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { createHash, randomBytes } from 'node:crypto';
 import { redrive } from '../../../lib/domain/lifecycle.ts';
 import { en } from '../../../lib/texts/en.ts';
 import { toResource } from '../../../lib/http/resource.ts';
-import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller } from '../../support/world.ts';
@@ -98,7 +97,7 @@ describe('a file that has not been scanned', () => {
 
   it('is postponed when storage does not return its tags', async () => {
     const { id } = await world.deliver(bytes);
-    const silent = world.build({ s3: new S3Client({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 }) });
+    const silent = world.build({ s3: world.silent.s3() });
 
     await silent.delivery.onRequest({ uploadId: id, attempt: 2 }, world.run());
 
@@ -209,7 +208,7 @@ describe('the gate', () => {
     const { id, attempts } = await world.deliver(bytes);
     const request = { uploadId: id, attempt: attempts + 1 };
     const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const s3 = new S3Client({ forcePathStyle: true });
+    const s3 = world.connectStorage();
     s3.middlewareStack.add(
       (next, { commandName }) =>
         async (args) => {
@@ -229,7 +228,7 @@ describe('the gate', () => {
       send: async (sent) => {
         gate.resolve();
         await late;
-        return send(sent);
+        return world.send(sent);
       },
     });
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { send } from '../../../lib/ipd/wire.ts';
 import { useWorld } from '../../support/use-world.ts';
 
 const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
@@ -35,14 +34,14 @@ describe('the progress of a file', () => {
       documents,
       send: async (request) => {
         const { body } = request;
-        if (typeof body !== 'function') return send(request);
+        if (typeof body !== 'function') return world.send(request);
         const slow: typeof body = async (sink, signal) =>
           body((chunk) => {
             world.clock.advance(msEach);
             pieces.push(chunk.length);
             return sink(chunk);
           }, signal);
-        return send({ ...request, body: slow });
+        return world.send({ ...request, body: slow });
       },
     });
     await delivery.onArrival(world.arrival(upload, bytes), world.run(36_000_000));

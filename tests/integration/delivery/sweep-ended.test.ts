@@ -1,11 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { S3Client } from '@aws-sdk/client-s3';
-import { SNSClient } from '@aws-sdk/client-sns';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SNSClient } from '@aws-sdk/client-sns';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
-import { putFile } from '../../support/answer.ts';
 import { collectErrors, collectTelemetry } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { oneRequest } from '../../support/world.ts';
@@ -22,7 +21,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** Storage that removes nothing. */
 function keepingStorage(): S3Client {
-  const s3 = new S3Client({ forcePathStyle: true });
+  const s3 = world.connectStorage();
   s3.middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {
@@ -34,7 +33,7 @@ function keepingStorage(): S3Client {
   return s3;
 }
 
-const silentTopic = (): SNSClient => new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
+const silentTopic = (): SNSClient => world.silent.sns();
 
 /** An upload that is delivered, whose function could neither notify nor remove the file. */
 async function leftAtItsEnd(): Promise<Upload> {
@@ -163,7 +162,7 @@ describe('subscribers', () => {
       (next) => async (args) => {
         if (!isDelivered && put.safeParse(args.input).data?.Item.id === upload.id) {
           isDelivered = true;
-          await putFile(oneRequest(presigned), bytes);
+          await world.putFile(oneRequest(presigned), bytes);
           await delivery.onArrival(world.arrival(upload, bytes), world.run());
         }
         return next(args);

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { S3Client } from '@aws-sdk/client-s3';
 import { useWorld } from '../../support/use-world.ts';
 import { caller } from '../../support/world.ts';
 import { beginParts, putParts, storeParts, underWay } from '../../support/parts-fixture.ts';
@@ -41,14 +40,14 @@ describe('sweep of uploads in parts', () => {
     'does so within 5 minutes when the last part comes %i hours after the others',
     async (hours) => {
       const { bytes, upload, parts } = await beginParts(world);
-      await putParts(parts.slice(0, 1), bytes);
+      await putParts(parts.slice(0, 1), bytes, world.putFile);
       const last = world.clock.now() + hours * HOUR_MS;
       while (world.clock.now() < last) {
         const due = Date.parse((await world.find(upload.id)).dueAt ?? '');
         world.clock.set(Math.min(due, last));
         if (due <= last) await world.sweep.run(AbortSignal.timeout(300_000));
       }
-      await putParts(parts.slice(1), bytes);
+      await putParts(parts.slice(1), bytes, world.putFile);
 
       const waited = await sweepWhile(upload.id, 'awaiting_upload');
 
@@ -83,7 +82,7 @@ describe('sweep of uploads in parts', () => {
 
   it('lets one expire that is not complete at the deadline, and aborts it 2 hours later', async () => {
     const { bytes, upload, parts } = await beginParts(world);
-    await putParts(parts.slice(0, 1), bytes);
+    await putParts(parts.slice(0, 1), bytes, world.putFile);
 
     await sweepAfter(72 * HOUR_MS);
     const expired = await world.find(upload.id);
@@ -108,9 +107,9 @@ describe('sweep of uploads in parts', () => {
 
   it('delivers one whose last part came after it had expired', async () => {
     const { bytes, upload, parts } = await beginParts(world);
-    await putParts(parts.slice(0, 1), bytes);
+    await putParts(parts.slice(0, 1), bytes, world.putFile);
     await sweepAfter(72 * HOUR_MS);
-    await putParts(parts.slice(1), bytes);
+    await putParts(parts.slice(1), bytes, world.putFile);
 
     await sweepAfter(2 * HOUR_MS);
     const [message = ''] = await world.requestsFor(upload.id);
@@ -122,7 +121,7 @@ describe('sweep of uploads in parts', () => {
 
   it('aborts what a cancellation could not, since storage did not answer', async () => {
     const { upload } = await beginParts(world);
-    const s3 = new S3Client({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
+    const s3 = world.silent.s3();
     const { uploads } = world.build({ s3 });
 
     await expect(uploads.cancel(caller, upload.id)).rejects.toMatchObject({ code: 'unavailable' });

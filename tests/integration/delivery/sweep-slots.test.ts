@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -234,7 +234,7 @@ describe('a run of the sweep', () => {
     documents.middlewareStack.add(
       (next) => async (args) => {
         if (get.safeParse(args.input).data?.Key.pk === uploadKey(id)) {
-          await DynamoDBDocumentClient.from(world.clients.dynamodb).send(removal);
+          await world.documents.send(removal);
         }
         return next(args);
       },

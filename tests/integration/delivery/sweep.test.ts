@@ -1,8 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { putFile } from '../../support/answer.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { oneRequest } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
@@ -334,7 +332,7 @@ describe('sweep', () => {
     const upload = await world.create(bytes);
     const { presigned } = await world.uploads.presign(upload);
     await world.uploads.cancel({ owner: 'user-1', projects: '*' }, upload.id);
-    await putFile(oneRequest(presigned), bytes);
+    await world.putFile(oneRequest(presigned), bytes);
     expect(await world.isStaged(upload.id)).toBe(true);
 
     world.clock.advance(3 * HOUR_MS);
@@ -358,7 +356,7 @@ const request = z.object({ uploadId: z.string(), attempt: z.number() });
 
 /** A queue client that notes what is sent, and with which delay. */
 function recordingQueue() {
-  const sqs = new SQSClient({});
+  const sqs = world.connectQueues();
   const sent: (z.infer<typeof request> & { delay: number })[] = [];
   sqs.middlewareStack.add(
     (next) => async (args) => {

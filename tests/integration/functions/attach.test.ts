@@ -10,7 +10,7 @@ import { issueId, projectId } from '../../support/world.ts';
 const SHORT_WAIT_MS = 3_500;
 
 // This route stages a file in one piece, even above the multipart threshold.
-const world = await useWorld({ environment: { MULTIPART_THRESHOLD_BYTES: '1' } });
+const world = await useWorld({ ends: 'sockets', environment: { MULTIPART_THRESHOLD_BYTES: '1' } });
 // As in the template, where this function has no IPD secret.
 delete process.env['IPD_CREDENTIALS'];
 

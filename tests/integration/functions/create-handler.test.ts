@@ -13,7 +13,7 @@ import { collectErrors } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const id = '6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10';
 
 const calls = [

@@ -14,7 +14,7 @@ import { useWorld } from '../../support/use-world.ts';
 const allDone = { batchItemFailures: [] };
 const bytes = randomBytes(1000);
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const run = (event: SQSEvent, remainingMs = 300_000) => handler(event, lambdaContext(remainingMs));
 

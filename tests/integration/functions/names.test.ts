@@ -8,7 +8,7 @@ import { openSession, requestSession } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
+const world = await useWorld({ ends: 'sockets', environment: { PREFLIGHT: 'off' } });
 
 const create = (filename: unknown, headers: Record<string, string> = {}) =>
   callHttp(uploads, {

@@ -10,7 +10,10 @@ import { issueId, projectId } from '../../support/world.ts';
 
 const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', size: 5 };
 
-const world = await useWorld({ environment: { UPLOADED_BY_CLAIM: 'preferred_username', PREFLIGHT: 'off' } });
+const world = await useWorld({
+  ends: 'sockets',
+  environment: { UPLOADED_BY_CLAIM: 'preferred_username', PREFLIGHT: 'off' },
+});
 
 /** The stored `uploadedBy` of an upload that a user with these claims began. */
 async function nameFor(claims: Record<string, string>): Promise<string | undefined> {

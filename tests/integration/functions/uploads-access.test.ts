@@ -11,7 +11,10 @@ import { issueId, projectId } from '../../support/world.ts';
 const otherProjectId = 'f'.repeat(32);
 const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', size: 5 };
 
-const world = await useWorld({ environment: { PROJECTS_CLAIM: 'projects', MAX_FILE_BYTES: '5' } });
+const world = await useWorld({
+  ends: 'sockets',
+  environment: { PROJECTS_CLAIM: 'projects', MAX_FILE_BYTES: '5' },
+});
 
 const create = (claims: Record<string, string>) =>
   callHttp(handler, { route: 'POST /v1/uploads', body: file, claims });

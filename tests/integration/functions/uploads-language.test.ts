@@ -12,7 +12,7 @@ const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', 
 const CHINESE = { 'content-language': 'zh-CN', vary: 'accept-language' };
 const ENGLISH = { 'content-language': 'en', vary: 'accept-language' };
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const call = (route: string, language: string, more: object = {}) =>
   callHttp(handler, { route, headers: { 'accept-language': language }, ...more });

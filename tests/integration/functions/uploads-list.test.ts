@@ -12,7 +12,7 @@ const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4
 const listed = z.object({ uploads: z.array(z.object({ id: z.string() })) });
 const problemType = { 'content-type': 'application/problem+json' };
 
-await useWorld();
+await useWorld({ ends: 'sockets' });
 
 /** The gateway passes on the query string as one text for each name. */
 function list(query: Record<string, string> = {}, sub = 'user-1') {

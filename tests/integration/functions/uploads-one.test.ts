@@ -17,6 +17,7 @@ const file = {
 const problemType = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
 
 const world = await useWorld({
+  ends: 'sockets',
   environment: { MAX_OPEN_UPLOADS: '200', UPLOADS_PER_MINUTE: '300' },
 });
 

@@ -5,7 +5,7 @@ import { listen } from '../../../local/listen.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 // The world's own services stay with the ledger that they have reached.
 await world.reset();
 

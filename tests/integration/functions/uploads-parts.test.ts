@@ -11,7 +11,7 @@ const bytes = randomBytes(2 * PART + 7);
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: bytes.length };
 const inParts = { ...file, mode: 'multipart' };
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const create = (body: object = file, headers: Record<string, string> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body, headers });

@@ -10,7 +10,7 @@ import { issueId, projectId } from '../../support/world.ts';
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: 5 };
 
 const limits = { MAX_OPEN_UPLOADS: '2', UPLOADS_PER_MINUTE: '3' };
-const world = await useWorld({ environment: { ...limits } });
+const world = await useWorld({ ends: 'sockets', environment: { ...limits } });
 
 const create = (sub: string, headers: Record<string, string> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body: file, claims: { sub }, headers });

@@ -11,7 +11,7 @@ import { issueId, projectId } from '../../support/world.ts';
 
 const hello = Buffer.from('hello');
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 /** By the test's clock. */
 const services = world.build();
 const handler = createHandler(() => services);

@@ -10,7 +10,7 @@ import { sha256 } from '../../support/sha256.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('an upload with other bytes in storage than declared', () => {
   const declared = randomBytes(1000);

@@ -10,7 +10,7 @@ const hello = Buffer.from('hello');
 /** The shortest that storage joins with another one. */
 const PART_BYTES = 5 * 1024 ** 2;
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const session = (largest = 1000) =>
   openSession({ files: [{ name: 'a.bin', size: largest, type: 'video/mp4' }] });

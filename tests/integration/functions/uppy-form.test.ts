@@ -8,7 +8,7 @@ import { issueId, projectId } from '../../support/world.ts';
 const file = { name: '录屏 终稿.mp4', size: 5, type: 'video/mp4' };
 const hello = Buffer.from('hello');
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const uploadOf = ({ fields }: Form) => world.find(fields['key']?.replace('staging/', '') ?? '');
 

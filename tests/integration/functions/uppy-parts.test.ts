@@ -11,7 +11,7 @@ import { useWorld } from '../../support/use-world.ts';
 const PART_BYTES = 5 * 1024 ** 2;
 const hello = Buffer.from('hello');
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const session = (largest = 2 * PART_BYTES) =>
   openSession({ files: [{ name: 'a.bin', size: largest, type: 'video/mp4' }] });

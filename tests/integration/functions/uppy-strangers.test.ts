@@ -7,7 +7,7 @@ import type { Reference } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('an upload that the ticket did not begin', () => {
   it.each<[whose: string, find: (mine: Reference, user: string) => Promise<Reference>]>([

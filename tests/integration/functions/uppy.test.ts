@@ -11,6 +11,7 @@ const file = { name: '录屏 终稿.mp4', size: 5, type: 'video/mp4' };
 const reference = { uploadId: '6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10', key: 'staging/x' };
 
 const world = await useWorld({
+  ends: 'sockets',
   environment: { IPD_PROJECTS: projectId, MAX_OPEN_UPLOADS: '8', UPLOADS_PER_MINUTE: '10' },
 });
 

@@ -21,7 +21,7 @@ const nested = Buffer.from(
   ].join('\r\n'),
 );
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const line = await startTappedLine(world.ipd.url);
 afterEach(() => {
   line.requests.length = 0;

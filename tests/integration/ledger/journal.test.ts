@@ -14,7 +14,7 @@ import { HOUR_MS } from '../../../lib/domain/units.ts';
 
 const bytes = randomBytes(1000);
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 let services: Services;
 let lines: (Fields & { message: string })[];
 let measured: MetricValues[];

@@ -32,7 +32,7 @@ const items = (name: string): Record<string, Item> => {
 /** Records of the first version and of this one: each state, and a delivery behind the fence. */
 const forms = { 'schema-0': items('schema-0'), 'schema-1': items('schema-1') };
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
 beforeEach(() => world.clock.set(later));
 

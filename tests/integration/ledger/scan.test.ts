@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { scan } from '../../../lib/ledger/scan.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const { table } = world.config;
 
 it('a scan reads the whole table, page by page, and gives what passes its filter', async () => {

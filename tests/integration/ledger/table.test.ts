@@ -4,7 +4,7 @@ import { createTable } from '../../../lib/ledger/table.ts';
 import type { Item } from '../../../lib/ledger/table.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const { documents: client } = world.connectTable();
 const table = createTable({ client, table: world.config.table, clock: world.clock });
 const newKey = (): string => `test#${randomUUID()}`;

@@ -6,7 +6,7 @@ import { useWorld } from '../../support/use-world.ts';
 
 const put = z.object({ Item: z.object({ pk: z.string() }) });
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const ticket = () => ({
   owner: 'user-1',

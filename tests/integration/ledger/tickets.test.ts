@@ -3,7 +3,7 @@ import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('a ticket', () => {
   const ticket = () => ({

@@ -7,7 +7,7 @@ import { useWorld } from '../../support/use-world.ts';
 
 const DAY_SECONDS = 86_400;
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('what DynamoDB may remove by its time to live', () => {
   /** The days until DynamoDB removes the item; undefined when it never does. */

@@ -11,7 +11,7 @@ import { createTable } from '../../../lib/ledger/table.ts';
 import { createWholeLedger } from '../../support/ledger.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const { table } = world.config;
 const RETENTION_MS = 1_000_000;
 const limited = z.object({ Limit: z.number().optional() });

@@ -27,7 +27,7 @@ function newUpload(now = start): Upload {
 
 const countCheck = (upload: Upload): Upload => ({ ...upload, stagingChecks: upload.stagingChecks + 1 });
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('ledger', () => {
   /** A ledger over a connection of its own, whose requests a test can tamper with. */

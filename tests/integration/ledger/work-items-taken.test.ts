@@ -7,7 +7,7 @@ import { uploadKey } from '../../../lib/ledger/uploads.ts';
 import { createWholeLedger } from '../../support/ledger.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 /** Two uploads of equal size to a work item that is free; neither is under way. */
 async function rivals(): Promise<[Upload, Upload]> {

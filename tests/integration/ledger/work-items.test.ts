@@ -7,7 +7,7 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const sizeOf = (bytes: number): Buffer => randomBytes(bytes);
 

@@ -12,7 +12,7 @@ import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 const soon = () => AbortSignal.timeout(300_000);
 const refusal = { match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } };
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const readNotifications = await subscribe(world);
 
 describe('the notification of an end', () => {

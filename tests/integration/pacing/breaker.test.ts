@@ -12,7 +12,7 @@ const versioned = z.looseObject({ version: z.int() });
 const NOWHERE = 'http://127.0.0.1:1';
 
 // Without it a creation would ask IPD as well.
-const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
+const world = await useWorld({ ends: 'sockets', environment: { PREFLIGHT: 'off' } });
 /** Each upload has a size of its own, so that none waits for another, and another owner and work item than the last. */
 let size = 100;
 const workItem = (index: number): string => String(BigInt(issueId) + BigInt(index % 7));

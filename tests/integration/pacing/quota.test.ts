@@ -11,7 +11,10 @@ import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
 const file = { name: 'a.bin', type: 'a/b', size: 1 };
 
-const world = await useWorld({ environment: { MAX_OPEN_UPLOADS: '3', UPLOADS_PER_MINUTE: '4' } });
+const world = await useWorld({
+  ends: 'sockets',
+  environment: { MAX_OPEN_UPLOADS: '3', UPLOADS_PER_MINUTE: '4' },
+});
 
 describe('the quota of a user', () => {
   const newOwner = (): Caller => ({ owner: randomUUID(), projects: '*' });

@@ -6,7 +6,7 @@ import { createLinkedFiles } from '../../../lib/storage/linked-files.ts';
 import { s3With } from '../../../lib/storage/s3.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const { bucket } = world.config;
 const { s3 } = world.clients;
 const linkedFiles = createLinkedFiles({ s3: async () => s3With(s3), bucket });

@@ -10,7 +10,7 @@ const TAG = 'GuardDutyMalwareScanStatus';
 const tagging = `${TAG}=NO_THREATS_FOUND`;
 const bytes = randomBytes(1000);
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 async function tagsOf(id: string): Promise<unknown> {
   return (

@@ -9,6 +9,7 @@ import { partsOf, putParts } from '../../support/parts-fixture.ts';
 const WEEK_SECONDS = 604_800;
 
 const world = await useWorld({
+  ends: 'sockets',
   environment: {
     SIGNING_CREDENTIALS: JSON.stringify(signingKeys),
     STAGING_URL_TTL_SECONDS: String(WEEK_SECONDS),

@@ -13,7 +13,7 @@ import { useWorld } from '../../support/use-world.ts';
 
 const SIZE = 4_000_000;
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const open: { close: () => unknown }[] = [];
 afterEach(async () => {
   for (const { close } of open.splice(0)) await close();

@@ -15,7 +15,7 @@ const SIZE = 1_000_000;
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const open: { close: () => unknown }[] = [];
 afterEach(async () => {
   for (const { close } of open.splice(0)) await close();

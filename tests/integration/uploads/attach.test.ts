@@ -8,7 +8,7 @@ import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
 // A file goes in one piece here, even above the threshold.
-const world = await useWorld({ environment: { MULTIPART_THRESHOLD_BYTES: '1' } });
+const world = await useWorld({ ends: 'sockets', environment: { MULTIPART_THRESHOLD_BYTES: '1' } });
 const servicesWhere = useMeanwhile(world);
 
 const hello = Buffer.from('hello');

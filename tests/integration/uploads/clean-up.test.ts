@@ -12,7 +12,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
 const soon = () => AbortSignal.timeout(300_000);
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('an upload that has ended while no notification can be sent', () => {
   const sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });

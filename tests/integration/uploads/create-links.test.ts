@@ -8,7 +8,7 @@ import { request } from '../../support/ways-to-end.ts';
 import { caller, oneRequest } from '../../support/world.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ environment: linking });
+const world = await useWorld({ ends: 'sockets', environment: linking });
 const { intake } = world;
 
 async function put(upload: Upload, bytes: Buffer): Promise<void> {

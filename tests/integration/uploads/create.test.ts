@@ -14,7 +14,7 @@ import { HOUR_MS } from '../../../lib/domain/units.ts';
 
 const recordPut = z.object({ Item: z.object({ pk: z.object({ S: z.string().startsWith('upload#') }) }) });
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 const someone = () => ({ owner: randomUUID(), projects: '*' as const });
 

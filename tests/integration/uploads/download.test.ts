@@ -6,7 +6,7 @@ import { LARGEST_ATTACHMENT, LINK_KEY, linking, linksOf, PUBLIC_URL } from '../.
 import { caller } from '../../support/world.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ environment: linking });
+const world = await useWorld({ ends: 'sockets', environment: linking });
 const { isKept } = linksOf(world);
 const { downloads } = world.build();
 const { urlOf } = createAddresses({ key: async () => LINK_KEY, publicUrl: PUBLIC_URL });

@@ -7,7 +7,7 @@ import { useWorld } from '../../support/use-world.ts';
 import { caller, issueId, projectId } from '../../support/world.ts';
 import { storeParts } from '../../support/parts-fixture.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const servicesWhere = useMeanwhile(world);
 
 describe('an upload whose file is delivered while a call asks storage for it', () => {

@@ -10,7 +10,7 @@ import { beginParts, putParts } from '../../support/parts-fixture.ts';
 const otherProject = 'f'.repeat(32);
 const otherIssue = '956239067176935499';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('the list of uploads', () => {
   let owners = 0;

@@ -10,7 +10,7 @@ import { beginParts, PART, partsOf, putParts, storeParts, underWay } from '../..
 
 const recordPut = z.object({ Item: z.object({ pk: z.string().startsWith('upload#') }) });
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const servicesWhere = useMeanwhile(world);
 
 describe('an upload in parts', () => {

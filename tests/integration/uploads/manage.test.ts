@@ -7,7 +7,7 @@ import { caller, oneRequest } from '../../support/world.ts';
 import { end, request, stranger } from '../../support/ways-to-end.ts';
 import { HOUR_MS } from '../../../lib/domain/units.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('uploads', () => {
   describe('find', () => {

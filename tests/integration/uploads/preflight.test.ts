@@ -9,7 +9,7 @@ import type { World } from '../../support/world.ts';
 import { request } from '../../support/ways-to-end.ts';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 
 describe('preflight', () => {
   /** Services whose IPD settings differ. */

@@ -10,7 +10,7 @@ import { useWorld } from '../../support/use-world.ts';
 import { end } from '../../support/ways-to-end.ts';
 import { caller, issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const servicesWhere = useMeanwhile(world);
 
 const hello = Buffer.from('hello');

@@ -11,7 +11,7 @@ import { end } from '../../support/ways-to-end.ts';
 import { issueId, projectId } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
 
-const world = await useWorld();
+const world = await useWorld({ ends: 'sockets' });
 const servicesWhere = useMeanwhile(world);
 
 const hello = Buffer.from('hello');
