@@ -8,6 +8,7 @@ import { QueueDoesNotExist, SQSClient } from '@aws-sdk/client-sqs';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { createIpd } from '../../local/ipd/ipd.ts';
 import { snsWith } from '../../lib/messaging/sns.ts';
 import { sqsWith } from '../../lib/messaging/sqs.ts';
@@ -110,6 +111,7 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
     if (body instanceof Readable) {
       // Like an answer of node:http, which ignores errors while it has no listener.
       body.on('error', () => undefined);
+      Object.assign(body, { transformToByteArray: async () => new Uint8Array(await buffer(body)) });
       abortSignal?.addEventListener('abort', () => body.destroy(new Error('aborted')), { once: true });
     }
     return answer;
@@ -161,29 +163,36 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
       return answer;
     });
 
-  /** A request by its presigned URL, as a phone sends it. */
+  /** A request by its presigned URL, as a phone or a browser sends it. */
   async function request(
-    url: string,
+    address: string | URL,
     init: { method?: string; headers?: Record<string, string>; body?: Uint8Array } = {},
   ): Promise<Response> {
+    const url = String(address);
     const { method = 'GET', headers = {}, body = new Uint8Array() } = init;
-    if (method === 'PUT') {
-      if (!storage.isAlive(url)) return new Response(null, { status: 403 });
-      const { status, etag } = storage.put({ url, headers }, Buffer.from(body));
-      const { pathname, searchParams } = new URL(url);
-      const [, bucket = '', ...path] = pathname.split('/').map(decodeURIComponent);
-      const partNumber = Number(searchParams.get('partNumber') ?? Number.NaN);
-      requests.push({
-        method,
-        bucket,
-        key: path.join('/'),
-        operation: partNumber > 0 ? 'UploadPart' : 'PutObject',
-        ...(partNumber > 0 && { partNumber }),
-        status,
-      });
-      return new Response(null, { status, ...(etag !== undefined && { headers: { etag } }) });
+    if (method === 'GET') {
+      const { status, bytes, disposition = '', contentType = '' } = storage.get(url);
+      const described = { 'content-disposition': disposition, 'content-type': contentType };
+      return new Response(bytes === undefined ? null : Buffer.from(bytes), { status, headers: described });
     }
-    throw new TypeError(`storage in memory knows no ${method} by URL`);
+    if (method !== 'PUT') throw new TypeError(`storage in memory knows no ${method} by URL`);
+    const answer = storage.isAlive(url)
+      ? storage.put({ url, headers }, Buffer.from(body))
+      : { status: 403, code: 'AccessDenied' };
+    const { pathname, searchParams } = new URL(url);
+    const [, bucket = '', ...path] = pathname.split('/').map(decodeURIComponent);
+    const partNumber = Number(searchParams.get('partNumber') ?? Number.NaN);
+    requests.push({
+      method,
+      bucket,
+      key: path.join('/'),
+      operation: partNumber > 0 ? 'UploadPart' : 'PutObject',
+      ...(partNumber > 0 && { partNumber }),
+      status: answer.status,
+    });
+    const { status, code, etag } = { code: undefined, etag: undefined, ...answer };
+    const text = code === undefined ? null : `<Error><Code>${code}</Code></Error>`;
+    return new Response(text, { status, ...(etag !== undefined && { headers: { etag } }) });
   }
 
   /** A call of the fake IPD's admin interface. */

@@ -27,6 +27,8 @@ export type StoredObject = {
   putAt: number;
   contentType?: string | undefined;
   metadata: Record<string, string>;
+  /** In base64, where its sender had storage keep it. */
+  sha256?: string;
 };
 type Tag = { Key: string; Value: string };
 
@@ -94,8 +96,8 @@ export function createObjects({
 
   function executeHere(command: object, reading: Reading = {}): object {
     if (command instanceof HeadObjectCommand) {
-      const { bytes, etag, putAt, contentType, metadata } = required(command.input, 'NotFound');
-      const { IfMatch } = command.input;
+      const { bytes, etag, putAt, contentType, metadata, sha256 } = required(command.input, 'NotFound');
+      const { IfMatch, ChecksumMode } = command.input;
       if (IfMatch !== undefined && IfMatch !== etag) throw refusal(412, 'PreconditionFailed');
       return {
         ContentLength: bytes.length,
@@ -103,6 +105,7 @@ export function createObjects({
         LastModified: wholeSecond(putAt),
         ContentType: contentType ?? 'application/octet-stream',
         Metadata: metadata,
+        ...(ChecksumMode === 'ENABLED' && { ChecksumSHA256: sha256 }),
       };
     }
     if (command instanceof CopyObjectCommand) return copy(command.input);
@@ -138,18 +141,25 @@ export function createObjects({
   }
 
   function get(input: GetObjectCommand['input'], reading: Reading): object {
-    const { bytes, etag } = required(input, 'NoSuchKey');
+    const { bytes, etag, contentType } = required(input, 'NoSuchKey');
     if (input.IfMatch !== undefined && input.IfMatch !== etag) throw refusal(412, 'PreconditionFailed');
     const [, from = '0'] = /^bytes=(\d+)-$/.exec(input.Range ?? 'bytes=0-') ?? [];
     if (Number(from) >= bytes.length) throw refusal(416, 'InvalidRange');
     const rest = bytes.subarray(Number(from));
-    return { Body: bodyOf(rest, reading), ContentLength: rest.length, ETag: etag };
+    return { Body: bodyOf(rest, reading), ContentLength: rest.length, ETag: etag, ContentType: contentType };
   }
 
   function put(input: PutObjectCommand['input']): object {
-    const { Body: body, ContentType: contentType, Metadata: metadata = {} } = input;
-    if (!Buffer.isBuffer(body)) throw new TypeError('the bucket takes buffers only');
-    const object = { bytes: body, etag: etagOf(body), putAt: now(), contentType, metadata };
+    const { ContentType: contentType, Metadata: metadata = {} } = input;
+    const bytes = bytesOf(input.Body);
+    const object = {
+      bytes,
+      etag: etagOf(bytes),
+      putAt: now(),
+      contentType,
+      metadata,
+      ...(input.ChecksumAlgorithm === 'SHA256' && { sha256: sha256Of(bytes) }),
+    };
     keep(input, object, 'ObjectCreated:Put');
     const [Key, Value] = input.Tagging?.split('=') ?? [];
     if (Key !== undefined && Value !== undefined) tags.set(input.Key ?? '', { Key, Value });
@@ -224,6 +234,17 @@ export function createObjects({
     etags: () => [...objects].map(([key, { etag }]) => [key, etag]),
     begun: parts.open,
   };
+}
+
+/** The bytes of a text or of an array of bytes; a stream is more than the bucket takes. */
+export function bytesOf(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  if (typeof body === 'string' || body instanceof Uint8Array) return Buffer.from(body);
+  throw new TypeError('the bucket takes texts and bytes only');
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64');
 }
 
 function etagOf(bytes: Uint8Array): string {

@@ -2,7 +2,12 @@
  * A queue in memory: standard SQS with delays, a visibility timeout and a redrive policy. No function reads the dead
  * letters: the product must not need those of deliveries. No faults are injected here.
  */
-import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import {
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+} from '@aws-sdk/client-sqs';
 
 export type QueueMessage = { id: number; body: string; receives: number };
 
@@ -57,6 +62,17 @@ export function createMessageQueue(options: {
     if (command instanceof DeleteMessageCommand) {
       messages.delete(Number(command.input.ReceiptHandle));
       return {};
+    }
+    if (command instanceof GetQueueAttributesCommand) {
+      const hidden = [...messages.values()].filter(({ visibleAt }) => visibleAt > now());
+      const delayed = hidden.filter(({ receives }) => receives === 0).length;
+      return {
+        Attributes: {
+          ApproximateNumberOfMessages: String(messages.size - hidden.length),
+          ApproximateNumberOfMessagesDelayed: String(delayed),
+          ApproximateNumberOfMessagesNotVisible: String(hidden.length - delayed),
+        },
+      };
     }
     throw new TypeError(`the queue does not know ${command.constructor.name}`);
   }

@@ -9,8 +9,8 @@ import { z } from 'zod';
 import type { Objects } from './objects.ts';
 import { SECOND_MS } from '../../lib/domain/units.ts';
 
-/** What storage answers; `etag` on success. */
-export type StorageAnswer = { status: number; etag?: string };
+/** What storage answers; `etag` on success, else S3's name for the refusal where it has one. */
+export type StorageAnswer = { status: number; etag?: string; code?: string };
 
 /** A file, or what is left of it, with the headers of the answer that concern a browser. */
 export type StoredFile = { status: number; bytes?: Buffer; disposition?: string; contentType?: string };
@@ -58,7 +58,11 @@ export function createStorageRequests({ objects, now }: { objects: Objects; now:
     return send(
       PartNumber > 0
         ? new UploadPartCommand({ ...target, PartNumber, UploadId: multipartOf(url) })
-        : new PutObjectCommand({ ...target, IfNoneMatch: headers['if-none-match'] }),
+        : new PutObjectCommand({
+            ...target,
+            IfNoneMatch: headers['if-none-match'],
+            ContentType: headers['content-type'],
+          }),
     );
   }
 
@@ -94,7 +98,7 @@ export function createStorageRequests({ objects, now }: { objects: Objects; now:
       return { status: 200, ...('ETag' in answer && { etag: String(answer.ETag) }) };
     } catch (error) {
       if (!(error instanceof S3ServiceException)) throw error;
-      return { status: error.$metadata.httpStatusCode ?? 500 };
+      return { status: error.$metadata.httpStatusCode ?? 500, code: error.name };
     }
   }
 

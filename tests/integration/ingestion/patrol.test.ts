@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 import { useIngest } from '../../support/use-ingest.ts';
@@ -54,7 +53,7 @@ describe('the listing of drops', () => {
 
   it('is made again by the next sweep where the queue did not take its drops', async () => {
     const drop = await world.put();
-    const sqs = new SQSClient({});
+    const sqs = world.connectQueues();
     sqs.middlewareStack.add(
       () => async () => {
         throw new Error('the queue is out');

@@ -14,7 +14,7 @@ const kept = z.looseObject({ version: z.int(), recentOutages: z.array(z.object({
 const put = z.object({ Item: z.object({ pk: z.string() }) });
 const FULL = 100;
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 const { lines, measured, telemetry } = collectTelemetry();
 const breaker = createBreaker({ sharedState: world.ledger, clock: world.clock, telemetry });
 

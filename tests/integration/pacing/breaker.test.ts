@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { send } from '../../../lib/ipd/wire.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId } from '../../support/world.ts';
@@ -12,7 +11,7 @@ const versioned = z.looseObject({ version: z.int() });
 const NOWHERE = 'http://127.0.0.1:1';
 
 // Without it a creation would ask IPD as well.
-const world = await useWorld({ ends: 'sockets', environment: { PREFLIGHT: 'off' } });
+const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
 /** Each upload has a size of its own, so that none waits for another, and another owner and work item than the last. */
 let size = 100;
 const workItem = (index: number): string => String(BigInt(issueId) + BigInt(index % 7));
@@ -193,7 +192,7 @@ describe('the breaker', () => {
           const locked = { recentOutages, openings: 1, openUntil: until, lockedUntil: until };
           await world.ledger.writeState('breaker', version, locked);
         }
-        return send(request);
+        return world.send(request);
       },
     });
 
@@ -321,7 +320,7 @@ describe('when its time is over', () => {
       send: async (request) => {
         asked.resolve();
         await gate.promise;
-        return send(request);
+        return world.send(request);
       },
     });
     const outcome = delivery.onArrival(world.arrival(upload, bytes), world.run());
@@ -463,7 +462,7 @@ describe('a lock-out', () => {
           ]);
           await deliver();
         }
-        return send(request);
+        return world.send(request);
       },
     });
 

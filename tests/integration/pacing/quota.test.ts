@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Caller } from '../../../lib/uploads/create.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { putFile } from '../../support/answer.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { oneRequest } from '../../support/world.ts';
 import { end, request } from '../../support/ways-to-end.ts';
@@ -12,7 +11,6 @@ import { MINUTE_MS } from '../../../lib/domain/units.ts';
 const file = { name: 'a.bin', type: 'a/b', size: 1 };
 
 const world = await useWorld({
-  ends: 'sockets',
   environment: { MAX_OPEN_UPLOADS: '3', UPLOADS_PER_MINUTE: '4' },
 });
 
@@ -231,8 +229,8 @@ describe('the quota of a user', () => {
     await create({ owner, projects: '*' });
 
     const key = `quota#${createHash('sha256').update(owner).digest('hex')}#${Math.floor(world.clock.now() / MINUTE_MS)}`;
-    const command = new GetCommand({ TableName: world.config.table, Key: { pk: key } });
-    const { Item } = await DynamoDBDocumentClient.from(world.clients.dynamodb).send(command);
+    const command = new GetCommand({ TableName: world.config.table, Key: { pk: key }, ConsistentRead: true });
+    const { Item } = await world.documents.send(command);
 
     expect(Item).toEqual({ pk: key, uploads: 1, calls: 1, expiresAt: expect.any(Number) });
     expect(Number(Item?.['expiresAt']) * 1000).toBeLessThan(world.clock.now() + 2 * 3_600_000);
@@ -270,7 +268,7 @@ describe('the quota of a user', () => {
     const bytes = randomBytes(request.size);
     const { upload } = await create(owner);
     const { presigned } = await world.uploads.presign(upload);
-    await putFile(oneRequest(presigned), bytes);
+    await world.putFile(oneRequest(presigned), bytes);
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
     return world.find(upload.id);
   }

@@ -14,7 +14,7 @@ const kept = z.looseObject({
   countingSince: z.int().optional(),
 });
 
-const world = await useWorld({ ends: 'sockets', environment: { PREFLIGHT: 'off' } });
+const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
 /** Each upload has a size of its own, so that none waits for another. */
 let size = 100;
 

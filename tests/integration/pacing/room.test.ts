@@ -4,7 +4,7 @@ import { SECOND_MS } from '../../../lib/domain/units.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { request } from '../../support/ways-to-end.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 const caller = { owner: 'ingest#p', projects: '*' } as const;
 
 describe('the room for what producers offer', () => {

@@ -3,7 +3,7 @@ import { createSlotLease } from '../../../lib/pacing/slot-lease.ts';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../../lib/domain/units.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 const now = (): number => world.clock.now();
 
 describe('the lease of a minute’s slots', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { useMeanwhile } from '../../support/meanwhile.ts';
 import { sha256 } from '../../support/sha256.ts';
@@ -8,7 +8,7 @@ import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
 // A file goes in one piece here, even above the threshold.
-const world = await useWorld({ ends: 'sockets', environment: { MULTIPART_THRESHOLD_BYTES: '1' } });
+const world = await useWorld({ environment: { MULTIPART_THRESHOLD_BYTES: '1' } });
 const servicesWhere = useMeanwhile(world);
 
 const hello = Buffer.from('hello');
@@ -146,7 +146,7 @@ describe('a file that is attached in one call', () => {
     const caller = someone();
     const { attach, until, pauses } = callFor(500, async () => {
       if (pauses.length > 1) return;
-      await DynamoDBDocumentClient.from(world.clients.dynamodb).send(
+      await world.documents.send(
         new DeleteCommand({
           TableName: world.config.table,
           Key: { pk: `upload#${await idOf(caller)}` },

@@ -1,8 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { SNSClient } from '@aws-sdk/client-sns';
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
-import { putFile } from '../../support/answer.ts';
 import { subscribe } from '../../support/subscriber.ts';
 import { collectErrors } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -12,10 +11,10 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 
 const soon = () => AbortSignal.timeout(300_000);
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 
 describe('an upload that has ended while no notification can be sent', () => {
-  const sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
+  const sns = world.silent.sns();
   afterAll(() => sns.destroy());
 
   /** Services of functions that cannot send notifications. */
@@ -81,7 +80,7 @@ describe('an upload that has ended while no notification can be sent', () => {
     await sweep.run(soon());
     expect(await world.find(upload.id)).toMatchObject({ status: 'expired' });
 
-    await putFile(oneRequest(presigned), bytes);
+    await world.putFile(oneRequest(presigned), bytes);
     world.clock.advance(MINUTE_MS);
     await sweep.run(soon());
 
@@ -124,7 +123,7 @@ describe('the staged file of a delivered upload', () => {
   it('is removed by one request, also while no notification can be sent', async () => {
     const bytes = randomBytes(10);
     const upload = await world.stage(bytes);
-    const sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
+    const sns = world.silent.sns();
     const silent = world.build({ sns, telemetry: collectErrors().telemetry });
     await silent.delivery.onArrival(world.arrival(upload, bytes), world.run());
 
@@ -197,7 +196,7 @@ describe('the staged file of a delivered upload', () => {
     const bytes = randomBytes(10);
     const upload = await world.create(bytes);
     const { presigned } = await world.uploads.presign(upload);
-    const put = () => putFile(oneRequest(presigned), bytes);
+    const put = () => world.putFile(oneRequest(presigned), bytes);
     await put();
     await world.delivery.onArrival(world.arrival(upload, bytes), world.run());
 
@@ -210,7 +209,7 @@ describe('the staged file of a delivered upload', () => {
 });
 
 function clientThatRemovesNothing(): S3Client {
-  const s3 = new S3Client({ forcePathStyle: true });
+  const s3 = world.connectStorage();
   s3.middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {

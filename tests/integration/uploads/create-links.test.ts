@@ -2,18 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { GIB } from '../../../lib/domain/units.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { putFile } from '../../support/answer.ts';
 import { LARGEST_ATTACHMENT, linking } from '../../support/links.ts';
 import { request } from '../../support/ways-to-end.ts';
 import { caller, oneRequest } from '../../support/world.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ ends: 'sockets', environment: linking });
+const world = await useWorld({ environment: linking });
 const { intake } = world;
 
 async function put(upload: Upload, bytes: Buffer): Promise<void> {
   const { presigned } = await world.uploads.presign(upload);
-  expect((await putFile(oneRequest(presigned), bytes)).ok).toBe(true);
+  expect((await world.putFile(oneRequest(presigned), bytes)).ok).toBe(true);
 }
 
 const listOf = (count: number) =>

@@ -1,10 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { send } from '../../../lib/ipd/wire.ts';
 import type { UploadRequest } from '../../../lib/uploads/create.ts';
-import { putFile } from '../../support/answer.ts';
 import { partsOf, putParts, underWay } from '../../support/parts-fixture.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, issueId, oneRequest, projectId } from '../../support/world.ts';
@@ -12,9 +10,9 @@ import type { World } from '../../support/world.ts';
 import { end, request, stranger } from '../../support/ways-to-end.ts';
 import { HOUR_MS } from '../../../lib/domain/units.ts';
 
-const recordPut = z.object({ Item: z.object({ pk: z.object({ S: z.string().startsWith('upload#') }) }) });
+const recordPut = z.object({ Item: z.object({ pk: z.string().startsWith('upload#') }) });
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 
 const someone = () => ({ owner: randomUUID(), projects: '*' as const });
 
@@ -33,7 +31,7 @@ describe('intake', () => {
           isFirst = false;
           await happens();
         }
-        return send(toIpd);
+        return world.send(toIpd);
       },
     };
   }
@@ -143,9 +141,9 @@ describe('intake', () => {
     });
 
     it('keeps the multipart upload that its record names when the answer of the table got lost', async () => {
-      const { client, documents } = world.connectTable();
+      const { documents } = world.connectTable();
       // As the SDK does it after a lost answer.
-      client.middlewareStack.add(
+      documents.middlewareStack.add(
         (next) => async (args) => {
           if (recordPut.safeParse(args.input).success) await next(args);
           return next(args);
@@ -266,7 +264,7 @@ describe('intake', () => {
       const about = { ...request, issueId: `${issueId}1` };
       const { upload } = await world.intake.create(caller, about, key);
       const { presigned } = await world.uploads.presign(upload);
-      await putFile(oneRequest(presigned), randomBytes(10));
+      await world.putFile(oneRequest(presigned), randomBytes(10));
       await world.uploads.complete(caller, upload.id);
       await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
       expect(await world.next(upload.id)).toMatchObject({ status: 'failed' });
@@ -327,7 +325,7 @@ describe('intake', () => {
         after,
         during(async () => {
           const { upload } = await limitedTo(before).create(caller, request, key);
-          await putParts(partsOf((await world.uploads.presign(upload)).presigned), bytes);
+          await putParts(partsOf((await world.uploads.presign(upload)).presigned), bytes, world.putFile);
           await world.uploads.complete(caller, upload.id);
         }),
       );
@@ -341,7 +339,7 @@ describe('intake', () => {
     it('goes on under the id that it is bound to when the creation was interrupted', async () => {
       const key = randomUUID();
       const { upload } = await world.intake.create(caller, request, key);
-      const documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
+      const documents = world.documents;
       await documents.send(
         new DeleteCommand({ TableName: world.config.table, Key: { pk: `upload#${upload.id}` } }),
       );

@@ -6,7 +6,7 @@ import { LARGEST_ATTACHMENT, LINK_KEY, linking, linksOf, PUBLIC_URL } from '../.
 import { caller } from '../../support/world.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ ends: 'sockets', environment: linking });
+const world = await useWorld({ environment: linking });
 const { isKept } = linksOf(world);
 const { downloads } = world.build();
 const { urlOf } = createAddresses({ key: async () => LINK_KEY, publicUrl: PUBLIC_URL });
@@ -23,7 +23,7 @@ describe('the download of a linked file', () => {
 
     expect(url.pathname).toContain(`/linked/${upload.id}`);
     expect(url.searchParams.get('X-Amz-Expires')).toBe('60');
-    const answer = await fetch(url);
+    const answer = await world.request(url);
     expect((await answer.arrayBuffer()).byteLength).toBe(LARGEST_ATTACHMENT + 1);
   });
 

@@ -1,13 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { HeadObjectCommand, ListPartsCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
-import { putFile } from '../../support/answer.ts';
 import { useMeanwhile } from '../../support/meanwhile.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, issueId, projectId } from '../../support/world.ts';
 import { storeParts } from '../../support/parts-fixture.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 const servicesWhere = useMeanwhile(world);
 
 describe('an upload whose file is delivered while a call asks storage for it', () => {
@@ -52,7 +51,7 @@ describe('an upload whose file is delivered while a call asks storage for it', (
     const { ticket } = await world.uppy.open(caller, { projectId, issueId });
     const reference = await world.uppy.beginParts(ticket, { filename: 'a.bin', type: 'a/b' });
     const { url } = await world.uppy.signPart(ticket, { ...reference, number: 1 });
-    const stored = await putFile({ url, headers: {} }, randomBytes(10));
+    const stored = await world.putFile({ url, headers: {} }, randomBytes(10));
     const named = [{ number: 1, etag: stored.headers.get('etag') ?? '' }];
     const { uppy } = servicesWhere({ before: ListPartsCommand }, async () => {
       await world.uppy.complete(ticket, reference, named);

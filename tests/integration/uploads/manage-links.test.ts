@@ -4,7 +4,7 @@ import { LARGEST_ATTACHMENT, linking, linksOf } from '../../support/links.ts';
 import { caller } from '../../support/world.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ ends: 'sockets', environment: linking });
+const world = await useWorld({ environment: linking });
 const { shown } = linksOf(world);
 
 const large = () => randomBytes(LARGEST_ATTACHMENT + 1);

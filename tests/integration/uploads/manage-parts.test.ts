@@ -10,7 +10,7 @@ import { beginParts, PART, partsOf, putParts, storeParts, underWay } from '../..
 
 const recordPut = z.object({ Item: z.object({ pk: z.string().startsWith('upload#') }) });
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 const servicesWhere = useMeanwhile(world);
 
 describe('an upload in parts', () => {
@@ -34,7 +34,7 @@ describe('an upload in parts', () => {
   describe('read by its owner', () => {
     it('tells what storage has of it, and nothing of what another owner has', async () => {
       const { bytes, upload, parts } = await beginParts(world);
-      await putParts(parts.slice(1), bytes);
+      await putParts(parts.slice(1), bytes, world.putFile);
 
       expect(await world.uploads.get(caller, upload.id)).toEqual({ upload, bytesStored: 10 });
       await expect(world.uploads.get(stranger, upload.id)).rejects.toMatchObject({ code: 'not_found' });
@@ -42,7 +42,7 @@ describe('an upload in parts', () => {
 
     it('has nothing when the multipart upload is gone', async () => {
       const { bytes, upload, parts } = await beginParts(world);
-      await putParts(parts.slice(1), bytes);
+      await putParts(parts.slice(1), bytes, world.putFile);
       await abortBehind(upload.id);
 
       expect(await world.uploads.get(caller, upload.id)).toMatchObject({ bytesStored: 0 });
@@ -63,10 +63,10 @@ describe('an upload in parts', () => {
   describe('resign', () => {
     it('asks for what is missing, and for nothing when all is there', async () => {
       const { bytes, upload, parts } = await beginParts(world, randomBytes(2 * PART + 10));
-      await putParts(parts.slice(1, 2), bytes);
+      await putParts(parts.slice(1, 2), bytes, world.putFile);
 
       const some = await world.uploads.resign(caller, upload.id);
-      await putParts(partsOf(some.presigned), bytes);
+      await putParts(partsOf(some.presigned), bytes, world.putFile);
       const none = await world.uploads.resign(caller, upload.id);
 
       expect(partsOf(some.presigned).map(({ number }) => number)).toEqual([1, 3]);
@@ -77,12 +77,12 @@ describe('an upload in parts', () => {
 
     it('begins another multipart upload where the first is gone', async () => {
       const { bytes, upload, parts } = await beginParts(world);
-      await putParts(parts.slice(1), bytes);
+      await putParts(parts.slice(1), bytes, world.putFile);
       await abortBehind(upload.id);
 
       const { presigned, bytesStored } = await world.uploads.resign(caller, upload.id);
       const asked = askedOf(upload.id);
-      await putParts(partsOf(presigned), bytes);
+      await putParts(partsOf(presigned), bytes, world.putFile);
       const { upload: completed } = await world.uploads.complete(caller, upload.id);
 
       expect(bytesStored).toBe(0);
@@ -99,7 +99,7 @@ describe('an upload in parts', () => {
 
       const { multipart } = await world.find(upload.id);
       expect(await underWay(world, upload)).toEqual([multipart?.uploadId]);
-      for (const { presigned } of all) await putParts(partsOf(presigned), bytes);
+      for (const { presigned } of all) await putParts(partsOf(presigned), bytes, world.putFile);
       expect(await world.uploads.get(caller, upload.id)).toMatchObject({ bytesStored: 10 });
     });
 
@@ -108,7 +108,7 @@ describe('an upload in parts', () => {
       await abortBehind(upload.id);
       const { uploads } = servicesWhere({ before: CreateMultipartUploadCommand }, async () => {
         const { presigned } = await world.uploads.resign(caller, upload.id);
-        await putParts(partsOf(presigned).slice(1), bytes);
+        await putParts(partsOf(presigned).slice(1), bytes, world.putFile);
       });
 
       const { presigned, bytesStored } = await uploads.resign(caller, upload.id);
@@ -136,7 +136,7 @@ describe('an upload in parts', () => {
       [1, 'part 1 is not stored (and 1 more)'],
     ])('names the first part that is missing, and how many more: %d', async (first, message) => {
       const { bytes, upload, parts } = await beginParts(world);
-      await putParts(parts.slice(0, first - 1), bytes);
+      await putParts(parts.slice(0, first - 1), bytes, world.putFile);
 
       await expect(world.uploads.complete(caller, upload.id)).rejects.toMatchObject({
         code: 'upload_incomplete',
@@ -239,9 +239,9 @@ describe('an upload in parts', () => {
 
     it('delivers an upload that had expired when its last part comes after all', async () => {
       const { bytes, upload, parts } = await beginParts(world);
-      await putParts(parts.slice(0, 1), bytes);
+      await putParts(parts.slice(0, 1), bytes, world.putFile);
       await end(world, upload, 'expired');
-      await putParts(parts.slice(1), bytes);
+      await putParts(parts.slice(1), bytes, world.putFile);
 
       const { upload: completed } = await world.uploads.complete(caller, upload.id);
 
@@ -253,13 +253,13 @@ describe('an upload in parts', () => {
   describe('cancel', () => {
     it.each(['awaiting_upload', 'expired'])('ends the multipart upload of one that is %s', async (how) => {
       const { bytes, upload, parts } = await beginParts(world);
-      await putParts(parts.slice(0, 1), bytes);
+      await putParts(parts.slice(0, 1), bytes, world.putFile);
       if (how === 'expired') await end(world, upload, how);
 
       await world.uploads.cancel(caller, upload.id);
 
       expect(await underWay(world, upload)).toEqual([]);
-      await expect(putParts(parts.slice(1), bytes)).rejects.toThrow('NoSuchUpload');
+      await expect(putParts(parts.slice(1), bytes, world.putFile)).rejects.toThrow('NoSuchUpload');
     });
 
     it('leaves nothing when the parts had been joined without a record of it', async () => {
@@ -283,7 +283,7 @@ describe('an upload in parts', () => {
 
       const { created, upload } = await world.intake.create(caller, inParts, key);
       const bytes = randomBytes(10);
-      await putParts(partsOf((await world.uploads.presign(upload)).presigned), bytes);
+      await putParts(partsOf((await world.uploads.presign(upload)).presigned), bytes, world.putFile);
       const { upload: completed } = await world.uploads.complete(caller, upload.id);
 
       expect({ created, id: upload.id }).toEqual({ created: true, id: bound?.uploadId });

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { useWorld } from '../../support/use-world.ts';
 import { caller } from '../../support/world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 const sqs = new SQSClient({ region: 'eu-central-1' });
 sqs.middlewareStack.add(
   () => async () => {

@@ -1,13 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mayBeRetried } from '../../../lib/domain/upload.ts';
-import { putFile } from '../../support/answer.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, oneRequest } from '../../support/world.ts';
 import { end, request, stranger } from '../../support/ways-to-end.ts';
 import { HOUR_MS } from '../../../lib/domain/units.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 
 describe('uploads', () => {
   describe('find', () => {
@@ -271,7 +270,7 @@ describe('uploads', () => {
       const { presigned } = await world.uploads.resign(caller, upload.id);
 
       expect(presigned?.expiresInSeconds).toBe(3600);
-      const response = await putFile(oneRequest(presigned), randomBytes(10));
+      const response = await world.putFile(oneRequest(presigned), randomBytes(10));
       expect(response.status).toBe(200);
       expect(await world.isStaged(upload.id)).toBe(true);
     });

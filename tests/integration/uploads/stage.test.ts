@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { DeleteObjectCommand, ListPartsCommand, UploadPartCommand } from '@aws-sdk/client-s3';
-import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { randomBytes } from 'node:crypto';
 import type { NamedPart } from '../../../lib/uploads/stage.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -10,7 +10,7 @@ import { useWorld } from '../../support/use-world.ts';
 import { end } from '../../support/ways-to-end.ts';
 import { caller, issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 const servicesWhere = useMeanwhile(world);
 
 const hello = Buffer.from('hello');
@@ -56,7 +56,7 @@ async function beginFreely(maxSize = 5): Promise<Upload> {
 }
 
 async function forget(upload: Upload): Promise<void> {
-  await DynamoDBDocumentClient.from(world.clients.dynamodb).send(
+  await world.documents.send(
     new DeleteCommand({ TableName: world.config.table, Key: { pk: `upload#${upload.id}` } }),
   );
 }
@@ -156,6 +156,7 @@ describe('the check of a file that comes in the parts that we cut', () => {
     await putParts(
       parts.filter(({ number }) => there.includes(number)),
       bytes,
+      world.putFile,
     );
 
     expect(await world.arrivals.check(upload)).toEqual({

@@ -3,7 +3,7 @@ import { LARGEST_ATTACHMENT, linking } from '../../support/links.ts';
 import { caller, issueId, projectId } from '../../support/world.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ ends: 'sockets', environment: linking });
+const world = await useWorld({ environment: linking });
 
 const sessionFor = (size: number) => ({
   projectId,

@@ -3,7 +3,6 @@ import { ListPartsCommand } from '@aws-sdk/client-s3';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { SessionRequest } from '../../../lib/uploads/uppy.ts';
 import { erase } from '../../../lib/domain/erasure.ts';
-import { putFile } from '../../support/answer.ts';
 import { useMeanwhile } from '../../support/meanwhile.ts';
 import { PART, underWay } from '../../support/parts-fixture.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -11,7 +10,7 @@ import { end } from '../../support/ways-to-end.ts';
 import { issueId, projectId } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 const servicesWhere = useMeanwhile(world);
 
 const hello = Buffer.from('hello');
@@ -43,7 +42,7 @@ async function begin(largest = 2 * PART) {
     id,
     put: async (number: number, bytes: Buffer) => {
       const { url } = await world.uppy.signPart(ticket, { ...reference, number });
-      const stored = await putFile({ url, headers: {} }, bytes);
+      const stored = await world.putFile({ url, headers: {} }, bytes);
       return { number, etag: stored.headers.get('etag') ?? '' };
     },
   };
