@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { handler } from '../../../functions/uploads.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import * as endings from '../../../lib/domain/endings.ts';
 import { en } from '../../../lib/texts/en.ts';
 import { zhCn } from '../../../lib/texts/zh-cn.ts';
@@ -12,7 +12,8 @@ const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', 
 const CHINESE = { 'content-language': 'zh-CN', vary: 'accept-language' };
 const ENGLISH = { 'content-language': 'en', vary: 'accept-language' };
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
+const handler = createHandler(() => world);
 
 const call = (route: string, language: string, more: object = {}) =>
   callHttp(handler, { route, headers: { 'accept-language': language }, ...more });

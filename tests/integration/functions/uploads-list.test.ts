@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Context } from 'aws-lambda';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { handler } from '../../../functions/uploads.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import type { HttpEvent } from '../../../lib/http/gateway.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -12,7 +12,8 @@ const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4
 const listed = z.object({ uploads: z.array(z.object({ id: z.string() })) });
 const problemType = { 'content-type': 'application/problem+json' };
 
-await useWorld({ ends: 'sockets' });
+const world = await useWorld();
+const handler = createHandler(() => world);
 
 /** The gateway passes on the query string as one text for each name. */
 function list(query: Record<string, string> = {}, sub = 'user-1') {

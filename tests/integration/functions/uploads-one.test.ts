@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { handler } from '../../../functions/uploads.ts';
-import { putFile } from '../../support/answer.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import { callHttp } from '../../support/http-event.ts';
 import type { HttpCall } from '../../support/lambda-event.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -17,9 +16,9 @@ const file = {
 const problemType = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
 
 const world = await useWorld({
-  ends: 'sockets',
   environment: { MAX_OPEN_UPLOADS: '200', UPLOADS_PER_MINUTE: '300' },
 });
+const handler = createHandler(() => world);
 
 const create = (body: object = file, more: Partial<HttpCall> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body, ...more });
@@ -63,7 +62,7 @@ describe('GET /v1/uploads/{id}', () => {
 
   it('answers 200 once the upload has changed, and nothing more to wait for at its end', async () => {
     const { id, signed } = await create();
-    await putFile(signed(), hello);
+    await world.putFile(signed(), hello);
     await deliver(id);
 
     const answer = await statusUnless(id, '"1"');
@@ -91,7 +90,7 @@ describe('POST /v1/uploads/{id}/urls', () => {
     const { status, signed } = await on('POST /urls', id);
 
     expect(status).toBe(200);
-    expect((await putFile(signed(), hello)).status).toBe(200);
+    expect((await world.putFile(signed(), hello)).status).toBe(200);
   });
 
   it('answers 409 when no file is awaited any more', async () => {
@@ -107,7 +106,7 @@ describe('POST /v1/uploads/{id}/urls', () => {
 describe('DELETE /v1/uploads/{id}', () => {
   it('cancels and removes the file, and does no harm when repeated', async () => {
     const { id, signed } = await create();
-    await putFile(signed(), hello);
+    await world.putFile(signed(), hello);
 
     const first = await on('DELETE ', id);
     const second = await on('DELETE ', id);
@@ -119,7 +118,7 @@ describe('DELETE /v1/uploads/{id}', () => {
 
   it('answers 409 once IPD has the file', async () => {
     const { id, signed } = await create();
-    await putFile(signed(), hello);
+    await world.putFile(signed(), hello);
     await deliver(id);
 
     const answer = await on('DELETE ', id);
@@ -135,7 +134,7 @@ describe('DELETE /v1/uploads/{id}', () => {
 describe('POST /v1/uploads/{id}/retry', () => {
   async function fail(): Promise<string> {
     const { id, signed } = await create();
-    await putFile(signed(), hello);
+    await world.putFile(signed(), hello);
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
     await deliver(id);
     return id;
@@ -202,7 +201,7 @@ describe('GET /v1/limits', () => {
 
   it('tells that deliveries wait, and how long', async () => {
     const { id, signed } = await create();
-    await putFile(signed(), hello);
+    await world.putFile(signed(), hello);
     await world.faults([{ match: { operation: 'list' }, fault: { kind: 'signatureFailed' } }]);
     await deliver(id);
 

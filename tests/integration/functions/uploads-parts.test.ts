@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { handler } from '../../../functions/uploads.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import { PART, putParts, underWay } from '../../support/parts-fixture.ts';
 import { callHttp } from '../../support/http-event.ts';
 import type { HttpCall } from '../../support/lambda-event.ts';
@@ -11,7 +11,8 @@ const bytes = randomBytes(2 * PART + 7);
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: bytes.length };
 const inParts = { ...file, mode: 'multipart' };
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
+const handler = createHandler(() => world);
 
 const create = (body: object = file, headers: Record<string, string> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body, headers });
@@ -65,7 +66,7 @@ describe('POST /v1/uploads', () => {
   it('answers 200 to the same key with requests for what is missing', async () => {
     const headers = { 'idempotency-key': randomUUID() };
     const first = await create(inParts, headers);
-    await putParts(first.parts().slice(1), bytes);
+    await putParts(first.parts().slice(1), bytes, world.putFile);
 
     const second = await create(inParts, headers);
 
@@ -87,10 +88,10 @@ describe('POST /v1/uploads', () => {
 describe('GET /v1/uploads/{id} of an upload in parts', () => {
   it('shows what storage has, under an ETag of its own, and no URLs', async () => {
     const { id, parts } = await create();
-    await putParts(parts().slice(0, 1), bytes);
+    await putParts(parts().slice(0, 1), bytes, world.putFile);
 
     const first = await on('GET ', id);
-    await putParts(parts().slice(2), bytes);
+    await putParts(parts().slice(2), bytes, world.putFile);
     const second = await on('GET ', id, { headers: { 'if-none-match': `"1-${PART}"` } });
     const third = await on('GET ', id, { headers: { 'if-none-match': `"1-${PART + 7}"` } });
 
@@ -104,10 +105,10 @@ describe('GET /v1/uploads/{id} of an upload in parts', () => {
 describe('POST /v1/uploads/{id}/urls of an upload in parts', () => {
   it('answers with requests for the parts that are missing, which work', async () => {
     const { id, parts } = await create();
-    await putParts(parts().slice(1, 2), bytes);
+    await putParts(parts().slice(1, 2), bytes, world.putFile);
 
     const answer = await on('POST /urls', id);
-    await putParts(answer.parts(), bytes);
+    await putParts(answer.parts(), bytes, world.putFile);
     const nothing = await on('POST /urls', id);
 
     expect(answer.status).toBe(200);
@@ -119,7 +120,7 @@ describe('POST /v1/uploads/{id}/urls of an upload in parts', () => {
 describe('POST /v1/uploads/{id}/complete', () => {
   it('names the parts that are missing', async () => {
     const { id, parts } = await create();
-    await putParts(parts().slice(1, 2), bytes);
+    await putParts(parts().slice(1, 2), bytes, world.putFile);
 
     const answer = await on('POST /complete', id);
 
@@ -163,7 +164,7 @@ describe('POST /v1/uploads/{id}/complete', () => {
 
   it('takes a single file that is there', async () => {
     const { id, signed } = await create({ ...file, size: 7 });
-    await putParts([{ ...signed(), offset: 0, length: 7 }], bytes);
+    await putParts([{ ...signed(), offset: 0, length: 7 }], bytes, world.putFile);
 
     const answer = await on('POST /complete', id);
 
@@ -173,7 +174,7 @@ describe('POST /v1/uploads/{id}/complete', () => {
 
   it('answers 200 once all parts are stored, and again after the delivery', async () => {
     const { id, parts } = await create();
-    await putParts(parts(), bytes);
+    await putParts(parts(), bytes, world.putFile);
 
     const first = await on('POST /complete', id);
     const second = await on('POST /complete', id);
@@ -191,7 +192,7 @@ describe('POST /v1/uploads/{id}/complete', () => {
 
   it('answers 200 for one that has failed since', async () => {
     const { id, parts } = await create();
-    await putParts(parts(), bytes);
+    await putParts(parts(), bytes, world.putFile);
     await on('POST /complete', id);
     await world.faults([{ match: { operation: 'upload' }, fault: { kind: 'noPermission' } }]);
     await deliver(id);
@@ -211,7 +212,7 @@ describe('POST /v1/uploads/{id}/complete', () => {
       body: { code: 'upload_state_conflict' },
     });
     expect(await underWay(world, { id })).toEqual([]);
-    await expect(putParts(parts(), bytes)).rejects.toThrow('NoSuchUpload');
+    await expect(putParts(parts(), bytes, world.putFile)).rejects.toThrow('NoSuchUpload');
   });
 
   it("is 404 for another user's", async () => {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { handler as deliver } from '../../../functions/deliver.ts';
-import { handler } from '../../../functions/uploads.ts';
-import { putFile } from '../../support/answer.ts';
+import { createHandler as createDeliver } from '../../../functions/deliver.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { lambdaContext } from '../../support/lambda-event.ts';
 import { queueEvent } from '../../support/queue-event.ts';
@@ -10,7 +9,9 @@ import { sha256 } from '../../support/sha256.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
+const deliver = createDeliver(() => world);
+const handler = createHandler(() => world);
 
 describe('an upload with other bytes in storage than declared', () => {
   const declared = randomBytes(1000);
@@ -29,7 +30,7 @@ describe('an upload with other bytes in storage than declared', () => {
   /** Creates the upload, stores these bytes and lets the delivery come. */
   async function bring(bytes: Buffer) {
     const { id, status, parts } = await callHttp(handler, { route: 'POST /v1/uploads', headers, body });
-    for (const part of parts()) await putFile(part, bytes);
+    for (const part of parts()) await world.putFile(part, bytes);
     await on('POST /v1/uploads/{id}/complete', id);
     await world.delivery.onRequest({ uploadId: id, attempt: 1 }, world.run());
     return { id, created: status };

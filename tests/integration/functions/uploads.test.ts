@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { handler } from '../../../functions/uploads.ts';
-import { putFile } from '../../support/answer.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import { callHttp } from '../../support/http-event.ts';
 import type { HttpCall } from '../../support/lambda-event.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -16,7 +15,8 @@ const file = {
 };
 const problemType = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
+const handler = createHandler(() => world);
 
 const create = (body: object = file, more: Partial<HttpCall> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body, ...more });
@@ -51,7 +51,7 @@ describe('POST /v1/uploads', () => {
   it('gives a request that stores the file as it is', async () => {
     const { signed, id } = await create();
 
-    const stored = await putFile(signed(), hello);
+    const stored = await world.putFile(signed(), hello);
 
     expect(stored.status).toBe(200);
     expect(await world.isStaged(id)).toBe(true);
@@ -65,7 +65,7 @@ describe('POST /v1/uploads', () => {
 
     expect([first.status, second.status]).toEqual([201, 200]);
     expect(second.id).toBe(first.id);
-    expect((await putFile(second.signed(), hello)).status).toBe(200);
+    expect((await world.putFile(second.signed(), hello)).status).toBe(200);
   });
 
   it('answers 422 when the key comes with another body', async () => {
