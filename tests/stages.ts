@@ -28,8 +28,8 @@ export const STAGES: readonly Stage[] = [
       'what a change needs: decisions, rules, adapters over sockets, one whole way per feature, documents; 200 random schedules',
     scripts: ['test'],
     files: [
-      'tests/{unit,rules,ends,integration,checks,contract,e2e,fuzz}/**/*.test.ts',
-      'tests/chaos/*.test.ts',
+      'tests/{unit,rules,ends,integration,checks,contract,e2e}/**/*.test.ts',
+      'tests/chaos/{simulation,found}.test.ts',
     ],
     cores: 'all',
     seconds: 900,
@@ -49,6 +49,15 @@ export const STAGES: readonly Stage[] = [
     files: ['tests/stack/**/*.test.ts'],
     cores: 1,
     seconds: 60,
+  },
+  {
+    name: 'faults',
+    title:
+      'whether the simulation finds a product that lacks something, and whether hostile input breaks one',
+    scripts: ['test:faults'],
+    files: ['tests/chaos/{oracle,enumeration,outage,patience,scale}.test.ts', 'tests/fuzz/*.test.ts'],
+    cores: 1,
+    seconds: 200,
   },
   {
     name: 'conformance',

@@ -224,8 +224,8 @@ describe('the tests of a file', () => {
     ['tests/rules/delivery/sweep-slots.test.ts', 'lib/delivery/sweep.ts', 1],
     ['tests/integration/delivery/sweep.test.ts', 'lib/delivery/sweep.ts', 2],
     ['tests/integration/functions/uploads-list.test.ts', 'functions/uploads.ts', 2],
-    ['tests/integration/deploy/settings.test.ts', 'deploy/settings.ts', 2],
-    ['tests/integration/uppy/plugin.test.ts', 'packages/uppy/src/transfer.ts', 2],
+    ['tests/stack/deploy/settings.test.ts', 'deploy/settings.ts', 2],
+    ['tests/stack/uppy/plugin.test.ts', 'packages/uppy/src/transfer.ts', 2],
   ])('%s belongs to %s', (test, file, rank) => {
     expect([isNear(test, file), rankOf(test)]).toEqual([true, rank]);
   });

@@ -13,7 +13,8 @@ export const TESTS = [
   'tests/unit/**/*.test.ts',
   'tests/rules/**/*.test.ts',
   'tests/integration/{delivery,ledger,pacing,uploads,storage,messaging,ingestion,functions,ipd,deploy}/*.test.ts',
-  'tests/integration/{client,expo,uppy}/*.test.ts',
+  'tests/integration/client/*.test.ts',
+  'tests/stack/{expo,uppy,deploy}/*.test.ts',
   'tests/integration/*.test.ts',
 ];
 
@@ -26,7 +27,7 @@ export function rankOf(test: string): 0 | 1 | 2 {
 /** Unit tests, and those of the same path: `lib/delivery/sweep.ts` has `tests/rules/delivery/sweep-slots.test.ts`. */
 export function isNear(test: string, file: string): boolean {
   if (rankOf(test) === 0) return true;
-  const [, path = ''] = /^tests\/(?:rules|integration)\/(.+)\.test\.ts$/.exec(test) ?? [];
+  const [, path = ''] = /^tests\/(?:rules|integration|stack)\/(.+)\.test\.ts$/.exec(test) ?? [];
   // A package is tested as a whole.
   const [, inPackage] = /^packages\/([^/]+)\//.exec(file) ?? [];
   if (inPackage !== undefined) return path.startsWith(`${inPackage}/`);
