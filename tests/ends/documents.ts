@@ -3,7 +3,14 @@
  * indexes that may lag. Understands no other expressions. It injects no faults.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  DeleteCommand,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  ScanCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
 import { compare, createSortedRows } from './sorted-rows.ts';
 import type { Place, Row, SortedRows } from './sorted-rows.ts';
 
@@ -77,6 +84,7 @@ export function createDocuments({
       show(pk, {});
       return {};
     }
+    if (command instanceof ScanCommand) return { Items: [...items.values()].map((text) => JSON.parse(text)) };
     if (command instanceof QueryCommand) return query(command.input, Math.max(lagMs, ownLagMs));
     throw new TypeError(`the table does not know ${command.constructor.name}`);
   }

@@ -24,6 +24,7 @@ import type { Objects } from './objects.ts';
 import { standIn } from './stand-in.ts';
 import type { SendOptions } from './stand-in.ts';
 import { createStorageRequests } from './storage-requests.ts';
+import type { StorageAnswer } from './storage-requests.ts';
 import { createTopic } from './topic.ts';
 
 const HOST = 'http://127.0.0.1:4';
@@ -166,7 +167,7 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
   /** A request by its presigned URL, as a phone or a browser sends it. */
   async function request(
     address: string | URL,
-    init: { method?: string; headers?: Record<string, string>; body?: Uint8Array } = {},
+    init: { method?: string; headers?: Record<string, string>; body?: Uint8Array | FormData } = {},
   ): Promise<Response> {
     const url = String(address);
     const { method = 'GET', headers = {}, body = new Uint8Array() } = init;
@@ -174,6 +175,12 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
       const { status, bytes, disposition = '', contentType = '' } = storage.get(url);
       const described = { 'content-disposition': disposition, 'content-type': contentType };
       return new Response(bytes === undefined ? null : Buffer.from(bytes), { status, headers: described });
+    }
+    if (body instanceof FormData) {
+      const file = body.get('file');
+      const fields = [...body].filter((field): field is [string, string] => typeof field[1] === 'string');
+      const bytes = file instanceof Blob ? Buffer.from(await file.arrayBuffer()) : Buffer.alloc(0);
+      return answerTo(storage.post(Object.fromEntries(fields), bytes));
     }
     if (method !== 'PUT') throw new TypeError(`storage in memory knows no ${method} by URL`);
     const answer = storage.isAlive(url)
@@ -190,9 +197,7 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
       ...(partNumber > 0 && { partNumber }),
       status: answer.status,
     });
-    const { status, code, etag } = { code: undefined, etag: undefined, ...answer };
-    const text = code === undefined ? null : `<Error><Code>${code}</Code></Error>`;
-    return new Response(text, { status, ...(etag !== undefined && { headers: { etag } }) });
+    return answerTo(answer);
   }
 
   /** A call of the fake IPD's admin interface. */
@@ -261,6 +266,12 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
     },
     stop: async (): Promise<void> => undefined,
   };
+}
+
+/** What storage answers, as its HTTP answer says it. */
+function answerTo({ status, code, etag }: StorageAnswer): Response {
+  const text = code === undefined ? null : `<Error><Code>${code}</Code></Error>`;
+  return new Response(text, { status, ...(etag !== undefined && { headers: { etag } }) });
 }
 
 function textOf(input: object, name: string): string {

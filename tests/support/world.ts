@@ -118,6 +118,8 @@ export async function startWorld<K extends keyof Kinds = 'memory'>({
   return {
     ...services,
     ...ends,
+    /** What a function is built over. */
+    services: built,
     admin,
     clock,
     build,

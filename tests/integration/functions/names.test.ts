@@ -1,14 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { handler as attach } from '../../../functions/attach.ts';
-import { handler as uploads } from '../../../functions/uploads.ts';
+import { createHandler as createAttach } from '../../../functions/attach.ts';
+import { createHandler as createUploads } from '../../../functions/uploads.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
-import { openSession, requestSession } from '../../support/uppy-page.ts';
+import { uppyPageOf } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld({ ends: 'sockets', environment: { PREFLIGHT: 'off' } });
+const world = await useWorld({ environment: { PREFLIGHT: 'off' } });
+const { openSession, requestSession } = uppyPageOf(world);
+const attach = createAttach(() => world.services);
+const uploads = createUploads(() => world.services);
 
 const create = (filename: unknown, headers: Record<string, string> = {}) =>
   callHttp(uploads, {

@@ -1,19 +1,21 @@
 import { expect, it } from '@jest/globals';
-import { handler as attach } from '../../../functions/attach.ts';
-import { handler as uploads } from '../../../functions/uploads.ts';
+import { createHandler as createAttach } from '../../../functions/attach.ts';
+import { createHandler as createUploads } from '../../../functions/uploads.ts';
 import { toMessage } from '../../../lib/messaging/notifications.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
-import { bear, callUppy } from '../../support/uppy-page.ts';
+import { uppyPageOf } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
 const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', size: 5 };
 
 const world = await useWorld({
-  ends: 'sockets',
   environment: { UPLOADED_BY_CLAIM: 'preferred_username', PREFLIGHT: 'off' },
 });
+const { bear, callUppy } = uppyPageOf(world);
+const attach = createAttach(() => world.services);
+const uploads = createUploads(() => world.services);
 
 /** The stored `uploadedBy` of an upload that a user with these claims began. */
 async function nameFor(claims: Record<string, string>): Promise<string | undefined> {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { handler as attach } from '../../../functions/attach.ts';
-import { handler } from '../../../functions/uploads.ts';
-import { putFile } from '../../support/answer.ts';
+import { createHandler as createAttach } from '../../../functions/attach.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -12,9 +11,10 @@ const otherProjectId = 'f'.repeat(32);
 const file = { projectId, issueId, filename: 'a.png', contentType: 'image/png', size: 5 };
 
 const world = await useWorld({
-  ends: 'sockets',
   environment: { PROJECTS_CLAIM: 'projects', MAX_FILE_BYTES: '5' },
 });
+const attach = createAttach(() => world.services);
+const handler = createHandler(() => world.services);
 
 const create = (claims: Record<string, string>) =>
   callHttp(handler, { route: 'POST /v1/uploads', body: file, claims });
@@ -50,7 +50,7 @@ describe('the projects claim', () => {
   });
 
   it('opens no project when it is missing, even with IPD_PROJECTS=*', async () => {
-    expect(process.env['IPD_PROJECTS']).toBe('*');
+    expect(world.config.projects).toEqual(['*']);
 
     expect(await create({ sub: 'user-1' })).toMatchObject({
       status: 403,
@@ -91,7 +91,7 @@ describe('a project that is not open to its user any more', () => {
   it('refuses the completion, and still delivers a file that is in storage', async () => {
     const bytes = randomBytes(5);
     const created = await create(inProject('user-1'));
-    await putFile(created.signed(), bytes);
+    await world.putFile(created.signed(), bytes);
 
     const answer = await on('POST /v1/uploads/{id}/complete', created.id, outOfProject('user-1'));
     expect(answer).toMatchObject(forbidden);
@@ -104,7 +104,7 @@ describe('a project that is not open to its user any more', () => {
     await world.faults([{ match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } }]);
     const bytes = randomBytes(5);
     const created = await create(inProject('user-1'));
-    await putFile(created.signed(), bytes);
+    await world.putFile(created.signed(), bytes);
     await world.delivery.onArrival(world.arrival(await world.find(created.id), bytes), world.run());
 
     const answer = await on('POST /v1/uploads/{id}/retry', created.id, outOfProject('user-1'));

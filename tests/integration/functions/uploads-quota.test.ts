@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { handler as attach } from '../../../functions/attach.ts';
-import { handler } from '../../../functions/uploads.ts';
+import { createHandler as createAttach } from '../../../functions/attach.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import { callHttp } from '../../support/http-event.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -10,7 +10,9 @@ import { issueId, projectId } from '../../support/world.ts';
 const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4', size: 5 };
 
 const limits = { MAX_OPEN_UPLOADS: '2', UPLOADS_PER_MINUTE: '3' };
-const world = await useWorld({ ends: 'sockets', environment: { ...limits } });
+const world = await useWorld({ environment: { ...limits } });
+const attach = createAttach(() => world.services);
+const handler = createHandler(() => world.services);
 
 const create = (sub: string, headers: Record<string, string> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body: file, claims: { sub }, headers });

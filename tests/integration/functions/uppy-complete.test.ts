@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { handler as uploadsHandler } from '../../../functions/uploads.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import { callHttp } from '../../support/http-event.ts';
-import { openSession } from '../../support/uppy-page.ts';
+import { uppyPageOf } from '../../support/uppy-page.ts';
 import type { Reference } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 
@@ -10,7 +10,9 @@ const hello = Buffer.from('hello');
 /** The shortest that storage joins with another one. */
 const PART_BYTES = 5 * 1024 ** 2;
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
+const uploadsHandler = createHandler(() => world.services);
+const { openSession } = uppyPageOf(world);
 
 const session = (largest = 1000) =>
   openSession({ files: [{ name: 'a.bin', size: largest, type: 'video/mp4' }] });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { UploadPartCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
-import { handler as uploadsHandler } from '../../../functions/uploads.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import { callHttp } from '../../support/http-event.ts';
-import { openSession } from '../../support/uppy-page.ts';
+import { uppyPageOf } from '../../support/uppy-page.ts';
 import type { Reference } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 
@@ -11,7 +11,9 @@ import { useWorld } from '../../support/use-world.ts';
 const PART_BYTES = 5 * 1024 ** 2;
 const hello = Buffer.from('hello');
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
+const uploadsHandler = createHandler(() => world.services);
+const { openSession } = uppyPageOf(world);
 
 const session = (largest = 2 * PART_BYTES) =>
   openSession({ files: [{ name: 'a.bin', size: largest, type: 'video/mp4' }] });

@@ -1,13 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { handler as uploadsHandler } from '../../../functions/uploads.ts';
+import { createHandler } from '../../../functions/uploads.ts';
 import { callHttp } from '../../support/http-event.ts';
-import { bear, openSession } from '../../support/uppy-page.ts';
+import { uppyPageOf } from '../../support/uppy-page.ts';
 import type { Reference } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
+const uploadsHandler = createHandler(() => world.services);
+const { bear, openSession } = uppyPageOf(world);
 
 describe('an upload that the ticket did not begin', () => {
   it.each<[whose: string, find: (mine: Reference, user: string) => Promise<Reference>]>([

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { createHash } from 'node:crypto';
 import { createTestClock } from '../../support/surroundings.ts';
-import { bear, openSession, requestSession, routes } from '../../support/uppy-page.ts';
+import { routes, uppyPageOf } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 import { DAY_MS } from '../../../lib/domain/units.ts';
@@ -11,9 +11,9 @@ const file = { name: '录屏 终稿.mp4', size: 5, type: 'video/mp4' };
 const reference = { uploadId: '6f1c1a53-2a8c-4f0e-9b55-0d6a0c7d3f10', key: 'staging/x' };
 
 const world = await useWorld({
-  ends: 'sockets',
   environment: { IPD_PROJECTS: projectId, MAX_OPEN_UPLOADS: '8', UPLOADS_PER_MINUTE: '10' },
 });
+const { bear, openSession, requestSession } = uppyPageOf(world);
 
 describe('POST /v1/uppy-sessions', () => {
   it('gives an address for Uppy, and says what it is good for', async () => {
@@ -110,7 +110,7 @@ describe('POST /v1/uppy-sessions', () => {
 
   it('keeps of its ticket nothing but a hash', async () => {
     const { ticket } = await openSession();
-    const { Items } = await world.clients.dynamodb.send(new ScanCommand({ TableName: world.config.table }));
+    const { Items } = await world.documents.send(new ScanCommand({ TableName: world.config.table }));
 
     const table = JSON.stringify(Items);
 

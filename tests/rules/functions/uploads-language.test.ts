@@ -13,7 +13,7 @@ const CHINESE = { 'content-language': 'zh-CN', vary: 'accept-language' };
 const ENGLISH = { 'content-language': 'en', vary: 'accept-language' };
 
 const world = await useWorld();
-const handler = createHandler(() => world);
+const handler = createHandler(() => world.services);
 
 const call = (route: string, language: string, more: object = {}) =>
   callHttp(handler, { route, headers: { 'accept-language': language }, ...more });

@@ -13,7 +13,7 @@ const listed = z.object({ uploads: z.array(z.object({ id: z.string() })) });
 const problemType = { 'content-type': 'application/problem+json' };
 
 const world = await useWorld();
-const handler = createHandler(() => world);
+const handler = createHandler(() => world.services);
 
 /** The gateway passes on the query string as one text for each name. */
 function list(query: Record<string, string> = {}, sub = 'user-1') {

@@ -18,7 +18,7 @@ const problemType = { 'content-type': 'application/problem+json', 'cache-control
 const world = await useWorld({
   environment: { MAX_OPEN_UPLOADS: '200', UPLOADS_PER_MINUTE: '300' },
 });
-const handler = createHandler(() => world);
+const handler = createHandler(() => world.services);
 
 const create = (body: object = file, more: Partial<HttpCall> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body, ...more });

@@ -12,7 +12,7 @@ const file = { projectId, issueId, filename: 'clip.mp4', contentType: 'video/mp4
 const inParts = { ...file, mode: 'multipart' };
 
 const world = await useWorld();
-const handler = createHandler(() => world);
+const handler = createHandler(() => world.services);
 
 const create = (body: object = file, headers: Record<string, string> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body, headers });

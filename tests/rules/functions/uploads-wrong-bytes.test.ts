@@ -10,8 +10,8 @@ import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
 const world = await useWorld();
-const deliver = createDeliver(() => world);
-const handler = createHandler(() => world);
+const deliver = createDeliver(() => world.services);
+const handler = createHandler(() => world.services);
 
 describe('an upload with other bytes in storage than declared', () => {
   const declared = randomBytes(1000);

@@ -16,7 +16,7 @@ const file = {
 const problemType = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
 
 const world = await useWorld();
-const handler = createHandler(() => world);
+const handler = createHandler(() => world.services);
 
 const create = (body: object = file, more: Partial<HttpCall> = {}) =>
   callHttp(handler, { route: 'POST /v1/uploads', body, ...more });
