@@ -4,8 +4,10 @@ import { z } from 'zod';
 import { describeStockUppy } from '../support/stock-uppy.ts';
 import { useProductOnStorage } from '../support/use-product.ts';
 import { begin, openPage, sendPart, signedPart } from '../support/uppy-browser.ts';
-import { postForm } from '../support/uppy-page.ts';
+import { containersPage } from '../support/uppy-page.ts';
 import { issueId, projectId } from '../support/world.ts';
+
+const { postForm } = containersPage();
 
 const PART_BYTES = 5 * 1024 ** 2;
 const filename = '录屏 "终稿".mp4';

@@ -4,9 +4,11 @@ import { elsewhere, verdictOf, withHeader, withoutHeader } from '../support/alte
 import { putFile } from '../support/answer.ts';
 import type { Signed } from '../support/answer.ts';
 import { useProductOnStorage } from '../support/use-product.ts';
-import { postForm } from '../support/uppy-page.ts';
+import { containersPage } from '../support/uppy-page.ts';
 import type { Form } from '../support/uppy-page.ts';
 import { issueId, projectId } from '../support/world.ts';
+
+const { postForm } = containersPage();
 
 const LATER_MS = 3_601_000;
 

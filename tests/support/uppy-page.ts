@@ -33,7 +33,9 @@ export const routes = {
 type Called = Parameters<typeof callHttp>[0];
 
 /** The page in front of the function as a container has it. */
-export const { callUppy, requestSession, openSession, bear, postForm } = createPage(handler, fetch);
+export function containersPage() {
+  return createPage(handler, fetch);
+}
 
 /** The page in front of the services of a world. */
 export function uppyPageOf(world: World) {

@@ -8,7 +8,7 @@ import type { Upload } from '../../../lib/domain/upload.ts';
 import { scan } from '../../../lib/ledger/scan.ts';
 import { putFile } from '../../support/answer.ts';
 import { operate } from '../../support/operator.ts';
-import { openSession } from '../../support/uppy-page.ts';
+import { containersPage } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, oneRequest, projectId } from '../../support/world.ts';
 import type { World } from '../../support/world.ts';
@@ -16,6 +16,7 @@ import type { World } from '../../support/world.ts';
 const because = ['--reason', 'request 7', '--by', 'ann', '--yes'];
 
 const world = await useWorld({ ends: 'sockets' });
+const { openSession } = containersPage();
 const documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
 /** The person whose data is erased, with all names of that person; another person in each test. */
 let owner: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
-import { openSession, postForm } from '../../support/uppy-page.ts';
+import { containersPage } from '../../support/uppy-page.ts';
 import type { Form } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
@@ -9,6 +9,7 @@ const file = { name: '录屏 终稿.mp4', size: 5, type: 'video/mp4' };
 const hello = Buffer.from('hello');
 
 const world = await useWorld({ ends: 'sockets' });
+const { openSession, postForm } = containersPage();
 
 const uploadOf = ({ fields }: Form) => world.find(fields['key']?.replace('staging/', '') ?? '');
 

@@ -1,12 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createWholeLedger } from '../../support/ledger.ts';
 import { createUpload } from '../../../lib/domain/lifecycle.ts';
 import type { Services } from '../../../lib/services.ts';
 import type { Fields, MetricValues } from '../../../lib/runtime/telemetry.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
-import { putFile } from '../../support/answer.ts';
 import { collectTelemetry } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { caller, issueId, oneRequest, projectId } from '../../support/world.ts';
@@ -14,7 +12,7 @@ import { HOUR_MS } from '../../../lib/domain/units.ts';
 
 const bytes = randomBytes(1000);
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 let services: Services;
 let lines: (Fields & { message: string })[];
 let measured: MetricValues[];
@@ -27,7 +25,7 @@ async function stage(requestId = 'call-1'): Promise<Upload> {
   const file = { projectId, issueId, filename: 'a.bin', contentType: 'a/b', size: bytes.length };
   const { upload } = await services.intake.create({ ...caller, requestId }, file);
   const { presigned } = await services.uploads.presign(upload);
-  await putFile(oneRequest(presigned), bytes);
+  await world.putFile(oneRequest(presigned), bytes);
   return upload;
 }
 
@@ -152,9 +150,7 @@ describe('the journal', () => {
   it('tells nothing of a write that was not made, nor again of one whose answer got lost', async () => {
     const writes: (string | undefined)[][] = [];
     const ledger = createWholeLedger({
-      client: DynamoDBDocumentClient.from(world.clients.dynamodb, {
-        marshallOptions: { removeUndefinedValues: true },
-      }),
+      client: world.documents,
       table: world.config.table,
       clock: world.clock,
       onWritten: (before, after) => writes.push([before?.status, after.status]),

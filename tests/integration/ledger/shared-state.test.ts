@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 
 describe('a shared state', () => {
   it('is written by a writer that read its last version', async () => {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { useWorld } from '../../support/use-world.ts';
 
 const put = z.object({ Item: z.object({ pk: z.string() }) });
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 
 const ticket = () => ({
   owner: 'user-1',
@@ -63,7 +63,7 @@ describe('a ticket', () => {
   it('of another form is neither used nor ended', async () => {
     const hash = randomUUID();
     const Item = { ...ticket(), pk: `ticket#${hash}`, version: 1, begun: 'none' };
-    const documents = DynamoDBDocumentClient.from(world.clients.dynamodb);
+    const documents = world.documents;
     await documents.send(new PutCommand({ TableName: world.config.table, Item }));
 
     await expect(world.ledger.useTicket(hash)).rejects.toThrow(z.ZodError);

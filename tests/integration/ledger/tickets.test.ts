@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 
 describe('a ticket', () => {
   const ticket = () => ({
@@ -29,8 +29,8 @@ describe('a ticket', () => {
     const { until } = ticket();
     await world.ledger.addTicket(hash, { ...ticket(), until });
 
-    const { Item } = await DynamoDBDocumentClient.from(world.clients.dynamodb).send(
-      new GetCommand({ TableName: world.config.table, Key: { pk: `ticket#${hash}` } }),
+    const { Item } = await world.documents.send(
+      new GetCommand({ TableName: world.config.table, Key: { pk: `ticket#${hash}` }, ConsistentRead: true }),
     );
 
     expect(Item).toMatchObject({ expiresAt: Math.ceil(until / 1000) + 86_400 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DeleteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { randomUUID } from 'node:crypto';
 import { cancel, createUpload } from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -7,7 +7,7 @@ import { uploadKey } from '../../../lib/ledger/uploads.ts';
 import { createWholeLedger } from '../../support/ledger.ts';
 import { useWorld } from '../../support/use-world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 
 /** Two uploads of equal size to a work item that is free; neither is under way. */
 async function rivals(): Promise<[Upload, Upload]> {
@@ -47,9 +47,9 @@ describe('a work item', () => {
     [21, false],
   ])('that %i others take in between is taken: %s', async (faster, isTaken) => {
     const [upload, rival] = await rivals();
-    const { client } = world.connectTable();
+    const { documents } = world.connectTable();
     let met = 0;
-    client.middlewareStack.add(
+    documents.middlewareStack.add(
       (next, { commandName }) =>
         async (args) => {
           if (commandName === 'PutItemCommand' && met < faster) {
@@ -61,7 +61,6 @@ describe('a work item', () => {
       { step: 'initialize', name: 'faster' },
     );
     const { table } = world.config;
-    const documents = DynamoDBDocumentClient.from(client);
     const ledger = createWholeLedger({ client: documents, table, clock: world.clock });
 
     expect(await ledger.takeWorkItem(upload)).toBe(isTaken);

@@ -1,13 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { send } from '../../../lib/ipd/wire.ts';
 import { createWholeLedger } from '../../support/ledger.ts';
 import { createUpload } from '../../../lib/domain/lifecycle.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { issueId, projectId } from '../../support/world.ts';
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 
 const sizeOf = (bytes: number): Buffer => randomBytes(bytes);
 
@@ -82,7 +81,7 @@ describe('two uploads of one size to one work item', () => {
           sent.resolve();
           await gate.promise;
         }
-        return send(request);
+        return world.send(request);
       },
     });
     const outcome = delivery.onArrival(world.arrival(first, bytes), world.run());
@@ -154,9 +153,9 @@ describe('taking a work item', () => {
 
   /** A ledger that lets another writer go first, once, after it has read an upload. */
   function createSlowLedger(meanwhile: () => Promise<unknown>) {
-    const { client, documents } = world.connectTable();
+    const { documents } = world.connectTable();
     let reads = 0;
-    client.middlewareStack.add(
+    documents.middlewareStack.add(
       (next, { commandName }) =>
         async (args) => {
           const answer = await next(args);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { GetObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import { putFile } from '../../support/answer.ts';
-import { postForm } from '../../support/uppy-page.ts';
+import { containersPage } from '../../support/uppy-page.ts';
 import { useWorld } from '../../support/use-world.ts';
 import { oneRequest } from '../../support/world.ts';
 
@@ -11,6 +11,7 @@ const tagging = `${TAG}=NO_THREATS_FOUND`;
 const bytes = randomBytes(1000);
 
 const world = await useWorld({ ends: 'sockets' });
+const { postForm } = containersPage();
 
 async function tagsOf(id: string): Promise<unknown> {
   return (

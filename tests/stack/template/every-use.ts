@@ -27,8 +27,10 @@ import { FORM_TYPE, filePart, form } from '../../support/form.ts';
 import type { Product } from '../../support/product-stack.ts';
 import { storageEvent } from '../../support/queue-event.ts';
 import { begin, openPage, sendPart } from '../../support/uppy-browser.ts';
-import { postForm } from '../../support/uppy-page.ts';
+import { containersPage } from '../../support/uppy-page.ts';
 import { issueId, projectId } from '../../support/world.ts';
+
+const { postForm } = containersPage();
 
 export const BUCKET = 'ipd-attachment-bridge-dev-stagingbucket';
 /** What INGEST_SOURCE_BUCKETS names. */
