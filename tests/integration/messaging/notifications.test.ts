@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { SNSClient } from '@aws-sdk/client-sns';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReconciliation } from '../../../lib/delivery/reconcile.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -12,7 +11,7 @@ import { HOUR_MS, MINUTE_MS } from '../../../lib/domain/units.ts';
 const soon = () => AbortSignal.timeout(300_000);
 const refusal = { match: { operation: 'upload' }, count: 1, fault: { kind: 'noPermission' } };
 
-const world = await useWorld({ ends: 'sockets' });
+const world = await useWorld();
 const readNotifications = await subscribe(world);
 
 describe('the notification of an end', () => {
@@ -25,7 +24,7 @@ describe('the notification of an end', () => {
 
   /** Services of a function that cannot send notifications; and the errors that it logged. */
   function withoutNotifications() {
-    const sns = new SNSClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
+    const sns = world.silent.sns();
     return { sns, ...collectErrors() };
   }
 
@@ -168,7 +167,7 @@ describe('the notification of an end', () => {
   it('is sent for the delivery of an upload that had expired', async () => {
     const { bytes, upload, parts } = await beginParts(world, randomBytes(10));
     await sweepAfter(72 * HOUR_MS);
-    await putParts(parts, bytes);
+    await putParts(parts, bytes, world.putFile);
     await world.uploads.complete(caller, upload.id);
     const [message = ''] = await world.requestsFor(upload.id);
     await world.delivery.onRequest(JSON.parse(message), world.run());
@@ -235,7 +234,7 @@ describe('the notification of an end', () => {
     });
 
     it('carries the same id when it may have been sent before', async () => {
-      const sns = new SNSClient({});
+      const sns = world.connectTopic();
       // The topic takes the message; the answer is lost with the function.
       sns.middlewareStack.add(
         (next) => async (args) => {
