@@ -51,11 +51,11 @@ describe('fingerprint', () => {
 
   it('does not repeat over many similar files', () => {
     const keys = new Set<string | undefined>();
-    for (let index = 0; index < 50_000; index += 1) {
+    for (let index = 0; index < 20_000; index += 1) {
       keys.add(fingerprint({ ...about, filename: `IMG_${index}.jpg` }, 1_700_000_000_000 + (index % 7)));
     }
 
-    expect(keys.size).toBe(50_000);
+    expect(keys.size).toBe(20_000);
   });
 
   it('has no 32 bits that repeat more often than chance', () => {
