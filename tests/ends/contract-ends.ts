@@ -89,6 +89,25 @@ export async function openMemoryEnds(): Promise<Ends> {
   };
 }
 
+/** The ends of the tests of rules: in memory, on the test's clock. */
+export async function openRuleEnds(): Promise<Ends> {
+  const world = await startWorld();
+  return {
+    documents: world.documents,
+    table: world.config.table,
+    storage: world.clients.s3,
+    bucket: world.config.bucket,
+    queue: world.clients.sqs,
+    queueUrl: world.config.queueUrl,
+    ...ipdEnds({ send: world.send, url: world.ipd.url, clock: world.clock }),
+    fault: (fault) => world.faults([{ fault, count: 1 }]),
+    wait: world.passTime,
+    held: async () => (await world.received()).length,
+    play: (work) => work(),
+    stop: () => world.stop(),
+  };
+}
+
 /** dynalite, the local S3, fauxqs and the fake IPD. */
 export async function openRealEnds(): Promise<Ends> {
   const world = await startWorld({ ends: 'sockets' });

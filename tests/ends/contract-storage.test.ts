@@ -19,13 +19,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { openMemoryEnds, openRealEnds } from './contract-ends.ts';
+import { openMemoryEnds, openRealEnds, openRuleEnds } from './contract-ends.ts';
 import type { Ends } from './contract-ends.ts';
 
 const MIN_PART = 5 * 1024 ** 2;
 
 describe.each([
-  ['in memory', openMemoryEnds],
+  ['of the simulation', openMemoryEnds],
+  ['of rules', openRuleEnds],
   ['on sockets', openRealEnds],
 ])('the ends %s', (_name, open) => {
   let ends: Ends;

@@ -12,14 +12,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { openMemoryEnds, openRealEnds } from './contract-ends.ts';
+import { openMemoryEnds, openRealEnds, openRuleEnds } from './contract-ends.ts';
 import type { Ends } from './contract-ends.ts';
 import { sourceOf } from '../support/sources.ts';
 
 const projectId = '0123456789abcdef0123456789abcdef';
 
 describe.each([
-  ['in memory', openMemoryEnds],
+  ['of the simulation', openMemoryEnds],
+  ['of rules', openRuleEnds],
   ['on sockets', openRealEnds],
 ])('the ends %s', (_name, open) => {
   let ends: Ends;

@@ -12,9 +12,9 @@ import { buffer } from 'node:stream/consumers';
 import { createIpd } from '../../local/ipd/ipd.ts';
 import { snsWith } from '../../lib/messaging/sns.ts';
 import { sqsWith } from '../../lib/messaging/sqs.ts';
-import type { Clock } from '../../lib/runtime/clock.ts';
 import { s3With } from '../../lib/storage/s3.ts';
 import { awsKey, ipdCredentials } from '../support/local-keys.ts';
+import type { TestClock } from '../support/surroundings.ts';
 import { createDocuments } from './documents.ts';
 import { createIpdWay } from './ipd-way.ts';
 import { createMessageQueue } from './queue.ts';
@@ -56,10 +56,10 @@ export type StorageRequest = {
 export type Published = { body: string; attributes: Record<string, string | undefined> };
 
 /** Opens all of them, empty. */
-export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: number) => void } }) {
-  let storageAheadMs = 0;
+export function openMemoryEnds({ clock }: { clock: TestClock }) {
+  let aheadMs = 0;
   /** URLs and messages live by the machine's time, as those on sockets do. */
-  const storageTime = (): number => Date.now() + storageAheadMs;
+  const storageTime = (): number => Date.now() + aheadMs;
   const documents = createDocuments({ now: () => clock.now(), pageSize: 100 });
   /** Buckets of others, by name. */
   const others: Record<string, Objects> = {};
@@ -75,8 +75,9 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
     clock: () => clock.now(),
     random: () => clock.random(),
     async sleep(ms) {
-      clock.advance(ms);
+      // A connection may be idle for less time than its caller waits.
       way.stall(ms);
+      clock.pass(ms);
     },
   });
   const way = createIpdWay(ipd, { origin: HOST });
@@ -86,7 +87,7 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
     if (!queues.has(url)) {
       queues.set(
         url,
-        createMessageQueue({ now: Date.now, visibilityMs: VISIBILITY_MS, maxReceives: MAX_RECEIVES }),
+        createMessageQueue({ now: storageTime, visibilityMs: VISIBILITY_MS, maxReceives: MAX_RECEIVES }),
       );
     }
     return url;
@@ -262,7 +263,11 @@ export function openMemoryEnds({ clock }: { clock: Clock & { advance: (ms: numbe
     s3: { url: HOST, requests },
     ipd: { url: HOST, requests: ipd.admin.requests },
     passSecondInStorage(): void {
-      storageAheadMs += 1000;
+      aheadMs += 1000;
+    },
+    /** Sets the time by which URLs and messages live forward. */
+    passTime: async (ms: number): Promise<void> => {
+      aheadMs += ms;
     },
     stop: async (): Promise<void> => undefined,
   };

@@ -29,7 +29,9 @@ export function standIn<T extends object>(prototype: T, carryOut: CarryOut): T {
   }
 
   async function send(command: Command, options: SendOptions = {}): Promise<object> {
-    options.abortSignal?.throwIfAborted();
+    if (options.abortSignal?.aborted === true) {
+      throw Object.assign(new Error('Request aborted'), { name: 'AbortError' });
+    }
     const { name } = command.constructor;
     const context = { commandName: NAMES[name] ?? name };
     const handler = middlewares.reduceRight<Handler>(

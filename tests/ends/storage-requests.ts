@@ -52,7 +52,7 @@ export function createStorageRequests({ objects, now }: { objects: Objects; now:
     if (Number(headers['content-length'] ?? bytes.length) !== bytes.length) return { status: 403 };
     const checksum = headers['x-amz-checksum-sha256'];
     if (checksum !== undefined && checksum !== createHash('sha256').update(bytes).digest('base64')) {
-      return { status: 400 };
+      return { status: 400, code: 'BadDigest' };
     }
     const PartNumber = Number(searchParams.get('partNumber') ?? 0);
     return send(

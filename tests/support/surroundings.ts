@@ -3,16 +3,34 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/runtime/clock.ts';
 import type { Fields, MetricValues, Telemetry } from '../../lib/runtime/telemetry.ts';
 
+export type TestClock = Clock & {
+  advance: (ms: number) => void;
+  set: (ms: number) => void;
+  /** Time passes while code waits: what is limited to less than that ends, and then it is later. */
+  pass: (ms: number) => void;
+};
+
 /** A clock that stands still until the test sets it, or code sleeps on it. */
-export function createTestClock(
-  start = Date.now(),
-): Clock & { advance(ms: number): void; set(ms: number): void } {
+export function createTestClock(start = Date.now()): TestClock {
   let now = start;
+  const limits = new Set<{ at: number; ending: AbortController }>();
   return {
     now: () => now,
     random: () => 0.5,
     // No time passes by itself, so nothing ends too early on a slow machine.
-    timeout: () => new AbortController().signal,
+    timeout(ms) {
+      const ending = new AbortController();
+      limits.add({ at: now + ms, ending });
+      return ending.signal;
+    },
+    pass(ms) {
+      now += ms;
+      for (const limit of limits) {
+        if (limit.at > now) continue;
+        limits.delete(limit);
+        limit.ending.abort(new DOMException('timed out', 'TimeoutError'));
+      }
+    },
     uuid: () => randomUUID(),
     sleep: async (ms) => {
       now += ms;

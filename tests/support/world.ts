@@ -26,6 +26,7 @@ import { wholeLedgerOf } from './ledger.ts';
 import { ipdCredentials } from './local-keys.ts';
 import { sourceOf } from './sources.ts';
 import { createTestClock } from './surroundings.ts';
+import type { TestClock } from './surroundings.ts';
 
 export const projectId = '0123456789abcdef0123456789abcdef';
 export const issueId = '956239067176935400';
@@ -60,11 +61,11 @@ export type World = Awaited<ReturnType<typeof startWorld<keyof Kinds>>>;
 
 async function openEnds<K extends keyof Kinds>(
   kind: K | undefined,
-  options: { clock: ReturnType<typeof createTestClock>; environment: Record<string, string> },
+  options: { clock: TestClock; environment: Record<string, string> },
 ): Promise<Kinds[K]>;
 async function openEnds(
   kind: keyof Kinds | undefined,
-  options: { clock: ReturnType<typeof createTestClock>; environment: Record<string, string> },
+  options: { clock: TestClock; environment: Record<string, string> },
 ): Promise<Kinds[keyof Kinds]> {
   if (kind !== 'sockets') return openMemoryEnds(options);
   // Loaded here alone: a test of rules is over before these modules would be there.
