@@ -1,15 +1,21 @@
 /** One stage of tests/stages.ts; without STAGE that of `npm test`. Node strips the types itself, so there is nothing to transform. */
 import { stageNamed } from './tests/stages.ts';
 
-const { files = [], jest } = stageNamed(process.env.STAGE ?? 'test');
+const { files = [], setup = [] } = stageNamed(process.env.STAGE ?? 'test');
 
 export default {
   testEnvironment: 'node',
   testMatch: files.map((glob) => `<rootDir>/${glob}`),
   globalSetup: '<rootDir>/tests/support/compile-cache.ts',
   globalTeardown: '<rootDir>/tests/support/remove-compile-cache.ts',
-  setupFiles: ['<rootDir>/tests/support/quiet.ts', '<rootDir>/tests/support/language.ts'],
-  setupFilesAfterEnv: ['<rootDir>/tests/support/scan.ts', '<rootDir>/tests/support/no-sockets.ts'],
+  setupFiles: [
+    '<rootDir>/tests/support/quiet.ts',
+    '<rootDir>/tests/support/language.ts',
+    ...(process.env.STEADY_SEED === undefined ? [] : ['<rootDir>/tests/steady/late-answers.ts']),
+  ],
+  setupFilesAfterEnv: ['tests/support/scan.ts', 'tests/support/no-sockets.ts', ...setup].map(
+    (path) => `<rootDir>/${path}`,
+  ),
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],
   // All cores: tests spend most of their time waiting for other processes and sockets.
@@ -19,5 +25,4 @@ export default {
   workerIdleMemoryLimit: '1GB',
   // Only a net against a hang: no test depends on the machine's speed.
   testTimeout: 1_800_000,
-  ...jest,
 };

@@ -11,8 +11,8 @@ export type Stage = {
   scripts: string[];
   /** The test files that jest runs, as globs from the root. */
   files?: string[];
-  /** What jest does otherwise than in `npm test`. */
-  jest?: Record<string, unknown>;
+  /** Modules that jest loads before each of them. */
+  setup?: string[];
   /** It needs the packages of tools/. */
   isWithTools?: true;
   /** How many it keeps busy. */
@@ -73,8 +73,7 @@ export const STAGES: readonly Stage[] = [
     title: 'the pages and the packages in Chromium',
     scripts: ['test:browser'],
     files: ['tests/browser/*.browser.ts'],
-    // One file at a time, since each has a stack of its own.
-    jest: { maxWorkers: 1, testTimeout: 90_000 },
+    setup: ['tests/browser/watchdog.ts'],
     cores: 1,
     seconds: 700,
   },

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page, Request } from 'playwright-core';
 
 const SCREENSHOTS = join(import.meta.dirname, '..', '..', '.local', 'screenshots');
 /** Nothing but what the page itself asks for leaves this browser. */
@@ -25,6 +25,11 @@ const ARGUMENTS = [
 export type VisitOptions = { origin: string; version: 5 | 6 } & BrowserContextOptions;
 export type Visit = Awaited<ReturnType<typeof visit>>;
 export type SampleFile = ReturnType<typeof sampleFile>;
+
+/** A page, and what it has asked for and not got yet, with the time when it began. */
+export type WatchedPage = { page: Page; pending: Map<Request, number> };
+
+export const openPages = new Set<WatchedPage>();
 
 export const MIB = 1024 * 1024;
 
@@ -74,7 +79,17 @@ export async function saveScreenshot(page: Page, name: string): Promise<void> {
 export async function newContext(browser: Browser, options?: BrowserContextOptions): Promise<BrowserContext> {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(0);
+  context.on('page', watchPage);
   return context;
+}
+
+function watchPage(page: Page): void {
+  const watched: WatchedPage = { page, pending: new Map() };
+  openPages.add(watched);
+  page.once('close', () => openPages.delete(watched));
+  page.on('request', (request) => watched.pending.set(request, Date.now()));
+  page.on('requestfinished', (request) => watched.pending.delete(request));
+  page.on('requestfailed', (request) => watched.pending.delete(request));
 }
 
 /** Opens the page of one version. */
