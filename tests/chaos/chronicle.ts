@@ -3,7 +3,7 @@
  * notifications, requests to IPD and what IPD refused. It reads the ends, never the product, and judges nothing.
  */
 import { readRecord } from './oracle-reading.ts';
-import type { Version } from './oracle-reading.ts';
+import type { UploadRecord, Version } from './oracle-reading.ts';
 import type { NotificationMessage } from '../ends/topic.ts';
 
 /** One request to IPD that a delivery made, the fault that it met, and whether the delivery got an answer. */
@@ -21,7 +21,7 @@ export type Chronicle = ReturnType<typeof createChronicle>;
 
 /** An empty one; `now` is the world's time. */
 export function createChronicle(now: () => number) {
-  const versions = new Map<string, { at: number; item: object }[]>();
+  const versions = new Map<string, { at: number; item: object; record?: UploadRecord }[]>();
   const contacts = new Map<string, IpdContact[]>();
   const stored = new Map<string, { at: number; isThere: boolean }[]>();
   const published: { at: number; message: NotificationMessage }[] = [];
@@ -63,7 +63,10 @@ export function createChronicle(now: () => number) {
     /** The versions of each record, the first one first. */
     histories: (): Map<string, Version[]> =>
       new Map(
-        [...versions].map(([id, all]) => [id, all.map(({ at, item }) => ({ at, record: readRecord(item) }))]),
+        [...versions].map(([id, all]) => [
+          id,
+          all.map((version) => ({ at: version.at, record: (version.record ??= readRecord(version.item)) })),
+        ]),
       ),
     /** For worlds with so many uploads that nothing reads it. */
     forget: (): void => {

@@ -18,11 +18,14 @@ const TOKEN =
 /** A hash of the state; only of use while `world.activity` is quiet. */
 export function hashOfState(world: World): string {
   const { time, documents, queue, ingestQueue, ingestedQueue, objects } = world;
-  const { ipd, people, topic, trace, strays, chronicle, reported } = world;
+  const { ipd, people, topic, trace, strays, chronicle, reported, offered } = world;
+  const hasOffers = offered.stays.length > 0 || offered.sent.length > 0;
   const pending = time.pending();
   const [next = time.now()] = pending;
+  const items = documents.all('');
+  const uploads = items.filter(({ pk }) => String(pk).startsWith('upload#'));
   const state = {
-    items: documents.all('').filter(isAlive),
+    items: items.filter(isAlive),
     deliveries: [queue, ingestedQueue].map(({ all }) =>
       all().map(({ body, receives, visibleAt }) => ({ body, receives, visibleAt })),
     ),
@@ -60,14 +63,14 @@ export function hashOfState(world: World): string {
     users: [trace.of('user'), trace.of('producer')],
     judged: [
       [...strays],
-      judgeIngestion(offersIn(world), trace.nameOf).findings,
+      hasOffers ? judgeIngestion(offersIn(world), trace.nameOf).findings : [],
       [...objects.replaced()],
       people.deleted().map(({ id }) => id),
       people.deletedLinks().map(({ id }) => id),
       [...reported],
-      world.records().map(({ id }) =>
+      uploads.map(({ id }) =>
         chronicle
-          .contactsOf(id)
+          .contactsOf(String(id))
           .filter(isAnswer)
           .map(({ operation, fault }) => [operation, fault]),
       ),

@@ -7,14 +7,14 @@ import { DAY_MS } from '../../lib/domain/units.ts';
 
 /** An empty trace; `elapsed` says how far time has come. */
 export function createTrace(elapsed: () => number) {
-  const lines: string[] = [];
+  const lines: { at: number; who: string; text: string }[] = [];
   const names = new Map<string, string>();
 
   /** `key` is a text that contains an upload's id; the trace shows the upload's number instead. */
   function note(who: string, what: string, key?: unknown): void {
     const [id] = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(typeof key === 'string' ? key : '') ?? [];
     const upload = id === undefined ? '' : ` ${nameOf(id)}`;
-    lines.push(`${elapsed()} ${who}: ${what}${upload}`);
+    lines.push({ at: elapsed(), who, text: `${who}: ${what}${upload}` });
   }
 
   function nameOf(id: string): string {
@@ -27,11 +27,13 @@ export function createTrace(elapsed: () => number) {
     note,
     nameOf,
     /** What this one has done, without times. */
-    of: (who: string) =>
-      lines.map((line) => line.replace(/^\d+ /, '')).filter((line) => line.startsWith(`${who}: `)),
-    hash: () => createHash('sha256').update(lines.join('\n')).digest('hex'),
+    of: (who: string) => lines.flatMap((line) => (line.who === who ? [line.text] : [])),
+    hash: () =>
+      createHash('sha256')
+        .update(lines.map(({ at, text }) => `${at} ${text}`).join('\n'))
+        .digest('hex'),
     /** For people: days and the time of day since the start. */
-    lines: () => lines.map((line) => line.replace(/^\d+/, (ms) => timeOfDay(Number(ms)))),
+    lines: () => lines.map(({ at, text }) => `${timeOfDay(at)} ${text}`),
   };
 }
 
