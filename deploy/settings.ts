@@ -232,15 +232,18 @@ function isLike(name: string, setting: string): boolean {
   const [stem, otherStem] = [withoutLastWord(name), withoutLastWord(setting)];
   if (stem.includes('_') && stem === otherStem) return true;
   const few = Math.max(2, Math.floor(name.length / 4));
-  return long.length - short.length <= few && distance(name, setting) <= few;
+  return long.length - short.length <= few && distance(name, setting, few) <= few;
 }
 
 function withoutLastWord(name: string): string {
   return name.replace(/_[^_]*$/, '');
 }
 
-/** How many letters to insert, delete or replace: https://en.wikipedia.org/wiki/Levenshtein_distance */
-function distance(one: string, other: string): number {
+/**
+ * How many letters to insert, delete or replace, or Infinity as soon as they are more than `most`:
+ * https://en.wikipedia.org/wiki/Levenshtein_distance
+ */
+function distance(one: string, other: string, most = Infinity): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (const letter of one.split('')) {
     const above = row;
@@ -249,6 +252,7 @@ function distance(one: string, other: string): number {
       const changed = (above[column] ?? 0) + (letter === other[column] ? 0 : 1);
       row.push(Math.min(changed, (above[column + 1] ?? 0) + 1, (row[column] ?? 0) + 1));
     }
+    if (Math.min(...row) > most) return Infinity;
   }
   return row.at(-1) ?? 0;
 }

@@ -20,9 +20,14 @@ const TAG_NAMES =
   `Ref GetAtt Sub Join If Equals Not And Or Condition Select Split FindInMap ImportValue Base64 Cidr
   GetAZs Length ToJsonString`.split(/\s+/);
 
+/** What was parsed, by its text: a start of the stack reads each file twice. Nothing changes it. */
+const parsed = new Map<string, Json>();
+
 /** Parses YAML with CloudFormation's short tags into their long form (`!Ref A` becomes `{ Ref: 'A' }`). */
 export function parseTemplateYaml(text: string): Json {
-  return parse(text, { customTags: TAG_NAMES.flatMap(tagsOf), merge: true });
+  const value = parsed.get(text) ?? parse(text, { customTags: TAG_NAMES.flatMap(tagsOf), merge: true });
+  parsed.set(text, value);
+  return value;
 }
 
 /** Replaces every intrinsic function in `value` by the value that AWS would put there. */

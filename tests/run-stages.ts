@@ -29,10 +29,10 @@ const [passed, failed] = [total('passed'), total('failed')];
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
-function jobOf({ name, scripts, files, cores, seconds }: Stage): Job {
-  const workers = files !== undefined && cores === 1 ? ' -- --maxWorkers=1' : '';
+function jobOf({ name, scripts, files, cores }: Stage): Job {
+  const workers = files !== undefined && cores !== 'all' ? ' -- --maxWorkers=1' : '';
   const line = scripts.map((script) => `npm run -s ${script}${workers}`).join(' && ');
-  return { name, line, seconds, cores: cores === 'all' ? CORES : cores };
+  return { name, line, cores: cores === 'all' ? CORES : cores };
 }
 
 function onEnd(ended: Ended): void {

@@ -15,12 +15,11 @@ export type Stage = {
   setup?: string[];
   /** It needs the packages of tools/. */
   isWithTools?: true;
-  /** How many it keeps busy. */
-  cores: 1 | 'all';
-  /** On two cores; the longest stage begins first. */
-  seconds: number;
+  /** How many it keeps busy, of which each runs one file at a time; less than one if it often waits. */
+  cores: number | 'all';
 };
 
+/** In the order in which they begin: the longest first. */
 export const STAGES: readonly Stage[] = [
   {
     name: 'test',
@@ -32,41 +31,6 @@ export const STAGES: readonly Stage[] = [
       'tests/chaos/{simulation,found}.test.ts',
     ],
     cores: 'all',
-    seconds: 900,
-  },
-  {
-    name: 'kills',
-    title: 'processes that are killed or stopped at any step, ten random schedules over the embedded stack',
-    scripts: ['test:kills'],
-    files: ['tests/chaos/real/*.test.ts', 'tests/kills/**/*.test.ts'],
-    cores: 1,
-    seconds: 160,
-  },
-  {
-    name: 'stack',
-    title: 'the rest of what starts the whole stack or programs of the command line',
-    scripts: ['test:stack'],
-    files: ['tests/stack/**/*.test.ts'],
-    cores: 1,
-    seconds: 60,
-  },
-  {
-    name: 'faults',
-    title:
-      'whether the simulation finds a product that lacks something, and whether hostile input breaks one',
-    scripts: ['test:faults'],
-    files: ['tests/chaos/{oracle,enumeration,outage,patience,scale}.test.ts', 'tests/fuzz/*.test.ts'],
-    cores: 1,
-    seconds: 200,
-  },
-  {
-    name: 'conformance',
-    title:
-      'whether the suite for clients finds faulty ones, and the client in Node passes its quick scenarios',
-    scripts: ['test:conformance'],
-    files: ['tests/conformance/*.test.ts'],
-    cores: 1,
-    seconds: 60,
   },
   {
     name: 'browser',
@@ -74,8 +38,36 @@ export const STAGES: readonly Stage[] = [
     scripts: ['test:browser'],
     files: ['tests/browser/*.browser.ts'],
     setup: ['tests/browser/watchdog.ts'],
-    cores: 1,
-    seconds: 700,
+    cores: 0.5,
+  },
+  {
+    name: 'stack',
+    title: 'the rest of what starts the whole stack or programs of the command line',
+    scripts: ['test:stack'],
+    files: ['tests/stack/**/*.test.ts'],
+    cores: 0.5,
+  },
+  {
+    name: 'kills',
+    title: 'processes that are killed or stopped at any step, ten random schedules over the embedded stack',
+    scripts: ['test:kills'],
+    files: ['tests/chaos/real/*.test.ts', 'tests/kills/**/*.test.ts'],
+    cores: 0.75,
+  },
+  {
+    name: 'faults',
+    title:
+      'whether the simulation finds a product that lacks something, and whether hostile input breaks one',
+    scripts: ['test:faults'],
+    files: ['tests/chaos/{oracle,enumeration,outage,patience,scale}.test.ts', 'tests/fuzz/*.test.ts'],
+    cores: 0.75,
+  },
+  {
+    name: 'packages',
+    title: 'whether apps can install and use the packages',
+    scripts: ['check:packages'],
+    isWithTools: true,
+    cores: 0.75,
   },
   {
     name: 'tools',
@@ -83,37 +75,33 @@ export const STAGES: readonly Stage[] = [
     scripts: ['test:tools'],
     files: ['tests/tools/*.test.ts'],
     isWithTools: true,
-    cores: 1,
-    seconds: 60,
-  },
-  {
-    name: 'packages',
-    title: 'whether apps can install and use the packages',
-    scripts: ['check:packages'],
-    isWithTools: true,
-    cores: 1,
-    seconds: 90,
+    cores: 0.75,
   },
   {
     name: 'samples',
     title: 'whether the files for phones compile',
     scripts: ['check:samples'],
     cores: 1,
-    seconds: 50,
+  },
+  {
+    name: 'conformance',
+    title:
+      'whether the suite for clients finds faulty ones, and the client in Node passes its quick scenarios',
+    scripts: ['test:conformance'],
+    files: ['tests/conformance/*.test.ts'],
+    cores: 0.5,
   },
   {
     name: 'exhaustive',
     title: 'every single fault at every call of the small worlds',
     scripts: ['test:exhaustive'],
     cores: 'all',
-    seconds: 200,
   },
   {
     name: 'model',
     title: 'every run of the protocol ([the assumptions](delivery.md#assumptions))',
     scripts: ['model'],
     cores: 'all',
-    seconds: 180,
   },
 ];
 

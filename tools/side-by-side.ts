@@ -13,10 +13,8 @@ export type Job = {
   name: string;
   /** For bash. */
   line: string;
-  /** How many it keeps busy. */
+  /** How many it keeps busy; less than one if it often waits. */
   cores: number;
-  /** About how long it takes; the longest begins first. */
-  seconds: number;
 };
 
 export type Ended = {
@@ -34,13 +32,16 @@ export function logOf(name: string): string {
   return join(import.meta.dirname, '../.local/stages', `${name.replaceAll(':', '-')}.log`);
 }
 
-/** Resolves when all have ended; `onEnd` hears of each one as it ends. A job that needs all cores waits until they are free. */
+/**
+ * Begins the jobs in this order, but one that needs more cores than are free lets others go first. Resolves when all have
+ * ended; `onEnd` hears of each one as it ends.
+ */
 export async function runSideBySide(
   jobs: readonly Job[],
   { cores, onEnd }: { cores: number; onEnd: (ended: Ended) => void },
 ): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  const waiting = jobs.toSorted((a, b) => b.seconds - a.seconds);
+  const waiting = [...jobs];
   const running = new Map<Job, Promise<void>>();
 
   function next(): Job | undefined {

@@ -64,7 +64,7 @@ describeStockUppy.each(VERSIONS)('the appearance of the page with Uppy %d', (ver
     const chooser = here.page.waitForEvent('filechooser');
     // Uppy may redraw the button and so take the focus from it: the key goes to the button itself.
     await browse.press('Enter');
-    await (await chooser).setFiles(file);
+    await (await chooser).setFiles(file.path);
     await here.page.getByRole('button', { name: /^Upload 1 file/ }).press('Enter');
 
     await here.arrival(file);

@@ -84,15 +84,14 @@ describe('a file that is cancelled', () => {
 
   it('before the API says that it is linked already keeps its link', async () => {
     const film = sampleFile('linked.mp4', 2 * MIB);
-    const path = await site.write(film);
-    await here.picker.setInputFiles(path);
+    await here.pick(film);
     await here
       .row(film.name)
       .getByText(/^Linked, /)
       .waitFor();
     await here.page.reload();
     const created = await delayAnswers(here.page, isCreation);
-    await here.picker.setInputFiles(path);
+    await here.pick(film);
     await created.delayed;
 
     await press('Cancel', film.name);
@@ -151,15 +150,14 @@ describe('a file that is cancelled', () => {
 
   it('can be picked again at once', async () => {
     const file = sampleFile('after all.bin', 1000);
-    const path = await site.write(file);
     const sent = await delayRequest(here.page, isStorage);
     const cancelled = await delayAnswers(here.page, (_url, method) => method === 'DELETE');
-    await here.picker.setInputFiles(path);
+    await here.pick(file);
     await sent.delayed;
     await press('Cancel', file.name);
     await cancelled.delayed;
 
-    await here.picker.setInputFiles(path);
+    await here.pick(file);
     sent.letGo();
     cancelled.letGo();
 

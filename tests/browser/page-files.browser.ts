@@ -101,12 +101,11 @@ describe('files on the page', () => {
 
   it('are not sent again when they are attached already, unless a person wants that', async () => {
     const file = sampleFile('twice.bin', 3000);
-    const path = await site.write(file);
-    await here.picker.setInputFiles(path);
+    await here.pick(file);
     await here.attached(file.name);
 
     await here.page.reload();
-    await here.picker.setInputFiles(path);
+    await here.pick(file);
     await here.row(file.name).getByText('It was not sent again.').waitFor();
     expect(await here.page.getByRole('listitem').count()).toBe(1);
     expect(await arrived(file)).toHaveLength(1);
@@ -145,7 +144,7 @@ describe('files on the page', () => {
     const chooser = here.page.waitForEvent('filechooser');
     await here.tabTo('files');
     await keyboard.press('Enter');
-    await (await chooser).setFiles(file);
+    await (await chooser).setFiles(file.path);
     await here.row(file.name).getByText('Not attached').waitFor();
 
     await site.faults([]);

@@ -79,10 +79,9 @@ describe('the list', () => {
 
   it('leaves out an unfinished file that was hidden, until it is picked again', async () => {
     const file = sampleFile('hidden.txt', 1000);
-    const path = await site.write(file);
     const refusal = { status: 400, headers: { 'access-control-allow-origin': '*' } };
     await here.page.route(`${site.urls.s3Url}/**`, (route) => route.fulfill(refusal));
-    await here.picker.setInputFiles(path);
+    await here.pick(file);
     await here.page.getByRole('button', { name: `Hide: ${file.name}` }).click();
     await here.page.unroute(`${site.urls.s3Url}/**`);
     await site.begin(`user ${users}`, 'shown.txt');
@@ -90,7 +89,7 @@ describe('the list', () => {
     await here.page.reload();
     await here.row('shown.txt').waitFor();
     const before = await here.page.getByRole('listitem').count();
-    await here.picker.setInputFiles(path);
+    await here.pick(file);
     await here.attached(file.name);
     await here.page.reload();
 

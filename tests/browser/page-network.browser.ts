@@ -65,10 +65,9 @@ describe('an upload', () => {
 
   it('asks for its file after a reload in the middle, and sends only what is missing', async () => {
     const file = sampleFile('recording.mp4', 18 * MIB);
-    const path = await site.write(file);
     const last = await delayRequest(here.page, (url, method) => partNumber(url, method) === 4);
     const stored = firstPart();
-    await here.picker.setInputFiles(path);
+    await here.pick(file);
     await Promise.all([stored, last.delayed]);
     here.page.once('dialog', (dialog) => void dialog.accept());
     await here.page.reload();
@@ -81,7 +80,7 @@ describe('an upload', () => {
     const parts = recordParts();
     const chooser = here.page.waitForEvent('filechooser');
     await here.page.getByRole('button', { name: `Pick the file: ${file.name}` }).click();
-    await (await chooser).setFiles(path);
+    await (await chooser).setFiles(file.path);
 
     await here.attached(file.name);
     expect(await here.page.getByRole('heading', { level: 3 }).count()).toBe(1);
@@ -96,7 +95,7 @@ describe('an upload', () => {
     const chooser = here.page.waitForEvent('filechooser');
     await here.page.getByRole('button', { name: 'Pick the file: begun on the phone.txt' }).click();
 
-    await (await chooser).setFiles(sampleFile('other.txt', 11));
+    await (await chooser).setFiles(sampleFile('other.txt', 11).path);
 
     await here.row('begun on the phone.txt').getByText('This is another file').waitFor();
     expect(here.troubles()).toEqual([]);

@@ -3,8 +3,6 @@
  * lets that origin in. Every visit begins without a memory.
  */
 import { createServer } from 'node:http';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import axe from 'axe-core';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { z } from 'zod';
@@ -12,9 +10,8 @@ import { listen } from '../../local/listen.ts';
 import { buildPage } from '../../page/build.ts';
 import { en } from '../../page/src/texts/en.ts';
 import type { Texts } from '../../page/src/texts/en.ts';
-import { makeTemporaryDirectory } from '../support/probe-stack.ts';
 import { startBrowserStack } from './stack.ts';
-import { newContext, saveScreenshot, watchTroubles } from './visit.ts';
+import { newContext, pathsOf, saveScreenshot, watchTroubles } from './visit.ts';
 import type { SampleFile } from './visit.ts';
 
 export type Site = Awaited<ReturnType<typeof startSite>>;
@@ -56,7 +53,6 @@ export async function startSite(environment: Record<string, string> = {}) {
       throw error;
     },
   );
-  const disk = await makeTemporaryDirectory();
   const { apiUrl, tokenUrl, s3Url } = stack.urls;
   const issuer = new URL(tokenUrl).origin;
   const built = await buildPage({ connect: [apiUrl, issuer, s3Url] });
@@ -77,13 +73,6 @@ export async function startSite(environment: Record<string, string> = {}) {
     configure,
     /** The address of the work item in IPD. */
     ipdAddress: IPD.replace('{project}', PROJECT).replace('{issue}', ISSUE),
-
-    /** Puts a file on the disk, where it keeps its time of change: picked again, it is the same file. */
-    async write({ name, buffer }: SampleFile): Promise<string> {
-      const path = join(disk.path, name);
-      await writeFile(path, buffer);
-      return path;
-    },
 
     /** `texts`: what the page is to speak to a browser with these options. */
     async open(path: string, options: BrowserContextOptions = {}, texts: Texts = en) {
@@ -116,7 +105,6 @@ export async function startSite(environment: Record<string, string> = {}) {
     async stop(): Promise<void> {
       await stack.stop();
       await close();
-      await disk.remove();
     },
   };
 }
@@ -138,7 +126,7 @@ function actionsOf(page: Page, texts: Texts) {
       await picker.waitFor({ state: 'attached' });
     },
 
-    pick: (...files: Pick<SampleFile, 'name' | 'mimeType' | 'buffer'>[]) => picker.setInputFiles(files),
+    pick: (...files: SampleFile[]) => picker.setInputFiles(pathsOf(files)),
 
     /** Resolves when the page says that IPD has the file. */
     attached: (name: string) => row(name).getByText(texts.state.deliveredAt.replace('{time}', '')).waitFor(),

@@ -9,7 +9,7 @@ import type { Plugin } from 'esbuild';
 import type { Browser } from 'playwright-core';
 import { z } from 'zod';
 import { listen } from '../../local/listen.ts';
-import { newContext } from './visit.ts';
+import { newContext, pathsOf } from './visit.ts';
 import type { SampleFile } from './visit.ts';
 
 type Bundle = { js: string; css: string };
@@ -127,8 +127,8 @@ export async function visitPlugin(browser: Browser, url: string) {
     /** What the page's scripts have thrown. */
     faults,
     setOffline: (isOffline: boolean) => context.setOffline(isOffline),
-    pick: (...picked: Pick<SampleFile, 'name' | 'mimeType' | 'buffer'>[]) =>
-      picker.locator('input[type=file]').first().setInputFiles(picked),
+    pick: (...files: SampleFile[]) =>
+      picker.locator('input[type=file]').first().setInputFiles(pathsOf(files)),
     upload: () => picker.getByRole('button', { name: /^Upload \d+ file/ }).click(),
     press: (name: string) => statusBar.getByRole('button', { name }).click(),
     /** Resolves when the status bar shows this text. */

@@ -3,8 +3,9 @@
  * visit begins without a memory.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Page, Request } from 'playwright-core';
@@ -31,6 +32,8 @@ export type WatchedPage = { page: Page; pending: Map<Request, number> };
 
 export const openPages = new Set<WatchedPage>();
 
+const sampleDirectories: string[] = [];
+
 export const MIB = 1024 * 1024;
 
 /** Both majors of Uppy that the page comes with. */
@@ -42,14 +45,25 @@ export async function launchBrowser(): Promise<Browser> {
     throw new Error(`There is no ${executablePath}: apt-get install chromium, or set CHROMIUM_PATH`);
   }
   // Every Linux has this locale; in one that is not installed, Chromium gives a download no Chinese name.
-  return chromium.launch({ executablePath, args: ARGUMENTS, env: { ...process.env, LC_ALL: 'C.UTF-8' } });
+  const env = { ...process.env, LC_ALL: 'C.UTF-8' };
+  const browser = await chromium.launch({ executablePath, args: ARGUMENTS, env });
+  return browser.once('disconnected', removeSamples);
 }
 
-/** A file of random bytes; `sha256` is what has to arrive. */
+/** A file of random bytes on the disk; `sha256` is what has to arrive. */
 export function sampleFile(name: string, size: number) {
-  const buffer = randomBytes(size);
-  const sha256 = createHash('sha256').update(buffer).digest('hex');
-  return { name, mimeType: 'application/octet-stream', buffer, sha256 };
+  const directory = mkdtempSync(join(tmpdir(), 'sample-'));
+  sampleDirectories.push(directory);
+  const path = join(directory, name);
+  const bytes = randomBytes(size);
+  writeFileSync(path, bytes);
+  return { name, path, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+export const pathsOf = (files: readonly SampleFile[]): string[] => files.map(({ path }) => path);
+
+function removeSamples(): void {
+  for (const directory of sampleDirectories.splice(0)) rmSync(directory, { recursive: true });
 }
 
 /** Notes what the browser calls an error, and every host but this machine that is asked for anything. */
@@ -107,12 +121,12 @@ export async function visit(browser: Browser, { origin, version, ...options }: V
     errors,
     troubles,
 
-    pick: (...files: Pick<SampleFile, 'name' | 'mimeType' | 'buffer'>[]) =>
-      picker.locator('input[type=file]').first().setInputFiles(files),
+    pick: (...files: SampleFile[]) =>
+      picker.locator('input[type=file]').first().setInputFiles(pathsOf(files)),
     /** Picks another file where some are listed already. */
-    async add(file: Pick<SampleFile, 'name' | 'mimeType' | 'buffer'>): Promise<void> {
+    async add({ path }: SampleFile): Promise<void> {
       await picker.getByRole('button', { name: 'Add more' }).click();
-      await picker.locator('input[type=file]').first().setInputFiles(file);
+      await picker.locator('input[type=file]').first().setInputFiles(path);
     },
     upload: () => picker.getByRole('button', { name: /^Upload \d+ file/ }).click(),
     retry: () => statusBar.getByRole('button', { name: 'Retry upload' }).click(),

@@ -53,6 +53,6 @@ describe('a stage', () => {
   });
 
   it('is named by the error about a name that no stage has', () => {
-    expect(() => stageNamed('tests')).toThrow('There is no stage tests, only test, kills, stack');
+    expect(() => stageNamed('tests')).toThrow('There is no stage tests, only test, browser, stack');
   });
 });

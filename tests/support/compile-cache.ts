@@ -1,6 +1,6 @@
 /**
- * Jest's global setup: one directory for what V8 has compiled, for the processes that all test files start. Each
- * process loads the same AWS clients, and without compiled code that is most of its start.
+ * Jest's global setup: one directory for what V8 has compiled, for the processes that all test files start, and for what
+ * was parsed. Each process loads the same AWS clients, and without compiled code that is most of its start.
  */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import formats from 'ajv-formats';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { createRouter } from '../../local/gateway/routes.ts';
+import { parsedYaml } from './parsed-yaml.ts';
 
 export type Answer = {
   /** Method and path, or a route as API Gateway names it. */
@@ -32,7 +32,7 @@ export const source = readFileSync(join(import.meta.dirname, '../../openapi.yaml
 // Schemas are compiled one by one, so each names the document in which its references lead somewhere.
 const document = z
   .record(z.string(), z.json())
-  .parse(parse(source.replaceAll(SCHEMAS, 'openapi.yaml#/$defs/')));
+  .parse(parsedYaml(source.replaceAll(SCHEMAS, 'openapi.yaml#/$defs/')));
 
 const schema = z.record(z.string(), z.json());
 const example = z.object({ value: z.json() });

@@ -6,7 +6,7 @@ import type { Ended, Job } from '../../../tools/side-by-side.ts';
 /** Each notes in the file `$seen` when it begins and ends. */
 async function play(jobs: (Pick<Job, 'line'> & Partial<Job>)[], cores = 2): Promise<Ended[]> {
   const all: Ended[] = [];
-  const named = jobs.map((job, index) => ({ cores: 1, seconds: 1, name: `of-a-test-${index}`, ...job }));
+  const named = jobs.map((job, index) => ({ cores: 1, name: `of-a-test-${index}`, ...job }));
   await runSideBySide(named, { cores, onEnd: (ended) => all.push(ended) });
   await Promise.all(named.map(({ name }) => rm(logOf(name))));
   return all;
@@ -23,11 +23,11 @@ describe('runSideBySide', () => {
     expect(second).toMatchObject({ isOk: false, output: 'three\n' });
   });
 
-  it('begins the longest first, and one that needs all cores when nothing else runs', async () => {
+  it('lets others go before one that needs all cores', async () => {
     const ended = await play([
-      { name: 'of-a-test-all', line: 'true', cores: 2, seconds: 2 },
-      { name: 'of-a-test-short', line: 'true', seconds: 1 },
-      { name: 'of-a-test-long', line: 'true', seconds: 3 },
+      { name: 'of-a-test-first', line: 'true' },
+      { name: 'of-a-test-all', line: 'true', cores: 2 },
+      { name: 'of-a-test-last', line: 'true', cores: 0.5 },
     ]);
 
     expect(ended.map(({ name }) => name).at(-1)).toBe('of-a-test-all');
