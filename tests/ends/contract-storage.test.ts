@@ -203,6 +203,17 @@ describe.each([
       expect(rest.IsTruncated).toBe(false);
     });
 
+    it('is listed by its bytes where UTF-16 has another order', async () => {
+      for (const key of ['order/\u{1f600}', 'order/\ufb00']) {
+        await ends.play(() => ends.storage.send(new PutObjectCommand({ ...at(key), Body: bytes })));
+      }
+      const command = new ListObjectsV2Command({ Bucket: ends.bucket, Prefix: 'order/' });
+
+      const { Contents = [] } = await ends.play(() => ends.storage.send(command));
+
+      expect(Contents.map(({ Key }) => Key)).toEqual(['order/\ufb00', 'order/\u{1f600}']);
+    });
+
     it('is removed only as the version that the caller names', async () => {
       await ends.play(() => ends.storage.send(new PutObjectCommand({ ...at('removed'), Body: bytes })));
       const removed = (IfMatch: string) =>

@@ -7,15 +7,16 @@ import {
   PutObjectTaggingCommand,
   GetObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
-import { GetQueueAttributesCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { DeleteCommand, GetCommand, PutCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import type { SignedForm } from '../../lib/storage/presigning.ts';
 import { eventually } from '../support/eventually.ts';
 import { sha256 } from '../support/sha256.ts';
 import { oneRequest, startWorld } from '../support/world.ts';
 import { beginParts, putParts } from '../support/parts-fixture.ts';
-import { verdictOf, withHeader } from '../support/altered.ts';
+import { verdictOf, withHeader, withoutHeader } from '../support/altered.ts';
 
 describe.each(['memory', 'sockets'] as const)('a world of %s', (ends) => {
   const starting = startWorld({ ends });
@@ -238,6 +239,40 @@ describe.each(['memory', 'sockets'] as const)('a world of %s', (ends) => {
       });
     });
 
+    it('is refused with bytes of another length', async () => {
+      const world = await starting;
+      const upload = await world.create(randomBytes(10));
+      const signed = oneRequest((await world.uploads.presign(upload)).presigned);
+      // Over a socket the sender names the length itself.
+      const sent = ends === 'memory' ? signed : withoutHeader(signed, 'content-length');
+
+      expect((await world.putFile(sent, randomBytes(11))).status).toBe(403);
+      expect(await world.isStaged(upload.id)).toBe(false);
+    });
+
+    it('may be a form, of no other length than it allows, while it lives', async () => {
+      const world = await starting;
+      const key = `staging/${randomUUID()}`;
+      const about = { key, maxBytes: 100, contentType: 'text/plain' };
+      const live = await world.signing.postForm({ ...about, expiresInSeconds: 60 });
+      const over = await world.signing.postForm({ ...about, expiresInSeconds: -60 });
+      const post = async ({ url, fields }: SignedForm, length: number) => {
+        const form = new FormData();
+        for (const [name, value] of Object.entries(fields)) form.append(name, value);
+        form.append('file', new Blob([new Uint8Array(length)]), 'a.bin');
+        return (await world.request(url, { method: 'POST', body: form })).ok;
+      };
+
+      expect([await post(live, 0), await post(live, 101), await post(over, 100)]).toEqual([
+        false,
+        false,
+        false,
+      ]);
+      expect(await world.staging.head(key)).toBeUndefined();
+      expect(await post(live, 100)).toBe(true);
+      expect(await world.staging.head(key)).toMatchObject({ size: 100 });
+    });
+
     it('is refused when its life is over', async () => {
       const world = await starting;
       const bytes = randomBytes(10);
@@ -415,5 +450,37 @@ describe.each(['memory', 'sockets'] as const)('a world of %s', (ends) => {
       expect(answer.status).toBeGreaterThanOrEqual(400);
       expect(wasStopped).toBe(true);
     });
+  });
+});
+
+/** What AWS may do and its emulators never do: the ends in memory always do it. */
+describe('a world of memory alone', () => {
+  const starting = startWorld();
+
+  it('answers a read that need not be consistent with the item before its last change', async () => {
+    const world = await starting;
+    const { table: TableName } = world.config;
+    for (const value of [1, 2])
+      await world.documents.send(new PutCommand({ TableName, Item: { pk: 'read', value } }));
+    const read = (ConsistentRead: boolean) =>
+      world.documents.send(new GetCommand({ TableName, Key: { pk: 'read' }, ConsistentRead }));
+
+    expect((await read(false)).Item).toEqual({ pk: 'read', value: 1 });
+    expect((await read(true)).Item).toEqual({ pk: 'read', value: 2 });
+  });
+
+  it('takes a message out of its queue that was received five times', async () => {
+    const world = await starting;
+    const QueueUrl = await world.createQueue('redrive');
+    await world.clients.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'a' }));
+    const received: number[] = [];
+    for (let time = 0; time < 7; time += 1) {
+      const { Messages = [] } = await world.clients.sqs.send(new ReceiveMessageCommand({ QueueUrl }));
+      received.push(Messages.length);
+      await world.passTime(1_800_000);
+    }
+
+    // resources/staging.yml: after half an hour it can be seen again, up to five times.
+    expect(received).toEqual([1, 1, 1, 1, 1, 0, 0]);
   });
 });
