@@ -3,6 +3,7 @@
  * (Ctrl-C) or SIGTERM.
  */
 import { constants } from 'node:os';
+import { note, print } from './terminal.ts';
 import { fill, texts, Trouble } from './texts.ts';
 import { describeError } from './transfer.ts';
 
@@ -23,11 +24,11 @@ export async function runCommand<Options>({ usage, read, run }: Command<Options>
   try {
     options = await read();
   } catch (error) {
-    console.error(`${describeMisuse(error)}\n${texts.usage.more}`);
+    note(`${describeMisuse(error)}\n${texts.usage.more}`);
     return 2;
   }
   if (options === 'help') {
-    console.log(usage);
+    print(usage);
     return 0;
   }
   const interruption = listen();

@@ -15,6 +15,7 @@ import { startStack } from '../local/stack.ts';
 import { runCommand } from './command.ts';
 import { ANY_WORK_ITEM, mintToken } from './local-stack.ts';
 import { createProgress } from './progress.ts';
+import { note, print } from './terminal.ts';
 import { checkLanguage, fill, texts } from './texts.ts';
 import { describeError, describeErrorOf, describeOutcome, sendFile } from './transfer.ts';
 import type { Transfer } from './transfer.ts';
@@ -42,9 +43,9 @@ async function demonstrate(options: Options, signal: AbortSignal): Promise<boole
       for await (const entry of uploadAll(stack, options, signal)) entries.push(entry);
     });
   } catch (error) {
-    console.error(fill(texts.demo.failed, { reason: describeError(error) }));
+    note(fill(texts.demo.failed, { reason: describeError(error) }));
   }
-  if (json) console.log(JSON.stringify({ uploads: entries }));
+  if (json) print(JSON.stringify({ uploads: entries }));
   return entries.filter(isIntact).length === files.length;
 }
 
@@ -85,7 +86,7 @@ async function* uploadAll(
       .finally(() => clearTimeout(timer));
     const entry = compare(transfer, await findArrival(transfer.upload, urls.ipdAdminUrl));
     // With --json, standard output is for programs.
-    (json ? console.error : console.log)(summary(transfer, entry));
+    (json ? note : print)(summary(transfer, entry));
     yield entry;
   }
 }

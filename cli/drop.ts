@@ -12,6 +12,7 @@ import type { Dropped } from './drop-file.ts';
 import { ANY_WORK_ITEM } from './local-stack.ts';
 import { describeTrouble, openServices, useAccount } from './ops/place.ts';
 import { createProgress } from './progress.ts';
+import { note, print } from './terminal.ts';
 import { checkLanguage, fill, formatDay, texts } from './texts.ts';
 import { describeErrorOf, describeOutcome } from './transfer.ts';
 
@@ -28,9 +29,9 @@ async function dropAll({ files, json, ...about }: Options, signal: AbortSignal):
     try {
       const outcome = await dropFile({ ...about, s3, path, progress, signal });
       dropped.push(outcome);
-      if (!json) console.log(fill(texts.outcome.line, { path, outcome: describe(outcome) }));
+      if (!json) print(fill(texts.outcome.line, { path, outcome: describe(outcome) }));
     } catch (error) {
-      console.error(describeErrorOf(path, error, describeTrouble));
+      note(describeErrorOf(path, error, describeTrouble));
     }
   }
   s3.client.destroy();
@@ -40,7 +41,7 @@ async function dropAll({ files, json, ...about }: Options, signal: AbortSignal):
       source,
       alreadyAttached: before,
     }));
-    console.log(JSON.stringify({ uploads }));
+    print(JSON.stringify({ uploads }));
   }
   return dropped.filter(({ upload }) => upload.status === 'delivered').length === files.length;
 }

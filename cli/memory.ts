@@ -11,6 +11,7 @@ import { startStack } from '../local/stack.ts';
 import { runCommand } from './command.ts';
 import { ANY_WORK_ITEM, mintToken } from './local-stack.ts';
 import { createProgress } from './progress.ts';
+import { print } from './terminal.ts';
 import { sendFile } from './transfer.ts';
 import { MIB } from '../lib/domain/units.ts';
 
@@ -28,8 +29,8 @@ async function compare([small, large]: [number, number], signal: AbortSignal): P
   const after = await peakOf(large, signal);
   const growth = after - before;
   const isFlat = growth <= ALLOWED_GROWTH_MIB;
-  console.log(`${small} MiB: peak ${before} MiB\n${large} MiB: peak ${after} MiB`);
-  console.log(`growth ${growth} MiB, allowed ${ALLOWED_GROWTH_MIB} MiB: ${isFlat ? 'flat' : 'NOT flat'}`);
+  print(`${small} MiB: peak ${before} MiB\n${large} MiB: peak ${after} MiB`);
+  print(`growth ${growth} MiB, allowed ${ALLOWED_GROWTH_MIB} MiB: ${isFlat ? 'flat' : 'NOT flat'}`);
   return isFlat;
 }
 

@@ -4,14 +4,11 @@
  */
 import { runCommand } from './command.ts';
 import { carryOut, readOrder } from './ops/orders.ts';
+import { note, print } from './terminal.ts';
 import { texts } from './texts.ts';
 
 process.exitCode = await runCommand({
   usage: texts.ops.usage,
   read: () => readOrder(process.argv.slice(2)),
-  run: (order, signal) => {
-    const print = (line: string): void => console.log(line);
-    const note = (line: string): void => console.error(line);
-    return carryOut(order, { signal, print, note });
-  },
+  run: (order, signal) => carryOut(order, { signal, print, note }),
 });

@@ -6,6 +6,7 @@ import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
 import type { Paused, Progress, Upload } from '../packages/client/src/node.ts';
 import { isFinal } from '../packages/client/src/predicates.ts';
+import { visible } from './terminal.ts';
 import { columnsOf, fill, formatBytes, formatNumber, formatShare, formatTime, texts } from './texts.ts';
 
 type Screen = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
@@ -32,7 +33,7 @@ export function createProgress(screen: Screen, now: () => number = Date.now) {
   function begin(filename: string, size: number): void {
     note = '';
     isLinkSaid = false;
-    screen.write(`${filename}  ${formatBytes(size)}\n`);
+    screen.write(`${visible(filename)}  ${formatBytes(size)}\n`);
   }
 
   function advance(progress: Progress): void {

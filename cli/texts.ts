@@ -1,6 +1,7 @@
 /** The words of the command line in the language of its user, and how values come into them. A language is a file of data. */
 import { en as catalogueEn } from '../lib/texts/en.ts';
 import { zhCn as catalogueZhCn } from '../lib/texts/zh-cn.ts';
+import { visible } from './terminal.ts';
 import { en } from './texts/en.ts';
 import { zhCn } from './texts/zh-cn.ts';
 import type { Texts } from './texts/en.ts';
@@ -55,9 +56,9 @@ export function checkLanguage(given: string | undefined): void {
   throw new Error(fill(texts.usage.language, { value: given, languages: languages.join(', ') }));
 }
 
-/** Puts values in place of `{name}`. */
+/** Puts values in place of `{name}`, each as text of one line. */
 export function fill(text: string, values: Record<string, string | number>): string {
-  return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => visible(String(values[name] ?? whole)));
 }
 
 /** A number of bytes for people, in the decimal units that file managers and the page use. */

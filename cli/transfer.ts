@@ -136,8 +136,9 @@ export function describeErrorOf(
   error: unknown,
   describe: (error: unknown) => string = describeError,
 ): string {
-  const line = describe(error);
-  return line.startsWith(`${path}: `) ? line : fill(texts.outcome.line, { path, outcome: line });
+  const [line = '', ...hint] = describe(error).split('\n');
+  const isNamed = line.startsWith(`${path}: `);
+  return [isNamed ? line : fill(texts.outcome.line, { path, outcome: line }), ...hint].join('\n');
 }
 
 /** One line for a final upload. */

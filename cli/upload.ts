@@ -8,6 +8,7 @@ import { ANY_WORK_ITEM, findLocalStack, mintToken } from './local-stack.ts';
 import { runCommand } from './command.ts';
 import { readCount } from './ops/terms.ts';
 import { createProgress } from './progress.ts';
+import { note, print } from './terminal.ts';
 import { checkLanguage, fill, texts } from './texts.ts';
 import { describeErrorOf, describeOutcome, sendFile } from './transfer.ts';
 import type { Transfer } from './transfer.ts';
@@ -30,13 +31,13 @@ async function uploadAll(options: Options, signal: AbortSignal): Promise<boolean
     try {
       const transfer = await sendFile({ client, path, ...about, progress, signal });
       sent.push(transfer);
-      if (!json) console.log(fill(texts.outcome.line, { path, outcome: describe(transfer) }));
+      if (!json) print(fill(texts.outcome.line, { path, outcome: describe(transfer) }));
     } catch (error) {
-      console.error(describeErrorOf(path, error));
+      note(describeErrorOf(path, error));
     }
   }
   if (json) {
-    console.log(
+    print(
       JSON.stringify({ uploads: sent.map(({ upload, before }) => ({ ...upload, alreadyAttached: before })) }),
     );
   }

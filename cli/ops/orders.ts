@@ -18,6 +18,7 @@ import { smoke } from './smoke.ts';
 import { OPTIONS } from './terms.ts';
 import type { Given, Say, Task, Values } from './terms.ts';
 import { checkLanguage, fill, texts } from '../texts.ts';
+import { visible } from '../terminal.ts';
 import { en } from '../texts/en.ts';
 
 type Order = Given & { task: Task };
@@ -74,12 +75,17 @@ export async function carryOut(
 ): Promise<boolean> {
   useAccount(values);
   try {
-    const { well, answer } = await task.run({ values, names, say: values.json ? note : print, signal });
-    if (values.json) print(JSON.stringify(answer));
+    const { well, answer } = await task.run({
+      values,
+      names,
+      say: (line) => (values.json ? note : print)(visible(line)),
+      signal,
+    });
+    if (values.json) print(visible(JSON.stringify(answer)));
     return well;
   } catch (error) {
     note(describeTrouble(error));
-    if (values.json) print(JSON.stringify({ error: describeTrouble(error, en) }));
+    if (values.json) print(visible(JSON.stringify({ error: describeTrouble(error, en) })));
     return false;
   }
 }

@@ -321,3 +321,29 @@ describe('npm run ops -- cancel', () => {
     expect(await world.find(doubt.id)).toEqual(doubt);
   });
 });
+
+/** Ends a line, places the cursor, rings, names a window, changes the reading direction. */
+const FORGED = 'x\r\n\nstate          delivered\u001b]0;pwned\u0007\u001b[31m\u009b2K\u007f\u202egpj';
+
+describe('words of others on the terminal of an operator', () => {
+  it('are one line of text', async () => {
+    const { id } = await world.stage(Buffer.from('x'), {}, FORGED);
+    const source = {
+      kind: 'drop',
+      key: `ingest/${FORGED}`,
+      etag: 'e',
+      offer: '2026-01-01T00:00:00Z',
+    } as const;
+    await world.ledger.change(id, (before) => ({ ...before, source, correlationId: FORGED }));
+
+    const { said, answer } = await operate('show', id);
+    const list = await operate('list', '--project', projectId);
+
+    expect(said.filter((line) => line.startsWith('state '))).toEqual([
+      expect.stringMatching(/ awaiting_upload$/),
+    ]);
+    for (const line of [...said, ...list.said]) expect(line).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u);
+    expect(said.join(' ')).toContain(String.raw`ingest/x\u000d\u000a\u000astate`);
+    expect(answer.upload.source.key).toBe(source.key);
+  });
+});
