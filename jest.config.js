@@ -1,5 +1,6 @@
 /** One stage of tests/stages.ts; without STAGE that of `npm test`. Node strips the types itself, so there is nothing to transform. */
 import { stageNamed } from './tests/stages.ts';
+import { phoneModules } from './tests/support/phone-modules.ts';
 
 const { files = [], setup = [] } = stageNamed(process.env.STAGE ?? 'test');
 
@@ -17,6 +18,9 @@ export default {
     (path) => `<rootDir>/${path}`,
   ),
   transform: {},
+  moduleNameMapper: Object.fromEntries(
+    Object.entries(phoneModules).map(([name, path]) => [`^${name}$`, `<rootDir>/${path}`]),
+  ),
   extensionsToTreatAsEsm: ['.ts'],
   // All cores: tests spend most of their time waiting for other processes and sockets.
   maxWorkers: '100%',

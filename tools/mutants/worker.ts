@@ -14,6 +14,7 @@ import { expect } from 'expect';
 import * as fc from 'fast-check';
 import * as circus from 'jest-circus';
 import { z } from 'zod';
+import { phoneModules } from '../../tests/support/phone-modules.ts';
 import { taskSchema } from './worker-messages.ts';
 import type { Answer, Places, Reached, Task } from './worker-messages.ts';
 
@@ -52,7 +53,7 @@ let reached: Reached = {};
 registerHooks({
   resolve(specifier, context, next) {
     if (specifier === '@jest/globals') return { url: `${SHIM}?${round}`, shortCircuit: true };
-    const found = next(specifier, context);
+    const found = next(standInOf(specifier) ?? specifier, context);
     const isReloaded = found.url.startsWith(ROOT) && !found.url.includes('/node_modules/');
     return isReloaded ? { ...found, url: `${found.url.split('?', 1).join('')}?${round}` } : found;
   },
@@ -97,6 +98,11 @@ async function answer(task: Task): Promise<void> {
     rss: process.memoryUsage.rss(),
     reached: session && reached,
   } satisfies Answer);
+}
+
+function standInOf(specifier: string): string | undefined {
+  const [, path] = Object.entries(phoneModules).find(([name]) => name === specifier) ?? [];
+  return path && `${ROOT}${path}`;
 }
 
 /** One test file, to its first failure. */

@@ -103,7 +103,7 @@ export function createExpoStore(folder: string): Store {
 
 function directoryOf(folder: string): Directory {
   const directory = new Directory(Paths.document, folder);
-  if (!directory.exists) directory.create({ intermediates: true, idempotent: true });
+  directory.create({ intermediates: true, idempotent: true });
   return directory;
 }
 
