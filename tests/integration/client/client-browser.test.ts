@@ -111,26 +111,6 @@ describe('upload where there is XMLHttpRequest', () => {
     expect(api.calls()).not.toContain('POST /uploads/:id/complete');
   });
 
-  it('needs none of what React Native lacks', async () => {
-    const lacking = [
-      [globalThis, 'crypto'],
-      [globalThis, 'structuredClone'],
-      [globalThis, 'ReadableStream'],
-      [globalThis, 'TransformStream'],
-      [AbortSignal, 'any'],
-      [AbortSignal, 'timeout'],
-    ] as const;
-    const had = lacking.map(([owner, name]) => Object.getOwnPropertyDescriptor(owner, name));
-    lacking.forEach(([owner, name]) => Reflect.deleteProperty(owner, name));
-    try {
-      api.fault('PUT /parts/2', 'reset');
-
-      expect(await client.upload({ ...about, mode: 'multipart' })).toMatchObject({ status: 'delivered' });
-    } finally {
-      lacking.forEach(([owner, name], index) => Object.defineProperty(owner, name, had[index] ?? {}));
-    }
-  });
-
   it('stops sending when its signal is aborted', async () => {
     const controller = new AbortController();
     api.fault('PUT /storage', 'hang');
