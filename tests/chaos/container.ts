@@ -26,6 +26,7 @@ export function createContainer({
   activity: Activity;
 }) {
   const watchers = new Set<() => void>();
+  const underWay: string[] = [];
   let isDead = false;
   let isOverdue = false;
   let frozenUntil = 0;
@@ -57,6 +58,15 @@ export function createContainer({
 
   /** One call to the outside, to `where`, that takes about `latencyMs`. */
   async function call<T>(effect: () => T | Promise<T>, where: string, latencyMs: number): Promise<T> {
+    underWay.push(where);
+    try {
+      return await carryOut(effect, where, latencyMs);
+    } finally {
+      underWay.splice(underWay.indexOf(where), 1);
+    }
+  }
+
+  async function carryOut<T>(effect: () => T | Promise<T>, where: string, latencyMs: number): Promise<T> {
     await meetFate(where);
     const inFlight = faults.strikes('deathInFlight', random, `${kind}: ${where}`);
     if (inFlight !== undefined) {
@@ -111,6 +121,8 @@ export function createContainer({
     /** True when the message of the run may be gone already: what the run leaves undone, no other takes up. */
     isAbandoned: () => isDead || isOverdue,
     isFrozen,
+    /** The calls that have no answer yet. */
+    underWay: (): readonly string[] => underWay,
     /** Calls `watcher` when the container dies; the function that it returns removes the watcher. */
     onDeath(watcher: () => void): () => void {
       watchers.add(watcher);

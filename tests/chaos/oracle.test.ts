@@ -102,6 +102,7 @@ describe('the oracle finds, in random schedules, a product without', () => {
     ['arrivals', /noticed its file \d+ s too late/],
     ['notifications', /no notification says/],
     ['promptNotifications', /was notified as delivered \d+ s too late/],
+    ['waiting', /has not waited for Publish/],
     ['removal', /is left in storage/],
     ['promptRemoval', /lost its file in storage \d+ s too late/],
     // Bounded effort.

@@ -29,6 +29,8 @@ export type HttpAnswer = { status: number; headers: Record<string, unknown>; bod
 const CONCURRENCY = 5;
 /** How far ahead a sweep reads, and how wrong its clock may be. */
 const SWEEP_REACH_MS = MINUTE_MS + 30 * SECOND_MS;
+/** A call that changes nothing. */
+const A_READ = /^(?:query|read|ask|Get|Head|List)/;
 const UPLOAD_ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /** How a run ended, as far as the platform can see. */
@@ -85,7 +87,10 @@ export function createPlatform(world: World) {
       void world.activity.during(Promise.race([handled.catch(() => undefined), death]));
       void handled
         .then(
-          (result) => resolve({ kind: 'done', result }),
+          (result) => {
+            noteLeft(name, container);
+            return resolve({ kind: 'done', result });
+          },
           (error: unknown) => {
             world.noteSurprise(error);
             resolve({ kind: 'failed' });
@@ -101,6 +106,12 @@ export function createPlatform(world: World) {
       if (end.kind !== 'lost') idle.push(instance);
       return end;
     };
+  }
+
+  /** The platform stops a container whose run has ended: what it has begun to change may never be done. */
+  function noteLeft(name: string, { underWay }: Worker['container']): void {
+    const left = underWay().find((where) => !A_READ.test(where));
+    if (left !== undefined) world.noteSurprise(new TypeError(`${name} has not waited for ${left}`));
   }
 
   const functions = {

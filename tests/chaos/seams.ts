@@ -53,6 +53,8 @@ type Surroundings = Ends & {
   note: (what: string, key: unknown) => void;
   /** For tests of the oracle: a write that only seems to be made. */
   isDenied?: ((item: Record<string, unknown>) => boolean) | undefined;
+  /** The same: a function that does not wait until its message is published. */
+  isHasty?: boolean;
   /** The same: messages that only seem to be published, files and parts that only seem to be removed. */
   isMute?: boolean;
   isKept?: boolean;
@@ -215,7 +217,7 @@ export function queueOf(surroundings: Surroundings): SQSClient {
 }
 
 /** The client of the notification topic. */
-export function topicOf({ container, topic, faults, note, isMute }: Surroundings): SNSClient {
+export function topicOf({ container, topic, faults, note, isMute, isHasty }: Surroundings): SNSClient {
   const { random } = container;
 
   function execute(command: object): object {
@@ -229,9 +231,10 @@ export function topicOf({ container, topic, faults, note, isMute }: Surroundings
     return answer;
   }
 
-  return standIn(SNSClient.prototype, (command) =>
-    container.call(() => execute(command), nameOf(command), 15),
-  );
+  return standIn(SNSClient.prototype, async (command) => {
+    const published = container.call(() => execute(command), nameOf(command), 15);
+    return isHasty === true ? { published: published.catch(() => undefined) } : published;
+  });
 }
 
 /** The way to the secrets: the configuration has them in plain text. */

@@ -59,6 +59,7 @@ export type Missing =
   | 'fence'
   | 'sweep'
   | 'notifications'
+  | 'waiting'
   | 'removal'
   | 'pacing'
   | 'restraint'
@@ -357,6 +358,7 @@ export function createWorld(options: {
       note,
       isDenied: missing === 'fence' ? isFence : undefined,
       isMute: missing === 'notifications',
+      isHasty: missing === 'waiting',
       isKept: missing === 'removal',
       offered,
       strand,
