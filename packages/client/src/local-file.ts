@@ -42,14 +42,13 @@ export async function openLocalFile(path: string): Promise<LocalFile> {
   const unusable = (code: string, why: string, cause?: unknown) =>
     new UploadError({ code, detail: `${path}: ${why}` }, cause);
   const found = await stat(path).catch((error: unknown) => {
-    throw isMissing(error)
+    throw String(error).startsWith('Error: ENOENT')
       ? unusable('file_missing', 'there is no such file')
       : unusable('file_unreadable', 'it cannot be opened', error);
   });
   if (!found.isFile()) throw unusable('file_unreadable', 'it is not a file');
   if (found.size === 0) throw unusable('file_empty', 'it is empty, and IPD takes no empty file');
-  const { size, mtimeMs } = found;
-  const file = size > MOST_OF_NODE ? fileOnDisk({ path, size, changedMs: mtimeMs }) : await openAsBlob(path);
+  const file = await openBody(path, found);
   const sha256 = createHash('sha256');
   try {
     for await (const chunk of file.stream()) sha256.update(chunk);
@@ -61,11 +60,13 @@ export async function openLocalFile(path: string): Promise<LocalFile> {
   return { file, filename, contentType: guessContentType(path), sha256: sha256.digest('hex') };
 }
 
+/** The bytes of a file as Node's own Blob, where Node can do it. */
+export async function openBody(path: string, found: { size: number; mtimeMs: number }): Promise<FileBody> {
+  if (found.size <= MOST_OF_NODE) return openAsBlob(path);
+  return fileOnDisk({ path, size: found.size, changedMs: found.mtimeMs });
+}
+
 /** The content type that a file's extension stands for. */
 export function guessContentType(path: string): string {
   return CONTENT_TYPES[extname(path).slice(1).toLowerCase()] ?? 'application/octet-stream';
-}
-
-function isMissing(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { open, stat, writeFile } from 'node:fs/promises';
+import { fstatSync, readdirSync } from 'node:fs';
+import { open, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileOnDisk } from '../../../packages/client/src/file-on-disk.ts';
 import { GIB } from '../../../lib/domain/units.ts';
@@ -22,6 +23,19 @@ async function sparse(...places: number[]) {
 async function find(path: string) {
   const { size, mtimeMs } = await stat(path);
   return fileOnDisk({ path, size, changedMs: mtimeMs });
+}
+
+/** Whether this process has a file open at this moment. */
+function isOpen({ ino, dev }: { ino: number; dev: number }): boolean {
+  return readdirSync('/dev/fd').some((descriptor) => {
+    try {
+      const one = fstatSync(Number(descriptor));
+      return one.ino === ino && one.dev === dev;
+    } catch {
+      // It was that of readdir.
+      return false;
+    }
+  });
 }
 
 describe('fileOnDisk', () => {
@@ -80,4 +94,53 @@ describe('fileOnDisk', () => {
 
     expect(Buffer.from(value ?? []).equals(SAMPLE.subarray(0, value?.length))).toBe(true);
   });
+
+  it('gives nothing of an empty part', async () => {
+    const reader = (await sparse(0)).slice(5, 2).stream().getReader();
+
+    expect(await reader.read()).toEqual({ done: true, value: undefined });
+  });
+
+  it.each([
+    ['size', 'longer', 1_700_000_000],
+    ['time of change', 'other!', 1_700_000_001],
+  ])('does not give the bytes of a file that has another %s', async (_what, text, changedAt) => {
+    const path = join(directory, 'changing.txt');
+    await writeFile(path, text === 'longer' ? 'short' : 'before');
+    await utimes(path, 1_700_000_000, 1_700_000_000);
+    const file = await find(path);
+
+    await writeFile(path, text);
+    await utimes(path, changedAt, changedAt);
+    const place = await stat(path);
+    const rejected = await file.text().catch((error: unknown) => ({ error, isOpen: isOpen(place) }));
+
+    expect(rejected).toEqual({ error: new Error(`${path} has changed`), isOpen: false });
+  });
+
+  it('says that a file has changed which is cut short while it is read', async () => {
+    const path = join(directory, 'film.mp4');
+    const reader = (await sparse(0)).stream().getReader();
+    await reader.read();
+
+    await truncate(path, 1000);
+
+    await expect(readAll(reader)).rejects.toThrow('film.mp4 has changed');
+    expect(isOpen(await stat(path))).toBe(false);
+  });
+
+  it('closes the file when all is read', async () => {
+    const path = join(directory, 'short.txt');
+    await writeFile(path, 'abcdefghij');
+    const file = await find(path);
+    const place = await stat(path);
+
+    const isOpenAtTheEnd = await file.text().then(() => isOpen(place));
+
+    expect(isOpenAtTheEnd).toBe(false);
+  });
 });
+
+async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  for (;;) if ((await reader.read()).done) return;
+}

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { guessContentType, openLocalFile } from '../../../packages/client/src/local-file.ts';
+import { guessContentType, openBody, openLocalFile } from '../../../packages/client/src/local-file.ts';
 
 let directory: string;
 
@@ -52,5 +52,31 @@ describe('openLocalFile', () => {
     await expect(openLocalFile(directory)).rejects.toThrow(`${directory}: it is not a file`);
     await expect(openLocalFile(empty)).rejects.toThrow(`${empty}: it is empty, and IPD takes no empty file`);
     await expect(openLocalFile(join(empty, 'x'))).rejects.toThrow(`${join(empty, 'x')}: it cannot be opened`);
+  });
+});
+
+describe('openBody', () => {
+  const MOST = 2 ** 31 - 1;
+
+  /** A file of this size that ends with three bytes and takes hardly any room on the disk. */
+  async function sparse(size: number) {
+    const path = join(directory, 'film.mp4');
+    const file = await open(path, 'w');
+    await file.write('end', size - 3);
+    const found = await file.stat();
+    await file.close();
+    return openBody(path, found);
+  }
+
+  it('is a Blob of Node up to 2 GiB less a byte', async () => {
+    expect(await sparse(MOST)).toBeInstanceOf(Blob);
+  });
+
+  it('reads from the disk above that', async () => {
+    const body = await sparse(MOST + 1);
+
+    expect(body).not.toBeInstanceOf(Blob);
+    expect(body.size).toBe(MOST + 1);
+    expect(Buffer.from(await body.slice(-3).arrayBuffer()).toString()).toBe('end');
   });
 });
