@@ -72,8 +72,6 @@ export function toOutcome(result: Outcome | Exclude<Failure, { kind: 'throttled'
   switch (result.kind) {
     case 'refused':
       return { kind: 'failed', code: result.code, detail: result.detail };
-    case 'unconfirmed':
-      return { kind: 'unconfirmed', detail: result.detail };
     case 'locked_out':
       return { kind: 'retryable_failure', code: 'ipd_paused', detail: result.detail, counts: false };
     case 'unavailable':

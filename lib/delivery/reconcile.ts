@@ -112,7 +112,7 @@ export function createReconciliation(deps: {
     const sha256 = upload.sha256 ?? upload.sentSha256 ?? (await hashStaged(upload, signal));
     const matches: string[] = [];
     let unproven: string | undefined;
-    let compared = 0;
+    let hasProgress = false;
     for (const { id, size } of rotate(candidates, upload.attempts).slice(0, DOWNLOADS_PER_CHECK)) {
       const file = await client.download({ projectId: upload.projectId, id }, signal);
       if (file.kind === 'refused') unproven = file.detail;
@@ -123,7 +123,7 @@ export function createReconciliation(deps: {
         // The list says our size: an answer of another length is not the file, but something sent in its place.
         const isOtherLength = size !== undefined && content.bytes !== upload.size;
         if (isOtherLength) return { kind: 'unavailable', detail: NO_FILE };
-        compared += 1;
+        hasProgress = true;
         if (content.sha256 === sha256) matches.push(id);
         // A page may be an error text in place of the file, of its length by chance, or another user's attachment.
         else if (file.isPage) unproven = NO_FILE;
@@ -134,7 +134,7 @@ export function createReconciliation(deps: {
     if (attachmentId !== undefined) return { kind: 'match', attachmentId, copies, sha256 };
     if (candidates.length > DOWNLOADS_PER_CHECK) {
       const detail = `${candidates.length} attachments may be this file`;
-      return { kind: 'unfinished', hasProgress: compared > 0, detail };
+      return { kind: 'unfinished', hasProgress, detail };
     }
     // An attachment that we cannot read may be our file: while IPD may have a copy, the check proves nothing.
     return unproven === undefined || !needsProof(upload) ? none : { kind: 'unproven', detail: unproven };
@@ -303,7 +303,7 @@ function needsProof({ doubt, resent }: Upload): boolean {
 }
 
 /** Each attempt begins at a later candidate, so that candidates that cannot be read do not block the others. */
-function rotate<T>(candidates: T[], attempts: number): T[] {
+export function rotate<T>(candidates: T[], attempts: number): T[] {
   if (candidates.length <= DOWNLOADS_PER_CHECK) return candidates;
   const first = (attempts * DOWNLOADS_PER_CHECK) % candidates.length;
   return [...candidates.slice(first), ...candidates.slice(0, first)];

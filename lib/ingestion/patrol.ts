@@ -40,12 +40,12 @@ export function createPatrol({
   sharedState: SharedState;
   clock: Clock;
 }) {
-  /** Lists the next page, if one is due; returns how many drops it has queued. Two runs at a time do no harm. */
-  async function run(): Promise<number> {
+  /** Lists the next page, if one is due, and queues what waits there. Two runs at a time do no harm. */
+  async function run(): Promise<void> {
     const found = await sharedState.readState(STATE);
     const state = found === undefined ? { version: 0, nextRound: 0 } : listing.parse(found);
     const now = clock.now();
-    if (state.after === undefined && now < state.nextRound) return 0;
+    if (state.after === undefined && now < state.nextRound) return;
     const page = await drops.list(state.after, PAGE);
     const waiting = page.drops
       .filter(({ key, putAt }) => !isFolder(key) && Date.parse(putAt) + PATIENCE_MS <= now)
@@ -54,7 +54,6 @@ export function createPatrol({
       await ingestQueue.sendDrops(waiting.slice(first, first + DROPS_AT_ONCE));
     }
     await sharedState.writeState(STATE, state.version, { after: page.next, nextRound: now + ROUND_MS });
-    return waiting.length;
   }
 
   return { run };

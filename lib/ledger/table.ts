@@ -87,7 +87,7 @@ export function createTable({
   async function add(
     pk: string,
     { numbers, values = {} }: { numbers: Record<string, number>; values?: Item },
-    when?: Condition,
+    when?: Omit<Condition, 'names'>,
   ): Promise<Item | undefined> {
     const added = Object.keys(numbers).map((name) => `#${name} :${name}`);
     const set = Object.keys(values).map((name) => `#${name} = :${name}`);
@@ -102,10 +102,7 @@ export function createTable({
             ...(set.length > 0 ? [`SET ${set.join(', ')}`] : []),
           ].join(' '),
           ConditionExpression: when?.condition,
-          ExpressionAttributeNames: {
-            ...Object.fromEntries(Object.keys(all).map((name) => [`#${name}`, name])),
-            ...when?.names,
-          },
+          ExpressionAttributeNames: Object.fromEntries(Object.keys(all).map((name) => [`#${name}`, name])),
           ExpressionAttributeValues: {
             ...Object.fromEntries(Object.entries(all).map(([name, value]) => [`:${name}`, value])),
             ...when?.values,

@@ -52,7 +52,7 @@ export function createTickets({ table, clock }: { table: Table; clock: Clock }) 
       const ticket = item && ticketItem.parse(item);
       if (ticket === undefined || ticket.begun >= ticket.maxUploads) return false;
       // What a newer version keeps there stays.
-      const next = withTimeToLive({ ...item, ...ticket, begun: ticket.begun + 1 });
+      const next = withTimeToLive({ ...item, until: ticket.until, begun: ticket.begun + 1 });
       if (await writeVersion(ticketKey(hash), ticket.version, next)) return true;
     }
     throw new AppError('unavailable', 'too many writers on one ticket');
