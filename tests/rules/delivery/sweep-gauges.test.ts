@@ -16,6 +16,32 @@ async function sweep(runs = 1): Promise<MetricValues[]> {
 }
 
 describe('the metrics of the sweep', () => {
+  it('count no upload where there is none, and each one that is open', async () => {
+    expect(await world.ledger.countOpen(10_000)).toBe(0);
+
+    await Promise.all(Array.from({ length: 20 }, (_, index) => world.create(randomBytes(index + 1))));
+
+    expect(await world.ledger.countOpen(10_000)).toBe(20);
+  });
+
+  it('read no more than ten thousand rows to count them', async () => {
+    const limits: unknown[] = [];
+    const { documents } = world.connectTable();
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        if (!('IndexName' in args.input) || !('Limit' in args.input)) return next(args);
+        if (args.input.Limit !== undefined) limits.push(args.input.Limit);
+        return next(args);
+      },
+      { step: 'initialize' },
+    );
+
+    await world.build({ documents }).sweep.run(AbortSignal.timeout(300_000));
+
+    // Eight shards of two lanes, either of which may have all of them.
+    expect(limits).toEqual(Array.from({ length: 16 }, () => 10_000 / 8));
+  });
+
   it('is zero when there is nothing to do', async () => {
     expect(await sweep()).toMatchObject([{ OldestDueAge: 0, BreakerOpen: 0 }]);
   });

@@ -125,6 +125,16 @@ describe('the slots of a minute', () => {
     expect(await askedFor(uploads)).toHaveLength(1);
   });
 
+  it('are given by one run of a minute, however many there are', async () => {
+    const uploads = [await overdue(SECOND_MS), await overdue(SECOND_MS), await overdue(SECOND_MS)];
+
+    const first = await world.build(one).sweep.run(soon());
+    const second = await world.build(one).sweep.run(soon());
+
+    expect([first.queued, second.queued]).toEqual([1, 0]);
+    expect(await askedFor(uploads)).toHaveLength(1);
+  });
+
   it('are one when the breaker is open until the next run: that delivery finds out whether IPD is back', async () => {
     await overdue(SECOND_MS);
     await overdue(SECOND_MS);

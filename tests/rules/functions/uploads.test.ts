@@ -40,7 +40,16 @@ describe('POST /v1/uploads', () => {
       ...file,
       status: 'awaiting_upload',
       sha256: 'a'.repeat(64),
-      staging: { mode: 'single', bytesStored: 0, method: 'PUT', expiresInSeconds: 3600 },
+      staging: {
+        mode: 'single',
+        bytesStored: 0,
+        method: 'PUT',
+        headers: {
+          'content-type': 'video/mp4',
+          'x-amz-checksum-sha256': Buffer.from('A'.repeat(64), 'hex').toString('base64'),
+        },
+        expiresInSeconds: 3600,
+      },
       delivery: { attempts: 0, bytesSent: 0 },
       attachment: null,
       error: null,

@@ -53,6 +53,7 @@ describe('the journal', () => {
       ['delivery ended', 'delivering', 'delivered'],
     ]);
     for (const line of lines) expect(line).toMatchObject({ uploadId: upload.id, correlationId: 'call-7' });
+    expect(lines[0]).toMatchObject({ projectId: upload.projectId, issueId: upload.issueId });
     expect(lines[1]).toMatchObject({ bytes: 1000, durationMs: 5_000 });
     expect(lines[3]).toMatchObject({ attempt: 1, ipdRequestId: expect.stringMatching(/^\w+$/) });
     expect(lines[4]).toMatchObject({ attempt: 1, bytes: 1000, durationMs: 0, attachmentId: attachment?.id });

@@ -36,6 +36,19 @@ describe('a ticket', () => {
     expect(Item).toMatchObject({ expiresAt: Math.ceil(until / 1000) + 86_400 });
   });
 
+  it('keeps what a newer version wrote there, and all that it allows', async () => {
+    const hash = randomUUID();
+    const newer = { ...ticket(), colour: 'of a newer version' };
+    await world.ledger.addTicket(hash, newer);
+
+    await world.ledger.useTicket(hash);
+
+    const { Item } = await world.documents.send(
+      new GetCommand({ TableName: world.config.table, Key: { pk: `ticket#${hash}` }, ConsistentRead: true }),
+    );
+    expect(Item).toMatchObject({ ...newer, begun: 1, version: 2 });
+  });
+
   it('begins as many uploads as it may, and no more, even when ten are begun at the same time', async () => {
     const hash = randomUUID();
     await world.ledger.addTicket(hash, ticket());

@@ -169,6 +169,18 @@ describe('the quota of a user', () => {
     expect(await open(2)).toMatchObject({ maxFiles: 2 });
   });
 
+  it('names the number of a session of two, too', async () => {
+    const full = newOwner();
+    await create(full);
+    await create(full);
+    const hasty = newOwner();
+    for (let index = 0; index < 3; index += 1) await pass(hasty);
+    const files = [file, file];
+
+    await expect(world.uppy.open(full, { ...request, files })).rejects.toThrow('and ask for 2 more');
+    await expect(world.uppy.open(hasty, { ...request, files })).rejects.toThrow('and you ask for 2 more');
+  });
+
   it('has no room ever for a session of more files than may be unfinished', async () => {
     const files = Array.from({ length: 4 }, () => file);
 
@@ -224,7 +236,7 @@ describe('the quota of a user', () => {
     );
   });
 
-  it('leaves nothing in the table for long', async () => {
+  it('leaves nothing in the table for more than an hour after its minute', async () => {
     const { owner } = newOwner();
     await create({ owner, projects: '*' });
 
@@ -232,8 +244,8 @@ describe('the quota of a user', () => {
     const command = new GetCommand({ TableName: world.config.table, Key: { pk: key }, ConsistentRead: true });
     const { Item } = await world.documents.send(command);
 
-    expect(Item).toEqual({ pk: key, uploads: 1, calls: 1, expiresAt: expect.any(Number) });
-    expect(Number(Item?.['expiresAt']) * 1000).toBeLessThan(world.clock.now() + 2 * 3_600_000);
+    const expiresAt = nextMinute() / 1000 + 3_600;
+    expect(Item).toEqual({ pk: key, uploads: 1, calls: 1, expiresAt });
   });
 
   describe('of all users together', () => {

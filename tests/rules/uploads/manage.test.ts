@@ -284,6 +284,11 @@ describe('uploads', () => {
           presigned: { expiresInSeconds: 90 },
         });
 
+        world.clock.set(created + 72 * HOUR_MS - 1_000);
+        expect(await world.uploads.resign(caller, upload.id)).toMatchObject({
+          presigned: { expiresInSeconds: 1 },
+        });
+
         world.clock.set(created + 72 * HOUR_MS);
         await expect(world.uploads.resign(caller, upload.id)).rejects.toMatchObject({
           code: 'upload_state_conflict',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { frameOverhead } from '../../../lib/ipd/form.ts';
 import { LARGEST_ATTACHMENT, linking } from '../../support/links.ts';
 import { caller, issueId, projectId } from '../../support/world.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -23,5 +24,17 @@ describe('an upload in an Uppy session', () => {
     const upload = await world.find(uploadId);
     expect(upload.maxSize).toBe(size);
     expect(upload.mostAttached).toBe(mostAttached);
+  });
+
+  it('ends as a link above what IPD takes under its own name and type', async () => {
+    const about = { filename: '报告.pdf', contentType: 'application/pdf' };
+    const ipd = { ...world.config.ipd, auth: 'aksk' as const };
+    const { uppy } = world.build({ config: { ipd, maxFileBytes: 50_000_000 } });
+    const { ticket } = await uppy.open(caller, sessionFor(12_000_000));
+
+    const { uploadId } = await uppy.beginParts(ticket, { filename: about.filename, type: about.contentType });
+
+    const mostAttached = 12_000_000 - frameOverhead({ field: 'attachment', ...about });
+    expect(await world.find(uploadId)).toMatchObject({ mostAttached });
   });
 });

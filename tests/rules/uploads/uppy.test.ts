@@ -3,6 +3,7 @@ import { ListPartsCommand } from '@aws-sdk/client-s3';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { SessionRequest } from '../../../lib/uploads/uppy.ts';
 import { erase } from '../../../lib/domain/erasure.ts';
+import { frameOverhead } from '../../../lib/ipd/form.ts';
 import { useMeanwhile } from '../../support/meanwhile.ts';
 import { PART, underWay } from '../../support/parts-fixture.ts';
 import { useWorld } from '../../support/use-world.ts';
@@ -73,7 +74,7 @@ describe('a session', () => {
 
     expect(session).toMatchObject({ maxFileBytes: 1000, maxFiles: 20 });
     const { uploadId } = await uppy.beginParts(session.ticket, file);
-    expect(await world.find(uploadId)).toMatchObject({ maxSize: 1000, status: 'awaiting_upload' });
+    expect(await world.find(uploadId)).toMatchObject({ maxSize: 1000, size: 0, status: 'awaiting_upload' });
   });
 
   it('takes a file of the largest size, and none that is longer', async () => {
@@ -84,6 +85,28 @@ describe('a session', () => {
       code: 'file_too_large',
       places: [{ pointer: '/files/1/size', detail: 'must be at most 1000' }],
     });
+  });
+
+  it('takes each file up to the size that its own name and type leave, which go to IPD with it', async () => {
+    const name = '报告.pdf';
+    const type = 'application/pdf';
+    const { uppy } = world.build({ config: { ipd: { ...world.config.ipd, auth: 'aksk' } } });
+    const largest = 12_000_000 - frameOverhead({ field: 'attachment', filename: name, contentType: type });
+    const sessionOf = (size: number) => ({ projectId, issueId, files: [{ name, type, size }] });
+
+    await expect(uppy.open(someone(), sessionOf(largest + 1))).rejects.toMatchObject({
+      code: 'file_too_large',
+      places: [{ detail: `must be at most ${largest}` }],
+    });
+    expect(await uppy.open(someone(), sessionOf(largest))).toMatchObject({ maxFileBytes: largest });
+  });
+
+  it('signs its URLs for an hour at most', async () => {
+    const { uppy } = world.build({ config: { stagingUrlTtlSeconds: 7_200 } });
+    const { ticket } = await uppy.open(someone(), sessionFor(5));
+    const reference = await uppy.beginParts(ticket, file);
+
+    expect(await uppy.signPart(ticket, { ...reference, number: 1 })).toMatchObject({ expires: 3_600 });
   });
 
   it("costs one of its user's calls, and nothing where its files are too large", async () => {

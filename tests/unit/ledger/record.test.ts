@@ -25,7 +25,15 @@ describe('a record of the first form', () => {
     expect(readRecord({ ...records[name], baseline, pk: 'upload#1' }).baseline).toEqual(baseline);
   });
 
-  it('holds nothing that is unknown', () => {
-    expect(readRecord({ ...records['staged'], pk: 'upload#1' }).others).toBeUndefined();
+  it('holds nothing that is unknown, nor what the ledger adds at each write', () => {
+    const added = { pk: 'upload#1', writeId: 'w', dueShard: '1', openOwner: 'user-1', expiresAt: 1 };
+
+    expect(readRecord({ ...records['staged'], ...added }).others).toBeUndefined();
+  });
+
+  it('begins its doubt anew, with no list that was read without the file', () => {
+    expect(readRecord({ ...records['unconfirmed'], pk: 'upload#1' })).toMatchObject({
+      doubt: { absences: 0, accepted: false },
+    });
   });
 });
