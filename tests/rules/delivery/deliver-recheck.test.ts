@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { MINUTE_MS } from '../../../lib/domain/units.ts';
 import type { Upload } from '../../../lib/domain/upload.ts';
@@ -78,6 +78,18 @@ describe('the check for a second copy', () => {
     await check(upload);
 
     expect((await world.intake.limits()).breaker).toEqual({ state: 'open', retryAfterSeconds: 30 });
+  });
+
+  it('counts for its work item and its owner, each as what it is', async () => {
+    const upload = await dueForCheck();
+    await world.faults([{ match: { operation: 'list' }, fault: { kind: 'internalError' } }]);
+
+    await check(upload);
+
+    const owner = createHash('sha256').update(upload.owner).digest('hex');
+    expect(await breakerState()).toMatchObject({
+      recentOutages: [{ issueId: upload.issueId, owner: expect.stringContaining(owner.slice(0, 8)) }],
+    });
   });
 
   it('is due again when the IPD credentials cannot be read', async () => {

@@ -53,4 +53,25 @@ describe('a delivery that IPD throttles', () => {
       lastError: { code: 'ipd_throttled' },
     });
   });
+
+  it('sends nothing before its pause is over', async () => {
+    await onUpload(world, { kind: 'throttled', retryAfterSeconds: 10 });
+    const bytes = randomBytes(1000);
+    const upload = await world.stage(bytes);
+    const [asleep, awake] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const sleep = (): Promise<void> => {
+      asleep.resolve();
+      return awake.promise;
+    };
+    const { delivery } = world.build({ clock: { ...world.clock, sleep } });
+
+    const delivered = delivery.onArrival(world.arrival(upload, bytes), world.run());
+    await asleep.promise;
+    await new Promise(setImmediate);
+    const before = world.uploadRequests().length;
+    awake.resolve();
+    await delivered;
+
+    expect([before, world.uploadRequests().length]).toEqual([1, 2]);
+  });
 });
