@@ -26,8 +26,7 @@ const KEY = /^[\w-]{1,64}$/;
 
 export function createJobs(store: Store) {
   async function load(key: string): Promise<Job | undefined> {
-    const text = await store.read(key);
-    return text === undefined ? undefined : parse(text);
+    return parse(await store.read(key));
   }
 
   return {
@@ -55,7 +54,8 @@ export function randomKey(): string {
   return Array.from({ length: 4 }, () => Math.random().toString(36).slice(2)).join('');
 }
 
-function parse(text: string): Job | undefined {
+/** Undefined for no text, and for a spoilt one. */
+function parse(text = ''): Job | undefined {
   try {
     return JSON.parse(text);
   } catch {

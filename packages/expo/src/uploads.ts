@@ -209,6 +209,8 @@ export function createUploads({ platform, store, onChange, ...options }: Uploads
       };
       try {
         const answer = await platform.put({ name, url, headers: ownHeaders(headers), signal, onBytes });
+        // The URLs of one answer expire together.
+        isExpired ||= answer.status === 403;
         if (isStored(answer.status)) onBytes(length);
         else throw refusalOf(answer);
       } catch (error) {
@@ -227,14 +229,12 @@ export function createUploads({ platform, store, onChange, ...options }: Uploads
         } catch (error) {
           if (signal.aborted || isFinal(error)) throw error;
           problem = error;
-          // The URLs of one answer expire together.
-          isExpired ||= error instanceof UploadError && error.status === 403;
         }
         if (isExpired) return;
       }
     };
     report();
-    await Promise.all(Array.from({ length: Math.min(parts.length, platform.filesAtOnce) }, send));
+    await Promise.all(parts.slice(0, platform.filesAtOnce).map(send));
     return problem;
   }
 
@@ -316,13 +316,13 @@ function isStored(status: number): boolean {
 /** 403: the URL has expired. 404: the parts have been joined. `complete` knows more in each case. */
 function refusalOf({ status, text }: { status: number; text: string }): UploadError {
   const name = /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? '';
-  if (name !== 'BadDigest') return storageProblem(`Storage answered ${status} ${name}`.trim(), status);
+  if (name !== 'BadDigest') return storageProblem(`Storage answered ${status} ${name}`.trim());
   const detail = 'The file has other bytes than its sha256 says';
   return new UploadError({ code: 'checksum_mismatch', status, retryable: false, detail });
 }
 
-function storageProblem(detail: string, status = 0): UploadError {
-  return new UploadError({ code: 'storage_refused', status, retryable: true, detail });
+function storageProblem(detail: string): UploadError {
+  return new UploadError({ code: 'storage_refused', retryable: true, detail });
 }
 
 /** What no other attempt cures. */
