@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { setImmediate } from 'node:timers/promises';
 import { createPhoneInMemory } from '../../support/phone-in-memory.ts';
 import { problem, storageRefusal } from '../../support/upload-answers.ts';
-import { useWaits } from '../../support/use-waits.ts';
+import { useQuickWaits } from '../../support/quick-waits.ts';
 
 const about = { projectId: 'p', issueId: 'i', filename: 'film.mp4', contentType: 'video/mp4' };
 const file = { ...about, uri: 'file:///picked', key: 'k' };
@@ -10,7 +10,7 @@ const whole = { ...file, mode: 'single' } as const;
 const inParts = { ...file, mode: 'multipart' } as const;
 const busy = storageRefusal(503, 'SlowDown', 'Reduce your request rate');
 const PUT = /^put/;
-useWaits();
+useQuickWaits();
 
 const twoParts = () => createPhoneInMemory({ partSize: 5 });
 const offline = (): never => {

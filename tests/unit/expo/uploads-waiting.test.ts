@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { createPhoneInMemory } from '../../support/phone-in-memory.ts';
 import { problem } from '../../support/upload-answers.ts';
-import { useWaits } from '../../support/use-waits.ts';
+import { useQuickWaits } from '../../support/quick-waits.ts';
 
 const about = { projectId: 'p', issueId: 'i', filename: 'film.mp4', contentType: 'video/mp4' };
 const file = { ...about, mode: 'single', uri: 'file:///picked', key: 'k' } as const;
 const busy = problem(503, 'unavailable', { retryable: true });
 const CREATE = 'POST /uploads';
-const waits = useWaits();
+const waits = useQuickWaits();
 
 describe('an upload that the bridge does not take yet', () => {
   it('waits a second, then twice as long each time, at most a minute', async () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { createPhoneInMemory } from '../../support/phone-in-memory.ts';
-import { useWaits } from '../../support/use-waits.ts';
+import { useQuickWaits } from '../../support/quick-waits.ts';
 
 const about = { projectId: 'p', issueId: 'i', filename: 'film.mp4', contentType: 'video/mp4' };
 const file = { ...about, mode: 'single', uri: 'file:///picked', key: 'k' } as const;
 const API = /^[A-Z]/;
-useWaits();
+useQuickWaits();
 
 /** A phone with what an earlier process has left of an upload: its record, and the copy of the file. */
 function phoneWith(...keys: string[]) {
