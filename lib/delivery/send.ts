@@ -92,9 +92,8 @@ export function createSending({
       if (bytesSent !== size) throw new AppError('size_mismatch', `${bytesSent} bytes came from storage`);
     }
 
-    async function recordProgress(bytesSent: number): Promise<void> {
-      await changeUnderLease(upload, (before) => attempts.recordProgress(before, { token, bytesSent }));
-    }
+    const recordProgress = (bytesSent: number): Promise<void> =>
+      changeUnderLease(upload, (before) => attempts.recordProgress(before, { token, bytesSent }));
 
     /**
      * One conditional write records that IPD may have the file from now on. If it fails, the closing boundary is not

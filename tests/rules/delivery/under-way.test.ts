@@ -62,6 +62,14 @@ const ways: Way[] = [
     },
   },
   {
+    name: 'a recheck of links whose list IPD does not give',
+    async begin() {
+      const upload = await recheckDue(await world.deliver(large()));
+      await on('linkList', 'badGateway', 9);
+      return upload;
+    },
+  },
+  {
     name: 'a file that IPD throttles',
     async begin() {
       await onUpload(world, { kind: 'throttled', retryAfterSeconds: 60 });
@@ -73,7 +81,7 @@ const ways: Way[] = [
   {
     name: 'a link that IPD refuses',
     async begin() {
-      await on('linkCreate', 'throttled', 1);
+      await on('linkList', 'badGateway');
       const upload = await world.deliver(large());
       await on('linkCreate', 'noPermission', 9);
       world.clock.advance(HOUR_MS);
@@ -154,7 +162,7 @@ describe('a function that has ended has nothing under way', () => {
   });
 
   it.each(ways)('of $name', async ({ begin }) => {
-    const { id, attempts } = await begin();
+    const { id, attempts, version } = await begin();
     const { services, leftBy } = watched();
 
     const left = await leftBy(
@@ -162,6 +170,7 @@ describe('a function that has ended has nothing under way', () => {
     );
 
     expect(left).toEqual([]);
+    expect((await world.find(id)).version).toBeGreaterThan(version);
   });
 
   it('of a sweep that gives up a check', async () => {
