@@ -45,9 +45,11 @@ export function createHandler(services: () => Services) {
     const { intake, uploads, config } = services();
     const request = readBody(event, newUpload);
     const { created, upload } = await intake.create(callerOf(event, config), request, idempotencyKey(event));
-    const replay = await intake.replayOf(upload);
-    const view = await uploads.presign(upload, { isNew: created });
-    const texts = await textsFor(event);
+    const [replay, view, texts] = await Promise.all([
+      intake.replayOf(upload),
+      uploads.presign(upload, { isNew: created }),
+      textsFor(event),
+    ]);
     const headers = { location: `/v1/uploads/${upload.id}`, etag: etagOf(view, texts) };
     return answer(texts, created ? 201 : 200, { ...view, replay }, headers);
   }

@@ -211,7 +211,7 @@ export function createDelivery(deps: {
       const { outcome, ...called } = await attemptDelivery(holder, run);
       call = called;
       if (outcome.kind !== 'retryable_failure') return await end(holder, outcome, run);
-      return await end(holder, uncountedWhileOpen(outcome, call.contact, await report()), run);
+      return end(holder, uncountedWhileOpen(outcome, call.contact, await report()), run);
     } finally {
       await report();
     }
@@ -224,10 +224,10 @@ export function createDelivery(deps: {
   function uncountedWhileOpen(
     outcome: Extract<Outcome, { kind: 'retryable_failure' }>,
     contact: Contact,
-    { state, until = 0 }: BreakerView,
+    view: BreakerView,
   ): Outcome {
-    if (isWell(contact) || state === 'closed') return outcome;
-    return { ...outcome, counts: false, afterMs: Math.max(until - clock.now(), 0) };
+    if (isWell(contact) || view.state === 'closed') return outcome;
+    return { ...outcome, counts: false, afterMs: view.until - clock.now() };
   }
 
   async function end(upload: Delivering, outcome: Outcome, run: Run): Promise<Upload> {

@@ -158,10 +158,10 @@ export function createSweep(deps: {
   }
 
   /** While IPD is out, the sweep asks for no deliveries. To find out whether IPD is back, one is enough. */
-  function deliveriesAllowed({ state, until = 0, rate }: BreakerView): number {
+  function deliveriesAllowed(view: BreakerView): number {
     // While the rate is reduced, only the sweep starts deliveries.
-    if (state === 'closed') return rate ?? Math.max(Math.floor(deliveriesPerMinute * SHARE), 1);
-    return until <= clock.now() + AHEAD_MS ? 1 : 0;
+    if (view.state === 'closed') return view.rate ?? Math.max(Math.floor(deliveriesPerMinute * SHARE), 1);
+    return view.until <= clock.now() + AHEAD_MS ? 1 : 0;
   }
 
   /** `takeSlot` gives the moment from which the upload may be delivered; undefined where none is left. */

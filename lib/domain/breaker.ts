@@ -57,11 +57,9 @@ export const breakerSchema = z.object({
 export type BreakerState = z.infer<typeof breakerSchema>;
 
 /** `open` until a moment (milliseconds); `half_open`: one delivery, the trial, may test IPD. `rate`: absent unless reduced. */
-export type BreakerView = {
-  state: 'closed' | 'open' | 'half_open';
-  until?: number | undefined;
-  rate?: number | undefined;
-};
+export type BreakerView = { rate?: number | undefined } & (
+  { state: 'closed' } | { state: 'open' | 'half_open'; until: number }
+);
 
 export type Refusal =
   /** IPD must not be called before this moment, because of an outage, or since it refuses our credentials. */

@@ -172,9 +172,11 @@ export function createIntake(deps: {
 
   /** What a caller should know before sending data. */
   async function limits(): Promise<Limits> {
-    const { state, until } = await breaker.view();
+    const view = await breaker.view();
     const wait =
-      until === undefined ? {} : { retryAfterSeconds: Math.max(Math.ceil((until - clock.now()) / 1000), 0) };
+      view.state === 'closed'
+        ? {}
+        : { retryAfterSeconds: Math.max(Math.ceil((view.until - clock.now()) / 1000), 0) };
     const { attached, taken } = await preflight.largestFile();
     return {
       maxFileBytes: taken,
@@ -184,7 +186,7 @@ export function createIntake(deps: {
       ...configured,
       stagingUrlTtlSeconds: deps.stagingUrlTtlSeconds,
       uploadDeadlineSeconds: policy.uploadDeadlineMs / 1000,
-      breaker: { state, ...wait },
+      breaker: { state: view.state, ...wait },
     };
   }
 

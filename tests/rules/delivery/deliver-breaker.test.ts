@@ -53,6 +53,24 @@ describe('while the breaker is open, a delivery', () => {
     expect(await world.isStaged(upload.id)).toBe(true);
   });
 
+  it.each([
+    [0, 0],
+    [1, 30_000],
+  ])(
+    'waits until the breaker may close, and up to half a minute more: at random %s, %s ms',
+    async (random, more) => {
+      await lockOut();
+      const until = world.clock.now() + 5 * MINUTE_MS;
+      const bytes = randomBytes(1000);
+      const upload = await world.stage(bytes);
+      const { delivery } = world.build({ clock: { ...world.clock, random: () => random } });
+
+      await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+      expect(Date.parse((await world.find(upload.id)).dueAt ?? '') - until).toBe(more);
+    },
+  );
+
   it('that has waited for its whole time fails, and subscribers learn it at once', async () => {
     await lockOut();
     const waiting = await world.deliver();

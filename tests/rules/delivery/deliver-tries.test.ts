@@ -70,6 +70,12 @@ describe('the tries of a minute', () => {
     const bytes = randomBytes(1000);
     await inDoubt(world, bytes);
     await world.deliver(randomBytes(1000));
+    const upload = await world.stage(bytes, { issueId: '956239067176935499' });
+    await Promise.all(
+      [world.build(), world.build()].map(({ delivery }) =>
+        delivery.onArrival(world.arrival(upload, bytes), world.run()),
+      ),
+    );
 
     expect(await world.ledger.readState('breaker')).not.toHaveProperty('countingSince');
     expect(await counted()).toBeUndefined();

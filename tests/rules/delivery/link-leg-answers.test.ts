@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { HOUR_MS } from '../../../lib/domain/units.ts';
 import { LARGEST_ATTACHMENT, linking, linksOf } from '../../support/links.ts';
+import { collectErrors } from '../../support/surroundings.ts';
 import { useWorld } from '../../support/use-world.ts';
 
 const kept = z.looseObject({
@@ -114,7 +115,10 @@ describe('IPD gives no clear answer to the list', () => {
 
     const upload = await world.deliver(large());
 
-    expect(upload).toMatchObject({ status: 'waiting', lastError: { code: 'ipd_unavailable' } });
+    expect(upload).toMatchObject({
+      status: 'waiting',
+      lastError: { code: 'ipd_unavailable', detail: expect.stringContaining('502') },
+    });
     expect(upload).not.toHaveProperty('doubt');
   });
 
@@ -187,5 +191,25 @@ describe('an upload that is to end as a link', () => {
       status: 'waiting',
       lastError: { code: 'ipd_unavailable', detail: 'OVERSIZE is not link any more' },
     });
+  });
+
+  it('waits while the link key cannot be read', async () => {
+    const bytes = large();
+    const upload = await world.stage(bytes);
+    const { errors, telemetry } = collectErrors();
+    const { links } = world.config;
+    const tooShort = { kind: 'inline' as const, text: 'short' };
+    const { delivery } = world.build({
+      config: { links: links && { ...links, key: tooShort } },
+      telemetry,
+    });
+
+    await delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    expect(await world.find(upload.id)).toMatchObject({
+      status: 'waiting',
+      lastError: { code: 'ipd_unavailable', detail: 'the link key cannot be read' },
+    });
+    expect(errors).toMatchObject([{ message: 'the link key cannot be read' }]);
   });
 });

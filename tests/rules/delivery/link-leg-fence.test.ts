@@ -18,6 +18,8 @@ const gated = world.build({ config: { requiredScanTag: { name: 'scan', value: 'c
 const large = () => randomBytes(LARGEST_ATTACHMENT + 1);
 const fence = z.object({ Item: z.looseObject({ status: z.literal('delivering'), sendingAt: z.string() }) });
 
+const recordWrite = z.object({ Item: z.looseObject({ pk: z.string().startsWith('upload#') }) });
+
 /** A delivery to which something happens before or after the write of its fence. */
 function fenced({ before, after }: { before?: () => Promise<unknown>; after?: () => void }) {
   const { documents } = world.connectTable();
@@ -134,6 +136,29 @@ describe('the fence before a link', () => {
     expect(during).toMatchObject({ status: 'delivering' });
     expect(during).not.toHaveProperty('sendingAt');
     expect(await world.find(upload.id)).toMatchObject({ status: 'delivered' });
+  });
+});
+
+describe('the fence after an unclear answer', () => {
+  it('stands until the doubt is recorded', async () => {
+    await world.faults([{ match: { operation: 'linkCreate' }, count: 1, fault: { kind: 'reset' } }]);
+    const { documents } = world.connectTable();
+    const writes: unknown[] = [];
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        const { data } = recordWrite.safeParse(args.input);
+        if (data !== undefined) writes.push(data.Item);
+        return next(args);
+      },
+      { step: 'initialize', name: 'note' },
+    );
+    const bytes = large();
+    const upload = await world.stage(bytes);
+
+    await world.build({ documents }).delivery.onArrival(world.arrival(upload, bytes), world.run());
+
+    const sent = writes.findIndex((item) => fence.safeParse({ Item: item }).success);
+    expect(writes.slice(sent + 1, sent + 2)).toMatchObject([{ status: 'unconfirmed', doubt: {} }]);
   });
 });
 

@@ -85,6 +85,18 @@ describe('a second link to the file', () => {
     expect(await shown()).toEqual([first]);
   });
 
+  it('that leads nowhere is deleted where the first is found after a lost answer', async () => {
+    await world.faults([{ match: { operation: 'linkCreate' }, count: 1, fault: { kind: 'lostAnswer' } }]);
+    const unsure = await world.deliver(large());
+    const [first] = await shown();
+    await plant(unsure, `${PUBLIC_URL}/v1/files/${unsure.id}/guessed`);
+
+    const upload = await world.next(unsure.id);
+
+    expect(upload).toMatchObject({ status: 'delivered', link: { id: first?.id } });
+    expect(await shown()).toEqual([first]);
+  });
+
   it('that cannot be deleted is deleted by the check after it', async () => {
     await world.faults([
       { match: { operation: 'linkCreate' }, count: 1, fault: { kind: 'storedTwice', answer: 'reset' } },

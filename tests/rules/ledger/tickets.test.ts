@@ -73,7 +73,14 @@ describe('a ticket', () => {
     expect(ended).toBe(true);
     expect(await world.ledger.useTicket(hash)).toBe(false);
     const after = await world.ledger.findTicket(hash);
-    expect(after).toMatchObject({ owner: 'erased', until: world.clock.now(), begun: 3 });
+    const { projectId, issueId } = ticket();
+    expect(after).toMatchObject({
+      owner: 'erased',
+      projectId,
+      issueId,
+      until: world.clock.now(),
+      begun: 3,
+    });
     expect(await world.ledger.endTicket(hash, 'user-1')).toBe(false);
   });
 

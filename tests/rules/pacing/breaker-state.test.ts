@@ -129,7 +129,7 @@ describe('the state', () => {
         const isState = put.safeParse(args.input).data?.Item.pk === 'state#breaker';
         if (isState && met < faster) {
           met += 1;
-          await set({});
+          await set({ rate: 7 });
         }
         return next(args);
       },
@@ -144,9 +144,10 @@ describe('the state', () => {
     const permission = await request({ owner: 'user-1', issueId });
     if (permission.kind !== 'granted') throw new Error(permission.kind);
 
-    await permission.report('upload_failed');
+    const view = await permission.report('upload_failed');
 
     expect(met).toBe(faster);
+    expect(view).toEqual({ state: 'closed', rate: 7 });
     expect((await state()).recentOutages).toHaveLength(outages);
   });
 });

@@ -140,6 +140,20 @@ describe('intake', () => {
       await expect(intake.create(by, request)).rejects.toMatchObject({ code: 'rate_limited' });
     });
 
+    it('that was begun in parts stays so where it is begun in one piece as well', async () => {
+      const id = randomUUID();
+      const about = { ...request, ...caller, filename: request.filename };
+      const inParts = await world.intake.begin({ ...about, cut: { partSize: 5_242_880 } }, id);
+
+      const again = await world.intake.begin({ ...about, cut: undefined }, id);
+
+      expect(again).toEqual({ created: false, upload: inParts.upload });
+      expect(await underWay(world, again.upload)).toEqual([inParts.upload.multipart?.uploadId]);
+      expect(world.s3.requests).not.toContainEqual(
+        expect.objectContaining({ operation: 'AbortMultipartUpload', key: `staging/${id}` }),
+      );
+    });
+
     it('keeps the multipart upload that its record names when the answer of the table got lost', async () => {
       const { documents } = world.connectTable();
       // As the SDK does it after a lost answer.

@@ -32,13 +32,14 @@ describe('the view of an upload', () => {
 
 describe('an owner who removes a link', () => {
   it('has it removed at once, and no bytes of it are left to show', async () => {
-    const { id } = await world.deliver(large());
+    const { id, attempts } = await world.deliver(large());
     await world.requestsFor(id);
 
     const { upload, bytesStored, linkUrl } = await world.uploads.cancel(caller, id);
 
     expect(upload).toMatchObject({ status: 'removed', removal: { by: 'owner' } });
     expect({ bytesStored, linkUrl }).toEqual({ bytesStored: 0, linkUrl: undefined });
-    expect(await world.requestsFor(id)).toHaveLength(1);
+    const requests = await world.requestsFor(id);
+    expect(requests.map((body) => JSON.parse(body))).toEqual([{ uploadId: id, attempt: attempts + 1 }]);
   });
 });
