@@ -10,6 +10,7 @@ import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { expect } from 'expect';
 import * as fc from 'fast-check';
 import * as circus from 'jest-circus';
@@ -90,6 +91,7 @@ async function answer(task: Task): Promise<void> {
   const ms = performance.now() - started;
   await takeCoverage('');
   session?.disconnect();
+  setOptimising(true);
   const found = failure ?? (stray.length > 0 ? `unhandled: ${String(stray[0])}` : undefined);
   process.send?.({
     failure: found,
@@ -212,11 +214,17 @@ function setTime(now: number | undefined): void {
 }
 
 async function startCoverage(): Promise<Session> {
+  setOptimising(false);
   const opened = new Session();
   opened.connect();
   await opened.post('Profiler.enable');
   await opened.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
   return opened;
+}
+
+/** V8 counts no calls of code that it has optimised. */
+function setOptimising(isOn: boolean): void {
+  for (const tier of ['opt', 'maglev']) setFlagsFromString(`--${isOn ? '' : 'no-'}${tier}`);
 }
 
 /** What was reached since the last call. Functions come with the outer ones first, so the last range that has a place tells of it. */
