@@ -1,5 +1,5 @@
 /**
- * Services of a world that tell which of their changes nobody awaits: those that are under way when the next one begins,
+ * Services of a world that tell which of their changes are not awaited: those that are under way when the next one begins,
  * or when the function has ended. A change waits until nothing else goes on.
  */
 import type { Send } from '../../lib/ipd/wire.ts';
@@ -65,7 +65,7 @@ export function useUnderWay(world: World) {
     });
     return {
       services,
-      /** The changes that nobody awaited, once this work has ended, well or badly. */
+      /** The changes that were not awaited, once this work has ended, well or badly. */
       leftBy: async (work: Promise<unknown>): Promise<string[]> => {
         await work.catch(() => undefined);
         return [...[...overtaken].filter((pair) => !SIDE_BY_SIDE.test(pair)), ...changes()];

@@ -145,10 +145,10 @@ describe('the fence after an unclear answer', () => {
     const { documents } = world.connectTable();
     const writes: unknown[] = [];
     documents.middlewareStack.add(
-      (next) => async (args) => {
+      (proceed) => async (args) => {
         const { data } = recordWrite.safeParse(args.input);
         if (data !== undefined) writes.push(data.Item);
-        return next(args);
+        return proceed(args);
       },
       { step: 'initialize', name: 'note' },
     );
