@@ -341,6 +341,21 @@ describe('after a second sending', () => {
     ]);
   });
 
+  it('two late copies are noted with one reading of the work item, and one that finds no more', async () => {
+    const bytes = randomBytes(1000);
+    const delivered = await sentTwice(bytes);
+    const copy = await world.attach(delivered, bytes);
+    world.clock.set(Date.parse(delivered.dueAt ?? ''));
+    const before = world.listRequests().length;
+
+    await world.delivery.onRequest({ uploadId: delivered.id, attempt: delivered.attempts + 1 }, world.run());
+
+    const { duplicates = [] } = await world.find(delivered.id);
+    expect(duplicates).toHaveLength(2);
+    expect(duplicates).toContain(copy);
+    expect(world.listRequests().length - before).toBe(2);
+  });
+
   it('a late first copy is found when the second answer is lost as well', async () => {
     await world.faults([
       { match: { operation: 'upload' }, count: 1, fault: { kind: 'storedLater', afterSeconds: 700 } },

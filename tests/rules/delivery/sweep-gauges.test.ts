@@ -86,6 +86,24 @@ describe('the metrics of the sweep', () => {
     expect(counts).toEqual([open, ...Array.from({ length: 9 }, () => undefined), open]);
   });
 
+  it('lacks the count where the table does not give it, and the sweep goes on', async () => {
+    const { documents } = world.connectTable();
+    documents.middlewareStack.add(
+      (next) => async (args) => {
+        if ('IndexName' in args.input && 'Limit' in args.input && args.input.Limit !== undefined)
+          throw new Error('the table is busy');
+        return next(args);
+      },
+      { step: 'initialize' },
+    );
+    const { telemetry, measured, lines } = collectTelemetry();
+
+    await world.build({ documents, telemetry }).sweep.run(AbortSignal.timeout(300_000));
+
+    expect(lines).toContainEqual({ message: 'open uploads not counted' });
+    expect(measured.filter((metrics) => 'OldestDueAge' in metrics)).toHaveLength(1);
+  });
+
   it('counts no further than it is worth', async () => {
     await Promise.all(Array.from({ length: 20 }, (_, index) => world.create(randomBytes(index + 1))));
 

@@ -7,9 +7,9 @@ const world = await useIngest();
 const services = world.build({ ingest: { promptPerMinute: 120 } });
 
 /** Takes a drop; answers with the attempt that is asked for at once, if any. */
-async function take(): Promise<unknown> {
+async function take({ ingestion } = services): Promise<unknown> {
   const { event, id } = await world.put();
-  await services.ingestion.onMessage(event, randomUUID());
+  await ingestion.onMessage(event, randomUUID());
   const [request] = await world.requestsFor(id);
   return request && JSON.parse(request).attempt;
 }
@@ -48,6 +48,20 @@ describe('deliveries that are asked for at once', () => {
     const inNext = await take();
 
     expect([...inSecond, atItsEnd, inNext]).toEqual([1, 1, undefined, undefined, 1]);
+  });
+});
+
+describe('the deliveries of a minute that are asked for at once', () => {
+  it('are as many as are set, and each counts once', async () => {
+    passMinute();
+    const two = world.build({ ingest: { promptPerMinute: 2 } });
+    const asked: unknown[] = [];
+    for (let second = 0; second < 3; second += 1) {
+      asked.push(await take(two));
+      world.clock.advance(SECOND_MS);
+    }
+
+    expect(asked).toEqual([1, 1, undefined]);
   });
 });
 

@@ -104,13 +104,23 @@ describe('a request', () => {
 describe('while its project has too many open uploads', () => {
   it('a request waits on the queue', async () => {
     await request();
-    const full = world.build({ ingest: { maxOpen: 1 } });
+    const sqs = world.connectQueues();
+    const delays: unknown[] = [];
+    sqs.middlewareStack.add(
+      (next) => async (args) => {
+        if ('DelaySeconds' in args.input) delays.push(args.input.DelaySeconds);
+        return next(args);
+      },
+      { step: 'initialize', name: 'note' },
+    );
+    const full = world.build({ sqs, ingest: { maxOpen: 1 } });
     const before = await countDelayed();
 
     const { id } = await request({}, 'message', full);
 
     expect(await services.ledger.find(id)).toBeUndefined();
     expect((await countDelayed()) - before).toBe(1);
+    expect(delays).toEqual([(5 * MINUTE_MS) / 1000]);
   });
 
   it('a drop waits in its place until the sweep finds it and there is room', async () => {

@@ -24,6 +24,8 @@ describe('the download of a linked file', () => {
     expect(url.pathname).toContain(`/linked/${upload.id}`);
     expect(url.searchParams.get('X-Amz-Expires')).toBe('60');
     const answer = await world.request(url);
+    expect(answer.headers.get('content-type')).toBe('application/octet-stream');
+    expect(answer.headers.get('content-disposition')).toContain(encodeURIComponent(upload.filename));
     expect((await answer.arrayBuffer()).byteLength).toBe(LARGEST_ATTACHMENT + 1);
   });
 

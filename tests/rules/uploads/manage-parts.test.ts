@@ -103,6 +103,27 @@ describe('an upload in parts', () => {
       expect(await world.uploads.get(caller, upload.id)).toMatchObject({ bytesStored: 10 });
     });
 
+    it('has ended the surplus one when it answers', async () => {
+      const { upload } = await beginParts(world, randomBytes(10));
+      await abortBehind(upload.id);
+      const s3 = world.connectStorage();
+      s3.middlewareStack.add(
+        (next, { commandName }) =>
+          async (args) => {
+            if (commandName !== 'AbortMultipartUploadCommand') return next(args);
+            for (let round = 0; round < 20; round += 1) await new Promise(setImmediate);
+            return next(args);
+          },
+        { step: 'initialize', name: 'slow' },
+      );
+      const { uploads } = world.build({ s3 });
+
+      await Promise.all([uploads.resign(caller, upload.id), uploads.resign(caller, upload.id)]);
+
+      const { multipart } = await world.find(upload.id);
+      expect(await underWay(world, upload)).toEqual([multipart?.uploadId]);
+    });
+
     it('asks for what is missing where another call has begun another one, and a part is there already', async () => {
       const { bytes, upload } = await beginParts(world);
       await abortBehind(upload.id);
