@@ -6,7 +6,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import { isIP } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import { abandoned } from '../runtime/stream.ts';
@@ -87,14 +86,17 @@ export async function send(request: WireRequest, way: Way = DIRECT): Promise<Wir
   }
 }
 
-/** Node would take the name that the certificate is checked for from the Host header, so it is given. */
+/**
+ * Node would take the name that the certificate is checked for from the Host header, so it is given. Settings allow no
+ * gateway without a name.
+ */
 function through(gateway: URL, { url, headers }: WireRequest): https.RequestOptions {
   const { hostname, port } = urlToHttpOptions(gateway);
   const name = String(hostname);
   return {
     hostname: name,
     port,
-    servername: isIP(name) === 0 ? name : '',
+    servername: name,
     headers: { ...headers, host: url.host },
   };
 }
@@ -199,7 +201,7 @@ async function write(body: WireRequest['body'], outgoing: http.ClientRequest): P
       room = Promise.withResolvers();
       return room.promise;
     }, signal);
-    if (!signal.aborted) outgoing.end();
+    outgoing.end();
   } catch (cause) {
     if (!signal.aborted) throw cause;
   }

@@ -7,6 +7,7 @@ import { createIpdClient } from '../../../lib/ipd/client.ts';
 import { createSend } from '../../../lib/ipd/ways.ts';
 import { systemClock } from '../../../lib/runtime/clock.ts';
 import { readConfig, readCredentials } from '../../../lib/runtime/config.ts';
+import type { Source } from '../../../lib/runtime/stream.ts';
 import { openWays } from '../../../lib/services.ts';
 import { createAuthority, selfSign } from '../../support/certificates.ts';
 import { ipdCredentials } from '../../support/local-keys.ts';
@@ -45,6 +46,7 @@ const fronts = {
   ofOutdated: await front(outdated.issue([REQ, GATEWAY, IAM])),
   own: await front(own),
   public: await front(stranger.issue([REQ])),
+  publicExpired: await front(stranger.issue([REQ], { from: -10, to: -1 })),
   /** Its certificate is for the host behind it, as one that was copied there would be. */
   copied: await front(authority.issue([PUBLIC])),
 };
@@ -101,14 +103,14 @@ async function list(settings: Record<string, string | undefined>) {
   return (await clientWith(settings)).list(item, soon());
 }
 
-async function upload(settings: Record<string, string | undefined>) {
+async function upload(settings: Record<string, string | undefined>, file?: Source) {
   const bytes = Buffer.from('a file');
   return (await clientWith(settings)).upload({
     ...item,
     filename: 'a.txt',
     contentType: 'text/plain',
     size: bytes.length,
-    file: sourceOf([bytes]),
+    file: file ?? sourceOf([bytes]),
     fence: async () => undefined,
     signal: soon(),
   });
@@ -249,9 +251,12 @@ describe('a certificate that is refused', () => {
     ],
   ])('%s: nothing is sent, and the setting is named', async (_what, settings, words) => {
     const before = ipd.requests.length;
+    let isRead = false;
 
     const listed = await list(settings);
-    const sent = await upload(settings);
+    const sent = await upload(settings, async () => {
+      isRead = true;
+    });
 
     for (const answer of [listed, sent]) {
       expect(answer).toMatchObject({ kind: 'unavailable', detail: expect.stringContaining(words) });
@@ -260,6 +265,7 @@ describe('a certificate that is refused', () => {
       );
     }
     expect(ipd.requests).toHaveLength(before);
+    expect(isRead).toBe(false);
   });
 
   it('stays so when a public authority has signed it, since IPD_CA takes the place of those', async () => {
@@ -269,6 +275,19 @@ describe('a certificate that is refused', () => {
     try {
       expect(await list({ ...settings, IPD_CA: '' })).toMatchObject({ kind: 'listed' });
       expect(await list(settings)).toMatchObject({ detail: expect.stringContaining(OTHER) });
+    } finally {
+      setDefaultCACertificates(trusted);
+    }
+  });
+
+  it('names IPD_CA only where there is one', async () => {
+    const trusted = getCACertificates();
+    const settings = { ...privateCloud({ req: fronts.publicExpired.port }), IPD_CA: '' };
+    setDefaultCACertificates([...trusted, stranger.pem]);
+    try {
+      expect(await list(settings)).toMatchObject({
+        detail: 'CERT_HAS_EXPIRED: the certificate of IPD_ENDPOINT is not valid at this time',
+      });
     } finally {
       setDefaultCACertificates(trusted);
     }

@@ -44,6 +44,7 @@ const find = (answer: number, versionId?: string) => {
 describe('an object that storage does not show', () => {
   it.each([
     [403, undefined, 'ingest_source_forbidden'],
+    [301, undefined, 'ingest_source_missing'],
     [404, undefined, 'ingest_source_missing'],
     [400, 'no-such-version', 'ingest_source_missing'],
     [405, 'a-deleted-version', 'ingest_source_missing'],

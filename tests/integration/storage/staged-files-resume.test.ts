@@ -239,6 +239,20 @@ describe('reading a staged file', () => {
     expect(requests).toHaveLength(11);
   });
 
+  it('waits a fifth of a second longer before each resumption, and not before the first', async () => {
+    const { object } = await stage(randomBytes(SIZE));
+    const waits: number[] = [];
+    const clock = { ...world.clock, sleep: async (ms: number) => void waits.push(ms) };
+    const { staging } = await onLine(
+      (index) => (index < 4 ? { afterBytes: 1000, how: 'cut' } : undefined),
+      clock,
+    );
+
+    await poured((sink) => staging.read(object, sink));
+
+    expect(waits).toEqual([0, 200, 400, 600]);
+  });
+
   it('never mixes two versions', async () => {
     const { upload, object } = await stage(randomBytes(SIZE));
     const { staging } = await onLine((index) =>
