@@ -152,7 +152,7 @@ export default class IpdAttachment<M extends Meta, B extends Body> extends BaseP
   #upload = async (ids: string[]): Promise<void> => {
     const files = ids
       .map((id) => this.uppy.getFile(id))
-      .filter((file) => file !== undefined && !file.error && !file.progress.complete);
+      .filter(({ error, progress }) => !error && !progress.complete);
     this.uppy.emit(
       'upload-start',
       files.filter(({ progress, isRestored }) => !(progress.uploadStarted && isRestored)),
