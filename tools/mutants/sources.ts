@@ -13,7 +13,7 @@ export const TESTS = [
   'tests/unit/**/*.test.ts',
   'tests/rules/**/*.test.ts',
   'tests/integration/{delivery,ledger,pacing,uploads,storage,messaging,ingestion,functions,ipd,deploy}/*.test.ts',
-  'tests/integration/{client,expo}/*.test.ts',
+  'tests/integration/{client,expo,uppy}/*.test.ts',
   'tests/stack/{expo,uppy,deploy}/*.test.ts',
   'tests/integration/*.test.ts',
 ];
