@@ -129,6 +129,21 @@ describe('fileOnDisk', () => {
     expect(isOpen(await stat(path))).toBe(false);
   });
 
+  it('gives every byte that a file has which is cut short while it is read, and no more', async () => {
+    const path = join(directory, 'film.mp4');
+    const reader = (await sparse(0)).stream().getReader();
+    const lengths = [(await reader.read()).value?.length ?? 0];
+
+    // Behind the chunk that may have been read ahead.
+    await truncate(path, 700_000);
+    const error: unknown = await (async () => {
+      for (;;) lengths.push((await reader.read()).value?.length ?? 0);
+    })().catch((cause: unknown) => cause);
+
+    expect(error).toEqual(new Error(`${path} has changed`));
+    expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(700_000);
+  });
+
   it('closes the file when all is read', async () => {
     const path = join(directory, 'short.txt');
     await writeFile(path, 'abcdefghij');

@@ -126,7 +126,7 @@ describe('the uploads of an owner', () => {
     await listed({ owner, projectId: undefined });
     await listed({ owner, projectId: 'p' });
 
-    expect(pageSizes).toEqual([3, undefined]);
+    expect(pageSizes).toStrictEqual([3, undefined]);
   });
 
   it('go on behind a page that a filter has made exactly as long as it may be', async () => {

@@ -73,10 +73,7 @@ describe('the plugin in Uppy', () => {
 
   it.each<[string, Parameters<ReturnType<typeof open>['uppy']['setFileState']>[1]]>([
     ['has failed before', { error: 'refused' }],
-    [
-      'is through',
-      { progress: { complete: true, uploadStarted: null, bytesUploaded: false, percentage: 0 } },
-    ],
+    ['is through', { progress: { ...NOT_SENT, complete: true } }],
   ])('sends no file that %s when its time comes', async (_what, state) => {
     const one = open();
     one.uppy.addPreProcessor(async ([id = '']) => one.uppy.setFileState(id, state));

@@ -61,7 +61,7 @@ describe('the deliveries of a minute that are asked for at once', () => {
       world.clock.advance(SECOND_MS);
     }
 
-    expect(asked).toEqual([1, 1, undefined]);
+    expect(asked).toStrictEqual([1, 1, undefined]);
   });
 });
 

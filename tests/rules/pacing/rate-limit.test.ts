@@ -101,7 +101,7 @@ describe('the shared rate', () => {
       rates.push((await state()).rate);
     } while (rates.at(-1) !== undefined);
 
-    expect(rates).toEqual([33, 37, 41, 46, 51, 57, undefined]);
+    expect(rates).toStrictEqual([33, 37, 41, 46, 51, 57, undefined]);
     expect(await state()).not.toHaveProperty('countingSince');
   });
 

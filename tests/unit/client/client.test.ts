@@ -122,3 +122,22 @@ describe('an upload that is followed', () => {
     expect(calls).toHaveLength(1);
   });
 });
+
+describe('an upload in parts', () => {
+  it('ends with what the token source rejects with, even if that is nothing', async () => {
+    const staging = { mode: 'multipart', parts: [], bytesStored: 3 };
+    const created = [shown('awaiting_upload', { staging })] satisfies [object];
+    const tokens = [Promise.resolve('jwt'), Promise.resolve('jwt')];
+    const { client, calls } = clientOf([created, created], {
+      token: () => tokens.shift() ?? Promise.reject(),
+    });
+
+    const ended = await client.resume('u-1', { file }).then(
+      () => 'resolved',
+      (error: unknown) => ({ error }),
+    );
+
+    expect(ended).toEqual({ error: undefined });
+    expect(calls.length).toBeGreaterThan(0);
+  });
+});

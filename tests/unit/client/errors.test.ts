@@ -3,6 +3,7 @@ import {
   apiError,
   isOutage,
   network,
+  noAnswer,
   noApi,
   readAnswer,
   storageError,
@@ -141,5 +142,19 @@ describe('an answer', () => {
       retryAfterMs,
       etag: '"1"',
     });
+  });
+});
+
+describe('a request without an answer', () => {
+  const request = { method: 'GET', url: base, headers: { authorization: 'Bearer 密' } };
+  const explain = (signal: AbortSignal) =>
+    noAnswer({ target: base, cause: new Error('gone'), request, signal, fetch: globalThis.fetch });
+
+  it('is explained', async () => {
+    expect(await explain(new AbortController().signal)).toMatchObject({ code: 'invalid_request' });
+  });
+
+  it('is not explained once it was aborted', async () => {
+    expect(await explain(AbortSignal.abort())).toMatchObject({ code: 'network', retryable: true });
   });
 });

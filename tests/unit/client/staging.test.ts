@@ -38,14 +38,14 @@ type Script = {
   signed?: (object | Error)[];
   completed?: Error[];
   attempts?: number;
-  onPut?: (request: PutRequest, pauses: readonly (string | undefined)[]) => void;
+  onPut?: (request: PutRequest, pauses: readonly string[]) => void;
 };
 
 /** Stages the file by a script, and says what was called, how long it waited, and what it said of its pauses. */
 async function staged(first: object, script: Script = {}) {
   const { answers = [], signed = [], completed = [], attempts = 3 } = script;
   const calls: string[] = [];
-  const pauses: (string | undefined)[] = [];
+  const pauses: string[] = [];
   const bytes: number[] = [];
   const step = (from: (object | Error)[], otherwise: object): object => {
     const next = from.shift() ?? otherwise;
@@ -56,7 +56,7 @@ async function staged(first: object, script: Script = {}) {
     file,
     partsAtOnce: 1,
     timing: { ...timing, attempts },
-    patience: createPatience(undefined, (paused) => pauses.push(paused?.reason)),
+    patience: createPatience(undefined, (paused) => pauses.push(paused?.reason ?? 'over')),
     onBytes: (count: number) => bytes.push(count),
     fetch: () => Promise.reject(new Error('no network')),
     put: async (request: PutRequest) => {
@@ -141,7 +141,7 @@ describe('a file in parts', () => {
       },
     });
 
-    expect(seen).toEqual([[], ['busy', undefined], ['busy', undefined]]);
+    expect(seen).toEqual([[], ['busy', 'over'], ['busy', 'over']]);
   });
 
   it('is looked through again after a wait where storage lacks a part, as often as the timing says', async () => {

@@ -103,6 +103,7 @@ describe('the record of a file', () => {
     expect(keyOf(order)).toBe(keyOf({ ...order }));
     expect(keyOf({ ...order, path: 'other/a.png' })).not.toBe(keyOf(order));
     expect(keyOf(later)).not.toBe(keyOf(order));
+    expect(keyOf({ ...order, about: { ...order.about, issueId: 'j' } })).not.toBe(keyOf(order));
   });
 
   it.each([undefined, new Blob(['abc'])])('has a key of its own without a time of change: %p', (bytes) => {

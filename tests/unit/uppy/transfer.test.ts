@@ -57,7 +57,9 @@ function begin(
         await settled();
       },
     });
-    watch.signal?.addEventListener('abort', () => reject(watch.signal?.reason));
+    const end = () => reject(watch.signal?.reason);
+    watch.signal?.addEventListener('abort', end);
+    if (watch.signal?.aborted) end();
     return promise;
   }
 
@@ -247,6 +249,14 @@ describe('a file whose delivery is under way', () => {
     expect(names(calls)).toEqual(['follow u', 'retry u', 'follow u']);
     expect(calls[1]?.watch.signal).toBeInstanceOf(AbortSignal);
     expect(eventsOf(events, 'upload-success')).toHaveLength(1);
+  });
+
+  it('is followed again no sooner than the bridge has begun to try it again', async () => {
+    const { calls } = begin({ record: { uploadId: 'u', next: 'retry' } });
+
+    await (await nth(calls, 0)).answer(uploadIn('failed', { error: { retryable: true } }));
+
+    expect(names(calls)).toEqual(['follow u', 'retry u']);
   });
 
   it.each([
@@ -649,6 +659,77 @@ describe('a file that is removed', () => {
 
     expect(names(calls)).toEqual(['upload']);
     expect(call.watch.signal?.aborted).toBe(true);
+  });
+
+  it('is cancelled once, however often the bridge answers', async () => {
+    const { calls, transfer } = begin();
+    const call = await nth(calls, 0);
+
+    transfer.end({ isCancelled: true });
+    call.watch.onStatus?.(uploadIn('awaiting_upload'));
+    call.watch.onStatus?.(uploadIn('awaiting_upload'));
+    await settled();
+
+    expect(names(calls)).toEqual(['upload', 'status u']);
+  });
+
+  it('is cancelled no sooner than its creation is answered, though an earlier session has its id', async () => {
+    const { calls, transfer } = begin({ record: { uploadId: 'u' } });
+    const call = await nth(calls, 0);
+
+    transfer.end({ isCancelled: true });
+    await settled();
+    expect(names(calls)).toEqual(['upload']);
+    call.watch.onStatus?.(uploadIn('awaiting_upload'));
+    await settled();
+
+    expect(names(calls)).toEqual(['upload', 'status u']);
+  });
+
+  it('is cancelled under the id of an earlier session where its creation has failed', async () => {
+    const { calls, transfer } = begin({ record: { uploadId: 'u' } });
+    const call = await nth(calls, 0);
+
+    await call.fail(new UploadError({ code: 'c', detail: 'd' }));
+    transfer.end({ isCancelled: true });
+    await settled();
+
+    expect(names(calls)).toEqual(['upload', 'status u']);
+  });
+
+  it('ends at once, answered or not, where it is not to be cancelled', async () => {
+    const { calls, transfer } = begin();
+    const call = await nth(calls, 0);
+
+    transfer.end({ isCancelled: false });
+
+    expect(call.watch.signal?.aborted).toBe(true);
+  });
+
+  it.each<[string, (call: Call) => Promise<void>]>([
+    ['an end', (call) => call.answer(uploadIn('delivered'))],
+    ['a failure', (call) => call.fail(new UploadError({ code: 'c', detail: 'd' }))],
+  ])('says nothing of %s that comes later, also of a file that has come in its place', async (_, finish) => {
+    const { calls, events, transfer } = begin();
+    const call = await nth(calls, 0);
+
+    transfer.end({ isCancelled: true });
+    await finish(call);
+
+    expect(events).toEqual([]);
+  });
+
+  it('is not created where it is removed while an earlier cancellation is under way', async () => {
+    const { calls, transfer } = begin({ before: ({ plan, run }) => run(plan('k', 'a.png'), 'u') });
+    const question = await nth(calls, 0);
+
+    transfer.end({ isCancelled: true });
+    await question.answer(uploadIn('staged'));
+    await settled();
+
+    // The client rejects the only one without a request: its signal was aborted before.
+    const creations = calls.filter(({ name }) => name === 'upload');
+    expect(creations.map(({ watch }) => watch.signal?.aborted)).toEqual([true]);
   });
 
   it('is not sent where it is removed while it waits for its place or in a pause', async () => {
