@@ -638,6 +638,51 @@ export const excluded: Exclusion[] = [
     mutant: 'lib/uploads/uppy.ts createUppy/form constant: maxSize = 0: 0 is 1',
     proof: 'Every upload of a session is begun with its largest size; the types need the value.',
   },
+  {
+    mutant: 'packages/client/src/client.ts createClient/send off-by-one: reply.status >= 400: 400 is 399',
+    proof: 'HTTP registers no status 399: nothing answers with it.',
+  },
+  {
+    mutant: 'packages/client/src/no-answer.ts (module) constant: EVENT_MS = 50: 50 is 100',
+    proof: 'Who waits longer hears the same event: the page sends it right after the rejection, or never.',
+  },
+  {
+    mutant: 'packages/client/src/staging.ts missingParts constant: number: 1: 1 is 2',
+    proof: 'A file in one piece has one part, which is found by the number that both lists give it here.',
+  },
+  ...['await: without await before file.close()', 'await: without await before file?.close()'].map(
+    (mutant) => ({
+      mutant: `packages/client/src/file-on-disk.ts streamOf ${mutant}`,
+      proof:
+        'The reader gets the same bytes and the same error, and the file is closed: only whether that takes place just before or just after the end differs, and the operating system decides it.',
+    }),
+  ),
+  {
+    mutant:
+      'packages/uppy/src/cancellations.ts createCancellations/cancel condition: error instanceof UploadError is true',
+    proof:
+      'Only an UploadError has a status.',
+  },
+  {
+    mutant: 'packages/uppy/src/transfer.ts startTransfer/run condition: upload !== undefined is true',
+    proof:
+      'Only a file that was removed has no upload at its end, and nothing concludes a removed file; the types need the condition.',
+  },
+  {
+    mutant:
+      'packages/uppy/src/transfer.ts startTransfer/fail clause: without error instanceof UploadError beside &&',
+    proof: 'Only an UploadError has a userMessage; the types need the clause.',
+  },
+  {
+    mutant: 'packages/uppy/src/plugin.ts (module) condition: this.#transfers.get(id) === transfer is true',
+    proof:
+      'A removal ends the transfer at once, and Uppy begins the next upload some promises later: by then the ended one has left the list.',
+  },
+  {
+    mutant: "packages/uppy/src/plugin.ts (module) clause: without '' beside ??",
+    proof:
+      'No file has an empty id, so that neither it nor undefined is in the list; the types need the clause.',
+  },
 ];
 
 /** Guards that mutants proved needless, and that the product has lost: where each was, and why it could go. */
