@@ -644,7 +644,7 @@ export const excluded: Exclusion[] = [
   },
   {
     mutant: 'packages/client/src/no-answer.ts (module) constant: EVENT_MS = 50: 50 is 100',
-    proof: 'Who waits longer hears the same event: the page sends it right after the rejection, or never.',
+    proof: 'Who waits longer hears the same event: the page sends it directly after the rejection, or never.',
   },
   {
     mutant: 'packages/client/src/staging.ts missingParts constant: number: 1: 1 is 2',
@@ -660,8 +660,7 @@ export const excluded: Exclusion[] = [
   {
     mutant:
       'packages/uppy/src/cancellations.ts createCancellations/cancel condition: error instanceof UploadError is true',
-    proof:
-      'Only an UploadError has a status.',
+    proof: 'Only an UploadError has a status.',
   },
   {
     mutant: 'packages/uppy/src/transfer.ts startTransfer/run condition: upload !== undefined is true',
